@@ -1,0 +1,24 @@
+/* SHA-256 and SHA-512 by OpenSSL, fetched once, one context per user. */
+#ifndef KAN_BASE_DIGEST_H
+#define KAN_BASE_DIGEST_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+
+enum { KAN_SHA256_HEX = 65, KAN_SHA256_SIZE = 32 };
+
+struct kan_digest;
+struct kan_digest *kan_digest_new(void); /* SHA-256; aborts when OpenSSL has none */
+void kan_digest_free(struct kan_digest *d);
+void kan_digest_start(struct kan_digest *d); /* may be started again after finish */
+void kan_digest_add(struct kan_digest *d, const void *p, size_t n);
+void kan_digest_finish(char hex[KAN_SHA256_HEX], struct kan_digest *d);
+
+void kan_sha256_hex(char hex[KAN_SHA256_HEX], struct kan_bytes v);
+void kan_sha256(uint8_t raw[KAN_SHA256_SIZE], struct kan_bytes v);
+void kan_hex(char *out, struct kan_bytes v); /* 2n + 1 chars */
+bool kan_is_sha256_hex(const char *s);       /* 64 lower hex digits and nothing else */
+/* From the current offset to the end, plain reads in an aligned buffer. */
+int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err);
+
+#endif

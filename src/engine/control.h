@@ -1,0 +1,14 @@
+/* Every call that changes a container, and nothing else. */
+#ifndef KAN_ENGINE_CONTROL_H
+#define KAN_ENGINE_CONTROL_H
+
+#include <kanshiki/engine.h>
+
+/* POST /containers/ID/pause and /unpause. One call, never repeated here. *status 409: already so (returns 0). */
+int kan_control_pause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+int kan_control_unpause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+
+/* The table of all requests that may ever be sent; tests compare the log of a capture with it. */
+bool kan_request_allowed(const char *method, const char *path);
+
+#endif

@@ -1,0 +1,23 @@
+/* /proc/PID/mountinfo, proc(5) and Documentation/filesystems/proc.rst 3.5: a pure parser. */
+#ifndef KAN_KERNEL_MOUNTINFO_H
+#define KAN_KERNEL_MOUNTINFO_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+
+enum { KAN_MOUNTINFO_LINES = 100000, KAN_MOUNTINFO_MAX = 32 << 20 };
+
+/* One line. Views are borrowed: octal escapes are decoded into scratch memory that lives for the call. */
+struct kan_mount {
+	int id, parent;
+	unsigned major, minor;
+	struct kan_bytes root, point, options, propagation, fstype, source, super;
+};
+/* Return -1 to stop (err set) or 1 to stop without error. */
+typedef int kan_mount_fn(const struct kan_mount *m, void *arg, struct kan_err *err);
+/* Each line in order. format with the line's number on the first bad line; limit beyond KAN_MOUNTINFO_LINES. */
+int kan_mountinfo_each(struct kan_bytes text, kan_mount_fn *fn, void *arg, struct kan_err *err);
+/* The value of one comma-separated option ("upperdir"), with overlay's \, and \\ escapes decoded. false: not there. */
+bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char *key);
+
+#endif
