@@ -5,6 +5,7 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 /* Writes go out in aligned 1 MiB blocks through out. */
 typedef int kan_tar_out_fn(void *arg, const void *p, size_t n, struct kan_err *err);
