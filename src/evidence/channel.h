@@ -16,6 +16,7 @@ enum kan_msg_type {
 	KAN_MSG_SCOPE,     /* what, why */
 	KAN_MSG_IMPACT,    /* why */
 	KAN_MSG_ITEMS,     /* n[0] */
+	KAN_MSG_REQUEST,   /* what: path, why: method, sha256 of the answer; n[0] status, n[1] octets */
 	KAN_MSG_END,       /* n[0] 0: done, 1: gave up (why), 2: fatal, evidence cannot be written (why) */
 };
 enum { KAN_MSG_WHAT = 1024, KAN_MSG_WHY = 512 };
@@ -48,6 +49,9 @@ int kan_sink_new(struct kan_sink **out, const struct kan_sink_opts *o, struct ka
 void kan_sink_free(struct kan_sink *s);
 /* Has a write failed? Then the capture may not be sealed. */
 bool kan_sink_failed(const struct kan_sink *s);
+/* One call to the engine, for the journal: arg of kan_engine_watch is the sink. */
+struct kan_engine_call;
+void kan_sink_request(const struct kan_engine_call *call, void *sink);
 void kan_sink_end(struct kan_sink *s, int status, const char *why);
 
 #endif

@@ -1,0 +1,353 @@
+/* The conductor: target, place, tiers, seal. */
+#include "capture/capture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/self.h"
+#include "capture/conductor.h"
+
+enum { DEFAULT_TIMEOUT_S = 3600, DEFAULT_FREEZE_MS = 2000, FULL_FREEZE_MS = 10000, STOP_WAIT_S = 5 };
+
+/* Calls made before there is a journal. */
+struct early {
+	size_t n, lost;
+	struct {
+		char method[8], path[512], sha256[65];
+		int status;
+		uint64_t octets;
+	} calls[KAN_EARLY_CALLS];
+};
+
+static void remember_call(const struct kan_engine_call *call, void *arg)
+{
+	struct early *e = arg;
+	if (e->n == KAN_EARLY_CALLS) {
+		e->lost++;
+		return;
+	}
+	(void)snprintf(e->calls[e->n].method, sizeof(e->calls[0].method), "%s", call->method);
+	(void)snprintf(e->calls[e->n].path, sizeof(e->calls[0].path), "%s", call->path);
+	memcpy(e->calls[e->n].sha256, call->sha256, sizeof(call->sha256));
+	e->calls[e->n].status = call->status;
+	e->calls[e->n].octets = call->octets;
+	e->n++;
+}
+
+static void record_call(const struct kan_engine_call *call, void *arg)
+{
+	kan_record_request(arg, call->method, call->path, call->status, call->octets, call->sha256);
+}
+
+static void record_early(struct kan_conductor *c, const struct early *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		kan_record_request(c, e->calls[i].method, e->calls[i].path, e->calls[i].status, e->calls[i].octets,
+				   e->calls[i].sha256);
+	kan_engine_watch(c->engine, record_call, c);
+}
+
+/* Is name a word of a comma list? */
+static bool listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *at = list; at && *at;) {
+		size_t len = strcspn(at, ",");
+		if (len == n && strncmp(at, name, n) == 0)
+			return true;
+		at += len + (at[len] == ',');
+	}
+	return false;
+}
+
+static int known(const char *list, struct kan_err *err)
+{
+	for (const char *at = list; at && *at;) {
+		size_t len = strcspn(at, ",");
+		bool found = false;
+		for (const struct kan_collector *const *k = kan_collectors; *k; k++)
+			found |= strlen((*k)->name) == len && strncmp(at, (*k)->name, len) == 0;
+		if (!found)
+			return kan_fail(err, KAN_EUSAGE, "no collector is called '%.*s': see kanshiki collectors",
+					(int)(len > 64 ? 64 : len), at);
+		at += len + (at[len] == ',');
+	}
+	return 0;
+}
+
+static void choose_collectors(struct kan_conductor *c)
+{
+	for (const struct kan_collector *const *k = kan_collectors; *k && c->n_children < KAN_CHILDREN; k++) {
+		bool left_out = (c->req->only && !listed(c->req->only, (*k)->name)) || listed(c->req->skip, (*k)->name);
+		if (left_out) {
+			kan_record_scope(c, (*k)->name, (*k)->name, c->req->only ? "--only" : "--skip");
+			continue;
+		}
+		c->children[c->n_children++] =
+			(struct kan_child){.collector = *k, .state = KAN_CHILD_IDLE, .channel = -1, .pidfd = -1};
+	}
+}
+
+static void run_tier(struct kan_conductor *c, enum kan_tier tier)
+{
+	for (size_t i = 0; i < c->n_children; i++)
+		if (c->children[i].collector->tier == tier && !c->stopped_by && !c->fatal)
+			kan_child_start(c, &c->children[i]);
+	for (;;) {
+		bool running = false;
+		for (size_t i = 0; i < c->n_children; i++) {
+			running |= c->children[i].collector->tier == tier && kan_child_running(&c->children[i]);
+			/* Outside tiers 1 and 2 there is nothing to wait for. */
+			if (c->children[i].collector->tier == tier && c->children[i].state == KAN_CHILD_READY)
+				kan_child_go(c, &c->children[i], false);
+		}
+		if (!running || c->stopped_by || c->fatal)
+			return;
+		(void)kan_loop_step(c, kan_boot_ns() + 1000000000);
+	}
+}
+
+/* Stop what still runs: an interrupt, the time limit, or evidence that cannot be written. */
+static void stop_children(struct kan_conductor *c)
+{
+	for (size_t i = 0; i < c->n_children; i++)
+		kan_child_kill(&c->children[i]);
+	int64_t until = kan_boot_ns() + (int64_t)STOP_WAIT_S * 1000000000;
+	for (bool running = true; running && kan_boot_ns() < until;) {
+		running = false;
+		(void)kan_loop_step(c, kan_boot_ns() + 100000000);
+		for (size_t i = 0; i < c->n_children; i++)
+			running |= kan_child_running(&c->children[i]);
+	}
+	for (size_t i = 0; i < c->n_children; i++)
+		if (!c->children[i].status)
+			c->children[i].status = "skipped";
+}
+
+static void event(struct kan_conductor *c, enum kan_capture_event what, const char *path)
+{
+	struct kan_capture_progress p = {.event = what, .path = path, .target = c->target};
+	if (c->req->progress)
+		c->req->progress(&p, c->req->arg);
+}
+
+static void start_lease(struct kan_conductor *c)
+{
+	struct kan_err err = {0};
+	if (c->target->state == KAN_STATE_PAUSED)
+		c->freeze.found_paused = true;
+	if (c->freeze.found_paused)
+		atomic_store(&c->window->frozen, 1);
+	if (c->target->state != KAN_STATE_RUNNING || c->req->policy.freeze == KAN_FREEZE_NEVER ||
+	    c->target->depth != KAN_DEPTH_HOST)
+		return;
+	c->lease_setup = (struct kan_lease_setup){
+		.engine = c->engine, .cgroup = c->target->cgroup, .id = c->target->id, .bundle_fd = c->bundle_fd};
+	if (kan_lease_start(&c->lease, &c->lease_setup, &err) < 0)
+		kan_record_gap(c, "conductor", "pause lease", "crashed", err.text);
+}
+
+static void tier_mark(struct kan_conductor *c, int tier)
+{
+	static const char *const names[] = {"0", "1-2", "3"};
+	kan_record_word(c, "tier", "tier", names[tier]);
+}
+
+static void collect(struct kan_conductor *c, const char *partial)
+{
+	bool was_live = c->target->pid > 0;
+	start_lease(c);
+	tier_mark(c, 0);
+	run_tier(c, KAN_TIER_BEFORE);
+	if (!c->stopped_by && !c->fatal) {
+		tier_mark(c, 1);
+		kan_window_run(c);
+	}
+	kan_window_resume(c);
+	kan_lease_free(c->lease);
+	c->lease = NULL;
+	if (!c->stopped_by && !c->fatal) {
+		event(c, KAN_CAPTURE_FIRST_SCREEN, partial);
+		tier_mark(c, 2);
+		run_tier(c, KAN_TIER_AFTER);
+	}
+	stop_children(c);
+	if (was_live && !kan_target_alive(c->target))
+		kan_record_gap(c, "conductor", "container", "vanished",
+			       "the container ended or was restarted while it was being collected");
+}
+
+static const char *stop_reason(int sig)
+{
+	return sig == SIGALRM ? "timeout" : sig ? "interrupted" : NULL;
+}
+
+static int seal(struct kan_capture_result *out, struct kan_conductor *c, struct kan_err *err)
+{
+	if (c->stopped_by) {
+		kan_record_word(c, "interrupted", "why",
+				c->stopped_by == SIGALRM ? "time limit" : strsignal(c->stopped_by));
+		out->partial = true;
+		out->stopped_by = c->stopped_by;
+	}
+	if (c->fatal) {
+		*err = c->fatal_err;
+		return kan_wrap(err, "evidence could not be preserved");
+	}
+	event(c, KAN_CAPTURE_SEALING, NULL);
+	if (kan_record_document(&out->capture, c, err) < 0)
+		return -1;
+	json_t *host = kan_host_json();
+	const char *host_name = json_string_value(json_object_get(host, "name"));
+	struct kan_seal_request r = {
+		.parent_fd = c->parent_fd,
+		.bundle = c->bundle,
+		.journal = c->journal,
+		.capture = out->capture,
+		.case_id = c->req->case_id,
+		.host = host_name ? host_name : "unknown",
+		.container = c->target->id,
+		.started_ns = c->started_ns,
+		.partial_reason = stop_reason(c->stopped_by),
+	};
+	int rc = kan_seal(out->seal, &r, err);
+	json_decref(host);
+	return rc < 0 ? kan_wrap(err, "seal") : 0;
+}
+
+static char *join(const char *dir, const char *name, const char *suffix)
+{
+	struct kan_buf b = KAN_BUF(8192);
+	kan_buf_addf(&b, "%s/%s%s", dir, name, suffix);
+	return (char *)b.data;
+}
+
+static void fill_result(struct kan_capture_result *out, const struct kan_conductor *c)
+{
+	memcpy(out->bundle, c->bundle, sizeof(out->bundle));
+	memcpy(out->id, c->target->id, sizeof(out->id));
+	out->name = kan_xstrdup(c->target->name);
+	out->image = kan_xstrdup(c->target->image);
+	out->image_id = kan_xstrdup(c->target->image_id);
+	out->gap_list = json_incref(c->gaps);
+	out->gaps = c->journal ? kan_journal_gaps(c->journal) : 0;
+	out->seconds = (double)(kan_boot_ns() - c->started_boot) / 1e9;
+}
+
+static int run_placed(struct kan_capture_result *out, struct kan_conductor *c, const struct early *early,
+		      struct kan_err *err)
+{
+	out->path = join(c->req->parent_dir, c->bundle, ".partial");
+	if (kan_record_start(c, err) < 0)
+		return -1;
+	record_early(c, early);
+	choose_collectors(c);
+	event(c, KAN_CAPTURE_TARGET, out->path);
+	collect(c, out->path);
+	if (seal(out, c, err) < 0)
+		return -1;
+	free(out->path);
+	out->path = join(c->req->parent_dir, c->bundle, "");
+	return 0;
+}
+
+static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c, struct kan_err *err)
+{
+	kan_auto_free struct early *early = kan_xalloc(sizeof(*early));
+	if (known(c->req->only, err) < 0 || known(c->req->skip, err) < 0)
+		return -1;
+	if (kan_engine_open(&c->engine, c->req->host, err) < 0)
+		return -1;
+	kan_engine_watch(c->engine, remember_call, early);
+	if (kan_target_open(&c->target, c->engine, c->req->container, &c->req->policy, err) < 0)
+		return -1;
+	c->started_ns = kan_now_ns();
+	int rc = kan_place_check(c, err);
+	if (rc == 0)
+		rc = kan_place_make(c, err);
+	if (rc == 0)
+		rc = run_placed(out, c, early, err);
+	fill_result(out, c);
+	return rc;
+}
+
+static int listen_to_signals(struct kan_conductor *c, sigset_t *before, struct kan_err *err)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, before) < 0)
+		return kan_fail_sys(err, "signals");
+	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return c->signal_fd < 0 ? kan_fail_sys(err, "signals") : 0;
+}
+
+static void release(struct kan_conductor *c)
+{
+	kan_lease_free(c->lease);
+	kan_journal_free(c->journal);
+	kan_target_free(c->target);
+	kan_engine_free(c->engine);
+	if (c->window)
+		(void)munmap(c->window, sizeof(*c->window));
+	json_decref(c->gaps);
+	json_decref(c->scope);
+	json_decref(c->impact);
+	int *fds[] = {&c->parent_fd, &c->bundle_fd, &c->signal_fd};
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		kan_auto_close_fn(fds[i]);
+}
+
+static void defaults(struct kan_capture_request *r)
+{
+	if (!r->policy.timeout_s)
+		r->policy.timeout_s = DEFAULT_TIMEOUT_S;
+	if (!r->policy.max_freeze_ms)
+		r->policy.max_freeze_ms = r->policy.freeze == KAN_FREEZE_FULL ? FULL_FREEZE_MS : DEFAULT_FREEZE_MS;
+}
+
+int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *request, struct kan_err *err)
+{
+	struct kan_capture_request r = *request;
+	struct kan_conductor c = {.req = &r, .parent_fd = -1, .bundle_fd = -1, .signal_fd = -1};
+	sigset_t before;
+	*out = (struct kan_capture_result){0};
+	defaults(&r);
+	c.started_boot = kan_boot_ns();
+	c.deadline_boot = c.started_boot + (int64_t)r.policy.timeout_s * 1000000000;
+	c.gaps = json_array();
+	c.scope = json_array();
+	c.impact = json_array();
+	c.window = mmap(NULL, sizeof(*c.window), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c.window == MAP_FAILED) {
+		c.window = NULL;
+		(void)kan_fail_sys(err, "memory");
+		release(&c);
+		return -1;
+	}
+	int rc = listen_to_signals(&c, &before, err);
+	if (rc == 0)
+		rc = find_and_run(out, &c, err);
+	release(&c);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+void kan_capture_result_free(struct kan_capture_result *r)
+{
+	free(r->path);
+	free(r->name);
+	free(r->image);
+	free(r->image_id);
+	json_decref(r->capture);
+	json_decref(r->gap_list);
+	*r = (struct kan_capture_result){0};
+}

@@ -1,0 +1,354 @@
+/* One supervised process per collector: forked, listened to, limited, killed, left behind. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "capture/conductor.h"
+
+enum {
+	MEMORY_MAX = 1 << 30,
+	OPEN_FILES = 65536,      /* a process collector holds descriptors of every member */
+	KILL_WAIT_S = 2,         /* after SIGKILL: then it is stuck in the kernel and left behind */
+	DRAIN_MAX = 256,         /* messages read in one go, so that one child cannot starve the others */
+	CHANNEL_BYTES = 1 << 20,
+};
+
+/* Wall-clock limit of a collector, by tier. */
+static int64_t limit_s(enum kan_tier tier)
+{
+	switch (tier) {
+	case KAN_TIER_BEFORE:
+		return 90;
+	case KAN_TIER_PAUSED:
+		return 120;
+	case KAN_TIER_FILES:
+		return 900;
+	case KAN_TIER_AFTER:
+		return 1200;
+	}
+	return 90;
+}
+
+void kan_child_progress(struct kan_conductor *c, const struct kan_child *k, enum kan_capture_event event)
+{
+	if (!c->req->progress)
+		return;
+	struct kan_capture_progress p = {
+		.event = event,
+		.collector = k->collector->name,
+		.status = k->status,
+		.items = k->items,
+		.bytes = k->bytes,
+		.ms = k->began_ns && k->ended_ns ? (double)(k->ended_ns - k->began_ns) / 1e6 : 0,
+		.gaps = k->gaps,
+		.target = c->target,
+	};
+	c->req->progress(&p, c->req->arg);
+}
+
+bool kan_child_running(const struct kan_child *k)
+{
+	return k->state != KAN_CHILD_IDLE && k->state != KAN_CHILD_ENDED;
+}
+
+static void set_limit(int what, rlim_t value)
+{
+	struct rlimit r = {value, value};
+	(void)setrlimit(what, &r); /* a limit that cannot be lowered is one that somebody set lower */
+}
+
+static void confine(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)setsid();
+	static const int restored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGCHLD};
+	for (size_t i = 0; i < sizeof(restored) / sizeof(restored[0]); i++)
+		(void)signal(restored[i], SIG_DFL);
+	sigset_t none;
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+#ifndef KAN_SANITIZED
+	set_limit(RLIMIT_AS, MEMORY_MAX);
+#endif
+	set_limit(RLIMIT_CORE, 0);
+	set_limit(RLIMIT_NOFILE, OPEN_FILES);
+}
+
+static void run(struct kan_conductor *c, const struct kan_child *k, int channel) __attribute__((noreturn));
+
+static void run(struct kan_conductor *c, const struct kan_child *k, int channel)
+{
+	confine();
+	kan_journal_drop(c->journal);
+	kan_lease_drop(c->lease);
+	(void)close(c->signal_fd);
+	for (size_t i = 0; i < c->n_children; i++)
+		if (c->children[i].channel >= 0)
+			(void)close(c->children[i].channel);
+	struct kan_sink_opts o = {
+		.bundle_fd = c->bundle_fd,
+		.channel = channel,
+		.collector = k->collector->name,
+		.bundle = c->bundle,
+		.window = c->window,
+		.artefacts = k->collector->artefacts,
+	};
+	struct kan_sink *sink = NULL;
+	struct kan_err err = {0};
+	if (kan_sink_new(&sink, &o, &err) < 0)
+		_exit(1);
+	kan_engine_watch(c->engine, kan_sink_request, sink);
+	int rc = k->collector->collect(c->target, sink, &err);
+	bool failed = kan_sink_failed(sink) || (rc < 0 && err.code == KAN_EIO && err.sys != ETIMEDOUT);
+	if (rc < 0 && !failed)
+		kan_sink_gap_err(sink, kan_bytes_of(k->collector->name), &err);
+	kan_sink_end(sink, failed ? 2 : rc < 0 ? 1 : 0, rc < 0 || failed ? err.text : "");
+	kan_sink_free(sink);
+	_exit(0);
+}
+
+static void finish(struct kan_conductor *c, struct kan_child *k, const char *status)
+{
+	k->status = status;
+	k->state = KAN_CHILD_ENDED;
+	k->ended_ns = kan_boot_ns();
+	if (k->channel >= 0)
+		(void)close(k->channel);
+	if (k->pidfd >= 0)
+		(void)close(k->pidfd);
+	k->channel = k->pidfd = -1;
+	kan_record_collector(c, k, false);
+	kan_child_progress(c, k, KAN_CAPTURE_END);
+}
+
+/* Is something missing that the collector cannot do without? Then the reason is recorded. */
+static bool applicable(struct kan_conductor *c, struct kan_child *k)
+{
+	const struct kan_target *t = c->target;
+	unsigned needs = k->collector->needs;
+	const char *code = NULL, *why = NULL;
+	bool stopped = t->state == KAN_STATE_CREATED || t->state == KAN_STATE_EXITED || t->state == KAN_STATE_DEAD;
+	if ((needs & (KAN_NEEDS_HOST | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_API) {
+		code = "denied";
+		why = geteuid() == 0 ? "depth is api-only: the engine's claims could not be proven on this host"
+				     : "depth is api-only: run as root on the engine's host";
+	} else if ((needs & KAN_NEEDS_PROCESS) && t->pid <= 0) {
+		code = stopped ? "not-applicable" : "vanished";
+		why = stopped ? "the container is not running" : "no live process of the container was found";
+	} else if ((needs & KAN_NEEDS_LAYERS) && t->upper_fd < 0) {
+		code = t->depth == KAN_DEPTH_API ? "denied" : "unsupported";
+		why = t->depth == KAN_DEPTH_API ? "depth is api-only: layers are not reachable"
+						: "no proven overlay directories (see the claims in capture.json)";
+	}
+	if (!code)
+		return true;
+	bool asked = c->req->api_only && strcmp(code, "denied") == 0;
+	if (asked)
+		kan_record_scope(c, k->collector->name, k->collector->name, "--depth api");
+	else
+		kan_record_gap(c, k->collector->name, k->collector->name, code, why);
+	k->gaps += !asked && strcmp(code, "not-applicable") != 0;
+	finish(c, k, strcmp(code, "not-applicable") == 0 ? "not-applicable" : "skipped");
+	return false;
+}
+
+void kan_child_start(struct kan_conductor *c, struct kan_child *k)
+{
+	int pair[2];
+	kan_record_collector(c, k, true);
+	k->began_ns = kan_boot_ns();
+	if (!applicable(c, k))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", strerror(errno));
+		k->gaps++;
+		finish(c, k, "failed");
+		return;
+	}
+	int size = CHANNEL_BYTES;
+	(void)setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(pair[0]);
+		run(c, k, pair[1]);
+	}
+	(void)close(pair[1]);
+	if (pid < 0) {
+		(void)close(pair[0]);
+		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", "fork: no process to be had");
+		k->gaps++;
+		finish(c, k, "failed");
+		return;
+	}
+	k->pid = pid;
+	k->channel = pair[0];
+	k->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (k->pidfd >= 0)
+		(void)fcntl(k->pidfd, F_SETFD, FD_CLOEXEC);
+	k->state = KAN_CHILD_PREPARING;
+	kan_child_progress(c, k, KAN_CAPTURE_BEGIN);
+}
+
+void kan_child_go(struct kan_conductor *c, struct kan_child *k, bool inside)
+{
+	struct kan_msg m = {.type = KAN_MSG_GO, .n = {inside}};
+	(void)c;
+	k->state = KAN_CHILD_READING;
+	k->in_window = inside;
+	(void)send(k->channel, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT); /* it died: its end will tell */
+}
+
+void kan_child_kill(struct kan_child *k)
+{
+	if (!kan_child_running(k) || k->killed_ns)
+		return;
+	k->killed_ns = kan_boot_ns();
+	(void)kill(-k->pid, SIGKILL); /* its session: it and its workers */
+	(void)kill(k->pid, SIGKILL);
+}
+
+static const char *const gap_names[] = {"denied",  "vanished",	   "limit",	"timeout",     "stuck",	       "crashed",
+					"changed", "contradicted", "malformed", "unsupported", "not-applicable"};
+
+static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
+{
+	const char *code = m->code < sizeof(gap_names) / sizeof(gap_names[0]) ? gap_names[m->code] : "unsupported";
+	kan_record_gap(c, k->collector->name, m->what, code, m->why);
+	k->gaps += strcmp(code, "not-applicable") != 0;
+}
+
+static void on_end(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
+{
+	k->said_end = true;
+	k->gave_up = m->n[0] == 1;
+	if (m->n[0] == 2) {
+		struct kan_err err = {0};
+		kan_err_set(&err, KAN_EIO, 0, "collect %s: %s", k->collector->name,
+			    m->why[0] ? m->why : "evidence cannot be written");
+		kan_fatal(c, &err);
+	}
+}
+
+static void on_message(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
+{
+	switch ((enum kan_msg_type)m->type) {
+	case KAN_MSG_READY:
+		k->est_entries = m->n[0];
+		k->est_bytes = m->n[1];
+		if (k->state == KAN_CHILD_PREPARING)
+			k->state = KAN_CHILD_READY;
+		break;
+	case KAN_MSG_LEAVE:
+		if (k->state == KAN_CHILD_READING)
+			k->state = KAN_CHILD_LEFT;
+		break;
+	case KAN_MSG_BREAK:
+		c->window_break = true;
+		break;
+	case KAN_MSG_ARTEFACT:
+		kan_record_artefact(c, k, m);
+		break;
+	case KAN_MSG_GAP:
+		on_gap(c, k, m);
+		break;
+	case KAN_MSG_LIMIT:
+		kan_record_limit(c, k->collector->name, m);
+		k->gaps++;
+		break;
+	case KAN_MSG_SCOPE:
+		kan_record_scope(c, k->collector->name, m->what, m->why);
+		break;
+	case KAN_MSG_IMPACT:
+		kan_record_impact(c, m->why);
+		break;
+	case KAN_MSG_ITEMS:
+		k->items = m->n[0];
+		break;
+	case KAN_MSG_REQUEST:
+		kan_record_request(c, m->why, m->what, (int)m->n[0], m->n[1], m->sha256);
+		break;
+	case KAN_MSG_END:
+		on_end(c, k, m);
+		break;
+	case KAN_MSG_GO:
+		break;
+	}
+}
+
+static void say_crashed(struct kan_conductor *c, struct kan_child *k, int status)
+{
+	char why[128];
+	if (k->timed_out)
+		(void)snprintf(why, sizeof(why), "not done after %lld s", (long long)limit_s(k->collector->tier));
+	else if (k->killed_ns)
+		(void)snprintf(why, sizeof(why), "stopped with the capture");
+	else if (WIFSIGNALED(status))
+		(void)snprintf(why, sizeof(why), "ended by signal %d", WTERMSIG(status));
+	else
+		(void)snprintf(why, sizeof(why), "ended with status %d and no last word", WEXITSTATUS(status));
+	kan_record_gap(c, k->collector->name, k->collector->name, k->timed_out ? "timeout" : "crashed", why);
+	k->gaps++;
+}
+
+static void reap(struct kan_conductor *c, struct kan_child *k)
+{
+	int status = 0;
+	(void)waitpid(k->pid, &status, 0);
+	(void)kill(-k->pid, SIGKILL); /* what it left in its session */
+	if (!k->said_end)
+		say_crashed(c, k, status);
+	else if (!k->gave_up && k->artefacts == 0 && k->gaps == 0) {
+		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", "ended without artefact or gap");
+		k->gaps++;
+	}
+	finish(c, k, !k->said_end || k->gave_up ? "failed" : k->gaps ? "partial" : "ok");
+}
+
+void kan_child_attend(struct kan_conductor *c, struct kan_child *k)
+{
+	struct kan_msg m;
+	for (int i = 0; i < DRAIN_MAX && k->channel >= 0; i++) {
+		ssize_t n = recv(k->channel, &m, sizeof(m), MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !k->dead)
+			return;
+		/* Its end: the channel is closed, or it is dead and a worker of its still holds the channel. */
+		if (n <= 0) {
+			reap(c, k);
+			return;
+		}
+		if (!kan_msg_ok(&m, (size_t)n)) {
+			kan_record_gap(c, k->collector->name, k->collector->name, "malformed", "a bad message from the collector");
+			k->gaps++;
+			kan_child_kill(k);
+			continue;
+		}
+		on_message(c, k, &m);
+	}
+}
+
+void kan_child_check_time(struct kan_conductor *c, struct kan_child *k, int64_t now)
+{
+	if (!kan_child_running(k))
+		return;
+	if (!k->killed_ns && now - k->began_ns > limit_s(k->collector->tier) * 1000000000) {
+		k->timed_out = true;
+		kan_child_kill(k);
+	}
+	if (k->killed_ns && now - k->killed_ns > (int64_t)KILL_WAIT_S * 1000000000) {
+		kan_record_word(c, "abandoned", "collector", k->collector->name);
+		kan_record_gap(c, k->collector->name, k->collector->name, "stuck", "blocked in the kernel; left behind");
+		k->gaps++;
+		finish(c, k, "failed");
+	}
+}

@@ -1,0 +1,331 @@
+/* The pause lease: pauses, watches the clock and the conductor, resumes. */
+#include "capture/lease.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <kanshiki/bytes.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/row.h"
+#include "engine/control.h"
+#include "kernel/cgroup.h"
+
+enum {
+	FREEZE_WAIT_MS = 2000,  /* a task stuck in the kernel never freezes: then we go on live */
+	POLL_FREEZER_US = 500,
+	RETRY_FIRST_MS = 100,
+	RETRY_LAST_MS = 3200,
+	RETRY_API_S = 60,
+	LEASE_JSON_MAX = 8192,
+};
+
+enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT };
+struct order_msg {
+	uint32_t order, deadline_ms;
+};
+
+struct kan_lease {
+	pid_t pid;
+	int socket;
+};
+
+/* The child's side. */
+struct holder {
+	const struct kan_lease_setup *s;
+	int socket;
+	bool holding, orphan;
+	int64_t paused_ns, resumed_ns;
+	char last[256];
+};
+
+static void nap_us(long us)
+{
+	struct timespec t = {us / 1000000, us % 1000000 * 1000};
+	(void)nanosleep(&t, NULL);
+}
+
+/* 1 frozen, 0 not, -1 unknown: without a cgroup only the engine's word is left. */
+static int frozen(const struct kan_lease_setup *s)
+{
+	return s->cgroup ? kan_cgroup_frozen(s->cgroup, NULL) : -1;
+}
+
+static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, struct kan_err *err)
+{
+	int status = 0;
+	int64_t before = kan_boot_ns();
+	int rc = kan_control_unpause(&status, s->engine, s->id, err);
+	*engine_ns += kan_boot_ns() - before;
+	int state = frozen(s);
+	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed nothing is none. */
+	return state == 0 || (state < 0 && rc == 0);
+}
+
+int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn, void *arg,
+		   struct kan_err *err)
+{
+	struct kan_err why = {0};
+	int64_t spent = 0;
+	for (long ms = RETRY_FIRST_MS; ms <= RETRY_LAST_MS * 2; ms *= 2) {
+		if (unpause_once(&spent, s, &why)) {
+			*engine_ns = spent;
+			return 0;
+		}
+		fn(why.text, arg);
+		if (ms <= RETRY_LAST_MS)
+			nap_us(ms * 1000);
+	}
+	bool thawed = s->cgroup && kan_cgroup_thaw(s->cgroup, &why) == 0 && frozen(s) == 0;
+	fn(thawed ? "thawed through the cgroup's own file" : why.text, arg);
+	int64_t until = kan_boot_ns() + (int64_t)RETRY_API_S * 1000000000;
+	/* The engine still believes that it is paused: keep telling it, so that docker exec and stop work again. */
+	while (kan_boot_ns() < until) {
+		int status = 0;
+		if (kan_control_unpause(&status, s->engine, s->id, &why) == 0 && frozen(s) <= 0)
+			break;
+		nap_us((long)RETRY_LAST_MS * 1000);
+	}
+	*engine_ns = spent;
+	if (thawed || frozen(s) == 0)
+		return 0;
+	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s", s->id);
+}
+
+static void report(struct holder *h, uint32_t what, int64_t asked, int64_t engine, const char *text)
+{
+	struct kan_lease_report r = {.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
+	(void)snprintf(r.text, sizeof(r.text), "%s", text ? text : "");
+	if (send(h->socket, &r, sizeof(r), MSG_NOSIGNAL) < 0)
+		h->orphan = true; /* the conductor is gone: lease.json will tell */
+}
+
+static void note_retry(const char *text, void *arg)
+{
+	struct holder *h = arg;
+	(void)snprintf(h->last, sizeof(h->last), "%s", text);
+	report(h, KAN_LEASE_RETRIED, 0, 0, text);
+}
+
+static void let_go(struct holder *h)
+{
+	struct kan_err err = {0};
+	int64_t asked = kan_boot_ns(), engine = 0;
+	int rc = kan_lease_thaw(&engine, h->s, note_retry, h, &err);
+	h->resumed_ns = kan_boot_ns();
+	h->holding = false;
+	if (rc < 0)
+		(void)snprintf(h->last, sizeof(h->last), "%s", err.text);
+	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, engine, rc < 0 ? err.text : NULL);
+}
+
+static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
+{
+	if (!s->cgroup)
+		return engine_said_so;
+	int64_t until = kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000;
+	for (;;) {
+		int state = frozen(s);
+		if (state > 0)
+			return true;
+		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
+			return state < 0 && engine_said_so;
+		nap_us(POLL_FREEZER_US);
+	}
+}
+
+static void take(struct holder *h)
+{
+	if (frozen(h->s) > 0) {
+		report(h, KAN_LEASE_FOUND, 0, 0, "found paused");
+		return;
+	}
+	struct kan_err err = {0};
+	int status = 0;
+	h->holding = true; /* from here on a pause may be ours, whatever the reply says */
+	h->paused_ns = kan_boot_ns();
+	int rc = kan_control_pause(&status, h->s->engine, h->s->id, &err);
+	int64_t engine = kan_boot_ns() - h->paused_ns;
+	if (rc == 0 && status == 409) {
+		h->holding = false;
+		report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine, "the engine says it cannot be paused now (409)");
+		return;
+	}
+	if (wait_frozen(h->s, rc == 0)) {
+		report(h, KAN_LEASE_PAUSED, h->paused_ns, engine, NULL);
+		return;
+	}
+	int64_t asked = h->paused_ns, thaw = 0;
+	(void)kan_lease_thaw(&thaw, h->s, note_retry, h, NULL);
+	h->holding = false;
+	report(h, KAN_LEASE_NOT_FROZEN, asked, engine, rc < 0 ? err.text : "a task did not freeze in 2 s");
+}
+
+static void write_lease_json(const struct holder *h)
+{
+	struct kan_row row;
+	struct kan_bytes line = {0};
+	kan_row_init(&row);
+	kan_row_begin(&row);
+	kan_row_str(&row, "what", h->resumed_ns ? "resumed" : "ended");
+	kan_row_str(&row, "by", "lease");
+	kan_row_int(&row, "t_ns", kan_now_ns());
+	kan_row_int(&row, "boot_ns", kan_boot_ns());
+	if (h->paused_ns)
+		kan_row_int(&row, "paused_boot_ns", h->paused_ns);
+	if (h->resumed_ns)
+		kan_row_int(&row, "resumed_boot_ns", h->resumed_ns);
+	kan_row_str(&row, "why", h->last[0] ? h->last : "the conductor is gone");
+	if (kan_row_end(&line, &row, NULL) == 0)
+		(void)kan_put_file(h->s->bundle_fd, "lease.json", 0400, line, NULL);
+	kan_row_free(&row);
+}
+
+/* Milliseconds poll may wait: until the deadline while holding, else for ever. */
+static int patience(const struct holder *h, int64_t deadline)
+{
+	if (!h->holding)
+		return -1;
+	int64_t left = deadline - kan_boot_ns();
+	return left <= 0 ? 0 : (int)(left / 1000000 + 1);
+}
+
+static void hold(struct holder *h)
+{
+	int64_t deadline = 0;
+	for (;;) {
+		struct pollfd p = {.fd = h->socket, .events = POLLIN};
+		int n = poll(&p, 1, patience(h, deadline));
+		if (n == 0 && h->holding) {
+			(void)snprintf(h->last, sizeof(h->last), "deadline");
+			let_go(h);
+			continue;
+		}
+		struct order_msg m = {0};
+		ssize_t got = n > 0 ? recv(h->socket, &m, sizeof(m), 0) : -1;
+		if (n < 0 || (got < 0 && errno == EINTR))
+			continue;
+		if (got <= 0 || m.order == ORDER_QUIT) {
+			h->orphan |= got <= 0;
+			return;
+		}
+		if (m.order == ORDER_PAUSE) {
+			deadline = kan_boot_ns() + (int64_t)m.deadline_ms * 1000000;
+			take(h);
+		} else if (m.order == ORDER_RESUME && h->holding) {
+			let_go(h);
+		}
+	}
+}
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2};
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	sigset_t none;
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void run(const struct kan_lease_setup *s, int socket) __attribute__((noreturn));
+
+static void run(const struct kan_lease_setup *s, int socket)
+{
+	struct holder h = {.s = s, .socket = socket};
+	(void)setsid();
+	ignore_signals();
+	kan_engine_watch(s->engine, NULL, NULL);
+	hold(&h);
+	if (h.holding)
+		let_go(&h);
+	if (h.orphan && h.paused_ns)
+		write_lease_json(&h);
+	_exit(0);
+}
+
+int kan_lease_start(struct kan_lease **out, const struct kan_lease_setup *s, struct kan_err *err)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return kan_fail_sys(err, "pause lease: socketpair");
+	pid_t pid = fork();
+	if (pid < 0) {
+		(void)kan_fail_sys(err, "pause lease: fork");
+		(void)close(pair[0]);
+		(void)close(pair[1]);
+		return -1;
+	}
+	if (pid == 0) {
+		(void)close(pair[0]);
+		run(s, pair[1]);
+	}
+	(void)close(pair[1]);
+	struct kan_lease *l = kan_xalloc(sizeof(*l));
+	l->pid = pid;
+	l->socket = pair[0];
+	*out = l;
+	return 0;
+}
+
+static int tell(struct kan_lease *l, enum order order, unsigned deadline_ms, struct kan_err *err)
+{
+	struct order_msg m = {.order = order, .deadline_ms = deadline_ms};
+	if (send(l->socket, &m, sizeof(m), MSG_NOSIGNAL) < 0)
+		return kan_fail_sys(err, "pause lease");
+	return 0;
+}
+
+int kan_lease_pause(struct kan_lease *l, unsigned deadline_ms, struct kan_err *err)
+{
+	return tell(l, ORDER_PAUSE, deadline_ms, err);
+}
+
+int kan_lease_resume(struct kan_lease *l, struct kan_err *err)
+{
+	return tell(l, ORDER_RESUME, 0, err);
+}
+
+int kan_lease_fd(const struct kan_lease *l)
+{
+	return l->socket;
+}
+
+int kan_lease_read(struct kan_lease_report *r, struct kan_lease *l, struct kan_err *err)
+{
+	struct kan_lease_report got;
+	ssize_t n = recv(l->socket, &got, sizeof(got), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return 0;
+	if (n != (ssize_t)sizeof(got))
+		return n < 0 ? kan_fail_sys(err, "pause lease") : kan_fail(err, KAN_EFORMAT, "pause lease: short report");
+	got.text[sizeof(got.text) - 1] = 0;
+	*r = got;
+	return 1;
+}
+
+void kan_lease_free(struct kan_lease *l)
+{
+	if (!l)
+		return;
+	(void)tell(l, ORDER_QUIT, 0, NULL); /* gone already: nothing to tell */
+	(void)close(l->socket);
+	(void)waitpid(l->pid, NULL, 0);
+	free(l);
+}
+
+void kan_lease_drop(struct kan_lease *l)
+{
+	if (!l)
+		return;
+	(void)close(l->socket);
+	free(l);
+}
