@@ -1,0 +1,194 @@
+"""`./run bench`: kanshiki beside what a user would use instead, in one run, on the private engine."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import measure
+import workload
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+GIB, MIB = 1 << 30, 1 << 20
+
+
+class Bench:
+    def __init__(self, options):
+        self.options, self.rows, self.bad = options, [], 0
+        self.place = tempfile.mkdtemp(prefix="kb-", dir="/tmp")
+        self.out = os.path.join(self.place, "out")
+        free = shutil.disk_usage(self.place).free
+        self.scale = 1 if free >= 8 * GIB and not options.small else 10
+        self.binary = options.binary
+        self.engine = None
+        self.cases = {}
+
+    def wanted(self, item):
+        return not self.options.items or item in self.options.items
+
+    def fresh(self):
+        shutil.rmtree(self.out, ignore_errors=True)
+        os.makedirs(self.out, 0o700)
+
+    def case(self, count):
+        """The container with so many changes: made once."""
+        if count not in self.cases:
+            total = {50: 400 << 10, 10000: 80 * MIB, 100000: 800 * MIB}[count]
+            self.cases[count] = workload.container(self.engine, f"c{count}", count, total)
+        return self.cases[count]
+
+    def collect(self, name, *more):
+        return [self.binary, "-q", "capture", name, "--freeze", "never", "--no-commit", "--no-report", "-o", self.out, *more]
+
+    def check_answer(self, truth):
+        """Ours has to be right before it may be fast."""
+        bundle = next(p for p in pathlib.Path(self.out).iterdir() if not p.name.endswith("-report"))
+        found = {}
+        with open(bundle / "data/filesystem/changes.ndjson", encoding="utf-8") as rows:
+            next(rows)
+            for line in rows:
+                row = json.loads(line)
+                if row["change"] not in ("parent", "engine") and row["type"] != "dir":
+                    found[row["path"]] = row["change"]
+        wrong = {p: (truth.get(p), found.get(p)) for p in truth.keys() | found.keys() if truth.get(p) != found.get(p)}
+        if wrong:
+            raise RuntimeError(f"{len(wrong)} wrong answers, such as {sorted(wrong.items())[:3]}")
+
+    def add(self, item, what, ours, theirs, goal, ratio=None, unit="x"):
+        ratio = min(theirs.wall) / min(ours.wall) if ratio is None else ratio
+        met = "-" if goal is None else "met" if ratio >= goal else "missed"
+        row = {"item": item, "what": what, "ours": ours.row(), "theirs": theirs.row() if theirs else None,
+               "ratio": round(ratio, 2), "unit": unit, "goal": goal, "met": met}
+        self.rows.append(row)
+        print(f"{item:4} {what:34} ours {min(ours.wall):8.3f} s  {theirs.name if theirs else '-':34} "
+              f"{min(theirs.wall) if theirs else 0:8.3f} s  rounds {len(ours.wall)}  ratio {ratio:8.2f}  "
+              f"goal {goal}  {met}", flush=True)
+
+    def files(self, item, count, name, command, goal):
+        truth, _ = self.case(count)
+        ours = measure.Side("kanshiki", self.collect(f"c{count}", "--only", "filesystem"), self.fresh)
+        theirs = measure.Side(name, command)
+        rounds = self.options.rounds if count <= 50 or "export" not in command else max(2, self.options.rounds - 2)
+        measure.side_by_side(ours, theirs, rounds, self.engine.env, self.engine.pid)
+        self.fresh()
+        ours.run(self.engine.env, lambda: 0)
+        self.check_answer(truth)
+        self.add(item, f"{count} changes", ours, theirs, goal)
+        return ours
+
+    def p2(self):
+        for count, export_goal, tar_goal in ((50, 100, 1), (10000, 25, 1.5)):
+            _, upper = self.case(count)
+            docker = self.engine.docker
+            self.files("P2", count, "docker export | sha256sum", f"{docker} export c{count} | sha256sum", export_goal)
+            self.files("P2", count, "tar --xattrs | openssl dgst",
+                       f"tar --xattrs -C {upper} -c . | openssl dgst -sha256", tar_goal)
+
+    def p5(self):
+        for count, goal in ((50, 500), (10000, 30)):
+            self.files("P5", count, "docker diff", f"{self.engine.docker} diff c{count}", goal)
+
+    def p6(self):
+        self.case(50)
+        ours = measure.Side("kanshiki", self.collect("c50", "--only", "image"), self.fresh)
+        theirs = measure.Side("docker save, tar and digests",
+                              f"mkdir -p {self.place}/s && {self.engine.docker} save bench:1 | tar -x -C {self.place}/s && "
+                              f"find {self.place}/s -name layer.tar -exec sh -c 'tar -xOf \"$1\" | sha256sum' _ {{}} \\; && "
+                              f"rm -rf {self.place}/s")
+        measure.side_by_side(ours, theirs, 2, self.engine.env, self.engine.pid)
+        self.add("P6", "image baseline", ours, theirs, 5)
+
+    def p10(self):
+        self.case(50)
+        own, total = [], []
+        for _ in range(self.options.rounds):
+            self.fresh()
+            subprocess.run([self.binary, "-q", "capture", "c50", "--freeze", "auto", "--no-commit", "--no-report", "-o",
+                            self.out], env=self.engine.env, check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            bundle = next(p for p in pathlib.Path(self.out).iterdir() if not p.name.endswith("-report"))
+            freeze = json.loads((bundle / "capture.json").read_text())["freeze"]
+            own.append((freeze["total_ns"] - freeze["engine_ns"]) / 1e6)
+            total.append(freeze["total_ns"] / 1e6)
+        met = "met" if min(own) <= 20 else "missed"
+        self.rows.append({"item": "P10", "what": "freeze, own part, few processes", "own_ms": own, "total_ms": total,
+                          "goal_ms": 20, "met": met})
+        print(f"P10  freeze, few processes: own part min {min(own):.1f} ms max {max(own):.1f} ms of "
+              f"{min(total):.1f} ms  goal 20 ms  {met}", flush=True)
+
+    def p12(self):
+        peaks = {}
+        for count in (50, 10000):
+            self.case(count)
+            ours = measure.Side("kanshiki", self.collect(f"c{count}", "--only", "filesystem"), self.fresh)
+            ours.run(self.engine.env, lambda: 0)
+            peaks[count] = ours.rss[-1]
+        met = "met" if max(peaks.values()) <= 32 << 10 else "missed"
+        self.rows.append({"item": "P12", "what": "peak RSS", "kib": peaks, "goal_kib": 32 << 10, "met": met})
+        print(f"P12  peak RSS of any process: {peaks} KiB  goal {32 << 10} KiB  {met}", flush=True)
+
+    def head(self):
+        model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+                      if line.startswith("model name")), "unknown")
+        version = self.engine.run("version", "-f", "{{.Server.Version}}")
+        return {"schema": "kanshiki.bench/1", "cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
+                "engine": version, "load": os.getloadavg(), "scale": f"1/{self.scale}", "rows": self.rows}
+
+    def run(self):
+        try:
+            self.engine = workload.Engine(TOP, os.path.join(self.place, "e"))
+            work = os.path.join(self.place, "w")
+            os.mkdir(work)
+            workload.build_image(self.engine, work, GIB // self.scale)
+            if self.scale != 1:
+                print("less than 8 GiB free: the image is a tenth, 100 MB")
+            for item in ("p2", "p5", "p6", "p10", "p12"):
+                if not self.wanted(item.upper()):
+                    continue
+                try:
+                    getattr(self, item)()
+                except (RuntimeError, subprocess.CalledProcessError, StopIteration, KeyError) as fault:
+                    self.bad += 1
+                    print(f"{item.upper()} FAILED: {fault!r} {getattr(fault, 'stderr', '')}", flush=True)
+            self.write()
+        finally:
+            if self.engine:
+                self.engine.down()
+            shutil.rmtree(self.place, ignore_errors=True)
+        return 1 if self.bad or not self.rows else 0
+
+    def write(self):
+        place = TOP / "build/bench"
+        place.mkdir(parents=True, exist_ok=True)
+        head = self.head()
+        (place / "bench.json").write_text(json.dumps(head, indent=1) + "\n")
+        lines = [f"# Benchmark\n\n{head['cpu']}, {head['cores']} cores, Linux {head['kernel']}, Docker {head['engine']}, "
+                 f"load {head['load'][0]:.1f}, scale {head['scale']}\n",
+                 "| item | what | ours | theirs | ratio | goal | |", "|---|---|---|---|---|---|---|"]
+        for row in self.rows:
+            if "ratio" in row:
+                lines.append(f"| {row['item']} | {row['what']} | {row['ours']['wall_min_s']} s | "
+                             f"{row['theirs']['command'].split('/')[-1]}: {row['theirs']['wall_min_s']} s | {row['ratio']} | "
+                             f"{row['goal']} | {row['met']} |")
+            else:
+                lines.append(f"| {row['item']} | {row['what']} | {row.get('own_ms', row.get('kib'))} | | | "
+                             f"{row.get('goal_ms', row.get('goal_kib'))} | {row['met']} |")
+        (place / "bench.md").write_text("\n".join(lines) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="side-by-side benchmark")
+    parser.add_argument("items", nargs="*", help="P2 P5 P6 P10 P12; none: all")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--small", action="store_true", help="everything at a tenth")
+    parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))
+    options = parser.parse_args()
+    options.items = [item.upper() for item in options.items]
+    sys.exit(Bench(options).run())
+
+
+main()
