@@ -21,8 +21,10 @@ die() { say "$*"; exit 1; }
 engine=$1 name=$2 truth=$3 image=${4:-shop:2.3}
 eval "$("$top/tests/engine/engine.sh" env "$engine")"
 
-inside() { $DOCKER exec "$name" sh -c "$1"; }
-put() { $DOCKER exec -i "$name" sh -c "cat >'$1' && chmod $2 '$1'" <"$3"; }
+# Every command first proves that it is in the demo's container: it must never run anywhere else.
+proof='[ -e /etc/shop/shop.conf ] && [ -d /cache ] || exit 8;'
+inside() { $DOCKER exec "$name" sh -c "$proof $1"; }
+put() { $DOCKER exec -i "$name" sh -c "$proof cat >'$1' && chmod $2 '$1'" <"$3"; }
 
 # --- the containers --------------------------------------------------------------------------------------------------
 

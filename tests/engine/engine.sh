@@ -184,9 +184,17 @@ wait_for_answer()
 	done
 }
 
+# In a chroot, what is exec'd in a container would run in the mount namespace's true root: outside, on the host.
+refuse_chroot()
+{
+	true_root=$(nsenter --mount=/proc/self/ns/mnt stat -c %d:%i / 2>/dev/null || true)
+	[ "$true_root" = "$(stat -c %d:%i /)" ] || die 8 "this is a chroot, which an engine's containers could leave: refused"
+}
+
 up()
 {
 	[ "$(id -u)" -eq 0 ] || die 6 "an engine needs root: sudo"
+	refuse_chroot
 	[ "${#1}" -le "$max_socket_path" ] || die 2 "$1: too long for sockets below it"
 	case $1 in /run/*|/var/run/*) die 2 "$1: not below /run, which the engine does not see" ;; esac
 	if [ -e "$1/started.pid" ] && ours "$(cat "$1/started.pid")" "$1"; then

@@ -48,7 +48,7 @@ make_busybox()
 		mkdir -p bin sbin usr/bin usr/sbin usr/local/bin etc/cron.d etc/cron.daily root tmp var/log srv dev proc sys
 		mkdir -p usr/share/doc/busybox
 		cp "$busybox" bin/busybox
-		for applet in sh cat cp ls rm mv mkdir mkfifo ln touch chmod dd printf sleep sha256sum stat; do
+		for applet in sh cat cp ls rm mv mkdir mkfifo ln touch chmod dd printf sleep sha256sum stat seq find; do
 			ln -s busybox "bin/$applet"
 		done
 		cp bin/busybox usr/bin/id
