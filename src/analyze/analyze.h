@@ -1,0 +1,35 @@
+/* The analysis document: one bundle, joined and judged by rules. Keys as in docs/schema/kanshiki.report-1.json. */
+#ifndef KAN_ANALYZE_ANALYZE_H
+#define KAN_ANALYZE_ANALYZE_H
+
+#include "analyze/run.h"
+
+/* What a document lists at most; the rest is counted in left_out, and is in the bundle. */
+enum {
+	KAN_LIST_PROCESSES = 500,
+	KAN_LIST_SOCKETS = 500,
+	KAN_LIST_CHANGES = 1000,
+	KAN_LIST_HIDDEN = 200,
+	KAN_LIST_TIMELINE = 400,
+	KAN_LIST_NOT_SEEN = 500,
+};
+
+/* As kan_analyze, from any source. Yours. */
+int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r, struct kan_err *err);
+
+/* The listed rows, filled while rows stream by. */
+struct kan_lists {
+	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline;
+	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist;
+};
+void kan_lists_begin(struct kan_lists *l);
+void kan_lists_free(struct kan_lists *l);
+bool kan_lists_wants(const struct kan_kind *k);
+void kan_lists_see(const struct kan_view *v, bool gaps, void *lists);
+
+/* timeline[]: life of the container, what the rows say, the capture itself; sorted. Yours. */
+json_t *kan_timeline(const struct kan_facts *f, const json_t *findings, uint64_t *left_out);
+/* The oldest event that the engine still had; 0 when there is none. */
+int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline);
+
+#endif

@@ -1,0 +1,40 @@
+/* Conditions over columns, three-valued: true, false, unknown. */
+#ifndef KAN_ANALYZE_COND_H
+#define KAN_ANALYZE_COND_H
+
+#include <kanshiki/err.h>
+
+#include "analyze/column.h"
+
+enum { KAN_COND_DEPTH = 16, KAN_COND_LIST = 256 };
+
+/* min is `all`, max is `any`, 2 - x is `not`. */
+enum kan_truth { KAN_FALSE, KAN_UNDECIDED, KAN_TRUE };
+
+struct kan_cond;
+
+/* The columns a condition may name: its own kind's, and with alias "x." those of a joined kind. */
+struct kan_scope {
+	const struct kan_kind *kind;
+	const char *alias[4];
+	const struct kan_kind *joined[4];
+	size_t n;
+};
+/* alias of the found column in *which: -1 its own, else index. NULL: there is no such column. */
+const struct kan_column *kan_scope_find(int *which, const struct kan_scope *s, const char *name);
+
+/* json is borrowed and must outlive the condition. usage: what is wrong with it. */
+int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s, struct kan_err *err);
+void kan_cond_free(struct kan_cond *c);
+/*
+ * On one row. why, when given, is the column that left it undecided; over is set when a regular expression
+ * exceeded its budget on this row.
+ */
+struct kan_cond_run {
+	bool gaps; /* of the row's collector: see kan_value_get */
+	const struct kan_column *why;
+	bool over;
+};
+enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c, const struct kan_view *v);
+
+#endif

@@ -1,0 +1,166 @@
+/* The passes over mounts, changes, baseline and the engine's list: where the bytes of an executable come from. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/facts.h"
+#include "base/row.h"
+
+enum { PATH_MAX_BYTES = 128 << 10 };
+
+static int take_mount(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct kan_facts *f = arg;
+	(void)line;
+	(void)err;
+	struct kan_mount *m = kan_facts_more(&f->mounts, &f->n_mounts, KAN_FACTS_MOUNTS, sizeof *m);
+	if (!m) {
+		f->whole_mounts = false;
+		return 0;
+	}
+	kan_auto_buf struct kan_buf point = KAN_BUF(PATH_MAX_BYTES);
+	struct kan_err ignored = {0};
+	(void)kan_json_bytes(&point, row, "point", &ignored); /* no point: an empty one, which matches nothing */
+	m->id = kan_get_int(row, "id", -1);
+	strncpy(m->dev, kan_get_str(row, "dev"), sizeof m->dev - 1);
+	strncpy(m->class_, kan_get_str(row, "class"), sizeof m->class_ - 1);
+	uint8_t *p = kan_xalloc(point.len + 1);
+	if (point.len)
+		memcpy(p, point.data, point.len);
+	m->point = (struct kan_bytes){p, point.len};
+	return 0;
+}
+
+/* The path of a row as bytes: borrowed text when it is clean, else decoded into scratch. */
+static struct kan_bytes path_of(const json_t *row, struct kan_buf *scratch)
+{
+	const json_t *j = json_object_get(row, "path");
+	if (!json_object_get(row, "path_b64"))
+		return (struct kan_bytes){(const uint8_t *)json_string_value(j), json_string_length(j)};
+	struct kan_err ignored = {0};
+	kan_buf_reset(scratch);
+	if (kan_json_bytes(scratch, row, "path", &ignored) < 0)
+		return (struct kan_bytes){NULL, 0};
+	return kan_buf_bytes(scratch);
+}
+
+static void change_of_exe(struct kan_proc *p, const char *change, bool same_path, bool same_digest)
+{
+	bool added = strcmp(change, "added") == 0, changed = strcmp(change, "changed") == 0;
+	if (same_path) {
+		p->added |= added;
+		p->changed |= changed;
+		p->gone |= strcmp(change, "deleted") == 0;
+	}
+	if (same_digest && (added || changed))
+		p->in_upper = true;
+}
+
+static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct kan_facts *f = arg;
+	(void)line;
+	(void)err;
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
+	struct kan_bytes path = path_of(row, &scratch);
+	const char *change = kan_get_str(row, "change"), *sha = kan_get_str(row, "sha256");
+	for (size_t i = 0; i < f->n_procs; i++) {
+		struct kan_proc *p = &f->procs[i];
+		bool same_path = p->link.n && kan_bytes_eq(p->link, path);
+		bool same_digest = *sha && strcmp(sha, p->sha256) == 0;
+		if (same_path || same_digest)
+			change_of_exe(p, change, same_path, same_digest);
+	}
+	uint64_t origin = kan_get_dec(row, "origin_ino");
+	struct kan_origin *o = NULL;
+	if (origin)
+		o = kan_facts_more(&f->origins, &f->n_origins, KAN_FACTS_ORIGINS, sizeof *o);
+	if (o) {
+		o->ino = origin;
+		o->path = kan_hash(path);
+	}
+	return 0;
+}
+
+static void image_of_exe(struct kan_proc *p, const json_t *row, struct kan_bytes path, const char *sha)
+{
+	bool same_path = p->link.n && kan_bytes_eq(p->link, path);
+	bool same_digest = *sha && strcmp(sha, p->sha256) == 0;
+	p->baseline_path |= same_path;
+	p->baseline_same |= same_path && same_digest;
+	if (!same_digest || same_path)
+		return;
+	if (!p->same_as)
+		p->same_as = json_array();
+	if (json_array_size(p->same_as) < KAN_FACTS_SAME_AS)
+		json_array_append(p->same_as, json_object_get(row, "path"));
+}
+
+static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct kan_facts *f = arg;
+	(void)line;
+	(void)err;
+	if (strcmp(kan_get_str(row, "layer"), "init") == 0 || strcmp(kan_get_str(row, "type"), "file") != 0)
+		return 0;
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
+	struct kan_bytes path = path_of(row, &scratch);
+	const char *sha = kan_get_str(row, "sha256");
+	for (size_t i = 0; i < f->n_procs; i++)
+		image_of_exe(&f->procs[i], row, path, sha);
+	struct kan_origin *o = (struct kan_origin *)(uintptr_t)kan_facts_origin(f, kan_get_dec(row, "ino"));
+	if (!o)
+		return 0;
+	if (o->path == kan_hash(path))
+		o->same = true;
+	else if (!o->other)
+		o->other = kan_xstrdup(kan_get_str(row, "path"));
+	return 0;
+}
+
+/* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are compared. */
+static void engine_list(struct kan_facts *f)
+{
+	json_t *list = NULL;
+	struct kan_err ignored = {0};
+	const char *path = "data/engine-after/changes.json";
+	if (kan_source_json(&list, f->source, path, KAN_FACTS_DOCUMENT, &ignored) < 0)
+		return;
+	f->have_engine_list = (json_is_array(list) || json_is_null(list)) &&
+			      kan_cover_of(f->cover, f->source, "engine-after", path) == KAN_COVER_WHOLE;
+	size_t i = 0;
+	json_t *row = NULL;
+	json_array_foreach (list, i, row) {
+		struct kan_engine_path *e =
+			kan_facts_more(&f->engine, &f->n_engine, KAN_FACTS_ENGINE, sizeof *e);
+		if (!e) {
+			f->have_engine_list = false;
+			break;
+		}
+		kan_auto_buf struct kan_buf clean = KAN_BUF(4 * PATH_MAX_BYTES);
+		(void)kan_text_clean(&clean, kan_bytes_of(kan_get_str(row, "Path")));
+		e->path = kan_xstrdup(kan_buf_str(&clean));
+		e->kind = (int)kan_get_int(row, "Kind", -1);
+	}
+	json_decref(list);
+}
+
+static int rows(struct kan_facts *f, const char *path, kan_bundle_row_fn *fn, struct kan_err *err)
+{
+	struct kan_err missing = {0};
+	if (kan_source_rows(f->source, path, fn, f, &missing) == 0 || missing.code == KAN_ENOTFOUND)
+		return 0;
+	return kan_fail(err, missing.code, "%s", missing.text);
+}
+
+int kan_facts_files(struct kan_facts *f, struct kan_err *err)
+{
+	if (rows(f, "data/mounts/mounts.ndjson", take_mount, err) < 0 ||
+	    rows(f, "data/filesystem/changes.ndjson", take_change, err) < 0)
+		return -1;
+	kan_facts_sort(f);
+	if (rows(f, "data/image/baseline.ndjson", take_baseline, err) < 0)
+		return -1;
+	engine_list(f);
+	kan_facts_sort(f);
+	return 0;
+}

@@ -1,0 +1,335 @@
+/* From hits to findings: grouped by key, put into words, ordered and numbered. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/object.h"
+#include "analyze/run.h"
+#include "base/digest.h"
+#include "base/row.h"
+
+enum {
+	KEY_MAX_BYTES = 1 << 20,
+	SENTENCE_MAX = 64 << 10,
+	ID_SHORT = 8,
+	ID_LONG = 12,
+	CONTAINER_SHORT = 12,
+};
+
+/* A finding while it is being put together. */
+struct draft {
+	const struct kan_rule_run *of;
+	const struct kan_hit *first;
+	char digest[65];
+	enum kan_severity severity;
+	int64_t time_ns; /* earliest; INT64_MAX: none */
+	json_t *objects, *evidence, *classes;
+	size_t n_objects;
+};
+
+static void key_of(char digest[65], const struct kan_rule *r, const struct kan_view *v)
+{
+	kan_auto_buf struct kan_buf key = KAN_BUF(KEY_MAX_BYTES);
+	kan_buf_adds(&key, r->id);
+	for (size_t i = 0; i < r->n_keys; i++) {
+		struct kan_value value = kan_value_get(v, r->keys[i].column, false);
+		kan_buf_addc(&key, '\0');
+		for (size_t k = 0; value.known == KAN_KNOWN && k < kan_value_count(&value); k++) {
+			kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
+			if (k)
+				kan_buf_addc(&key, ',');
+			kan_buf_addb(&key, kan_value_bytes(&value, k, &scratch));
+		}
+	}
+	kan_sha256_hex(digest, kan_buf_bytes(&key));
+}
+
+/* Every join that is not optional has a row. A missing row that could still come is undecided. */
+static enum kan_truth joined(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h)
+{
+	enum kan_truth whole = KAN_TRUE;
+	for (size_t j = 0; j < r->n_joins; j++) {
+		const struct kan_kind *k = r->joins[j].kind;
+		if (r->joins[j].optional || h->joins[j].total)
+			continue;
+		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source, k->collector, k->artefact);
+		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
+		if (!lost)
+			return KAN_FALSE;
+		whole = KAN_UNDECIDED;
+	}
+	return whole;
+}
+
+static int64_t time_of(const struct kan_view *v)
+{
+	int64_t t = kan_get_int(v->row, "ctime_ns", INT64_MAX);
+	return kan_get_int(v->row, "start_ns", t);
+}
+
+static void add_class(json_t *classes, const char *trust)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach (classes, i, v)
+		if (strcmp(json_string_value(v), trust) == 0)
+			return;
+	json_array_append_new(classes, json_string(trust));
+}
+
+static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
+{
+	add_class(d->classes, v->kind->trust);
+	int64_t t = time_of(v);
+	d->time_ns = t < d->time_ns ? t : d->time_ns;
+	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
+		return;
+	char digest[65];
+	kan_source_digest(digest, run->facts->source, v->kind->artefact);
+	json_array_append_new(d->objects, kan_object(v, false));
+	json_t *e = json_pack("{s:s,s:I}", "artefact", v->kind->artefact, "row", (json_int_t)v->line);
+	if (digest[0])
+		json_object_set_new(e, "sha256", json_string(digest));
+	json_array_append_new(d->evidence, e);
+}
+
+static void add_hit(const struct kan_run *run, struct draft *d, const struct kan_hit *h)
+{
+	const struct kan_rule *r = d->of->rule;
+	int severity = (int)r->severity;
+	d->n_objects++;
+	add_object(run, d, &h->view);
+	for (size_t j = 0; j < r->n_joins; j++) {
+		severity += h->joins[j].total ? r->joins[j].raise : 0;
+		for (size_t i = 0; i < h->joins[j].n; i++)
+			add_object(run, d, &h->joins[j].rows[i]);
+	}
+	if (severity > KAN_CRITICAL)
+		severity = KAN_CRITICAL;
+	if (severity > (int)d->severity)
+		d->severity = (enum kan_severity)severity;
+}
+
+static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan_rule_run *of, const struct kan_hit *h)
+{
+	char digest[65];
+	key_of(digest, of->rule, &h->view);
+	size_t mine = 0;
+	for (size_t i = 0; i < *n; i++) {
+		mine += drafts[i].of == of;
+		if (drafts[i].of == of && strcmp(drafts[i].digest, digest) == 0)
+			return &drafts[i];
+	}
+	if (mine == KAN_RUN_FINDINGS)
+		return NULL;
+	struct draft *d = &drafts[(*n)++];
+	*d = (struct draft){.of = of, .first = h, .severity = of->rule->severity, .time_ns = INT64_MAX};
+	memcpy(d->digest, digest, sizeof digest);
+	d->objects = json_array();
+	d->evidence = json_array();
+	d->classes = json_array();
+	return d;
+}
+
+static const struct kan_view *view_for(const struct kan_hit *h, int which)
+{
+	if (which < 0)
+		return &h->view;
+	return h->joins[which].n ? &h->joins[which].rows[0] : NULL;
+}
+
+static void add_value(struct kan_buf *out, const struct kan_hit *h, const struct kan_ref *ref)
+{
+	const struct kan_view *v = view_for(h, ref->which);
+	struct kan_value value = {.known = KAN_ABSENT};
+	if (v)
+		value = kan_value_get(v, ref->column, false);
+	if (value.known != KAN_KNOWN) {
+		kan_buf_adds(out, "(unknown)");
+		return;
+	}
+	for (size_t i = 0; i < kan_value_count(&value); i++) {
+		kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
+		struct kan_bytes b = kan_value_bytes(&value, i, &scratch);
+		if (i)
+			kan_buf_addc(out, ' ');
+		kan_buf_add(out, b.p, b.n < KAN_TEXT_VALUE ? b.n : KAN_TEXT_VALUE);
+		if (out->len > KAN_TEXT_VALUE)
+			break;
+	}
+	if (out->len > KAN_TEXT_VALUE)
+		out->len = KAN_TEXT_VALUE;
+}
+
+static void add_word(struct kan_buf *out, const struct kan_run *run, const char *word, const char *id)
+{
+	if (strcmp(word, "finding") == 0) {
+		kan_buf_adds(out, id);
+		return;
+	}
+	const char *container = kan_get_str(kan_get(run->facts->capture, "target"), "id");
+	kan_buf_add(out, container, strnlen(container, CONTAINER_SHORT));
+}
+
+/* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence. */
+static void say(json_t *o, const char *key, json_t *parts, const struct kan_run *run, const struct kan_text *t,
+		const struct kan_hit *h, const char *id)
+{
+	kan_auto_buf struct kan_buf whole = KAN_BUF(SENTENCE_MAX);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct kan_piece *p = &t->pieces[i];
+		kan_auto_buf struct kan_buf one = KAN_BUF(SENTENCE_MAX);
+		if (p->ref.column)
+			add_value(&one, h, &p->ref);
+		else if (p->word)
+			add_word(&one, run, p->text, id);
+		else
+			kan_buf_add(&one, p->text, p->n);
+		kan_buf_addb(&whole, kan_buf_bytes(&one));
+		if (parts) {
+			json_t *part = json_object();
+			kan_json_set_bytes(part, p->ref.column ? "value" : "text", kan_buf_bytes(&one));
+			json_array_append_new(parts, part);
+		}
+	}
+	kan_json_set_bytes(o, key, kan_buf_bytes(&whole));
+}
+
+static void copy_keys(json_t *o, const json_t *doc)
+{
+	static const char *const keys[] = {"attack", "class", "confidence", "false_positives",
+					   "references", "title", "version", "why"};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		json_t *v = json_object_get(doc, keys[i]);
+		if (v)
+			json_object_set(o, keys[i], v);
+	}
+}
+
+static json_t *finding(const struct kan_run *run, const struct draft *d, size_t id_length, size_t number)
+{
+	char id[2 + ID_LONG + 1];
+	const struct kan_rule *r = d->of->rule;
+	(void)snprintf(id, sizeof id, "F-%.*s", (int)id_length, d->digest);
+	json_t *o = json_pack("{s:s,s:I,s:s,s:s}", "id", id, "n", (json_int_t)number, "rule", r->id, "severity",
+			      kan_severity_names[d->severity]);
+	copy_keys(o, r->doc);
+	json_t *parts = json_array(), *next = json_array();
+	say(o, "says", parts, run, &r->says, d->first, id);
+	json_object_set_new(o, "parts", parts);
+	for (size_t i = 0; i < r->n_next; i++) {
+		json_t *line = json_object();
+		say(line, "v", NULL, run, &r->next[i], d->first, id);
+		json_array_append(next, json_object_get(line, "v"));
+		json_decref(line);
+	}
+	json_object_set_new(o, "next", next);
+	json_object_set(o, "objects", d->objects);
+	json_object_set_new(o, "objects_count", json_integer((json_int_t)d->n_objects));
+	json_object_set(o, "evidence", d->evidence);
+	json_object_set(o, "classes", d->classes);
+	if (d->time_ns != INT64_MAX)
+		json_object_set_new(o, "time_ns", json_integer(d->time_ns));
+	return o;
+}
+
+static int confidence_of(const struct draft *d)
+{
+	const char *c = kan_get_str(d->of->rule->doc, "confidence");
+	return c[0] == 'h' ? 2 : c[0] == 'm' ? 1 : 0;
+}
+
+/* Severity, confidence, time, rule, id. */
+static int by_report_order(const void *a, const void *b)
+{
+	const struct draft *x = a, *y = b;
+	if (x->severity != y->severity)
+		return x->severity > y->severity ? -1 : 1;
+	if (confidence_of(x) != confidence_of(y))
+		return confidence_of(x) > confidence_of(y) ? -1 : 1;
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	int rule = strcmp(x->of->rule->id, y->of->rule->id);
+	return rule ? rule : strcmp(x->digest, y->digest);
+}
+
+static size_t id_length(const struct draft *drafts, size_t n, size_t i)
+{
+	for (size_t k = 0; k < n; k++)
+		if (k != i && strncmp(drafts[k].digest, drafts[i].digest, ID_SHORT) == 0)
+			return ID_LONG;
+	return ID_SHORT;
+}
+
+static void group(struct kan_run *run, struct kan_rule_run *r, struct draft *drafts, size_t *n)
+{
+	size_t before = *n;
+	for (size_t h = 0; h < r->n_hits; h++) {
+		enum kan_truth t = joined(run, r->rule, &r->hits[h]);
+		struct draft *d = NULL;
+		if (t == KAN_UNDECIDED) {
+			r->undecided++;
+			if (!r->why_kind)
+				r->why_kind = r->rule->joins[0].kind;
+		}
+		if (t != KAN_TRUE)
+			continue;
+		d = draft_for(drafts, n, r, &r->hits[h]);
+		if (d)
+			add_hit(run, d, &r->hits[h]);
+		else
+			r->over++;
+	}
+	r->findings = *n - before;
+}
+
+json_t *kan_run_findings(struct kan_run *run)
+{
+	json_t *list = json_array();
+	size_t n = 0;
+	struct draft *drafts = kan_xalloc((run->n * KAN_RUN_FINDINGS + 1) * sizeof *drafts);
+	for (size_t i = 0; i < run->n; i++)
+		if (strcmp(kan_get_str(run->rules[i].rule->doc, "class"), "context") != 0)
+			group(run, &run->rules[i], drafts, &n);
+	if (n)
+		qsort(drafts, n, sizeof *drafts, by_report_order);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, finding(run, &drafts[i], id_length(drafts, n, i), i + 1));
+	for (size_t i = 0; i < n; i++) {
+		json_decref(drafts[i].objects);
+		json_decref(drafts[i].evidence);
+		json_decref(drafts[i].classes);
+	}
+	free(drafts);
+	return list;
+}
+
+static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run *r, const struct kan_kind *k)
+{
+	const struct kan_kind *why = r->undecided && r->why_kind ? r->why_kind : k;
+	const char *collector = why->collector, *artefact = why->artefact;
+	json_t *o = json_pack("{s:s}", "rule", r->rule->id);
+	/* A joined column is unknown for the artefacts that it is computed from. */
+	if (r->why && r->why->from)
+		kan_column_source(&collector, &artefact, r->why, run->facts);
+	json_object_set_new(o, "gap", kan_cover_why(run->facts->cover, collector, artefact));
+	if (r->undecided)
+		json_object_set_new(o, "rows", json_integer((json_int_t)r->undecided));
+	if (r->why)
+		json_object_set_new(o, "column", json_string(r->why->name));
+	return o;
+}
+
+json_t *kan_run_not_assessed(const struct kan_run *run)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < run->n; i++) {
+		const struct kan_rule_run *r = &run->rules[i];
+		const struct kan_kind *k = r->rule->kind;
+		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source, k->collector, k->artefact);
+		bool lost = (c == KAN_COVER_NONE || c == KAN_COVER_CUT) && !r->findings;
+		if (lost || r->undecided)
+			json_array_append_new(list, not_assessed(run, r, k));
+	}
+	return list;
+}

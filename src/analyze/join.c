@@ -1,0 +1,210 @@
+/* The joins of processes and files. Unknown is null; absent is no key. */
+#include "analyze/join.h"
+
+#include <string.h>
+
+#include "base/row.h"
+
+enum { NS_PER_S = 1000000000, JOIN_PATH_MAX = 128 << 10 };
+
+static void unknown(json_t *extra, const char *column)
+{
+	json_object_set_new(extra, column, json_null());
+}
+
+static void word(json_t *extra, const char *column, const char *value)
+{
+	if (value)
+		json_object_set_new(extra, column, json_string(value));
+	else
+		unknown(extra, column);
+}
+
+static void flag(json_t *extra, const char *column, bool value)
+{
+	json_object_set_new(extra, column, json_boolean(value));
+}
+
+/* A mount other than the root that the executable's device belongs to. */
+static const struct kan_mount *mount_of(const struct kan_facts *f, const struct kan_proc *p)
+{
+	const struct kan_mount *best = NULL;
+	for (size_t i = 0; i < f->n_mounts; i++) {
+		const struct kan_mount *m = &f->mounts[i];
+		bool below = m->point.n > 1 && p->link.n > m->point.n &&
+			     memcmp(p->link.p, m->point.p, m->point.n) == 0 && p->link.p[m->point.n] == '/';
+		if (below && (!best || m->point.n > best->point.n))
+			best = m;
+	}
+	return best;
+}
+
+static const char *exe_origin(const struct kan_facts *f, const struct kan_proc *p)
+{
+	if (p->memfd)
+		return "memfd";
+	if (p->deleted)
+		return "gone";
+	if (p->added || p->changed)
+		return "upper";
+	if (p->baseline_same)
+		return "image";
+	const struct kan_mount *m = mount_of(f, p);
+	if (m)
+		return strcmp(m->class_, "tmpfs") == 0 ? "tmpfs" : "mount";
+	if (p->in_upper)
+		return "upper";
+	return f->whole_changes && f->whole_mounts && p->baseline_path ? "image" : NULL;
+}
+
+/* 1 yes, 0 no, -1 unknown. What the container added at a path is in no layer there, whatever the baseline lacks. */
+static int exe_in_image(const struct kan_facts *f, const struct kan_proc *p)
+{
+	if (p->baseline_same)
+		return 1;
+	if (p->memfd || p->added)
+		return 0;
+	if (!p->sha256[0])
+		return -1;
+	if (f->whole_baseline)
+		return 0;
+	/* No name now and no whiteout: the image never had one there. */
+	return p->deleted && p->path_absent && f->whole_changes && !p->gone && !p->changed ? 0 : -1;
+}
+
+static void join_stdio(json_t *extra, const struct kan_facts *f, const struct kan_proc *p)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} kinds[] = {{KAN_STDIO_INET, "inet"}, {KAN_STDIO_UNIX, "unix"}, {KAN_STDIO_TTY, "tty"},
+		     {KAN_STDIO_PIPE, "pipe"}, {KAN_STDIO_FILE, "file"}, {KAN_STDIO_MEMFD, "memfd"}};
+	bool lost = (p->stdio & KAN_STDIO_SOCKET) && !(p->stdio & KAN_STDIO_INET);
+	if (lost || (!p->stdio && !f->whole_fds)) {
+		unknown(extra, "stdio.kind");
+		unknown(extra, "stdio.of_init");
+		return;
+	}
+	json_t *set = json_array();
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (p->stdio & kinds[i].bit)
+			json_array_append_new(set, json_string(kinds[i].name));
+	json_object_set_new(extra, "stdio.kind", set);
+	const struct kan_proc *init = kan_facts_proc(f, f->init_pid);
+	flag(extra, "stdio.of_init", init && kan_proc_shares_stdio(p, init));
+}
+
+void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	const struct kan_proc *p = kan_facts_proc(f, kan_get_int(row, "pid", -1));
+	const json_t *tty = json_object_get(row, "tty");
+	flag(extra, "is_kthread", json_is_true(json_object_get(row, "kthread")));
+	if (tty)
+		flag(extra, "tty", json_is_true(tty) || json_integer_value(tty) != 0);
+	else
+		unknown(extra, "tty");
+	if (!p || json_is_true(json_object_get(row, "neighbour")))
+		return;
+	word(extra, "ancestor", kan_ancestor_name(p->ancestor));
+	join_stdio(extra, f, p);
+	if (p->same_as)
+		json_object_set(extra, "exe.same_as", p->same_as);
+	/* A zombie and a thread of the kernel have no executable: nothing to ask, and nothing lost. */
+	if (!p->link.n && !p->memfd)
+		return;
+	word(extra, "exe.origin", exe_origin(f, p));
+	int in_image = exe_in_image(f, p);
+	if (in_image < 0)
+		unknown(extra, "exe.in_image");
+	else
+		flag(extra, "exe.in_image", in_image);
+}
+
+/* compare.md: how a change came about. NULL: nothing to say of an added file with no origin. */
+static const char *how_of(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	const char *change = kan_get_str(row, "change");
+	bool has_below = json_object_get(row, "below") != NULL, added = strcmp(change, "added") == 0;
+	uint64_t origin = kan_get_dec(row, "origin_ino");
+	if (json_object_get(row, "hardlink_to"))
+		return "linked";
+	if (origin) {
+		const struct kan_origin *o = kan_facts_origin(f, origin);
+		if (o && o->same && has_below)
+			return "edited";
+		if (o && o->other) {
+			json_object_set_new(extra, "from", json_string(o->other));
+			return "renamed";
+		}
+		return "unknown";
+	}
+	if (added || !has_below)
+		return NULL;
+	return kan_get_int(json_object_get(row, "below"), "nlink", 0) == 1 ? "replaced" : "unknown";
+}
+
+/* The engine lists a deleted directory and not what was in it. */
+static bool parent_listed(const struct kan_facts *f, const char *path)
+{
+	kan_auto_free char *p = kan_xstrdup(path);
+	for (char *slash = strrchr(p, '/'); slash && slash != p; slash = strrchr(p, '/')) {
+		*slash = '\0';
+		if (kan_facts_engine(f, p))
+			return true;
+	}
+	return false;
+}
+
+static bool hidden(const struct kan_facts *f, const json_t *row, const char *change)
+{
+	const char *path = kan_get_str(row, "path");
+	if (kan_facts_engine(f, path))
+		return false;
+	return strcmp(change, "deleted") != 0 || !parent_listed(f, path);
+}
+
+static void join_file(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	const json_t *uid = json_object_get(row, "uid");
+	if (f->whole_procs && json_is_integer(uid))
+		flag(extra, "of_service_user", kan_facts_service_uid(f, json_integer_value(uid)));
+	else
+		unknown(extra, "of_service_user");
+}
+
+void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	const char *change = kan_get_str(row, "change");
+	word(extra, "file.origin", "upper");
+	join_file(extra, row, f);
+	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
+	if (m && c)
+		json_object_set_new(extra, "file.ctime_gap",
+				    json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	bool seen = strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
+		    strcmp(change, "metadata") == 0 || strcmp(change, "deleted") == 0;
+	if (!seen) {
+		flag(extra, "file.hidden_from_engine", false);
+		return;
+	}
+	if (f->have_engine_list)
+		flag(extra, "file.hidden_from_engine", hidden(f, row, change));
+	else
+		unknown(extra, "file.hidden_from_engine");
+	const char *how = how_of(extra, row, f);
+	if (how)
+		word(extra, "how", how);
+}
+
+void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	const struct kan_mount *m = kan_facts_mount(f, kan_get_int(row, "mnt_id", -1));
+	join_file(extra, row, f);
+	if (!m) {
+		unknown(extra, "file.origin");
+		unknown(extra, "mount.point");
+		return;
+	}
+	word(extra, "file.origin", m->class_);
+	kan_json_set_bytes(extra, "mount.point", m->point);
+}

@@ -1,0 +1,12 @@
+/* The joins: what one row says together with other artefacts. Each adds columns and never makes a finding. */
+#ifndef KAN_ANALYZE_JOIN_H
+#define KAN_ANALYZE_JOIN_H
+
+#include "analyze/facts.h"
+
+void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_socket(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f);
+
+#endif

@@ -1,0 +1,95 @@
+/* A rule, checked and ready to run; how rules are parsed, and the text they say. */
+#ifndef KAN_ANALYZE_RULES_H
+#define KAN_ANALYZE_RULES_H
+
+#include <kanshiki/rule.h>
+
+#include "analyze/cond.h"
+
+enum {
+	KAN_RULE_FILE_MAX = 64 << 10,
+	KAN_RULE_DEPTH = 32, /* of the JSON; conditions have their own limit */
+	KAN_RULE_COUNT = 5000,
+	KAN_RULE_JOINS = 4,
+	KAN_RULE_KEYS = 4,
+	KAN_RULE_NEXT = 6,
+	KAN_TEXT_PIECES = 24,
+	KAN_TEXT_VALUE = 4096, /* bytes of one value in a sentence */
+};
+
+enum kan_severity { KAN_LOW, KAN_MEDIUM, KAN_HIGH, KAN_CRITICAL };
+extern const char *const kan_severity_names[4];
+
+/* A column of the rule's own row (which -1) or of a join. */
+struct kan_ref {
+	int which;
+	const struct kan_column *column;
+};
+
+/* "{pid} runs {exe.link}": literals and columns in turn; a name in braces that is no column is a word of ours. */
+struct kan_piece {
+	const char *text; /* literal, or the word */
+	size_t n;
+	bool word;
+	struct kan_ref ref; /* column NULL: literal or word */
+};
+struct kan_text {
+	struct kan_piece pieces[KAN_TEXT_PIECES];
+	size_t n;
+};
+
+struct kan_rule_join {
+	const char *as;
+	const struct kan_kind *kind;
+	struct kan_cond *where; /* NULL: every row */
+	struct {
+		const struct kan_column *left, *right;
+	} on[2];
+	size_t n_on;
+	bool optional;
+	int raise;
+};
+
+struct kan_rule {
+	json_t *doc;
+	char *file;
+	char sha256[65];
+	const char *id;
+	const struct kan_kind *kind;
+	struct kan_cond *where;
+	struct kan_rule_join joins[KAN_RULE_JOINS];
+	size_t n_joins;
+	struct kan_ref keys[KAN_RULE_KEYS];
+	size_t n_keys;
+	struct kan_text says, next[KAN_RULE_NEXT];
+	size_t n_next;
+	enum kan_severity severity;
+};
+
+struct kan_rules {
+	struct kan_rule *rules; /* by id */
+	size_t n;
+	json_t *attack;
+};
+
+/* One rule from its text. usage: "file: id: reason". */
+int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text, const json_t *attack,
+		   struct kan_err *err);
+void kan_rule_free(struct kan_rule *r);
+int kan_text_parse(struct kan_text *out, const char *text, const struct kan_scope *s, bool ids_only,
+		   struct kan_err *err);
+/* An empty set with the ATT&CK table; then one rule after another; then sorted, duplicates refused. */
+int kan_rules_begin(struct kan_rules **out, struct kan_err *err);
+int kan_rules_add(struct kan_rules *r, const char *file, struct kan_bytes text, struct kan_err *err);
+int kan_rules_finish(struct kan_rules *r, struct kan_err *err);
+
+/* What is compiled in; ends with a NULL name. The ATT&CK table is among them. */
+struct kan_shipped {
+	const char *name; /* "exe/foreign.json" */
+	const unsigned char *data;
+	size_t n;
+};
+extern const struct kan_shipped kan_shipped_rules[];
+extern const char kan_attack_file[]; /* "attack.json" */
+
+#endif

@@ -1,0 +1,296 @@
+/* The rule engine: streams rows past the rules, then past the joins of what was hit. */
+#include "analyze/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODE_WEIGHT = 96, VALUE_MAX_BYTES = 1 << 20 };
+
+/* One kind on its way past the rules (or, with joins set, past the joins of the hits). */
+struct pass {
+	struct kan_run *run;
+	const struct kan_kind *kind;
+	const struct kan_observer *observer;
+	struct probe *probes;
+	size_t n_probes;
+	bool gaps;
+};
+
+/* The left values of one join, as hashes: a filter before the exact comparison. */
+struct probe_key {
+	uint64_t hash;
+	size_t hit;
+};
+struct probe {
+	struct kan_rule_run *rule;
+	size_t join;
+	struct probe_key *keys;
+	size_t n;
+};
+
+static size_t weight_of(const json_t *v)
+{
+	size_t n = NODE_WEIGHT, i = 0;
+	const char *key = NULL;
+	json_t *kid = NULL;
+	if (json_is_string(v))
+		n += json_string_length(v);
+	json_array_foreach ((json_t *)(uintptr_t)v, i, kid)
+		n += weight_of(kid);
+	json_object_foreach ((json_t *)(uintptr_t)v, key, kid)
+		n += NODE_WEIGHT + weight_of(kid);
+	return n;
+}
+
+/* Keep a row beyond its call. false: the budget is spent. */
+static bool keep(struct kan_view *out, struct kan_run *run, const struct kan_view *v)
+{
+	size_t w = weight_of(v->row) + weight_of(v->extra);
+	if (run->weight + w > KAN_RUN_WEIGHT)
+		return false;
+	run->weight += w;
+	*out = *v;
+	json_incref(out->row);
+	json_incref(out->extra);
+	return true;
+}
+
+static void try_rule(struct pass *p, struct kan_rule_run *r, const struct kan_view *v)
+{
+	struct kan_cond_run c = {.gaps = p->gaps};
+	enum kan_truth t = kan_cond_eval(&c, r->rule->where, v);
+	if (t == KAN_UNDECIDED) {
+		r->undecided++;
+		r->why = c.why;
+		r->why_kind = p->kind;
+	}
+	if (t != KAN_TRUE)
+		return;
+	struct kan_view kept;
+	if (r->n_hits == KAN_RUN_HITS || !keep(&kept, p->run, v)) {
+		r->over++;
+		return;
+	}
+	if ((r->n_hits & (r->n_hits - 1)) == 0)
+		r->hits = kan_xrealloc(r->hits, r->n_hits ? r->n_hits * 2 : 1, sizeof *r->hits);
+	r->hits[r->n_hits] = (struct kan_hit){.view = kept};
+	r->n_hits++;
+}
+
+static struct kan_view view_of(const struct pass *p, const json_t *row, uint64_t line)
+{
+	struct kan_view v = {p->kind, (json_t *)(uintptr_t)row, json_object(), line};
+	if (p->kind->join)
+		p->kind->join(v.extra, row, p->run->facts);
+	return v;
+}
+
+static int past_rules(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	for (size_t i = 0; i < p->run->n; i++)
+		if (p->run->rules[i].rule->kind == p->kind)
+			try_rule(p, &p->run->rules[i], &v);
+	if (p->observer && p->observer->wants(p->kind))
+		p->observer->see(&v, p->gaps, p->observer->arg);
+	json_decref(v.extra);
+	return 0;
+}
+
+static int stream(struct pass *p, kan_bundle_row_fn *fn, struct kan_err *err)
+{
+	const struct kan_facts *f = p->run->facts;
+	p->gaps = kan_cover_gaps(f->cover, p->kind->collector);
+	if (!kan_source_has(f->source, p->kind->artefact))
+		return 0;
+	return kan_source_rows(f->source, p->kind->artefact, fn, p, err);
+}
+
+static bool used(const struct kan_run *run, const struct kan_kind *k)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (run->rules[i].rule->kind == k)
+			return true;
+	return false;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct probe_key *x = a, *y = b;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->hit > y->hit) - (x->hit < y->hit);
+}
+
+static void add_probe_keys(struct probe *p, const struct kan_view *v, const struct kan_column *c, size_t hit)
+{
+	struct kan_value value = kan_value_get(v, c, false);
+	for (size_t i = 0; value.known == KAN_KNOWN && i < kan_value_count(&value); i++) {
+		kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
+		if ((p->n & (p->n - 1)) == 0)
+			p->keys = kan_xrealloc(p->keys, p->n ? p->n * 2 : 1, sizeof *p->keys);
+		p->keys[p->n++] = (struct probe_key){kan_hash(kan_value_bytes(&value, i, &scratch)), hit};
+	}
+}
+
+static void add_probes(struct pass *p, struct kan_rule_run *r)
+{
+	for (size_t j = 0; j < r->rule->n_joins; j++) {
+		if (r->rule->joins[j].kind != p->kind || !r->n_hits)
+			continue;
+		p->probes = kan_xrealloc(p->probes, p->n_probes + 1, sizeof *p->probes);
+		struct probe *probe = &p->probes[p->n_probes++];
+		*probe = (struct probe){.rule = r, .join = j};
+		for (size_t h = 0; h < r->n_hits; h++)
+			add_probe_keys(probe, &r->hits[h].view, r->rule->joins[j].on[0].left, h);
+		if (probe->n)
+			qsort(probe->keys, probe->n, sizeof *probe->keys, by_hash);
+	}
+}
+
+/* Some element of one is some element of the other. */
+static bool meet(const struct kan_value *a, const struct kan_value *b)
+{
+	if (a->known != KAN_KNOWN || b->known != KAN_KNOWN)
+		return false;
+	for (size_t i = 0; i < kan_value_count(a); i++)
+		for (size_t k = 0; k < kan_value_count(b); k++) {
+			kan_auto_buf struct kan_buf x = KAN_BUF(0), y = KAN_BUF(0);
+			if (kan_bytes_eq(kan_value_bytes(a, i, &x), kan_value_bytes(b, k, &y)))
+				return true;
+		}
+	return false;
+}
+
+static void try_match(struct pass *p, const struct probe *probe, size_t hit, const struct kan_view *v)
+{
+	const struct kan_rule_join *j = &probe->rule->rule->joins[probe->join];
+	struct kan_hit *h = &probe->rule->hits[hit];
+	struct kan_matches *m = &h->joins[probe->join];
+	for (size_t i = 0; i < j->n_on; i++) {
+		struct kan_value left = kan_value_get(&h->view, j->on[i].left, false);
+		struct kan_value right = kan_value_get(v, j->on[i].right, false);
+		if (!meet(&left, &right))
+			return;
+	}
+	struct kan_cond_run c = {.gaps = p->gaps};
+	enum kan_truth t = j->where ? kan_cond_eval(&c, j->where, v) : KAN_TRUE;
+	if (t == KAN_UNDECIDED) {
+		m->undecided = true;
+		probe->rule->why = c.why;
+		probe->rule->why_kind = p->kind;
+	}
+	if (t != KAN_TRUE)
+		return;
+	struct kan_view kept;
+	m->total++;
+	if (m->n == KAN_RUN_MATCHES || !keep(&kept, p->run, v))
+		return;
+	m->rows = kan_xrealloc(m->rows, m->n + 1, sizeof *m->rows);
+	m->rows[m->n++] = kept;
+}
+
+static void probe_value(struct pass *p, const struct probe *probe, uint64_t hash, const struct kan_view *v)
+{
+	size_t low = 0, high = probe->n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (probe->keys[mid].hash < hash)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < probe->n && probe->keys[low].hash == hash; low++)
+		try_match(p, probe, probe->keys[low].hit, v);
+}
+
+static int past_joins(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	for (size_t i = 0; i < p->n_probes; i++) {
+		const struct probe *probe = &p->probes[i];
+		const struct kan_rule_join *j = &probe->rule->rule->joins[probe->join];
+		struct kan_value right = kan_value_get(&v, j->on[0].right, false);
+		for (size_t k = 0; right.known == KAN_KNOWN && k < kan_value_count(&right); k++) {
+			kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
+			probe_value(p, probe, kan_hash(kan_value_bytes(&right, k, &scratch)), &v);
+		}
+	}
+	json_decref(v.extra);
+	return 0;
+}
+
+static int run_joins(struct kan_run *run, const struct kan_kind *k, struct kan_err *err)
+{
+	struct pass p = {.run = run, .kind = k};
+	for (size_t i = 0; i < run->n; i++)
+		add_probes(&p, &run->rules[i]);
+	int rc = p.n_probes ? stream(&p, past_joins, err) : 0;
+	for (size_t i = 0; i < p.n_probes; i++)
+		free(p.probes[i].keys);
+	free(p.probes);
+	return rc;
+}
+
+static int run_all(struct kan_run *run, const struct kan_observer *o, struct kan_err *err)
+{
+	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
+		struct pass p = {.run = run, .kind = k, .observer = o};
+		if ((used(run, k) || (o && o->wants(k))) && stream(&p, past_rules, err) < 0)
+			return -1;
+	}
+	for (const struct kan_kind *k = kan_kinds; k->name; k++)
+		if (run_joins(run, k, err) < 0)
+			return -1;
+	return 0;
+}
+
+int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct kan_rules *r,
+		const struct kan_observer *o, struct kan_err *err)
+{
+	struct kan_run *run = kan_xalloc(sizeof *run);
+	run->facts = f;
+	run->n = r->n;
+	run->rules = kan_xalloc((r->n + 1) * sizeof *run->rules);
+	for (size_t i = 0; i < r->n; i++)
+		run->rules[i].rule = &r->rules[i];
+	if (run_all(run, o, err) < 0) {
+		kan_run_free(run);
+		return -1;
+	}
+	*out = run;
+	return 0;
+}
+
+static void free_view(struct kan_view *v)
+{
+	json_decref(v->row);
+	json_decref(v->extra);
+}
+
+static void free_hit(struct kan_hit *h)
+{
+	free_view(&h->view);
+	for (size_t j = 0; j < KAN_RULE_JOINS; j++) {
+		for (size_t i = 0; i < h->joins[j].n; i++)
+			free_view(&h->joins[j].rows[i]);
+		free(h->joins[j].rows);
+	}
+}
+
+void kan_run_free(struct kan_run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->n; i++) {
+		for (size_t h = 0; h < run->rules[i].n_hits; h++)
+			free_hit(&run->rules[i].hits[h]);
+		free(run->rules[i].hits);
+	}
+	free(run->rules);
+	free(run);
+}

@@ -1,0 +1,59 @@
+/* The rule engine: streams rows past the rules, then past the joins of what was hit. */
+#ifndef KAN_ANALYZE_RUN_H
+#define KAN_ANALYZE_RUN_H
+
+#include "analyze/facts.h"
+#include "analyze/rules.h"
+
+enum {
+	KAN_RUN_HITS = 1000,	       /* rows of one rule that are kept until the joins; beyond they are counted */
+	KAN_RUN_WEIGHT = 24 << 20,     /* estimated octets of all kept rows */
+	KAN_RUN_MATCHES = 16,	       /* joined rows kept of one hit */
+	KAN_RUN_FINDINGS = 200,	       /* findings of one rule; beyond they are counted */
+	KAN_RUN_OBJECTS = 100,	       /* objects listed of one finding; all are counted */
+};
+
+struct kan_matches {
+	struct kan_view *rows;
+	size_t n, total;
+	bool undecided;
+};
+struct kan_hit {
+	struct kan_view view;
+	struct kan_matches joins[KAN_RULE_JOINS];
+};
+
+struct kan_rule_run {
+	const struct kan_rule *rule;
+	struct kan_hit *hits;
+	size_t n_hits;
+	uint64_t over;	    /* true, but not kept */
+	uint64_t undecided; /* rows left at unknown */
+	const struct kan_kind *why_kind;
+	const struct kan_column *why;
+	size_t findings;
+};
+
+/* Sees every joined row of the kinds that it asks for, in order. */
+struct kan_observer {
+	bool (*wants)(const struct kan_kind *k);
+	void (*see)(const struct kan_view *v, bool gaps, void *arg);
+	void *arg;
+};
+
+struct kan_run {
+	const struct kan_facts *facts;
+	struct kan_rule_run *rules;
+	size_t n;
+	size_t weight;
+};
+
+int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct kan_rules *r,
+		const struct kan_observer *o, struct kan_err *err);
+void kan_run_free(struct kan_run *run);
+/* findings[] in report order, numbered. Yours. */
+json_t *kan_run_findings(struct kan_run *run);
+/* not_assessed[]: rules left at unknown, or whose rows could not be had. After findings. Yours. */
+json_t *kan_run_not_assessed(const struct kan_run *run);
+
+#endif
