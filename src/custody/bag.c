@@ -1,0 +1,44 @@
+/* Manifest lines of a bag, and the names of its proofs. */
+#include "custody/bag.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int kan_bag_line(char hex[KAN_SHA256_HEX], char path[256], struct kan_bytes *rest,
+		 struct kan_err *err)
+{
+	const uint8_t *end;
+	size_t n;
+
+	if (!rest->n)
+		return 0;
+	end = memchr(rest->p, '\n', rest->n);
+	n = end ? (size_t)(end - rest->p) : 0;
+	if (n < 67 || n - 66 >= 256 || rest->p[64] != ' ' || rest->p[65] != ' ')
+		return kan_fail(err, KAN_EFORMAT, "malformed line");
+	memcpy(hex, rest->p, 64);
+	hex[64] = 0;
+	memcpy(path, rest->p + 66, n - 66);
+	path[n - 66] = 0;
+	if (!kan_is_sha256_hex(hex) || strlen(path) != n - 66 || !kan_path_ok(path))
+		return kan_fail(err, KAN_EFORMAT, "malformed line");
+	rest->p += n + 1;
+	rest->n -= n + 1;
+	return 1;
+}
+
+bool kan_bag_is_sig(const char *path)
+{
+	char again[64];
+
+	if (strcmp(path, KAN_BAG_SIG) == 0)
+		return true;
+	for (int i = 2; i <= 99; i++) {
+		snprintf(again, sizeof(again), "seal/tagmanifest-sha256.txt.%d.sig", i);
+		if (strcmp(path, again) == 0)
+			return true;
+	}
+	return false;
+}
