@@ -31,6 +31,9 @@ struct kan_receipt {
  */
 int kan_custody_open(struct kan_custody **out, const char *home, const char *key, struct kan_err *err);
 void kan_custody_free(struct kan_custody *c);
+/* The allowed_signers line of the key in use, for people to keep elsewhere. email NULL: the host key's own. */
+int kan_custody_signer_line(struct kan_buf *out, const struct kan_custody *c, const char *email,
+			    struct kan_err *err);
 /* SSHSIG (namespace file) over the tag manifest, into the bundle's seal/. Before commit_bundle. */
 int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_err *err);
 /* The collect commit: bag verbatim, data/ as LFS objects, one event. type is "collect" or "import". */

@@ -1,0 +1,31 @@
+/* A home on disk: a private directory with keys/host and the bare custody.git. */
+#ifndef KAN_CUSTODY_HOME_H
+#define KAN_CUSTODY_HOME_H
+
+#include "custody/form.h"
+#include "custody/key.h"
+
+#include <limits.h>
+
+enum { KAN_HOME_LOCK_S = 30 };
+
+struct kan_home {
+	char path[PATH_MAX]; /* absolute, resolved */
+	char repo[PATH_MAX]; /* <path>/custody.git */
+	int fd, repo_fd;
+};
+
+/*
+ * Open, and make what is not there. refused: not a directory of ours alone (0700, our uid). Many processes
+ * may do this at once: each piece is made aside and put in place in one step, the first one wins.
+ */
+int kan_home_open(struct kan_home *out, const char *path, struct kan_err *err);
+void kan_home_close(struct kan_home *h);
+/* keys/host, made when absent. */
+int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err *err);
+/* flock on custody.git/kanshiki.lock, and what crashes left there is swept. close fd to unlock. */
+int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err);
+/* "kanshiki@<this machine>" */
+void kan_home_host(char out[KAN_FORM_HOST]);
+
+#endif
