@@ -1,0 +1,82 @@
+/* The checks of a repository, shared by the files that do them. */
+#ifndef KAN_CUSTODY_VERIFY_H
+#define KAN_CUSTODY_VERIFY_H
+
+#include "custody/form.h"
+#include "custody/gitobj.h"
+#include "custody/lfs.h"
+#include "custody/signers.h"
+
+#include <kanshiki/bundle.h>
+
+enum kan_verify_id {
+	KAN_VERIFY_REPO,
+	KAN_VERIFY_OBJECTS,
+	KAN_VERIFY_HISTORY,
+	KAN_VERIFY_EVENTS,
+	KAN_VERIFY_COMMITS,
+	KAN_VERIFY_SIGNERS,
+	KAN_VERIFY_SIGNATURE,
+	KAN_VERIFY_POINTERS,
+	KAN_VERIFY_STORE,
+	KAN_VERIFY_ANCHORS,
+	KAN_VERIFY_IDS,
+};
+
+enum { KAN_VERIFY_TOLD = 64, KAN_VERIFY_PATH = 4096 };
+
+/* A bag as the tip's tree has it. committed: committer date of the commit that brought it. */
+struct kan_verify_bag {
+	char case_id[KAN_FORM_CASE], bundle[KAN_FORM_BUNDLE], tree[KAN_GIT_ID];
+	char seal[KAN_SHA256_HEX];
+	uint64_t octets, files;
+	int64_t committed;
+};
+
+/* An LFS object that a pointer in the tip's tree names. */
+struct kan_verify_object {
+	struct kan_lfs_object object;
+	char *path;
+};
+
+struct kan_verify {
+	kan_check_fn *fn;
+	void *arg;
+	const struct kan_signers *signers; /* or NULL */
+	struct kan_git *git;
+	int repo_fd;
+	bool unsafe; /* a link or special file: what would open by path is not asked */
+	char tip[KAN_GIT_ID];
+	unsigned told[KAN_VERIFY_IDS], silent[KAN_VERIFY_IDS];
+	char bad[KAN_VERIFY_TOLD][KAN_GIT_ID]; /* objects that were told already */
+	unsigned n_bad;
+	struct kan_verify_bag *bags;
+	size_t n_bags;
+	struct kan_verify_object *objects;
+	size_t n_objects;
+};
+
+/* A finding; the first KAN_VERIFY_TOLD of a check are told one by one, the rest by their number. */
+void kan_verify_fail(struct kan_verify *v, enum kan_verify_id id, enum kan_check_kind kind,
+		     const char *path, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void kan_verify_skip(struct kan_verify *v, enum kan_verify_id id, const char *path, const char *fmt,
+		     ...) __attribute__((format(printf, 4, 5)));
+/* The check's end: ok with this detail when nothing was told. */
+void kan_verify_done(struct kan_verify *v, enum kan_verify_id id, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* An object that could not be read: missing and altered told apart, each object once. */
+void kan_verify_bad_object(struct kan_verify *v, const char *id, const char *path,
+			   const struct kan_err *why);
+
+/* The stages, in their order. */
+void kan_verify_files(struct kan_verify *v);   /* repo; sets tip and unsafe */
+void kan_verify_tree(struct kan_verify *v);    /* pointers of the tip; fills bags and objects */
+void kan_verify_history(struct kan_verify *v); /* objects, history, events, commits, signers */
+void kan_verify_seals(struct kan_verify *v);   /* signature of each bag in the tree */
+void kan_verify_store(struct kan_verify *v);
+
+/* One SSHSIG of a tag manifest; at: the time its signer must be trusted at. */
+void kan_verify_sig(struct kan_verify *v, const char *path, struct kan_bytes armour,
+		    struct kan_bytes manifest, int64_t at);
+
+#endif
