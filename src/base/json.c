@@ -1,0 +1,128 @@
+/* JSON documents: parsed under limits, dumped in one form, bytes in and out. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/row.h"
+
+enum { VALUE_MAX = 64 << 20, KEY_MAX = 32 };
+
+/* Depth by counting brackets outside strings, before a recursive parser sees them. */
+static bool too_deep(struct kan_bytes text, unsigned max)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
+		if (in_string) {
+			i += c == '\\';
+			in_string = c != '"';
+		} else if (c == '"') {
+			in_string = true;
+		} else if ((c == '{' || c == '[') && ++depth > max) {
+			return true;
+		} else if ((c == '}' || c == ']') && depth) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned depth, struct kan_err *err)
+{
+	json_error_t why;
+	if (text.n > max)
+		return kan_fail(err, KAN_ELIMIT, "JSON: %zu octets, over %zu", text.n, max);
+	if (too_deep(text, depth))
+		return kan_fail(err, KAN_EFORMAT, "JSON: deeper than %u", depth);
+	json_t *doc = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
+	if (!doc)
+		return kan_fail(err, KAN_EFORMAT, "JSON: line %d column %d: %.120s", why.line, why.column, why.text);
+	*out = doc;
+	return 0;
+}
+
+static bool key_ok(const char *key)
+{
+	size_t n = strlen(key);
+	if (n == 0 || n > KEY_MAX || key[0] < 'a' || key[0] > 'z')
+		return false;
+	return strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
+}
+
+static bool value_ok(const json_t *v, unsigned depth)
+{
+	const char *key = NULL;
+	json_t *inner = NULL;
+	size_t i = 0;
+	if (depth > KAN_ROW_DEPTH || json_is_null(v) || json_is_real(v))
+		return false;
+	if (json_is_array(v)) {
+		json_array_foreach (v, i, inner)
+			if (!value_ok(inner, depth + 1))
+				return false;
+		return true;
+	}
+	void *at = json_object_iter((json_t *)(uintptr_t)v);
+	for (; at; at = json_object_iter_next((json_t *)(uintptr_t)v, at)) {
+		key = json_object_iter_key(at);
+		if (!key_ok(key) || !value_ok(json_object_iter_value(at), depth + 1))
+			return false;
+	}
+	return true;
+}
+
+int kan_row_parse(json_t **out, struct kan_bytes line, struct kan_err *err)
+{
+	json_t *row = NULL;
+	if (kan_json_parse(&row, line, KAN_ROW_MAX - 1, KAN_ROW_DEPTH, err) < 0)
+		return -1;
+	if (json_is_object(row) && value_ok(row, 1)) {
+		*out = row;
+		return 0;
+	}
+	json_decref(row);
+	return kan_fail(err, KAN_EFORMAT, "row: no object, or a key or value that no row may have");
+}
+
+static int add_to(const char *p, size_t n, void *arg)
+{
+	kan_buf_add(arg, p, n);
+	return 0;
+}
+
+int kan_json_dump(struct kan_buf *out, const json_t *doc, struct kan_err *err)
+{
+	if (json_dump_callback(doc, add_to, out, JSON_SORT_KEYS | JSON_INDENT(1)) < 0)
+		return kan_fail(err, KAN_EFORMAT, "JSON: the document cannot be written");
+	kan_buf_addc(out, '\n');
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "JSON: the document is over %zu octets", out->max) : 0;
+}
+
+int kan_json_bytes(struct kan_buf *out, const json_t *row, const char *key, struct kan_err *err)
+{
+	char b64[64];
+	(void)snprintf(b64, sizeof(b64), "%s_b64", key);
+	const json_t *exact = json_object_get(row, b64), *plain = json_object_get(row, key);
+	if (json_is_string(exact))
+		return kan_base64_decode(
+			out, (struct kan_bytes){(const uint8_t *)json_string_value(exact), json_string_length(exact)}, err);
+	if (!json_is_string(plain))
+		return kan_fail(err, KAN_ENOTFOUND, "%s: no such value", key);
+	kan_buf_add(out, json_string_value(plain), json_string_length(plain));
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "%s: over %zu bytes", key, out->max) : 0;
+}
+
+void kan_json_set_bytes(json_t *obj, const char *key, struct kan_bytes v)
+{
+	char b64[64];
+	kan_auto_buf struct kan_buf clean = KAN_BUF(VALUE_MAX);
+	bool same = kan_text_clean(&clean, v);
+	json_object_set_new(obj, key, json_stringn(kan_buf_str(&clean), clean.len));
+	if (same)
+		return;
+	kan_buf_reset(&clean);
+	kan_base64(&clean, v);
+	(void)snprintf(b64, sizeof(b64), "%s_b64", key);
+	json_object_set_new(obj, b64, json_stringn(kan_buf_str(&clean), clean.len));
+}

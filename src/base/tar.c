@@ -1,0 +1,236 @@
+/* The pax writer, by libarchive. */
+#include "base/tar.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+enum { PATH_OCTETS = 4096 };
+
+struct kan_tar {
+	struct archive *archive;
+	struct archive_entry *entry;
+	kan_tar_out_fn *out;
+	void *arg;
+	uint8_t *block; /* aligned; libarchive's own would be malloc'd, and reads from unaligned memory are slow */
+	size_t used;
+	uint64_t left; /* of the entry's announced bytes */
+	struct kan_tar_extent extents[KAN_TAR_EXTENTS];
+	size_t n_extents, extent;
+	uint64_t in_extent, at; /* sparse: bytes of the extent already given; logical offset reached */
+	uint64_t size;
+	struct kan_err err;
+};
+
+static int flush(struct kan_tar *t)
+{
+	size_t n = t->used;
+	t->used = 0;
+	return n ? t->out(t->arg, t->block, n, &t->err) : 0;
+}
+
+static la_ssize_t on_write(struct archive *a, void *arg, const void *p, size_t n)
+{
+	struct kan_tar *t = arg;
+	const uint8_t *at = p;
+	for (size_t rest = n; rest;) {
+		size_t room = KAN_IO_WRITE - t->used, step = rest < room ? rest : room;
+		memcpy(t->block + t->used, at, step);
+		t->used += step;
+		at += step;
+		rest -= step;
+		if (t->used == KAN_IO_WRITE && flush(t) < 0) {
+			archive_set_error(a, EIO, "%s", t->err.text);
+			return -1;
+		}
+	}
+	return (la_ssize_t)n;
+}
+
+static int fail(struct kan_tar *t, struct kan_err *err)
+{
+	if (t->err.code != KAN_OK && err)
+		*err = t->err;
+	if (t->err.code != KAN_OK)
+		return -1;
+	const char *why = archive_error_string(t->archive);
+	return kan_fail(err, KAN_EIO, "tar: %.200s", why ? why : "unknown");
+}
+
+int kan_tar_new(struct kan_tar **out, kan_tar_out_fn *fn, void *arg, struct kan_err *err)
+{
+	struct kan_tar *t = kan_xalloc(sizeof(*t));
+	t->out = fn;
+	t->arg = arg;
+	t->block = kan_io_buffer(KAN_IO_WRITE);
+	t->archive = archive_write_new();
+	t->entry = archive_entry_new();
+	if (!t->archive || !t->entry || archive_write_set_format_pax_restricted(t->archive) != ARCHIVE_OK ||
+	    archive_write_add_filter_none(t->archive) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(t->archive, 0) != ARCHIVE_OK ||
+	    archive_write_open(t->archive, t, NULL, on_write, NULL) != ARCHIVE_OK) {
+		kan_tar_free(t);
+		return kan_fail(err, KAN_EIO, "tar: libarchive cannot write pax");
+	}
+	*out = t;
+	return 0;
+}
+
+/* NUL-terminated, without leading '/': what a tar may hold. */
+static void relative(char out[PATH_OCTETS + 1], struct kan_bytes path)
+{
+	while (path.n && path.p[0] == '/') {
+		path.p++;
+		path.n--;
+	}
+	size_t n = path.n < PATH_OCTETS ? path.n : PATH_OCTETS;
+	if (n)
+		memcpy(out, path.p, n);
+	out[n] = 0;
+	if (n == 0)
+		memcpy(out, ".", 2);
+}
+
+static void set_names(struct kan_tar *t, const struct kan_tar_entry *e)
+{
+	char path[PATH_OCTETS + 1];
+	relative(path, e->path);
+	archive_entry_copy_pathname(t->entry, path);
+	if (e->hardlink.n) {
+		relative(path, e->hardlink);
+		archive_entry_copy_hardlink(t->entry, path);
+	} else if (S_ISLNK(e->mode)) {
+		size_t n = e->link.n < PATH_OCTETS ? e->link.n : PATH_OCTETS;
+		if (n)
+			memcpy(path, e->link.p, n);
+		path[n] = 0;
+		archive_entry_copy_symlink(t->entry, path);
+	}
+}
+
+static void set_extents(struct kan_tar *t, const struct kan_tar_entry *e)
+{
+	t->n_extents = e->n_extents < KAN_TAR_EXTENTS ? e->n_extents : 0;
+	t->extent = 0;
+	t->in_extent = t->at = 0;
+	for (size_t i = 0; i < t->n_extents; i++) {
+		t->extents[i] = e->extents[i];
+		archive_entry_sparse_add_entry(t->entry, (la_int64_t)e->extents[i].offset, (la_int64_t)e->extents[i].length);
+	}
+	/* A file that is one hole: an empty extent at its end is how libarchive knows. */
+	if (e->extents && e->n_extents == 0)
+		archive_entry_sparse_add_entry(t->entry, (la_int64_t)e->size, 0);
+}
+
+int kan_tar_entry(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_err *err)
+{
+	int64_t s = e->mtime_ns / 1000000000;
+	bool file = S_ISREG(e->mode) && !e->hardlink.n;
+	s -= e->mtime_ns < 0 && e->mtime_ns % 1000000000 != 0;
+	archive_entry_clear(t->entry);
+	set_names(t, e);
+	archive_entry_set_filetype(t->entry, e->hardlink.n ? AE_IFREG : e->mode & S_IFMT);
+	archive_entry_set_perm(t->entry, e->mode & 0777);
+	archive_entry_set_uid(t->entry, (la_int64_t)e->uid);
+	archive_entry_set_gid(t->entry, (la_int64_t)e->gid);
+	archive_entry_set_mtime(t->entry, s, 0);
+	archive_entry_set_size(t->entry, file ? (la_int64_t)e->size : 0);
+	t->size = file ? e->size : 0;
+	t->left = t->size;
+	set_extents(t, e);
+	if (e->extents) {
+		t->left = 0;
+		for (size_t i = 0; i < t->n_extents; i++)
+			t->left += t->extents[i].length;
+	}
+	return archive_write_header(t->archive, t->entry) < ARCHIVE_WARN ? fail(t, err) : 0;
+}
+
+static int give(struct kan_tar *t, const void *p, size_t n, struct kan_err *err)
+{
+	const uint8_t *at = p;
+	while (n) {
+		la_ssize_t done = archive_write_data(t->archive, at, n);
+		if (done < 0)
+			return fail(t, err);
+		if (done == 0)
+			return kan_fail(err, KAN_EIO, "tar: more bytes than announced");
+		at += done;
+		n -= (size_t)done;
+		t->at += (uint64_t)done;
+	}
+	return 0;
+}
+
+/* libarchive takes the logical file and drops what the map calls a hole: holes are fed from one buffer of zeros. */
+static int zeros_until(struct kan_tar *t, uint64_t offset, struct kan_err *err)
+{
+	if (t->at >= offset)
+		return 0;
+	kan_auto_free uint8_t *zero = kan_io_buffer(KAN_IO_WRITE);
+	memset(zero, 0, KAN_IO_WRITE);
+	while (t->at < offset) {
+		uint64_t rest = offset - t->at;
+		if (give(t, zero, rest < KAN_IO_WRITE ? (size_t)rest : KAN_IO_WRITE, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int sparse_data(struct kan_tar *t, const uint8_t *p, size_t n, struct kan_err *err)
+{
+	while (n) {
+		const struct kan_tar_extent *x = &t->extents[t->extent];
+		uint64_t rest = x->length - t->in_extent;
+		size_t step = rest < n ? (size_t)rest : n;
+		if (zeros_until(t, x->offset, err) < 0 || give(t, p, step, err) < 0)
+			return -1;
+		t->in_extent += step;
+		p += step;
+		n -= step;
+		if (t->in_extent == x->length) {
+			t->extent++;
+			t->in_extent = 0;
+		}
+	}
+	return 0;
+}
+
+int kan_tar_data(struct kan_tar *t, const void *p, size_t n, struct kan_err *err)
+{
+	if (n > t->left)
+		n = (size_t)t->left; /* it grew while it was read: the header's size holds */
+	t->left -= n;
+	return t->n_extents ? sparse_data(t, p, n, err) : give(t, p, n, err);
+}
+
+int kan_tar_finish(struct kan_tar *t, struct kan_err *err)
+{
+	if (t->size && zeros_until(t, t->size, err) < 0)
+		return -1;
+	t->size = t->left = 0;
+	return archive_write_finish_entry(t->archive) < ARCHIVE_WARN ? fail(t, err) : 0;
+}
+
+int kan_tar_close(struct kan_tar *t, struct kan_err *err)
+{
+	int rc = archive_write_close(t->archive) < ARCHIVE_WARN || flush(t) < 0 ? fail(t, err) : 0;
+	kan_tar_free(t);
+	return rc;
+}
+
+void kan_tar_free(struct kan_tar *t)
+{
+	if (!t)
+		return;
+	if (t->archive) {
+		(void)archive_write_fail(t->archive); /* no end of archive is written behind a failure */
+		(void)archive_write_free(t->archive);
+	}
+	archive_entry_free(t->entry);
+	free(t->block);
+	free(t);
+}

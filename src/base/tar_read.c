@@ -1,0 +1,119 @@
+/* The tar reader, by libarchive: streamed, counted, never extracted. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+
+#include "base/tar.h"
+
+enum { MEMBERS_DEFAULT = 20000 };
+static const uint64_t bytes_default = (uint64_t)64 << 30;
+
+struct source {
+	kan_tar_in_fn *in;
+	void *arg;
+	struct kan_err err;
+};
+
+static la_ssize_t on_read(struct archive *a, void *arg, const void **p)
+{
+	struct source *s = arg;
+	ssize_t n = s->in(s->arg, p, &s->err);
+	if (n < 0)
+		archive_set_error(a, EIO, "%s", s->err.text);
+	return n;
+}
+
+static int fail(struct archive *a, const struct source *s, struct kan_err *err)
+{
+	const char *why = archive_error_string(a);
+	if (s->err.code != KAN_OK && err)
+		*err = s->err;
+	if (s->err.code != KAN_OK)
+		return -1;
+	return kan_fail(err, KAN_EFORMAT, "tar: %.200s", why ? why : "malformed");
+}
+
+static struct kan_bytes text(const char *s)
+{
+	return kan_bytes_of(s);
+}
+
+static struct kan_tar_member describe(struct archive_entry *e)
+{
+	return (struct kan_tar_member){
+		.path = text(archive_entry_pathname(e)),
+		.link = text(archive_entry_symlink(e)),
+		.hardlink = text(archive_entry_hardlink(e)),
+		.mode = archive_entry_mode(e),
+		.uid = (uint64_t)archive_entry_uid(e),
+		.gid = (uint64_t)archive_entry_gid(e),
+		.size = (uint64_t)archive_entry_size(e),
+		.mtime_ns = (int64_t)archive_entry_mtime(e) * 1000000000 + archive_entry_mtime_nsec(e),
+		.sparse = archive_entry_sparse_count(e) > 0,
+	};
+}
+
+struct count {
+	uint64_t members, bytes, max_members, max_bytes;
+};
+
+static int content(struct archive *a, struct source *s, const struct kan_tar_visit *v, struct count *c,
+		   struct kan_err *err)
+{
+	const void *p = NULL;
+	size_t n = 0;
+	la_int64_t offset = 0;
+	for (;;) {
+		int rc = archive_read_data_block(a, &p, &n, &offset);
+		if (rc == ARCHIVE_EOF)
+			return 0;
+		if (rc < ARCHIVE_WARN)
+			return fail(a, s, err);
+		c->bytes += n;
+		if (c->bytes > c->max_bytes)
+			return kan_fail(err, KAN_ELIMIT, "tar: over %llu bytes", (unsigned long long)c->max_bytes);
+		if (n && v->data && v->data((struct kan_bytes){p, n}, v->arg, err) < 0)
+			return -1;
+	}
+}
+
+static int members(struct archive *a, struct source *s, const struct kan_tar_visit *v, struct kan_err *err)
+{
+	struct count c = {.max_members = v->max_members ? v->max_members : MEMBERS_DEFAULT,
+			  .max_bytes = v->max_bytes ? v->max_bytes : bytes_default};
+	struct archive_entry *e = NULL;
+	for (;;) {
+		int rc = archive_read_next_header(a, &e);
+		if (rc == ARCHIVE_EOF)
+			return 0;
+		if (rc < ARCHIVE_WARN)
+			return fail(a, s, err);
+		if (++c.members > c.max_members)
+			return kan_fail(err, KAN_ELIMIT, "tar: more than %llu members", (unsigned long long)c.max_members);
+		struct kan_tar_member m = describe(e);
+		int next = v->member(&m, v->arg, err);
+		if (next < 0)
+			return -1;
+		if (next == 0 && content(a, s, v, &c, err) < 0)
+			return -1;
+	}
+}
+
+int kan_tar_read(kan_tar_in_fn *in, void *in_arg, const struct kan_tar_visit *v, struct kan_err *err)
+{
+	struct source s = {.in = in, .arg = in_arg};
+	struct archive *a = archive_read_new();
+	if (!a)
+		return kan_fail(err, KAN_EIO, "tar: libarchive cannot read");
+	int rc = archive_read_support_format_tar(a);
+	/* "hdrcharset=BINARY": names stay bytes, whatever the locale. */
+	if (rc == ARCHIVE_OK && v->gzip)
+		rc = archive_read_support_filter_gzip(a);
+	if (rc == ARCHIVE_OK)
+		rc = archive_read_set_options(a, "hdrcharset=BINARY");
+	if (rc == ARCHIVE_OK)
+		rc = archive_read_open(a, &s, NULL, on_read, NULL);
+	int done = rc == ARCHIVE_OK ? members(a, &s, v, err) : fail(a, &s, err);
+	(void)archive_read_free(a);
+	return done;
+}

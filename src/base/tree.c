@@ -1,0 +1,366 @@
+/* The walk: by descriptor, no link followed, depth without recursion, names as bytes. */
+#include "base/tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum {
+	ENTRIES_DEFAULT = 2000000,
+	DENTS_OCTETS = 64 << 10,
+	PATH_OCTETS = 64 << 20, /* names on the way down to KAN_TREE_DEPTH */
+	NAMES_OCTETS = 256 << 20,
+	LINK_OCTETS = 64 << 10,
+};
+
+/* struct linux_dirent64 of getdents64(2). */
+struct dent {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
+
+struct name {
+	uint64_t ino;
+	uint32_t at, n; /* within names of the level */
+};
+
+/* A directory on the way down. fd is -1 while it is not held: then ".." of the level below leads back to it. */
+struct level {
+	int fd;
+	dev_t dev;
+	uint64_t ino;
+	struct kan_buf text;
+	struct name *names;
+	size_t n, next, path_len;
+	struct statx st;
+};
+
+struct walker {
+	struct kan_tree_walk *w;
+	struct level *levels;
+	size_t depth, cap;
+	struct kan_buf path;
+	uint64_t root_mnt, max;
+	bool stop, over;
+};
+
+static int look(struct statx *st, int fd)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		     STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, st);
+}
+
+static int by_ino(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+	return (x->ino > y->ino) - (x->ino < y->ino);
+}
+
+static int by_name(const void *a, const void *b, void *text)
+{
+	const struct name *x = a, *y = b;
+	const uint8_t *t = text;
+	return kan_bytes_cmp((struct kan_bytes){t + x->at, x->n}, (struct kan_bytes){t + y->at, y->n});
+}
+
+static int add_names(struct level *l, const uint8_t *dents, size_t n, size_t *cap, struct kan_err *err)
+{
+	for (size_t i = 0; i < n;) {
+		const struct dent *d = (const void *)(dents + i);
+		size_t len = strnlen(d->name, d->reclen);
+		i += d->reclen;
+		if ((len == 1 && d->name[0] == '.') || (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
+			continue;
+		if (l->n == *cap) {
+			*cap = *cap ? *cap * 2 : 64;
+			l->names = kan_xrealloc(l->names, *cap, sizeof(*l->names));
+		}
+		l->names[l->n++] = (struct name){d->ino, (uint32_t)l->text.len, (uint32_t)len};
+		kan_buf_add(&l->text, d->name, len);
+	}
+	return l->text.failed ? kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names") : 0;
+}
+
+static int list(struct level *l, bool sorted, struct kan_err *err)
+{
+	kan_auto_free uint8_t *dents = kan_xalloc(DENTS_OCTETS);
+	size_t cap = 0;
+	for (;;) {
+		long n = syscall(SYS_getdents64, l->fd, dents, DENTS_OCTETS);
+		if (n < 0)
+			return kan_fail_sys(err, "list");
+		if (n == 0)
+			break;
+		if (add_names(l, dents, (size_t)n, &cap, err) < 0)
+			return -1;
+	}
+	if (sorted && l->n)
+		qsort_r(l->names, l->n, sizeof(*l->names), by_name, l->text.data);
+	else if (l->n)
+		qsort(l->names, l->n, sizeof(*l->names), by_ino);
+	return 0;
+}
+
+static void drop_level(struct level *l)
+{
+	if (l->fd >= 0)
+		(void)close(l->fd);
+	kan_buf_free(&l->text);
+	free(l->names);
+}
+
+static enum kan_tree_next visit(struct walker *k, struct kan_bytes name, int parent, int fd, const struct statx *st,
+				bool post)
+{
+	struct kan_tree_entry e = {
+		.path = k->path.len ? kan_buf_bytes(&k->path) : KAN_LIT("/"),
+		.name = name,
+		.depth = (unsigned)k->depth,
+		.parent_fd = parent,
+		.fd = fd,
+		.st = st,
+		.post = post,
+	};
+	return k->w->fn(&e, k->w->arg);
+}
+
+static void problem(struct walker *k, const struct kan_err *err)
+{
+	if (k->w->problem)
+		k->w->problem(k->path.len ? kan_buf_bytes(&k->path) : KAN_LIT("/"), err, k->w->arg);
+}
+
+/* Far levels give their descriptor back; climb() finds the way up again. */
+static void let_far_go(struct walker *k)
+{
+	if (k->depth <= KAN_TREE_HELD)
+		return;
+	struct level *far = &k->levels[k->depth - KAN_TREE_HELD];
+	if (far->fd >= 0)
+		(void)close(far->fd);
+	far->fd = -1;
+}
+
+static int enter(struct walker *k, int pin, const struct statx *st, struct kan_err *err)
+{
+	bool noatime = true;
+	if (k->depth >= KAN_TREE_DEPTH)
+		return kan_fail(err, KAN_ELIMIT, "deeper than %d", KAN_TREE_DEPTH);
+	if (k->depth == k->cap) {
+		k->cap = k->cap ? k->cap * 2 : 64;
+		k->levels = kan_xrealloc(k->levels, k->cap, sizeof(*k->levels));
+	}
+	struct level l = {
+		.fd = -1,
+		.dev = makedev(st->stx_dev_major, st->stx_dev_minor),
+		.ino = st->stx_ino,
+		.text = KAN_BUF(NAMES_OCTETS),
+		.path_len = k->path.len,
+		.st = *st,
+	};
+	if (kan_tree_open(&l.fd, &noatime, pin, err) < 0)
+		return -1;
+	if (list(&l, k->w->sorted, err) < 0) {
+		drop_level(&l);
+		return -1;
+	}
+	k->levels[k->depth++] = l;
+	let_far_go(k);
+	return 0;
+}
+
+/* The level above is on top now. Not held any more: ".." of the one below, proven by device and inode. */
+static int climb(struct walker *k, const struct level *below)
+{
+	struct level *top = &k->levels[k->depth - 1];
+	struct stat st;
+	if (top->fd >= 0)
+		return 0;
+	int fd = openat(below->fd, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
+	if (fd < 0)
+		fd = openat(below->fd, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0 || st.st_dev != top->dev || st.st_ino != top->ino) {
+		(void)close(fd);
+		return -1; /* the directory was moved while we were below it */
+	}
+	top->fd = fd;
+	return 0;
+}
+
+static void cut_path(struct walker *k, size_t len)
+{
+	k->path.len = len;
+	if (k->path.data)
+		k->path.data[len] = 0;
+}
+
+static void leave(struct walker *k)
+{
+	struct level l = k->levels[--k->depth];
+	cut_path(k, l.path_len);
+	if (k->w->post && !k->stop) {
+		const char *slash = l.path_len ? memrchr(k->path.data, '/', l.path_len) : NULL;
+		struct kan_bytes name = kan_buf_bytes(&k->path);
+		if (slash) {
+			name.p = (const uint8_t *)slash + 1;
+			name.n = l.path_len - (size_t)(name.p - k->path.data);
+		}
+		k->stop |= visit(k, name, -1, l.fd, &l.st, true) == KAN_TREE_STOP;
+	}
+	if (k->depth && climb(k, &l) < 0) {
+		struct kan_err err = {0};
+		kan_err_set(&err, KAN_ENOTFOUND, 0, "the directory was moved while it was walked");
+		cut_path(k, k->levels[k->depth - 1].path_len);
+		problem(k, &err);
+		k->levels[k->depth - 1].next = k->levels[k->depth - 1].n; /* what is left of it cannot be reached */
+	}
+	drop_level(&l);
+}
+
+static bool may_enter(const struct walker *k, const struct statx *st)
+{
+	if (!S_ISDIR(st->stx_mode))
+		return false;
+	const struct level *top = &k->levels[k->depth - 1];
+	if (k->w->cross_mounts)
+		return true;
+	if (k->root_mnt && (st->stx_mask & STATX_MNT_ID))
+		return st->stx_mnt_id == k->root_mnt;
+	return makedev(st->stx_dev_major, st->stx_dev_minor) == top->dev;
+}
+
+static void one(struct walker *k, struct level *l, const struct name *n)
+{
+	struct kan_err err = {0};
+	struct statx st;
+	kan_auto_close int pin = -1;
+	struct kan_bytes name = {l->text.data + n->at, n->n};
+	cut_path(k, l->path_len);
+	kan_buf_addc(&k->path, '/');
+	kan_buf_addb(&k->path, name);
+	if (k->path.failed) {
+		kan_err_set(&err, KAN_ELIMIT, 0, "a path of more than 64 MiB");
+	} else if (++k->w->seen > k->max) {
+		k->over = k->stop = true;
+		return;
+	} else if (kan_tree_pin(&pin, l->fd, name, &err) == 0 && look(&st, pin) < 0) {
+		kan_err_sys(&err, errno, "stat");
+	}
+	if (err.code != KAN_OK) {
+		problem(k, &err);
+		return;
+	}
+	enum kan_tree_next next = visit(k, name, l->fd, pin, &st, false);
+	if (next == KAN_TREE_STOP)
+		k->stop = true;
+	else if (next == KAN_TREE_GO && may_enter(k, &st) && enter(k, pin, &st, &err) < 0)
+		problem(k, &err);
+}
+
+static int start(struct walker *k, int root_fd, struct kan_err *err)
+{
+	struct statx st;
+	if (look(&st, root_fd) < 0)
+		return kan_fail_sys(err, "walk");
+	if (!S_ISDIR(st.stx_mode))
+		return kan_fail(err, KAN_EREFUSED, "walk: not a directory");
+	k->root_mnt = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+	enum kan_tree_next next = visit(k, KAN_LIT("/"), -1, root_fd, &st, false);
+	k->stop = next == KAN_TREE_STOP;
+	if (next != KAN_TREE_GO)
+		return 0;
+	return enter(k, root_fd, &st, err);
+}
+
+int kan_tree_walk(struct kan_tree_walk *w, int root_fd, struct kan_err *err)
+{
+	struct walker k = {.w = w, .path = KAN_BUF(PATH_OCTETS), .max = w->max_entries ? w->max_entries : ENTRIES_DEFAULT};
+	w->seen = 0;
+	int rc = start(&k, root_fd, err);
+	while (rc == 0 && k.depth) {
+		struct level *l = &k.levels[k.depth - 1];
+		if (k.stop || l->next == l->n) {
+			leave(&k);
+			continue;
+		}
+		const struct name n = l->names[l->next++];
+		one(&k, l, &n);
+	}
+	free(k.levels);
+	kan_buf_free(&k.path);
+	if (rc == 0 && k.over)
+		return kan_fail(err, KAN_ELIMIT, "more than %llu entries", (unsigned long long)k.max);
+	return rc;
+}
+
+int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err)
+{
+	char target[LINK_OCTETS];
+	ssize_t n = readlinkat(link_fd, "", target, sizeof(target));
+	if (n < 0)
+		return kan_fail_sys(err, "readlink");
+	kan_buf_add(out, target, (size_t)n);
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "readlink: over %zu bytes", out->max) : 0;
+}
+
+/* O_PATH descriptors refuse f*xattr, so the way is our own /proc/self/fd; of a link or device, its name in the parent. */
+static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int parent_fd, struct kan_bytes name)
+{
+	struct stat st;
+	if (fstat(path_fd, &st) < 0)
+		return false;
+	*nofollow = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	if (!*nofollow)
+		return snprintf(out, size, "/proc/self/fd/%d", path_fd) > 0;
+	if (name.n >= size - 64)
+		return false;
+	int n = snprintf(out, size, "/proc/self/fd/%d/", parent_fd);
+	memcpy(out + n, name.p, name.n);
+	out[(size_t)n + name.n] = 0;
+	return true;
+}
+
+static void one_xattr(const char *path, bool nofollow, const char *name, uint8_t *value, kan_tree_xattr_fn *fn, void *arg)
+{
+	ssize_t n = nofollow ? lgetxattr(path, name, value, KAN_TREE_XATTR_MAX)
+			     : getxattr(path, name, value, KAN_TREE_XATTR_MAX);
+	if (n >= 0)
+		fn(kan_bytes_of(name), (struct kan_bytes){value, (size_t)n}, arg);
+	else
+		fn(kan_bytes_of(name), (struct kan_bytes){NULL, 0}, arg);
+}
+
+int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn, void *arg,
+		    struct kan_err *err)
+{
+	char path[512];
+	bool nofollow = false;
+	if (!xattr_path(path, sizeof(path), &nofollow, path_fd, parent_fd, name))
+		return kan_fail_sys(err, "xattr");
+	ssize_t n = nofollow ? llistxattr(path, NULL, 0) : listxattr(path, NULL, 0);
+	if (n < 0)
+		return errno == ENOTSUP ? 0 : kan_fail_sys(err, "xattr");
+	if (n == 0)
+		return 0;
+	if (n > KAN_TREE_XATTR_MAX)
+		return kan_fail(err, KAN_ELIMIT, "xattr: names over %d bytes", KAN_TREE_XATTR_MAX);
+	kan_auto_free char *names = kan_xalloc(KAN_TREE_XATTR_MAX + 1);
+	kan_auto_free uint8_t *value = kan_xalloc(KAN_TREE_XATTR_MAX);
+	n = nofollow ? llistxattr(path, names, KAN_TREE_XATTR_MAX) : listxattr(path, names, KAN_TREE_XATTR_MAX);
+	if (n < 0)
+		return kan_fail_sys(err, "xattr");
+	for (char *at = names; at < names + n; at += strlen(at) + 1)
+		one_xattr(path, nofollow, at, value, fn, arg);
+	return 0;
+}
