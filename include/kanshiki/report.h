@@ -24,6 +24,7 @@ struct kan_screen {
 	int columns; /* 80 */
 	bool colour, provisional;
 	const char *bundle_path, *report_path, *exit_words;
+	int exit_status;
 };
 int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const struct kan_screen *s,
 			struct kan_err *err);

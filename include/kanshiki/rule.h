@@ -14,6 +14,7 @@ int kan_rules_load(struct kan_rules **out, const char *dir, struct kan_err *err)
 int kan_rules_shipped(struct kan_rules **out, struct kan_err *err);
 void kan_rules_free(struct kan_rules *r);
 size_t kan_rules_count(const struct kan_rules *r);
+json_t *kan_rules_list(const struct kan_rules *r); /* array of {id, title, severity, ...}. Yours. */
 
 /*
  * Read a bundle, join its rows, run the rules: the analysis document, keys as report.json (kanshiki.report/1):

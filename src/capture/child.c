@@ -106,7 +106,8 @@ static void run(struct kan_conductor *c, const struct kan_child *k, int channel)
 	struct kan_err err = {0};
 	if (kan_sink_new(&sink, &o, &err) < 0)
 		_exit(1);
-	kan_engine_watch(c->engine, kan_sink_request, sink);
+	if (c->engine)
+		kan_engine_watch(c->engine, kan_sink_request, sink);
 	int rc = k->collector->collect(c->target, sink, &err);
 	bool failed = kan_sink_failed(sink) || (rc < 0 && err.code == KAN_EIO && err.sys != ETIMEDOUT);
 	if (rc < 0 && !failed)

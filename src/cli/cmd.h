@@ -1,0 +1,106 @@
+/* The command line: one row a command, one row an option; parser, help and manual come from these tables. */
+#ifndef KAN_CLI_CMD_H
+#define KAN_CLI_CMD_H
+
+#include <jansson.h>
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+#include <stdio.h>
+
+struct kan_option {
+	const char *name; /* long name, without "--" */
+	char letter;      /* 0: none */
+	const char *arg;  /* what its value is called, or NULL for a flag */
+	const char *help;
+};
+
+enum { KAN_OPTIONS_MAX = 48 };
+
+struct kan_args {
+	const struct kan_option *options[KAN_OPTIONS_MAX];
+	const char *values[KAN_OPTIONS_MAX]; /* NULL: not given; "" for a flag */
+	size_t n_options;
+	const char *const *words; /* positional, NULL-terminated */
+	size_t n_words;
+	const char *const *argv; /* as the program was called */
+};
+
+struct kan_command {
+	const char *name, *args, *summary;
+	const struct kan_option *options; /* ends with a NULL name; NULL: only the common ones */
+	unsigned min_words, max_words;
+	int (*run)(const struct kan_args *a); /* returns the exit status */
+};
+extern const struct kan_command *const kan_commands[]; /* NULL-terminated */
+extern const struct kan_option kan_common_options[];
+
+/* Exit statuses, docs/man and the table of cli.md; precedence when several hold: 1, 7, 124/130, 5, 9. */
+enum kan_status {
+	KAN_EXIT_OK = 0,
+	KAN_EXIT_FAILED = 1,
+	KAN_EXIT_USAGE = 2,
+	KAN_EXIT_NOT_FOUND = 3,
+	KAN_EXIT_ENGINE = 4,
+	KAN_EXIT_MISSING = 5,
+	KAN_EXIT_PERMISSION = 6,
+	KAN_EXIT_TAMPERED = 7,
+	KAN_EXIT_REFUSED = 8,
+	KAN_EXIT_FINDINGS = 9,
+	KAN_EXIT_DIFFERENT = 10,
+	KAN_EXIT_TIME = 124,
+	KAN_EXIT_INTERRUPTED = 130,
+};
+struct kan_status_row {
+	int status;
+	const char *words;
+};
+extern const struct kan_status_row kan_statuses[]; /* ends with NULL words */
+int kan_status_of(const struct kan_err *err);
+int kan_status_worst(int a, int b);
+const char *kan_status_words(int status);
+
+/* opt.c. -1: said what is wrong on stderr. */
+int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv);
+const char *kan_arg(const struct kan_args *a, const char *name); /* NULL when not given */
+bool kan_flag(const struct kan_args *a, const char *name);
+int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback, uint64_t max);
+/* The index of the value in a NULL-terminated list of words; fallback when not given; -1 said on stderr. */
+int kan_arg_word(const struct kan_args *a, const char *name, const char *const *words, int fallback);
+void kan_help(FILE *out, const struct kan_command *cmd); /* NULL: all commands */
+
+/* say.c: one line on stderr, "kanshiki: what happened, to what, what to do"; control characters made visible. */
+void kan_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int kan_say_err(const struct kan_err *err); /* and its exit status */
+void kan_print(FILE *out, struct kan_bytes text);
+int kan_print_json(const json_t *doc); /* one document on stdout: exit status 0, or 1 when it cannot be written */
+
+/* where.c: the home, and bundles in it. Yours: free() them. */
+char *kan_home(const struct kan_args *a);
+char *kan_path(const char *dir, const char *name);
+/* A bundle by path, by name in the home, or NULL for the newest of the home. */
+int kan_find_bundle(char **out, const struct kan_args *a, const char *word, struct kan_err *err);
+/* Makes a directory 0700 (parents too) that must be ours. */
+int kan_own_dir(const char *path, struct kan_err *err);
+
+/* reader.c: analysis and rendering, in a sandboxed child. */
+struct kan_reading {
+	const char *bundle;       /* directory */
+	bool unsealed;
+	const char *out_dir;      /* reports go there; NULL: none are written */
+	const char *formats;      /* comma list; NULL: html,md,json */
+	const char *rules;        /* --rules DIR, or NULL */
+	const json_t *receipt;    /* or NULL */
+	bool colour;
+	int status;               /* of the capture so far: for the exit line */
+	const char *fail_on;      /* severity, or NULL */
+	const char *report_path;  /* what the screen names */
+};
+struct kan_read {
+	char *screen;   /* the terminal summary */
+	json_t *model;  /* {findings:{critical..}, changes:{...}, verdict?, reports:{html:path}} */
+	int status;     /* with --fail-on applied */
+};
+int kan_read_bundle(struct kan_read *out, const struct kan_reading *r, struct kan_err *err);
+void kan_read_free(struct kan_read *r);
+
+#endif

@@ -1,0 +1,398 @@
+/* capture: collect, seal, sign, commit, analyse, report. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <kanshiki/custody.h>
+
+#include "base/clock.h"
+#include "base/row.h"
+#include "capture/capture.h"
+#include "cli/cmd.h"
+#include "cli/capture_doc.h"
+
+enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600, CONTAINERS_MAX = 64 };
+
+static const struct kan_option options[] = {
+	{"case", 0, "ID", "the case this capture belongs to (default: one for day and container)"},
+	{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"},
+	{"note", 0, "TEXT", "why: goes into the custody event"},
+	{"freeze", 0, "WHEN", "auto, full or never: how much is read while the container is paused"},
+	{"max-freeze", 0, "SEC", "the pause ends after so many seconds (2; with full 10)"},
+	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
+	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
+	{"only", 0, "LIST", "only these collectors"},
+	{"skip", 0, "LIST", "all but these collectors"},
+	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"},
+	{"max-bytes", 0, "N", "raises the budgets for content"},
+	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
+	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
+	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
+	{"no-report", 0, NULL, "do not analyse, write no report"},
+	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
+	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
+	{"fail-on", 0, "SEVERITY", "exit 9 when there is a finding of low, medium, high, critical or above"},
+	{NULL, 0, NULL, NULL},
+};
+
+/* One run of the command: what all its containers share. */
+struct job {
+	const struct kan_args *a;
+	struct kan_capture_request request;
+	char *home, *parent, *name, *email;
+	struct kan_custody *custody;
+	bool json, quiet, commit, report;
+	pid_t first_screen;
+};
+
+static void progress(const struct kan_capture_progress *p, void *arg);
+
+static const char *const freezes[] = {"auto", "full", "never", NULL};
+static const char *const mounts[] = {"auto", "all", "none", NULL};
+static const char *const images[] = {"full", "none", NULL};
+static const char *const depths[] = {"host", "api", NULL};
+
+static int read_policy(struct kan_capture_request *r, const struct kan_args *a)
+{
+	uint64_t freeze_s = 0, timeout = 0;
+	int freeze = kan_arg_word(a, "freeze", freezes, 0), mount = kan_arg_word(a, "mounts", mounts, 0);
+	int image = kan_arg_word(a, "image", images, 0), depth = kan_arg_word(a, "depth", depths, 0);
+	if (freeze < 0 || mount < 0 || image < 0 || depth < 0 ||
+	    kan_arg_number(&freeze_s, a, "max-freeze", 0, FREEZE_MAX_S) < 0 ||
+	    kan_arg_number(&timeout, a, "timeout", 0, TIMEOUT_MAX_S) < 0 ||
+	    kan_arg_number(&r->policy.max_bytes, a, "max-bytes", 0, UINT64_MAX / 2) < 0)
+		return -1;
+	r->policy.freeze = (enum kan_freeze)freeze;
+	r->policy.mounts = (enum kan_mounts)mount;
+	r->policy.image_full = image == 0;
+	r->policy.max_freeze_ms = (unsigned)freeze_s * 1000;
+	r->policy.timeout_s = (unsigned)timeout;
+	r->api_only = depth == 1;
+	return 0;
+}
+
+/* 'NAME <EMAIL>' */
+static int read_operator(struct job *j)
+{
+	const char *text = kan_arg(j->a, "operator");
+	if (!text)
+		return 0;
+	const char *open = strrchr(text, '<'), *shut = open ? strchr(open, '>') : NULL;
+	if (!open || !shut || shut[1] || open == text || shut == open + 1) {
+		kan_say("--operator takes 'NAME <EMAIL>', not '%s'", text);
+		return -1;
+	}
+	size_t n = (size_t)(open - text);
+	while (n && text[n - 1] == ' ')
+		n--;
+	j->name = strndup(text, n);
+	j->email = strndup(open + 1, (size_t)(shut - open - 1));
+	return 0;
+}
+
+static int read_request(struct job *j)
+{
+	const struct kan_args *a = j->a;
+	j->json = kan_flag(a, "json");
+	j->quiet = kan_flag(a, "quiet") || j->json;
+	j->commit = !kan_flag(a, "no-commit");
+	j->report = !kan_flag(a, "no-report");
+	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0)
+		return -1;
+	j->request.host = kan_arg(a, "host");
+	j->request.case_id = kan_arg(a, "case");
+	j->request.request_id = kan_arg(a, "request-id");
+	j->request.operator_name = j->name;
+	j->request.operator_email = j->email;
+	j->request.note = kan_arg(a, "note");
+	j->request.only = kan_arg(a, "only");
+	j->request.skip = kan_arg(a, "skip");
+	j->request.argv = a->argv;
+	j->request.progress = progress;
+	j->request.arg = j;
+	return 0;
+}
+
+/* The key is tried before anything is paused; one that cannot be used costs a warning: an incident does not wait. */
+static int open_custody(struct job *j, struct kan_err *err)
+{
+	const char *key = kan_arg(j->a, "key");
+	if (key && kan_custody_open(&j->custody, j->home, key, err) == 0)
+		return 0;
+	if (key && err->code != KAN_EREFUSED && err->code != KAN_EIO) {
+		kan_say("warning: %s: signing with this host's own key instead", err->text);
+		*err = (struct kan_err){0};
+	} else if (key) {
+		return -1;
+	}
+	return kan_custody_open(&j->custody, j->home, NULL, err);
+}
+
+static int open_places(struct job *j, struct kan_err *err)
+{
+	const char *out = kan_arg(j->a, "out");
+	j->home = kan_home(j->a);
+	if (j->commit && open_custody(j, err) < 0)
+		return -1;
+	if (!out && !j->commit && kan_own_dir(j->home, err) < 0)
+		return -1;
+	j->parent = out ? kan_absolute(out) : kan_path(j->home, "bundles");
+	j->request.parent_dir = j->parent;
+	return kan_own_dir(j->parent, err);
+}
+
+static void line(const struct kan_capture_progress *p)
+{
+	char size[32];
+	kan_size_words(size, sizeof(size), p->bytes);
+	(void)fprintf(stderr, "  %-14s %-15s %8llu items %10s %8.1f ms%s\n", p->collector, p->status,
+		      (unsigned long long)p->items, size, p->ms, p->gaps ? "  gaps" : "");
+}
+
+/* The first screen comes from a process of its own: the capture does not wait for it. */
+static void first_screen(struct job *j, const char *partial)
+{
+	if (j->quiet || !j->report || !isatty(STDOUT_FILENO))
+		return;
+	(void)fflush(NULL);
+	j->first_screen = fork();
+	if (j->first_screen != 0)
+		return;
+	struct kan_reading r = {.bundle = partial, .unsealed = true, .rules = kan_arg(j->a, "rules"),
+				.colour = kan_colour(j->a)};
+	struct kan_read read = {0};
+	if (kan_read_bundle(&read, &r, NULL) == 0) {
+		(void)fputs(read.screen, stdout);
+		(void)fflush(stdout);
+	}
+	_exit(0);
+}
+
+static void progress(const struct kan_capture_progress *p, void *arg)
+{
+	struct job *j = arg;
+	switch (p->event) {
+	case KAN_CAPTURE_FIRST_SCREEN:
+		first_screen(j, p->path);
+		return;
+	case KAN_CAPTURE_WARNING:
+		kan_say("warning: %s", p->why);
+		return;
+	case KAN_CAPTURE_TARGET:
+	case KAN_CAPTURE_BEGIN:
+	case KAN_CAPTURE_END:
+	case KAN_CAPTURE_PAUSED:
+	case KAN_CAPTURE_RESUMED:
+	case KAN_CAPTURE_SEALING:
+		break;
+	}
+	if (j->quiet)
+		return;
+	if (p->event == KAN_CAPTURE_TARGET) {
+		(void)fputs("collecting ", stderr);
+		kan_print(stderr, kan_bytes_of(p->target->name));
+		(void)fprintf(stderr, " (%.12s)\n", p->target->id);
+	} else if (p->event == KAN_CAPTURE_END) {
+		line(p);
+	} else if (p->event == KAN_CAPTURE_RESUMED) {
+		(void)fprintf(stderr, "  resumed after %.1f ms of pause\n", p->ms);
+	}
+}
+
+static struct kan_act act_of(const struct job *j)
+{
+	return (struct kan_act){
+		.case_id = j->request.case_id,
+		.name = j->request.operator_name,
+		.email = j->request.operator_email,
+		.purpose = j->request.note,
+		.request_id = j->request.request_id,
+		.argv = j->a->argv,
+	};
+}
+
+static int status_of(const struct kan_capture_result *c)
+{
+	int status = c->gaps || c->partial ? KAN_EXIT_MISSING : KAN_EXIT_OK;
+	if (c->stopped_by)
+		status = kan_status_worst(status, c->stopped_by == SIGALRM ? KAN_EXIT_TIME : KAN_EXIT_INTERRUPTED);
+	return status;
+}
+
+static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan_capture_result *c, struct kan_err *err)
+{
+	struct kan_act act = act_of(j);
+	act.impact = json_object_get(c->capture, "impact");
+	if (kan_custody_sign(j->custody, c->path, err) < 0)
+		return kan_wrap(err, "sealed as %s, not signed", c->path);
+	if (kan_custody_commit(receipt, j->custody, c->path, "collect", &act, err) < 0)
+		return kan_wrap(err, "sealed as %s, not committed", c->path);
+	return 0;
+}
+
+static char *report_dir(const struct job *j, const struct kan_capture_result *c)
+{
+	struct kan_buf b = KAN_BUF(8192);
+	if (kan_arg(j->a, "out"))
+		kan_buf_addf(&b, "%s/%s-report", j->parent, c->bundle);
+	else
+		kan_buf_addf(&b, "%s/reports/%s", j->home, c->bundle);
+	return (char *)b.data;
+}
+
+static int analyse(struct kan_read *read, struct kan_receipt *derived, struct job *j,
+		   const struct kan_capture_result *c, const struct kan_receipt *receipt, int status, struct kan_err *err)
+{
+	kan_auto_free char *dir = report_dir(j, c);
+	kan_auto_free char *html = kan_path(dir, "report.html");
+	json_t *known = receipt ? kan_receipt_json(receipt) : NULL;
+	struct kan_reading r = {
+		.bundle = c->path,
+		.out_dir = dir,
+		.rules = kan_arg(j->a, "rules"),
+		.receipt = known,
+		.colour = kan_colour(j->a),
+		.status = status,
+		.fail_on = kan_arg(j->a, "fail-on"),
+		.report_path = html,
+	};
+	int rc = kan_own_dir(dir, err);
+	if (rc == 0)
+		rc = kan_read_bundle(read, &r, err);
+	json_decref(known);
+	if (rc < 0)
+		return kan_wrap(err, "sealed as %s, no report", c->path);
+	struct kan_act act = act_of(j);
+	if (receipt && kan_custody_derive(derived, j->custody, receipt, dir, &act, err) < 0)
+		return kan_wrap(err, "sealed and committed, the reports are not");
+	return 0;
+}
+
+static void plain_ending(const struct kan_capture_result *c, int status)
+{
+	(void)printf("seal %s\nbundle ", c->seal);
+	kan_print(stdout, kan_bytes_of(c->path));
+	(void)printf("\nexit %d: %s\n", status, kan_status_words(status));
+}
+
+static int finish(struct job *j, struct kan_capture_result *c)
+{
+	struct kan_capture_doc doc = {.capture = c, .status = status_of(c), .signed_ = j->commit};
+	struct kan_receipt receipt = {0}, derived = {0};
+	struct kan_read read = {0};
+	struct kan_err err = {0};
+	int rc = 0;
+	if (j->commit)
+		rc = preserve(&receipt, j, c, &err);
+	bool committed = j->commit && rc == 0;
+	if (rc < 0)
+		doc.status = kan_status_worst(doc.status, kan_say_err(&err));
+	doc.receipt = committed ? &receipt : NULL;
+	if (j->report && analyse(&read, &derived, j, c, doc.receipt, doc.status, &err) < 0)
+		doc.status = kan_status_worst(doc.status, kan_say_err(&err));
+	else if (j->report)
+		doc.status = read.status;
+	doc.derived = derived.commit[0] ? &derived : NULL;
+	doc.read = &read;
+	if (committed && receipt.host_key && !j->quiet)
+		(void)fputs("signed by this host's own key; it vouches for nothing before now\n", stderr);
+	if (j->json)
+		(void)kan_print_capture(&doc);
+	else if (read.screen)
+		(void)fputs(read.screen, stdout);
+	else
+		plain_ending(c, doc.status);
+	kan_read_free(&read);
+	return doc.status;
+}
+
+static int say_failed(const struct job *j, const struct kan_capture_result *c, struct kan_err *err)
+{
+	int status = kan_say_err(err);
+	if (c->path)
+		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial finishes it", c->path);
+	if (j->json)
+		(void)kan_print_failure(err, status, c->path);
+	return status;
+}
+
+static int seen_before(struct job *j)
+{
+	struct kan_receipt receipt = {0};
+	struct kan_err err = {0};
+	if (!j->request.request_id || !j->commit)
+		return -1;
+	int found = kan_custody_find_request(&receipt, j->custody, j->request.request_id, &err);
+	if (found < 0)
+		return kan_say_err(&err);
+	if (found == 0)
+		return -1;
+	json_t *doc = kan_receipt_json(&receipt);
+	if (j->json)
+		(void)kan_print_json(doc);
+	else
+		(void)printf("request %s was done before\nseal %s\ncommit %s\n", j->request.request_id, receipt.seal,
+			     receipt.commit);
+	json_decref(doc);
+	return KAN_EXIT_OK;
+}
+
+static int capture_one(struct job *j, const char *container)
+{
+	struct kan_capture_result c = {0};
+	struct kan_err err = {0};
+	j->request.container = container;
+	j->first_screen = 0;
+	int rc = kan_capture_run(&c, &j->request, &err);
+	if (j->first_screen > 0)
+		(void)waitpid(j->first_screen, NULL, 0);
+	int status = rc < 0 ? say_failed(j, &c, &err) : finish(j, &c);
+	kan_capture_result_free(&c);
+	return status;
+}
+
+static int capture_all(struct job *j)
+{
+	struct kan_err err = {0};
+	if (open_places(j, &err) < 0) {
+		struct kan_capture_result none = {0};
+		return say_failed(j, &none, &err);
+	}
+	int before = seen_before(j);
+	if (before >= 0)
+		return before;
+	int status = KAN_EXIT_OK;
+	for (const char *const *w = j->a->words; *w; w++) {
+		int one = capture_one(j, *w);
+		status = kan_status_worst(status, one);
+		if (one == KAN_EXIT_INTERRUPTED)
+			break;
+	}
+	return status;
+}
+
+static int run(const struct kan_args *a)
+{
+	struct job j = {.a = a};
+	int status = read_request(&j) < 0 ? KAN_EXIT_USAGE : capture_all(&j);
+	kan_custody_free(j.custody);
+	free(j.home);
+	free(j.parent);
+	free(j.name);
+	free(j.email);
+	return status;
+}
+
+extern const struct kan_command kan_cmd_capture;
+const struct kan_command kan_cmd_capture = {
+	.name = "capture",
+	.args = "[OPTIONS] CONTAINER...",
+	.summary = "collect, seal, commit, compare with the image, report",
+	.options = options,
+	.min_words = 1,
+	.max_words = CONTAINERS_MAX,
+	.run = run,
+};

@@ -1,0 +1,255 @@
+/* ls, cat, show, compare: look into a sealed bundle. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <kanshiki/bundle.h>
+#include <kanshiki/rule.h>
+
+#include "base/row.h"
+#include "base/sandbox.h"
+#include "cli/capture_doc.h"
+#include "cli/cmd.h"
+
+static const struct kan_option with_bundle[] = {
+	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct kan_option compare_options[] = {
+	{"only", 0, "LIST", "only these change words: added, changed, metadata, deleted, identical"},
+	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
+	{NULL, 0, NULL, NULL},
+};
+
+/* Open it in the readers' sandbox: from here on nothing else can be read. */
+static int open_boxed(struct kan_bundle **out, const struct kan_args *a, const char *word, struct kan_err *err)
+{
+	struct kan_sandbox_state box = {0};
+	kan_auto_free char *path = NULL;
+	if (kan_find_bundle(&path, a, word, err) < 0)
+		return -1;
+	const char *read_paths[] = {path, NULL}, *write_paths[] = {NULL};
+	if (kan_sandbox_reader(&box, read_paths, write_paths, err) < 0)
+		return -1;
+	return kan_bundle_open(out, path, false, err);
+}
+
+static int list(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_bundle *b = NULL;
+	if (open_boxed(&b, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
+		return kan_say_err(&err);
+	for (size_t i = 0; i < kan_bundle_count(b); i++) {
+		const struct kan_bundle_file *f = kan_bundle_file(b, i);
+		(void)printf("%s %12llu  %s\n", f->sha256, (unsigned long long)f->size, f->path);
+	}
+	kan_bundle_free(b);
+	return KAN_EXIT_OK;
+}
+
+static int write_out(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)arg;
+	if (fwrite(piece.p, 1, piece.n, stdout) != piece.n)
+		return kan_fail_sys(err, "standard output");
+	return 0;
+}
+
+static int cat(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_bundle *b = NULL;
+	if (open_boxed(&b, a, kan_arg(a, "bundle"), &err) < 0 ||
+	    kan_bundle_stream(b, a->words[0], write_out, NULL, &err) < 0) {
+		kan_bundle_free(b);
+		return kan_say_err(&err);
+	}
+	kan_bundle_free(b);
+	return KAN_EXIT_OK;
+}
+
+static void print_text(const char *label, const json_t *o, const char *key)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
+	if (kan_json_bytes(&text, o, key, NULL) < 0 || !text.len)
+		return;
+	(void)printf("%-10s", label);
+	kan_print(stdout, kan_buf_bytes(&text));
+	(void)fputc('\n', stdout);
+}
+
+static void print_finding(const json_t *f, size_t number)
+{
+	size_t i = 0;
+	json_t *e = NULL;
+	(void)printf("#%zu ", number);
+	print_text("", f, "id");
+	print_text("rule", f, "rule");
+	print_text("severity", f, "severity");
+	print_text("title", f, "title");
+	print_text("says", f, "says");
+	print_text("why", f, "why");
+	json_array_foreach (json_object_get(f, "evidence"), i, e) {
+		(void)printf("evidence  %s row %lld sha256 %s\n", json_string_value(json_object_get(e, "artefact")),
+			     (long long)json_integer_value(json_object_get(e, "row")),
+			     json_string_value(json_object_get(e, "sha256")));
+	}
+	json_array_foreach (json_object_get(f, "next"), i, e) {
+		(void)fputs("next      ", stdout);
+		kan_print(stdout, kan_bytes_of(json_string_value(e)));
+		(void)fputc('\n', stdout);
+	}
+}
+
+static int find_finding(const json_t *analysis, const char *asked, bool json)
+{
+	size_t i = 0;
+	json_t *f = NULL;
+	const char *number = asked[0] == '#' ? asked + 1 : asked;
+	char *end = NULL;
+	unsigned long long n = strtoull(number, &end, 10);
+	bool numeric = end != number && !*end;
+	json_array_foreach (json_object_get(analysis, "findings"), i, f) {
+		const char *id = json_string_value(json_object_get(f, "id"));
+		if (numeric ? n != i + 1 : !id || strcmp(id, asked) != 0)
+			continue;
+		if (json)
+			return kan_print_json(f);
+		print_finding(f, i + 1);
+		return KAN_EXIT_OK;
+	}
+	kan_say("%s: no such finding; there are %zu", asked, json_array_size(json_object_get(analysis, "findings")));
+	return KAN_EXIT_NOT_FOUND;
+}
+
+static int show(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_bundle *b = NULL;
+	struct kan_rules *rules = NULL;
+	json_t *analysis = NULL;
+	int status = KAN_EXIT_OK;
+	if (open_boxed(&b, a, kan_arg(a, "bundle"), &err) < 0 || kan_rules_shipped(&rules, &err) < 0 ||
+	    kan_analyze(&analysis, b, rules, &err) < 0)
+		status = kan_say_err(&err);
+	else
+		status = find_finding(analysis, a->words[0], kan_flag(a, "json"));
+	json_decref(analysis);
+	kan_rules_free(rules);
+	kan_bundle_free(b);
+	return status;
+}
+
+struct comparison {
+	const char *only;
+	bool json;
+	uint64_t differences;
+};
+
+static bool asked_for(const char *list_, const char *word)
+{
+	size_t n = strlen(word);
+	for (const char *at = list_; at && *at;) {
+		size_t len = strcspn(at, ",");
+		if (len == n && strncmp(at, word, n) == 0)
+			return true;
+		at += len + (at[len] == ',');
+	}
+	return !list_;
+}
+
+static void print_change(const json_t *row, const char *word)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(1 << 20);
+	const json_t *below = json_object_get(row, "below");
+	const char *mode = json_string_value(json_object_get(row, "mode"));
+	const char *before = json_string_value(json_object_get(below, "mode"));
+	(void)kan_json_bytes(&path, row, "path", NULL);
+	(void)printf("%-9s ", word);
+	kan_print(stdout, kan_buf_bytes(&path));
+	if (json_object_get(below, "size") && json_object_get(row, "size"))
+		(void)printf("  %lld -> %lld", (long long)json_integer_value(json_object_get(below, "size")),
+			     (long long)json_integer_value(json_object_get(row, "size")));
+	else if (json_object_get(row, "size"))
+		(void)printf("  %lld", (long long)json_integer_value(json_object_get(row, "size")));
+	if (mode && before && strcmp(mode, before) != 0)
+		(void)printf("  %s -> %s", before, mode);
+	else if (mode)
+		(void)printf("  %s", mode);
+	size_t i = 0;
+	json_t *differs = NULL;
+	json_array_foreach (json_object_get(row, "differs"), i, differs)
+		(void)printf("%s%s", i ? "," : "  ", json_string_value(differs));
+	(void)fputc('\n', stdout);
+}
+
+static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct comparison *c = arg;
+	const char *word = json_string_value(json_object_get(row, "change"));
+	(void)line;
+	(void)err;
+	if (!word || !asked_for(c->only, word))
+		return 0;
+	bool background = strcmp(word, "parent") == 0 || strcmp(word, "engine") == 0;
+	if (background && !c->only)
+		return 0;
+	c->differences += !background && strcmp(word, "identical") != 0;
+	if (c->json)
+		(void)kan_print_json(row);
+	else
+		print_change(row, word);
+	return 0;
+}
+
+static int compare(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_bundle *b = NULL;
+	struct comparison c = {.only = kan_arg(a, "only"), .json = kan_flag(a, "json")};
+	int status = KAN_EXIT_OK;
+	if (open_boxed(&b, a, a->n_words ? a->words[0] : NULL, &err) < 0 ||
+	    kan_bundle_rows(b, "data/filesystem/changes.ndjson", on_change, &c, &err) < 0)
+		status = kan_say_err(&err);
+	else if (c.differences && kan_flag(a, "exit-code"))
+		status = KAN_EXIT_DIFFERENT;
+	kan_bundle_free(b);
+	return status;
+}
+
+extern const struct kan_command kan_cmd_ls, kan_cmd_cat, kan_cmd_show, kan_cmd_compare;
+const struct kan_command kan_cmd_ls = {
+	.name = "ls",
+	.args = "[BUNDLE]",
+	.summary = "the artefacts of a bundle, with digest and size",
+	.options = with_bundle,
+	.max_words = 1,
+	.run = list,
+};
+const struct kan_command kan_cmd_cat = {
+	.name = "cat",
+	.args = "[-b BUNDLE] PATH",
+	.summary = "the bytes of one artefact (data/...)",
+	.options = with_bundle,
+	.min_words = 1,
+	.max_words = 1,
+	.run = cat,
+};
+const struct kan_command kan_cmd_show = {
+	.name = "show",
+	.args = "[-b BUNDLE] ID|'#N'",
+	.summary = "one finding with its evidence: artefact, row, digest",
+	.options = with_bundle,
+	.min_words = 1,
+	.max_words = 1,
+	.run = show,
+};
+const struct kan_command kan_cmd_compare = {
+	.name = "compare",
+	.args = "[OPTIONS] [BUNDLE]",
+	.summary = "what differs from the image, by change word",
+	.options = compare_options,
+	.max_words = 1,
+	.run = compare,
+};

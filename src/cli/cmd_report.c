@@ -1,0 +1,72 @@
+/* report: render a sealed bundle again; writes files, commits nothing. */
+#include <stdlib.h>
+
+#include "cli/capture_doc.h"
+#include "cli/cmd.h"
+
+static const struct kan_option options[] = {
+	{"format", 0, "LIST", "html, md, json (default: all three)"},
+	{"out", 'o', "DIR", "where the files go (default: the home's reports/<bundle>)"},
+	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
+	{"fail-on", 0, "SEVERITY", "exit 9 when there is a finding of low, medium, high, critical or above"},
+	{NULL, 0, NULL, NULL},
+};
+
+static char *default_dir(const struct kan_args *a, const char *bundle)
+{
+	const char *out = kan_arg(a, "out"), *slash = NULL;
+	if (out)
+		return kan_absolute(out);
+	for (const char *c = bundle; *c; c++)
+		slash = *c == '/' ? c : slash;
+	kan_auto_free char *home = kan_home(a);
+	kan_auto_free char *reports = kan_path(home, "reports");
+	return kan_path(reports, slash ? slash + 1 : bundle);
+}
+
+static int render(struct kan_read *read, const struct kan_args *a, struct kan_err *err)
+{
+	kan_auto_free char *bundle = NULL;
+	if (kan_find_bundle(&bundle, a, a->n_words ? a->words[0] : NULL, err) < 0)
+		return -1;
+	kan_auto_free char *dir = default_dir(a, bundle);
+	kan_auto_free char *html = kan_path(dir, "report.html");
+	struct kan_reading r = {
+		.bundle = bundle,
+		.out_dir = dir,
+		.formats = kan_arg(a, "format"),
+		.rules = kan_arg(a, "rules"),
+		.colour = kan_colour(a),
+		.fail_on = kan_arg(a, "fail-on"),
+		.report_path = html,
+	};
+	return kan_own_dir(dir, err) < 0 ? -1 : kan_read_bundle(read, &r, err);
+}
+
+static int run(const struct kan_args *a)
+{
+	struct kan_read read = {0};
+	struct kan_err err = {0};
+	if (render(&read, a, &err) < 0)
+		return kan_say_err(&err);
+	int status = read.status;
+	if (kan_flag(a, "json")) {
+		json_object_del(read.model, "screen");
+		(void)kan_print_json(read.model);
+	} else {
+		(void)fputs(read.screen, stdout);
+	}
+	kan_read_free(&read);
+	return status;
+}
+
+extern const struct kan_command kan_cmd_report;
+const struct kan_command kan_cmd_report = {
+	.name = "report",
+	.args = "[OPTIONS] [BUNDLE]",
+	.summary = "analyse a sealed bundle again and write its reports",
+	.options = options,
+	.min_words = 0,
+	.max_words = 1,
+	.run = run,
+};

@@ -1,0 +1,208 @@
+/* verify: every check of the format, on a bundle or a repository, in the readers' sandbox. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <kanshiki/bundle.h>
+#include <kanshiki/custody.h>
+
+#include "base/row.h"
+#include "base/sandbox.h"
+#include "cli/capture_doc.h"
+#include "cli/cmd.h"
+
+static const struct kan_option options[] = {
+	{"allowed-signers", 0, "FILE", "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
+	{"seal", 0, "HEX", "the seal that was printed at the time"},
+	{"require", 0, "LIST", "signed, known-signer: exit 5 when it does not hold"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const char trust_file[] = "/etc/kanshiki/allowed_signers";
+
+struct tally {
+	bool json, altered, missing, incomplete, unsigned_, unknown_signer;
+	unsigned ok, failed, not_done;
+	json_t *checks;
+	const char *first_path;
+	char first[1024];
+};
+
+static const char *const results[] = {"ok", "failed", "not-done"};
+
+static void note(struct tally *t, const struct kan_check *c)
+{
+	bool about_signer = strcmp(c->name, "signature") == 0 || strcmp(c->name, "commits") == 0 ||
+			    strcmp(c->name, "signers") == 0;
+	switch (c->result) {
+	case KAN_CHECK_OK:
+		t->ok++;
+		break;
+	case KAN_CHECK_FAILED:
+		t->failed++;
+		t->missing |= c->kind == KAN_CHECK_MISSING;
+		t->altered |= c->kind != KAN_CHECK_MISSING;
+		if (!t->first[0])
+			(void)snprintf(t->first, sizeof(t->first), "%s: %s", c->path && *c->path ? c->path : c->name, c->detail);
+		break;
+	case KAN_CHECK_NOT_DONE:
+		t->not_done++;
+		t->incomplete |= c->kind == KAN_CHECK_INCOMPLETE;
+		t->unsigned_ |= about_signer && strstr(c->detail, "unsigned") != NULL;
+		t->unknown_signer |= about_signer;
+		break;
+	}
+}
+
+static void print_check(const struct kan_check *c)
+{
+	(void)printf("%-9s %-12s ", results[c->result], c->name);
+	kan_print(stdout, kan_bytes_of(c->path && *c->path ? c->path : ""));
+	(void)fputs(c->path && *c->path && c->detail && *c->detail ? ": " : "", stdout);
+	kan_print(stdout, kan_bytes_of(c->detail ? c->detail : ""));
+	(void)fputc('\n', stdout);
+	if (c->result == KAN_CHECK_FAILED && c->third_party && *c->third_party) {
+		(void)fputs("          check it with: ", stdout);
+		kan_print(stdout, kan_bytes_of(c->third_party));
+		(void)fputc('\n', stdout);
+	}
+}
+
+static void on_check(const struct kan_check *c, void *arg)
+{
+	struct tally *t = arg;
+	note(t, c);
+	if (!t->json) {
+		print_check(c);
+		return;
+	}
+	json_t *o = json_object();
+	kan_json_set_bytes(o, "name", kan_bytes_of(c->name));
+	json_object_set_new(o, "result", json_string(results[c->result]));
+	kan_json_set_bytes(o, "detail", kan_bytes_of(c->detail ? c->detail : ""));
+	kan_json_set_bytes(o, "path", kan_bytes_of(c->path ? c->path : ""));
+	kan_json_set_bytes(o, "third_party", kan_bytes_of(c->third_party ? c->third_party : ""));
+	json_array_append_new(t->checks, o);
+}
+
+static bool has(const char *dir, const char *name)
+{
+	struct stat st;
+	kan_auto_free char *path = kan_path(dir, name);
+	return lstat(path, &st) == 0;
+}
+
+static bool wanted(const char *list, const char *word)
+{
+	const char *at = list ? strstr(list, word) : NULL;
+	size_t n = strlen(word);
+	return at && (at == list || at[-1] == ',') && (at[n] == 0 || at[n] == ',');
+}
+
+static int known_requirements(const char *list)
+{
+	for (const char *at = list; at && *at;) {
+		size_t n = strcspn(at, ",");
+		if (!(n == 6 && strncmp(at, "signed", n) == 0) && !(n == 12 && strncmp(at, "known-signer", n) == 0)) {
+			kan_say("--require takes signed and known-signer, not '%.*s'", (int)n, at);
+			return -1;
+		}
+		at += n + (at[n] == ',');
+	}
+	return 0;
+}
+
+/* A bag, a .partial, a repository, or a home. */
+static int check(struct tally *t, const char *path, const char *signers, const struct kan_args *a, struct kan_err *err)
+{
+	if (has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") || has(path, "journal.ndjson")) {
+		if (kan_bundle_verify(path, kan_arg(a, "seal"), on_check, t, err) < 0)
+			return -1;
+		return kan_custody_verify_seal(path, signers, on_check, t, err);
+	}
+	if (has(path, "HEAD") && has(path, "objects"))
+		return kan_custody_verify(path, signers, on_check, t, err);
+	if (has(path, "custody.git")) {
+		kan_auto_free char *repo = kan_path(path, "custody.git");
+		return kan_custody_verify(repo, signers, on_check, t, err);
+	}
+	return kan_fail(err, KAN_ENOTFOUND, "%s: no bundle and no repository there", path);
+}
+
+static int conclude(struct tally *t, const char *require, const struct kan_sandbox_state *box)
+{
+	int status = KAN_EXIT_OK;
+	const char *result = "verified", *why = "";
+	bool unmet = (wanted(require, "signed") && t->unsigned_) || (wanted(require, "known-signer") && t->unknown_signer);
+	if (t->failed) {
+		status = KAN_EXIT_TAMPERED;
+		result = "tampered";
+		why = t->altered && t->missing ? "altered, and a part is missing" : t->missing ? "a part is missing" : "altered";
+	} else if (t->incomplete || unmet) {
+		status = KAN_EXIT_MISSING;
+		result = "incomplete";
+		why = unmet ? "a --require is not met" : "partial or unsealed";
+	}
+	if (t->json) {
+		json_t *o = json_pack("{s:s,s:s,s:i,s:s,s:O}", "schema", "kanshiki.verify/1", "result", result, "exit",
+				      status, "why", why, "checks", t->checks);
+		json_object_set_new(o, "sandbox",
+				    json_pack("{s:b,s:b,s:b}", "no_new_privs", box->no_new_privs, "landlock",
+					      box->landlock, "seccomp", box->seccomp));
+		(void)kan_print_json(o);
+		json_decref(o);
+	} else {
+		(void)printf("%s: %u ok, %u failed, %u not done%s%s\n", result, t->ok, t->failed, t->not_done,
+			     *why ? ": " : "", why);
+		if (t->first[0]) {
+			(void)fputs("first: ", stdout);
+			kan_print(stdout, kan_bytes_of(t->first));
+			(void)fputc('\n', stdout);
+		}
+	}
+	return status;
+}
+
+static const char *trusted(const struct kan_args *a)
+{
+	const char *given = kan_arg(a, "allowed-signers");
+	if (given)
+		return given;
+	return access(trust_file, R_OK) == 0 ? trust_file : NULL;
+}
+
+static int run(const struct kan_args *a)
+{
+	struct tally t = {.json = kan_flag(a, "json"), .checks = json_array()};
+	struct kan_sandbox_state box = {0};
+	struct kan_err err = {0};
+	const char *require = kan_arg(a, "require"), *signers = trusted(a);
+	int status = KAN_EXIT_USAGE;
+	kan_auto_free char *path = kan_absolute(a->words[0]);
+	if (known_requirements(require) == 0) {
+		const char *read_paths[] = {path, signers ? signers : path, NULL};
+		const char *write_paths[] = {NULL};
+		if (access(path, F_OK) < 0)
+			(void)kan_fail_sys(&err, "%s", path);
+		else if (kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
+			(void)check(&t, path, signers, a, &err);
+		if (!box.landlock || !box.seccomp)
+			kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",
+				box.landlock ? "yes" : "no", box.seccomp ? "yes" : "no");
+		status = err.code != KAN_OK ? kan_say_err(&err) : conclude(&t, require, &box);
+	}
+	json_decref(t.checks);
+	return status;
+}
+
+extern const struct kan_command kan_cmd_verify;
+const struct kan_command kan_cmd_verify = {
+	.name = "verify",
+	.args = "[OPTIONS] BUNDLE|REPOSITORY",
+	.summary = "check a bundle or a repository; says what failed, and whose tool shows it too",
+	.options = options,
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

@@ -1,0 +1,167 @@
+/* Options: parsed, explained and refused from one table. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+
+enum { FIRST_LONG = 256, SHORT_MAX = KAN_OPTIONS_MAX * 2 + 2, HELP_COLUMN = 28 };
+
+const struct kan_option kan_common_options[] = {
+	{"host", 'H', "HOST", "the engine: unix:///path (else DOCKER_HOST, else the usual sockets)"},
+	{"home", 0, "DIR", "where bundles, reports and the repository live (else KANSHIKI_HOME)"},
+	{"json", 0, NULL, "one JSON document on stdout instead of text"},
+	{"quiet", 'q', NULL, "no progress lines"},
+	{"color", 0, "WHEN", "auto, always or never"},
+	{"help", 'h', NULL, "this text"},
+	{NULL, 0, NULL, NULL},
+};
+
+static void gather(struct kan_args *a, const struct kan_option *table)
+{
+	for (const struct kan_option *o = table; o && o->name && a->n_options < KAN_OPTIONS_MAX; o++)
+		a->options[a->n_options++] = o;
+}
+
+static void tabulate(struct option *longs, char *shorts, const struct kan_args *a)
+{
+	*shorts++ = ':';
+	for (size_t i = 0; i < a->n_options; i++) {
+		const struct kan_option *o = a->options[i];
+		longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
+					   FIRST_LONG + (int)i};
+		if (!o->letter)
+			continue;
+		*shorts++ = o->letter;
+		if (o->arg)
+			*shorts++ = ':';
+	}
+	longs[a->n_options] = (struct option){0};
+	*shorts = 0;
+}
+
+static size_t index_of(const struct kan_args *a, int c)
+{
+	if (c >= FIRST_LONG)
+		return (size_t)(c - FIRST_LONG);
+	size_t i = 0;
+	while (i < a->n_options && a->options[i]->letter != c)
+		i++;
+	return i;
+}
+
+int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv)
+{
+	struct option longs[KAN_OPTIONS_MAX + 1];
+	char shorts[SHORT_MAX];
+	struct kan_args a = {.argv = (const char *const *)argv};
+	gather(&a, kan_common_options);
+	gather(&a, cmd->options);
+	tabulate(longs, shorts, &a);
+	optind = 0;
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
+		if (c == ':' || c == '?') {
+			kan_say("%s %s: see kanshiki %s --help", argv[optind - 1],
+				c == ':' ? "needs a value" : "is no option of this command", cmd->name);
+			return -1;
+		}
+		size_t i = index_of(&a, c);
+		a.values[i] = optarg ? optarg : "";
+	}
+	a.words = (const char *const *)argv + optind;
+	a.n_words = (size_t)(argc - optind);
+	*out = a;
+	if (kan_flag(&a, "help"))
+		return 0;
+	if (a.n_words < cmd->min_words || a.n_words > cmd->max_words) {
+		kan_say("usage: kanshiki %s %s: see kanshiki %s --help", cmd->name, cmd->args, cmd->name);
+		return -1;
+	}
+	return 0;
+}
+
+const char *kan_arg(const struct kan_args *a, const char *name)
+{
+	for (size_t i = 0; i < a->n_options; i++)
+		if (strcmp(a->options[i]->name, name) == 0)
+			return a->values[i];
+	return NULL;
+}
+
+bool kan_flag(const struct kan_args *a, const char *name)
+{
+	return kan_arg(a, name) != NULL;
+}
+
+int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback, uint64_t max)
+{
+	const char *text = kan_arg(a, name);
+	if (!text) {
+		*out = fallback;
+		return 0;
+	}
+	char *end = NULL;
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || v > max) {
+		kan_say("--%s takes a whole number up to %" PRIu64 ", not '%s'", name, max, text);
+		return -1;
+	}
+	*out = v;
+	return 0;
+}
+
+int kan_arg_word(const struct kan_args *a, const char *name, const char *const *words, int fallback)
+{
+	const char *text = kan_arg(a, name);
+	if (!text)
+		return fallback;
+	for (int i = 0; words[i]; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	struct kan_buf list = KAN_BUF(512);
+	for (int i = 0; words[i]; i++)
+		kan_buf_addf(&list, "%s%s", i ? ", " : "", words[i]);
+	kan_say("--%s takes one of %s, not '%s'", name, kan_buf_str(&list), text);
+	kan_buf_free(&list);
+	return -1;
+}
+
+static void help_option(FILE *out, const struct kan_option *o)
+{
+	char left[64];
+	(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : "   ", o->letter ? o->letter : ' ',
+		       o->letter ? ", " : "", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	(void)fprintf(out, "  %-*s %s\n", HELP_COLUMN, left, o->help);
+}
+
+static void help_command(FILE *out, const struct kan_command *cmd)
+{
+	(void)fprintf(out, "usage: kanshiki %s %s\n%s\n", cmd->name, cmd->args, cmd->summary);
+	if (cmd->options)
+		(void)fputs("\noptions:\n", out);
+	for (const struct kan_option *o = cmd->options; o && o->name; o++)
+		help_option(out, o);
+	(void)fputs("\ncommon options:\n", out);
+	for (const struct kan_option *o = kan_common_options; o->name; o++)
+		help_option(out, o);
+}
+
+void kan_help(FILE *out, const struct kan_command *cmd)
+{
+	if (cmd) {
+		help_command(out, cmd);
+		return;
+	}
+	(void)fputs("usage: kanshiki [OPTIONS] COMMAND ...\n"
+		    "Takes a suspect container, from outside, into sealed and signed evidence, and reports on it.\n\n",
+		    out);
+	for (const struct kan_command *const *c = kan_commands; *c; c++)
+		(void)fprintf(out, "  %-12s%s\n", (*c)->name, (*c)->summary);
+	(void)fputs("\nexit statuses:\n", out);
+	for (const struct kan_status_row *s = kan_statuses; s->words; s++)
+		(void)fprintf(out, "  %-5d%s\n", s->status, s->words);
+	(void)fputs("\nkanshiki COMMAND --help explains one command.\n", out);
+}

@@ -1,0 +1,228 @@
+/* Analysis and rendering of a bundle, in a child that has nothing but the bundle and the output directory. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <kanshiki/bundle.h>
+#include <kanshiki/report.h>
+#include <kanshiki/rule.h>
+
+#include "base/file.h"
+#include "base/row.h"
+#include "base/sandbox.h"
+#include "cli/cmd.h"
+
+enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32 };
+
+static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
+
+static int severity_rank(const char *word)
+{
+	for (int i = 0; word && severities[i]; i++)
+		if (strcmp(severities[i], word) == 0)
+			return i;
+	return -1;
+}
+
+static bool format_listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *at = list; *at;) {
+		size_t len = strcspn(at, ",");
+		if (len == n && strncmp(at, name, n) == 0)
+			return true;
+		at += len + (at[len] == ',');
+	}
+	return false;
+}
+
+static int known_formats(const char *list, struct kan_err *err)
+{
+	for (const char *at = list; *at;) {
+		size_t len = strcspn(at, ",");
+		bool found = false;
+		for (const struct kan_report *const *r = kan_reports; *r; r++)
+			found |= strlen((*r)->name) == len && strncmp((*r)->name, at, len) == 0;
+		if (!found)
+			return kan_fail(err, KAN_EUSAGE, "no report format is called '%.*s'", (int)(len > 64 ? 64 : len),
+					at);
+		at += len + (at[len] == ',');
+	}
+	return 0;
+}
+
+static int write_reports(json_t *paths, const struct kan_model *m, const struct kan_reading *r, struct kan_err *err)
+{
+	kan_auto_close int dir = open(r->out_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return kan_fail_sys(err, "%s", r->out_dir);
+	for (const struct kan_report *const *k = kan_reports; *k; k++) {
+		if (!format_listed(r->formats, (*k)->name))
+			continue;
+		kan_auto_buf struct kan_buf text = KAN_BUF(REPORT_MAX);
+		if ((*k)->render(&text, m, err) < 0)
+			return kan_wrap(err, "report %s", (*k)->name);
+		if (text.failed)
+			return kan_fail(err, KAN_ELIMIT, "report %s is over %d MiB", (*k)->name, REPORT_MAX >> 20);
+		if (unlinkat(dir, (*k)->file, 0) < 0 && errno != ENOENT) /* made again: the same bytes, or better rules */
+			return kan_fail_sys(err, "%s/%s", r->out_dir, (*k)->file);
+		if (kan_put_file(dir, (*k)->file, 0600, kan_buf_bytes(&text), err) < 0)
+			return kan_wrap(err, "%s", r->out_dir);
+		kan_auto_free char *path = kan_path(r->out_dir, (*k)->file);
+		json_object_set_new(paths, (*k)->name, json_string(path));
+	}
+	return 0;
+}
+
+static json_t *count_findings(int *worst, const json_t *analysis)
+{
+	json_int_t counts[4] = {0};
+	size_t i = 0;
+	json_t *finding = NULL;
+	json_array_foreach (json_object_get(analysis, "findings"), i, finding) {
+		int rank = severity_rank(json_string_value(json_object_get(finding, "severity")));
+		if (rank < 0)
+			continue;
+		counts[rank]++;
+		*worst = rank > *worst ? rank : *worst;
+	}
+	json_t *o = json_object();
+	for (int k = 0; severities[k]; k++)
+		json_object_set_new(o, severities[k], json_integer(counts[k]));
+	return o;
+}
+
+static int draw(json_t *answer, const struct kan_model *m, const struct kan_reading *r, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
+	struct kan_screen s = {
+		.columns = 80,
+		.colour = r->colour,
+		.provisional = r->unsealed,
+		.bundle_path = r->bundle,
+		.report_path = r->report_path,
+		.exit_words = kan_status_words((int)json_integer_value(json_object_get(answer, "status"))),
+		.exit_status = (int)json_integer_value(json_object_get(answer, "status")),
+	};
+	if (kan_report_terminal(&text, m, &s, err) < 0)
+		return -1;
+	json_object_set_new(answer, "screen", json_string(kan_buf_str(&text)));
+	return 0;
+}
+
+static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err *err)
+{
+	struct kan_bundle *bundle = NULL;
+	struct kan_rules *rules = NULL;
+	struct kan_model *model = NULL;
+	json_t *analysis = NULL;
+	int worst = -1, rc = -1;
+	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
+		goto out;
+	if ((r->rules ? kan_rules_load(&rules, r->rules, err) : kan_rules_shipped(&rules, err)) < 0)
+		goto out;
+	if (kan_analyze(&analysis, bundle, rules, err) < 0 || kan_model_new(&model, analysis, r->receipt, err) < 0)
+		goto out;
+	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
+	json_object_set(answer, "changes", json_object_get(json_object_get(analysis, "changes"), "counts"));
+	int status = r->status;
+	if (r->fail_on && worst >= severity_rank(r->fail_on))
+		status = kan_status_worst(status, KAN_EXIT_FINDINGS);
+	json_object_set_new(answer, "status", json_integer(status));
+	json_t *paths = json_object();
+	json_object_set_new(answer, "reports", paths);
+	if (r->out_dir && write_reports(paths, model, r, err) < 0)
+		goto out;
+	rc = draw(answer, model, r, err);
+out:
+	json_decref(analysis);
+	kan_model_free(model);
+	kan_rules_free(rules);
+	kan_bundle_free(bundle);
+	return rc;
+}
+
+static void sandboxed(int out, const struct kan_reading *r) __attribute__((noreturn));
+
+static void sandboxed(int out, const struct kan_reading *r)
+{
+	struct kan_err err = {0};
+	struct kan_sandbox_state state = {0};
+	json_t *answer = json_object();
+	const char *read_paths[] = {r->bundle, r->rules ? r->rules : r->bundle, NULL};
+	const char *write_paths[] = {r->out_dir, NULL};
+	int rc = kan_sandbox_reader(&state, read_paths, write_paths, &err);
+	if (rc == 0)
+		rc = read_all(answer, r, &err);
+	if (rc < 0) {
+		json_object_clear(answer);
+		kan_json_set_bytes(answer, "error", kan_bytes_of(err.text));
+		json_object_set_new(answer, "code", json_integer(err.code));
+	}
+	char *text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
+	if (text)
+		(void)kan_write_all(out, text, strlen(text), NULL); /* the parent is gone: nobody asks */
+	free(text);
+	json_decref(answer);
+	_exit(0);
+}
+
+static int take_answer(struct kan_read *out, json_t *answer, struct kan_err *err)
+{
+	const char *fault = json_string_value(json_object_get(answer, "error"));
+	if (fault) {
+		kan_err_set(err, (enum kan_code)json_integer_value(json_object_get(answer, "code")), 0, "%s", fault);
+		return -1;
+	}
+	out->screen = kan_xstrdup(json_string_value(json_object_get(answer, "screen")));
+	out->status = (int)json_integer_value(json_object_get(answer, "status"));
+	out->model = json_incref(answer);
+	return 0;
+}
+
+int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, struct kan_err *err)
+{
+	struct kan_reading r = *reading;
+	int ends[2];
+	r.formats = r.formats ? r.formats : "html,md,json";
+	if (known_formats(r.formats, err) < 0)
+		return -1;
+	if (r.fail_on && severity_rank(r.fail_on) < 0)
+		return kan_fail(err, KAN_EUSAGE, "--fail-on takes low, medium, high or critical, not '%s'", r.fail_on);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return kan_fail_sys(err, "pipe");
+	(void)fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(ends[0]);
+		sandboxed(ends[1], &r);
+	}
+	(void)close(ends[1]);
+	kan_auto_close int from = ends[0];
+	kan_auto_buf struct kan_buf text = KAN_BUF(ANSWER_MAX);
+	if (pid < 0)
+		return kan_fail_sys(err, "fork");
+	int rc = kan_read_all(&text, from, err), status = 0;
+	(void)waitpid(pid, &status, 0);
+	if (rc < 0)
+		return kan_wrap(err, "analysis");
+	if (text.len == 0)
+		return kan_fail(err, KAN_ELIMIT, "the analysis of %s ended without an answer (%s %d)", r.bundle,
+				WIFSIGNALED(status) ? "signal" : "status",
+				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	json_t *answer = NULL;
+	if (kan_json_parse(&answer, kan_buf_bytes(&text), ANSWER_MAX, ANSWER_DEPTH, err) < 0)
+		return kan_wrap(err, "analysis");
+	rc = take_answer(out, answer, err);
+	json_decref(answer);
+	return rc;
+}
+
+void kan_read_free(struct kan_read *r)
+{
+	free(r->screen);
+	json_decref(r->model);
+	*r = (struct kan_read){0};
+}

@@ -1,0 +1,115 @@
+/* What users read: messages on stderr, documents on stdout, exit statuses. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "base/row.h"
+#include "cli/cmd.h"
+
+enum { LINE_MAX_OCTETS = 8192, DOCUMENT_MAX = 64 << 20 };
+
+const struct kan_status_row kan_statuses[] = {
+	{KAN_EXIT_OK, "all that was asked for is preserved; verify: integrity holds"},
+	{KAN_EXIT_FAILED, "evidence could not be preserved, or an internal error"},
+	{KAN_EXIT_USAGE, "usage, or a malformed rule"},
+	{KAN_EXIT_NOT_FOUND, "no such container, bundle or repository"},
+	{KAN_EXIT_ENGINE, "the engine cannot be reached or used"},
+	{KAN_EXIT_MISSING, "something asked for is missing (gaps), or a bundle is partial or unsealed"},
+	{KAN_EXIT_PERMISSION, "permission"},
+	{KAN_EXIT_TAMPERED, "sealed evidence or the chain was altered, or a part of it is missing"},
+	{KAN_EXIT_REFUSED, "refused: it would do harm, or the place is unsafe"},
+	{KAN_EXIT_FINDINGS, "findings at or above --fail-on"},
+	{KAN_EXIT_DIFFERENT, "compare --exit-code: there are differences"},
+	{KAN_EXIT_TIME, "time limit; what was collected is sealed as partial"},
+	{KAN_EXIT_INTERRUPTED, "interrupted; what was collected is sealed as partial"},
+	{0, NULL},
+};
+
+int kan_status_of(const struct kan_err *err)
+{
+	switch (err->code) {
+	case KAN_OK:
+		return KAN_EXIT_OK;
+	case KAN_EUSAGE:
+		return KAN_EXIT_USAGE;
+	case KAN_ENOTFOUND:
+		return KAN_EXIT_NOT_FOUND;
+	case KAN_EENGINE:
+	case KAN_EUNSUPPORTED:
+		return KAN_EXIT_ENGINE;
+	case KAN_EDENIED:
+		return KAN_EXIT_PERMISSION;
+	case KAN_ETAMPER:
+		return KAN_EXIT_TAMPERED;
+	case KAN_EREFUSED:
+		return KAN_EXIT_REFUSED;
+	case KAN_EIO:
+	case KAN_EFORMAT:
+	case KAN_ELIMIT:
+		return KAN_EXIT_FAILED;
+	}
+	return KAN_EXIT_FAILED;
+}
+
+/* Where in the order of precedence a status stands; lower is worse. */
+static size_t rank(int status)
+{
+	static const int order[] = {1, 7, 8, 6, 4, 3, 2, 130, 124, 5, 9, 10, 0};
+	size_t i = 0;
+	while (i < sizeof(order) / sizeof(order[0]) && order[i] != status)
+		i++;
+	return i;
+}
+
+int kan_status_worst(int a, int b)
+{
+	return rank(a) <= rank(b) ? a : b;
+}
+
+const char *kan_status_words(int status)
+{
+	for (const struct kan_status_row *s = kan_statuses; s->words; s++)
+		if (s->status == status)
+			return s->words;
+	return "unknown";
+}
+
+void kan_print(FILE *out, struct kan_bytes text)
+{
+	kan_auto_buf struct kan_buf clean = KAN_BUF(text.n * 4 + 1);
+	kan_escape_terminal(&clean, text);
+	(void)fwrite(clean.data, 1, clean.len, out);
+}
+
+void kan_say(const char *fmt, ...)
+{
+	char line[LINE_MAX_OCTETS];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	(void)fputs("kanshiki: ", stderr);
+	kan_print(stderr, kan_bytes_of(line));
+	(void)fputc('\n', stderr);
+}
+
+int kan_say_err(const struct kan_err *err)
+{
+	kan_say("%s", err->text);
+	return kan_status_of(err);
+}
+
+int kan_print_json(const json_t *doc)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(DOCUMENT_MAX);
+	struct kan_err err = {0};
+	char *line = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!line) {
+		kan_err_set(&err, KAN_EFORMAT, 0, "the JSON document cannot be written");
+		return kan_say_err(&err);
+	}
+	bool good = puts(line) >= 0 && fflush(stdout) == 0;
+	free(line);
+	return good ? KAN_EXIT_OK : KAN_EXIT_FAILED;
+}
