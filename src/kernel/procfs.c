@@ -1,0 +1,156 @@
+/* /proc: proven once, read through held descriptors. */
+#include "kernel/procfs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { TEXT_OCTETS = 64 << 10, LINK_OCTETS = 8192, PID_LAST = 4194304 };
+
+/* NSpid with more than one number: we are in a pid namespace of our own, and this /proc is not the host's. */
+static int prove_ours(int proc_fd, struct kan_err *err)
+{
+	char self[32];
+	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
+	struct kan_proc_status st;
+	ssize_t n = readlinkat(proc_fd, "self", self, sizeof(self) - 1);
+	if (n < 0)
+		return kan_fail_sys(err, "/proc/self");
+	self[n] = 0;
+	if (strtol(self, NULL, 10) != getpid())
+		return kan_fail(err, KAN_EREFUSED, "/proc/self is not us: this /proc belongs to another pid namespace");
+	kan_auto_close int dir = -1;
+	if (kan_proc_pid_dir(&dir, proc_fd, getpid(), err) < 0 || kan_proc_read(&text, dir, "status", err) < 0 ||
+	    kan_proc_status_parse(&st, kan_buf_bytes(&text), err) < 0)
+		return -1;
+	if (st.n_nspid != 1)
+		return kan_fail(err, KAN_EREFUSED, "we are in a pid namespace of our own: run in the host's");
+	return 0;
+}
+
+int kan_proc_open(int *proc_fd, struct kan_err *err)
+{
+	struct statfs fs;
+	kan_auto_close int fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return kan_fail_sys(err, "/proc");
+	if (fstatfs(fd, &fs) < 0)
+		return kan_fail_sys(err, "/proc");
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return kan_fail(err, KAN_EREFUSED, "/proc is no procfs");
+	if (prove_ours(fd, err) < 0)
+		return -1;
+	*proc_fd = kan_take_fd(&fd);
+	return 0;
+}
+
+int kan_proc_pid_dir(int *fd, int proc_fd, pid_t pid, struct kan_err *err)
+{
+	char name[16];
+	if (pid < 1 || pid > PID_LAST)
+		return kan_fail(err, KAN_EREFUSED, "%d is no pid of a process", (int)pid);
+	(void)snprintf(name, sizeof(name), "%d", (int)pid);
+	return kan_open_beneath(fd, proc_fd, name, O_PATH | O_DIRECTORY, RESOLVE_NO_XDEV, err);
+}
+
+int kan_pidfd_open(int *fd, pid_t pid, struct kan_err *err)
+{
+	long got = syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+	if (got < 0)
+		return kan_fail_sys(err, "pidfd of %d", (int)pid);
+	*fd = (int)got;
+	return 0;
+}
+
+int kan_proc_read(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	if (kan_open_beneath(&fd, pid_dir, file, O_RDONLY | O_NONBLOCK, RESOLVE_NO_XDEV, err) < 0)
+		return -1;
+	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", file) : 0;
+}
+
+int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir, struct kan_err *err)
+{
+	kan_buf_reset(text);
+	if (kan_proc_read(text, pid_dir, "stat", err) < 0)
+		return -1;
+	return kan_proc_stat_parse(out, kan_buf_bytes(text), err);
+}
+
+int kan_proc_ns(uint64_t *ino, int pid_dir, const char *name, struct kan_err *err)
+{
+	char path[64];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "ns/%s", name);
+	if (fstatat(pid_dir, path, &st, 0) < 0)
+		return kan_fail_sys(err, "%s", path);
+	*ino = st.st_ino;
+	return 0;
+}
+
+int kan_proc_link(struct kan_buf *out, int pid_dir, const char *name, struct kan_err *err)
+{
+	char target[LINK_OCTETS];
+	ssize_t n = readlinkat(pid_dir, name, target, sizeof(target));
+	if (n < 0)
+		return kan_fail_sys(err, "%s", name);
+	kan_buf_add(out, target, (size_t)n);
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "%s: over %zu bytes", name, out->max) : 0;
+}
+
+int kan_proc_magic(int *fd, int pid_dir, const char *name, struct kan_err *err)
+{
+	int flags = strncmp(name, "ns/", 3) == 0 ? O_RDONLY : O_PATH;
+	int got = openat(pid_dir, name, flags | O_CLOEXEC);
+	if (got < 0)
+		return kan_fail_sys(err, "%s", name);
+	*fd = got;
+	return 0;
+}
+
+int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(16 << 20); /* a line per interrupt on big machines */
+	long hz = sysconf(_SC_CLK_TCK);
+	if (kan_read_pseudo(&text, proc_fd, "stat", err) < 0)
+		return -1;
+	const char *at = strstr(kan_buf_str(&text), "\nbtime ");
+	if (!at || hz <= 0)
+		return kan_fail(err, KAN_EFORMAT, "/proc/stat has no btime");
+	int64_t btime = strtoll(at + 7, NULL, 10);
+	*ns = btime * 1000000000 + (int64_t)(starttime / (uint64_t)hz) * 1000000000 +
+	      (int64_t)(starttime % (uint64_t)hz) * (1000000000 / hz);
+	return 0;
+}
+
+int kan_proc_each(int proc_fd, kan_proc_pid_fn *fn, void *arg, struct kan_err *err)
+{
+	int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		(void)kan_fail_sys(err, "/proc");
+		kan_auto_close_fn(&fd);
+		return -1;
+	}
+	for (struct dirent *e; (e = readdir(d));) {
+		char *end = NULL;
+		long pid = strtol(e->d_name, &end, 10);
+		if (*end || pid < 1 || pid > PID_LAST)
+			continue;
+		if (fn((pid_t)pid, arg) < 0)
+			break;
+	}
+	(void)closedir(d);
+	return 0;
+}
