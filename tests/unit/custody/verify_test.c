@@ -1,0 +1,377 @@
+/* verify: a good repository passes, and each way to tamper with it is noticed and named. */
+#include "fixture.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void run_verify(struct findings *v, const struct fixture *f, const char *allowed)
+{
+	struct kan_err err = {0};
+
+	cr_assert_eq(kan_custody_verify(f->repo, allowed, findings_fn, v, &err), 0, "%s", err.text);
+}
+
+/* A repository with a bundle, a report and a note in it, and its trust file. */
+static void make_repo(struct fixture *f)
+{
+	kan_auto_buf struct kan_buf line = KAN_BUF(4096);
+	struct kan_custody *c = NULL;
+	struct kan_receipt r, d;
+	struct kan_err err = {0};
+	char dir[512];
+
+	fixture_make(f);
+	fixture_commit(&r, f, BUNDLE_A);
+	fixture_write(f->dir, "report/report.html", "<p>", 3);
+	snprintf(dir, sizeof(dir), "%s/report", f->dir);
+	cr_assert_eq(kan_custody_open(&c, f->home, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_derive(&d, c, &r, dir, &fixture_act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_note(&d, c, &r, "seen", &fixture_act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_signer_line(&line, c, NULL, &err), 0);
+	fixture_write(f->dir, "allowed", line.data, line.len);
+	kan_custody_free(c);
+}
+
+static void finds(const struct fixture *f, const char *name, const char *path, const char *detail)
+{
+	struct findings v = FINDINGS;
+
+	run_verify(&v, f, NULL);
+	cr_expect(said(&v, name, "failed", path, detail), "%s of %s not found in:\n%s", name, path,
+		  kan_buf_str(&v.text));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, a_good_repository_fails_nothing_and_says_who_is_not_vouched_for)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	run_verify(&v, &f, NULL);
+	cr_assert_eq(v.failed, 0, "%s", kan_buf_str(&v.text));
+	cr_assert(said(&v, "repo", "ok", "", ""));
+	cr_assert(said(&v, "objects", "ok", "", "3 commits"));
+	cr_assert(said(&v, "history", "ok", "", ""));
+	cr_assert(said(&v, "events", "ok", "", "3 events in 1 cases"));
+	cr_assert(said(&v, "commits", "ok", "", "3 commits"));
+	cr_assert(said(&v, "pointers", "ok", "", ""));
+	cr_assert(said(&v, "store", "ok", "", "4 objects"), "%s", kan_buf_str(&v.text));
+	cr_assert(said(&v, "signers", "not-done", "", "no trust file"));
+	cr_assert(said(&v, "signature", "not-done", "seal/", "no trust file"));
+	cr_assert(said(&v, "anchors", "not-done", "", ""));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, with_a_trust_file_every_signer_is_known)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+	char allowed[512];
+
+	make_repo(&f);
+	snprintf(allowed, sizeof(allowed), "%s/allowed", f.dir);
+	run_verify(&v, &f, allowed);
+	cr_assert_eq(v.failed, 0);
+	cr_assert(said(&v, "signers", "ok", "", "3 commits by trusted signers"), "%s",
+		  kan_buf_str(&v.text));
+	cr_assert(said(&v, "signature", "ok", "", ""), "%s", kan_buf_str(&v.text));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, a_trust_file_that_does_not_name_the_key_trusts_nobody)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+	char allowed[512];
+
+	make_repo(&f);
+	free(fixture_must(f.dir, "ssh-keygen -q -t ed25519 -N '' -f k && echo \"a@x $(cat k.pub)\" > other"));
+	snprintf(allowed, sizeof(allowed), "%s/other", f.dir);
+	run_verify(&v, &f, allowed);
+	cr_assert_eq(v.failed, 0);
+	cr_assert(said(&v, "signers", "not-done", "", "not in the trust file"));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, a_packed_copy_of_the_repository_is_as_good)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	free(fixture_must(f.repo, "git repack -q -a -d && git pack-refs --all && git prune-packed &&"
+				  " test -f packed-refs && test ! -f refs/heads/main"));
+	run_verify(&v, &f, NULL);
+	cr_assert_eq(v.failed, 0, "%s", kan_buf_str(&v.text));
+	cr_assert(said(&v, "objects", "ok", "", "3 commits"));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, something_else_is_no_repository)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+	struct kan_err err = {0};
+
+	fixture_make(&f);
+	cr_assert_eq(kan_custody_verify(f.dir, NULL, findings_fn, &v, &err), -1);
+	cr_assert_eq(err.code, KAN_ENOTFOUND);
+}
+
+Test(verify, an_altered_and_a_missing_lfs_object_are_told_apart)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	free(fixture_must(f.dir, "o() { sha256sum %s/data/$1 | sed 's,^\\(..\\)\\(..\\)\\([^ ]*\\).*,"
+				 "%s/lfs/objects/\\1/\\2/\\1\\2\\3,'; };"
+				 " a=$(o engine/inspect.json); m=$(o processes/processes.ndjson);"
+				 " rm -f $m; cp --remove-destination $a t; printf Y | dd of=t conv=notrunc 2>&1;"
+				 " mv -f t $a",
+			  BUNDLE_A, f.repo));
+	run_verify(&v, &f, NULL);
+	cr_expect(said(&v, "store", "failed", "altered cases/inc-42/bundles/" BUNDLE_A
+					      "/data/engine/inspect.json",
+		       "altered"),
+		  "%s", kan_buf_str(&v.text));
+	cr_expect(said(&v, "store", "failed", "missing cases/inc-42/bundles/" BUNDLE_A
+					      "/data/processes/processes.ndjson",
+		       "missing"),
+		  "%s", kan_buf_str(&v.text));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, an_object_behind_a_committed_fetchexclude_is_hashed_all_the_same)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	free(fixture_must(f.dir, "a=%s/lfs/objects/$(cd %s/lfs/objects && find . -type f | head -1);"
+				 " cp $a t; chmod u+w t; echo >> t; mv -f t $a;"
+				 " git clone -q %s w && cd w && printf '[lfs]\\n\\tfetchexclude = *\\n' > .lfsconfig &&"
+				 " git add .lfsconfig && git -c user.name=x -c user.email=x@x commit -qm x &&"
+				 " git push -q",
+			  f.repo, f.repo, f.repo));
+	finds(&f, "store", "cases/", "altered");
+	finds(&f, "repo", ".lfsconfig", "");
+	finds(&f, "history", "", "adds 0 events");
+}
+
+Test(verify, a_missing_and_an_altered_git_object_are_told_apart_by_their_path)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	free(fixture_must(f.repo, "o() { git rev-parse main:cases/inc-42/bundles/%s/$1 | sed 's,^..,objects/&/,'; };"
+				  " a=$(o bag-info.txt); m=$(o capture.json); b=$(o bagit.txt);"
+				  " rm -f $m; cp $b t; chmod u+w t; mv -f t $a",
+			  BUNDLE_A));
+	run_verify(&v, &f, NULL);
+	cr_expect(said(&v, "objects", "failed", "altered cases/inc-42/bundles/" BUNDLE_A "/bag-info.txt", ""),
+		  "%s", kan_buf_str(&v.text));
+	cr_expect(said(&v, "objects", "failed", "missing cases/inc-42/bundles/" BUNDLE_A "/capture.json",
+		       "missing"),
+		  "%s", kan_buf_str(&v.text));
+	kan_buf_free(&v.text);
+}
+
+/* Commit what the shell text leaves in a clone's index, as somebody without our key. */
+static void foreign_commit(const struct fixture *f, const char *change)
+{
+	free(fixture_must(f->dir, "GIT_LFS_SKIP_SMUDGE=1 git clone -q %s w && cd w && C=cases/inc-42 && %s"
+				  " git -c user.name=x -c user.email=x@x commit -qam x && git push -q -f",
+			  f->repo, change));
+}
+
+Test(verify, a_file_changed_by_a_later_commit_is_not_append_only)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	foreign_commit(&f, "echo >> $C/events/000001-collect.json;");
+	finds(&f, "history", "cases/inc-42/events/000001-collect.json", "changes this");
+}
+
+Test(verify, a_file_removed_by_a_later_commit_is_not_append_only)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	foreign_commit(&f, "git rm -q $C/events/000003-note.json;");
+	finds(&f, "history", "cases/inc-42/events/000003-note.json", "removes this");
+}
+
+Test(verify, a_file_added_to_a_bag_is_in_no_manifest)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	foreign_commit(&f, "echo x > $C/bundles/" BUNDLE_A "/stray.txt; git add -A;");
+	finds(&f, "pointers", "stray.txt", "in no manifest");
+}
+
+Test(verify, an_unsigned_commit_is_said)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	foreign_commit(&f, "echo x > y; git add y;");
+	run_verify(&v, &f, NULL);
+	cr_expect(said(&v, "commits", "not-done", "", "unsigned"));
+	cr_expect(said(&v, "history", "failed", "", "adds 0 events"));
+	kan_buf_free(&v.text);
+}
+
+/* Rewrite the tip's bytes with sed, and put main there. */
+static void rewrite_tip(const struct fixture *f, const char *edit)
+{
+	free(fixture_must(f->repo, "n=$(git cat-file commit main | %s | git hash-object -t commit -w --stdin) &&"
+				   " git update-ref refs/heads/main $n",
+			  edit));
+}
+
+Test(verify, an_amended_or_redated_commit_breaks_its_signature)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	rewrite_tip(&f, "sed 's/^committer \\(.*\\) [0-9]* +0000/committer \\1 1700000000 +0000/'");
+	finds(&f, "commits", "", "does not fit");
+	finds(&f, "events", "", "dates are not the event's");
+}
+
+Test(verify, a_commit_with_its_signature_cut_out_contradicts_its_event)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	rewrite_tip(&f, "sed '/^gpgsig/,/END SSH/d'");
+	finds(&f, "signers", "000003-note.json", "names another key");
+}
+
+Test(verify, a_commit_of_a_foreign_key_contradicts_its_event)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	free(fixture_must(f.dir,
+			  "ssh-keygen -q -t ed25519 -N '' -f k; cd %s;"
+			  " git cat-file commit main | sed '/^gpgsig/,/END SSH/d' > ../../c;"
+			  " ssh-keygen -q -Y sign -f ../../k -n git ../../c;"
+			  " n=$( { sed '/^$/,$d' ../../c; sed '1s/^/gpgsig /;1!s/^/ /' ../../c.sig;"
+			  " sed -n '/^$/,$p' ../../c; } | git hash-object -t commit -w --stdin) &&"
+			  " git update-ref refs/heads/main $n",
+			  f.repo));
+	finds(&f, "signers", "000003-note.json", "names another key");
+}
+
+Test(verify, a_dropped_commit_in_the_middle_breaks_the_chain)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	rewrite_tip(&f, "sed \"s/^parent .*/parent $(git rev-parse main~2)/\"");
+	finds(&f, "commits", "", "does not fit");
+	finds(&f, "history", "", "adds 2 events");
+}
+
+Test(verify, a_merge_is_noticed)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	rewrite_tip(&f, "sed \"s/^parent .*/&\\nparent $(git rev-parse main~2)/\"");
+	finds(&f, "history", "", "a merge");
+}
+
+/* A shell line that plants something in the repository. */
+static void planted(const char *plant, const char *path, const char *detail)
+{
+	auto_fixture struct fixture f;
+
+	make_repo(&f);
+	free(fixture_must(f.repo, "%s", plant));
+	finds(&f, "repo", path, detail);
+}
+
+Test(verify, whatever_leads_out_of_the_repository_is_noticed)
+{
+	planted("echo /tmp > objects/info/alternates", "objects/info/alternates", "another history");
+	planted("echo ../x > commondir", "commondir", "another history");
+	planted("mkdir -p info; git rev-parse main > info/grafts", "info/grafts", "another history");
+	planted("git rev-parse main~ > shallow", "shallow", "another history");
+	planted("git replace main~ main~2", "refs/replace/", "a second ref");
+	planted("git branch other main~", "refs/heads/other", "a second ref");
+	planted("git tag t && git pack-refs --all", "packed-refs", "a second ref: refs/tags/t");
+	planted("ln -s /etc x", "x", "a link");
+	planted("mkfifo objects/ab", "objects/ab", "a special file");
+	planted("ln -s /etc objects/zz", "objects/zz", "a link");
+	planted("echo ref: refs/heads/other > HEAD", "HEAD", "does not name main");
+	planted("rm refs/heads/main", "refs/heads/main", "main has no commit");
+	planted("echo junk > refs/heads/main", "refs/heads/main", "not the id");
+}
+
+Test(verify, a_repository_with_links_is_not_read_through_them)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	free(fixture_must(f.repo, "mv objects ../o && ln -s ../o objects"));
+	run_verify(&v, &f, NULL);
+	cr_expect(said(&v, "repo", "failed", "objects", "a link"));
+	cr_expect(said(&v, "objects", "not-done", "", "links"));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, configuration_of_the_repository_is_never_run)
+{
+	auto_fixture struct fixture f;
+	struct findings v = FINDINGS;
+
+	make_repo(&f);
+	free(fixture_must(f.repo, "git config gpg.ssh.program '%s/evil'; git config core.fsmonitor '%s/evil';"
+				  " git config include.path ../../evil.conf; mkdir hooks;"
+				  " printf '#!/bin/sh\\ntouch %s/ran\\n' > %s/evil; chmod +x %s/evil",
+			  f.dir, f.dir, f.dir, f.dir, f.dir));
+	run_verify(&v, &f, NULL);
+	cr_assert_eq(v.failed, 0, "%s", kan_buf_str(&v.text));
+	cr_assert_eq(fixture_run(NULL, f.dir, "test ! -e ran"), 0);
+	kan_buf_free(&v.text);
+}
+
+static void seal_says(const struct fixture *f, const char *allowed, const char *result, const char *detail)
+{
+	struct findings v = FINDINGS;
+	struct kan_err err = {0};
+	char bag[512];
+
+	snprintf(bag, sizeof(bag), "%s/" BUNDLE_A, f->dir);
+	cr_assert_eq(kan_custody_verify_seal(bag, allowed, findings_fn, &v, &err), 0, "%s", err.text);
+	cr_expect(said(&v, "signature", result, "", detail), "%s", kan_buf_str(&v.text));
+	kan_buf_free(&v.text);
+}
+
+Test(verify, a_bundles_seal_is_checked_against_its_signature_and_the_trust_file)
+{
+	auto_fixture struct fixture f;
+	char allowed[512];
+
+	make_repo(&f);
+	snprintf(allowed, sizeof(allowed), "%s/allowed", f.dir);
+	seal_says(&f, NULL, "not-done", "nobody vouches");
+	seal_says(&f, allowed, "ok", "trusted");
+	free(fixture_must(f.dir, "cd %s && chmod u+w tagmanifest-sha256.txt && echo >> tagmanifest-sha256.txt",
+			  BUNDLE_A));
+	seal_says(&f, allowed, "failed", "does not fit");
+	free(fixture_must(f.dir, "cd %s && rm -f seal/*", BUNDLE_A));
+	seal_says(&f, allowed, "not-done", "no signature");
+	free(fixture_must(f.dir, "cd %s && ln -s /etc/passwd seal/tagmanifest-sha256.txt.sig", BUNDLE_A));
+	seal_says(&f, allowed, "failed", "not a regular file");
+}
