@@ -1,0 +1,181 @@
+/* Who answers on the socket: the engine's process, its root, its data root. */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/claims.h"
+#include "kernel/procfs.h"
+
+enum { TABLE_OCTETS = 64 << 20, LINK_OCTETS = 4096, FD_LAST = 4096 };
+
+static const char *const engines[] = {"dockerd", "podman", "docker", "com.docker.backend"};
+
+/* SO_PEERCRED names the process that called listen(): with socket activation that is pid 1. */
+static pid_t listener(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct ucred who = {0};
+	socklen_t n = sizeof(who);
+	if (strlen(path) >= sizeof(a.sun_path))
+		return 0;
+	memcpy(a.sun_path, path, strlen(path));
+	kan_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
+		return 0;
+	return who.pid;
+}
+
+/* The last component of its executable is one of the engines' names. */
+static bool is_engine(int pid_dir, struct kan_buf *exe)
+{
+	kan_buf_reset(exe);
+	if (kan_proc_link(exe, pid_dir, "exe", NULL) < 0)
+		return false;
+	const char *slash = strrchr(kan_buf_str(exe), '/');
+	for (size_t i = 0; slash && i < sizeof(engines) / sizeof(engines[0]); i++)
+		if (strcmp(slash + 1, engines[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The listening socket's inode out of /proc/PID/net/unix: "num: refs protocol flags type st inode path". */
+static bool listening_inode(char out[32], int pid_dir, const char *path)
+{
+	kan_auto_buf struct kan_buf table = KAN_BUF(TABLE_OCTETS);
+	size_t want = strlen(path);
+	if (kan_proc_read(&table, pid_dir, "net/unix", NULL) < 0)
+		return false;
+	for (const char *line = kan_buf_str(&table); *line;) {
+		size_t n = strcspn(line, "\n");
+		char flags[16], inode[24];
+		int at = 0;
+		if (sscanf(line, "%*s %*s %*s %15s %*s %*s %23s %n", flags, inode, &at) == 2 && at > 0 &&
+		    strcmp(flags, "00010000") == 0 && n > want && strncmp(line + n - want, path, want) == 0) {
+			(void)snprintf(out, 32, "socket:[%.20s]", inode);
+			return true;
+		}
+		line += n + (line[n] == '\n');
+	}
+	return false;
+}
+
+static bool holds(int pid_dir, const char *socket)
+{
+	for (int fd = 0; fd < FD_LAST; fd++) {
+		char name[32], target[64];
+		(void)snprintf(name, sizeof(name), "fd/%d", fd);
+		ssize_t n = readlinkat(pid_dir, name, target, sizeof(target) - 1);
+		if (n <= 0)
+			continue;
+		target[n] = 0;
+		if (strcmp(target, socket) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct search {
+	int proc_fd;
+	char socket[32];
+	pid_t found;
+};
+
+static int try_holder(pid_t pid, void *arg)
+{
+	struct search *s = arg;
+	kan_auto_close int dir = -1;
+	kan_auto_buf struct kan_buf exe = KAN_BUF(LINK_OCTETS);
+	if (kan_proc_pid_dir(&dir, s->proc_fd, pid, NULL) < 0 || !is_engine(dir, &exe) || !holds(dir, s->socket))
+		return 0;
+	s->found = pid;
+	return -1;
+}
+
+/* Socket activation: the engine is the process that holds the listening socket. */
+static pid_t holder(const struct kan_target *t, int listener_dir, const char *path)
+{
+	struct search s = {.proc_fd = t->proc_fd};
+	if (!listening_inode(s.socket, listener_dir, path))
+		return 0;
+	(void)kan_proc_each(t->proc_fd, try_holder, &s, NULL);
+	return s.found;
+}
+
+static int find_engine(struct kan_target *t, const char *socket, struct kan_buf *exe, int *dir, struct kan_err *err)
+{
+	char value[64];
+	pid_t pid = listener(socket);
+	(void)snprintf(value, sizeof(value), "pid %d", (int)pid);
+	if (pid < 1 || kan_proc_pid_dir(dir, t->proc_fd, pid, err) < 0) {
+		kan_claim(t, "engine", value, KAN_UNPROVEN, "SO_PEERCRED names no process of this host");
+		return kan_fail(err, KAN_EUNSUPPORTED, "the engine's process is not on this host");
+	}
+	if (!is_engine(*dir, exe)) {
+		pid = holder(t, *dir, socket);
+		kan_auto_close_fn(dir);
+		*dir = -1;
+		if (pid < 1 || kan_proc_pid_dir(dir, t->proc_fd, pid, err) < 0 || !is_engine(*dir, exe)) {
+			kan_claim(t, "engine", value, KAN_UNPROVEN, "the listener is no known engine, and none holds its socket");
+			return kan_fail(err, KAN_EUNSUPPORTED, "no engine's process holds the socket");
+		}
+	}
+	(void)snprintf(value, sizeof(value), "pid %d", (int)pid);
+	t->engine_pid = pid;
+	kan_claim(t, "engine", value, KAN_PROVEN, kan_buf_str(exe));
+	return 0;
+}
+
+/* Links on the way to the data root are the host's own; below it none is followed. */
+static int open_data_root(int *out, int root, const char *path)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	if (fd < 0)
+		return -1;
+	*out = (int)fd;
+	return 0;
+}
+
+static void prove_data_root(struct kan_target *t, struct kan_engine *e)
+{
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
+	json_t *info = NULL;
+	if (kan_engine_get_raw(&raw, e, "/info", NULL) < 0 || kan_engine_parse(&info, kan_buf_bytes(&raw), NULL) < 0) {
+		kan_claim(t, "data root", "", KAN_UNPROVEN, "the engine's /info cannot be had or read");
+		return;
+	}
+	const char *path = json_string_value(json_object_get(info, "DockerRootDir"));
+	if (!path || path[0] != '/' || !path[1])
+		kan_claim(t, "data root", path ? path : "", KAN_UNPROVEN, "no directory of its own is named");
+	else if (open_data_root(&t->data_root_fd, t->engine_root_fd, path) < 0)
+		kan_claim(t, "data root", path, KAN_CONTRADICTED, "no such directory in the engine's mount namespace");
+	else {
+		t->data_root = kan_xstrdup(path);
+		kan_claim(t, "data root", path, KAN_PROVEN, "a directory of the engine's mount namespace");
+	}
+	json_decref(info);
+}
+
+int kan_prove_engine(struct kan_target *t, struct kan_engine *e, struct kan_err *err)
+{
+	kan_auto_close int dir = -1;
+	kan_auto_buf struct kan_buf exe = KAN_BUF(LINK_OCTETS);
+	if (!kan_engine_socket(e))
+		return kan_fail(err, KAN_EUNSUPPORTED, "the engine is not on a unix socket of this host");
+	if (find_engine(t, kan_engine_socket(e), &exe, &dir, err) < 0)
+		return -1;
+	if (kan_proc_magic(&t->engine_root_fd, dir, "root", err) < 0)
+		return kan_wrap(err, "the engine's root");
+	prove_data_root(t, e);
+	return 0;
+}

@@ -1,0 +1,223 @@
+/* The overlay's directories: from mountinfo of a live container, from the data root of a stopped one. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/claims.h"
+#include "kernel/mountinfo.h"
+#include "kernel/procfs.h"
+
+enum { LAYERS = 512, PATH_OCTETS = 4096, LIST_OCTETS = 64 << 10, SMALL_OCTETS = 4096, CUT_AT = 4000 };
+
+/* "/data/overlay2/x" below "/data" is "overlay2/x"; relative ones are relative to the driver's directory. */
+static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, const char *path)
+{
+	size_t n = strlen(t->data_root);
+	if (path[0] != '/')
+		return snprintf(out, PATH_OCTETS, "%s/%s", t->storage, path) < PATH_OCTETS;
+	if (strncmp(path, t->data_root, n) != 0 || path[n] != '/')
+		return false;
+	return snprintf(out, PATH_OCTETS, "%s", path + n + 1) < PATH_OCTETS;
+}
+
+int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags, struct kan_err *err)
+{
+	char below[PATH_OCTETS];
+	if (!t->data_root || !relative_to_root(below, t, path))
+		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root", path);
+	return kan_open_beneath(fd, t->data_root_fd, below, flags, 0, err);
+}
+
+/* overlay2/l/XXXX is a link "../ID/diff" of the engine's own: read, checked, and resolved by us. */
+static bool short_link(char out[PATH_OCTETS], const struct kan_target *t, const char *below)
+{
+	char target[SMALL_OCTETS];
+	const char *l = strstr(below, "/l/");
+	if (!l || strchr(l + 3, '/'))
+		return false;
+	kan_auto_close int pin = openat(t->data_root_fd, below, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n = pin < 0 ? -1 : readlinkat(pin, "", target, sizeof(target) - 1);
+	if (n <= 0)
+		return false;
+	target[n] = 0;
+	char *slash = strncmp(target, "../", 3) == 0 ? strchr(target + 3, '/') : NULL;
+	if (!slash || strcmp(slash, "/diff") != 0)
+		return false;
+	return snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(l - below), below, target + 3) < PATH_OCTETS;
+}
+
+static int open_layer(struct kan_layer *out, const struct kan_target *t, const char *path, struct kan_err *err)
+{
+	char below[PATH_OCTETS], resolved[PATH_OCTETS];
+	if (!relative_to_root(below, t, path))
+		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root", path);
+	const char *use = short_link(resolved, t, below) ? resolved : below;
+	int fd = -1;
+	if (kan_open_beneath(&fd, t->data_root_fd, use, O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	out->fd = fd;
+	out->path = kan_xstrdup(use);
+	out->init = strstr(use, "-init/") != NULL;
+	return 0;
+}
+
+static void drop_layers(struct kan_target *t)
+{
+	for (size_t i = 0; i < t->n_lowers; i++) {
+		kan_auto_close_fn(&t->lowers[i].fd);
+		free(t->lowers[i].path);
+	}
+	free(t->lowers);
+	t->lowers = NULL;
+	t->n_lowers = 0;
+}
+
+/* A ':'-separated list, topmost first. */
+static int open_lowers(struct kan_target *t, const char *list, struct kan_err *err)
+{
+	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
+	for (const char *at = list; *at;) {
+		char one[PATH_OCTETS];
+		size_t n = strcspn(at, ":\n");
+		if (n >= sizeof(one) || t->n_lowers == LAYERS)
+			return kan_fail(err, KAN_ELIMIT, "more than %d layers, or a path too long", LAYERS);
+		memcpy(one, at, n);
+		one[n] = 0;
+		if (n && open_layer(&t->lowers[t->n_lowers], t, one, err) < 0)
+			return -1;
+		t->n_lowers += n > 0;
+		at += n + (at[n] != 0);
+	}
+	return t->n_lowers ? 0 : kan_fail(err, KAN_ENOTFOUND, "no lower directory");
+}
+
+static int open_upper(struct kan_target *t, const char *path, struct kan_err *err)
+{
+	struct kan_layer upper = {.fd = -1};
+	if (open_layer(&upper, t, path, err) < 0)
+		return -1;
+	free(upper.path);
+	t->upper_fd = upper.fd;
+	return 0;
+}
+
+static void give_up(struct kan_target *t, const char *value, enum kan_verdict verdict, const char *why)
+{
+	kan_auto_close_fn(&t->upper_fd);
+	t->upper_fd = -1;
+	drop_layers(t);
+	kan_claim(t, "overlay", value, verdict, why);
+}
+
+/* Mount options are cut at a page: the list is then completed from the engine's own file "lower". */
+static int whole_list(struct kan_buf *list, const struct kan_target *t, const char *upper, struct kan_err *err)
+{
+	char below[PATH_OCTETS];
+	if (list->len < CUT_AT)
+		return 0;
+	if (!relative_to_root(below, t, upper))
+		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root", upper);
+	char *diff = strrchr(below, '/');
+	if (!diff)
+		return kan_fail(err, KAN_EFORMAT, "%.200s has no directory above", below);
+	(void)snprintf(diff, sizeof(below) - (size_t)(diff - below), "/lower");
+	kan_buf_reset(list);
+	return kan_read_file(list, t->data_root_fd, below, err);
+}
+
+static bool engine_knows(const struct kan_target *t, const struct kan_overlay_claim *c)
+{
+	kan_auto_close int dir = -1;
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
+	return kan_proc_pid_dir(&dir, t->proc_fd, t->engine_pid, NULL) == 0 &&
+	       kan_proc_read(&text, dir, "mountinfo", NULL) == 0 &&
+	       kan_overlay_known(c, kan_buf_bytes(&text), t->data_root);
+}
+
+static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
+{
+	struct kan_err why = {0};
+	const char *upper = kan_buf_str(&c->upper);
+	bool known = engine_knows(t, c);
+	char below[PATH_OCTETS];
+	if (!known && !relative_to_root(below, t, upper)) {
+		give_up(t, upper, KAN_CONTRADICTED, "not a mount of the engine, and not below its data root");
+		return;
+	}
+	t->userxattr = c->userxattr;
+	if (open_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
+	    open_lowers(t, kan_buf_str(&c->lower), &why) < 0) {
+		give_up(t, upper, KAN_UNPROVEN, why.text);
+		return;
+	}
+	kan_claim(t, "overlay", upper, KAN_PROVEN,
+		  known ? "mounted in the engine's mount namespace below its data root, same device and options"
+			: "private mount; the directories lie below the engine's data root");
+}
+
+static void from_mountinfo(struct kan_target *t)
+{
+	struct kan_err why = {0};
+	struct kan_overlay_claim c = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
+	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 || kan_overlay_of(&c, kan_buf_bytes(&text), &why) < 0) {
+		give_up(t, "", KAN_UNPROVEN, why.text);
+		return;
+	}
+	if (c.found)
+		use_mounted(t, &c);
+	else
+		give_up(t, kan_buf_str(&c.fstype), KAN_UNPROVEN, "the container's root is no overlay");
+	kan_overlay_free(&c);
+}
+
+static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	if (kan_open_beneath(&fd, t->data_root_fd, below, O_RDONLY | O_NONBLOCK, 0, err) < 0 ||
+	    kan_read_all(out, fd, err) < 0)
+		return kan_wrap(err, "%s", below);
+	return 0;
+}
+
+static bool plain_word(const char *s)
+{
+	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+}
+
+/* Docker: layerdb/mounts/ID/mount-id names the directory of overlay2; its file "lower" the rest. */
+static void from_layerdb(struct kan_target *t)
+{
+	char path[PATH_OCTETS];
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS), lower = KAN_BUF(LIST_OCTETS);
+	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", t->storage, t->id);
+	if (read_word(&id, t, path, &why) < 0 || !plain_word(kan_buf_str(&id))) {
+		give_up(t, path, KAN_UNPROVEN, why.code ? why.text : "no name of a directory");
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "%s/%s/lower", t->storage, kan_buf_str(&id));
+	if (read_word(&lower, t, path, &why) == 0) {
+		(void)snprintf(path, sizeof(path), "%s/diff", kan_buf_str(&id));
+		if (open_upper(t, path, &why) == 0 && open_lowers(t, kan_buf_str(&lower), &why) == 0) {
+			kan_claim(t, "overlay", path, KAN_PROVEN, "layerdb/mounts and lower, below the engine's data root");
+			return;
+		}
+	}
+	give_up(t, path, KAN_UNPROVEN, why.text);
+}
+
+void kan_prove_layers(struct kan_target *t)
+{
+	if (!t->data_root || !t->storage)
+		return;
+	if (t->pid > 0)
+		from_mountinfo(t);
+	else if (strcmp(t->storage, "overlay2") == 0)
+		from_layerdb(t);
+	else
+		give_up(t, t->storage, KAN_UNPROVEN, "the layers of a stopped container of this storage cannot be found offline");
+}
