@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pointer(text);
 	case_name(text);
 	while (kan_bag_line(hex, path, &rest, NULL) == 1)
-		if (!kan_is_sha256_hex(hex) || strstr(path, ".."))
+		if (!kan_is_sha256_hex(hex) || strchr("./", path[0]) || strstr(path, "/.") ||
+		    strstr(path, "//"))
 			abort();
 	(void)kan_form_message_parse(type, case_id, &seq, text);
 	if (size)
