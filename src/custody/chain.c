@@ -37,8 +37,8 @@ static int end_of(struct kan_chain_end *out, struct kan_git *g, const char *even
 	return 0;
 }
 
-int kan_chain_end(struct kan_chain_end *out, struct kan_git *g, const char *tip, const char *case_id,
-		  struct kan_err *err)
+int kan_chain_end(struct kan_chain_end *out, struct kan_git *g, const char *tip,
+		  const char *case_id, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf path = KAN_BUF(256);
 	char tree[KAN_GIT_ID], events[KAN_GIT_ID];
@@ -60,7 +60,8 @@ int kan_chain_end(struct kan_chain_end *out, struct kan_git *g, const char *tip,
 	return 0;
 }
 
-int kan_chain_ids(struct kan_chain_ids *out, struct kan_git *g, const char *tip, struct kan_err *err)
+int kan_chain_ids(struct kan_chain_ids *out, struct kan_git *g, const char *tip,
+		  struct kan_err *err)
 {
 	kan_auto_free char(*ids)[KAN_GIT_ID] = NULL;
 	char at[KAN_GIT_ID];
@@ -71,7 +72,8 @@ int kan_chain_ids(struct kan_chain_ids *out, struct kan_git *g, const char *tip,
 		kan_auto_gitcommit struct kan_gitobj_commit c = {0};
 
 		if (n >= KAN_CHAIN_COMMITS_MAX)
-			return kan_fail(err, KAN_ELIMIT, "more than %d commits", KAN_CHAIN_COMMITS_MAX);
+			return kan_fail(err, KAN_ELIMIT, "more than %d commits",
+					KAN_CHAIN_COMMITS_MAX);
 		if (n == cap) {
 			cap = cap ? 2 * cap : 64;
 			ids = kan_xrealloc(ids, cap, sizeof(*ids));
@@ -108,16 +110,16 @@ static bool message_fits(const struct kan_gitobj_commit *c, const struct kan_eve
 
 	kan_sha256_hex(sha, text);
 	kan_form_message(&again, &(struct kan_form_commit){.type = e->type,
-							    .case_id = e->case_id,
-							    .bundle = e->bundle,
-							    .seal = e->seal,
-							    .event_sha256 = sha,
-							    .seq = e->seq});
+							   .case_id = e->case_id,
+							   .bundle = e->bundle,
+							   .seal = e->seal,
+							   .event_sha256 = sha,
+							   .seq = e->seq});
 	return kan_bytes_eq(kan_buf_bytes(&again), c->message);
 }
 
-static int visit(struct kan_git *g, const char *id, const char *case_id, kan_chain_fn *fn, void *arg,
-		 struct kan_err *err)
+static int visit(struct kan_git *g, const char *id, const char *case_id, kan_chain_fn *fn,
+		 void *arg, struct kan_err *err)
 {
 	kan_auto_gitcommit struct kan_gitobj_commit c = {0};
 	kan_auto_event struct kan_event e = {0};
@@ -137,7 +139,8 @@ static int visit(struct kan_git *g, const char *id, const char *case_id, kan_cha
 	    kan_event_parse(&e, kan_buf_bytes(&text), err) < 0)
 		return -1;
 	if (!message_fits(&c, &e, kan_buf_bytes(&text)))
-		return kan_fail(err, KAN_ETAMPER, "commit %s does not fit its event: run verify", id);
+		return kan_fail(err, KAN_ETAMPER, "commit %s does not fit its event: run verify",
+				id);
 	return fn(&(struct kan_chain_item){&e, id, kan_buf_bytes(&c.sig)}, arg, err);
 }
 

@@ -70,7 +70,8 @@ static int open_dir(int *fd, const char *path, struct kan_err *err)
 	return *fd < 0 ? kan_fail_sys(err, "%s", path) : 0;
 }
 
-/* Our proof into seal/, beside those of others: the first name that is free, or that has it already. */
+/* Our proof into seal/, beside those of others: the first name that is free, or that has it
+ * already. */
 static int put_sig(int dir, struct kan_bytes armour, struct kan_err *err)
 {
 	for (int i = 1; i <= 99; i++) {
@@ -154,7 +155,8 @@ static int add_tags(struct kan_write *w, struct kan_custody *c, int dir, struct 
 /* seal/ holds proofs about the bundle: whatever is there goes along. */
 static int add_proofs(struct kan_write *w, struct kan_custody *c, int dir, struct kan_err *err)
 {
-	kan_auto_close int seal = openat(dir, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	kan_auto_close int seal =
+		openat(dir, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	kan_auto_files struct kan_files_list list = {0};
 
 	if (seal < 0)
@@ -199,9 +201,10 @@ static int no_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return 0;
 }
 
-/* check: a bag from elsewhere is hashed first; one that was just sealed here was hashed while written. */
-static int add_payload(struct kan_write *w, struct kan_custody *c, const struct kan_bundle *b, int dir,
-		       struct kan_err *err)
+/* check: a bag from elsewhere is hashed first; one that was just sealed here was hashed while
+ * written. */
+static int add_payload(struct kan_write *w, struct kan_custody *c, const struct kan_bundle *b,
+		       int dir, struct kan_err *err)
 {
 	bool check = strcmp(w->type, "collect") != 0;
 
@@ -313,8 +316,9 @@ static int add_derived(struct kan_write *w, struct kan_custody *c, const char *f
 		return kan_fail(err, KAN_EUSAGE, "%s has no files", files_dir);
 	for (size_t i = 0; i < list.n; i++) {
 		if (!kan_path_ok(list.path[i]))
-			return kan_fail(err, KAN_EUSAGE, "%s: file %zu has a name that is not a-z0-9._-",
-					files_dir, i);
+			return kan_fail(err, KAN_EUSAGE,
+					"%s: file %zu has a name that is not a-z0-9._-", files_dir,
+					i);
 		if (add_object(w, c, dir, list.path[i], NULL, err) < 0)
 			return -1;
 	}

@@ -17,7 +17,8 @@ void kan_event_free(struct kan_event *e)
 	e->doc = NULL;
 }
 
-/* Operators' words come from a command line: bytes that are no UTF-8 become U+FFFD, never a lost key. */
+/* Operators' words come from a command line: bytes that are no UTF-8 become U+FFFD, never a lost
+ * key. */
 static json_t *text_json(const char *s)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(KAN_EVENT_MAX);
@@ -148,52 +149,29 @@ static const struct {
 	enum kind kind;
 	bool optional;
 } keys[] = {
-	{NULL, "schema", TEXT, false},
-	{NULL, "case", TEXT, false},
-	{NULL, "seq", NUMBER, false},
-	{NULL, "type", TEXT, false},
-	{NULL, "prev", TEXT, false},
-	{NULL, "request_id", TEXT, true},
-	{NULL, "who", OBJECT, false},
-	{"who", "name", TEXT, false},
-	{"who", "email", TEXT, false},
-	{"who", "login", TEXT, false},
-	{"who", "uid", NUMBER, false},
-	{"who", "sudo_user", TEXT, true},
-	{"who", "key", TEXT, false},
-	{"who", "key_fpr", TEXT, false},
-	{NULL, "when", OBJECT, false},
-	{"when", "utc_ns", NUMBER, false},
-	{"when", "tz", TEXT, false},
-	{"when", "boot_id", TEXT, false},
-	{"when", "boot_ns", NUMBER, false},
-	{"when", "ntp_synced", TRUTH, false},
-	{"when", "clock_source", TEXT, false},
-	{"when", "clock_offset_ms", NUMBER, true},
-	{NULL, "where", OBJECT, false},
-	{"where", "host", TEXT, false},
-	{"where", "machine_id", TEXT, false},
-	{"where", "path", TEXT, false},
-	{NULL, "why", OBJECT, false},
-	{"why", "purpose", TEXT, false},
-	{"why", "authority", TEXT, true},
-	{NULL, "how", OBJECT, false},
-	{"how", "tool", TEXT, false},
-	{"how", "version", TEXT, false},
-	{"how", "commit", TEXT, false},
-	{"how", "exe_sha256", TEXT, false},
-	{"how", "argv", LIST, false},
-	{NULL, "what", LIST, false},
-	{NULL, "result", OBJECT, false},
-	{"result", "ok", TRUTH, false},
-	{"result", "errors", LIST, false},
-	{NULL, "impact", LIST, false},
-	{NULL, "act", OBJECT, true},
-	{NULL, "note", OBJECT, true},
-	{NULL, "transfer", OBJECT, true},
-	{NULL, "ack", OBJECT, true},
-	{NULL, "anchor", OBJECT, true},
-	{NULL, "dispose", LIST, true},
+	{NULL, "schema", TEXT, false},         {NULL, "case", TEXT, false},
+	{NULL, "seq", NUMBER, false},          {NULL, "type", TEXT, false},
+	{NULL, "prev", TEXT, false},           {NULL, "request_id", TEXT, true},
+	{NULL, "who", OBJECT, false},          {"who", "name", TEXT, false},
+	{"who", "email", TEXT, false},         {"who", "login", TEXT, false},
+	{"who", "uid", NUMBER, false},         {"who", "sudo_user", TEXT, true},
+	{"who", "key", TEXT, false},           {"who", "key_fpr", TEXT, false},
+	{NULL, "when", OBJECT, false},         {"when", "utc_ns", NUMBER, false},
+	{"when", "tz", TEXT, false},           {"when", "boot_id", TEXT, false},
+	{"when", "boot_ns", NUMBER, false},    {"when", "ntp_synced", TRUTH, false},
+	{"when", "clock_source", TEXT, false}, {"when", "clock_offset_ms", NUMBER, true},
+	{NULL, "where", OBJECT, false},        {"where", "host", TEXT, false},
+	{"where", "machine_id", TEXT, false},  {"where", "path", TEXT, false},
+	{NULL, "why", OBJECT, false},          {"why", "purpose", TEXT, false},
+	{"why", "authority", TEXT, true},      {NULL, "how", OBJECT, false},
+	{"how", "tool", TEXT, false},          {"how", "version", TEXT, false},
+	{"how", "commit", TEXT, false},        {"how", "exe_sha256", TEXT, false},
+	{"how", "argv", LIST, false},          {NULL, "what", LIST, false},
+	{NULL, "result", OBJECT, false},       {"result", "ok", TRUTH, false},
+	{"result", "errors", LIST, false},     {NULL, "impact", LIST, false},
+	{NULL, "act", OBJECT, true},           {NULL, "note", OBJECT, true},
+	{NULL, "transfer", OBJECT, true},      {NULL, "ack", OBJECT, true},
+	{NULL, "anchor", OBJECT, true},        {NULL, "dispose", LIST, true},
 };
 
 static int check_keys(const json_t *doc, struct kan_err *err)
@@ -207,7 +185,8 @@ static int check_keys(const json_t *doc, struct kan_err *err)
 		if (!v && keys[i].optional)
 			continue;
 		if (!v || !is_kind(v, keys[i].kind))
-			return kan_fail(err, KAN_EFORMAT, "event without a good \"%s\"", keys[i].key);
+			return kan_fail(err, KAN_EFORMAT, "event without a good \"%s\"",
+					keys[i].key);
 		known_keys += !keys[i].in;
 	}
 	if (json_object_size(doc) != known_keys)
@@ -236,8 +215,8 @@ static int parse_what(struct kan_event *e, struct kan_err *err)
 	e->seal = text_of(w, NULL, "seal");
 	octets = json_integer_value(json_object_get(w, "octets"));
 	files = json_integer_value(json_object_get(w, "files"));
-	if (json_array_size(list) != 1 || !e->bundle || !kan_form_bundle_ok(e->bundle) || !e->seal ||
-	    !kan_is_sha256_hex(e->seal) || octets < 0 || files < 0 ||
+	if (json_array_size(list) != 1 || !e->bundle || !kan_form_bundle_ok(e->bundle) ||
+	    !e->seal || !kan_is_sha256_hex(e->seal) || octets < 0 || files < 0 ||
 	    !json_is_integer(json_object_get(w, "octets")) ||
 	    !json_is_integer(json_object_get(w, "files")))
 		return kan_fail(err, KAN_EFORMAT, "event with a malformed \"what\"");

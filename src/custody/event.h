@@ -40,7 +40,8 @@ struct kan_event {
 };
 void kan_event_free(struct kan_event *e);
 #define kan_auto_event __attribute__((cleanup(kan_event_free)))
-/* All keys of the format and their kinds, and written as we write: sorted, indent 1, LF. Else format. */
+/* All keys of the format and their kinds, and written as we write: sorted, indent 1, LF. Else
+ * format. */
 int kan_event_parse(struct kan_event *out, struct kan_bytes text, struct kan_err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Files that somebody else may have put there: opened only when regular, and never through a link. */
+/* Files that somebody else may have put there: opened only when regular, and never through a link.
+ */
 #ifndef KAN_CUSTODY_FILES_H
 #define KAN_CUSTODY_FILES_H
 
@@ -7,8 +8,8 @@
 #include <sys/types.h>
 
 /*
- * Open for reading below dirfd. not-found: missing. tamper: a link on the way, or no regular file. The type
- * is asked before the real open, so a FIFO or device is never opened.
+ * Open for reading below dirfd. not-found: missing. tamper: a link on the way, or no regular file.
+ * The type is asked before the real open, so a FIFO or device is never opened.
  */
 int kan_files_open(int *fd, uint64_t *size, int dirfd, const char *path, struct kan_err *err);
 /* The same, whole content, capped by out->max (tamper: the format has no such large file). */

@@ -76,8 +76,8 @@ static int find_bundle(struct search *s, struct kan_custody *c, const char *case
 	int rc = with_tip(c, case_id, match_bundle, s, err);
 
 	if (rc == 1 && s->other_seal)
-		return kan_fail(err, KAN_EREFUSED, "%s: a bundle of this name and another seal is there",
-				s->bundle);
+		return kan_fail(err, KAN_EREFUSED,
+				"%s: a bundle of this name and another seal is there", s->bundle);
 	return rc;
 }
 
@@ -105,7 +105,8 @@ int kan_write_what(json_t **out, struct kan_custody *c, const struct kan_receipt
 	}
 	json_decref(s.what);
 	return rc < 0 ? -1
-		      : kan_fail(err, KAN_ENOTFOUND, "%s is not in case %s", of->bundle, of->case_id);
+		      : kan_fail(err, KAN_ENOTFOUND, "%s is not in case %s", of->bundle,
+				 of->case_id);
 }
 
 struct log_call {

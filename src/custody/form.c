@@ -17,10 +17,11 @@ const char kan_form_attributes[] =
 	"cases/*/derived/** filter=lfs diff=lfs merge=lfs -text\n";
 
 static const char pointer_head[] = "version https://git-lfs.github.com/spec/v1\noid sha256:";
-static const char empty_sha256[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+static const char empty_sha256[] =
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 static const char *const types[] = {
-	"collect",  "import", "derive", "act",	   "verify", "note",
+	"collect",  "import", "derive", "act",     "verify", "note",
 	"transfer", "ack",    "anchor", "dispose", "close",
 };
 
@@ -154,7 +155,8 @@ int kan_form_pointer_parse(char oid[KAN_SHA256_HEX], uint64_t *size, struct kan_
 		*size = 0;
 		return 0;
 	}
-	if (text.n > KAN_FORM_POINTER_MAX || text.n < head + 64 || !kan_bytes_starts(text, pointer_head))
+	if (text.n > KAN_FORM_POINTER_MAX || text.n < head + 64 ||
+	    !kan_bytes_starts(text, pointer_head))
 		return kan_fail(err, KAN_EFORMAT, "not an LFS pointer");
 	memcpy(hex, text.p + head, 64);
 	for (size_t i = head + 64 + 6; i + 1 < text.n && i < head + 64 + 6 + 19; i++)

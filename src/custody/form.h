@@ -8,8 +8,8 @@
 #include <kanshiki/err.h>
 
 enum {
-	KAN_FORM_CASE = 80,         /* a case's name with its NUL */
-	KAN_FORM_CASE_TEXT = 64,    /* --case up to here is taken as it is */
+	KAN_FORM_CASE = 80,          /* a case's name with its NUL */
+	KAN_FORM_CASE_TEXT = 64,     /* --case up to here is taken as it is */
 	KAN_FORM_POINTER_MAX = 1024, /* git-lfs reads no larger file as a pointer */
 	KAN_FORM_BUNDLE = 64,
 	KAN_FORM_TYPE = 16,
@@ -48,7 +48,8 @@ struct kan_form_commit {
 	unsigned seq;
 };
 void kan_form_message(struct kan_buf *out, const struct kan_form_commit *c);
-/* Type, case and number out of a message. Compare the message made again: only then it is one of ours. */
+/* Type, case and number out of a message. Compare the message made again: only then it is one of
+ * ours. */
 bool kan_form_message_parse(char type[KAN_FORM_TYPE], char case_id[KAN_FORM_CASE], unsigned *seq,
 			    struct kan_bytes message);
 /* "cases/<case>/events/<seq6>-<type>.json" */

@@ -227,8 +227,8 @@ int kan_git_put_blob(char id[KAN_GIT_ID], struct kan_git *g, struct kan_bytes co
 		     struct kan_err *err)
 {
 	git_oid oid;
-	int rc = git_blob_create_from_buffer(&oid, g->repo, content.n ? (const void *)content.p : "",
-					     content.n);
+	int rc = git_blob_create_from_buffer(&oid, g->repo,
+					     content.n ? (const void *)content.p : "", content.n);
 
 	if (rc < 0)
 		return fail_git(err, rc, "%s: object", g->path);
@@ -272,12 +272,13 @@ static int commit_bytes(git_buf *out, struct kan_git *g, const struct kan_git_co
 		return -1;
 	rc = git_signature_new(&author, c->author.name, c->author.email, c->time, 0);
 	if (!rc)
-		rc = git_signature_new(&committer, c->committer.name, c->committer.email, c->time, 0);
+		rc = git_signature_new(&committer, c->committer.name, c->committer.email, c->time,
+				       0);
 	if (!rc)
 		rc = git_repository_set_ident(g->repo, c->committer.name, c->committer.email);
 	if (!rc)
-		rc = git_commit_create_buffer(out, g->repo, author, committer, NULL, c->message, tree,
-					      parent ? 1 : 0, parents);
+		rc = git_commit_create_buffer(out, g->repo, author, committer, NULL, c->message,
+					      tree, parent ? 1 : 0, parents);
 	return rc < 0 ? fail_git(err, rc, "%s: commit", g->path) : 0;
 }
 
@@ -290,10 +291,12 @@ static int sign_and_store(git_oid *id, struct kan_git *g, const struct kan_git_c
 	if (c->sign(&armour, (struct kan_bytes){(const uint8_t *)bytes->ptr, bytes->size}, c->arg,
 		    err) < 0)
 		return -1;
-	/* The header's value ends without LF: git adds one when it takes the signature out again. */
+	/* The header's value ends without LF: git adds one when it takes the signature out again.
+	 */
 	if (armour.len && armour.data[armour.len - 1] == '\n')
 		armour.data[--armour.len] = 0;
-	rc = git_commit_create_with_signature(id, g->repo, bytes->ptr, kan_buf_str(&armour), "gpgsig");
+	rc = git_commit_create_with_signature(id, g->repo, bytes->ptr, kan_buf_str(&armour),
+					      "gpgsig");
 	return rc < 0 ? fail_git(err, rc, "%s: commit", g->path) : 0;
 }
 
@@ -319,8 +322,8 @@ static int move_main(struct kan_git *g, const git_oid *to, const git_oid *from, 
 	int rc;
 
 	for (;;) {
-		rc = git_reference_create_matching(&ref, g->repo, KAN_GIT_BRANCH, to, from != NULL, from,
-						   log);
+		rc = git_reference_create_matching(&ref, g->repo, KAN_GIT_BRANCH, to, from != NULL,
+						   from, log);
 		if (rc != GIT_ELOCKED || kan_boot_ns() > until)
 			break;
 		nanosleep(&pause, NULL);

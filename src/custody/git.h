@@ -17,9 +17,11 @@ enum kan_git_type { KAN_GIT_COMMIT = 1, KAN_GIT_TREE = 2, KAN_GIT_BLOB = 3 };
 
 struct kan_git;
 
-/* Our own repository, for writing: belongs to us (else denied), no configuration but its own is read. */
+/* Our own repository, for writing: belongs to us (else denied), no configuration but its own is
+ * read. */
 int kan_git_open(struct kan_git **out, const char *path, struct kan_err *err);
-/* The objects directory of any repository, for reading: neither configuration nor alternates are read. */
+/* The objects directory of any repository, for reading: neither configuration nor alternates are
+ * read. */
 int kan_git_open_objects(struct kan_git **out, const char *objects_dir, struct kan_err *err);
 void kan_git_free(struct kan_git *g);
 void kan_git_auto(struct kan_git **g);
@@ -28,8 +30,9 @@ void kan_git_auto(struct kan_git **g);
 /* 1: id is the tip of main; 0: there is no commit yet; -1 error. */
 int kan_git_tip(char id[KAN_GIT_ID], struct kan_git *g, struct kan_err *err);
 /*
- * The object's bytes, after its id was computed over them. not-found: it is missing. tamper: other bytes,
- * another type. limit: larger than KAN_GIT_OBJECT_MAX or out->max, told from its header, unread.
+ * The object's bytes, after its id was computed over them. not-found: it is missing. tamper: other
+ * bytes, another type. limit: larger than KAN_GIT_OBJECT_MAX or out->max, told from its header,
+ * unread.
  */
 int kan_git_read(struct kan_buf *out, struct kan_git *g, const char *id, enum kan_git_type type,
 		 struct kan_err *err);

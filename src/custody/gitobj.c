@@ -43,7 +43,8 @@ static bool header(struct kan_bytes *value, struct kan_bytes *rest, const char *
 	struct kan_bytes line;
 	size_t n = strlen(word);
 
-	if (!line_of(&line, *rest) || line.n <= n || line.p[n] != ' ' || !kan_bytes_starts(line, word))
+	if (!line_of(&line, *rest) || line.n <= n || line.p[n] != ' ' ||
+	    !kan_bytes_starts(line, word))
 		return false;
 	*value = (struct kan_bytes){line.p + n + 1, line.n - n - 1};
 	skip(rest, line.n + 1);
@@ -123,8 +124,8 @@ static bool headers(struct kan_gitobj_commit *c, struct kan_bytes *rest)
 		if (!object_id(c->parents ? more : c->parent, v) || ++c->parents > PARENTS_MAX)
 			return false;
 	}
-	return header(&v, rest, "author") && person(&c->author, v) && header(&v, rest, "committer") &&
-	       person(&c->committer, v);
+	return header(&v, rest, "author") && person(&c->author, v) &&
+	       header(&v, rest, "committer") && person(&c->committer, v);
 }
 
 /* The payload has the same headers at the same places, and the same message at its end. */
@@ -148,7 +149,8 @@ int kan_gitobj_commit_parse(struct kan_gitobj_commit *out, struct kan_bytes byte
 		return kan_fail(err, KAN_EFORMAT, "malformed commit");
 	kan_buf_add(&c.payload, bytes.p, bytes.n - rest.n);
 	if (!signature(&c, &rest) || !rest.n || rest.p[0] != '\n')
-		return kan_fail(err, KAN_EFORMAT, "malformed commit, or a header that we never write");
+		return kan_fail(err, KAN_EFORMAT,
+				"malformed commit, or a header that we never write");
 	kan_buf_addb(&c.payload, rest);
 	c.message.n = rest.n - 1;
 	if (c.payload.failed)
@@ -226,7 +228,7 @@ int kan_gitobj_tree_parse(struct kan_gitobj_tree *out, struct kan_bytes bytes, s
 			return kan_fail(err, KAN_EFORMAT, "tree is not sorted");
 	}
 	*out = t;
-	t = (struct kan_gitobj_tree){0};
+	memset(&t, 0, sizeof(t));
 	return 0;
 }
 
@@ -237,7 +239,8 @@ static int by_entry(const void *a, const void *b)
 
 const struct kan_gitobj_entry *kan_gitobj_find(const struct kan_gitobj_tree *t, const char *name)
 {
-	struct kan_gitobj_entry want = {.name = (char *)(uintptr_t)name};
+	kan_auto_free char *copy = kan_xstrdup(name);
+	struct kan_gitobj_entry want = {.name = copy};
 	const struct kan_gitobj_entry *e = NULL;
 
 	for (int dir = 0; dir < 2 && t->n && !e; dir++) {

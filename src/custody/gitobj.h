@@ -38,7 +38,8 @@ struct kan_gitobj_tree {
 void kan_gitobj_tree_free(struct kan_gitobj_tree *t);
 #define kan_auto_gittree __attribute__((cleanup(kan_gitobj_tree_free)))
 
-/* Only modes 40000 and 100644, sorted, no name twice, no "." "..", "/" or empty name. Else format. */
+/* Only modes 40000 and 100644, sorted, no name twice, no "." "..", "/" or empty name. Else format.
+ */
 int kan_gitobj_tree_parse(struct kan_gitobj_tree *out, struct kan_bytes bytes, struct kan_err *err);
 /* NULL: not there. */
 const struct kan_gitobj_entry *kan_gitobj_find(const struct kan_gitobj_tree *t, const char *name);

@@ -69,8 +69,8 @@ static int open_home(struct kan_home *h, const char *path, struct kan_err *err)
 	if (h->fd < 0 || fstat(h->fd, &st) < 0 || !realpath(path, h->path))
 		return kan_fail_sys(err, "home %s", path);
 	if (st.st_uid != geteuid() || st.st_mode & 077)
-		return kan_fail(err, KAN_EREFUSED, "home %s must be yours alone: chown it, chmod 700",
-				path);
+		return kan_fail(err, KAN_EREFUSED,
+				"home %s must be yours alone: chown it, chmod 700", path);
 	if (snprintf(h->repo, sizeof(h->repo), "%s/custody.git", h->path) >= (int)sizeof(h->repo))
 		return kan_fail(err, KAN_EUSAGE, "home: path too long");
 	return kan_mkdirs(h->fd, "bundles", err) < 0 || kan_mkdirs(h->fd, "reports", err) < 0 ||
@@ -82,8 +82,8 @@ static int open_home(struct kan_home *h, const char *path, struct kan_err *err)
 /* The files of an empty bare repository: no hooks, no templates, nothing that is not needed. */
 static int fill_repo(int fd, struct kan_err *err)
 {
-	static const char *const dirs[] = {"objects/info", "objects/pack", "refs/heads", "refs/tags",
-					   "lfs/objects",  "lfs/tmp"};
+	static const char *const dirs[] = {"objects/info", "objects/pack", "refs/heads",
+					   "refs/tags",    "lfs/objects",  "lfs/tmp"};
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		if (kan_mkdirs(fd, dirs[i], err) < 0)
@@ -97,10 +97,19 @@ static int fill_repo(int fd, struct kan_err *err)
 
 static void discard_repo(int home_fd, const char *name)
 {
-	static const char *const parts[] = {
-		"/config",	  "/kanshiki.lock", "/HEAD",	   "/objects/info", "/objects/pack",
-		"/objects",	  "/refs/heads",    "/refs/tags",  "/refs",	    "/lfs/objects",
-		"/lfs/tmp",	  "/lfs",	    ""};
+	static const char *const parts[] = {"/config",
+					    "/kanshiki.lock",
+					    "/HEAD",
+					    "/objects/info",
+					    "/objects/pack",
+					    "/objects",
+					    "/refs/heads",
+					    "/refs/tags",
+					    "/refs",
+					    "/lfs/objects",
+					    "/lfs/tmp",
+					    "/lfs",
+					    ""};
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -117,7 +126,8 @@ static int make_repo(const struct kan_home *h, struct kan_err *err)
 	kan_auto_close int fd = -1;
 	int rc;
 
-	snprintf(name, sizeof(name), "custody.git.%d.%" PRId64 ".new", (int)getpid(), kan_boot_ns());
+	snprintf(name, sizeof(name), "custody.git.%d.%" PRId64 ".new", (int)getpid(),
+		 kan_boot_ns());
 	if (kan_mkdirs(h->fd, name, err) < 0)
 		return -1;
 	fd = openat(h->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -239,8 +249,8 @@ int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err 
 
 int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err)
 {
-	kan_auto_close int lock =
-		openat(h->repo_fd, "kanshiki.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	kan_auto_close int lock = openat(h->repo_fd, "kanshiki.lock",
+					 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	const int64_t until = kan_boot_ns() + (int64_t)KAN_HOME_LOCK_S * 1000000000;
 	const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 
@@ -250,7 +260,8 @@ int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return kan_fail_sys(err, "%s/kanshiki.lock", h->repo);
 		if (kan_boot_ns() > until)
-			return kan_fail(err, KAN_EIO, "%s: another kanshiki writes since %d s: try again",
+			return kan_fail(err, KAN_EIO,
+					"%s: another kanshiki writes since %d s: try again",
 					h->repo, KAN_HOME_LOCK_S);
 		nanosleep(&pause, NULL);
 	}

@@ -16,8 +16,9 @@ struct kan_home {
 };
 
 /*
- * Open, and make what is not there. refused: not a directory of ours alone (0700, our uid). Many processes
- * may do this at once: each piece is made aside and put in place in one step, the first one wins.
+ * Open, and make what is not there. refused: not a directory of ours alone (0700, our uid). Many
+ * processes may do this at once: each piece is made aside and put in place in one step, the first
+ * one wins.
  */
 int kan_home_open(struct kan_home *out, const char *path, struct kan_err *err);
 void kan_home_close(struct kan_home *h);

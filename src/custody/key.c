@@ -84,8 +84,8 @@ void kan_key_line(struct kan_buf *out, struct kan_bytes blob)
 }
 
 /* From the 32 secret bytes; the public key is computed, never believed. */
-static int from_seed(struct kan_key **out, const uint8_t seed[KAN_KEY_RAW], struct kan_bytes comment,
-		     struct kan_err *err)
+static int from_seed(struct kan_key **out, const uint8_t seed[KAN_KEY_RAW],
+		     struct kan_bytes comment, struct kan_err *err)
 {
 	kan_auto_key struct kan_key *k = kan_xalloc(sizeof(*k));
 	kan_auto_buf struct kan_buf blob = KAN_BUF(sizeof(k->blob));
@@ -123,7 +123,8 @@ int kan_key_generate(struct kan_key **out, const char *comment, struct kan_err *
 	return rc;
 }
 
-/* OpenSSL would ask on the terminal: an encrypted file is told apart before, so this only says no. */
+/* OpenSSL would ask on the terminal: an encrypted file is told apart before, so this only says no.
+ */
 static int no_password(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;

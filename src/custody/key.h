@@ -8,7 +8,7 @@
 enum {
 	KAN_KEY_RAW = 32,
 	KAN_KEY_SIG = 64,
-	KAN_KEY_FPR = 64,  /* "SHA256:" and 43 characters */
+	KAN_KEY_FPR = 64,    /* "SHA256:" and 43 characters */
 	KAN_KEY_BLOB = 2048, /* a public key of any type, as allowed_signers and SSHSIG carry it */
 	KAN_KEY_FILE_MAX = 64 << 10,
 	KAN_KEY_COMMENT = 128,

@@ -33,8 +33,8 @@ int kan_lfs_check(int repo_fd, const struct kan_lfs_object *o, struct kan_err *e
 	if (kan_files_open(&fd, &size, repo_fd, path, err) < 0)
 		return -1;
 	if (size != o->size)
-		return kan_fail(err, KAN_ETAMPER, "%s: object was altered: its size is not its pointer's",
-				path);
+		return kan_fail(err, KAN_ETAMPER,
+				"%s: object was altered: its size is not its pointer's", path);
 	if (kan_sha256_fd(hex, &size, fd, err) < 0)
 		return -1;
 	if (strcmp(hex, o->oid) != 0)
@@ -78,7 +78,8 @@ static int copy(int dst, int src, struct kan_err *err)
 	}
 }
 
-/* The new object's digest is taken from its own bytes, so a source that changes meanwhile cannot lie. */
+/* The new object's digest is taken from its own bytes, so a source that changes meanwhile cannot
+ * lie. */
 static int hash_new(char hex[KAN_SHA256_HEX], uint64_t *size, int fd, struct kan_err *err)
 {
 	if (lseek(fd, 0, SEEK_SET) < 0)
@@ -159,7 +160,8 @@ static int place_copy(struct kan_lfs_object *o, int repo_fd, int src, const char
 	else
 		rc = make_dirs(repo_fd, path, err);
 	if (!rc && linkat(repo_fd, tmp, repo_fd, path, 0) < 0)
-		rc = errno == EEXIST ? kan_lfs_check(repo_fd, o, err) : kan_fail_sys(err, "%s", path);
+		rc = errno == EEXIST ? kan_lfs_check(repo_fd, o, err)
+				     : kan_fail_sys(err, "%s", path);
 	unlinkat(repo_fd, tmp, 0);
 	return rc < 0 ? -1 : sync_dirs(repo_fd, path, err);
 }
@@ -222,7 +224,8 @@ int kan_lfs_put(struct kan_lfs_object *out, int repo_fd, int src, const char *wa
 	}
 	if (kan_mkdirs(repo_fd, tmp_dir, err) < 0)
 		return -1;
-	rc = want ? put_sealed(&o, repo_fd, src, want, err) : place_copy(&o, repo_fd, src, NULL, err);
+	rc = want ? put_sealed(&o, repo_fd, src, want, err)
+		  : place_copy(&o, repo_fd, src, NULL, err);
 	if (!rc)
 		*out = o;
 	return rc;

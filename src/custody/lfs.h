@@ -16,10 +16,10 @@ struct kan_lfs_object {
 	uint64_t size;
 };
 /*
- * Store the content of src, a regular file open for reading. want: its digest as sealed evidence says, then
- * it may become a second name of the same inode; NULL: computed, and the content is copied or cloned,
- * because the file's owner may go on writing. An empty file gives size 0 and no object. tamper: the
- * content, or the object that is there already, is not what its digest says.
+ * Store the content of src, a regular file open for reading. want: its digest as sealed evidence
+ * says, then it may become a second name of the same inode; NULL: computed, and the content is
+ * copied or cloned, because the file's owner may go on writing. An empty file gives size 0 and no
+ * object. tamper: the content, or the object that is there already, is not what its digest says.
  */
 int kan_lfs_put(struct kan_lfs_object *out, int repo_fd, int src, const char *want,
 		struct kan_err *err);

@@ -52,7 +52,8 @@ static bool blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The next field: up to a blank that is not inside double quotes. Empty: nothing left, or open quote. */
+/* The next field: up to a blank that is not inside double quotes. Empty: nothing left, or open
+ * quote. */
 static struct kan_bytes field(struct kan_bytes *line)
 {
 	size_t n = 0;
@@ -152,9 +153,11 @@ static int option(struct signer *s, struct kan_bytes opt, struct kan_err *err)
 		return s->namespaces ? 0 : kan_fail(err, KAN_EUSAGE, "patterns are refused");
 	}
 	if (option_is(&opt, "valid-after="))
-		return !parse_time(&s->after, opt) ? 0 : kan_fail(err, KAN_EUSAGE, "bad valid-after");
+		return !parse_time(&s->after, opt) ? 0
+						   : kan_fail(err, KAN_EUSAGE, "bad valid-after");
 	if (option_is(&opt, "valid-before="))
-		return !parse_time(&s->before, opt) ? 0 : kan_fail(err, KAN_EUSAGE, "bad valid-before");
+		return !parse_time(&s->before, opt) ? 0
+						    : kan_fail(err, KAN_EUSAGE, "bad valid-before");
 	return kan_fail(err, KAN_EUSAGE, "unknown option");
 }
 
@@ -207,7 +210,8 @@ static int parse_line(struct signer *s, struct kan_bytes line, struct kan_err *e
 	s->after = INT64_MIN;
 	s->principals = names(who);
 	if (!s->principals)
-		return kan_fail(err, KAN_EUSAGE, "principals are exact names, patterns are refused");
+		return kan_fail(err, KAN_EUSAGE,
+				"principals are exact names, patterns are refused");
 	if (!key_type(f)) {
 		if (options(s, f, err) < 0)
 			return -1;

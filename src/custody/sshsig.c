@@ -13,7 +13,8 @@ void kan_sshsig_free(struct kan_sshsig *s)
 	kan_buf_free(&s->raw);
 }
 
-/* The bytes that are signed: never the message itself, so that no protocol's bytes can be had signed. */
+/* The bytes that are signed: never the message itself, so that no protocol's bytes can be had
+ * signed. */
 static int signed_bytes(struct kan_buf *out, struct kan_bytes ns, struct kan_bytes hash,
 			struct kan_bytes message, struct kan_err *err)
 {
@@ -24,7 +25,8 @@ static int signed_bytes(struct kan_buf *out, struct kan_bytes ns, struct kan_byt
 	unsigned n = 0;
 
 	if (!md)
-		return kan_fail(err, KAN_EFORMAT, "the signature's hash is neither sha512 nor sha256");
+		return kan_fail(err, KAN_EFORMAT,
+				"the signature's hash is neither sha512 nor sha256");
 	if (EVP_Digest(message.p, message.n, digest, &n, md, NULL) != 1)
 		return kan_fail(err, KAN_EUNSUPPORTED, "this OpenSSL has no SHA-2");
 	kan_buf_addb(out, magic);

@@ -22,7 +22,8 @@ void kan_sshsig_free(struct kan_sshsig *s);
 int kan_sshsig_sign(struct kan_buf *armour, const struct kan_key *k, const char *ns,
 		    struct kan_bytes message, struct kan_err *err);
 int kan_sshsig_parse(struct kan_sshsig *out, struct kan_bytes armour, struct kan_err *err);
-/* Is it over these bytes and for this namespace? tamper: no. Who the key belongs to is not asked. */
+/* Is it over these bytes and for this namespace? tamper: no. Who the key belongs to is not asked.
+ */
 int kan_sshsig_verify(const struct kan_sshsig *s, const char *ns, struct kan_bytes message,
 		      struct kan_err *err);
 

@@ -49,7 +49,8 @@ bool kan_wire_done(const struct kan_wire *w)
 
 void kan_wire_put_u32(struct kan_buf *out, uint32_t v)
 {
-	const uint8_t be[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	const uint8_t be[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
+			       (uint8_t)v};
 
 	kan_buf_add(out, be, sizeof(be));
 }

@@ -1,4 +1,5 @@
-/* The SSH wire format (RFC 4251 section 5) and its armour: what SSHSIG and key files are made of. */
+/* The SSH wire format (RFC 4251 section 5) and its armour: what SSHSIG and key files are made of.
+ */
 #ifndef KAN_CUSTODY_SSHWIRE_H
 #define KAN_CUSTODY_SSHWIRE_H
 

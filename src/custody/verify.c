@@ -17,15 +17,15 @@
 static const struct {
 	const char *name, *third_party;
 } checks[KAN_VERIFY_IDS] = {
-	[KAN_VERIFY_REPO] = {"repo", "GIT_LFS_SKIP_SMUDGE=1 git clone --no-local file://REPO v && cd v"
-				     " && git rev-parse --is-shallow-repository"},
+	[KAN_VERIFY_REPO] = {"repo",
+			     "GIT_LFS_SKIP_SMUDGE=1 git clone --no-local file://REPO v && cd v"
+			     " && git rev-parse --is-shallow-repository"},
 	[KAN_VERIFY_OBJECTS] = {"objects", "git fsck --full --strict"},
 	[KAN_VERIFY_HISTORY] = {"history", "git log --diff-filter=MDRT --format=%H"},
 	[KAN_VERIFY_EVENTS] = {"events", "cd cases/CASE/events && diff <(sha256sum * | cut -c1-64 |"
 					 " head -n -1) <(jq -r .prev * | tail -n +2)"},
-	[KAN_VERIFY_COMMITS] = {"commits",
-				"git rev-list main | xargs -n1 git -c gpg.format=ssh -c"
-				" gpg.ssh.allowedSignersFile=ALLOWED verify-commit"},
+	[KAN_VERIFY_COMMITS] = {"commits", "git rev-list main | xargs -n1 git -c gpg.format=ssh -c"
+					   " gpg.ssh.allowedSignersFile=ALLOWED verify-commit"},
 	[KAN_VERIFY_SIGNERS] = {"signers", "git -c gpg.format=ssh -c"
 					   " gpg.ssh.allowedSignersFile=ALLOWED log"
 					   " --format='%H %G? %GS %ce' main"},
@@ -114,8 +114,8 @@ void kan_verify_bad_object(struct kan_verify *v, const char *id, const char *pat
 	if (v->n_bad < KAN_VERIFY_TOLD)
 		memcpy(v->bad[v->n_bad++], id, KAN_GIT_ID);
 	kan_verify_fail(v, KAN_VERIFY_OBJECTS,
-			why->code == KAN_ENOTFOUND ? KAN_CHECK_MISSING : KAN_CHECK_ALTERED, path, "%s",
-			why->text);
+			why->code == KAN_ENOTFOUND ? KAN_CHECK_MISSING : KAN_CHECK_ALTERED, path,
+			"%s", why->text);
 }
 
 /* What cannot be asked is said, check by check: silence would read as a pass. */
@@ -137,7 +137,8 @@ static void check_objects(struct kan_verify *v, const char *repo)
 	}
 	if (snprintf(path, sizeof(path), "%s/objects", repo) >= (int)sizeof(path) ||
 	    kan_git_open_objects(&v->git, path, &err) < 0) {
-		kan_verify_fail(v, KAN_VERIFY_OBJECTS, KAN_CHECK_GENERAL, "objects", "%s", err.text);
+		kan_verify_fail(v, KAN_VERIFY_OBJECTS, KAN_CHECK_GENERAL, "objects", "%s",
+				err.text);
 		return;
 	}
 	kan_verify_tree(v);
@@ -187,7 +188,8 @@ int kan_custody_verify(const char *repo, const char *allowed_signers, kan_check_
 	check_objects(&v, repo);
 	kan_verify_done(&v, KAN_VERIFY_REPO, "one branch, and no way out of the repository");
 	kan_verify_skip(&v, KAN_VERIFY_ANCHORS, "",
-			"no stamp and no remote asked: whoever holds the key could have rebuilt everything");
+			"no stamp and no remote asked: whoever holds the key could have rebuilt "
+			"everything");
 	clear(&v);
 	return 0;
 }

@@ -17,8 +17,8 @@ void kan_verify_diff_free(struct kan_verify_diff *d)
 
 static void told(struct kan_verify_diff *d, const char *path, const char *what)
 {
-	kan_verify_fail(d->v, KAN_VERIFY_HISTORY, KAN_CHECK_ALTERED, path, "commit %s %s", d->commit,
-			what);
+	kan_verify_fail(d->v, KAN_VERIFY_HISTORY, KAN_CHECK_ALTERED, path, "commit %s %s",
+			d->commit, what);
 }
 
 /* A new file: remembered, and read once so that its bytes are known to fit its id. */

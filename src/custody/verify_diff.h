@@ -18,8 +18,8 @@ void kan_verify_diff_free(struct kan_verify_diff *d);
 #define kan_auto_diff __attribute__((cleanup(kan_verify_diff_free)))
 
 /*
- * From the parent's tree ("" for the root) to the commit's. Every object that is new is read, so that its
- * id is checked; a file changed or removed is told as history.
+ * From the parent's tree ("" for the root) to the commit's. Every object that is new is read, so
+ * that its id is checked; a file changed or removed is told as history.
  */
 void kan_verify_diff(struct kan_verify_diff *d, const char *before, const char *after);
 

@@ -14,8 +14,12 @@ enum { ENTRIES_MAX = 4000000, SHOWN = 200 };
 
 /* Each of them makes git read other objects or another history than what lies here. */
 static const char *const leads_away[] = {
-	"objects/info/alternates", "objects/info/http-alternates", "commondir",
-	"info/grafts",		   "shallow",			   "gitdir",
+	"objects/info/alternates",
+	"objects/info/http-alternates",
+	"commondir",
+	"info/grafts",
+	"shallow",
+	"gitdir",
 };
 
 static bool ends_with(struct kan_bytes v, const char *tail)
@@ -25,7 +29,8 @@ static bool ends_with(struct kan_bytes v, const char *tail)
 	return v.n >= n && memcmp(v.p + v.n - n, tail, n) == 0;
 }
 
-/* Names in the walk are anybody's bytes: what is told of them is cut and left to the printer to escape. */
+/* Names in the walk are anybody's bytes: what is told of them is cut and left to the printer to
+ * escape. */
 static void text_of(char out[SHOWN], struct kan_bytes v)
 {
 	snprintf(out, SHOWN, "%.*s", (int)(v.n < SHOWN ? v.n : SHOWN - 1), (const char *)v.p);
@@ -82,7 +87,8 @@ static void check_head(struct kan_verify *v)
 	if (kan_files_read(&text, v->repo_fd, "HEAD", &err) < 0)
 		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "HEAD", "%s", err.text);
 	else if (!kan_bytes_eq(kan_buf_bytes(&text), KAN_LIT("ref: " KAN_GIT_BRANCH "\n")))
-		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "HEAD", "does not name main");
+		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "HEAD",
+				"does not name main");
 }
 
 static void packed_ref(const char *id, struct kan_bytes name, void *arg)
@@ -95,7 +101,8 @@ static void packed_ref(const char *id, struct kan_bytes name, void *arg)
 		return;
 	}
 	text_of(shown, name);
-	kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "packed-refs", "a second ref: %s", shown);
+	kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "packed-refs", "a second ref: %s",
+			shown);
 }
 
 /* A loose ref goes before a packed one, as in git. */
@@ -109,14 +116,16 @@ static void read_tip(struct kan_verify *v)
 	if (!rc)
 		rc = kan_refs_packed(kan_buf_bytes(&packed), packed_ref, v, &err);
 	if (rc < 0 && err.code != KAN_ENOTFOUND)
-		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "packed-refs", "%s", err.text);
+		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "packed-refs", "%s",
+				err.text);
 	err = (struct kan_err){0};
 	if (!kan_files_read(&loose, v->repo_fd, KAN_GIT_BRANCH, &err)) {
 		if (!kan_refs_id(v->tip, kan_buf_bytes(&loose)))
 			kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, KAN_GIT_BRANCH,
 					"not the id of a commit");
 	} else if (err.code != KAN_ENOTFOUND) {
-		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, KAN_GIT_BRANCH, "%s", err.text);
+		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, KAN_GIT_BRANCH, "%s",
+				err.text);
 	}
 	if (!*v->tip)
 		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_MISSING, KAN_GIT_BRANCH,
@@ -125,8 +134,11 @@ static void read_tip(struct kan_verify *v)
 
 void kan_verify_files(struct kan_verify *v)
 {
-	struct kan_tree_walk walk = {
-		.max_entries = ENTRIES_MAX, .fn = entry, .problem = problem, .arg = v, .sorted = true};
+	struct kan_tree_walk walk = {.max_entries = ENTRIES_MAX,
+				     .fn = entry,
+				     .problem = problem,
+				     .arg = v,
+				     .sorted = true};
 	struct kan_err err = {0};
 
 	if (kan_tree_walk(&walk, v->repo_fd, &err) < 0)

@@ -69,7 +69,8 @@ static bool event_path(const char *path, char case_id[KAN_FORM_CASE], unsigned *
 /* May an event of this type, about this bundle, add this file? */
 static bool may_add(const struct kan_event *e, const char *path)
 {
-	kan_auto_buf struct kan_buf bag = KAN_BUF(512), derived = KAN_BUF(512), anchors = KAN_BUF(512);
+	kan_auto_buf struct kan_buf bag = KAN_BUF(512), derived = KAN_BUF(512),
+				    anchors = KAN_BUF(512);
 	struct kan_bytes p = kan_bytes_of(path);
 	bool brings = strcmp(e->type, "collect") == 0 || strcmp(e->type, "import") == 0;
 	bool derives = strcmp(e->type, "derive") == 0;
@@ -81,7 +82,8 @@ static bool may_add(const struct kan_event *e, const char *path)
 		return true;
 	if (derives && *e->bundle && kan_bytes_starts(p, kan_buf_str(&derived)))
 		return true;
-	if ((derives || strcmp(e->type, "anchor") == 0) && kan_bytes_starts(p, kan_buf_str(&anchors)))
+	if ((derives || strcmp(e->type, "anchor") == 0) &&
+	    kan_bytes_starts(p, kan_buf_str(&anchors)))
 		return true;
 	kan_buf_adds(&bag, "seal/");
 	return (strcmp(e->type, "anchor") == 0 || strcmp(e->type, "dispose") == 0) && *e->bundle &&
@@ -156,11 +158,11 @@ static void check_message(struct step *s)
 
 	kan_sha256_hex(sha, kan_buf_bytes(&s->text));
 	kan_form_message(&again, &(struct kan_form_commit){.type = s->event.type,
-							    .case_id = s->event.case_id,
-							    .bundle = s->event.bundle,
-							    .seal = s->event.seal,
-							    .event_sha256 = sha,
-							    .seq = s->event.seq});
+							   .case_id = s->event.case_id,
+							   .bundle = s->event.bundle,
+							   .seal = s->event.seal,
+							   .event_sha256 = sha,
+							   .seq = s->event.seq});
 	if (!kan_bytes_eq(kan_buf_bytes(&again), s->commit.message))
 		event_fail(s, "the commit's message does not fit the event");
 	if (s->commit.committer.time != s->event.utc_ns / 1000000000 ||
@@ -214,12 +216,12 @@ static void check_who(struct step *s, struct kan_bytes key)
 		wrong = "its author is not the operator of its event";
 	else if (strcmp(e->key, "given") == 0 && !same(c->committer.email, e->email))
 		wrong = "its committer is not the operator of its event";
-	else if (strcmp(e->key, "host") == 0 && (!same(c->committer.name, "kanshiki") ||
-						 !same(c->committer.email, host)))
+	else if (strcmp(e->key, "host") == 0 &&
+		 (!same(c->committer.name, "kanshiki") || !same(c->committer.email, host)))
 		wrong = "its committer is not the host";
 	if (wrong)
-		kan_verify_fail(s->h->v, KAN_VERIFY_SIGNERS, KAN_CHECK_ALTERED, s->path, "commit %s: %s",
-				s->id, wrong);
+		kan_verify_fail(s->h->v, KAN_VERIFY_SIGNERS, KAN_CHECK_ALTERED, s->path,
+				"commit %s: %s", s->id, wrong);
 }
 
 static void check_trust(struct step *s, struct kan_bytes key)
@@ -238,14 +240,14 @@ static void check_trust(struct step *s, struct kan_bytes key)
 		s->h->untrusted_told = true;
 		return;
 	}
-	if (kan_signers_find(v->signers,
-			     &(struct kan_signers_ask){email, key, KAN_NS_GIT,
-						       s->commit.committer.time},
-			     &why))
+	if (kan_signers_find(
+		    v->signers,
+		    &(struct kan_signers_ask){email, key, KAN_NS_GIT, s->commit.committer.time},
+		    &why))
 		s->h->trusted++;
 	else
-		kan_verify_skip(v, KAN_VERIFY_SIGNERS, s->id, "%s of %s at the committer date: %s", fpr,
-				email, why);
+		kan_verify_skip(v, KAN_VERIFY_SIGNERS, s->id, "%s of %s at the committer date: %s",
+				fpr, email, why);
 }
 
 /* The commit's own signature, whatever its event says. */
@@ -266,7 +268,8 @@ static void check_signature(struct step *s)
 		if (err.code == KAN_EUNSUPPORTED)
 			kan_verify_skip(v, KAN_VERIFY_COMMITS, s->id, "%s", err.text);
 		else
-			kan_verify_fail(v, KAN_VERIFY_COMMITS, KAN_CHECK_ALTERED, s->id, "%s", err.text);
+			kan_verify_fail(v, KAN_VERIFY_COMMITS, KAN_CHECK_ALTERED, s->id, "%s",
+					err.text);
 		if (err.code != KAN_EUNSUPPORTED)
 			return;
 	} else {
@@ -325,7 +328,8 @@ static struct kan_chain_ids all_ids(struct kan_verify *v)
 
 		if (kan_gitobj_read_commit(&c, v->git, at, &err) < 0) {
 			kan_verify_bad_object(v, at, at, &err);
-			kan_verify_skip(v, KAN_VERIFY_HISTORY, at, "nothing before this can be read");
+			kan_verify_skip(v, KAN_VERIFY_HISTORY, at,
+					"nothing before this can be read");
 			break;
 		}
 		if (ids.n >= KAN_CHAIN_COMMITS_MAX) {
@@ -353,13 +357,15 @@ void kan_verify_history(struct kan_verify *v)
 		if (!one_commit(&h, ids.id[i - 1], before))
 			break;
 	free(ids.id);
-	kan_verify_done(v, KAN_VERIFY_OBJECTS, "every object of %zu commits has the bytes of its id",
+	kan_verify_done(v, KAN_VERIFY_OBJECTS,
+			"every object of %zu commits has the bytes of its id", h.commits);
+	kan_verify_done(v, KAN_VERIFY_HISTORY, "%zu commits in one line, each only adds",
 			h.commits);
-	kan_verify_done(v, KAN_VERIFY_HISTORY, "%zu commits in one line, each only adds", h.commits);
-	kan_verify_done(v, KAN_VERIFY_EVENTS, "%zu events in %zu cases, each chained to the one before",
-			h.events, h.n_cases);
+	kan_verify_done(v, KAN_VERIFY_EVENTS,
+			"%zu events in %zu cases, each chained to the one before", h.events,
+			h.n_cases);
 	kan_verify_done(v, KAN_VERIFY_COMMITS, "%zu commits with a good signature", h.commits);
-	kan_verify_done(v, KAN_VERIFY_SIGNERS, "%zu commits by trusted signers, at their committer dates",
-			h.trusted);
+	kan_verify_done(v, KAN_VERIFY_SIGNERS,
+			"%zu commits by trusted signers, at their committer dates", h.trusted);
 	free(h.cases);
 }

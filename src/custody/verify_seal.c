@@ -1,4 +1,5 @@
-/* The signatures over a bag's tag manifest: in a bundle's directory, and in the tree of a repository. */
+/* The signatures over a bag's tag manifest: in a bundle's directory, and in the tree of a
+ * repository. */
 #include "custody/bag.h"
 #include "custody/files.h"
 #include "custody/sshsig.h"
@@ -22,7 +23,8 @@ static void check_trust(struct kan_verify *v, const char *path, const struct kan
 		kan_verify_skip(v, KAN_VERIFY_SIGNATURE, path,
 				"good, by %s; no trust file: nobody vouches for this key", fpr);
 	else if (!kan_signers_find(v->signers,
-				   &(struct kan_signers_ask){NULL, sig->key, KAN_NS_FILE, at}, &why))
+				   &(struct kan_signers_ask){NULL, sig->key, KAN_NS_FILE, at},
+				   &why))
 		kan_verify_skip(v, KAN_VERIFY_SIGNATURE, path, "good, by %s: %s", fpr, why);
 }
 
@@ -115,7 +117,8 @@ static void check_dir(struct kan_verify *v, int dir, struct kan_bytes manifest)
 		kan_verify_skip(v, KAN_VERIFY_SIGNATURE, "seal", "no signature");
 }
 
-/* As with ssh-keygen, a bag alone has no date that anybody vouches for: trust is asked for today. */
+/* As with ssh-keygen, a bag alone has no date that anybody vouches for: trust is asked for today.
+ */
 int kan_custody_verify_seal(const char *bundle_dir, const char *allowed_signers, kan_check_fn *fn,
 			    void *arg, struct kan_err *err)
 {

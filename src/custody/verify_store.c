@@ -1,4 +1,5 @@
-/* Every LFS object that a pointer names, hashed where it lies: git-lfs can be told not to look, we cannot. */
+/* Every LFS object that a pointer names, hashed where it lies: git-lfs can be told not to look, we
+ * cannot. */
 #include "custody/verify.h"
 
 #include <stdlib.h>

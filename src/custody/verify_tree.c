@@ -1,4 +1,5 @@
-/* The tip's tree against the bags in it: each file where a manifest lists it, each artefact a pointer. */
+/* The tip's tree against the bags in it: each file where a manifest lists it, each artefact a
+ * pointer. */
 #include "custody/bag.h"
 #include "custody/verify.h"
 
@@ -86,7 +87,8 @@ static int by_path(const void *a, const void *b)
 
 static struct file *find(struct flat *f, const char *path)
 {
-	struct file want = {.path = (char *)(uintptr_t)path};
+	kan_auto_free char *copy = kan_xstrdup(path);
+	struct file want = {.path = copy};
 
 	return f->n ? bsearch(&want, f->list, f->n, sizeof(*f->list), by_path) : NULL;
 }
@@ -156,7 +158,8 @@ static void check_tag(struct flat *f, const struct file *file, const char *want)
 				"not the bytes that the tag manifest lists");
 }
 
-static void check_line(struct flat *f, struct kan_verify_bag *bag, const char *path, const char *hex)
+static void check_line(struct flat *f, struct kan_verify_bag *bag, const char *path,
+		       const char *hex)
 {
 	struct file *file = find(f, path);
 	struct kan_lfs_object o = {.size = 0};
@@ -169,7 +172,8 @@ static void check_line(struct flat *f, struct kan_verify_bag *bag, const char *p
 		return;
 	}
 	if (file->listed)
-		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_ALTERED, where, "listed twice");
+		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_ALTERED, where,
+				"listed twice");
 	file->listed = true;
 	if (strncmp(path, "data/", 5) != 0) {
 		check_tag(f, file, hex);
@@ -179,8 +183,10 @@ static void check_line(struct flat *f, struct kan_verify_bag *bag, const char *p
 	}
 }
 
-/* One manifest of the bag: payload lists data/ and nothing else, the tag manifest everything but. */
-static void check_manifest(struct flat *f, struct kan_verify_bag *bag, const char *name, bool payload)
+/* One manifest of the bag: payload lists data/ and nothing else, the tag manifest everything but.
+ */
+static void check_manifest(struct flat *f, struct kan_verify_bag *bag, const char *name,
+			   bool payload)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_BAG_TAGFILE_MAX);
 	struct file *file = find(f, name);
@@ -190,7 +196,8 @@ static void check_manifest(struct flat *f, struct kan_verify_bag *bag, const cha
 
 	shown(where, f, name);
 	if (!file) {
-		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_MISSING, where, "the bag has none");
+		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_MISSING, where,
+				"the bag has none");
 		return;
 	}
 	if (read_file(&text, f, file) < 0)
@@ -207,7 +214,8 @@ static void check_manifest(struct flat *f, struct kan_verify_bag *bag, const cha
 			kan_err_set(&err, KAN_EFORMAT, 0, "lists a file that is not its to list");
 	}
 	if (err.code)
-		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_ALTERED, where, "%s", err.text);
+		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_ALTERED, where, "%s",
+				err.text);
 }
 
 static void check_unlisted(struct flat *f)
@@ -339,6 +347,7 @@ void kan_verify_tree(struct kan_verify *v)
 	if (e && e->dir && subtree(&cases, v, e->id, "cases"))
 		for (size_t i = 0; i < cases.n; i++)
 			check_case(v, &cases.list[i]);
-	kan_verify_done(v, KAN_VERIFY_POINTERS, "%zu bundles and %zu objects as their manifests say",
-			v->n_bags, v->n_objects);
+	kan_verify_done(v, KAN_VERIFY_POINTERS,
+			"%zu bundles and %zu objects as their manifests say", v->n_bags,
+			v->n_objects);
 }

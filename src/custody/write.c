@@ -1,4 +1,5 @@
-/* The write path: event file, added blobs, tree, signed commit, main moved; again when main moved. */
+/* The write path: event file, added blobs, tree, signed commit, main moved; again when main moved.
+ */
 #include "custody/write.h"
 
 #include "base/clock.h"
@@ -75,7 +76,8 @@ static int sign_commit(struct kan_buf *armour, struct kan_bytes commit, void *ar
 	return kan_sshsig_sign(armour, c->key, KAN_NS_GIT, commit, err);
 }
 
-/* git takes these off both ends of a name, and < > out of its middle: so do we, and nothing surprises. */
+/* git takes these off both ends of a name, and < > out of its middle: so do we, and nothing
+ * surprises. */
 static void plain_name(char out[PERSON_MAX], const char *name)
 {
 	static const char crud[] = " .,:;<>\"\\'\t\r\n";
@@ -126,8 +128,8 @@ static int set_people(struct people *p, const struct kan_custody *c, const struc
 	snprintf(p->author_email, sizeof(p->author_email), "%s", email);
 	kan_home_host(p->host);
 	p->commit->author = (struct kan_git_person){p->author, p->author_email};
-	p->commit->committer = c->host_key ? (struct kan_git_person){"kanshiki", p->host}
-					   : p->commit->author;
+	p->commit->committer =
+		c->host_key ? (struct kan_git_person){"kanshiki", p->host} : p->commit->author;
 	return 0;
 }
 
@@ -167,8 +169,8 @@ static int make_event(struct attempt *a, struct kan_custody *c, const struct kan
 	if (tip < 0 || kan_chain_end(&a->end, c->git, a->tip, w->case_id, err) < 0)
 		return -1;
 	if (a->end.seq >= KAN_FORM_SEQ_MAX)
-		return kan_fail(err, KAN_ELIMIT, "case %s has %d events: begin a new case", w->case_id,
-				KAN_FORM_SEQ_MAX);
+		return kan_fail(err, KAN_ELIMIT, "case %s has %d events: begin a new case",
+				w->case_id, KAN_FORM_SEQ_MAX);
 	make_input(a, c, w);
 	kan_buf_reset(&a->text);
 	kan_buf_reset(&a->message);
@@ -194,8 +196,8 @@ static int try_once(struct attempt *a, struct kan_custody *c, const struct kan_w
 
 	if (make_event(a, c, w, err) < 0 || set_people(&people, c, w->act, err) < 0)
 		return -1;
-	if (!*a->tip && add_blob(&adds, c, KAN_FORM_ATTRIBUTES, kan_bytes_of(kan_form_attributes),
-				 err) < 0)
+	if (!*a->tip &&
+	    add_blob(&adds, c, KAN_FORM_ATTRIBUTES, kan_bytes_of(kan_form_attributes), err) < 0)
 		return -1;
 	if (all_adds(&adds, c, w, a->event.seq, kan_buf_bytes(&a->text), err) < 0)
 		return -1;

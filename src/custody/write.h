@@ -35,8 +35,8 @@ void kan_write_receipt(struct kan_receipt *out, const struct kan_custody *c,
 		       const struct kan_chain_item *item);
 
 /*
- * What is there already: 1 found, 0 not, -1 error. request_id NULL finds nothing, type NULL any type. A
- * bundle of that name with another seal: refused.
+ * What is there already: 1 found, 0 not, -1 error. request_id NULL finds nothing, type NULL any
+ * type. A bundle of that name with another seal: refused.
  */
 int kan_write_find_request(struct kan_receipt *out, struct kan_custody *c, const char *request_id,
 			   const char *type, struct kan_err *err);

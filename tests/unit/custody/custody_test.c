@@ -70,8 +70,10 @@ Test(custody, first_use_makes_a_private_home_with_a_key_and_a_bare_repository)
 
 	fixture_make(&f);
 	kan_custody_free(open_home(&f));
-	modes = fixture_must(f.home, "stat -c '%%a %%n' . bundles reports keys custody.git keys/host");
-	cr_assert_str_eq(modes, "700 .\n700 bundles\n700 reports\n700 keys\n700 custody.git\n600 keys/host");
+	modes = fixture_must(f.home,
+			     "stat -c '%%a %%n' . bundles reports keys custody.git keys/host");
+	cr_assert_str_eq(
+		modes, "700 .\n700 bundles\n700 reports\n700 keys\n700 custody.git\n600 keys/host");
 	git_says(&f, "symbolic-ref HEAD", "refs/heads/main");
 	git_says(&f, "rev-parse --is-bare-repository", "true");
 	config = git(&f, "config --local --list");
@@ -110,7 +112,8 @@ Test(custody, the_second_use_finds_the_first_ones_key)
 	kan_custody_free(open_home(&f));
 	b = fixture_must(f.home, "sha256sum keys/host");
 	cr_assert_str_eq(a, b);
-	cr_assert_eq(fixture_run(NULL, f.home, "ssh-keygen -y -f keys/host | cmp - keys/host.pub"), 0);
+	cr_assert_eq(fixture_run(NULL, f.home, "ssh-keygen -y -f keys/host | cmp - keys/host.pub"),
+		     0);
 }
 
 Test(custody, a_collect_commit_has_the_bag_its_event_and_nothing_else)
@@ -125,8 +128,10 @@ Test(custody, a_collect_commit_has_the_bag_its_event_and_nothing_else)
 	cr_assert_eq(r.event, 1);
 	cr_assert(r.host_key);
 	git_says(&f, "rev-parse main", r.commit);
-	git_says(&f, "ls-tree -r --name-only main | grep -v exe/ | sed 's,.*/bundles/" BUNDLE_A "/,,'",
-		 ".gitattributes\nREADME-verify.txt\nbag-info.txt\nbagit.txt\ncapture.json\ndata/engine/inspect.json\n"
+	git_says(&f,
+		 "ls-tree -r --name-only main | grep -v exe/ | sed 's,.*/bundles/" BUNDLE_A "/,,'",
+		 ".gitattributes\nREADME-verify.txt\nbag-info.txt\nbagit.txt\ncapture.json\ndata/"
+		 "engine/inspect.json\n"
 		 "data/filesystem/empty.bin\ndata/processes/processes.ndjson\ngaps.ndjson\n"
 		 "journal.ndjson\nmanifest-sha256.txt\n"
 		 "seal/tagmanifest-sha256.txt.sig\ntagmanifest-sha256.txt\n"
@@ -168,14 +173,17 @@ Test(custody, the_commit_names_operator_host_and_digests)
 	git_says(&f, "log -1 --format=%ad --date=raw main | cut -d' ' -f2", "+0000");
 	body = git(&f, "log -1 --format=%B main");
 	snprintf(want, sizeof(want),
-		 "kanshiki: collect inc-42 " BUNDLE_A "\n\nKanshiki-Event: 1\nKanshiki-Event-SHA256: ");
+		 "kanshiki: collect inc-42 " BUNDLE_A
+		 "\n\nKanshiki-Event: 1\nKanshiki-Event-SHA256: ");
 	cr_assert_eq(strncmp(body, want, strlen(want)), 0, "%s", body);
-	free(fixture_must(f.repo, "test \"$(git cat-file blob main:cases/inc-42/events/000001-collect.json |"
-				  " sha256sum | cut -c1-64)\" = \"$(git log -1 --format=%%B main |"
-				  " sed -n 's/^Kanshiki-Event-SHA256: //p')\""));
-	free(fixture_must(f.dir, "test \"$(sha256sum %s/tagmanifest-sha256.txt | cut -c1-64)\" = %s &&"
-				 " git -C home/custody.git log -1 --format=%%B main | grep -qx"
-				 " 'Kanshiki-Seal: %s'",
+	free(fixture_must(
+		f.repo, "test \"$(git cat-file blob main:cases/inc-42/events/000001-collect.json |"
+			" sha256sum | cut -c1-64)\" = \"$(git log -1 --format=%%B main |"
+			" sed -n 's/^Kanshiki-Event-SHA256: //p')\""));
+	free(fixture_must(f.dir,
+			  "test \"$(sha256sum %s/tagmanifest-sha256.txt | cut -c1-64)\" = %s &&"
+			  " git -C home/custody.git log -1 --format=%%B main | grep -qx"
+			  " 'Kanshiki-Seal: %s'",
 			  BUNDLE_A, r.seal, r.seal));
 }
 
@@ -191,13 +199,15 @@ Test(custody, gits_own_checks_are_content)
 	write_allowed(&f);
 	fsck = fixture_must(f.repo, "git fsck --full --strict 2>&1");
 	cr_assert_str_eq(fsck, "", "%s", fsck);
-	free(fixture_must(f.dir, "GIT_LFS_SKIP_SMUDGE=1 git clone -q --no-local file://%s v && cd v &&"
-				 " git rev-list main | xargs -n1 git -c gpg.format=ssh -c"
-				 " gpg.ssh.allowedSignersFile=%s/allowed verify-commit",
+	free(fixture_must(f.dir,
+			  "GIT_LFS_SKIP_SMUDGE=1 git clone -q --no-local file://%s v && cd v &&"
+			  " git rev-list main | xargs -n1 git -c gpg.format=ssh -c"
+			  " gpg.ssh.allowedSignersFile=%s/allowed verify-commit",
 			  f.repo, f.dir));
-	log = fixture_must(f.dir, "cd v && git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile=%s/allowed"
-				  " log --format='%%G? %%GS %%ce' main | sed \"s/@$(uname -n)/@HOST/g\" |"
-				  " uniq",
+	log = fixture_must(f.dir,
+			   "cd v && git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile=%s/allowed"
+			   " log --format='%%G? %%GS %%ce' main | sed \"s/@$(uname -n)/@HOST/g\" |"
+			   " uniq",
 			   f.dir);
 	cr_assert_str_eq(log, "G kanshiki@HOST kanshiki@HOST");
 }
@@ -210,14 +220,15 @@ Test(custody, git_lfs_finds_every_object_and_a_checkout_is_the_bag)
 	fixture_make(&f);
 	fixture_commit(&r, &f, BUNDLE_A);
 	derive(&d, &f, &r);
-	free(fixture_must(f.dir,
-			  "GIT_LFS_SKIP_SMUDGE=1 git clone -q --no-local file://%s v && cd v &&"
-			  " git -c lfs.url=file://%s lfs fetch --all &&"
-			  " git -c lfs.fetchexclude= lfs fsck --dry-run main &&"
-			  " git lfs install --local --skip-repo && git lfs checkout &&"
-			  " git status --porcelain && diff -r cases/inc-42/bundles/%s ../%s &&"
-			  " cmp cases/inc-42/derived/%s/000002/deep/report.json ../report/deep/report.json",
-			  f.repo, f.repo, BUNDLE_A, BUNDLE_A, BUNDLE_A));
+	free(fixture_must(
+		f.dir,
+		"GIT_LFS_SKIP_SMUDGE=1 git clone -q --no-local file://%s v && cd v &&"
+		" git -c lfs.url=file://%s lfs fetch --all &&"
+		" git -c lfs.fetchexclude= lfs fsck --dry-run main &&"
+		" git lfs install --local --skip-repo && git lfs checkout &&"
+		" git status --porcelain && diff -r cases/inc-42/bundles/%s ../%s &&"
+		" cmp cases/inc-42/derived/%s/000002/deep/report.json ../report/deep/report.json",
+		f.repo, f.repo, BUNDLE_A, BUNDLE_A, BUNDLE_A));
 }
 
 Test(custody, ssh_keygen_verifies_the_seal)
@@ -228,8 +239,9 @@ Test(custody, ssh_keygen_verifies_the_seal)
 	fixture_make(&f);
 	fixture_commit(&r, &f, BUNDLE_A);
 	write_allowed(&f);
-	free(fixture_must(f.dir, "cd %s && ssh-keygen -Y verify -f ../allowed -I kanshiki@$(uname -n)"
-				 " -n file -s seal/tagmanifest-sha256.txt.sig < tagmanifest-sha256.txt",
+	free(fixture_must(f.dir,
+			  "cd %s && ssh-keygen -Y verify -f ../allowed -I kanshiki@$(uname -n)"
+			  " -n file -s seal/tagmanifest-sha256.txt.sig < tagmanifest-sha256.txt",
 			  BUNDLE_A));
 }
 
@@ -269,7 +281,8 @@ Test(custody, with_a_given_key_the_operator_is_the_committer)
 	free(fixture_must(f.dir, "openssl genpkey -algorithm ed25519 -out k && chmod 600 k"));
 	snprintf(key, sizeof(key), "%s/k", f.dir);
 	cr_assert_eq(kan_custody_open(&c, f.home, key, &err), 0, "%s", err.text);
-	cr_assert_eq(kan_custody_commit(&r, c, path, "collect", &fixture_act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_commit(&r, c, path, "collect", &fixture_act, &err), 0, "%s",
+		     err.text);
 	kan_custody_free(c);
 	cr_assert_not(r.host_key);
 	git_says(&f, "log -1 --format='%cn <%ce>' main", "Aiko Mori <aiko@example.org>");
@@ -293,9 +306,11 @@ Test(custody, derived_files_get_a_directory_of_their_event)
 		 "A\tcases/inc-42/derived/" BUNDLE_A "/000002/deep/report.json\n"
 		 "A\tcases/inc-42/derived/" BUNDLE_A "/000002/report.html\n"
 		 "A\tcases/inc-42/events/000002-derive.json");
-	free(fixture_must(f.repo, "test \"$(git cat-file blob main:cases/inc-42/events/000002-derive.json |"
-				  " jq -r .prev)\" = \"$(git cat-file blob"
-				  " main:cases/inc-42/events/000001-collect.json | sha256sum | cut -c1-64)\""));
+	free(fixture_must(
+		f.repo,
+		"test \"$(git cat-file blob main:cases/inc-42/events/000002-derive.json |"
+		" jq -r .prev)\" = \"$(git cat-file blob"
+		" main:cases/inc-42/events/000001-collect.json | sha256sum | cut -c1-64)\""));
 }
 
 Test(custody, nothing_is_derived_from_a_bundle_that_is_not_here)
@@ -327,8 +342,8 @@ Test(custody, a_note_is_an_event_with_or_without_a_bundle)
 	fixture_make(&f);
 	fixture_commit(&r, &f, BUNDLE_A);
 	c = open_home(&f);
-	cr_assert_eq(kan_custody_note(&n, c, &r, "found by monitoring", &fixture_act, &err), 0, "%s",
-		     err.text);
+	cr_assert_eq(kan_custody_note(&n, c, &r, "found by monitoring", &fixture_act, &err), 0,
+		     "%s", err.text);
 	cr_assert_eq(n.event, 2);
 	cr_assert_eq(kan_custody_note(&n, c, NULL, "called the owner", &fixture_act, &err), 0);
 	cr_assert_eq(n.event, 3);
@@ -337,7 +352,9 @@ Test(custody, a_note_is_an_event_with_or_without_a_bundle)
 	git_says(&f, "log --format=%s main",
 		 "kanshiki: note inc-42 -\nkanshiki: note inc-42 " BUNDLE_A
 		 "\nkanshiki: collect inc-42 " BUNDLE_A);
-	git_says(&f, "cat-file blob main:cases/inc-42/events/000003-note.json | jq -c '[.note.text,.what]'",
+	git_says(&f,
+		 "cat-file blob main:cases/inc-42/events/000003-note.json | jq -c "
+		 "'[.note.text,.what]'",
 		 "[\"called the owner\",[]]");
 }
 
@@ -372,7 +389,8 @@ Test(custody, a_bundle_is_committed_once)
 	fixture_commit(&r, &f, BUNDLE_A);
 	snprintf(path, sizeof(path), "%s/" BUNDLE_A, f.dir);
 	c = open_home(&f);
-	cr_assert_eq(kan_custody_commit(&again, c, path, "import", &fixture_act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_commit(&again, c, path, "import", &fixture_act, &err), 0, "%s",
+		     err.text);
 	cr_assert_str_eq(again.commit, r.commit);
 	free(fixture_must(f.dir, "chmod -R u+w %s && rm -r %s", BUNDLE_A, BUNDLE_A));
 	fixture_bag(path, &f, BUNDLE_A, "other bytes");
@@ -525,5 +543,6 @@ Test(custody, what_a_crashed_writer_left_is_swept)
 	fixture_write(f.repo, "objects/tmp_object_git2_abc", "half", 4);
 	free(fixture_must(f.repo, "touch -d '2 hours ago' objects/tmp_object_git2_abc"));
 	fixture_commit(&r, &f, BUNDLE_A);
-	free(fixture_must(f.repo, "test ! -e lfs/tmp/kanshiki-1 && test ! -e objects/tmp_object_git2_abc"));
+	free(fixture_must(f.repo,
+			  "test ! -e lfs/tmp/kanshiki-1 && test ! -e objects/tmp_object_git2_abc"));
 }

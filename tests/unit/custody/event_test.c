@@ -12,8 +12,8 @@ static const char seal[] = "53e081b7a2631869061c36289b6355934d447878c299fc4973b8
 
 static void make(struct kan_buf *out, const struct kan_act *act, const char *note)
 {
-	json_auto_t *what = json_pack("{s:s,s:s,s:i,s:i}", "bundle", BUNDLE_A, "seal", seal, "octets",
-				      48211934, "files", 37);
+	json_auto_t *what = json_pack("{s:s,s:s,s:i,s:i}", "bundle", BUNDLE_A, "seal", seal,
+				      "octets", 48211934, "files", 37);
 	const struct kan_event_input in = {.case_id = "inc-42",
 					   .type = note ? "note" : "collect",
 					   .prev = kan_event_first,
@@ -54,9 +54,8 @@ Test(event, says_who_when_where_why_and_how)
 	cr_assert_str_eq(at(doc, "why", "purpose"), "miner seen by monitoring");
 	cr_assert_str_eq(at(doc, "where", "path"), "/var/lib/kanshiki");
 	cr_assert_str_eq(at(doc, "how", "tool"), "kanshiki");
-	cr_assert_str_eq(json_string_value(json_array_get(json_object_get(json_object_get(doc, "how"),
-									  "argv"),
-							  1)),
+	cr_assert_str_eq(json_string_value(json_array_get(
+				 json_object_get(json_object_get(doc, "how"), "argv"), 1)),
 			 "capture");
 	cr_assert_str_eq(json_string_value(json_array_get(json_object_get(doc, "impact"), 0)),
 			 "network shop_default detached");
@@ -105,7 +104,8 @@ Test(event, bytes_that_are_no_text_never_lose_a_key)
 	struct kan_act act = fixture_act;
 	struct kan_err err = {0};
 
-	act.purpose = "a\xff" "b";
+	act.purpose = "a\xff"
+		      "b";
 	make(&text, &act, "\x1b[31m\xc0");
 	cr_assert_eq(kan_event_parse(&e, kan_buf_bytes(&text), &err), 0, "%s", err.text);
 	cr_assert_str_eq(at(e.doc, "why", "purpose"), "a\uFFFDb");
@@ -133,8 +133,8 @@ static json_t *good(void)
 
 Test(event, without_any_one_of_its_keys_is_refused)
 {
-	static const char *const keys[] = {"schema", "case",  "seq", "type",   "prev",
-					   "who",    "when",  "where", "why", "how",
+	static const char *const keys[] = {"schema", "case",   "seq",   "type", "prev",
+					   "who",    "when",   "where", "why",  "how",
 					   "what",   "result", "impact"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -149,15 +149,24 @@ Test(event, with_a_value_that_the_format_does_not_have_is_refused)
 {
 	static const struct {
 		const char *key, *value;
-	} bad[] = {{"schema", "\"kanshiki.event/2\""}, {"seq", "0"},	     {"seq", "1000000"},
-		   {"seq", "\"1\""},		       {"type", "\"erase\""}, {"case", "\"../x\""},
-		   {"case", "\"\""},		       {"prev", "\"00\""},    {"what", "[{}]"},
-		   {"what", "[1,2]"},		       {"who", "{}"},	     {"extra", "1"}};
+	} bad[] = {{"schema", "\"kanshiki.event/2\""},
+		   {"seq", "0"},
+		   {"seq", "1000000"},
+		   {"seq", "\"1\""},
+		   {"type", "\"erase\""},
+		   {"case", "\"../x\""},
+		   {"case", "\"\""},
+		   {"prev", "\"00\""},
+		   {"what", "[{}]"},
+		   {"what", "[1,2]"},
+		   {"who", "{}"},
+		   {"extra", "1"}};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		json_auto_t *doc = good();
 
-		json_object_set_new(doc, bad[i].key, json_loads(bad[i].value, JSON_DECODE_ANY, NULL));
+		json_object_set_new(doc, bad[i].key,
+				    json_loads(bad[i].value, JSON_DECODE_ANY, NULL));
 		refuse(doc, bad[i].value);
 	}
 }

@@ -36,8 +36,12 @@ void fixture_remove(struct fixture *f)
 
 static void child(const char *dir, const char *command, int fd)
 {
-	static char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
-				    "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", NULL};
+	static char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+				    "HOME=/nonexistent",
+				    "LC_ALL=C",
+				    "GIT_CONFIG_NOSYSTEM=1",
+				    "GIT_TERMINAL_PROMPT=0",
+				    NULL};
 
 	dup2(fd, 1);
 	dup2(fd, 2);
@@ -175,17 +179,19 @@ static void journal(struct bag *b, const char *name)
 	char hex[KAN_SHA256_HEX], manifest[KAN_SHA256_HEX];
 
 	kan_sha256_hex(manifest, kan_buf_bytes(&b->manifest));
-	kan_buf_addf(&text,
-		     "{\"schema\":\"kanshiki.journal/1\",\"bundle\":\"%s\",\"collector\":\"conductor\","
-		     "\"seq\":1,\"prev\":\"%064d\",\"t_ns\":1795325592000000000,\"boot_ns\":1,"
-		     "\"type\":\"start\"}\n",
-		     name, 0);
+	kan_buf_addf(
+		&text,
+		"{\"schema\":\"kanshiki.journal/1\",\"bundle\":\"%s\",\"collector\":\"conductor\","
+		"\"seq\":1,\"prev\":\"%064d\",\"t_ns\":1795325592000000000,\"boot_ns\":1,"
+		"\"type\":\"start\"}\n",
+		name, 0);
 	kan_sha256_hex(hex, kan_buf_bytes(&text));
-	kan_buf_addf(&text,
-		     "{\"seq\":2,\"prev\":\"%s\",\"t_ns\":1795325593000000000,\"boot_ns\":2,"
-		     "\"type\":\"seal\",\"manifest\":\"%s\",\"octets\":%llu,\"files\":%u,\"gaps\":0,"
-		     "\"status\":\"complete\"}\n",
-		     hex, manifest, (unsigned long long)b->octets, b->files);
+	kan_buf_addf(
+		&text,
+		"{\"seq\":2,\"prev\":\"%s\",\"t_ns\":1795325593000000000,\"boot_ns\":2,"
+		"\"type\":\"seal\",\"manifest\":\"%s\",\"octets\":%llu,\"files\":%u,\"gaps\":0,"
+		"\"status\":\"complete\"}\n",
+		hex, manifest, (unsigned long long)b->octets, b->files);
 	tag(b, "journal.ndjson", &text);
 }
 
@@ -238,9 +244,10 @@ void fixture_bag(char path[512], const struct fixture *f, const char *name, cons
 		     name);
 	tag(&b, "capture.json", &text);
 	kan_buf_reset(&text);
-	kan_buf_addf(&text,
-		     "{\"schema\":\"kanshiki.gaps/1\",\"bundle\":\"%s\",\"collector\":\"conductor\"}\n",
-		     name);
+	kan_buf_addf(
+		&text,
+		"{\"schema\":\"kanshiki.gaps/1\",\"bundle\":\"%s\",\"collector\":\"conductor\"}\n",
+		name);
 	tag_text(&b, "README-verify.txt", "sha256sum -c\n");
 	tag(&b, "gaps.ndjson", &text);
 	journal(&b, name);
@@ -263,7 +270,8 @@ void fixture_commit(struct kan_receipt *out, struct fixture *f, const char *bund
 	fixture_bag(path, f, bundle, bundle);
 	cr_assert_eq(kan_custody_open(&c, f->home, NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_custody_sign(c, path, &err), 0, "%s", err.text);
-	cr_assert_eq(kan_custody_commit(out, c, path, "collect", &fixture_act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_commit(out, c, path, "collect", &fixture_act, &err), 0, "%s",
+		     err.text);
 	kan_custody_free(c);
 }
 
@@ -274,10 +282,10 @@ static const char *result_name(enum kan_check_result r)
 
 static const char *kind_name(enum kan_check_kind k)
 {
-	return k == KAN_CHECK_ALTERED	    ? "altered"
-	       : k == KAN_CHECK_MISSING	    ? "missing"
+	return k == KAN_CHECK_ALTERED      ? "altered"
+	       : k == KAN_CHECK_MISSING    ? "missing"
 	       : k == KAN_CHECK_INCOMPLETE ? "incomplete"
-					    : "general";
+					   : "general";
 }
 
 void findings_fn(const struct kan_check *c, void *arg)
@@ -285,8 +293,8 @@ void findings_fn(const struct kan_check *c, void *arg)
 	struct findings *f = arg;
 
 	cr_assert(c->third_party && *c->third_party && c->path && c->detail);
-	kan_buf_addf(&f->text, "%s %s %s %s: %s\n", c->name, result_name(c->result), kind_name(c->kind),
-		     c->path, c->detail);
+	kan_buf_addf(&f->text, "%s %s %s %s: %s\n", c->name, result_name(c->result),
+		     kind_name(c->kind), c->path, c->detail);
 	f->failed += c->result == KAN_CHECK_FAILED;
 }
 

@@ -1,4 +1,5 @@
-/* What the custody tests stand on: a scratch directory, sealed bags made by hand, other people's tools. */
+/* What the custody tests stand on: a scratch directory, sealed bags made by hand, other people's
+ * tools. */
 #ifndef KAN_TEST_CUSTODY_FIXTURE_H
 #define KAN_TEST_CUSTODY_FIXTURE_H
 
@@ -17,13 +18,15 @@ void fixture_make(struct fixture *f);
 void fixture_remove(struct fixture *f);
 #define auto_fixture __attribute__((cleanup(fixture_remove)))
 
-/* bash -c of the text, in dir, with an environment of its own. The status; out gets both streams. */
+/* bash -c of the text, in dir, with an environment of its own. The status; out gets both streams.
+ */
 int fixture_run(struct kan_buf *out, const char *dir, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same, and the test fails with the output when the status is not 0. Without its last LF. */
 char *fixture_must(const char *dir, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A sealed bag as bundle.md has it, below f->dir. path gets its directory. marker makes contents differ. */
+/* A sealed bag as bundle.md has it, below f->dir. path gets its directory. marker makes contents
+ * differ. */
 void fixture_bag(char path[512], const struct fixture *f, const char *name, const char *marker);
 /* Write a file, whatever was there. */
 void fixture_write(const char *dir, const char *path, const void *p, size_t n);

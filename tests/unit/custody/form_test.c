@@ -9,7 +9,8 @@ static void pointer_is(const char *text, bool good)
 	char oid[KAN_SHA256_HEX];
 	uint64_t size;
 
-	cr_expect_eq(kan_form_pointer_parse(oid, &size, kan_bytes_of(text), NULL) == 0, good, "%s", text);
+	cr_expect_eq(kan_form_pointer_parse(oid, &size, kan_bytes_of(text), NULL) == 0, good, "%s",
+		     text);
 }
 
 #define OID "19939ef72ee18a40a2ad4c987ba949905a89ed73ff28df351bfa53d89ce940d4"
@@ -53,7 +54,8 @@ Test(form, a_pointer_has_no_second_spelling)
 	pointer_is(HEAD OID "\r\nsize 13\n", false);
 	pointer_is(HEAD OID "\nsize 99999999999999999999999\n", false);
 	pointer_is(HEAD OID "\nsize -1\n", false);
-	pointer_is(HEAD "19939EF72ee18a40a2ad4c987ba949905a89ed73ff28df351bfa53d89ce940d4\nsize 1\n",
+	pointer_is(HEAD
+		   "19939EF72ee18a40a2ad4c987ba949905a89ed73ff28df351bfa53d89ce940d4\nsize 1\n",
 		   false);
 	pointer_is("plain text", false);
 }
@@ -128,14 +130,13 @@ Test(form, the_message_is_the_one_of_the_format)
 		.seq = 1};
 
 	kan_form_message(&b, &c);
-	cr_assert_str_eq(
-		kan_buf_str(&b),
-		"kanshiki: collect inc-42 20261122t053312z-3f2a9c41d0be-7c1e\n\n"
-		"Kanshiki-Event: 1\n"
-		"Kanshiki-Event-SHA256: "
-		"9b0c4e7d1a52f8c36e1d90ab47f2c85d3306b1e9f4a7d2c8815b6e03fa94d7c1\n"
-		"Kanshiki-Seal: "
-		"53e081b7a2631869061c36289b6355934d447878c299fc4973b8d87a9b5f70cf\n");
+	cr_assert_str_eq(kan_buf_str(&b),
+			 "kanshiki: collect inc-42 20261122t053312z-3f2a9c41d0be-7c1e\n\n"
+			 "Kanshiki-Event: 1\n"
+			 "Kanshiki-Event-SHA256: "
+			 "9b0c4e7d1a52f8c36e1d90ab47f2c85d3306b1e9f4a7d2c8815b6e03fa94d7c1\n"
+			 "Kanshiki-Seal: "
+			 "53e081b7a2631869061c36289b6355934d447878c299fc4973b8d87a9b5f70cf\n");
 	cr_assert(kan_form_message_parse(type, case_id, &seq, kan_buf_bytes(&b)));
 	cr_assert_str_eq(type, "collect");
 	cr_assert_str_eq(case_id, "inc-42");

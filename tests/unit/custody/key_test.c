@@ -40,8 +40,8 @@ static void public_line_is(const struct kan_key *k, const char *want)
 	kan_auto_buf struct kan_buf line = KAN_BUF(1024);
 
 	kan_key_line(&line, kan_key_blob(k));
-	cr_assert_eq(strncmp(want, kan_buf_str(&line), line.len), 0, "%s is not %s", kan_buf_str(&line),
-		     want);
+	cr_assert_eq(strncmp(want, kan_buf_str(&line), line.len), 0, "%s is not %s",
+		     kan_buf_str(&line), want);
 }
 
 /* A key of ours in f->dir/ours. */
@@ -104,11 +104,13 @@ Test(key, a_key_made_by_openssl_is_read)
 	char ours[65];
 
 	fixture_make(&f);
-	hex = fixture_must(f.dir, "openssl genpkey -algorithm ed25519 -out k && chmod 600 k && "
-				  "openssl pkey -in k -pubout -outform DER | tail -c 32 | xxd -p -c 64");
+	hex = fixture_must(f.dir,
+			   "openssl genpkey -algorithm ed25519 -out k && chmod 600 k && "
+			   "openssl pkey -in k -pubout -outform DER | tail -c 32 | xxd -p -c 64");
 	k = load(&f, "k");
 	for (int i = 0; i < 32; i++)
-		snprintf(ours + 2 * i, 3, "%02x", kan_key_blob(k).p[kan_key_blob(k).n - 32 + (size_t)i]);
+		snprintf(ours + 2 * i, 3, "%02x",
+			 kan_key_blob(k).p[kan_key_blob(k).n - 32 + (size_t)i]);
 	cr_assert_str_eq(ours, hex);
 }
 
@@ -117,12 +119,14 @@ Test(key, a_key_that_cannot_be_used_says_why)
 	auto_fixture struct fixture f;
 
 	fixture_make(&f);
-	free(fixture_must(f.dir, "ssh-keygen -q -t ed25519 -N secret -f locked &&"
-				 " ssh-keygen -q -t rsa -b 2048 -N '' -f rsa &&"
-				 " openssl genpkey -algorithm ed25519 -aes256 -pass pass:x -out pem &&"
-				 " openssl genpkey -algorithm rsa -out rsapem && chmod 600 *pem &&"
-				 " ssh-keygen -q -t ed25519 -N '' -f open && chmod 640 open &&"
-				 " ln -s rsa link && mkfifo -m 600 fifo && echo no > text && chmod 600 text"));
+	free(fixture_must(
+		f.dir,
+		"ssh-keygen -q -t ed25519 -N secret -f locked &&"
+		" ssh-keygen -q -t rsa -b 2048 -N '' -f rsa &&"
+		" openssl genpkey -algorithm ed25519 -aes256 -pass pass:x -out pem &&"
+		" openssl genpkey -algorithm rsa -out rsapem && chmod 600 *pem &&"
+		" ssh-keygen -q -t ed25519 -N '' -f open && chmod 640 open &&"
+		" ln -s rsa link && mkfifo -m 600 fifo && echo no > text && chmod 600 text"));
 	refused(&f, "locked", KAN_EUNSUPPORTED, "encrypted: ssh-add it");
 	refused(&f, "rsa", KAN_EUNSUPPORTED, "not Ed25519");
 	refused(&f, "pem", KAN_EUNSUPPORTED, "encrypted");
@@ -146,7 +150,8 @@ Test(key, a_key_file_cut_anywhere_is_no_key)
 	for (size_t n = 0; n + 1 < text.len; n++) {
 		struct kan_key *other = NULL;
 
-		cr_expect_eq(kan_key_parse(&other, (struct kan_bytes){text.data, n}, NULL), -1, "%zu", n);
+		cr_expect_eq(kan_key_parse(&other, (struct kan_bytes){text.data, n}, NULL), -1,
+			     "%zu", n);
 	}
 }
 
@@ -177,7 +182,8 @@ Test(sshsig, our_signature_is_ssh_keygens_byte_for_byte)
 	same_signature(&f, k, "kanshiki-custody", "a line\nand another\n");
 }
 
-static int verify(const struct kan_buf *armour, const char *ns, const char *message, struct kan_err *err)
+static int verify(const struct kan_buf *armour, const char *ns, const char *message,
+		  struct kan_err *err)
 {
 	kan_auto_sshsig struct kan_sshsig s = {0};
 
@@ -214,7 +220,9 @@ Test(sshsig, a_signature_of_ssh_keygen_with_sha256_is_good_too)
 
 	fixture_make(&f);
 	k = make(&f);
-	free(fixture_must(f.dir, "printf seal > m && ssh-keygen -q -Y sign -O hashalg=sha256 -f ours -n file m"));
+	free(fixture_must(
+		f.dir,
+		"printf seal > m && ssh-keygen -q -Y sign -O hashalg=sha256 -f ours -n file m"));
 	snprintf(path, sizeof(path), "%s/m.sig", f.dir);
 	fixture_read(&armour, path);
 	cr_assert_eq(verify(&armour, "file", "seal", &err), 0, "%s", err.text);

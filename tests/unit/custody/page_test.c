@@ -8,9 +8,10 @@
 static int page(struct kan_buf *out, const struct fixture *f, const struct kan_receipt *r)
 {
 	return fixture_run(out, f->dir,
-			   KAN_SOURCE "/tests/custody/verify_page.sh " KAN_SOURCE
-				      "/docs/verify-without-kanshiki.md %s %s allowed kanshiki@$(uname -n)"
-				      " inc-42 %s",
+			   KAN_SOURCE
+			   "/tests/custody/verify_page.sh " KAN_SOURCE
+			   "/docs/verify-without-kanshiki.md %s %s allowed kanshiki@$(uname -n)"
+			   " inc-42 %s",
 			   r->bundle, f->repo, r->seal);
 }
 
@@ -37,8 +38,9 @@ Test(page, every_command_of_the_page_is_content_with_what_we_make)
 
 	make(&f, &r);
 	cr_assert_eq(page(&out, &f, &r), 0, "%s", kan_buf_str(&out));
-	cr_assert_str_eq(kan_buf_str(&out), "ok B1\nok B2\nok B3\nok B4\nok B5\nok R1\nok R2\nok R3\nok R4\n"
-					    "ok R6\nok R7\nok R8\nok OUT\nok B1\nok B2\nok B3\nok B4\nok B5\n");
+	cr_assert_str_eq(kan_buf_str(&out),
+			 "ok B1\nok B2\nok B3\nok B4\nok B5\nok R1\nok R2\nok R3\nok R4\n"
+			 "ok R6\nok R7\nok R8\nok OUT\nok B1\nok B2\nok B3\nok B4\nok B5\n");
 }
 
 static void page_fails(const char *change, const char *at)
@@ -59,7 +61,8 @@ Test(page, its_commands_notice_what_they_are_there_for)
 	page_fails("mkdir " BUNDLE_A "/data/none", "B1");
 	page_fails("rm " BUNDLE_A "/gaps.ndjson", "B1");
 	page_fails("printf Y | dd conv=notrunc of=" BUNDLE_A "/bag-info.txt 2>&1", "B3");
-	page_fails("cd " BUNDLE_A " && sed -i s/web-03/web-04/ bag-info.txt && h=$(sha256sum bag-info.txt) &&"
+	page_fails("cd " BUNDLE_A
+		   " && sed -i s/web-03/web-04/ bag-info.txt && h=$(sha256sum bag-info.txt) &&"
 		   " sed -i \"s/^.*  bag-info.txt/$h/\" tagmanifest-sha256.txt",
 		   "B2");
 	page_fails("sed -i s/AAAA/AAAB/ " BUNDLE_A "/seal/*.sig", "B5");

@@ -1,4 +1,5 @@
-/* Every event that we write fits docs/schema/kanshiki.event-1.json, by somebody else's validator. */
+/* Every event that we write fits docs/schema/kanshiki.event-1.json, by somebody else's validator.
+ */
 #include "fixture.h"
 
 #include <criterion/criterion.h>
@@ -19,10 +20,12 @@ Test(schema, every_event_we_write_fits_the_published_schema)
 	cr_assert_eq(kan_custody_note(&n, c, &r, "seen", &act, NULL), 0);
 	cr_assert_eq(kan_custody_note(&n, c, NULL, "called", &fixture_act, NULL), 0);
 	kan_custody_free(c);
-	free(fixture_must(f.dir, "for e in 000001-collect 000002-note 000003-note; do"
-				 " git -C %s cat-file blob main:cases/inc-42/events/$e.json > $e.json &&"
-				 " python3 -c \"import json,jsonschema,sys;jsonschema.Draft202012Validator("
-				 "json.load(open(sys.argv[1]))).validate(json.load(open(sys.argv[2])))\" "
-				 KAN_SOURCE "/docs/schema/kanshiki.event-1.json $e.json || exit 1; done",
-			  f.repo));
+	free(fixture_must(
+		f.dir,
+		"for e in 000001-collect 000002-note 000003-note; do"
+		" git -C %s cat-file blob main:cases/inc-42/events/$e.json > $e.json &&"
+		" python3 -c \"import json,jsonschema,sys;jsonschema.Draft202012Validator("
+		"json.load(open(sys.argv[1]))).validate(json.load(open(sys.argv[2])))\" " KAN_SOURCE
+		"/docs/schema/kanshiki.event-1.json $e.json || exit 1; done",
+		f.repo));
 }

@@ -26,7 +26,8 @@ static const char *trusted(const char *text, const char *who, const char *ns, in
 
 	key_blob(&blob);
 	cr_assert_eq(kan_signers_parse(&s, kan_bytes_of(text), &err), 0, "%s", err.text);
-	found = kan_signers_find(s, &(struct kan_signers_ask){who, kan_buf_bytes(&blob), ns, at}, why);
+	found = kan_signers_find(s, &(struct kan_signers_ask){who, kan_buf_bytes(&blob), ns, at},
+				 why);
 	if (found)
 		snprintf(name, sizeof(name), "%s", found);
 	kan_signers_free(s);
@@ -75,7 +76,8 @@ Test(signers, namespaces_are_honoured)
 Test(signers, a_key_is_trusted_between_its_two_times_only)
 {
 	const char *why = NULL;
-	const char *text = "a@x valid-after=\"20261122053000Z\",valid-before=\"20261122053100Z\" " KEY "\n";
+	const char *text =
+		"a@x valid-after=\"20261122053000Z\",valid-before=\"20261122053100Z\" " KEY "\n";
 	const int64_t from = 1795325400;
 
 	cr_assert_null(trusted(text, "a@x", "git", from - 1, &why));
@@ -90,7 +92,8 @@ Test(signers, a_later_line_may_vouch_where_an_earlier_one_does_not)
 {
 	const char *why;
 
-	cr_assert_not_null(trusted("a@x namespaces=\"file\" " KEY "\na@x " KEY "\n", "a@x", "git", 0, &why));
+	cr_assert_not_null(
+		trusted("a@x namespaces=\"file\" " KEY "\na@x " KEY "\n", "a@x", "git", 0, &why));
 }
 
 Test(signers, what_is_not_exact_is_refused_with_its_line)
@@ -101,7 +104,8 @@ Test(signers, what_is_not_exact_is_refused_with_its_line)
 	refused("a@x namespaces=\"g*\" " KEY "\n", "patterns are refused");
 	refused("a@x valid-after=\"yesterday\" " KEY "\n", "bad valid-after");
 	refused("a@x verify-required " KEY "\n", "unknown option");
-	refused("a@x ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n",
+	refused("a@x ssh-rsa "
+		"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n",
 		"another type");
 	refused("a@x\n", "no key");
 	refused("a@x ssh-ed25519 %%%\n", "base64");
