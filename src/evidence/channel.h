@@ -32,17 +32,21 @@ struct kan_msg {
 /* Is a received message well-formed: size, type, code, NULs, hex, artefact name? */
 bool kan_msg_ok(const struct kan_msg *m, size_t size);
 
-/* Shared (MAP_SHARED|MAP_ANONYMOUS) by conductor, lease and children: the state a row's "frozen" tells. */
+/*
+ * Shared (MAP_SHARED|MAP_ANONYMOUS) by conductor, lease and children: the state a row's "frozen" tells, and how
+ * many files the bundle has so far.
+ */
 struct kan_window {
 	_Atomic int frozen;
+	_Atomic unsigned files;
 };
 
 struct kan_sink_opts {
 	int bundle_fd; /* <bundle>.partial */
 	int channel;
 	const char *collector, *bundle;
-	const struct kan_window *window;
-	const char *const *artefacts; /* allowed names; NULL: any (tests) */
+	struct kan_window *window;
+	const char *const *artefacts; /* allowed names, '*' within a component; "x/": a directory; NULL: any (tests) */
 };
 int kan_sink_new(struct kan_sink **out, const struct kan_sink_opts *o, struct kan_err *err);
 /* Artefacts still open are abandoned. */
