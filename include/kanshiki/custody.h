@@ -3,10 +3,12 @@
 #define KANSHIKI_CUSTODY_H
 
 #include <jansson.h>
-#include <kanshiki/bundle.h>
+#include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
 struct kan_custody;
+struct kan_check; /* kanshiki/bundle.h: one result per check */
+typedef void kan_check_fn(const struct kan_check *check, void *arg);
 
 /* Who acts, why, and how, as the event records it. Strings are borrowed; NULL where unknown. */
 struct kan_act {

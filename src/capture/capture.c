@@ -53,6 +53,19 @@ static void record_early(struct kan_conductor *c, const struct early *e)
 	kan_engine_watch(c->engine, record_call, c);
 }
 
+/* A claim of the engine that the kernel contradicts is a gap; one that could not be proven is in capture.json alone. */
+static void record_contradictions(struct kan_conductor *c)
+{
+	size_t i = 0;
+	json_t *claim = NULL;
+	json_array_foreach (c->target->claims, i, claim) {
+		const char *verdict = json_string_value(json_object_get(claim, "verdict"));
+		if (verdict && strcmp(verdict, "contradicted") == 0)
+			kan_record_gap(c, "conductor", json_string_value(json_object_get(claim, "claim")), verdict,
+				       json_string_value(json_object_get(claim, "proof")));
+	}
+}
+
 /* Is name a word of a comma list? */
 static bool listed(const char *list, const char *name)
 {
@@ -247,6 +260,7 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c, c
 	if (kan_record_start(c, err) < 0)
 		return -1;
 	record_early(c, early);
+	record_contradictions(c);
 	choose_collectors(c);
 	event(c, KAN_CAPTURE_TARGET, out->path);
 	collect(c, out->path);

@@ -1,0 +1,135 @@
+/* engine: everything the engine says about the target, as raw bytes, before our own calls change it. */
+#include <kanshiki/collector.h>
+#include <kanshiki/engine.h>
+#include <kanshiki/sink.h>
+#include <kanshiki/target.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "collectors/answer.h"
+
+enum { PATH_OCTETS = 512, DISK_FILE_MAX = 16 << 20 };
+
+static const char *const artefacts[] = {"events.json",	   "inspect.json",     "image-inspect.json", "image-history.json",
+					"version.json",	   "info.json",	       "containers.json",    "networks.json",
+					"volumes.json",	   "config.v2.json",   "hostconfig.json",    "oci-spec.json",
+					"runc-state.json", NULL};
+
+static const struct kan_limit limits[] = {
+	{"answer_octets", KAN_ENGINE_ANSWER_MAX, false}, {"disk_file_octets", DISK_FILE_MAX, false}, {NULL, 0, false}};
+
+/* The ring of events has about 256 entries and every call of ours pushes it: it comes first. */
+static int events(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "/events?since=0&until=%lld", (long long)time(NULL));
+	return kan_answer_store(t->engine, sink, path, "events.json", err);
+}
+
+static int about_image(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	if (!t->image_id || !*t->image_id) {
+		kan_sink_gap(sink, KAN_LIT("image"), KAN_GAP_VANISHED, "inspect names no image id");
+		return 0;
+	}
+	(void)snprintf(path, sizeof(path), "/images/%.128s/json", t->image_id);
+	if (kan_answer_store(t->engine, sink, path, "image-inspect.json", err) < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "/images/%.128s/history", t->image_id);
+	return kan_answer_store(t->engine, sink, path, "image-history.json", err);
+}
+
+static const struct {
+	const char *path, *name;
+} surroundings[] = {
+	{"/version", "version.json"},	{"/info", "info.json"},	      {"/containers/json?all=1", "containers.json"},
+	{"/networks", "networks.json"}, {"/volumes", "volumes.json"},
+};
+
+static int ask(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "/containers/%s/json", t->id);
+	if (events(t, sink, err) < 0 || kan_answer_store(t->engine, sink, path, "inspect.json", err) < 0 ||
+	    about_image(t, sink, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(surroundings) / sizeof(surroundings[0]); i++)
+		if (kan_answer_store(t->engine, sink, surroundings[i].path, surroundings[i].name, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int copy_fd(struct kan_sink *sink, int fd, const char *name, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
+	struct kan_err why = {0};
+	if (kan_read_all(&text, fd, &why) < 0)
+		kan_sink_gap_err(sink, kan_bytes_of(name), &why);
+	return kan_sink_put(sink, name, kan_buf_bytes(&text), err);
+}
+
+/* The engine's own files about the container, below its data root. */
+static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	static const char *const names[] = {"config.v2.json", "hostconfig.json"};
+	if (t->data_root_fd < 0) {
+		kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_DENIED, "the engine's data root is not proven");
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[PATH_OCTETS];
+		struct kan_err why = {0};
+		kan_auto_close int fd = -1;
+		(void)snprintf(path, sizeof(path), "containers/%s/%s", t->id, names[i]);
+		if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK, 0, &why) < 0)
+			kan_sink_gap_err(sink, kan_bytes_of(names[i]), &why);
+		else if (copy_fd(sink, fd, names[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The runtime's effective config and state, where containerd and runc of the engine keep them below its root. */
+static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	static const struct {
+		const char *before, *after, *name;
+	} places[] = {
+		{"run/containerd/io.containerd.runtime.v2.task/moby/", "/config.json", "oci-spec.json"},
+		{"run/docker/runtime-runc/moby/", "/state.json", "runc-state.json"},
+	};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char path[PATH_OCTETS];
+		kan_auto_close int fd = -1;
+		(void)snprintf(path, sizeof(path), "%s%s%s", places[i].before, t->id, places[i].after);
+		if (t->engine_root_fd < 0 || t->pid <= 0 ||
+		    kan_open_beneath(&fd, t->engine_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL) < 0)
+			kan_sink_scope(sink, kan_bytes_of(places[i].name), "not at the runtime's usual place");
+		else if (copy_fd(sink, fd, places[i].name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int collect(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err)
+{
+	if (ask(target, sink, err) < 0 || on_disk(target, sink, err) < 0)
+		return -1;
+	return runtime(target, sink, err);
+}
+
+extern const struct kan_collector kan_collector_engine;
+const struct kan_collector kan_collector_engine = {
+	.name = "engine",
+	.summary = "what the engine says: events, inspect, image, networks, its own files",
+	.tier = KAN_TIER_BEFORE,
+	.limits = limits,
+	.artefacts = artefacts,
+	.collect = collect,
+};
