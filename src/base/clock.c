@@ -45,7 +45,8 @@ static struct when civil(int64_t ns)
 		days--;
 	}
 	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+		doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int64_t mp = (5 * doy + 2) / 153, month = mp < 10 ? mp + 3 : mp - 9;
 	return (struct when){
 		.year = (int)(yoe + era * 400 + (month <= 2)),
@@ -62,30 +63,32 @@ static int64_t days_of(int64_t y, int64_t m, int64_t d)
 {
 	y -= m <= 2;
 	int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-	int64_t doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1, doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+	int64_t doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1,
+		doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
 	return era * 146097 + doe - 719468;
 }
 
 void kan_rfc3339(char out[KAN_RFC3339], int64_t ns)
 {
 	struct when w = civil(ns);
-	(void)snprintf(out, KAN_RFC3339, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", w.year, w.month, w.day, w.hour, w.minute,
-		       w.second, (long)w.ns);
+	(void)snprintf(out, KAN_RFC3339, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", w.year, w.month,
+		       w.day, w.hour, w.minute, w.second, (long)w.ns);
 }
 
 void kan_rfc3339_s(char out[KAN_RFC3339], int64_t ns)
 {
 	struct when w = civil(ns);
-	(void)snprintf(out, KAN_RFC3339, "%04d-%02d-%02dT%02d:%02d:%02dZ", w.year, w.month, w.day, w.hour, w.minute,
-		       w.second);
+	(void)snprintf(out, KAN_RFC3339, "%04d-%02d-%02dT%02d:%02d:%02dZ", w.year, w.month, w.day,
+		       w.hour, w.minute, w.second);
 }
 
 void kan_compact_utc(char out[KAN_COMPACT], int64_t ns)
 {
 	struct when w = civil(ns);
 	/* Four digits of year: kan_now_ns ends in 2262. */
-	(void)snprintf(out, KAN_COMPACT, "%04u%02u%02ut%02u%02u%02uz", (unsigned)w.year % 10000, (unsigned)w.month % 100,
-		       (unsigned)w.day % 100, (unsigned)w.hour % 100, (unsigned)w.minute % 100, (unsigned)w.second % 100);
+	(void)snprintf(out, KAN_COMPACT, "%04u%02u%02ut%02u%02u%02uz", (unsigned)w.year % 10000,
+		       (unsigned)w.month % 100, (unsigned)w.day % 100, (unsigned)w.hour % 100,
+		       (unsigned)w.minute % 100, (unsigned)w.second % 100);
 }
 
 /* n digits at *s; -1 when they are not. */
@@ -114,6 +117,8 @@ static int64_t fraction(const char **s)
 	int64_t ns = 0, unit = second_ns;
 	if (**s != '.')
 		return 0;
+	if ((*s)[1] < '0' || (*s)[1] > '9')
+		return 0; /* the dot stays, and nothing allows it there */
 	for ((*s)++; **s >= '0' && **s <= '9'; (*s)++) {
 		unit /= 10;
 		ns += (**s - '0') * unit;
@@ -139,19 +144,27 @@ static bool offset(int64_t *seconds, const char **s)
 	return minutes >= 0 && minutes < 60 && **s == 0;
 }
 
+static int days_in(int y, int m)
+{
+	int64_t next = m == 12 ? days_of(y + 1, 1, 1) : days_of(y, m + 1, 1);
+	return (int)(next - days_of(y, m, 1));
+}
+
 int kan_rfc3339_parse(int64_t *ns, const char *text, struct kan_err *err)
 {
 	const char *s = text;
 	int64_t shift = 0;
 	struct when w = {0};
-	bool good = strlen(text) < KAN_RFC3339 && (w.year = digits(&s, 4)) >= 0 && literal(&s, '-') &&
-		    (w.month = digits(&s, 2)) >= 1 && w.month <= 12 && literal(&s, '-') && (w.day = digits(&s, 2)) >= 1 &&
-		    w.day <= 31 && (literal(&s, 'T') || literal(&s, 't')) && (w.hour = digits(&s, 2)) >= 0 &&
-		    w.hour <= 23 && literal(&s, ':') && (w.minute = digits(&s, 2)) >= 0 && w.minute <= 59 &&
-		    literal(&s, ':') && (w.second = digits(&s, 2)) >= 0 && w.second <= 60;
+	bool good = strlen(text) < KAN_RFC3339 && (w.year = digits(&s, 4)) >= 0 &&
+		    literal(&s, '-') && (w.month = digits(&s, 2)) >= 1 && w.month <= 12 &&
+		    literal(&s, '-') && (w.day = digits(&s, 2)) >= 1 &&
+		    (literal(&s, 'T') || literal(&s, 't')) && (w.hour = digits(&s, 2)) >= 0 &&
+		    w.hour <= 23 && literal(&s, ':') && (w.minute = digits(&s, 2)) >= 0 &&
+		    w.minute <= 59 && literal(&s, ':') && (w.second = digits(&s, 2)) >= 0 &&
+		    w.second <= 60;
 	if (good) {
 		w.ns = fraction(&s);
-		good = offset(&shift, &s);
+		good = offset(&shift, &s) && w.day <= days_in(w.year, w.month);
 	}
 	if (!good)
 		return kan_fail(err, KAN_EFORMAT, "'%.40s' is no RFC 3339 time", text);

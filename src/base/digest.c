@@ -80,7 +80,8 @@ void kan_hex(char *out, struct kan_bytes v)
 
 bool kan_is_sha256_hex(const char *s)
 {
-	return s && strlen(s) == KAN_SHA256_HEX - 1 && strspn(s, "0123456789abcdef") == KAN_SHA256_HEX - 1;
+	return s && strlen(s) == KAN_SHA256_HEX - 1 &&
+	       strspn(s, "0123456789abcdef") == KAN_SHA256_HEX - 1;
 }
 
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err)

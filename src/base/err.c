@@ -1,4 +1,5 @@
-/* Errors: one fixed struct, filled where the fault is known, wrapped where the circumstances are. */
+/* Errors: one fixed struct, filled where the fault is known, wrapped where the circumstances are.
+ */
 #include <kanshiki/err.h>
 
 #include <stdarg.h>

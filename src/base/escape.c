@@ -5,22 +5,28 @@
 
 #include "base/row.h"
 
-enum { CHARACTER_MAX = 4 };
+/* Length of a UTF-8 character by its first byte; 1 for a byte that cannot begin one. */
+static size_t length_of(uint8_t first)
+{
+	return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+}
 
 typedef void literal_fn(struct kan_buf *out, struct kan_bytes character);
 
 /*
- * Character by character: what a display would act on becomes \xNN of its bytes, the rest goes through literal.
- * kan_text_clean is the one place that knows which characters those are.
+ * Character by character: what a display would act on becomes \xNN of its bytes, the rest goes
+ * through literal. kan_text_clean is the one place that knows which characters those are.
  */
 static void visible(struct kan_buf *out, struct kan_bytes v, literal_fn *literal)
 {
 	struct kan_buf probe = KAN_BUF(16);
 	for (size_t i = 0; i < v.n;) {
 		uint8_t c = v.p[i];
-		size_t len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-		if (len > v.n - i)
-			len = 1;
+		if (c >= 0x20 && c < 0x7f) {
+			literal(out, (struct kan_bytes){v.p + i++, 1});
+			continue;
+		}
+		size_t len = length_of(c) <= v.n - i ? length_of(c) : 1;
 		kan_buf_reset(&probe);
 		if (kan_text_clean(&probe, (struct kan_bytes){v.p + i, len})) {
 			literal(out, (struct kan_bytes){v.p + i, len});
@@ -84,7 +90,8 @@ static size_t longest_run(struct kan_bytes v, char c)
 	return best;
 }
 
-/* CommonMark 6.1: a code span; a backtick string inside needs a longer fence and a space at a touching end. */
+/* CommonMark 6.1: a code span; a backtick string inside needs a longer fence and a space at a
+ * touching end. */
 void kan_escape_markdown(struct kan_buf *out, struct kan_bytes v)
 {
 	struct kan_buf text = KAN_BUF(v.n * 4 + 1);
@@ -102,7 +109,7 @@ void kan_escape_markdown(struct kan_buf *out, struct kan_bytes v)
 			kan_buf_adds(out, "\\");
 		kan_buf_addc(out, (char)t.p[i]);
 	}
-	if (space)
+	if (space && t.n)
 		kan_buf_addc(out, ' ');
 	for (size_t i = 0; i < fence; i++)
 		kan_buf_addc(out, '`');
@@ -134,19 +141,21 @@ static bool within(uint32_t c, const struct range *r, size_t n)
 	return false;
 }
 
-/* Unicode 15 East Asian Width W and F, in coarse blocks; combining marks and joiners have no column. */
-static const struct range wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0x33ff}, {0x3400, 0x4dbf},
-				    {0x4e00, 0x9fff}, {0xa000, 0xa4cf}, {0xa960, 0xa97f}, {0xac00, 0xd7a3},
-				    {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6},
-				    {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
-static const struct range none[] = {{0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x064b, 0x065f},
-				    {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f},
-				    {0xe0100, 0xe01ef}};
+/* Unicode 15 East Asian Width W and F, in coarse blocks; combining marks and joiners have no
+ * column. */
+static const struct range wide[] = {
+	{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},
+	{0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
+	{0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+	{0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+static const struct range none[] = {{0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd},
+				    {0x064b, 0x065f}, {0x200b, 0x200d}, {0x20d0, 0x20ff},
+				    {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef}};
 
 static size_t width_at(size_t *len, struct kan_bytes v, size_t i)
 {
 	uint8_t b = v.p[i];
-	size_t n = b < 0x80 ? 1 : b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : b >= 0xc0 ? 2 : 1;
+	size_t n = length_of(b);
 	uint32_t c = n == 1 ? b : b & (0xffu >> (n + 1));
 	if (n > v.n - i)
 		n = 1;

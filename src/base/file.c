@@ -9,13 +9,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, CHUNK = 64 << 10, NAME_OCTETS = 100, PATH_OCTETS = 200, PATH_PARTS = 8, MKDIR_OCTETS = 4096 };
+enum {
+	PAGE = 4096,
+	CHUNK = 64 << 10,
+	NAME_OCTETS = 100,
+	PATH_OCTETS = 200,
+	PATH_PARTS = 8,
+	MKDIR_OCTETS = 4096
+};
 
 void *kan_io_buffer(size_t n)
 {
 	void *p = NULL;
 	if (posix_memalign(&p, PAGE, n) != 0)
-		return kan_xrealloc(NULL, SIZE_MAX, SIZE_MAX); /* ends the process in the one place */
+		return kan_xrealloc(NULL, SIZE_MAX,
+				    SIZE_MAX); /* ends the process in the one place */
 	return p;
 }
 
@@ -62,27 +70,43 @@ int kan_read_file(struct kan_buf *out, int dirfd, const char *path, struct kan_e
 		return kan_fail_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s: not a regular file", path);
-	kan_auto_close int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat opened;
+	kan_auto_close int fd =
+		openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &opened) < 0)
+		return kan_fail_sys(err, "%s", path);
+	if (opened.st_dev != st.st_dev || opened.st_ino != st.st_ino)
+		return kan_fail(err, KAN_EREFUSED, "%s: another file took its place", path);
+	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+}
+
+static int resolve(int *out, int dirfd, const char *path, int flags, uint64_t how,
+		   struct kan_err *err)
+{
+	struct open_how h = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC), .resolve = how};
+	long fd = syscall(SYS_openat2, dirfd, path, &h, sizeof(h));
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", path);
-	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+	*out = (int)fd;
+	return 0;
 }
 
 int kan_read_pseudo(struct kan_buf *out, int dirfd, const char *path, struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
-	if (path[0] == '/')
-		fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	else if (kan_open_beneath(&fd, dirfd, path, O_RDONLY, 0, err) < 0)
+	/* An absolute path is ours or the kernel's, from its root; a relative one stays below
+	 * dirfd. */
+	if (path[0] == '/' && resolve(&fd, AT_FDCWD, path, O_RDONLY, RESOLVE_NO_SYMLINKS, err) < 0)
 		return -1;
-	if (fd < 0)
-		return kan_fail_sys(err, "%s", path);
+	if (path[0] != '/' && kan_open_beneath(&fd, dirfd, path, O_RDONLY, 0, err) < 0)
+		return -1;
 	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", path) : 0;
 }
 
 int kan_create(int *out, int dirfd, const char *path, mode_t mode, struct kan_err *err)
 {
-	kan_auto_close int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	kan_auto_close int fd =
+		openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", path);
 	if (fchmod(fd, mode) < 0)
@@ -91,7 +115,8 @@ int kan_create(int *out, int dirfd, const char *path, mode_t mode, struct kan_er
 	return 0;
 }
 
-int kan_put_file(int dirfd, const char *path, mode_t mode, struct kan_bytes content, struct kan_err *err)
+int kan_put_file(int dirfd, const char *path, mode_t mode, struct kan_bytes content,
+		 struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
 	if (kan_create(&fd, dirfd, path, mode, err) < 0)
@@ -103,17 +128,8 @@ int kan_put_file(int dirfd, const char *path, mode_t mode, struct kan_bytes cont
 	return close(kan_take_fd(&fd)) < 0 ? kan_fail_sys(err, "%s", path) : 0;
 }
 
-static int resolve(int *out, int dirfd, const char *path, int flags, uint64_t how, struct kan_err *err)
-{
-	struct open_how h = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC), .resolve = how};
-	long fd = syscall(SYS_openat2, dirfd, path, &h, sizeof(h));
-	if (fd < 0)
-		return kan_fail_sys(err, "%s", path);
-	*out = (int)fd;
-	return 0;
-}
-
-int kan_open_beneath(int *fd, int dirfd, const char *path, int flags, uint64_t extra, struct kan_err *err)
+int kan_open_beneath(int *fd, int dirfd, const char *path, int flags, uint64_t extra,
+		     struct kan_err *err)
 {
 	return resolve(fd, dirfd, path, flags,
 		       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | extra, err);
@@ -126,7 +142,8 @@ int kan_open_in_root(int *fd, int rootfd, struct kan_bytes path, int flags, stru
 	kan_auto_free char *text = strndup((const char *)path.p, path.n);
 	if (!text)
 		return kan_fail_sys(err, "path");
-	return resolve(fd, rootfd, text, flags, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, err);
+	return resolve(fd, rootfd, text, flags,
+		       RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, err);
 }
 
 int kan_mkdirs(int dirfd, const char *path, struct kan_err *err)
@@ -144,7 +161,8 @@ int kan_mkdirs(int dirfd, const char *path, struct kan_err *err)
 			continue;
 		if (errno != EEXIST)
 			return kan_fail_sys(err, "%s", part);
-		kan_auto_close int fd = openat(dirfd, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		kan_auto_close int fd =
+			openat(dirfd, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return kan_fail_sys(err, "%s", part);
 	}
@@ -160,8 +178,8 @@ static bool reserved(const char *name, size_t n)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (stem == 3 && strncmp(name, words[i], 3) == 0)
 			return true;
-	return stem == 4 && (strncmp(name, "com", 3) == 0 || strncmp(name, "lpt", 3) == 0) && name[3] >= '0' &&
-	       name[3] <= '9';
+	return stem == 4 && (strncmp(name, "com", 3) == 0 || strncmp(name, "lpt", 3) == 0) &&
+	       name[3] >= '0' && name[3] <= '9';
 }
 
 static bool part_ok(const char *name, size_t n)

@@ -21,7 +21,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 		c->over_limit = true;
 	}
 	c->got += room;
-	if (room && c->r->on_data && c->r->on_data((struct kan_bytes){(const uint8_t *)p, room}, c->r->arg) < 0) {
+	if (room && c->r->on_data &&
+	    c->r->on_data((struct kan_bytes){(const uint8_t *)p, room}, c->r->arg) < 0) {
 		c->stopped = true;
 		return 0;
 	}
@@ -35,7 +36,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	c->headers += octets;
 	if (octets > 10 && strncmp(p, "HTTP/", 5) == 0 && memmem(p, octets, " 1", 2) == p + 8)
 		c->interim++;
-	c->too_many_headers = c->headers > KAN_HTTP_HEADERS_MAX || c->interim > KAN_HTTP_INTERIM_MAX;
+	c->too_many_headers =
+		c->headers > KAN_HTTP_HEADERS_MAX || c->interim > KAN_HTTP_INTERIM_MAX;
 	return c->too_many_headers ? 0 : octets;
 }
 
@@ -80,9 +82,11 @@ static void set_limits(CURL *curl, const struct kan_http_request *r)
 static int explain(CURLcode code, const struct call *c, struct kan_err *err)
 {
 	if (c->over_limit)
-		return kan_fail(err, KAN_ELIMIT, "the answer is over %llu octets", (unsigned long long)c->r->max);
+		return kan_fail(err, KAN_ELIMIT, "the answer is over %llu octets",
+				(unsigned long long)c->r->max);
 	if (c->too_many_headers)
-		return kan_fail(err, KAN_EFORMAT, "the answer has more than 64 KiB of headers or 16 interim replies");
+		return kan_fail(err, KAN_EFORMAT,
+				"the answer has more than 64 KiB of headers or 16 interim replies");
 	if (c->stopped)
 		return kan_fail(err, KAN_EENGINE, "the answer was not wanted any more");
 	switch ((int)code) {

@@ -28,7 +28,8 @@ static bool too_deep(struct kan_bytes text, unsigned max)
 	return false;
 }
 
-int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned depth, struct kan_err *err)
+int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned depth,
+		   struct kan_err *err)
 {
 	json_error_t why;
 	if (text.n > max)
@@ -37,7 +38,8 @@ int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned dep
 		return kan_fail(err, KAN_EFORMAT, "JSON: deeper than %u", depth);
 	json_t *doc = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 	if (!doc)
-		return kan_fail(err, KAN_EFORMAT, "JSON: line %d column %d: %.120s", why.line, why.column, why.text);
+		return kan_fail(err, KAN_EFORMAT, "JSON: line %d column %d: %.120s", why.line,
+				why.column, why.text);
 	*out = doc;
 	return 0;
 }
@@ -75,6 +77,8 @@ static bool value_ok(const json_t *v, unsigned depth)
 int kan_row_parse(json_t **out, struct kan_bytes line, struct kan_err *err)
 {
 	json_t *row = NULL;
+	if (line.n && line.p[line.n - 1] != '}')
+		return kan_fail(err, KAN_EFORMAT, "row: something follows the object");
 	if (kan_json_parse(&row, line, KAN_ROW_MAX - 1, KAN_ROW_DEPTH, err) < 0)
 		return -1;
 	if (json_is_object(row) && value_ok(row, 1)) {
@@ -96,7 +100,9 @@ int kan_json_dump(struct kan_buf *out, const json_t *doc, struct kan_err *err)
 	if (json_dump_callback(doc, add_to, out, JSON_SORT_KEYS | JSON_INDENT(1)) < 0)
 		return kan_fail(err, KAN_EFORMAT, "JSON: the document cannot be written");
 	kan_buf_addc(out, '\n');
-	return out->failed ? kan_fail(err, KAN_ELIMIT, "JSON: the document is over %zu octets", out->max) : 0;
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "JSON: the document is over %zu octets",
+				      out->max)
+			   : 0;
 }
 
 int kan_json_bytes(struct kan_buf *out, const json_t *row, const char *key, struct kan_err *err)
@@ -106,7 +112,10 @@ int kan_json_bytes(struct kan_buf *out, const json_t *row, const char *key, stru
 	const json_t *exact = json_object_get(row, b64), *plain = json_object_get(row, key);
 	if (json_is_string(exact))
 		return kan_base64_decode(
-			out, (struct kan_bytes){(const uint8_t *)json_string_value(exact), json_string_length(exact)}, err);
+			out,
+			(struct kan_bytes){(const uint8_t *)json_string_value(exact),
+					   json_string_length(exact)},
+			err);
 	if (!json_is_string(plain))
 		return kan_fail(err, KAN_ENOTFOUND, "%s: no such value", key);
 	kan_buf_add(out, json_string_value(plain), json_string_length(plain));

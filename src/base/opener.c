@@ -54,8 +54,8 @@ int kan_tree_open(int *out, bool *noatime, int path_fd, struct kan_err *err)
 }
 
 /*
- * One worker with one job slot. Who waits too long leaves the whole worker behind: it owns its memory then, and
- * frees it when its open comes back, if ever.
+ * One worker with one job slot. Who waits too long leaves the whole worker behind: it owns its
+ * memory then, and frees it when its open comes back, if ever.
  */
 struct worker {
 	pthread_mutex_t lock;
@@ -141,7 +141,8 @@ static struct worker *new_worker(void)
 
 struct kan_tree_opener *kan_tree_opener_new(void)
 {
-	return kan_xalloc(sizeof(struct kan_tree_opener)); /* its thread starts with the first open */
+	return kan_xalloc(
+		sizeof(struct kan_tree_opener)); /* its thread starts with the first open */
 }
 
 void kan_tree_opener_free(struct kan_tree_opener *o)
@@ -172,11 +173,13 @@ static int leave_behind(struct kan_tree_opener *o, struct kan_err *err)
 	w->abandoned = true;
 	o->worker = NULL;
 	(void)pthread_mutex_unlock(&w->lock);
-	kan_err_set(err, KAN_EIO, ETIMEDOUT, "open did not return in 2 s; permission mark or storage");
+	kan_err_set(err, KAN_EIO, ETIMEDOUT,
+		    "open did not return in 2 s; permission mark or storage");
 	return -1;
 }
 
-int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd, struct kan_err *err)
+int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
+			  struct kan_err *err)
 {
 	if (!o->worker)
 		o->worker = new_worker();

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+enum { SMALL = 4 << 10, ROOM = 64 << 10 };
+
 void kan_row_init(struct kan_row *r)
 {
 	*r = (struct kan_row){.buf = KAN_BUF(KAN_ROW_MAX)};
@@ -32,16 +34,31 @@ int kan_row_end(struct kan_bytes *line, struct kan_row *r, struct kan_err *err)
 	return 0;
 }
 
-static void quoted(struct kan_buf *out, struct kan_bytes clean)
+/* What jansson and every other parser want escaped; clean text has no control characters left. */
+static size_t specials(struct kan_bytes v)
 {
-	kan_buf_addc(out, '"');
-	for (size_t i = 0; i < clean.n; i++) {
-		uint8_t c = clean.p[i];
-		if (c == '"' || c == '\\')
-			kan_buf_addc(out, '\\');
-		kan_buf_addc(out, (char)c);
+	size_t n = 0;
+	for (size_t i = 0; i < v.n; i++)
+		n += v.p[i] == '"' || v.p[i] == '\\';
+	return n;
+}
+
+static void escape_from(struct kan_row *r, size_t at)
+{
+	struct kan_bytes tail = {r->buf.data + at, r->buf.len - at};
+	if (r->buf.failed || specials(tail) == 0)
+		return;
+	kan_auto_free uint8_t *copy = kan_xalloc(tail.n);
+	memcpy(copy, tail.p, tail.n);
+	r->buf.len = at;
+	for (size_t i = 0, from = 0; i <= tail.n; i++) {
+		if (i < tail.n && copy[i] != '"' && copy[i] != '\\')
+			continue;
+		kan_buf_add(&r->buf, copy + from, i - from);
+		if (i < tail.n)
+			kan_buf_addc(&r->buf, '\\');
+		from = i; /* the special itself leads the next run */
 	}
-	kan_buf_addc(out, '"');
 }
 
 static void key(struct kan_row *r, const char *name, const char *suffix)
@@ -53,17 +70,18 @@ static void key(struct kan_row *r, const char *name, const char *suffix)
 		kan_buf_addc(&r->buf, '"');
 		kan_buf_adds(&r->buf, name);
 		kan_buf_adds(&r->buf, suffix);
-		kan_buf_adds(&r->buf, "\":");
+		kan_buf_add(&r->buf, "\":", 2);
 	}
 }
 
 /* The display form; true when it is the bytes themselves. */
 static bool text(struct kan_row *r, struct kan_bytes v)
 {
-	kan_auto_buf struct kan_buf clean = KAN_BUF(KAN_ROW_MAX);
-	bool same = kan_text_clean(&clean, v);
-	r->buf.failed |= clean.failed;
-	quoted(&r->buf, kan_buf_bytes(&clean));
+	kan_buf_addc(&r->buf, '"');
+	size_t at = r->buf.len;
+	bool same = kan_text_clean(&r->buf, v);
+	escape_from(r, at);
+	kan_buf_addc(&r->buf, '"');
 	return same;
 }
 
@@ -74,75 +92,45 @@ static void base64(struct kan_row *r, struct kan_bytes v)
 	kan_buf_addc(&r->buf, '"');
 }
 
+static void decimal(struct kan_row *r, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	kan_buf_add(&r->buf, digits + at, sizeof(digits) - at);
+}
+
 void kan_row_str(struct kan_row *r, const char *name, const char *ascii)
 {
 	key(r, name, "");
 	(void)text(r, kan_bytes_of(ascii)); /* ours: always clean, and harmless if not */
 }
 
-static struct kan_bytes cut_to(struct kan_row *r, const char *name, struct kan_bytes v, size_t max)
-{
-	if (v.n <= max || !name)
-		return v;
-	key(r, name, "_len");
-	kan_buf_addf(&r->buf, "%zu", v.n);
-	r->cut = true;
-	return (struct kan_bytes){v.p, max};
-}
+/*
+ * Big values. Text and base64 of hostile bytes take over four times their size, so a value within
+ * its own limit may still not fit: then it is halved until it does, and room stays for the small
+ * values that follow.
+ */
+struct big {
+	const char *name;
+	const struct kan_bytes *v; /* one value, or the elements of a list */
+	size_t n;
+	bool list;
+	size_t octets; /* before any cut */
+};
 
-void kan_row_bytes(struct kan_row *r, const char *name, struct kan_bytes v)
-{
-	v = cut_to(r, name, v, KAN_ROW_PATH_MAX);
-	key(r, name, "");
-	if (text(r, v) || !name)
-		return;
-	key(r, name, "_b64");
-	base64(r, v);
-}
-
-void kan_row_argv(struct kan_row *r, const char *name, const struct kan_bytes *v, size_t n)
+static bool elements(struct kan_row *r, const struct big *b, size_t limit, bool exact)
 {
 	bool clean = true;
-	key(r, name, "");
 	kan_buf_addc(&r->buf, '[');
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, used = 0; i < b->n && used < limit; used += b->v[i].n + 1, i++) {
+		size_t room = limit - used;
+		struct kan_bytes one = {b->v[i].p, b->v[i].n < room ? b->v[i].n : room};
 		if (i)
 			kan_buf_addc(&r->buf, ',');
-		clean &= text(r, v[i]);
-	}
-	kan_buf_addc(&r->buf, ']');
-	if (clean)
-		return;
-	key(r, name, "_b64");
-	kan_buf_addc(&r->buf, '[');
-	for (size_t i = 0; i < n; i++) {
-		if (i)
-			kan_buf_addc(&r->buf, ',');
-		base64(r, v[i]);
-	}
-	kan_buf_addc(&r->buf, ']');
-}
-
-/* The next piece up to a NUL; the last may have none. */
-static struct kan_bytes piece(struct kan_bytes *rest)
-{
-	const uint8_t *nul = memchr(rest->p, 0, rest->n);
-	struct kan_bytes one = {rest->p, nul ? (size_t)(nul - rest->p) : rest->n};
-	size_t used = one.n + (nul ? 1 : 0);
-	rest->p += used;
-	rest->n -= used;
-	return one;
-}
-
-static bool array0(struct kan_row *r, struct kan_bytes v, bool exact)
-{
-	bool clean = true, first = true;
-	kan_buf_addc(&r->buf, '[');
-	while (v.n) {
-		struct kan_bytes one = piece(&v);
-		if (!first)
-			kan_buf_addc(&r->buf, ',');
-		first = false;
 		if (exact)
 			base64(r, one);
 		else
@@ -152,26 +140,103 @@ static bool array0(struct kan_row *r, struct kan_bytes v, bool exact)
 	return clean;
 }
 
+static void put_big(struct kan_row *r, const struct big *b, size_t limit)
+{
+	if (limit < b->octets) {
+		key(r, b->name, "_len");
+		decimal(r, b->octets);
+	}
+	struct kan_bytes one = b->n ? b->v[0] : (struct kan_bytes){0};
+	one.n = one.n < limit ? one.n : limit;
+	key(r, b->name, "");
+	if (b->list ? elements(r, b, limit, false) : text(r, one))
+		return;
+	key(r, b->name, "_b64");
+	if (b->list)
+		(void)elements(r, b, limit, true);
+	else
+		base64(r, one);
+}
+
+static void big(struct kan_row *r, const struct big *b, size_t limit)
+{
+	const size_t len = r->buf.len;
+	const bool comma = r->comma;
+	if (r->buf.failed)
+		return;
+	if (b->octets > SMALL)
+		r->buf.max = KAN_ROW_MAX - ROOM;
+	for (;; limit /= 2) {
+		put_big(r, b, limit);
+		if (!r->buf.failed || limit == 0)
+			break;
+		r->buf.failed = false;
+		r->buf.len = len;
+		r->comma = comma;
+	}
+	r->buf.max = KAN_ROW_MAX;
+	r->cut |= limit < b->octets;
+}
+
+void kan_row_bytes(struct kan_row *r, const char *name, struct kan_bytes v)
+{
+	if (!name) {
+		key(r, NULL, "");
+		(void)text(r, v); /* an element has no twin: kan_row_argv keeps exact ones */
+		return;
+	}
+	big(r, &(struct big){.name = name, .v = &v, .n = 1, .octets = v.n}, KAN_ROW_PATH_MAX);
+}
+
+void kan_row_argv(struct kan_row *r, const char *name, const struct kan_bytes *v, size_t n)
+{
+	size_t octets = 0;
+	for (size_t i = 0; i < n; i++)
+		octets += v[i].n + 1;
+	big(r, &(struct big){.name = name, .v = v, .n = n, .list = true, .octets = octets},
+	    KAN_ROW_ARGV_MAX);
+}
+
+/* Views of the pieces up to each NUL, and of what follows the last. Yours: free() it. */
+static struct kan_bytes *split(size_t *count, struct kan_bytes all)
+{
+	size_t n = 0, at = 0;
+	for (size_t i = 0; i < all.n; i++)
+		n += all.p[i] == 0;
+	struct kan_bytes *v = kan_xrealloc(NULL, n + 1, sizeof(*v));
+	for (n = 0; at < all.n; n++) {
+		const uint8_t *nul = memchr(all.p + at, 0, all.n - at);
+		v[n] = (struct kan_bytes){all.p + at,
+					  nul ? (size_t)(nul - all.p) - at : all.n - at};
+		at += v[n].n + 1;
+	}
+	*count = n;
+	return v;
+}
+
 void kan_row_argv0(struct kan_row *r, const char *name, struct kan_bytes nul_separated)
 {
-	struct kan_bytes v = cut_to(r, name, nul_separated, KAN_ROW_ARGV_MAX);
-	key(r, name, "");
-	if (array0(r, v, false))
-		return;
-	key(r, name, "_b64");
-	(void)array0(r, v, true);
+	size_t n = 0;
+	struct kan_bytes head = nul_separated;
+	head.n = head.n < KAN_ROW_ARGV_MAX ? head.n : KAN_ROW_ARGV_MAX;
+	kan_auto_free struct kan_bytes *v = split(&n, head);
+	big(r, &(struct big){.name = name, .v = v, .n = n, .list = true, .octets = nul_separated.n},
+	    KAN_ROW_ARGV_MAX);
 }
 
 void kan_row_int(struct kan_row *r, const char *name, int64_t v)
 {
 	key(r, name, "");
-	kan_buf_addf(&r->buf, "%" PRId64, v);
+	if (v < 0)
+		kan_buf_addc(&r->buf, '-');
+	decimal(r, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 void kan_row_uint(struct kan_row *r, const char *name, uint64_t v)
 {
 	key(r, name, "");
-	kan_buf_addf(&r->buf, "%" PRIu64, v > INT64_MAX ? (uint64_t)INT64_MAX : v);
+	decimal(r, v > INT64_MAX ? (uint64_t)INT64_MAX
+				 : v); /* JSON integers of jansson end there: masks are strings */
 }
 
 void kan_row_bool(struct kan_row *r, const char *name, bool v)
@@ -183,7 +248,9 @@ void kan_row_bool(struct kan_row *r, const char *name, bool v)
 void kan_row_dec(struct kan_row *r, const char *name, uint64_t v)
 {
 	key(r, name, "");
-	kan_buf_addf(&r->buf, "\"%" PRIu64 "\"", v);
+	kan_buf_addc(&r->buf, '"');
+	decimal(r, v);
+	kan_buf_addc(&r->buf, '"');
 }
 
 void kan_row_mask(struct kan_row *r, const char *name, uint64_t v)

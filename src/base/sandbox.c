@@ -1,4 +1,5 @@
-/* A clean process to start from, and the readers' sandbox: no_new_privs, Landlock, seccomp, rlimits. */
+/* A clean process to start from, and the readers' sandbox: no_new_privs, Landlock, seccomp,
+ * rlimits. */
 #include "base/sandbox.h"
 
 #include <fcntl.h>
@@ -16,8 +17,11 @@
 enum { READER_MEMORY = 512 << 20, READER_CPU_S = 600, KEPT_OCTETS = 4096 };
 
 /* What of the environment anything of ours reads. No LD_*, GIT_*, OPENSSL_CONF, proxies. */
-static const char *const kept[] = {"HOME",	    "KANSHIKI_HOME", "DOCKER_HOST", "DOCKER_CONFIG", "XDG_DATA_HOME",
-				   "XDG_RUNTIME_DIR", "SUDO_USER",   "TERM",	      "NO_COLOR",      "TZ"};
+static const char *const kept[] = {"HOME",          "KANSHIKI_HOME",
+				   "DOCKER_HOST",   "DOCKER_CONFIG",
+				   "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
+				   "SUDO_USER",     "TERM",
+				   "NO_COLOR",      "TZ"};
 
 static int clean_environment(struct kan_err *err)
 {
@@ -54,13 +58,12 @@ static const uint64_t write_access = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_AC
 				     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
 				     LANDLOCK_ACCESS_FS_REMOVE_DIR;
 /* Everything of Landlock's first version: what is not granted is denied. */
-static const uint64_t all_access = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-				   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-				   LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-				   LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-				   LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-				   LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-				   LANDLOCK_ACCESS_FS_MAKE_SYM;
+static const uint64_t all_access =
+	LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |
+	LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+	LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+	LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+	LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
 
 static int grant(int ruleset, const char *path, uint64_t access, struct kan_err *err)
 {
@@ -76,7 +79,8 @@ static int grant(int ruleset, const char *path, uint64_t access, struct kan_err 
 	return 0;
 }
 
-static int landlock(bool *held, const char *const *readable, const char *const *writable, struct kan_err *err)
+static int landlock(bool *held, const char *const *readable, const char *const *writable,
+		    struct kan_err *err)
 {
 	struct landlock_ruleset_attr attr = {.handled_access_fs = all_access};
 	kan_auto_close int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
@@ -94,27 +98,111 @@ static int landlock(bool *held, const char *const *readable, const char *const *
 	return 0;
 }
 
-/* What a reader of bundles needs: memory, files, time, threads, its own end. No socket, exec, ptrace, mount. */
+/* What a reader of bundles needs: memory, files, time, threads, its own end. No socket, exec,
+ * ptrace, mount. */
 static const int allowed[] = {
-	SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(fstat),
-	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(lseek), SCMP_SYS(mmap),
-	SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(getdents64),
-	SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
-	SCMP_SYS(fcntl), SCMP_SYS(flock), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(ftruncate),
-	SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(chmod), SCMP_SYS(mkdir),
-	SCMP_SYS(mkdirat), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat),
-	SCMP_SYS(renameat2), SCMP_SYS(rmdir), SCMP_SYS(umask), SCMP_SYS(utimensat), SCMP_SYS(fadvise64),
-	SCMP_SYS(fstatfs), SCMP_SYS(statfs), SCMP_SYS(getcwd), SCMP_SYS(ioctl), SCMP_SYS(pipe), SCMP_SYS(pipe2),
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-	SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
-	SCMP_SYS(getegid), SCMP_SYS(getrandom), SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64),
-	SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(futex), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4),
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(sched_yield),
-	SCMP_SYS(sched_getaffinity), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(restart_syscall), SCMP_SYS(tgkill), SCMP_SYS(prctl),
-	SCMP_SYS(arch_prctl), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(memfd_create), SCMP_SYS(membarrier),
+	SCMP_SYS(read),
+	SCMP_SYS(pread64),
+	SCMP_SYS(readv),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(open),
+	SCMP_SYS(openat),
+	SCMP_SYS(openat2),
+	SCMP_SYS(close),
+	SCMP_SYS(close_range),
+	SCMP_SYS(fstat),
+	SCMP_SYS(stat),
+	SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+	SCMP_SYS(lseek),
+	SCMP_SYS(mmap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(flock),
+	SCMP_SYS(dup),
+	SCMP_SYS(dup2),
+	SCMP_SYS(dup3),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(fchmod),
+	SCMP_SYS(fchmodat),
+	SCMP_SYS(chmod),
+	SCMP_SYS(mkdir),
+	SCMP_SYS(mkdirat),
+	SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(rename),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
+	SCMP_SYS(rmdir),
+	SCMP_SYS(umask),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(fadvise64),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(statfs),
+	SCMP_SYS(getcwd),
+	SCMP_SYS(ioctl),
+	SCMP_SYS(pipe),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(select),
+	SCMP_SYS(pselect6),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getppid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(uname),
+	SCMP_SYS(futex),
+	SCMP_SYS(clone),
+	SCMP_SYS(clone3),
+	SCMP_SYS(wait4),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_tid_address),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(prctl),
+	SCMP_SYS(arch_prctl),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(membarrier),
 	SCMP_SYS(process_vm_readv), /* the leak checker of sanitizer builds reads itself */
 };
 
@@ -137,8 +225,8 @@ static void limit(int what, rlim_t value)
 	(void)setrlimit(what, &r); /* somebody set it lower already */
 }
 
-int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *readable, const char *const *writable,
-		       struct kan_err *err)
+int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *readable,
+		       const char *const *writable, struct kan_err *err)
 {
 	struct kan_sandbox_state s = {0};
 #ifndef KAN_SANITIZED

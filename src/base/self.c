@@ -37,8 +37,8 @@ int kan_self_json(json_t **out, const char *const *argv, struct kan_err *err)
 		return kan_fail_sys(err, "our own executable");
 	if (kan_sha256_fd(sha256, &octets, fd, err) < 0)
 		return kan_wrap(err, "our own executable");
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "tool", KAN_NAME, "version", KAN_VERSION, "commit", KAN_COMMIT,
-			      "exe_sha256", sha256);
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s}", "tool", KAN_NAME, "version", KAN_VERSION,
+			      "commit", KAN_COMMIT, "exe_sha256", sha256);
 	json_t *list = json_array();
 	for (; argv && *argv; argv++) {
 		kan_auto_buf struct kan_buf word = KAN_BUF(SMALL_FILE * 32);
@@ -99,18 +99,28 @@ json_t *kan_clock_json(void)
 	json_object_set_new(o, "realtime_ns", json_integer(kan_now_ns()));
 	json_object_set_new(o, "boottime_ns", json_integer(kan_boot_ns()));
 	int state = adjtimex(&t);
-	json_object_set_new(o, "ntp_synced", json_boolean(state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC)));
-	set_line(o, "clock_source", "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	json_object_set_new(
+		o, "ntp_synced",
+		json_boolean(state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC)));
+	set_line(o, "clock_source",
+		 "/sys/devices/system/clocksource/clocksource0/current_clocksource");
 	return o;
 }
 
+/* The file itself, not the name service: a directory server that is down must not hold up a
+ * capture. */
 static void login_name(char *out, size_t n)
 {
-	const struct passwd *pw = getpwuid(geteuid());
-	if (pw)
+	(void)snprintf(out, n, "uid-%u", (unsigned)geteuid());
+	FILE *f = fopen("/etc/passwd", "re");
+	for (const struct passwd *pw; f && (pw = fgetpwent(f));) {
+		if (pw->pw_uid != geteuid())
+			continue;
 		(void)snprintf(out, n, "%s", pw->pw_name);
-	else
-		(void)snprintf(out, n, "uid-%u", (unsigned)geteuid());
+		break;
+	}
+	if (f)
+		(void)fclose(f); /* only read */
 }
 
 json_t *kan_operator_json(const char *name, const char *email)
@@ -121,7 +131,8 @@ json_t *kan_operator_json(const char *name, const char *email)
 	json_t *o = json_object();
 	login_name(login, sizeof(login));
 	(void)uname(&u);
-	(void)snprintf(where, sizeof(where), "%s@%s", login, u.nodename[0] ? u.nodename : "localhost");
+	(void)snprintf(where, sizeof(where), "%s@%s", login,
+		       u.nodename[0] ? u.nodename : "localhost");
 	kan_json_set_bytes(o, "name", kan_bytes_of(name ? name : where));
 	kan_json_set_bytes(o, "email", kan_bytes_of(email ? email : where));
 	kan_json_set_bytes(o, "login", kan_bytes_of(login));

@@ -8,19 +8,21 @@
 
 #include "base/file.h"
 
-enum { PATH_OCTETS = 4096 };
-
 struct kan_tar {
 	struct archive *archive;
 	struct archive_entry *entry;
 	kan_tar_out_fn *out;
 	void *arg;
-	uint8_t *block; /* aligned; libarchive's own would be malloc'd, and reads from unaligned memory are slow */
+	uint8_t *block; /* aligned; libarchive's own would be malloc'd, and reads from unaligned
+			   memory are slow */
+	uint8_t *zero;  /* the one source of holes and padding, made when first needed */
+	char *name;     /* KAN_TAR_PATH_MAX + 1 */
 	size_t used;
 	uint64_t left; /* of the entry's announced bytes */
 	struct kan_tar_extent extents[KAN_TAR_EXTENTS];
 	size_t n_extents, extent;
-	uint64_t in_extent, at; /* sparse: bytes of the extent already given; logical offset reached */
+	uint64_t in_extent,
+		at; /* sparse: bytes of the extent already given; logical offset reached */
 	uint64_t size;
 	struct kan_err err;
 };
@@ -66,11 +68,17 @@ int kan_tar_new(struct kan_tar **out, kan_tar_out_fn *fn, void *arg, struct kan_
 	t->out = fn;
 	t->arg = arg;
 	t->block = kan_io_buffer(KAN_IO_WRITE);
+	t->name = kan_xalloc(KAN_TAR_PATH_MAX + 1);
 	t->archive = archive_write_new();
 	t->entry = archive_entry_new();
-	if (!t->archive || !t->entry || archive_write_set_format_pax_restricted(t->archive) != ARCHIVE_OK ||
+	if (!t->archive || !t->entry ||
+	    archive_write_set_format_pax_restricted(t->archive) != ARCHIVE_OK ||
 	    archive_write_add_filter_none(t->archive) != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(t->archive, 0) != ARCHIVE_OK ||
+	    /* Names are bytes: no conversion by locale, a pax record says so where they are not
+	       ASCII. */
+	    archive_write_set_format_option(t->archive, "pax", "hdrcharset", "BINARY") !=
+		    ARCHIVE_OK ||
 	    archive_write_open(t->archive, t, NULL, on_write, NULL) != ARCHIVE_OK) {
 		kan_tar_free(t);
 		return kan_fail(err, KAN_EIO, "tar: libarchive cannot write pax");
@@ -80,72 +88,108 @@ int kan_tar_new(struct kan_tar **out, kan_tar_out_fn *fn, void *arg, struct kan_
 }
 
 /* NUL-terminated, without leading '/': what a tar may hold. */
-static void relative(char out[PATH_OCTETS + 1], struct kan_bytes path)
+static int relative(struct kan_tar *t, struct kan_bytes path, struct kan_err *err)
 {
 	while (path.n && path.p[0] == '/') {
 		path.p++;
 		path.n--;
 	}
-	size_t n = path.n < PATH_OCTETS ? path.n : PATH_OCTETS;
-	if (n)
-		memcpy(out, path.p, n);
-	out[n] = 0;
-	if (n == 0)
-		memcpy(out, ".", 2);
+	if (path.n == 0)
+		path = KAN_LIT(".");
+	if (path.n > KAN_TAR_PATH_MAX)
+		return kan_fail(err, KAN_ELIMIT, "tar: a path of %zu bytes", path.n);
+	if (memchr(path.p, 0, path.n))
+		return kan_fail(err, KAN_EFORMAT, "tar: a path with a NUL");
+	memcpy(t->name, path.p, path.n);
+	t->name[path.n] = 0;
+	return 0;
 }
 
-static void set_names(struct kan_tar *t, const struct kan_tar_entry *e)
+static int set_names(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_err *err)
 {
-	char path[PATH_OCTETS + 1];
-	relative(path, e->path);
-	archive_entry_copy_pathname(t->entry, path);
+	if (relative(t, e->path, err) < 0)
+		return -1;
+	archive_entry_copy_pathname(t->entry, t->name);
 	if (e->hardlink.n) {
-		relative(path, e->hardlink);
-		archive_entry_copy_hardlink(t->entry, path);
+		if (relative(t, e->hardlink, err) < 0)
+			return -1;
+		archive_entry_copy_hardlink(t->entry, t->name);
 	} else if (S_ISLNK(e->mode)) {
-		size_t n = e->link.n < PATH_OCTETS ? e->link.n : PATH_OCTETS;
-		if (n)
-			memcpy(path, e->link.p, n);
-		path[n] = 0;
-		archive_entry_copy_symlink(t->entry, path);
+		if (e->link.n > KAN_TAR_PATH_MAX)
+			return kan_fail(err, KAN_ELIMIT, "tar: a link target of %zu bytes",
+					e->link.n);
+		if (e->link.n)
+			memcpy(t->name, e->link.p, e->link.n);
+		t->name[e->link.n] = 0; /* as it is, with its leading '/' */
+		archive_entry_copy_symlink(t->entry, t->name);
 	}
+	return 0;
 }
 
-static void set_extents(struct kan_tar *t, const struct kan_tar_entry *e)
+/* Ascending, apart, within the file: what a sparse map must be. */
+static bool extents_ok(const struct kan_tar_entry *e)
 {
-	t->n_extents = e->n_extents < KAN_TAR_EXTENTS ? e->n_extents : 0;
-	t->extent = 0;
+	uint64_t end = 0;
+	for (size_t i = 0; i < e->n_extents; i++) {
+		const struct kan_tar_extent *x = &e->extents[i];
+		if (x->offset < end || x->offset > e->size || x->length > e->size - x->offset)
+			return false;
+		end = x->offset + x->length;
+	}
+	return true;
+}
+
+static int set_extents(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_err *err)
+{
+	t->n_extents = t->extent = 0;
 	t->in_extent = t->at = 0;
-	for (size_t i = 0; i < t->n_extents; i++) {
-		t->extents[i] = e->extents[i];
-		archive_entry_sparse_add_entry(t->entry, (la_int64_t)e->extents[i].offset, (la_int64_t)e->extents[i].length);
+	if (!e->extents)
+		return 0;
+	if (e->n_extents > KAN_TAR_EXTENTS)
+		return kan_fail(err, KAN_ELIMIT, "tar: %zu extents, over %d", e->n_extents,
+				KAN_TAR_EXTENTS);
+	if (!extents_ok(e))
+		return kan_fail(err, KAN_EFORMAT, "tar: extents out of order or outside the file");
+	t->left = 0;
+	for (size_t i = 0; i < e->n_extents; i++) {
+		t->extents[t->n_extents++] = e->extents[i];
+		t->left += e->extents[i].length;
+		archive_entry_sparse_add_entry(t->entry, (la_int64_t)e->extents[i].offset,
+					       (la_int64_t)e->extents[i].length);
 	}
 	/* A file that is one hole: an empty extent at its end is how libarchive knows. */
-	if (e->extents && e->n_extents == 0)
+	if (e->n_extents == 0)
 		archive_entry_sparse_add_entry(t->entry, (la_int64_t)e->size, 0);
+	return 0;
 }
 
-int kan_tar_entry(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_err *err)
+static void set_numbers(struct kan_tar *t, const struct kan_tar_entry *e)
 {
 	int64_t s = e->mtime_ns / 1000000000;
-	bool file = S_ISREG(e->mode) && !e->hardlink.n;
 	s -= e->mtime_ns < 0 && e->mtime_ns % 1000000000 != 0;
-	archive_entry_clear(t->entry);
-	set_names(t, e);
 	archive_entry_set_filetype(t->entry, e->hardlink.n ? AE_IFREG : e->mode & S_IFMT);
 	archive_entry_set_perm(t->entry, e->mode & 0777);
 	archive_entry_set_uid(t->entry, (la_int64_t)e->uid);
 	archive_entry_set_gid(t->entry, (la_int64_t)e->gid);
-	archive_entry_set_mtime(t->entry, s, 0);
-	archive_entry_set_size(t->entry, file ? (la_int64_t)e->size : 0);
-	t->size = file ? e->size : 0;
+	archive_entry_set_mtime(t->entry, s,
+				0); /* nanoseconds would cost a pax record: they live in the rows */
+	archive_entry_set_size(t->entry, (la_int64_t)t->size);
+	if (S_ISCHR(e->mode) || S_ISBLK(e->mode))
+		archive_entry_set_rdev(t->entry, e->rdev);
+}
+
+int kan_tar_entry(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_err *err)
+{
+	archive_entry_clear(t->entry);
+	if (S_ISSOCK(e->mode))
+		return kan_fail(err, KAN_EUNSUPPORTED, "tar: a socket has no place in it");
+	t->size = S_ISREG(e->mode) && !e->hardlink.n ? e->size : 0;
 	t->left = t->size;
-	set_extents(t, e);
-	if (e->extents) {
-		t->left = 0;
-		for (size_t i = 0; i < t->n_extents; i++)
-			t->left += t->extents[i].length;
+	if (set_names(t, e, err) < 0 || set_extents(t, e, err) < 0) {
+		t->size = t->left = 0;
+		return -1;
 	}
+	set_numbers(t, e);
 	return archive_write_header(t->archive, t->entry) < ARCHIVE_WARN ? fail(t, err) : 0;
 }
 
@@ -165,16 +209,17 @@ static int give(struct kan_tar *t, const void *p, size_t n, struct kan_err *err)
 	return 0;
 }
 
-/* libarchive takes the logical file and drops what the map calls a hole: holes are fed from one buffer of zeros. */
+/* libarchive takes the logical file and drops what the map calls a hole: holes are fed from one
+ * buffer of zeros. */
 static int zeros_until(struct kan_tar *t, uint64_t offset, struct kan_err *err)
 {
 	if (t->at >= offset)
 		return 0;
-	kan_auto_free uint8_t *zero = kan_io_buffer(KAN_IO_WRITE);
-	memset(zero, 0, KAN_IO_WRITE);
+	if (!t->zero)
+		t->zero = memset(kan_io_buffer(KAN_IO_WRITE), 0, KAN_IO_WRITE);
 	while (t->at < offset) {
 		uint64_t rest = offset - t->at;
-		if (give(t, zero, rest < KAN_IO_WRITE ? (size_t)rest : KAN_IO_WRITE, err) < 0)
+		if (give(t, t->zero, rest < KAN_IO_WRITE ? (size_t)rest : KAN_IO_WRITE, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -182,7 +227,7 @@ static int zeros_until(struct kan_tar *t, uint64_t offset, struct kan_err *err)
 
 static int sparse_data(struct kan_tar *t, const uint8_t *p, size_t n, struct kan_err *err)
 {
-	while (n) {
+	while (n && t->extent < t->n_extents) {
 		const struct kan_tar_extent *x = &t->extents[t->extent];
 		uint64_t rest = x->length - t->in_extent;
 		size_t step = rest < n ? (size_t)rest : n;
@@ -227,10 +272,13 @@ void kan_tar_free(struct kan_tar *t)
 	if (!t)
 		return;
 	if (t->archive) {
-		(void)archive_write_fail(t->archive); /* no end of archive is written behind a failure */
+		(void)archive_write_fail(
+			t->archive); /* no end of archive is written behind a failure */
 		(void)archive_write_free(t->archive);
 	}
 	archive_entry_free(t->entry);
 	free(t->block);
+	free(t->zero);
+	free(t->name);
 	free(t);
 }

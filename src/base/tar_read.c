@@ -1,6 +1,7 @@
 /* The tar reader, by libarchive: streamed, counted, never extracted. */
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <string.h>
 
 #include "base/tar.h"
@@ -48,7 +49,8 @@ static struct kan_tar_member describe(struct archive_entry *e)
 		.uid = (uint64_t)archive_entry_uid(e),
 		.gid = (uint64_t)archive_entry_gid(e),
 		.size = (uint64_t)archive_entry_size(e),
-		.mtime_ns = (int64_t)archive_entry_mtime(e) * 1000000000 + archive_entry_mtime_nsec(e),
+		.mtime_ns =
+			(int64_t)archive_entry_mtime(e) * 1000000000 + archive_entry_mtime_nsec(e),
 		.sparse = archive_entry_sparse_count(e) > 0,
 	};
 }
@@ -57,27 +59,57 @@ struct count {
 	uint64_t members, bytes, max_members, max_bytes;
 };
 
-static int content(struct archive *a, struct source *s, const struct kan_tar_visit *v, struct count *c,
-		   struct kan_err *err)
+static const uint8_t zeros[64 << 10];
+
+static int hand(struct kan_bytes piece, const struct kan_tar_visit *v, struct count *c,
+		struct kan_err *err)
+{
+	c->bytes += piece.n;
+	if (c->bytes > c->max_bytes)
+		return kan_fail(err, KAN_ELIMIT, "tar: over %llu bytes",
+				(unsigned long long)c->max_bytes);
+	return piece.n && v->data ? v->data(piece, v->arg, err) : 0;
+}
+
+/* A hole up to offset, as the zeros that it is. */
+static int hole(uint64_t *at, uint64_t offset, const struct kan_tar_visit *v, struct count *c,
+		struct kan_err *err)
+{
+	while (*at < offset) {
+		uint64_t rest = offset - *at;
+		struct kan_bytes piece = {zeros,
+					  rest < sizeof(zeros) ? (size_t)rest : sizeof(zeros)};
+		if (hand(piece, v, c, err) < 0)
+			return -1;
+		*at += piece.n;
+	}
+	return 0;
+}
+
+static int content(struct archive *a, struct source *s, uint64_t size,
+		   const struct kan_tar_visit *v, struct count *c, struct kan_err *err)
 {
 	const void *p = NULL;
 	size_t n = 0;
 	la_int64_t offset = 0;
+	uint64_t at = 0;
 	for (;;) {
 		int rc = archive_read_data_block(a, &p, &n, &offset);
 		if (rc == ARCHIVE_EOF)
-			return 0;
+			return hole(&at, size, v, c, err);
 		if (rc < ARCHIVE_WARN)
 			return fail(a, s, err);
-		c->bytes += n;
-		if (c->bytes > c->max_bytes)
-			return kan_fail(err, KAN_ELIMIT, "tar: over %llu bytes", (unsigned long long)c->max_bytes);
-		if (n && v->data && v->data((struct kan_bytes){p, n}, v->arg, err) < 0)
+		if (offset < 0 || (uint64_t)offset < at)
+			return kan_fail(err, KAN_EFORMAT, "tar: a sparse map that runs backwards");
+		if (hole(&at, (uint64_t)offset, v, c, err) < 0 ||
+		    hand((struct kan_bytes){p, n}, v, c, err) < 0)
 			return -1;
+		at += n;
 	}
 }
 
-static int members(struct archive *a, struct source *s, const struct kan_tar_visit *v, struct kan_err *err)
+static int members(struct archive *a, struct source *s, const struct kan_tar_visit *v,
+		   struct kan_err *err)
 {
 	struct count c = {.max_members = v->max_members ? v->max_members : MEMBERS_DEFAULT,
 			  .max_bytes = v->max_bytes ? v->max_bytes : bytes_default};
@@ -89,31 +121,47 @@ static int members(struct archive *a, struct source *s, const struct kan_tar_vis
 		if (rc < ARCHIVE_WARN)
 			return fail(a, s, err);
 		if (++c.members > c.max_members)
-			return kan_fail(err, KAN_ELIMIT, "tar: more than %llu members", (unsigned long long)c.max_members);
+			return kan_fail(err, KAN_ELIMIT, "tar: more than %llu members",
+					(unsigned long long)c.max_members);
 		struct kan_tar_member m = describe(e);
 		int next = v->member(&m, v->arg, err);
 		if (next < 0)
 			return -1;
-		if (next == 0 && content(a, s, v, &c, err) < 0)
+		if (next == 0 && content(a, s, m.size, v, &c, err) < 0)
 			return -1;
 	}
 }
 
-int kan_tar_read(kan_tar_in_fn *in, void *in_arg, const struct kan_tar_visit *v, struct kan_err *err)
+static int open_and_read(struct source *s, const struct kan_tar_visit *v, struct kan_err *err)
 {
-	struct source s = {.in = in, .arg = in_arg};
 	struct archive *a = archive_read_new();
 	if (!a)
 		return kan_fail(err, KAN_EIO, "tar: libarchive cannot read");
 	int rc = archive_read_support_format_tar(a);
-	/* "hdrcharset=BINARY": names stay bytes, whatever the locale. */
 	if (rc == ARCHIVE_OK && v->gzip)
 		rc = archive_read_support_filter_gzip(a);
 	if (rc == ARCHIVE_OK)
-		rc = archive_read_set_options(a, "hdrcharset=BINARY");
-	if (rc == ARCHIVE_OK)
-		rc = archive_read_open(a, &s, NULL, on_read, NULL);
-	int done = rc == ARCHIVE_OK ? members(a, &s, v, err) : fail(a, &s, err);
+		rc = archive_read_open(a, s, NULL, on_read, NULL);
+	int done = rc == ARCHIVE_OK ? members(a, s, v, err) : fail(a, s, err);
 	(void)archive_read_free(a);
+	return done;
+}
+
+/*
+ * pax names are UTF-8, and libarchive converts them to the locale's charset: in the C locale it
+ * would put '?' for what is not ASCII. So the thread reads in a UTF-8 locale; names of plain
+ * headers and BINARY ones stay as they are.
+ */
+int kan_tar_read(kan_tar_in_fn *in, void *in_arg, const struct kan_tar_visit *v,
+		 struct kan_err *err)
+{
+	struct source s = {.in = in, .arg = in_arg};
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!utf8)
+		return kan_fail(err, KAN_EUNSUPPORTED, "tar: no locale C.UTF-8");
+	locale_t before = uselocale(utf8);
+	int done = open_and_read(&s, v, err);
+	(void)uselocale(before);
+	freelocale(utf8);
 	return done;
 }

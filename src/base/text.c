@@ -5,11 +5,16 @@
 
 static const uint8_t replacement[] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
 
-/* Length of the UTF-8 character at p (RFC 3629: no overlongs, no surrogates, up to U+10FFFF), 0 when invalid. */
+/* Length of the UTF-8 character at p (RFC 3629: no overlongs, no surrogates, up to U+10FFFF), 0
+ * when invalid. */
 static size_t utf8_at(uint32_t *c, const uint8_t *p, size_t n)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80                   ? 1
+		     : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+		     : (p[0] & 0xf0) == 0xe0       ? 3
+		     : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+						   : 0;
 	if (len == 0 || len > n)
 		return 0;
 	uint32_t v = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
@@ -30,18 +35,31 @@ static bool hidden(uint32_t c)
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/* Printable ASCII from p on: most of all text, taken in one piece. */
+static size_t plain(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f)
+		i++;
+	return i;
+}
+
 bool kan_text_clean(struct kan_buf *out, struct kan_bytes v)
 {
 	bool clean = true;
 	for (size_t i = 0; i < v.n;) {
 		uint32_t c = 0;
-		size_t len = utf8_at(&c, v.p + i, v.n - i);
-		if (len && !hidden(c)) {
-			kan_buf_add(out, v.p + i, len);
-		} else {
-			kan_buf_add(out, replacement, sizeof(replacement));
-			clean = false;
+		size_t len = plain(v.p + i, v.n - i);
+		bool good = len > 0;
+		if (!good) {
+			len = utf8_at(&c, v.p + i, v.n - i);
+			good = len && !hidden(c);
 		}
+		if (good)
+			kan_buf_add(out, v.p + i, len);
+		else
+			kan_buf_add(out, replacement, sizeof(replacement));
+		clean &= good;
 		i += len ? len : 1;
 	}
 	return clean;
@@ -53,8 +71,10 @@ void kan_base64(struct kan_buf *out, struct kan_bytes v)
 {
 	for (size_t i = 0; i < v.n; i += 3) {
 		size_t left = v.n - i;
-		uint32_t w = (uint32_t)v.p[i] << 16 | (left > 1 ? (uint32_t)v.p[i + 1] << 8 : 0) | (left > 2 ? v.p[i + 2] : 0);
-		char four[4] = {digits[w >> 18], digits[w >> 12 & 63], left > 1 ? digits[w >> 6 & 63] : '=',
+		uint32_t w = (uint32_t)v.p[i] << 16 | (left > 1 ? (uint32_t)v.p[i + 1] << 8 : 0) |
+			     (left > 2 ? v.p[i + 2] : 0);
+		char four[4] = {digits[w >> 18], digits[w >> 12 & 63],
+				left > 1 ? digits[w >> 6 & 63] : '=',
 				left > 2 ? digits[w & 63] : '='};
 		kan_buf_add(out, four, sizeof(four));
 	}

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ enum {
 	PATH_OCTETS = 64 << 20, /* names on the way down to KAN_TREE_DEPTH */
 	NAMES_OCTETS = 256 << 20,
 	LINK_OCTETS = 64 << 10,
+	RUN = 65536, /* entries held of a directory whose order does not matter: memory stays flat
+		      */
 };
 
 /* struct linux_dirent64 of getdents64(2). */
@@ -33,14 +36,17 @@ struct name {
 	uint32_t at, n; /* within names of the level */
 };
 
-/* A directory on the way down. fd is -1 while it is not held: then ".." of the level below leads back to it. */
+/* A directory on the way down. fd is -1 while it is not held: then ".." of the level below leads
+ * back to it. */
 struct level {
 	int fd;
 	dev_t dev;
 	uint64_t ino;
 	struct kan_buf text;
 	struct name *names;
-	size_t n, next, path_len;
+	size_t n, next, cap, path_len;
+	int64_t off; /* where the next run begins */
+	bool last;   /* no run follows */
 	struct statx st;
 };
 
@@ -55,7 +61,8 @@ struct walker {
 
 static int look(struct statx *st, int fd)
 {
-	return statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+	return statx(fd, "",
+		     AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 		     STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, st);
 }
 
@@ -69,38 +76,47 @@ static int by_name(const void *a, const void *b, void *text)
 {
 	const struct name *x = a, *y = b;
 	const uint8_t *t = text;
-	return kan_bytes_cmp((struct kan_bytes){t + x->at, x->n}, (struct kan_bytes){t + y->at, y->n});
+	return kan_bytes_cmp((struct kan_bytes){t + x->at, x->n},
+			     (struct kan_bytes){t + y->at, y->n});
 }
 
-static int add_names(struct level *l, const uint8_t *dents, size_t n, size_t *cap, struct kan_err *err)
+static int add_names(struct level *l, const uint8_t *dents, size_t n, struct kan_err *err)
 {
 	for (size_t i = 0; i < n;) {
 		const struct dent *d = (const void *)(dents + i);
 		size_t len = strnlen(d->name, d->reclen);
 		i += d->reclen;
-		if ((len == 1 && d->name[0] == '.') || (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
+		l->off = d->off;
+		if ((len == 1 && d->name[0] == '.') ||
+		    (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
 			continue;
-		if (l->n == *cap) {
-			*cap = *cap ? *cap * 2 : 64;
-			l->names = kan_xrealloc(l->names, *cap, sizeof(*l->names));
+		if (l->n == l->cap) {
+			l->cap = l->cap ? l->cap * 2 : 64;
+			l->names = kan_xrealloc(l->names, l->cap, sizeof(*l->names));
 		}
 		l->names[l->n++] = (struct name){d->ino, (uint32_t)l->text.len, (uint32_t)len};
 		kan_buf_add(&l->text, d->name, len);
 	}
-	return l->text.failed ? kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names") : 0;
+	return l->text.failed
+		       ? kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names")
+		       : 0;
 }
 
+/* The next run of names: all of them when they are to be sorted. The descriptor may be a new one.
+ */
 static int list(struct level *l, bool sorted, struct kan_err *err)
 {
-	kan_auto_free uint8_t *dents = kan_xalloc(DENTS_OCTETS);
-	size_t cap = 0;
-	for (;;) {
+	kan_auto_free uint8_t *dents = kan_xrealloc(NULL, DENTS_OCTETS, 1);
+	l->n = l->next = 0;
+	kan_buf_reset(&l->text);
+	if (l->off && lseek(l->fd, l->off, SEEK_SET) < 0)
+		return kan_fail_sys(err, "list");
+	while (!l->last && (sorted || l->n < RUN)) {
 		long n = syscall(SYS_getdents64, l->fd, dents, DENTS_OCTETS);
 		if (n < 0)
 			return kan_fail_sys(err, "list");
-		if (n == 0)
-			break;
-		if (add_names(l, dents, (size_t)n, &cap, err) < 0)
+		l->last = n == 0;
+		if (add_names(l, dents, (size_t)n, err) < 0)
 			return -1;
 	}
 	if (sorted && l->n)
@@ -118,8 +134,8 @@ static void drop_level(struct level *l)
 	free(l->names);
 }
 
-static enum kan_tree_next visit(struct walker *k, struct kan_bytes name, int parent, int fd, const struct statx *st,
-				bool post)
+static enum kan_tree_next visit(struct walker *k, struct kan_bytes name, int parent, int fd,
+				const struct statx *st, bool post)
 {
 	struct kan_tree_entry e = {
 		.path = k->path.len ? kan_buf_bytes(&k->path) : KAN_LIT("/"),
@@ -178,14 +194,16 @@ static int enter(struct walker *k, int pin, const struct statx *st, struct kan_e
 	return 0;
 }
 
-/* The level above is on top now. Not held any more: ".." of the one below, proven by device and inode. */
+/* The level above is on top now. Not held any more: ".." of the one below, proven by device and
+ * inode. */
 static int climb(struct walker *k, const struct level *below)
 {
 	struct level *top = &k->levels[k->depth - 1];
 	struct stat st;
 	if (top->fd >= 0)
 		return 0;
-	int fd = openat(below->fd, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
+	int fd = openat(below->fd, "..",
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
 	if (fd < 0)
 		fd = openat(below->fd, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -201,6 +219,7 @@ static int climb(struct walker *k, const struct level *below)
 static void cut_path(struct walker *k, size_t len)
 {
 	k->path.len = len;
+	k->path.failed = false;
 	if (k->path.data)
 		k->path.data[len] = 0;
 }
@@ -223,7 +242,9 @@ static void leave(struct walker *k)
 		kan_err_set(&err, KAN_ENOTFOUND, 0, "the directory was moved while it was walked");
 		cut_path(k, k->levels[k->depth - 1].path_len);
 		problem(k, &err);
-		k->levels[k->depth - 1].next = k->levels[k->depth - 1].n; /* what is left of it cannot be reached */
+		k->levels[k->depth - 1].next =
+			k->levels[k->depth - 1].n; /* what is left of it cannot be reached */
+		k->levels[k->depth - 1].last = true;
 	}
 	drop_level(&l);
 }
@@ -268,6 +289,16 @@ static void one(struct walker *k, struct level *l, const struct name *n)
 		problem(k, &err);
 }
 
+static void next_run(struct walker *k, struct level *l)
+{
+	struct kan_err err = {0};
+	if (list(l, k->w->sorted, &err) == 0)
+		return;
+	cut_path(k, l->path_len);
+	problem(k, &err);
+	l->last = true;
+}
+
 static int start(struct walker *k, int root_fd, struct kan_err *err)
 {
 	struct statx st;
@@ -285,22 +316,27 @@ static int start(struct walker *k, int root_fd, struct kan_err *err)
 
 int kan_tree_walk(struct kan_tree_walk *w, int root_fd, struct kan_err *err)
 {
-	struct walker k = {.w = w, .path = KAN_BUF(PATH_OCTETS), .max = w->max_entries ? w->max_entries : ENTRIES_DEFAULT};
+	struct walker k = {.w = w,
+			   .path = KAN_BUF(PATH_OCTETS),
+			   .max = w->max_entries ? w->max_entries : ENTRIES_DEFAULT};
 	w->seen = 0;
 	int rc = start(&k, root_fd, err);
 	while (rc == 0 && k.depth) {
 		struct level *l = &k.levels[k.depth - 1];
-		if (k.stop || l->next == l->n) {
+		if (k.stop || (l->next == l->n && l->last)) {
 			leave(&k);
-			continue;
+		} else if (l->next == l->n) {
+			next_run(&k, l);
+		} else {
+			const struct name n = l->names[l->next++];
+			one(&k, l, &n);
 		}
-		const struct name n = l->names[l->next++];
-		one(&k, l, &n);
 	}
 	free(k.levels);
 	kan_buf_free(&k.path);
 	if (rc == 0 && k.over)
-		return kan_fail(err, KAN_ELIMIT, "more than %llu entries", (unsigned long long)k.max);
+		return kan_fail(err, KAN_ELIMIT, "more than %llu entries",
+				(unsigned long long)k.max);
 	return rc;
 }
 
@@ -314,8 +350,10 @@ int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err)
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "readlink: over %zu bytes", out->max) : 0;
 }
 
-/* O_PATH descriptors refuse f*xattr, so the way is our own /proc/self/fd; of a link or device, its name in the parent. */
-static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int parent_fd, struct kan_bytes name)
+/* O_PATH descriptors refuse f*xattr, so the way is our own /proc/self/fd; of a link or device, its
+ * name in the parent. */
+static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int parent_fd,
+		       struct kan_bytes name)
 {
 	struct stat st;
 	if (fstat(path_fd, &st) < 0)
@@ -331,18 +369,20 @@ static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int 
 	return true;
 }
 
-static void one_xattr(const char *path, bool nofollow, const char *name, uint8_t *value, kan_tree_xattr_fn *fn, void *arg)
+static int one_xattr(const char *path, bool nofollow, const char *name, uint8_t *value,
+		     kan_tree_xattr_fn *fn, void *arg)
 {
-	ssize_t n = nofollow ? lgetxattr(path, name, value, KAN_TREE_XATTR_MAX)
-			     : getxattr(path, name, value, KAN_TREE_XATTR_MAX);
+	ssize_t n = nofollow ? lgetxattr(path, name, value, XATTR_SIZE_MAX)
+			     : getxattr(path, name, value, XATTR_SIZE_MAX);
+	if (n < 0 && errno != ENODATA)
+		return -1; /* the others are still told */
 	if (n >= 0)
 		fn(kan_bytes_of(name), (struct kan_bytes){value, (size_t)n}, arg);
-	else
-		fn(kan_bytes_of(name), (struct kan_bytes){NULL, 0}, arg);
+	return 0;
 }
 
-int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn, void *arg,
-		    struct kan_err *err)
+int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn,
+		    void *arg, struct kan_err *err)
 {
 	char path[512];
 	bool nofollow = false;
@@ -355,12 +395,15 @@ int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_
 		return 0;
 	if (n > KAN_TREE_XATTR_MAX)
 		return kan_fail(err, KAN_ELIMIT, "xattr: names over %d bytes", KAN_TREE_XATTR_MAX);
-	kan_auto_free char *names = kan_xalloc(KAN_TREE_XATTR_MAX + 1);
-	kan_auto_free uint8_t *value = kan_xalloc(KAN_TREE_XATTR_MAX);
-	n = nofollow ? llistxattr(path, names, KAN_TREE_XATTR_MAX) : listxattr(path, names, KAN_TREE_XATTR_MAX);
+	kan_auto_free char *names = kan_xrealloc(NULL, (size_t)n + 1, 1);
+	kan_auto_free uint8_t *value = kan_xrealloc(NULL, XATTR_SIZE_MAX, 1);
+	n = nofollow ? llistxattr(path, names, (size_t)n) : listxattr(path, names, (size_t)n);
 	if (n < 0)
 		return kan_fail_sys(err, "xattr");
+	names[n] = 0;
+	int rc = 0;
 	for (char *at = names; at < names + n; at += strlen(at) + 1)
-		one_xattr(path, nofollow, at, value, fn, arg);
-	return 0;
+		if (one_xattr(path, nofollow, at, value, fn, arg) < 0 && rc == 0)
+			rc = kan_fail_sys(err, "xattr %.64s", at);
+	return rc;
 }

@@ -1,0 +1,105 @@
+/* Documents and rows from outside: limits first, then the parser. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/row.h"
+
+static void refused(const char *line, enum kan_code code)
+{
+	json_t *row = NULL;
+	struct kan_err err = {0};
+	cr_assert_eq(kan_row_parse(&row, kan_bytes_of(line), &err), -1, "taken: %s", line);
+	cr_assert_eq(err.code, code, "%s: %s", line, err.text);
+	cr_assert_null(row, "out parameters stay untouched");
+}
+
+Test(json, a_row_is_one_object_with_keys_of_the_grammar)
+{
+	static const char *const bad[] = {"",
+					  "[]",
+					  "7",
+					  "{\"a\":1} ",
+					  "{\"a\":1}x",
+					  "{\"a\":1}{}",
+					  "{\"a\":1,\"a\":2}",
+					  "{\"o\":{\"a\":1,\"a\":2}}",
+					  "{\"A\":1}",
+					  "{\"\":1}",
+					  "{\"1a\":1}",
+					  "{\"a-b\":1}",
+					  "{\"a\":null}",
+					  "{\"a\":1.5}",
+					  "{\"a\":1e3}",
+					  "{\"a\":[1,null]}",
+					  "{\"a\":9223372036854775808}",
+					  "{\"a\":\"\\u0000\"}",
+					  "{\"a\":\"\xff\"}",
+					  "{\"a\":\"\xed\xa0\x80\"}",
+					  "{\"a\":1",
+					  "{\"abcdefghijklmnopqrstuvwxyz0123456\":1}"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		refused(bad[i], KAN_EFORMAT);
+	json_t *row = NULL;
+	cr_assert_eq(
+		kan_row_parse(
+			&row,
+			KAN_LIT("{\"abcdefghijklmnopqrstuvwxyz012345\":{\"x_1\":[true,\"s\",-1]}}"),
+			NULL),
+		0);
+	json_decref(row);
+}
+
+Test(json, depth_is_counted_before_the_parser_sees_it)
+{
+	static char text[2 << 20];
+	json_t *doc = NULL;
+	struct kan_err err = {0};
+	memset(text, '[', sizeof(text));
+	cr_assert_eq(kan_json_parse(&doc, (struct kan_bytes){(uint8_t *)text, sizeof(text)},
+				    sizeof(text), 128, &err),
+		     -1);
+	cr_assert(strstr(err.text, "deeper than 128") != NULL, "%s", err.text);
+	cr_assert_eq(kan_json_parse(&doc, KAN_LIT("[[[\"[[[[[[\\\"[[[\"]]]"), 100, 3, &err), 0);
+	json_decref(doc);
+	refused("{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", KAN_EFORMAT);
+}
+
+Test(json, a_line_over_one_mebibyte_is_refused_unread)
+{
+	static char line[KAN_ROW_MAX + 1];
+	memset(line, ' ', sizeof(line) - 1);
+	line[0] = '{';
+	line[KAN_ROW_MAX - 1] = '}';
+	refused(line, KAN_ELIMIT);
+}
+
+Test(json, documents_are_written_in_one_form)
+{
+	json_t *doc = json_pack("{s:i,s:[i,s]}", "b", 1, "a", 2, "x");
+	kan_auto_buf struct kan_buf text = KAN_BUF(1024);
+	cr_assert_eq(kan_json_dump(&text, doc, NULL), 0);
+	cr_assert_str_eq(kan_buf_str(&text), "{\n \"a\": [\n  2,\n  \"x\"\n ],\n \"b\": 1\n}\n");
+	struct kan_buf small = KAN_BUF(8);
+	cr_assert_eq(kan_json_dump(&small, doc, NULL), -1, "a cut document is no document");
+	kan_buf_free(&small);
+	json_decref(doc);
+}
+
+Test(json, bytes_set_in_a_document_come_back)
+{
+	json_t *doc = json_object();
+	kan_auto_buf struct kan_buf back = KAN_BUF(64);
+	struct kan_err err = {0};
+	kan_json_set_bytes(doc, "path", KAN_LIT("/tmp/\xff\n"));
+	kan_json_set_bytes(doc, "name", KAN_LIT("web"));
+	cr_assert_null(json_object_get(doc, "name_b64"));
+	cr_assert_eq(kan_json_bytes(&back, doc, "path", &err), 0);
+	cr_assert(kan_bytes_eq(kan_buf_bytes(&back), KAN_LIT("/tmp/\xff\n")));
+	cr_assert_eq(kan_json_bytes(&back, doc, "gone", &err), -1);
+	cr_assert_eq(err.code, KAN_ENOTFOUND);
+	json_object_set_new(doc, "path_b64", json_string("!!!!"));
+	kan_buf_reset(&back);
+	cr_assert_eq(kan_json_bytes(&back, doc, "path", &err), -1,
+		     "a broken twin is no reason to take the display form");
+	json_decref(doc);
+}
