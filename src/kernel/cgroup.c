@@ -147,7 +147,7 @@ static int open_below(int *fd, const struct kan_mount *m, const char *path, stru
 	(void)snprintf(point, sizeof(point), "%.*s", (int)m->point.n, (const char *)m->point.p);
 	(void)snprintf(root, sizeof(root), "%.*s", (int)m->root.n, (const char *)m->root.p);
 	size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
-	if (strncmp(path, root, skip) != 0 || !path[skip] || !path[skip + 1])
+	if (strncmp(path, root, skip) != 0 || path[skip] != '/' || !path[skip + 1])
 		return kan_fail(err, KAN_ENOTFOUND, "cgroup %.200s is not below %.200s", path, root);
 	kan_auto_close int top = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
@@ -339,6 +339,7 @@ int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, stru
 
 struct file_call {
 	kan_cgroup_file_fn *fn;
+	const char *controllers;
 	void *arg;
 };
 
@@ -355,7 +356,7 @@ static int files_of(int dir, const char *path, void *arg)
 		kan_auto_buf struct kan_buf text = KAN_BUF(FILE_OCTETS);
 		if (faccessat(dir, wanted[i], R_OK, 0) < 0 || kan_read_pseudo(&text, dir, wanted[i], NULL) < 0)
 			continue;
-		if (call->fn(kan_bytes_of(path), wanted[i], kan_buf_bytes(&text), call->arg) < 0)
+		if (call->fn(call->controllers, kan_bytes_of(path), wanted[i], kan_buf_bytes(&text), call->arg) < 0)
 			return -1;
 	}
 	return 0;
@@ -363,9 +364,10 @@ static int files_of(int dir, const char *path, void *arg)
 
 int kan_cgroup_files(struct kan_cgroup *c, kan_cgroup_file_fn *fn, void *arg, struct kan_err *err)
 {
-	struct file_call call = {fn, arg};
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
+		struct file_call call = {fn, c->h[i].controllers, arg};
 		if (c->h[i].dir >= 0 && each_dir(c->h[i].dir, c->h[i].path, 0, files_of, &call) < 0)
 			return kan_fail(err, KAN_EIO, "cgroup files");
+	}
 	return 0;
 }

@@ -28,8 +28,8 @@ int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
 /* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates possible. */
 typedef int kan_cgroup_pid_fn(pid_t pid, void *arg);
 int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, struct kan_err *err);
-/* Each directory and controller file for cgroup.ndjson: path, file name, content. */
-typedef int kan_cgroup_file_fn(struct kan_bytes dir, const char *file, struct kan_bytes content, void *arg);
+/* Each directory and controller file for cgroup.ndjson: controllers ("" is v2), path, file name, content. */
+typedef int kan_cgroup_file_fn(const char *controllers, struct kan_bytes dir, const char *file, struct kan_bytes content, void *arg);
 int kan_cgroup_files(struct kan_cgroup *c, kan_cgroup_file_fn *fn, void *arg, struct kan_err *err);
 
 #endif

@@ -10,7 +10,7 @@
 struct kan_proc_stat {
 	pid_t pid, ppid, pgrp, session;
 	char state;
-	int tty;
+	int tty, threads;
 	unsigned long flags;
 	uint64_t utime, stime, starttime, vsize;
 	int64_t rss;

@@ -62,6 +62,7 @@ int kan_proc_stat_parse(struct kan_proc_stat *out, struct kan_bytes text, struct
 	s.flags = (unsigned long)f[8];
 	s.utime = (uint64_t)f[13];
 	s.stime = (uint64_t)f[14];
+	s.threads = (int)f[19];
 	s.starttime = (uint64_t)f[21];
 	s.vsize = (uint64_t)f[22];
 	s.rss = f[23];

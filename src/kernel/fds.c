@@ -1,0 +1,174 @@
+/* The descriptor table of a process, without opening what a descriptor names. */
+#include "kernel/fds.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum { FIRST = 16, LINK_OCTETS = 8192, INFO_OCTETS = 512 };
+
+static int64_t value(struct kan_bytes line, const char *key, int base, bool *found)
+{
+	char text[32];
+	size_t n = strlen(key);
+	*found = kan_bytes_starts(line, key);
+	if (!*found)
+		return 0;
+	size_t len = line.n - n < sizeof(text) ? line.n - n : sizeof(text) - 1;
+	memcpy(text, line.p + n, len);
+	text[len] = 0;
+	return strtoll(text, NULL, base);
+}
+
+void kan_fdinfo_parse(int64_t *pos, int *flags, struct kan_bytes text)
+{
+	while (text.n) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		struct kan_bytes line = {text.p, end ? (size_t)(end - text.p) : text.n};
+		bool found = false;
+		int64_t v = value(line, "pos:\t", 10, &found);
+		if (found)
+			*pos = v;
+		v = value(line, "flags:\t", 8, &found);
+		if (found)
+			*flags = (int)v;
+		text.n -= line.n + (end ? 1 : 0);
+		text.p += line.n + (end ? 1 : 0);
+	}
+}
+
+static void read_info(struct kan_fd *d, int info_dir, const char *name)
+{
+	uint8_t text[INFO_OCTETS];
+	kan_auto_close int fd = info_dir < 0 ? -1 : openat(info_dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	if (n > 0)
+		kan_fdinfo_parse(&d->pos, &d->flags, (struct kan_bytes){text, (size_t)n});
+}
+
+/* Of the file itself, through the magic link: DONT_SYNC asks no FUSE or network server. */
+static void read_stat(struct kan_fd *d, int fd_dir, const char *name)
+{
+	struct statx st;
+	if (statx(fd_dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
+		return;
+	d->known = true;
+	d->mode = st.stx_mode;
+	d->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	d->rdev = makedev(st.stx_rdev_major, st.stx_rdev_minor);
+	d->nlink = st.stx_nlink;
+	d->ino = st.stx_ino;
+	d->size = st.stx_size;
+	d->mnt_id = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+}
+
+static void hold(struct kan_fds *f, struct kan_fd *d, int fd_dir, const char *name)
+{
+	if (!d->known || !S_ISREG(d->mode) || d->nlink != 0)
+		return;
+	f->unlinked++;
+	if (f->held >= KAN_FDS_HELD)
+		return;
+	d->held = openat(fd_dir, name, O_PATH | O_CLOEXEC);
+	f->held += d->held >= 0;
+}
+
+static struct kan_fd *more(struct kan_fds *f, size_t *cap)
+{
+	if (f->n == *cap) {
+		*cap = *cap ? 2 * *cap : FIRST;
+		f->v = kan_xrealloc(f->v, *cap, sizeof(*f->v));
+	}
+	struct kan_fd *d = &f->v[f->n++];
+	*d = (struct kan_fd){.held = -1, .flags = -1};
+	return d;
+}
+
+static void one(struct kan_fds *f, size_t *cap, int fd_dir, int info_dir, const char *name)
+{
+	char link[LINK_OCTETS];
+	ssize_t n = readlinkat(fd_dir, name, link, sizeof(link));
+	if (n < 0)
+		return; /* closed while we looked; frozen, that cannot be */
+	struct kan_fd *d = more(f, cap);
+	d->fd = (int)strtol(name, NULL, 10);
+	d->link_at = f->text.len;
+	kan_buf_add(&f->text, link, (size_t)n);
+	d->link_n = f->text.failed ? 0 : (uint32_t)n;
+	read_stat(d, fd_dir, name);
+	read_info(d, info_dir, name);
+	hold(f, d, fd_dir, name);
+}
+
+static int by_fd(const void *a, const void *b)
+{
+	const struct kan_fd *x = a, *y = b;
+	return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
+int kan_fds_read(struct kan_fds *out, int dir, size_t max, struct kan_err *err)
+{
+	size_t cap = 0;
+	*out = (struct kan_fds){.text = KAN_BUF(KAN_FDS_TEXT)};
+	int list = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = list < 0 ? NULL : fdopendir(list);
+	if (!d) {
+		(void)kan_fail_sys(err, "fd");
+		kan_auto_close_fn(&list);
+		return -1;
+	}
+	kan_auto_close int info = openat(dir, "fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (struct dirent *e; (e = readdir(d));) {
+		if (e->d_name[0] < '0' || e->d_name[0] > '9')
+			continue;
+		out->seen++;
+		if (out->n < max)
+			one(out, &cap, list, info, e->d_name);
+	}
+	(void)closedir(d);
+	if (out->n)
+		qsort(out->v, out->n, sizeof(*out->v), by_fd);
+	return 0;
+}
+
+void kan_fds_free(struct kan_fds *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		kan_auto_close_fn(&f->v[i].held);
+	free(f->v);
+	kan_buf_free(&f->text);
+	*f = (struct kan_fds){0};
+}
+
+struct kan_bytes kan_fd_link(const struct kan_fds *f, const struct kan_fd *d)
+{
+	return (struct kan_bytes){f->text.data ? f->text.data + d->link_at : NULL, d->link_n};
+}
+
+const char *kan_fd_kind(const struct kan_fds *f, const struct kan_fd *d)
+{
+	struct kan_bytes link = kan_fd_link(f, d);
+	if (!d->known || kan_bytes_starts(link, "anon_inode:"))
+		return "anon";
+	switch (d->mode & S_IFMT) {
+	case S_IFREG:
+		return d->nlink == 0 && kan_bytes_starts(link, "/memfd:") ? "memfd" : "file";
+	case S_IFDIR:
+		return "dir";
+	case S_IFCHR:
+		return "chr";
+	case S_IFBLK:
+		return "blk";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	default:
+		return "anon";
+	}
+}

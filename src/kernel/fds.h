@@ -1,0 +1,40 @@
+/* The descriptor table of a process, without opening what a descriptor names. */
+#ifndef KAN_KERNEL_FDS_H
+#define KAN_KERNEL_FDS_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+enum { KAN_FDS_MAX = 1 << 20, KAN_FDS_HELD = 256, KAN_FDS_TEXT = 128 << 20 };
+
+struct kan_fd {
+	int fd;
+	int held;  /* O_PATH of an unlinked regular file, whose bytes exist nowhere else; -1 */
+	int flags; /* of fdinfo; -1 unknown */
+	bool known; /* the stat fields are valid */
+	mode_t mode;
+	dev_t dev, rdev;
+	uint32_t nlink, link_n;
+	uint64_t ino, size, mnt_id, link_at;
+	int64_t pos;
+};
+struct kan_fds {
+	struct kan_fd *v;
+	size_t n;
+	uint64_t seen, unlinked; /* unlinked regular files met; more than held: KAN_FDS_HELD */
+	struct kan_buf text;
+	size_t held;
+};
+/* dir: a held /proc/PID or task/TID. At most max are kept, all are counted. Free out in every case. */
+int kan_fds_read(struct kan_fds *out, int dir, size_t max, struct kan_err *err);
+void kan_fds_free(struct kan_fds *f);
+/* The kernel's text, "/dev/null", "socket:[123]"; borrowed. */
+struct kan_bytes kan_fd_link(const struct kan_fds *f, const struct kan_fd *d);
+/* file dir chr blk fifo socket memfd anon */
+const char *kan_fd_kind(const struct kan_fds *f, const struct kan_fd *d);
+/* Pure: fdinfo's pos and flags. */
+void kan_fdinfo_parse(int64_t *pos, int *flags, struct kan_bytes text);
+
+#endif

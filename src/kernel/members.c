@@ -1,0 +1,165 @@
+/* Who belongs to the container: by cgroup, by a scan of /proc, by private pid and mount namespaces. */
+#include "kernel/members.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/cgroup.h"
+#include "kernel/procfs.h"
+
+enum { CGROUP_OCTETS = 64 << 10, FIRST = 64 };
+
+struct search {
+	const struct kan_members_ask *ask;
+	struct kan_members *out;
+	size_t cap;
+	pid_t *listed; /* of cgroup.procs, sorted */
+	size_t n_listed, cap_listed;
+	uint64_t pidns, mntns; /* of the init; 0: does not count */
+	struct kan_err err;
+};
+
+static int add_listed(pid_t pid, void *arg)
+{
+	struct search *s = arg;
+	if (s->n_listed == s->cap_listed) {
+		s->cap_listed = s->cap_listed ? 2 * s->cap_listed : FIRST;
+		s->listed = kan_xrealloc(s->listed, s->cap_listed, sizeof(*s->listed));
+	}
+	s->listed[s->n_listed++] = pid;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+static bool listed(const struct search *s, pid_t pid)
+{
+	return s->n_listed && bsearch(&pid, s->listed, s->n_listed, sizeof(pid), by_number);
+}
+
+/* dir with prefix "": a held /proc/PID; /proc itself with "PID/". */
+static uint64_t ns_of(int dir, const char *prefix, const char *name)
+{
+	char path[64];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "%sns/%s", prefix, name);
+	return fstatat(dir, path, &st, 0) == 0 ? st.st_ino : 0;
+}
+
+static bool names_id(const struct search *s, int dir, const char *prefix)
+{
+	char path[64];
+	uint8_t text[CGROUP_OCTETS];
+	size_t n = 0;
+	(void)snprintf(path, sizeof(path), "%scgroup", prefix);
+	kan_auto_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	for (ssize_t got; n < sizeof(text) && (got = read(fd, text + n, sizeof(text) - n)) > 0;)
+		n += (size_t)got;
+	return kan_cgroup_names((struct kan_bytes){text, n}, s->ask->id);
+}
+
+/* Why this process is a member; through a held directory the answer is final. */
+static unsigned why(const struct search *s, int dir, const char *prefix, pid_t pid)
+{
+	unsigned by = names_id(s, dir, prefix) ? KAN_BY_SCAN : 0;
+	if (by && listed(s, pid))
+		by |= KAN_BY_CGROUP;
+	if (s->ask->pid_private && s->pidns && ns_of(dir, prefix, "pid") == s->pidns)
+		by |= KAN_BY_PIDNS;
+	if (s->mntns && ns_of(dir, prefix, "mnt") == s->mntns)
+		by |= KAN_BY_MNTNS;
+	return by;
+}
+
+static bool neighbour(const struct search *s, int dir, const char *prefix)
+{
+	return s->ask->neighbours && s->pidns && ns_of(dir, prefix, "pid") == s->pidns;
+}
+
+static void keep(struct search *s, pid_t pid, int dir, unsigned by)
+{
+	if (s->out->n == s->cap) {
+		s->cap = s->cap ? 2 * s->cap : FIRST;
+		s->out->v = kan_xrealloc(s->out->v, s->cap, sizeof(*s->out->v));
+	}
+	s->out->v[s->out->n++] = (struct kan_member){.pid = pid, .dir = dir, .by = by};
+}
+
+static int look_at(pid_t pid, void *arg)
+{
+	struct search *s = arg;
+	char prefix[16];
+	kan_auto_close int dir = -1;
+	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
+	if (!why(s, s->ask->proc_fd, prefix, pid) && !neighbour(s, s->ask->proc_fd, prefix))
+		return 0;
+	struct kan_err ended = {0};
+	s->out->seen++;
+	if (s->out->n >= KAN_MEMBERS_MAX)
+		return 0;
+	if (kan_proc_pid_dir(&dir, s->ask->proc_fd, pid, &ended) < 0) {
+		s->out->seen -= ended.code == KAN_ENOTFOUND; /* ended while we looked; else our descriptors did */
+		return 0;
+	}
+	unsigned by = why(s, dir, "", pid);
+	if (by || neighbour(s, dir, ""))
+		keep(s, pid, kan_take_fd(&dir), by);
+	else
+		s->out->seen--; /* the pid is somebody else's by now */
+	return 0;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct kan_member *x = a, *y = b;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static int search(struct search *s, struct kan_err *err)
+{
+	uint64_t own = ns_of(s->ask->proc_fd, "self/", "mnt"), first = ns_of(s->ask->proc_fd, "1/", "mnt");
+	s->pidns = ns_of(s->ask->init_dir, "", "pid");
+	s->mntns = ns_of(s->ask->init_dir, "", "mnt");
+	if (s->mntns == own || s->mntns == first)
+		s->mntns = 0;
+	if (s->ask->cgroup && kan_cgroup_pids(s->ask->cgroup, add_listed, s, err) < 0)
+		return -1;
+	if (s->n_listed)
+		qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
+	if (kan_proc_each(s->ask->proc_fd, look_at, s, err) < 0)
+		return -1;
+	if (s->out->n)
+		qsort(s->out->v, s->out->n, sizeof(*s->out->v), by_pid);
+	return 0;
+}
+
+int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask, struct kan_err *err)
+{
+	struct kan_members found = {0};
+	struct search s = {.ask = ask, .out = &found};
+	int rc = search(&s, err);
+	free(s.listed);
+	if (rc < 0)
+		kan_members_free(&found);
+	else
+		*out = found;
+	return rc;
+}
+
+void kan_members_free(struct kan_members *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		kan_auto_close_fn(&m->v[i].dir);
+	free(m->v);
+	*m = (struct kan_members){0};
+}

@@ -1,0 +1,40 @@
+/* Who belongs to the container: by cgroup, by a scan of /proc, by private pid and mount namespaces. */
+#ifndef KAN_KERNEL_MEMBERS_H
+#define KAN_KERNEL_MEMBERS_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+#include <sys/types.h>
+
+struct kan_cgroup;
+
+enum { KAN_MEMBERS_MAX = 65536 };
+
+/* Why a process counts. scan finds zombies, which cgroup.procs leaves out. */
+enum kan_member_by { KAN_BY_CGROUP = 1, KAN_BY_SCAN = 2, KAN_BY_PIDNS = 4, KAN_BY_MNTNS = 8 };
+
+struct kan_member {
+	pid_t pid;
+	int dir;        /* /proc/PID, held: never becomes another process */
+	unsigned by;    /* 0: a neighbour, a stranger in a shared pid namespace */
+};
+struct kan_members {
+	struct kan_member *v; /* sorted by pid */
+	size_t n;
+	uint64_t seen; /* more than n: KAN_MEMBERS_MAX or our own descriptors ended */
+};
+struct kan_members_ask {
+	int proc_fd, init_dir;
+	const char *id;
+	struct kan_cgroup *cgroup;
+	bool pid_private; /* only then does the pid namespace count */
+	bool neighbours;  /* list strangers of a shared pid namespace, too */
+};
+/*
+ * Now. A pid that was given to somebody else between listing and open is left out: cgroup and namespaces are
+ * read again through the held directory.
+ */
+int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask, struct kan_err *err);
+void kan_members_free(struct kan_members *m); /* closes what is not -1 */
+
+#endif

@@ -1,0 +1,149 @@
+/* All processes of a container in memory: members, pass A over all, then pass B; and who started them. */
+#include <stdlib.h>
+
+#include "kernel/passes.h"
+
+enum { ANCESTORS_MAX = 256 };
+
+static bool frozen(const struct kan_processes_ask *ask)
+{
+	return ask->frozen && ask->frozen(ask->arg);
+}
+
+/* The init's own namespace is seen through the root that was proven; others through their own. */
+static int root_of(const struct kan_process *p, const struct kan_processes_ask *ask, uint64_t mntns)
+{
+	return p->ns[KAN_NS_MNT] == mntns ? ask->root_fd : -1;
+}
+
+static void passes(struct kan_processes *all, const struct kan_processes_ask *ask, struct kan_bounded *b)
+{
+	uint64_t mntns = 0;
+	for (size_t i = 0; i < all->n; i++) {
+		all->v[i].frozen = frozen(ask);
+		kan_pass_a(all, &all->v[i]);
+		all->v[i].frozen &= frozen(ask);
+	}
+	(void)kan_proc_ns(&mntns, ask->members.init_dir, "mnt", NULL); /* gone: every root is looked at by itself */
+	for (size_t i = 0; i < all->n; i++) {
+		struct kan_process *p = &all->v[i];
+		if (p->who.by && kan_pass_b(all, p, b, root_of(p, ask, mntns), false) && ask->stuck)
+			ask->stuck(ask->arg);
+		p->frozen &= frozen(ask);
+		kan_auto_close_fn(&p->who.dir);
+		p->who.dir = -1;
+	}
+}
+
+static void start(struct kan_process *p, struct kan_member *m)
+{
+	*p = (struct kan_process){.who = *m, .exe_fd = -1};
+	m->dir = -1;
+}
+
+int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask, struct kan_err *err)
+{
+	struct kan_members m = {0};
+	struct kan_processes all = {0};
+	if (kan_members_find(&m, &ask->members, err) < 0)
+		return -1;
+	all.members_seen = m.seen;
+	all.v = kan_xalloc((m.n ? m.n : 1) * sizeof(*all.v));
+	for (; all.n < m.n; all.n++)
+		start(&all.v[all.n], &m.v[all.n]);
+	kan_members_free(&m);
+	struct kan_bounded *b = kan_bounded_new();
+	passes(&all, ask, b);
+	kan_bounded_free(b);
+	*out = all;
+	return 0;
+}
+
+static int by_pid(const void *key, const void *element)
+{
+	const pid_t *pid = key;
+	const struct kan_process *p = element;
+	return (*pid > p->who.pid) - (*pid < p->who.pid);
+}
+
+const struct kan_process *kan_processes_find(const struct kan_processes *all, pid_t pid)
+{
+	return all->n ? bsearch(&pid, all->v, all->n, sizeof(*all->v), by_pid) : NULL;
+}
+
+static bool have(const struct kan_processes *list, pid_t pid)
+{
+	for (size_t i = 0; i < list->n; i++) /* unsorted, and a handful */
+		if (list->v[i].who.pid == pid)
+			return true;
+	return false;
+}
+
+/* One parent; its own parent, or 0 when the line ends. */
+static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan_bounded *b)
+{
+	struct kan_member m = {.pid = pid, .dir = -1};
+	struct kan_err why = {0};
+	struct kan_process *p = &out->v[out->n];
+	if (kan_proc_pid_dir(&m.dir, proc_fd, pid, &why) < 0) {
+		kan_proc_missed(out, pid, "ancestor", &why);
+		return 0;
+	}
+	out->n++;
+	start(p, &m);
+	kan_pass_a(out, p); /* not a member: stat alone */
+	if (!p->gone) {
+		kan_pass_exe(out, p, p->who.dir);
+		(void)kan_pass_b(out, p, b, -1, true);
+	}
+	kan_auto_close_fn(&p->who.dir);
+	p->who.dir = -1;
+	return p->gone ? 0 : p->stat.ppid;
+}
+
+int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd, struct kan_err *err)
+{
+	struct kan_processes up = {0};
+	struct kan_bounded *b = kan_bounded_new();
+	(void)err;
+	up.v = kan_xalloc(ANCESTORS_MAX * sizeof(*up.v));
+	for (size_t i = 0; i < all->n; i++) {
+		const struct kan_process *p = &all->v[i];
+		pid_t next = p->who.by && !p->gone ? p->stat.ppid : 0;
+		/* A stranger of a shared pid namespace is an ancestor as any other. */
+		while (next > 0 && up.n < ANCESTORS_MAX && !have(&up, next)) {
+			const struct kan_process *member = kan_processes_find(all, next);
+			if (member && member->who.by)
+				break;
+			next = climb(&up, next, proc_fd, b);
+		}
+	}
+	kan_bounded_free(b);
+	*out = up;
+	return 0;
+}
+
+static void free_process(struct kan_process *p)
+{
+	kan_auto_close_fn(&p->who.dir);
+	kan_auto_close_fn(&p->exe_fd);
+	for (size_t i = 0; i < KAN_PF_COUNT; i++)
+		kan_buf_free(&p->raw[i]);
+	kan_buf_free(&p->exe.link);
+	kan_buf_free(&p->cwd.link);
+	kan_buf_free(&p->root.link);
+	kan_fds_free(&p->fds);
+	free(p->threads);
+	for (size_t i = 0; i < p->n_unlinked; i++)
+		kan_auto_close_fn(&p->unlinked[i].held);
+	free(p->unlinked);
+}
+
+void kan_processes_free(struct kan_processes *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		free_process(&all->v[i]);
+	free(all->v);
+	free(all->miss);
+	*all = (struct kan_processes){0};
+}
