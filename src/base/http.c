@@ -99,6 +99,8 @@ static int explain(CURLcode code, const struct call *c, struct kan_err *err)
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 		return kan_fail(err, KAN_EENGINE, "the answer was cut short");
+	case CURLE_OUT_OF_MEMORY: /* what libcurl before 8.6 says of a header line over 100 kB */
+		return kan_fail(err, KAN_EFORMAT, "the answer has a header line that is too long");
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		return kan_fail(err, KAN_EFORMAT, "the answer is no HTTP");

@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct kan_tar {
 			   memory are slow */
 	uint8_t *zero;  /* the one source of holes and padding, made when first needed */
 	char *name;     /* KAN_TAR_PATH_MAX + 1 */
+	locale_t ascii;
 	size_t used;
 	uint64_t left; /* of the entry's announced bytes */
 	struct kan_tar_extent extents[KAN_TAR_EXTENTS];
@@ -71,14 +73,11 @@ int kan_tar_new(struct kan_tar **out, kan_tar_out_fn *fn, void *arg, struct kan_
 	t->name = kan_xalloc(KAN_TAR_PATH_MAX + 1);
 	t->archive = archive_write_new();
 	t->entry = archive_entry_new();
-	if (!t->archive || !t->entry ||
+	t->ascii = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+	if (!t->archive || !t->entry || !t->ascii ||
 	    archive_write_set_format_pax_restricted(t->archive) != ARCHIVE_OK ||
 	    archive_write_add_filter_none(t->archive) != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(t->archive, 0) != ARCHIVE_OK ||
-	    /* Names are bytes: no conversion by locale, a pax record says so where they are not
-	       ASCII. */
-	    archive_write_set_format_option(t->archive, "pax", "hdrcharset", "BINARY") !=
-		    ARCHIVE_OK ||
 	    archive_write_open(t->archive, t, NULL, on_write, NULL) != ARCHIVE_OK) {
 		kan_tar_free(t);
 		return kan_fail(err, KAN_EIO, "tar: libarchive cannot write pax");
@@ -185,12 +184,20 @@ int kan_tar_entry(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_e
 		return kan_fail(err, KAN_EUNSUPPORTED, "tar: a socket has no place in it");
 	t->size = S_ISREG(e->mode) && !e->hardlink.n ? e->size : 0;
 	t->left = t->size;
+	set_numbers(t, e); /* first: libarchive drops extents beyond the size it knows */
 	if (set_names(t, e, err) < 0 || set_extents(t, e, err) < 0) {
 		t->size = t->left = 0;
 		return -1;
 	}
-	set_numbers(t, e);
-	return archive_write_header(t->archive, t->entry) < ARCHIVE_WARN ? fail(t, err) : 0;
+	/*
+	 * In the C locale every name that is not ASCII becomes a pax path marked BINARY, byte for
+	 * byte. As UTF-8, readers built on libarchive would compose its accents (NFC), and two
+	 * names could become one.
+	 */
+	locale_t before = uselocale(t->ascii);
+	int rc = archive_write_header(t->archive, t->entry);
+	(void)uselocale(before);
+	return rc < ARCHIVE_WARN ? fail(t, err) : 0;
 }
 
 static int give(struct kan_tar *t, const void *p, size_t n, struct kan_err *err)
@@ -277,6 +284,8 @@ void kan_tar_free(struct kan_tar *t)
 		(void)archive_write_free(t->archive);
 	}
 	archive_entry_free(t->entry);
+	if (t->ascii)
+		freelocale(t->ascii);
 	free(t->block);
 	free(t->zero);
 	free(t->name);

@@ -149,8 +149,9 @@ static int open_and_read(struct source *s, const struct kan_tar_visit *v, struct
 
 /*
  * pax names are UTF-8, and libarchive converts them to the locale's charset: in the C locale it
- * would put '?' for what is not ASCII. So the thread reads in a UTF-8 locale; names of plain
- * headers and BINARY ones stay as they are.
+ * would put '?' for what is not ASCII. So the thread reads in a UTF-8 locale. Names of plain
+ * headers and BINARY ones (ours) stay as they are; accents in a UTF-8 pax name of another writer
+ * come composed (NFC), and that cannot be turned off.
  */
 int kan_tar_read(kan_tar_in_fn *in, void *in_arg, const struct kan_tar_visit *v,
 		 struct kan_err *err)
