@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -104,6 +105,28 @@ json_t *kan_clock_json(void)
 		json_boolean(state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC)));
 	set_line(o, "clock_source",
 		 "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	return o;
+}
+
+json_t *kan_clocks_json(void)
+{
+	struct timespec mono = {0};
+	struct timex t = {.modes = 0}; /* only reads */
+	json_t *o = kan_clock_json();
+	(void)clock_gettime(CLOCK_MONOTONIC, &mono);
+	json_object_set_new(o, "monotonic_ns",
+			    json_integer((int64_t)mono.tv_sec * 1000000000 + mono.tv_nsec));
+	set_zone(o);
+	int state = adjtimex(&t);
+	if (state < 0)
+		return o;
+	json_object_set_new(o, "ntp_state", json_integer(state));
+	json_object_set_new(o, "unsynchronised", json_boolean(t.status & STA_UNSYNC));
+	json_object_set_new(o, "offset_ns",
+			    json_integer(t.status & STA_NANO ? t.offset : t.offset * 1000L));
+	json_object_set_new(o, "max_error_us", json_integer(t.maxerror));
+	json_object_set_new(o, "estimated_error_us", json_integer(t.esterror));
+	json_object_set_new(o, "tai_offset_s", json_integer(t.tai));
 	return o;
 }
 

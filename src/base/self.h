@@ -15,6 +15,8 @@ int kan_self_json(json_t **out, const char *const *argv, struct kan_err *err);
 json_t *kan_host_json(void);
 /* {realtime_ns, boottime_ns, ntp_synced, clock_source}. */
 json_t *kan_clock_json(void);
+/* The same with monotonic_ns, tz and all that adjtimex says of how far the clock may be off. */
+json_t *kan_clocks_json(void);
 /* {name, email, login, uid, sudo_user?}; name and email as given, default login@host. */
 json_t *kan_operator_json(const char *name, const char *email);
 

@@ -39,6 +39,16 @@ static struct kan_bytes text(const char *s)
 	return kan_bytes_of(s);
 }
 
+/* A header may say any second: at the ends of what nanoseconds can hold it stays there. */
+static int64_t mtime_of(struct archive_entry *e)
+{
+	int64_t ns = 0;
+	if (__builtin_mul_overflow((int64_t)archive_entry_mtime(e), 1000000000, &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)archive_entry_mtime_nsec(e), &ns))
+		return archive_entry_mtime(e) < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 static struct kan_tar_member describe(struct archive_entry *e)
 {
 	return (struct kan_tar_member){
@@ -49,8 +59,7 @@ static struct kan_tar_member describe(struct archive_entry *e)
 		.uid = (uint64_t)archive_entry_uid(e),
 		.gid = (uint64_t)archive_entry_gid(e),
 		.size = (uint64_t)archive_entry_size(e),
-		.mtime_ns =
-			(int64_t)archive_entry_mtime(e) * 1000000000 + archive_entry_mtime_nsec(e),
+		.mtime_ns = mtime_of(e),
 		.sparse = archive_entry_sparse_count(e) > 0,
 	};
 }
