@@ -35,7 +35,8 @@ bool kan_colour(const struct kan_args *a)
 	const char *when = kan_arg(a, "color"), *term = getenv("TERM");
 	if (when && strcmp(when, "always") == 0)
 		return true;
-	if ((when && strcmp(when, "never") == 0) || getenv("NO_COLOR") || !term || strcmp(term, "dumb") == 0)
+	if ((when && strcmp(when, "never") == 0) || getenv("NO_COLOR") || !term ||
+	    strcmp(term, "dumb") == 0)
 		return false;
 	return isatty(STDOUT_FILENO);
 }

@@ -1,4 +1,5 @@
-/* The document of `capture --json` (kanshiki.capture/1), and the small words that several commands share. */
+/* The document of `capture --json` (kanshiki.capture/1), and the small words that several commands
+ * share. */
 #ifndef KAN_CLI_CAPTURE_DOC_H
 #define KAN_CLI_CAPTURE_DOC_H
 

@@ -1,4 +1,5 @@
-/* The command line: one row a command, one row an option; parser, help and manual come from these tables. */
+/* The command line: one row a command, one row an option; parser, help and manual come from these
+ * tables. */
 #ifndef KAN_CLI_CMD_H
 #define KAN_CLI_CMD_H
 
@@ -34,7 +35,8 @@ struct kan_command {
 extern const struct kan_command *const kan_commands[]; /* NULL-terminated */
 extern const struct kan_option kan_common_options[];
 
-/* Exit statuses, docs/man and the table of cli.md; precedence when several hold: 1, 7, 124/130, 5, 9. */
+/* Exit statuses, docs/man and the table of cli.md; precedence when several hold: 1, 7, 124/130,
+ * 5, 9. */
 enum kan_status {
 	KAN_EXIT_OK = 0,
 	KAN_EXIT_FAILED = 1,
@@ -63,16 +65,21 @@ const char *kan_status_words(int status);
 int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv);
 const char *kan_arg(const struct kan_args *a, const char *name); /* NULL when not given */
 bool kan_flag(const struct kan_args *a, const char *name);
-int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback, uint64_t max);
-/* The index of the value in a NULL-terminated list of words; fallback when not given; -1 said on stderr. */
-int kan_arg_word(const struct kan_args *a, const char *name, const char *const *words, int fallback);
+int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback,
+		   uint64_t max);
+/* The index of the value in a NULL-terminated list of words; fallback when not given; -1 said on
+ * stderr. */
+int kan_arg_word(const struct kan_args *a, const char *name, const char *const *words,
+		 int fallback);
 void kan_help(FILE *out, const struct kan_command *cmd); /* NULL: all commands */
 
-/* say.c: one line on stderr, "kanshiki: what happened, to what, what to do"; control characters made visible. */
+/* say.c: one line on stderr, "kanshiki: what happened, to what, what to do"; control characters
+ * made visible. */
 void kan_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int kan_say_err(const struct kan_err *err); /* and its exit status */
 void kan_print(FILE *out, struct kan_bytes text);
-int kan_print_json(const json_t *doc); /* one document on stdout: exit status 0, or 1 when it cannot be written */
+int kan_print_json(const json_t *doc); /* one document on stdout: exit status 0, or 1 when it cannot
+					  be written */
 
 /* where.c: the home, and bundles in it. Yours: free() them. */
 char *kan_home(const struct kan_args *a);
@@ -84,21 +91,21 @@ int kan_own_dir(const char *path, struct kan_err *err);
 
 /* reader.c: analysis and rendering, in a sandboxed child. */
 struct kan_reading {
-	const char *bundle;       /* directory */
+	const char *bundle; /* directory */
 	bool unsealed;
-	const char *out_dir;      /* reports go there; NULL: none are written */
-	const char *formats;      /* comma list; NULL: html,md,json */
-	const char *rules;        /* --rules DIR, or NULL */
-	const json_t *receipt;    /* or NULL */
+	const char *out_dir;   /* reports go there; NULL: none are written */
+	const char *formats;   /* comma list; NULL: html,md,json */
+	const char *rules;     /* --rules DIR, or NULL */
+	const json_t *receipt; /* or NULL */
 	bool colour;
-	int status;               /* of the capture so far: for the exit line */
-	const char *fail_on;      /* severity, or NULL */
-	const char *report_path;  /* what the screen names */
+	int status;              /* of the capture so far: for the exit line */
+	const char *fail_on;     /* severity, or NULL */
+	const char *report_path; /* what the screen names */
 };
 struct kan_read {
-	char *screen;   /* the terminal summary */
-	json_t *model;  /* {findings:{critical..}, changes:{...}, verdict?, reports:{html:path}} */
-	int status;     /* with --fail-on applied */
+	char *screen;  /* the terminal summary */
+	json_t *model; /* {findings:{critical..}, changes:{...}, verdict?, reports:{html:path}} */
+	int status;    /* with --fail-on applied */
 };
 int kan_read_bundle(struct kan_read *out, const struct kan_reading *r, struct kan_err *err);
 void kan_read_free(struct kan_read *r);

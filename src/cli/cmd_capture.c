@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/row.h"
 #include "capture/capture.h"
-#include "cli/cmd.h"
 #include "cli/capture_doc.h"
+#include "cli/cmd.h"
 
 enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600, CONTAINERS_MAX = 64 };
 
@@ -19,7 +19,8 @@ static const struct kan_option options[] = {
 	{"case", 0, "ID", "the case this capture belongs to (default: one for day and container)"},
 	{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"},
 	{"note", 0, "TEXT", "why: goes into the custody event"},
-	{"freeze", 0, "WHEN", "auto, full or never: how much is read while the container is paused"},
+	{"freeze", 0, "WHEN",
+	 "auto, full or never: how much is read while the container is paused"},
 	{"max-freeze", 0, "SEC", "the pause ends after so many seconds (2; with full 10)"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
@@ -34,7 +35,8 @@ static const struct kan_option options[] = {
 	{"no-report", 0, NULL, "do not analyse, write no report"},
 	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
 	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
-	{"fail-on", 0, "SEVERITY", "exit 9 when there is a finding of low, medium, high, critical or above"},
+	{"fail-on", 0, "SEVERITY",
+	 "exit 9 when there is a finding of low, medium, high, critical or above"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -58,8 +60,10 @@ static const char *const depths[] = {"host", "api", NULL};
 static int read_policy(struct kan_capture_request *r, const struct kan_args *a)
 {
 	uint64_t freeze_s = 0, timeout = 0;
-	int freeze = kan_arg_word(a, "freeze", freezes, 0), mount = kan_arg_word(a, "mounts", mounts, 0);
-	int image = kan_arg_word(a, "image", images, 0), depth = kan_arg_word(a, "depth", depths, 0);
+	int freeze = kan_arg_word(a, "freeze", freezes, 0),
+	    mount = kan_arg_word(a, "mounts", mounts, 0);
+	int image = kan_arg_word(a, "image", images, 0),
+	    depth = kan_arg_word(a, "depth", depths, 0);
 	if (freeze < 0 || mount < 0 || image < 0 || depth < 0 ||
 	    kan_arg_number(&freeze_s, a, "max-freeze", 0, FREEZE_MAX_S) < 0 ||
 	    kan_arg_number(&timeout, a, "timeout", 0, TIMEOUT_MAX_S) < 0 ||
@@ -116,7 +120,8 @@ static int read_request(struct job *j)
 	return 0;
 }
 
-/* The key is tried before anything is paused; one that cannot be used costs a warning: an incident does not wait. */
+/* The key is tried before anything is paused; one that cannot be used costs a warning: an incident
+ * does not wait. */
 static int open_custody(struct job *j, struct kan_err *err)
 {
 	const char *key = kan_arg(j->a, "key");
@@ -148,8 +153,9 @@ static void line(const struct kan_capture_progress *p)
 {
 	char size[32];
 	kan_size_words(size, sizeof(size), p->bytes);
-	(void)fprintf(stderr, "  %-14s %-15s %8llu items %10s %8.1f ms%s\n", p->collector, p->status,
-		      (unsigned long long)p->items, size, p->ms, p->gaps ? "  gaps" : "");
+	(void)fprintf(stderr, "  %-14s %-15s %8llu items %10s %8.1f ms%s\n", p->collector,
+		      p->status, (unsigned long long)p->items, size, p->ms,
+		      p->gaps ? "  gaps" : "");
 }
 
 /* The first screen comes from a process of its own: the capture does not wait for it. */
@@ -161,7 +167,9 @@ static void first_screen(struct job *j, const char *partial)
 	j->first_screen = fork();
 	if (j->first_screen != 0)
 		return;
-	struct kan_reading r = {.bundle = partial, .unsealed = true, .rules = kan_arg(j->a, "rules"),
+	struct kan_reading r = {.bundle = partial,
+				.unsealed = true,
+				.rules = kan_arg(j->a, "rules"),
 				.colour = kan_colour(j->a)};
 	struct kan_read read = {0};
 	if (kan_read_bundle(&read, &r, NULL) == 0) {
@@ -218,11 +226,13 @@ static int status_of(const struct kan_capture_result *c)
 {
 	int status = c->gaps || c->partial ? KAN_EXIT_MISSING : KAN_EXIT_OK;
 	if (c->stopped_by)
-		status = kan_status_worst(status, c->stopped_by == SIGALRM ? KAN_EXIT_TIME : KAN_EXIT_INTERRUPTED);
+		status = kan_status_worst(status, c->stopped_by == SIGALRM ? KAN_EXIT_TIME
+									   : KAN_EXIT_INTERRUPTED);
 	return status;
 }
 
-static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan_capture_result *c, struct kan_err *err)
+static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan_capture_result *c,
+		    struct kan_err *err)
 {
 	struct kan_act act = act_of(j);
 	act.impact = json_object_get(c->capture, "impact");
@@ -244,7 +254,8 @@ static char *report_dir(const struct job *j, const struct kan_capture_result *c)
 }
 
 static int analyse(struct kan_read *read, struct kan_receipt *derived, struct job *j,
-		   const struct kan_capture_result *c, const struct kan_receipt *receipt, int status, struct kan_err *err)
+		   const struct kan_capture_result *c, const struct kan_receipt *receipt,
+		   int status, struct kan_err *err)
 {
 	kan_auto_free char *dir = report_dir(j, c);
 	kan_auto_free char *html = kan_path(dir, "report.html");
@@ -278,6 +289,14 @@ static void plain_ending(const struct kan_capture_result *c, int status)
 	(void)printf("\nexit %d: %s\n", status, kan_status_words(status));
 }
 
+/* What fails behind the seal is ours, whatever its code: the evidence stands, the job is not done.
+ */
+static int after_seal(int status, const struct kan_err *err)
+{
+	int said = kan_say_err(err);
+	return kan_status_worst(status, said == KAN_EXIT_TAMPERED ? said : KAN_EXIT_FAILED);
+}
+
 static int finish(struct job *j, struct kan_capture_result *c)
 {
 	struct kan_capture_doc doc = {.capture = c, .status = status_of(c), .signed_ = j->commit};
@@ -289,16 +308,17 @@ static int finish(struct job *j, struct kan_capture_result *c)
 		rc = preserve(&receipt, j, c, &err);
 	bool committed = j->commit && rc == 0;
 	if (rc < 0)
-		doc.status = kan_status_worst(doc.status, kan_say_err(&err));
+		doc.status = after_seal(doc.status, &err);
 	doc.receipt = committed ? &receipt : NULL;
 	if (j->report && analyse(&read, &derived, j, c, doc.receipt, doc.status, &err) < 0)
-		doc.status = kan_status_worst(doc.status, kan_say_err(&err));
+		doc.status = after_seal(doc.status, &err);
 	else if (j->report)
 		doc.status = read.status;
 	doc.derived = derived.commit[0] ? &derived : NULL;
 	doc.read = &read;
 	if (committed && receipt.host_key && !j->quiet)
-		(void)fputs("signed by this host's own key; it vouches for nothing before now\n", stderr);
+		(void)fputs("signed by this host's own key; it vouches for nothing before now\n",
+			    stderr);
 	if (j->json)
 		(void)kan_print_capture(&doc);
 	else if (read.screen)
@@ -313,7 +333,9 @@ static int say_failed(const struct job *j, const struct kan_capture_result *c, s
 {
 	int status = kan_say_err(err);
 	if (c->path)
-		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial finishes it", c->path);
+		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial "
+			"finishes it",
+			c->path);
 	if (j->json)
 		(void)kan_print_failure(err, status, c->path);
 	return status;
@@ -334,8 +356,8 @@ static int seen_before(struct job *j)
 	if (j->json)
 		(void)kan_print_json(doc);
 	else
-		(void)printf("request %s was done before\nseal %s\ncommit %s\n", j->request.request_id, receipt.seal,
-			     receipt.commit);
+		(void)printf("request %s was done before\nseal %s\ncommit %s\n",
+			     j->request.request_id, receipt.seal, receipt.commit);
 	json_decref(doc);
 	return KAN_EXIT_OK;
 }

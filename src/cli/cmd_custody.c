@@ -28,8 +28,10 @@ static int print_event(const json_t *event, const char *commit, void *arg, struc
 	if (*(bool *)arg)
 		return kan_print_json(event) == KAN_EXIT_OK ? 0 : -1;
 	const json_t *who = json_object_get(event, "who"), *note = json_object_get(event, "note");
-	kan_rfc3339_s(when, json_integer_value(json_object_get(json_object_get(event, "when"), "utc_ns")));
-	(void)printf("%-20s %3lld %-8s %.12s  ", when, (long long)json_integer_value(json_object_get(event, "seq")),
+	kan_rfc3339_s(when, json_integer_value(
+				    json_object_get(json_object_get(event, "when"), "utc_ns")));
+	(void)printf("%-20s %3lld %-8s %.12s  ", when,
+		     (long long)json_integer_value(json_object_get(event, "seq")),
 		     json_string_value(json_object_get(event, "type")), commit);
 	kan_print(stdout, kan_bytes_of(json_string_value(json_object_get(event, "case"))));
 	(void)fputs("  ", stdout);
@@ -93,12 +95,15 @@ static int import(const struct kan_args *a)
 	struct kan_custody *c = NULL;
 	struct kan_receipt r = {0};
 	struct kan_err err = {0};
-	struct kan_act act = {.case_id = kan_arg(a, "case"), .purpose = kan_arg(a, "note"), .argv = a->argv};
+	struct kan_act act = {
+		.case_id = kan_arg(a, "case"), .purpose = kan_arg(a, "note"), .argv = a->argv};
 	kan_auto_free char *home = kan_home(a);
 	kan_auto_free char *path = NULL;
 	int status = KAN_EXIT_OK;
-	if (kan_custody_open(&c, home, kan_arg(a, "key"), &err) < 0 || kan_find_bundle(&path, a, a->words[0], &err) < 0 ||
-	    kan_custody_sign(c, path, &err) < 0 || kan_custody_commit(&r, c, path, "import", &act, &err) < 0)
+	if (kan_custody_open(&c, home, kan_arg(a, "key"), &err) < 0 ||
+	    kan_find_bundle(&path, a, a->words[0], &err) < 0 ||
+	    kan_custody_sign(c, path, &err) < 0 ||
+	    kan_custody_commit(&r, c, path, "import", &act, &err) < 0)
 		status = kan_say_err(&err);
 	else
 		status = print_receipt(&r, kan_flag(a, "json"));

@@ -15,10 +15,11 @@ static int collectors(const struct kan_args *a)
 {
 	json_t *list = json_array();
 	for (const struct kan_collector *const *c = kan_collectors; *c; c++) {
-		json_array_append_new(list, json_pack("{s:s,s:i,s:s}", "name", (*c)->name, "tier", (int)(*c)->tier,
-						      "summary", (*c)->summary));
+		json_array_append_new(list, json_pack("{s:s,s:i,s:s}", "name", (*c)->name, "tier",
+						      (int)(*c)->tier, "summary", (*c)->summary));
 		if (!kan_flag(a, "json"))
-			(void)printf("%-14s tier %d  %s\n", (*c)->name, (int)(*c)->tier, (*c)->summary);
+			(void)printf("%-14s tier %d  %s\n", (*c)->name, (int)(*c)->tier,
+				     (*c)->summary);
 	}
 	int status = kan_flag(a, "json") ? kan_print_json(list) : KAN_EXIT_OK;
 	json_decref(list);
@@ -40,7 +41,8 @@ static int rules(const struct kan_args *a)
 	size_t i = 0;
 	json_array_foreach (list, i, one)
 		if (!kan_flag(a, "json"))
-			(void)printf("%-28s %-9s %s\n", json_string_value(json_object_get(one, "id")),
+			(void)printf("%-28s %-9s %s\n",
+				     json_string_value(json_object_get(one, "id")),
 				     json_string_value(json_object_get(one, "severity")),
 				     json_string_value(json_object_get(one, "title")));
 	int status = kan_flag(a, "json") ? kan_print_json(list) : KAN_EXIT_OK;

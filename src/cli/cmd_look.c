@@ -16,13 +16,15 @@ static const struct kan_option with_bundle[] = {
 	{NULL, 0, NULL, NULL},
 };
 static const struct kan_option compare_options[] = {
-	{"only", 0, "LIST", "only these change words: added, changed, metadata, deleted, identical"},
+	{"only", 0, "LIST",
+	 "only these change words: added, changed, metadata, deleted, identical"},
 	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
 	{NULL, 0, NULL, NULL},
 };
 
 /* Open it in the readers' sandbox: from here on nothing else can be read. */
-static int open_boxed(struct kan_bundle **out, const struct kan_args *a, const char *word, struct kan_err *err)
+static int open_boxed(struct kan_bundle **out, const struct kan_args *a, const char *word,
+		      struct kan_err *err)
 {
 	struct kan_sandbox_state box = {0};
 	kan_auto_free char *path = NULL;
@@ -91,7 +93,8 @@ static void print_finding(const json_t *f, size_t number)
 	print_text("says", f, "says");
 	print_text("why", f, "why");
 	json_array_foreach (json_object_get(f, "evidence"), i, e) {
-		(void)printf("evidence  %s row %lld sha256 %s\n", json_string_value(json_object_get(e, "artefact")),
+		(void)printf("evidence  %s row %lld sha256 %s\n",
+			     json_string_value(json_object_get(e, "artefact")),
 			     (long long)json_integer_value(json_object_get(e, "row")),
 			     json_string_value(json_object_get(e, "sha256")));
 	}
@@ -119,7 +122,8 @@ static int find_finding(const json_t *analysis, const char *asked, bool json)
 		print_finding(f, i + 1);
 		return KAN_EXIT_OK;
 	}
-	kan_say("%s: no such finding; there are %zu", asked, json_array_size(json_object_get(analysis, "findings")));
+	kan_say("%s: no such finding; there are %zu", asked,
+		json_array_size(json_object_get(analysis, "findings")));
 	return KAN_EXIT_NOT_FOUND;
 }
 
@@ -130,8 +134,8 @@ static int show(const struct kan_args *a)
 	struct kan_rules *rules = NULL;
 	json_t *analysis = NULL;
 	int status = KAN_EXIT_OK;
-	if (open_boxed(&b, a, kan_arg(a, "bundle"), &err) < 0 || kan_rules_shipped(&rules, &err) < 0 ||
-	    kan_analyze(&analysis, b, rules, &err) < 0)
+	if (open_boxed(&b, a, kan_arg(a, "bundle"), &err) < 0 ||
+	    kan_rules_shipped(&rules, &err) < 0 || kan_analyze(&analysis, b, rules, &err) < 0)
 		status = kan_say_err(&err);
 	else
 		status = find_finding(analysis, a->words[0], kan_flag(a, "json"));
@@ -169,7 +173,8 @@ static void print_change(const json_t *row, const char *word)
 	(void)printf("%-9s ", word);
 	kan_print(stdout, kan_buf_bytes(&path));
 	if (json_object_get(below, "size") && json_object_get(row, "size"))
-		(void)printf("  %lld -> %lld", (long long)json_integer_value(json_object_get(below, "size")),
+		(void)printf("  %lld -> %lld",
+			     (long long)json_integer_value(json_object_get(below, "size")),
 			     (long long)json_integer_value(json_object_get(row, "size")));
 	else if (json_object_get(row, "size"))
 		(void)printf("  %lld", (long long)json_integer_value(json_object_get(row, "size")));

@@ -8,7 +8,8 @@ static const struct kan_option options[] = {
 	{"format", 0, "LIST", "html, md, json (default: all three)"},
 	{"out", 'o', "DIR", "where the files go (default: the home's reports/<bundle>)"},
 	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
-	{"fail-on", 0, "SEVERITY", "exit 9 when there is a finding of low, medium, high, critical or above"},
+	{"fail-on", 0, "SEVERITY",
+	 "exit 9 when there is a finding of low, medium, high, critical or above"},
 	{NULL, 0, NULL, NULL},
 };
 

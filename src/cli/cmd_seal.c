@@ -25,7 +25,8 @@ static int run(const struct kan_args *a)
 	if (kan_seal_partial(seal, &sealed, path, kan_arg(a, "reason"), &err) < 0)
 		return kan_say_err(&err);
 	if (kan_flag(a, "json")) {
-		json_t *o = json_pack("{s:s,s:s,s:s}", "schema", "kanshiki.seal/1", "seal", seal, "bundle", sealed);
+		json_t *o = json_pack("{s:s,s:s,s:s}", "schema", "kanshiki.seal/1", "seal", seal,
+				      "bundle", sealed);
 		int status = kan_print_json(o);
 		json_decref(o);
 		return status;

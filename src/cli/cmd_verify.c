@@ -13,7 +13,8 @@
 #include "cli/cmd.h"
 
 static const struct kan_option options[] = {
-	{"allowed-signers", 0, "FILE", "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
+	{"allowed-signers", 0, "FILE",
+	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
 	{"seal", 0, "HEX", "the seal that was printed at the time"},
 	{"require", 0, "LIST", "signed, known-signer: exit 5 when it does not hold"},
 	{NULL, 0, NULL, NULL},
@@ -44,7 +45,8 @@ static void note(struct tally *t, const struct kan_check *c)
 		t->missing |= c->kind == KAN_CHECK_MISSING;
 		t->altered |= c->kind != KAN_CHECK_MISSING;
 		if (!t->first[0])
-			(void)snprintf(t->first, sizeof(t->first), "%s: %s", c->path && *c->path ? c->path : c->name, c->detail);
+			(void)snprintf(t->first, sizeof(t->first), "%s: %s",
+				       c->path && *c->path ? c->path : c->name, c->detail);
 		break;
 	case KAN_CHECK_NOT_DONE:
 		t->not_done++;
@@ -104,7 +106,8 @@ static int known_requirements(const char *list)
 {
 	for (const char *at = list; at && *at;) {
 		size_t n = strcspn(at, ",");
-		if (!(n == 6 && strncmp(at, "signed", n) == 0) && !(n == 12 && strncmp(at, "known-signer", n) == 0)) {
+		if (!(n == 6 && strncmp(at, "signed", n) == 0) &&
+		    !(n == 12 && strncmp(at, "known-signer", n) == 0)) {
 			kan_say("--require takes signed and known-signer, not '%.*s'", (int)n, at);
 			return -1;
 		}
@@ -114,9 +117,11 @@ static int known_requirements(const char *list)
 }
 
 /* A bag, a .partial, a repository, or a home. */
-static int check(struct tally *t, const char *path, const char *signers, const struct kan_args *a, struct kan_err *err)
+static int check(struct tally *t, const char *path, const char *signers, const struct kan_args *a,
+		 struct kan_err *err)
 {
-	if (has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") || has(path, "journal.ndjson")) {
+	if (has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") ||
+	    has(path, "journal.ndjson")) {
 		if (kan_bundle_verify(path, kan_arg(a, "seal"), on_check, t, err) < 0)
 			return -1;
 		return kan_custody_verify_seal(path, signers, on_check, t, err);
@@ -134,27 +139,31 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 {
 	int status = KAN_EXIT_OK;
 	const char *result = "verified", *why = "";
-	bool unmet = (wanted(require, "signed") && t->unsigned_) || (wanted(require, "known-signer") && t->unknown_signer);
+	bool unmet = (wanted(require, "signed") && t->unsigned_) ||
+		     (wanted(require, "known-signer") && t->unknown_signer);
 	if (t->failed) {
 		status = KAN_EXIT_TAMPERED;
 		result = "tampered";
-		why = t->altered && t->missing ? "altered, and a part is missing" : t->missing ? "a part is missing" : "altered";
+		why = t->altered && t->missing ? "altered, and a part is missing"
+		      : t->missing             ? "a part is missing"
+					       : "altered";
 	} else if (t->incomplete || unmet) {
 		status = KAN_EXIT_MISSING;
 		result = "incomplete";
 		why = unmet ? "a --require is not met" : "partial or unsealed";
 	}
 	if (t->json) {
-		json_t *o = json_pack("{s:s,s:s,s:i,s:s,s:O}", "schema", "kanshiki.verify/1", "result", result, "exit",
-				      status, "why", why, "checks", t->checks);
+		json_t *o =
+			json_pack("{s:s,s:s,s:i,s:s,s:O}", "schema", "kanshiki.verify/1", "result",
+				  result, "exit", status, "why", why, "checks", t->checks);
 		json_object_set_new(o, "sandbox",
-				    json_pack("{s:b,s:b,s:b}", "no_new_privs", box->no_new_privs, "landlock",
-					      box->landlock, "seccomp", box->seccomp));
+				    json_pack("{s:b,s:b,s:b}", "no_new_privs", box->no_new_privs,
+					      "landlock", box->landlock, "seccomp", box->seccomp));
 		(void)kan_print_json(o);
 		json_decref(o);
 	} else {
-		(void)printf("%s: %u ok, %u failed, %u not done%s%s\n", result, t->ok, t->failed, t->not_done,
-			     *why ? ": " : "", why);
+		(void)printf("%s: %u ok, %u failed, %u not done%s%s\n", result, t->ok, t->failed,
+			     t->not_done, *why ? ": " : "", why);
 		if (t->first[0]) {
 			(void)fputs("first: ", stdout);
 			kan_print(stdout, kan_bytes_of(t->first));

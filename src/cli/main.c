@@ -7,8 +7,9 @@
 #include "base/self.h"
 #include "cli/cmd.h"
 
-extern const struct kan_command kan_cmd_capture, kan_cmd_verify, kan_cmd_compare, kan_cmd_report, kan_cmd_seal,
-	kan_cmd_ls, kan_cmd_show, kan_cmd_cat, kan_cmd_custody, kan_cmd_import, kan_cmd_collectors, kan_cmd_rules;
+extern const struct kan_command kan_cmd_capture, kan_cmd_verify, kan_cmd_compare, kan_cmd_report,
+	kan_cmd_seal, kan_cmd_ls, kan_cmd_show, kan_cmd_cat, kan_cmd_custody, kan_cmd_import,
+	kan_cmd_collectors, kan_cmd_rules;
 
 static int version(const struct kan_args *a)
 {
@@ -25,9 +26,13 @@ static const struct kan_command cmd_version = {
 };
 
 const struct kan_command *const kan_commands[] = {
-	&kan_cmd_capture, &kan_cmd_verify, &kan_cmd_compare, &kan_cmd_report,  &kan_cmd_seal,
-	&kan_cmd_ls,	  &kan_cmd_show,   &kan_cmd_cat,     &kan_cmd_custody, &kan_cmd_import,
-	&kan_cmd_rules,	  &kan_cmd_collectors, &cmd_version, NULL,
+	&kan_cmd_capture, &kan_cmd_verify,
+	&kan_cmd_compare, &kan_cmd_report,
+	&kan_cmd_seal,    &kan_cmd_ls,
+	&kan_cmd_show,    &kan_cmd_cat,
+	&kan_cmd_custody, &kan_cmd_import,
+	&kan_cmd_rules,   &kan_cmd_collectors,
+	&cmd_version,     NULL,
 };
 
 static const struct kan_command *find(const char *name)
@@ -71,7 +76,8 @@ static int run(int argc, char **argv)
 {
 	int at = command_at(argc, argv);
 	if (!at || strcmp(argv[at], "help") == 0) {
-		bool asked = at || (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0));
+		bool asked = at || (argc > 1 &&
+				    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0));
 		const struct kan_command *about = at && argv[at + 1] ? find(argv[at + 1]) : NULL;
 		if (argc == 2 && strcmp(argv[1], "--version") == 0)
 			return version(NULL);

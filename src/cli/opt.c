@@ -9,7 +9,8 @@
 enum { FIRST_LONG = 256, SHORT_MAX = KAN_OPTIONS_MAX * 2 + 2, HELP_COLUMN = 28 };
 
 const struct kan_option kan_common_options[] = {
-	{"host", 'H', "HOST", "the engine: unix:///path (else DOCKER_HOST, else the usual sockets)"},
+	{"host", 'H', "HOST",
+	 "the engine: unix:///path (else DOCKER_HOST, else the usual sockets)"},
 	{"home", 0, "DIR", "where bundles, reports and the repository live (else KANSHIKI_HOME)"},
 	{"json", 0, NULL, "one JSON document on stdout instead of text"},
 	{"quiet", 'q', NULL, "no progress lines"},
@@ -18,9 +19,12 @@ const struct kan_option kan_common_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+static const char *const colours[] = {"auto", "always", "never", NULL};
+
 static void gather(struct kan_args *a, const struct kan_option *table)
 {
-	for (const struct kan_option *o = table; o && o->name && a->n_options < KAN_OPTIONS_MAX; o++)
+	for (const struct kan_option *o = table; o && o->name && a->n_options < KAN_OPTIONS_MAX;
+	     o++)
 		a->options[a->n_options++] = o;
 }
 
@@ -51,6 +55,26 @@ static size_t index_of(const struct kan_args *a, int c)
 	return i;
 }
 
+/* The word that getopt has just taken as the option; its value may be a word of its own. */
+static const char *taken(char *const *argv)
+{
+	return optarg && optarg == argv[optind - 1] ? argv[optind - 2] : argv[optind - 1];
+}
+
+/* getopt takes unique beginnings too: a script that relies on one would break with the next option.
+ */
+static bool in_full(const char *word, const struct kan_option *o)
+{
+	const char *name = word + strspn(word, "-");
+	return strcspn(name, "=") == strlen(o->name);
+}
+
+static int refuse(const char *word, const char *why, const struct kan_command *cmd)
+{
+	kan_say("%s %s: see kanshiki %s --help", word, why, cmd->name);
+	return -1;
+}
+
 int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv)
 {
 	struct option longs[KAN_OPTIONS_MAX + 1];
@@ -62,12 +86,13 @@ int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc
 	optind = 0;
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
-		if (c == ':' || c == '?') {
-			kan_say("%s %s: see kanshiki %s --help", argv[optind - 1],
-				c == ':' ? "needs a value" : "is no option of this command", cmd->name);
-			return -1;
-		}
+		if (c == ':')
+			return refuse(argv[optind - 1], "needs a value", cmd);
+		if (c == '?')
+			return refuse(argv[optind - 1], "is no option of this command", cmd);
 		size_t i = index_of(&a, c);
+		if (c >= FIRST_LONG && !in_full(taken(argv), a.options[i]))
+			return refuse(taken(argv), "is only the beginning of an option", cmd);
 		a.values[i] = optarg ? optarg : "";
 	}
 	a.words = (const char *const *)argv + optind;
@@ -75,8 +100,11 @@ int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc
 	*out = a;
 	if (kan_flag(&a, "help"))
 		return 0;
+	if (kan_arg_word(&a, "color", colours, 0) < 0)
+		return -1;
 	if (a.n_words < cmd->min_words || a.n_words > cmd->max_words) {
-		kan_say("usage: kanshiki %s %s: see kanshiki %s --help", cmd->name, cmd->args, cmd->name);
+		kan_say("usage: kanshiki %s %s: see kanshiki %s --help", cmd->name, cmd->args,
+			cmd->name);
 		return -1;
 	}
 	return 0;
@@ -95,7 +123,8 @@ bool kan_flag(const struct kan_args *a, const char *name)
 	return kan_arg(a, name) != NULL;
 }
 
-int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback, uint64_t max)
+int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback,
+		   uint64_t max)
 {
 	const char *text = kan_arg(a, name);
 	if (!text) {
@@ -105,7 +134,7 @@ int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, ui
 	char *end = NULL;
 	errno = 0;
 	unsigned long long v = strtoull(text, &end, 10);
-	if (errno || end == text || *end || text[0] == '-' || v > max) {
+	if (errno || *end || text[0] < '0' || text[0] > '9' || v > max) {
 		kan_say("--%s takes a whole number up to %" PRIu64 ", not '%s'", name, max, text);
 		return -1;
 	}
@@ -132,8 +161,9 @@ int kan_arg_word(const struct kan_args *a, const char *name, const char *const *
 static void help_option(FILE *out, const struct kan_option *o)
 {
 	char left[64];
-	(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : "   ", o->letter ? o->letter : ' ',
-		       o->letter ? ", " : "", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	(void)snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : "   ",
+		       o->letter ? o->letter : ' ', o->letter ? ", " : "", o->name,
+		       o->arg ? " " : "", o->arg ? o->arg : "");
 	(void)fprintf(out, "  %-*s %s\n", HELP_COLUMN, left, o->help);
 }
 
@@ -156,7 +186,8 @@ void kan_help(FILE *out, const struct kan_command *cmd)
 		return;
 	}
 	(void)fputs("usage: kanshiki [OPTIONS] COMMAND ...\n"
-		    "Takes a suspect container, from outside, into sealed and signed evidence, and reports on it.\n\n",
+		    "Takes a suspect container, from outside, into sealed and signed evidence, and "
+		    "reports on it.\n\n",
 		    out);
 	for (const struct kan_command *const *c = kan_commands; *c; c++)
 		(void)fprintf(out, "  %-12s%s\n", (*c)->name, (*c)->summary);

@@ -1,4 +1,5 @@
-/* Analysis and rendering of a bundle, in a child that has nothing but the bundle and the output directory. */
+/* Analysis and rendering of a bundle, in a child that has nothing but the bundle and the output
+ * directory. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +47,15 @@ static int known_formats(const char *list, struct kan_err *err)
 		for (const struct kan_report *const *r = kan_reports; *r; r++)
 			found |= strlen((*r)->name) == len && strncmp((*r)->name, at, len) == 0;
 		if (!found)
-			return kan_fail(err, KAN_EUSAGE, "no report format is called '%.*s'", (int)(len > 64 ? 64 : len),
-					at);
+			return kan_fail(err, KAN_EUSAGE, "no report format is called '%.*s'",
+					(int)(len > 64 ? 64 : len), at);
 		at += len + (at[len] == ',');
 	}
 	return 0;
 }
 
-static int write_reports(json_t *paths, const struct kan_model *m, const struct kan_reading *r, struct kan_err *err)
+static int write_reports(json_t *paths, const struct kan_model *m, const struct kan_reading *r,
+			 struct kan_err *err)
 {
 	kan_auto_close int dir = open(r->out_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
@@ -65,8 +67,10 @@ static int write_reports(json_t *paths, const struct kan_model *m, const struct 
 		if ((*k)->render(&text, m, err) < 0)
 			return kan_wrap(err, "report %s", (*k)->name);
 		if (text.failed)
-			return kan_fail(err, KAN_ELIMIT, "report %s is over %d MiB", (*k)->name, REPORT_MAX >> 20);
-		if (unlinkat(dir, (*k)->file, 0) < 0 && errno != ENOENT) /* made again: the same bytes, or better rules */
+			return kan_fail(err, KAN_ELIMIT, "report %s is over %d MiB", (*k)->name,
+					REPORT_MAX >> 20);
+		if (unlinkat(dir, (*k)->file, 0) < 0 &&
+		    errno != ENOENT) /* made again: the same bytes, or better rules */
 			return kan_fail_sys(err, "%s/%s", r->out_dir, (*k)->file);
 		if (kan_put_file(dir, (*k)->file, 0600, kan_buf_bytes(&text), err) < 0)
 			return kan_wrap(err, "%s", r->out_dir);
@@ -94,7 +98,8 @@ static json_t *count_findings(int *worst, const json_t *analysis)
 	return o;
 }
 
-static int draw(json_t *answer, const struct kan_model *m, const struct kan_reading *r, struct kan_err *err)
+static int draw(json_t *answer, const struct kan_model *m, const struct kan_reading *r,
+		struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
 	struct kan_screen s = {
@@ -103,7 +108,8 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 		.provisional = r->unsealed,
 		.bundle_path = r->bundle,
 		.report_path = r->report_path,
-		.exit_words = kan_status_words((int)json_integer_value(json_object_get(answer, "status"))),
+		.exit_words = kan_status_words(
+			(int)json_integer_value(json_object_get(answer, "status"))),
 		.exit_status = (int)json_integer_value(json_object_get(answer, "status")),
 	};
 	if (kan_report_terminal(&text, m, &s, err) < 0)
@@ -123,10 +129,12 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err 
 		goto out;
 	if ((r->rules ? kan_rules_load(&rules, r->rules, err) : kan_rules_shipped(&rules, err)) < 0)
 		goto out;
-	if (kan_analyze(&analysis, bundle, rules, err) < 0 || kan_model_new(&model, analysis, r->receipt, err) < 0)
+	if (kan_analyze(&analysis, bundle, rules, err) < 0 ||
+	    kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
-	json_object_set(answer, "changes", json_object_get(json_object_get(analysis, "changes"), "counts"));
+	json_object_set(answer, "changes",
+			json_object_get(json_object_get(analysis, "changes"), "counts"));
 	int status = r->status;
 	if (r->fail_on && worst >= severity_rank(r->fail_on))
 		status = kan_status_worst(status, KAN_EXIT_FINDINGS);
@@ -163,7 +171,8 @@ static void sandboxed(int out, const struct kan_reading *r)
 	}
 	char *text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
 	if (text)
-		(void)kan_write_all(out, text, strlen(text), NULL); /* the parent is gone: nobody asks */
+		(void)kan_write_all(out, text, strlen(text),
+				    NULL); /* the parent is gone: nobody asks */
 	free(text);
 	json_decref(answer);
 	_exit(0);
@@ -173,7 +182,8 @@ static int take_answer(struct kan_read *out, json_t *answer, struct kan_err *err
 {
 	const char *fault = json_string_value(json_object_get(answer, "error"));
 	if (fault) {
-		kan_err_set(err, (enum kan_code)json_integer_value(json_object_get(answer, "code")), 0, "%s", fault);
+		kan_err_set(err, (enum kan_code)json_integer_value(json_object_get(answer, "code")),
+			    0, "%s", fault);
 		return -1;
 	}
 	out->screen = kan_xstrdup(json_string_value(json_object_get(answer, "screen")));
@@ -190,7 +200,9 @@ int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, str
 	if (known_formats(r.formats, err) < 0)
 		return -1;
 	if (r.fail_on && severity_rank(r.fail_on) < 0)
-		return kan_fail(err, KAN_EUSAGE, "--fail-on takes low, medium, high or critical, not '%s'", r.fail_on);
+		return kan_fail(err, KAN_EUSAGE,
+				"--fail-on takes low, medium, high or critical, not '%s'",
+				r.fail_on);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return kan_fail_sys(err, "pipe");
 	(void)fflush(NULL);
@@ -209,7 +221,8 @@ int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, str
 	if (rc < 0)
 		return kan_wrap(err, "analysis");
 	if (text.len == 0)
-		return kan_fail(err, KAN_ELIMIT, "the analysis of %s ended without an answer (%s %d)", r.bundle,
+		return kan_fail(err, KAN_ELIMIT,
+				"the analysis of %s ended without an answer (%s %d)", r.bundle,
 				WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	json_t *answer = NULL;

@@ -19,7 +19,6 @@ char *kan_path(const char *dir, const char *name)
 	return b.failed || !b.data ? kan_xstrdup(dir) : (char *)b.data;
 }
 
-
 char *kan_home(const struct kan_args *a)
 {
 	const char *given = kan_arg(a, "home");
@@ -50,11 +49,14 @@ int kan_own_dir(const char *path, struct kan_err *err)
 	if (lstat(path, &st) < 0)
 		return kan_fail_sys(err, "%s", path);
 	if (S_ISLNK(st.st_mode))
-		return kan_fail(err, KAN_EREFUSED, "%s is a symbolic link: name the directory itself", path);
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is a symbolic link: name the directory itself", path);
 	if (!S_ISDIR(st.st_mode))
-		return kan_fail(err, KAN_EREFUSED, "%s is there and is no directory: choose another place", path);
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is there and is no directory: choose another place", path);
 	if (st.st_uid != geteuid())
-		return kan_fail(err, KAN_EREFUSED, "%s belongs to uid %u, not to us: choose another place", path,
+		return kan_fail(err, KAN_EREFUSED,
+				"%s belongs to uid %u, not to us: choose another place", path,
 				(unsigned)st.st_uid);
 	return 0;
 }
