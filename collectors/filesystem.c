@@ -1,0 +1,145 @@
+/* filesystem: what this container changed in its own root, exactly; O(changes), never a walk of the
+ * image. */
+#include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
+#include <kanshiki/target.h>
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/tree.h"
+#include "image/before.h"
+#include "image/changes.h"
+#include "image/overlay.h"
+#include "image/points.h"
+#include "image/take.h"
+#include "image/xattrs.h"
+#include "kernel/mountinfo.h"
+#include "kernel/procfs.h"
+
+enum {
+	ENTRIES = 2000000,
+	WINDOW_ENTRIES = 256, /* read inside the pause when there are no more than that */
+	WINDOW_BYTES = 4 << 20,
+	UNKNOWN_SIZE = 1 << 30, /* more than any window takes */
+	ATTRIBUTE_NAME = 64,
+};
+
+static const char *const artefacts[] = {"changes.ndjson", "upper.tar", "content/", "before.tar",
+					NULL};
+static const struct kan_limit limits[] = {{"entries", ENTRIES, false},
+					  {"file_octets", KAN_READER_FILE_MAX, false},
+					  {"depth", KAN_TREE_DEPTH, false},
+					  {"xattr_octets", KAN_XATTRS_MAX, false},
+					  {"open_ms", KAN_READER_MS, false},
+					  {"before_file_octets", KAN_BEFORE_FILE, true},
+					  {"before_octets", KAN_BEFORE_TOTAL, true},
+					  {NULL, 0, false}};
+
+struct size {
+	uint64_t entries, bytes;
+};
+
+static enum kan_tree_next add_size(const struct kan_tree_entry *e, void *arg)
+{
+	struct size *s = arg;
+	s->entries++;
+	if (S_ISREG(e->st->stx_mode))
+		s->bytes += e->st->stx_size;
+	return s->entries > WINDOW_ENTRIES || s->bytes > WINDOW_BYTES ? KAN_TREE_STOP : KAN_TREE_GO;
+}
+
+/* Stat only, given up where the window ends. */
+static bool is_small(struct size *size, const struct kan_target *t)
+{
+	struct kan_tree_walk w = {.fn = add_size, .arg = size};
+	struct kan_err err = {0};
+	bool whole = kan_tree_walk(&w, t->upper_fd, &err) == 0;
+	if (whole && size->entries <= WINDOW_ENTRIES && size->bytes <= WINDOW_BYTES)
+		return true;
+	*size = (struct size){UNKNOWN_SIZE, UNKNOWN_SIZE};
+	return false;
+}
+
+static struct kan_points *mounts_of(const struct kan_target *t, struct kan_sink *sink)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
+	struct kan_points *points = NULL;
+	struct kan_err why = {0};
+	if (t->pid_dir < 0)
+		return NULL;
+	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 ||
+	    kan_points_new(&points, kan_buf_bytes(&text), &why) < 0)
+		kan_sink_gap_err(sink, KAN_LIT("mountinfo"), &why);
+	return points;
+}
+
+static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_changes *changes,
+		struct kan_tarfile *tar, struct kan_err *err)
+{
+	struct size size = {0};
+	char metacopy[ATTRIBUTE_NAME];
+	bool small = is_small(&size, t);
+	(void)snprintf(metacopy, sizeof(metacopy), "%smetacopy", kan_overlay_prefix(t->userxattr));
+	struct kan_take k = {
+		.sink = sink,
+		.reader = {.root_fd = t->upper_fd,
+			   .sink = sink,
+			   .metacopy = metacopy,
+			   .max_entries = ENTRIES},
+		.tar = tar,
+		.content = "content",
+		.window = true,
+		.row = kan_changes_entry,
+		.arg = changes,
+	};
+	if (kan_sink_window_enter(sink, size.entries, size.bytes, err) < 0)
+		return -1;
+	/* Small and frozen: walk and read only; look-ups and writing follow when the container runs
+	 * again. */
+	k.defer = small && kan_sink_frozen(sink);
+	return kan_take_tree(&k, err);
+}
+
+static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct kan_points *points = mounts_of(t, sink);
+	struct kan_changes *changes = NULL;
+	struct kan_tarfile tar = {0};
+	uint64_t items = 0;
+	struct kan_changes_opts o = {.sink = sink,
+				     .lowers = t->lowers,
+				     .n_lowers = t->n_lowers,
+				     .userxattr = t->userxattr,
+				     .points = points,
+				     .rows = "changes.ndjson",
+				     .before = "before.tar"};
+	int rc = kan_tarfile_open(&tar, sink, "upper.tar", err);
+	if (rc == 0)
+		rc = kan_changes_open(&changes, &o, err);
+	if (rc == 0)
+		rc = take(t, sink, changes, &tar, err);
+	if (rc == 0)
+		rc = kan_tarfile_close(&tar, err);
+	else
+		kan_tarfile_abandon(&tar);
+	if (rc == 0)
+		rc = kan_changes_close(&items, changes, err);
+	else
+		kan_changes_abandon(changes);
+	kan_points_free(points);
+	kan_sink_items(sink, items);
+	return rc;
+}
+
+extern const struct kan_collector kan_collector_filesystem;
+const struct kan_collector kan_collector_filesystem = {
+	.name = "filesystem",
+	.summary = "what the container changed in its root: content, digests, what the image has "
+		   "there",
+	.tier = KAN_TIER_FILES,
+	.needs = KAN_NEEDS_HOST | KAN_NEEDS_LAYERS,
+	.limits = limits,
+	.artefacts = artefacts,
+	.collect = collect,
+};

@@ -1,0 +1,136 @@
+/* Fields that every row about a file has. */
+#include "image/file.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/row.h"
+#include "image/xattrs.h"
+
+enum {
+	DIR_PATH_MAX = 4096
+}; /* a directory deeper than that: its rows' length would grow with its depth */
+
+const char *kan_file_type(unsigned mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "dir";
+	case S_IFLNK:
+		return "symlink";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	case S_IFCHR:
+		return "chr";
+	case S_IFBLK:
+		return "blk";
+	default:
+		return "unknown";
+	}
+}
+
+bool kan_file_is(const struct kan_file *f, unsigned type)
+{
+	return (f->st.stx_mode & S_IFMT) == type;
+}
+
+int64_t kan_statx_ns(const struct statx_timestamp *t)
+{
+	int64_t ns = 0;
+	if (__builtin_mul_overflow(t->tv_sec, INT64_C(1000000000), &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)t->tv_nsec, &ns))
+		return t->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
+uint64_t kan_statx_dev(const struct statx *st)
+{
+	return makedev(st->stx_dev_major, st->stx_dev_minor);
+}
+
+void kan_row_name(struct kan_row *r, const struct kan_file *f)
+{
+	kan_row_bytes(r, "name", f->name);
+	if (kan_file_is(f, S_IFDIR) && f->path_len > DIR_PATH_MAX)
+		return;
+	if (f->path_len > f->path.n)
+		kan_row_uint(r, "path_len", f->path_len);
+	kan_row_bytes(r, "path", f->path);
+}
+
+void kan_row_flags(struct kan_row *r, const struct statx *st)
+{
+	static const struct {
+		uint64_t bit;
+		const char *word;
+	} known[] = {{STATX_ATTR_APPEND, "append"},       {STATX_ATTR_COMPRESSED, "compressed"},
+		     {STATX_ATTR_ENCRYPTED, "encrypted"}, {STATX_ATTR_IMMUTABLE, "immutable"},
+		     {STATX_ATTR_NODUMP, "nodump"},       {STATX_ATTR_VERITY, "verity"}};
+	bool any = false;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!(st->stx_attributes & known[i].bit))
+			continue;
+		if (!any)
+			kan_row_arr(r, "flags");
+		any = true;
+		kan_row_str(r, NULL, known[i].word);
+	}
+	if (any)
+		kan_row_arr_end(r);
+}
+
+void kan_row_statx(struct kan_row *r, const struct statx *st)
+{
+	kan_row_mode(r, "mode", st->stx_mode);
+	kan_row_uint(r, "uid", st->stx_uid);
+	kan_row_uint(r, "gid", st->stx_gid);
+	kan_row_uint(r, "size", st->stx_size);
+	kan_row_uint(r, "blocks", st->stx_blocks);
+	kan_row_uint(r, "nlink", st->stx_nlink);
+	kan_row_dev(r, "dev", kan_statx_dev(st));
+	kan_row_dec(r, "ino", st->stx_ino);
+	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
+		kan_row_dev(r, "rdev", makedev(st->stx_rdev_major, st->stx_rdev_minor));
+	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
+	kan_row_int(r, "ctime_ns", kan_statx_ns(&st->stx_ctime));
+	if (st->stx_mask & STATX_BTIME)
+		kan_row_int(r, "btime_ns", kan_statx_ns(&st->stx_btime));
+	kan_row_flags(r, st);
+}
+
+void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs)
+{
+	struct kan_xattr x;
+	if (xattrs.n == 0)
+		return;
+	kan_row_arr(r, "xattrs");
+	while (kan_xattrs_next(&x, &xattrs)) {
+		kan_row_obj(r, NULL);
+		kan_row_bytes(r, "name", x.name);
+		if (!x.cut)
+			kan_row_bytes(r, "value", x.value);
+		kan_row_obj_end(r);
+	}
+	kan_row_arr_end(r);
+}
+
+void kan_row_content(struct kan_row *r, const struct kan_file *f, const char *stored)
+{
+	if (f->sha256[0]) {
+		kan_row_str(r, "sha256", f->sha256);
+		kan_row_str(r, "sha256_of", f->by_extents ? "extents" : "whole");
+	}
+	if (f->hardlink.n)
+		kan_row_bytes(r, "hardlink_to", f->hardlink);
+	if (stored)
+		kan_row_str(r, "stored", stored);
+	if (f->content == KAN_CONTENT_READ && !f->stable) {
+		kan_row_bool(r, "stable", false);
+		kan_row_uint(r, "octets", f->octets);
+	}
+}

@@ -1,0 +1,366 @@
+/* Lookup in the lower layers. Linux fs/overlayfs/namei.c, ovl_lookup. */
+#include "image/lower.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/tree.h"
+#include "image/overlay.h"
+
+enum { MARK_MAX = 4096, ATTR_NAME = 64, NAMES_OCTETS = 256 << 20 };
+
+void kan_view_free(struct kan_view *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!v->v[i].borrowed && v->v[i].fd >= 0)
+			(void)close(v->v[i].fd);
+	free(v->v);
+	*v = (struct kan_view){0};
+}
+
+void kan_below_free(struct kan_below *b)
+{
+	if (b->data_fd >= 0 && b->data_fd != b->fd)
+		(void)close(b->data_fd);
+	if (b->fd >= 0)
+		(void)close(b->fd);
+	kan_view_free(&b->view);
+	*b = (struct kan_below){.fd = -1, .data_fd = -1};
+}
+
+/* The value of one mark ("opaque") of a pinned file or directory; its length, or -1. */
+static ssize_t mark(char *out, size_t size, int pin, const char *word, bool userxattr)
+{
+	char path[64], name[ATTR_NAME];
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", pin);
+	(void)snprintf(name, sizeof(name), "%s%s", kan_overlay_prefix(userxattr), word);
+	return getxattr(path, name, out, size);
+}
+
+static char opaque(int pin, bool userxattr)
+{
+	char v[2];
+	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && (v[0] == 'y' || v[0] == 'x')
+		       ? v[0]
+		       : 0;
+}
+
+void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr)
+{
+	*s = (struct kan_stack){.layers = layers, .n = n, .userxattr = userxattr};
+	s->root.v = kan_xrealloc(NULL, n + 1, sizeof(*s->root.v));
+	for (size_t i = 0; i < n; i++)
+		s->root.v[i] =
+			(struct kan_lowerdir){.fd = layers[i].fd,
+					      .layer = (unsigned)i,
+					      .borrowed = true,
+					      .xwhiteouts = opaque(layers[i].fd, userxattr) == 'x'};
+	s->root.n = n;
+}
+
+void kan_stack_free(struct kan_stack *s)
+{
+	kan_view_free(&s->root);
+}
+
+int kan_stack_number(const struct kan_stack *s, unsigned index)
+{
+	int below = 0;
+	if (s->layers[index].init)
+		return -1;
+	for (size_t i = index + 1; i < s->n; i++)
+		below += !s->layers[i].init;
+	return below;
+}
+
+static int look(struct statx *st, int pin, struct kan_err *err)
+{
+	if (statx(pin, "",
+		  AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_BASIC_STATS | STATX_BTIME, st) < 0)
+		return kan_fail_sys(err, "stat");
+	return 0;
+}
+
+static bool is_whiteout(const struct kan_stack *s, int pin, const struct statx *st, bool xwhiteouts)
+{
+	char v[MARK_MAX];
+	if (kan_overlay_chr0(st))
+		return true;
+	return xwhiteouts && S_ISREG(st->stx_mode) && st->stx_size == 0 &&
+	       mark(v, sizeof(v), pin, "whiteout", s->userxattr) >= 0;
+}
+
+/* One lookup on its way down. */
+struct lookup {
+	const struct kan_stack *s;
+	const struct kan_view
+		*list; /* the parent's view, or the root's behind an absolute redirect */
+	size_t next;
+	char name[NAME_MAX + 1];
+	char absolute[MARK_MAX + 1]; /* path below each layer's root; else empty */
+	bool stop;
+	int parent_fd;
+};
+
+/* Pin one component of one layer. 1: pinned; 0: not here (stop tells whether to look further down).
+ */
+static int one(struct lookup *l, int *pin, struct statx *st, int dir, struct kan_bytes name,
+	       bool xwhiteouts, struct kan_err *err)
+{
+	struct kan_err why = {0};
+	kan_auto_close int fd = -1;
+	if (kan_tree_pin(&fd, dir, name, &why) < 0) {
+		if (why.code == KAN_ENOTFOUND || why.sys == ENOTDIR)
+			return 0;
+		if (err)
+			*err = why;
+		return -1;
+	}
+	if (look(st, fd, err) < 0)
+		return -1;
+	if (is_whiteout(l->s, fd, st, xwhiteouts)) {
+		l->stop = true;
+		return 0;
+	}
+	*pin = kan_take_fd(&fd);
+	return 1;
+}
+
+/* An absolute redirect within one layer: each component may be a whiteout, opaque or no directory.
+ */
+static int by_path(struct lookup *l, int *pin, struct statx *st, const struct kan_lowerdir *root,
+		   struct kan_err *err)
+{
+	kan_auto_close int at = -1;
+	int dir = root->fd;
+	bool xwhiteouts = root->xwhiteouts;
+	for (const char *p = l->absolute + 1; *p;) {
+		size_t n = strcspn(p, "/");
+		int fd = -1, rc = one(l, &fd, st, dir, (struct kan_bytes){(const uint8_t *)p, n},
+				      xwhiteouts, err);
+		if (rc <= 0)
+			return rc;
+		kan_auto_close_fn(&at);
+		at = fd;
+		dir = fd;
+		p += n + (p[n] == '/');
+		if (!*p)
+			break;
+		char mark_ = S_ISDIR(st->stx_mode) ? opaque(fd, l->s->userxattr) : 0;
+		if (!S_ISDIR(st->stx_mode)) {
+			l->stop = true;
+			return 0;
+		}
+		l->stop |= mark_ == 'y';
+		xwhiteouts = mark_ == 'x';
+	}
+	*pin = kan_take_fd(&at);
+	return 1;
+}
+
+/* Follow the redirect of the entry that was found: the layers below have it under another name. */
+static void redirect(struct lookup *l, unsigned layer, const char *to, size_t n)
+{
+	if (!kan_overlay_redirect_ok((struct kan_bytes){(const uint8_t *)to, n}))
+		return;
+	if (to[0] != '/') {
+		memcpy(l->name, to, n);
+		l->name[n] = 0;
+		return;
+	}
+	memcpy(l->absolute, to, n);
+	l->absolute[n] = 0;
+	l->list = &l->s->root;
+	for (l->next = 0; l->next < l->list->n && l->list->v[l->next].layer <= layer; l->next++)
+		;
+}
+
+static void add_dir(struct kan_view *v, const struct lookup *l, int fd, unsigned layer, char mark_)
+{
+	if (!v->v)
+		v->v = kan_xrealloc(NULL, l->s->n, sizeof(*v->v));
+	v->v[v->n++] = (struct kan_lowerdir){.fd = fd, .layer = layer, .xwhiteouts = mark_ == 'x'};
+}
+
+/* A directory joins the view; what is opaque ends it. */
+static void take_dir(struct kan_below *b, struct lookup *l, int *pin, unsigned layer)
+{
+	char to[MARK_MAX];
+	char mark_ = opaque(*pin, l->s->userxattr);
+	ssize_t n = mark(to, sizeof(to), *pin, "redirect", l->s->userxattr);
+	l->stop |= mark_ == 'y';
+	if (n > 0)
+		redirect(l, layer, to, (size_t)n);
+	add_dir(&b->view, l, kan_take_fd(pin), layer, mark_);
+}
+
+static void take_first(struct kan_below *b, const struct lookup *l, int pin, const struct statx *st,
+		       unsigned layer)
+{
+	b->found = true;
+	b->fd = fcntl(pin, F_DUPFD_CLOEXEC, 0);
+	b->data_fd = b->fd;
+	b->parent_fd = l->parent_fd;
+	b->layer = layer;
+	b->st = *st;
+}
+
+/* A file ends the lookup, unless its data lies further down. */
+static void take_file(struct kan_below *b, struct lookup *l, int *pin, const struct statx *st,
+		      unsigned layer)
+{
+	char to[MARK_MAX];
+	bool data_below = S_ISREG(st->stx_mode) &&
+			  mark(to, sizeof(to), *pin, "metacopy", l->s->userxattr) >= 0;
+	if (b->found && b->view.n == 0 && !S_ISREG(st->stx_mode)) {
+		l->stop = true; /* the data of a metacopy file is a regular file or nothing */
+		return;
+	}
+	if (b->found && b->view.n == 0 && !data_below)
+		b->data_fd = kan_take_fd(pin);
+	ssize_t n = data_below ? mark(to, sizeof(to), *pin, "redirect", l->s->userxattr) : -1;
+	if (n > 0)
+		redirect(l, layer, to, (size_t)n);
+	l->stop |= !data_below;
+}
+
+static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
+{
+	const struct kan_lowerdir *d = &l->list->v[l->next++];
+	kan_auto_close int pin = -1;
+	struct statx st;
+	int rc = l->absolute[0]
+			 ? by_path(l, &pin, &st, d, err)
+			 : one(l, &pin, &st, d->fd, kan_bytes_of(l->name), d->xwhiteouts, err);
+	if (rc <= 0)
+		return rc;
+	bool dir = S_ISDIR(st.stx_mode);
+	l->parent_fd = l->absolute[0] ? -1 : d->fd;
+	if (b->found && dir != (b->view.n > 0)) {
+		l->stop = true; /* another type further down is hidden */
+		return 0;
+	}
+	unsigned layer = d->layer;
+	if (!b->found)
+		take_first(b, l, pin, &st, layer);
+	else if (!dir && b->view.n)
+		return 0;
+	if (dir)
+		take_dir(b, l, &pin, layer);
+	else
+		take_file(b, l, &pin, &st, layer);
+	return 0;
+}
+
+int kan_lower_lookup(struct kan_below *out, const struct kan_stack *s,
+		     const struct kan_view *parent, struct kan_bytes name, struct kan_bytes to,
+		     struct kan_err *err)
+{
+	struct lookup l = {.s = s, .list = parent};
+	struct kan_below b = {.fd = -1, .data_fd = -1};
+	if (name.n > NAME_MAX)
+		return kan_fail(err, KAN_EFORMAT, "a name of %zu bytes", name.n);
+	if (name.n)
+		memcpy(l.name, name.p, name.n);
+	if (to.n && to.n <= MARK_MAX) {
+		redirect(&l, 0, (const char *)to.p, to.n);
+		if (l.absolute[0])
+			l.next = 0; /* the upper layer is above all of them */
+	}
+	while (l.next < l.list->n && !l.stop)
+		if (step(&b, &l, err) < 0) {
+			kan_below_free(&b);
+			return -1;
+		}
+	*out = b;
+	return 0;
+}
+
+int kan_lower_root(struct kan_below *out, const struct kan_stack *s, struct kan_err *err)
+{
+	struct kan_below b = {.fd = -1, .data_fd = -1};
+	if (s->n == 0) {
+		*out = b;
+		return 0;
+	}
+	if (look(&b.st, s->layers[0].fd, err) < 0)
+		return -1;
+	b.found = true;
+	b.fd = b.data_fd = fcntl(s->layers[0].fd, F_DUPFD_CLOEXEC, 0);
+	b.parent_fd = -1;
+	b.view.v = kan_xrealloc(NULL, s->n, sizeof(*b.view.v));
+	memcpy(b.view.v, s->root.v, s->n * sizeof(*b.view.v));
+	b.view.n = s->n;
+	*out = b;
+	return 0;
+}
+
+struct names {
+	struct kan_buf text; /* each name, then NUL */
+	size_t *at;
+	size_t n, cap;
+};
+
+static int by_name(const void *a, const void *b, void *text)
+{
+	const char *t = text;
+	return strcmp(t + *(const size_t *)a, t + *(const size_t *)b);
+}
+
+static int list_one(struct names *names, int pin, struct kan_err *err)
+{
+	int fd = -1;
+	bool noatime = true;
+	if (kan_tree_open(&fd, &noatime, pin, err) < 0)
+		return -1;
+	DIR *d = fdopendir(fd);
+	if (!d) {
+		(void)close(fd);
+		return kan_fail_sys(err, "list");
+	}
+	errno = 0;
+	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (names->n == names->cap) {
+			names->cap = names->cap ? names->cap * 2 : 64;
+			names->at = kan_xrealloc(names->at, names->cap, sizeof(*names->at));
+		}
+		names->at[names->n++] = names->text.len;
+		kan_buf_add(&names->text, e->d_name, strlen(e->d_name) + 1);
+	}
+	int failed = errno;
+	(void)closedir(d);
+	errno = failed;
+	if (names->text.failed)
+		return kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names");
+	return failed ? kan_fail_sys(err, "list") : 0;
+}
+
+int kan_lower_names(const struct kan_view *view, kan_lower_name_fn *fn, void *arg,
+		    struct kan_err *err)
+{
+	struct names names = {.text = KAN_BUF(NAMES_OCTETS)};
+	int rc = 0;
+	for (size_t i = 0; i < view->n && rc == 0; i++)
+		rc = list_one(&names, view->v[i].fd, err);
+	if (rc == 0 && names.n)
+		qsort_r(names.at, names.n, sizeof(*names.at), by_name, names.text.data);
+	const char *last = NULL;
+	for (size_t i = 0; i < names.n && rc == 0; i++) {
+		const char *name = (const char *)names.text.data + names.at[i];
+		if (!last || strcmp(last, name) != 0)
+			rc = fn(kan_bytes_of(name), arg, err);
+		last = name;
+	}
+	free(names.at);
+	kan_buf_free(&names.text);
+	return rc;
+}

@@ -1,0 +1,60 @@
+/* What the image has at a name: lower directories looked up top-down, as the kernel does. */
+#ifndef KAN_IMAGE_LOWER_H
+#define KAN_IMAGE_LOWER_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+#include <kanshiki/target.h>
+#include <linux/stat.h>
+
+/* One directory of one layer, of those that are merged at a path. */
+struct kan_lowerdir {
+	int fd;
+	unsigned layer;  /* index in the stack, 0 topmost */
+	bool xwhiteouts; /* marked 'x': its whiteouts may be attributes */
+	bool borrowed;   /* the stack's own descriptor */
+};
+struct kan_view {
+	struct kan_lowerdir *v; /* topmost first */
+	size_t n;
+};
+void kan_view_free(struct kan_view *v);
+
+struct kan_stack {
+	const struct kan_layer *layers; /* topmost first */
+	size_t n;
+	bool userxattr;
+	struct kan_view root;
+};
+void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr);
+void kan_stack_free(struct kan_stack *s);
+/* Of an image layer: 0 is its base; -1 is the engine's init layer. */
+int kan_stack_number(const struct kan_stack *s, unsigned index);
+
+/* What was found at a name. */
+struct kan_below {
+	bool found;
+	int fd;        /* O_PATH of the topmost entry; -1 */
+	int data_fd;   /* where its bytes are: fd, or for a metacopy file a lower one; borrowed when
+			  equal to fd */
+	int parent_fd; /* of the directory it was found in: for attributes of links; borrowed from
+			  the view */
+	unsigned layer;
+	struct statx st;
+	struct kan_view view; /* of a directory: what lies below it */
+};
+void kan_below_free(struct kan_below *b);
+/* redirect: the upper entry's, or empty. -1 only when a layer cannot be read. */
+int kan_lower_lookup(struct kan_below *out, const struct kan_stack *s,
+		     const struct kan_view *parent, struct kan_bytes name,
+		     struct kan_bytes redirect, struct kan_err *err);
+/* What lies at the root of the stack. */
+int kan_lower_root(struct kan_below *out, const struct kan_stack *s, struct kan_err *err);
+
+/* Each name of a merged directory once, in byte order, whiteouts and what they hide left out by
+ * lookup. */
+typedef int kan_lower_name_fn(struct kan_bytes name, void *arg, struct kan_err *err);
+int kan_lower_names(const struct kan_view *view, kan_lower_name_fn *fn, void *arg,
+		    struct kan_err *err);
+
+#endif

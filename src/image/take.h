@@ -1,0 +1,44 @@
+/* Take a tree: each file read once, into the tar and its digest, and told to whoever writes the
+ * rows. */
+#ifndef KAN_IMAGE_TAKE_H
+#define KAN_IMAGE_TAKE_H
+
+#include <kanshiki/sink.h>
+
+#include "image/reader.h"
+
+struct kan_artefact;
+struct kan_tar;
+
+/* A tar that is an artefact. */
+struct kan_tarfile {
+	struct kan_artefact *artefact;
+	struct kan_tar *tar;
+	const char *name;
+};
+int kan_tarfile_open(struct kan_tarfile *out, struct kan_sink *s, const char *name,
+		     struct kan_err *err);
+int kan_tarfile_close(struct kan_tarfile *t, struct kan_err *err); /* frees in every case */
+void kan_tarfile_abandon(struct kan_tarfile *t);
+
+/* stored: "upper.tar", "content/<sha256>", or NULL. -1 ends the taking. */
+typedef int kan_take_fn(const struct kan_file *f, const char *stored, void *arg,
+			struct kan_err *err);
+
+struct kan_take {
+	struct kan_sink *sink;
+	struct kan_reader_opts reader;
+	struct kan_tarfile *tar; /* NULL: digests only */
+	struct kan_bytes prefix; /* in front of each member's path, for instance "731" */
+	const char
+		*content; /* directory for files whose path is too long; NULL: no bytes of them */
+	bool defer;       /* write only when all is read and the window was left */
+	bool window;      /* leave the window when all is read */
+	kan_take_fn *row;
+	void *arg;
+	struct kan_reader_counts counts; /* out */
+};
+/* 0: taken, with gaps told. -1: evidence cannot be written, or row said so. */
+int kan_take_tree(struct kan_take *t, struct kan_err *err);
+
+#endif

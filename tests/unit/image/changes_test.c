@@ -1,0 +1,404 @@
+/* Changes, against truth that the test makes itself on a real overlay mount. */
+#include <criterion/criterion.h>
+#include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "world.h"
+
+extern const struct kan_collector kan_collector_filesystem;
+
+static struct world *w;
+
+static void leave(void)
+{
+	json_decref(w->rows);
+	world_free(w);
+}
+
+static void make(size_t layers)
+{
+	w = world_new(layers);
+}
+
+static void capture(void)
+{
+	cr_assert_eq(world_collect(w, &kan_collector_filesystem), 0);
+	w->rows = world_rows(w, "changes.ndjson");
+}
+
+static const json_t *row(const char *path)
+{
+	const json_t *r = world_row(w->rows, path);
+	cr_assert_not_null(r, "no row for %s", path);
+	return r;
+}
+
+static void is(const char *path, const char *change)
+{
+	cr_assert_str_eq(world_str(row(path), "change"), change, "%s: %s", path,
+			 json_dumps(row(path), 0));
+}
+
+static bool lists(const json_t *r, const char *key, const char *word)
+{
+	size_t i = 0;
+	const json_t *v = NULL;
+	json_array_foreach (json_object_get(r, key), i, v)
+		if (strcmp(json_string_value(v), word) == 0)
+			return true;
+	return false;
+}
+
+static void sha(const json_t *r, const char *key, const char *file)
+{
+	char *want = world_line(w, "sha256sum '%s'", file);
+	want[64] = 0;
+	cr_assert_str_eq(world_str(r, key), want, "%s", file);
+	free(want);
+}
+
+Test(changes, every_word_is_told_from_what_was_really_done, .fini = leave)
+{
+	make(2);
+	world_sh(w,
+		 "mkdir -p l0/etc l0/bin l0/keep l1/etc; echo root:x >l0/etc/passwd; echo aaaa "
+		 ">l0/bin/same;"
+		 "echo old >l0/etc/upper-layer; echo new >l1/etc/upper-layer; echo x >l0/bin/mode; "
+		 "echo x >l0/bin/back;"
+		 "echo x >l0/bin/gone; ln -s /etc/one l0/bin/link; echo x >l0/keep/file; echo x "
+		 ">l0/bin/attr;"
+		 "cp /bin/true l0/bin/cap; touch -d '2020-01-01 00:00:00.123456789' l0/bin/same");
+	world_mount(w, "");
+	world_sh(
+		w,
+		"cd m; echo more >>etc/passwd; echo added >etc/added; chmod 700 bin/mode; chmod "
+		"700 bin/back;"
+		"chmod 644 bin/back; rm bin/gone; ln -sfn /etc/two bin/link; echo new2 "
+		">>etc/upper-layer;"
+		"touch -r bin/same ../ref; echo bbbb >bin/same; touch -r ../ref bin/same;"
+		"setfattr -n user.note -v 1 bin/attr; setcap cap_net_raw+ep bin/cap; mkdir newdir");
+	capture();
+	is("/etc/passwd", "changed");
+	is("/etc/added", "added");
+	is("/etc", "parent");
+	is("/", "parent");
+	is("/bin/mode", "metadata");
+	cr_assert(lists(row("/bin/mode"), "differs", "mode"));
+	is("/bin/back", "identical");
+	is("/bin/gone", "deleted");
+	cr_assert_str_eq(world_str(row("/bin/gone"), "below.mode"), "0100644");
+	cr_assert_str_eq(world_str(row("/bin/gone"), "bound"), "parent_mtime");
+	is("/bin/link", "changed");
+	cr_assert_str_eq(world_str(row("/bin/link"), "link"), "/etc/two");
+	cr_assert_str_eq(world_str(row("/bin/link"), "below.link"), "/etc/one");
+	is("/bin/same", "changed");
+	cr_assert_eq(json_integer_value(json_object_get(row("/bin/same"), "mtime_ns")),
+		     json_integer_value(json_object_get(json_object_get(row("/bin/same"), "below"),
+							"mtime_ns")));
+	is("/bin/attr", "metadata");
+	cr_assert(lists(row("/bin/attr"), "differs", "xattrs"));
+	is("/bin/cap", "metadata");
+	cr_assert(lists(row("/bin/cap"), "differs", "capability"));
+	is("/newdir", "added");
+	is("/etc/upper-layer", "changed");
+	cr_assert_eq(json_integer_value(json_object_get(
+			     json_object_get(row("/etc/upper-layer"), "below"), "layer")),
+		     1);
+	cr_assert_eq(json_integer_value(json_object_get(
+			     json_object_get(row("/etc/passwd"), "below"), "layer")),
+		     0);
+	cr_assert_null(world_row(w->rows, "/keep/file"));
+	cr_assert_null(world_row(w->rows, "/keep"));
+	sha(row("/etc/passwd"), "sha256", "upper/etc/passwd");
+	sha(row("/bin/same"), "sha256", "upper/bin/same");
+	sha(row("/bin/same"), "below.sha256", "l0/bin/same");
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+}
+
+Test(changes, an_origin_is_parsed_and_names_the_lower_inode, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo x >l0/f");
+	world_mount(w, "");
+	world_sh(w, "echo y >>m/f");
+	capture();
+	char *ino = world_line(w, "stat -c %%i l0/f");
+	cr_assert_str_eq(world_str(row("/f"), "origin_ino"), ino);
+	free(ino);
+}
+
+Test(changes, below_an_opaque_directory_every_path_is_told, .fini = leave)
+{
+	make(2);
+	world_sh(w, "mkdir -p l0/d/sub/deep l1/d/other; echo 1 >l0/d/a; echo 2 >l0/d/sub/b; echo 3 "
+		    ">l0/d/sub/deep/c;"
+		    "echo 4 >l1/d/other/o; echo 5 >l1/d/a; echo 6 >l0/d/alike; touch -d 2020-01-01 "
+		    "l0/d/alike");
+	world_mount(w, "");
+	world_sh(w, "cp -p m/d/alike alike; rm -r m/d; mkdir m/d; cp -p alike m/d/alike; echo n "
+		    ">m/d/new; mkdir m/d/sub; echo b >m/d/sub/nb");
+	capture();
+	cr_assert_str_eq(world_str(row("/d"), "opaque"), "y");
+	is("/d/a", "deleted");
+	cr_assert_eq(
+		json_integer_value(json_object_get(json_object_get(row("/d/a"), "below"), "layer")),
+		1);
+	is("/d/sub/b", "deleted");
+	is("/d/sub/deep", "deleted");
+	is("/d/sub/deep/c", "deleted");
+	is("/d/other", "deleted");
+	is("/d/other/o", "deleted");
+	is("/d/alike", "identical");
+	is("/d/new", "added");
+	is("/d/sub", "parent");
+	is("/d/sub/nb", "added");
+	cr_assert_str_eq(world_str(row("/d/sub/b"), "deleted_by"), "opaque");
+	cr_assert_str_eq(world_str(row("/d/sub/deep/c"), "parent"),
+			 world_str(row("/d/sub/deep"), "id"));
+}
+
+Test(changes, a_deleted_tree_is_a_row_for_each_of_its_paths, .fini = leave)
+{
+	make(3);
+	world_sh(w, "mkdir -p l0/t/u l1/t/u l2/t; echo 1 >l0/t/u/a; echo 2 >l1/t/u/b; echo 3 "
+		    ">l0/t/hid; mknod l2/t/hid c 0 0");
+	world_mount(w, "");
+	world_sh(w, "rm -r m/t");
+	capture();
+	is("/t", "deleted");
+	is("/t/u", "deleted");
+	is("/t/u/a", "deleted");
+	is("/t/u/b", "deleted");
+	cr_assert_null(world_row(w->rows, "/t/hid"), "it was hidden in the image already");
+	cr_assert_eq(json_array_size(w->rows), 5);
+	world_sh(w, "tar -xOf bundle/data/filesystem/before.tar t/u/a | cmp - l0/t/u/a");
+}
+
+Test(changes, a_changed_type_is_said_and_what_was_inside_is_gone, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir -p l0/d/e; echo 1 >l0/d/e/f; echo 2 >l0/file");
+	world_mount(w, "");
+	world_sh(w, "rm -r m/d; echo now >m/d; rm m/file; mkdir m/file; rm -f m/none");
+	capture();
+	is("/d", "changed");
+	cr_assert(json_is_true(json_object_get(row("/d"), "type_changed")));
+	is("/d/e", "deleted");
+	is("/d/e/f", "deleted");
+	cr_assert_str_eq(world_str(row("/d/e/f"), "deleted_by"), "type");
+	is("/file", "changed");
+	cr_assert_str_eq(world_str(row("/file"), "type"), "dir");
+}
+
+Test(changes, words_of_overlay_that_are_only_data_are_planted, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo x >l0/real");
+	world_mount(w, "");
+	world_unmount(w);
+	world_sh(w, "cd upper; mknod nothing c 0 0; echo >.wh.real; echo >f; setfattr -n "
+		    "user.overlay.opaque -v y f;"
+		    "mkdir d; setfattr -n trusted.overlay.overlay.opaque -v y d");
+	capture();
+	is("/nothing", "added");
+	cr_assert(lists(row("/nothing"), "planted", "whiteout"));
+	is("/.wh.real", "added");
+	cr_assert(lists(row("/.wh.real"), "planted", ".wh."));
+	cr_assert(lists(row("/f"), "planted", "user.overlay.opaque"));
+	cr_assert(lists(row("/d"), "planted", "trusted.overlay.overlay.opaque"));
+	cr_assert_str_eq(world_str(row("/d"), "opaque"), "");
+	cr_assert_null(world_row(w->rows, "/real"));
+}
+
+Test(changes, with_userxattr_the_other_prefix_counts, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/d; echo x >l0/d/x");
+	world_mount(w, "");
+	world_unmount(w);
+	world_sh(w, "mkdir upper/d; setfattr -n user.overlay.opaque -v y upper/d");
+	w->target.userxattr = true;
+	capture();
+	is("/d/x", "deleted");
+	cr_assert_eq(json_array_size(json_object_get(row("/d"), "planted")), 0);
+}
+
+Test(changes, an_attribute_whiteout_counts_below_a_directory_marked_x, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/d l0/e; echo x >l0/d/x; echo y >l0/e/x");
+	world_mount(w, "");
+	world_unmount(w);
+	world_sh(w, "cd upper; mkdir d e; setfattr -n trusted.overlay.opaque -v x d; touch d/x e/x;"
+		    "setfattr -n trusted.overlay.whiteout d/x e/x");
+	capture();
+	is("/d/x", "deleted");
+	is("/e/x", "changed");
+}
+
+Test(changes, a_metacopy_file_has_the_digest_of_the_images_data, .fini = leave)
+{
+	make(1);
+	world_sh(w, "head -c 5000 /dev/urandom >l0/big");
+	world_mount(w, ",metacopy=on");
+	world_sh(w, "chmod 4755 m/big");
+	capture();
+	is("/big", "metadata");
+	cr_assert(json_is_true(json_object_get(row("/big"), "metacopy")));
+	sha(row("/big"), "sha256", "l0/big");
+}
+
+Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
+{
+	make(2);
+	world_sh(w, "mkdir -p l0/old/sub l0/far/old2/s; echo 1 >l0/old/f; echo 2 >l0/old/sub/g; "
+		    "mkdir -p l1/old; echo 3 >l0/far/old2/s/h");
+	world_mount(w, ",redirect_dir=on");
+	world_sh(w, "mv m/old m/new; echo more >>m/new/f; rm m/new/sub/g; mv m/far/old2 m/near; "
+		    "echo more >>m/near/s/h");
+	capture();
+	cr_assert_str_eq(world_str(row("/new"), "redirect"), "old");
+	is("/new", "added");
+	is("/new/f", "changed");
+	is("/new/sub/g", "deleted");
+	is("/old", "deleted");
+	is("/old/sub/g", "deleted");
+	cr_assert_str_eq(world_str(row("/near"), "redirect"), "/far/old2");
+	is("/near/s/h", "changed");
+	is("/far/old2/s/h", "deleted");
+}
+
+Test(changes, hard_links_are_told_by_name_and_stored_once, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/a l0/b");
+	world_mount(w, "");
+	world_sh(w,
+		 "head -c 100000 /dev/urandom >m/a/one; ln m/a/one m/b/two; ln m/a/one m/b/three");
+	capture();
+	sha(row("/a/one"), "sha256", "m/a/one");
+	sha(row("/b/two"), "sha256", "m/a/one");
+	sha(row("/b/three"), "sha256", "m/a/one");
+	world_sh(w, "mkdir x; tar -xf bundle/data/filesystem/upper.tar -C x; cmp x/b/two m/a/one;"
+		    "[ $(stat -c %%h x/a/one) = 3 ]; [ $(stat -c %%s "
+		    "bundle/data/filesystem/upper.tar) -lt 110000 ]");
+}
+
+Test(changes, names_of_every_byte_are_exact, .fini = leave)
+{
+	make(1);
+	world_mount(w, "");
+	for (unsigned b = 1; b < 256; b++) {
+		char path[128];
+		if (b == '/')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/n%c", w->merged, (int)b);
+		FILE *f = fopen(path, "w");
+		cr_assert_not_null(f);
+		(void)fclose(f);
+	}
+	capture();
+	for (unsigned b = 1; b < 256; b++) {
+		char path[16];
+		if (b == '/')
+			continue;
+		(void)snprintf(path, sizeof(path), "/n%c", (int)b);
+		is(path, "added");
+	}
+	world_sh(w, "mkdir x; tar -xf bundle/data/filesystem/upper.tar -C x; diff <(cd x; ls -1b | "
+		    "sort) <(cd upper; ls -1b | sort)");
+}
+
+Test(changes, special_files_are_rows_and_never_opened, .fini = leave)
+{
+	make(1);
+	world_mount(w, "");
+	world_sh(w,
+		 "cd m; mkfifo fifo; mknod null c 1 3; mknod disk b 8 0; python3 -c 'import socket;"
+		 "socket.socket(socket.AF_UNIX).bind(\"sock\")'; ln -s /etc/passwd link; ln -s "
+		 "loop loop");
+	capture();
+	cr_assert_str_eq(world_str(row("/fifo"), "type"), "fifo");
+	cr_assert_str_eq(world_str(row("/null"), "rdev"), "1:3");
+	cr_assert_str_eq(world_str(row("/disk"), "type"), "blk");
+	cr_assert_str_eq(world_str(row("/sock"), "type"), "socket");
+	cr_assert_str_eq(world_str(row("/link"), "link"), "/etc/passwd");
+	cr_assert_eq(w->n_gaps, 0);
+	char *n = world_line(w, "tar -tf bundle/data/filesystem/upper.tar | grep -c -e fifo -e "
+				"null -e disk -e sock || true");
+	cr_assert_str_eq(n, "0");
+	free(n);
+}
+
+Test(changes, set_id_bits_are_in_the_row_and_not_in_the_tar, .fini = leave)
+{
+	make(1);
+	world_mount(w, "");
+	world_sh(w, "cp /bin/true m/su; chmod 6755 m/su");
+	capture();
+	cr_assert_str_eq(world_str(row("/su"), "mode"), "0106755");
+	world_sh(w, "tar -tvf bundle/data/filesystem/upper.tar ./su su 2>/dev/null | grep -q -- "
+		    "'-rwxr-xr-x' ");
+}
+
+Test(changes, an_immutable_file_of_the_container_says_so, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo x >l0/f");
+	world_mount(w, "");
+	world_sh(w, "echo y >m/g; chattr +i m/g; chattr +i m/f");
+	capture();
+	cr_assert(lists(row("/g"), "flags", "immutable"));
+	is("/f", "metadata");
+	cr_assert(lists(row("/f"), "differs", "flags"), "%s", json_dumps(row("/f"), 0));
+	world_sh(w, "chattr -i m/g m/f");
+}
+
+Test(changes, init_layer_files_are_the_engines_and_not_the_images, .fini = leave)
+{
+	make(2);
+	world_sh(w, "mkdir -p l0/etc l1/etc; touch l1/etc/hosts");
+	world_mount(w, "");
+	w->target.lowers[0].init = true;
+	world_sh(w, "echo '6.6.6.6 update' >>m/etc/hosts");
+	capture();
+	is("/etc/hosts", "changed");
+	cr_assert_str_eq(world_str(row("/etc/hosts"), "below.layer"), "init");
+}
+
+Test(changes, inside_a_short_pause_all_is_read_and_told_as_frozen, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo x >l0/f");
+	world_mount(w, "");
+	world_sh(w, "echo y >>m/f; echo z >m/g");
+	w->frozen = true;
+	capture();
+	cr_assert_eq(w->window_entries, 3);
+	cr_assert_eq(w->window_bytes, 6);
+	cr_assert(json_is_true(json_object_get(row("/f"), "frozen")));
+	is("/f", "changed");
+	is("/g", "added");
+	sha(row("/f"), "below.sha256", "l0/f");
+}
+
+Test(changes, a_path_beyond_a_page_is_kept_under_its_digest, .fini = leave)
+{
+	make(1);
+	world_mount(w, "");
+	world_sh(w, "python3 - <<'E'\nimport os\nos.chdir('m')\nfor i in range(40):\n "
+		    "os.mkdir('d'*200)\n os.chdir('d'*200)\n"
+		    "open('leaf','w').write('deep')\nE");
+	capture();
+	const json_t *r = json_array_get(w->rows, json_array_size(w->rows) - 1);
+	cr_assert_str_eq(world_str(r, "name"), "leaf");
+	char *digest = world_line(w, "printf deep | sha256sum | cut -c-64");
+	char stored[128];
+	(void)snprintf(stored, sizeof(stored), "content/%s", digest);
+	cr_assert_str_eq(world_str(r, "stored"), stored);
+	world_sh(w, "[ $(cat bundle/data/filesystem/%s) = deep ]", stored);
+	cr_assert_eq(json_string_length(json_object_get(r, "path")), 40 * 201 + 5);
+	free(digest);
+}
