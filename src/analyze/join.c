@@ -126,6 +126,8 @@ static const char *how_of(json_t *extra, const json_t *row, const struct kan_fac
 	const char *change = kan_get_str(row, "change");
 	bool has_below = json_object_get(row, "below") != NULL, added = strcmp(change, "added") == 0;
 	uint64_t origin = kan_get_dec(row, "origin_ino");
+	if (strcmp(change, "deleted") == 0)
+		return NULL;
 	if (json_object_get(row, "hardlink_to"))
 		return "linked";
 	if (origin) {

@@ -181,3 +181,18 @@ size_t kan_rules_count(const struct kan_rules *r)
 {
 	return r->n;
 }
+
+json_t *kan_rules_list(const struct kan_rules *r)
+{
+	static const char *const keys[] = {"id", "title", "severity", "confidence", "class", "rows", "attack", "version"};
+	json_t *list = json_array();
+	for (size_t i = 0; i < r->n; i++) {
+		json_t *o = json_object();
+		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+			json_object_set(o, keys[k], json_object_get(r->rules[i].doc, keys[k]));
+		json_object_set_new(o, "file", json_string(r->rules[i].file));
+		json_object_set_new(o, "sha256", json_string(r->rules[i].sha256));
+		json_array_append_new(list, o);
+	}
+	return list;
+}

@@ -99,7 +99,7 @@ static void add_object(json_t *list, const json_t *finding, const json_t *o)
 	else
 		kan_buf_addf(&text, "process %lld started: ", (long long)kan_get_int(o, "pid", 0));
 	kan_buf_addb(&text, kan_buf_bytes(&value));
-	add(list, ns, file ? "ctime: no program can set it back" : "process start",
+	add(list, ns, file ? "ctime of the inode" : "process start",
 	    file ? "storage" : "kernel-process", kan_buf_bytes(&text));
 	json_t *last = json_array_get(list, json_array_size(list) - 1);
 	json_object_set(last, "finding", json_object_get(finding, "id"));

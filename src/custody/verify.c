@@ -93,6 +93,9 @@ void kan_verify_done(struct kan_verify *v, enum kan_verify_id id, const char *fm
 		.result = KAN_CHECK_OK, .kind = KAN_CHECK_GENERAL, .path = "", .detail = text};
 	va_list ap;
 
+	if (v->ended[id])
+		return;
+	v->ended[id] = true;
 	if (v->silent[id]) {
 		c.result = KAN_CHECK_FAILED;
 		snprintf(text, sizeof(text), "and %u more", v->silent[id]);
@@ -186,7 +189,7 @@ int kan_custody_verify(const char *repo, const char *allowed_signers, kan_check_
 	v.signers = signers;
 	kan_verify_files(&v);
 	check_objects(&v, repo);
-	kan_verify_done(&v, KAN_VERIFY_REPO, "one branch, and no way out of the repository");
+	kan_verify_done(&v, KAN_VERIFY_REPO, KAN_VERIFY_REPO_OK);
 	kan_verify_skip(&v, KAN_VERIFY_ANCHORS, "",
 			"no stamp and no remote asked: whoever holds the key could have rebuilt "
 			"everything");

@@ -25,6 +25,8 @@ enum kan_verify_id {
 
 enum { KAN_VERIFY_TOLD = 64, KAN_VERIFY_PATH = 4096 };
 
+#define KAN_VERIFY_REPO_OK "one branch, and no way out of the repository"
+
 /* A bag as the tip's tree has it. committed: committer date of the commit that brought it. */
 struct kan_verify_bag {
 	char case_id[KAN_FORM_CASE], bundle[KAN_FORM_BUNDLE], tree[KAN_GIT_ID];
@@ -46,8 +48,10 @@ struct kan_verify {
 	struct kan_git *git;
 	int repo_fd;
 	bool unsafe; /* a link or special file: what would open by path is not asked */
+	bool holes;  /* a tree of the tip could not be read: what is below it is unknown */
 	char tip[KAN_GIT_ID];
 	unsigned told[KAN_VERIFY_IDS], silent[KAN_VERIFY_IDS];
+	bool ended[KAN_VERIFY_IDS];
 	char bad[KAN_VERIFY_TOLD][KAN_GIT_ID]; /* objects that were told already */
 	unsigned n_bad;
 	struct kan_verify_bag *bags;
@@ -61,7 +65,7 @@ void kan_verify_fail(struct kan_verify *v, enum kan_verify_id id, enum kan_check
 		     const char *path, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void kan_verify_skip(struct kan_verify *v, enum kan_verify_id id, const char *path, const char *fmt,
 		     ...) __attribute__((format(printf, 4, 5)));
-/* The check's end: ok with this detail when nothing was told. */
+/* The check's end, the first time it is called: ok with this detail when nothing was told. */
 void kan_verify_done(struct kan_verify *v, enum kan_verify_id id, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* An object that could not be read: missing and altered told apart, each object once. */

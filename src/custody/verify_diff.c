@@ -47,6 +47,7 @@ static bool read_tree(struct kan_gitobj_tree *t, struct kan_verify_diff *d, cons
 	if (!*id || !kan_gitobj_read_tree(t, d->v->git, id, &err))
 		return true;
 	kan_verify_bad_object(d->v, id, path, &err);
+	d->holes = true;
 	return false;
 }
 

@@ -13,6 +13,7 @@ struct kan_verify_diff {
 	const char *commit;
 	struct kan_verify_added *list;
 	size_t n;
+	bool holes; /* a tree could not be read, told: what it added is unknown */
 };
 void kan_verify_diff_free(struct kan_verify_diff *d);
 #define kan_auto_diff __attribute__((cleanup(kan_verify_diff_free)))

@@ -1,69 +1,57 @@
-/* Messages of the channel: is one well-formed? */
+/* Messages of the channel: is one well-formed? A child that was taken over can only say such things. */
 #include "evidence/channel.h"
 
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/row.h"
 
-static const char *const gap_names[] = {
-	[KAN_GAP_DENIED] = "denied",
-	[KAN_GAP_VANISHED] = "vanished",
-	[KAN_GAP_LIMIT] = "limit",
-	[KAN_GAP_TIMEOUT] = "timeout",
-	[KAN_GAP_STUCK] = "stuck",
-	[KAN_GAP_CRASHED] = "crashed",
-	[KAN_GAP_CHANGED] = "changed",
-	[KAN_GAP_CONTRADICTED] = "contradicted",
-	[KAN_GAP_MALFORMED] = "malformed",
-	[KAN_GAP_UNSUPPORTED] = "unsupported",
-	[KAN_GAP_NOT_APPLICABLE] = "not-applicable",
-};
+enum { STATUS_MAX = 999 };
 
-const char *kan_gap_name(enum kan_gap g)
+/* Ends within its field, and a display shows it as it is. */
+static bool text_ok(const char *s, size_t size)
 {
-	return gap_names[g];
+	kan_auto_buf struct kan_buf clean = KAN_BUF(KAN_MSG_WHAT * 4);
+	size_t n = strnlen(s, size);
+	return n < size && kan_text_clean(&clean, (struct kan_bytes){(const uint8_t *)s, n});
 }
 
-enum kan_gap kan_gap_of_err(const struct kan_err *err)
+static bool code_ok(const struct kan_msg *m)
 {
-	switch (err->code) {
-	case KAN_ENOTFOUND:
-		return KAN_GAP_VANISHED;
-	case KAN_EDENIED:
-		return KAN_GAP_DENIED;
-	case KAN_EFORMAT:
-		return KAN_GAP_MALFORMED;
-	case KAN_ELIMIT:
-		return KAN_GAP_LIMIT;
-	case KAN_EREFUSED:
-	case KAN_ETAMPER:
-		return KAN_GAP_CONTRADICTED;
-	case KAN_EENGINE:
-		return err->sys == ETIMEDOUT ? KAN_GAP_TIMEOUT : KAN_GAP_MALFORMED;
-	case KAN_EIO:
-		return err->sys == ETIMEDOUT ? KAN_GAP_STUCK : KAN_GAP_UNSUPPORTED;
-	case KAN_OK:
-	case KAN_EUSAGE:
-	case KAN_EUNSUPPORTED:
-		return KAN_GAP_UNSUPPORTED;
-	}
-	return KAN_GAP_UNSUPPORTED;
+	if (m->type == KAN_MSG_GAP)
+		return m->code <= KAN_GAP_NOT_APPLICABLE;
+	return m->code == (m->type == KAN_MSG_LIMIT ? KAN_GAP_LIMIT : 0);
+}
+
+static bool digest_ok(const struct kan_msg *m)
+{
+	return memchr(m->sha256, 0, sizeof(m->sha256)) && (m->sha256[0] == 0 || kan_is_sha256_hex(m->sha256));
+}
+
+static bool numbers_ok(const struct kan_msg *m)
+{
+	if (m->type == KAN_MSG_ARTEFACT)
+		return m->n[2] <= 1;
+	if (m->type == KAN_MSG_REQUEST)
+		return m->n[0] <= STATUS_MAX;
+	if (m->type == KAN_MSG_END)
+		return m->n[0] <= 2;
+	return m->type != KAN_MSG_GO || m->n[0] <= 1;
 }
 
 static bool artefact_ok(const struct kan_msg *m)
 {
-	return strncmp(m->what, "data/", 5) == 0 && kan_path_ok(m->what) && kan_is_sha256_hex(m->sha256);
+	return strncmp(m->what, "data/", 5) == 0 && kan_path_ok(m->what) && m->sha256[0];
 }
 
 bool kan_msg_ok(const struct kan_msg *m, size_t size)
 {
-	if (size != sizeof(*m) || !memchr(m->sha256, 0, sizeof(m->sha256)) || !memchr(m->what, 0, sizeof(m->what)) ||
-	    !memchr(m->why, 0, sizeof(m->why)))
+	if (size != sizeof(*m) || m->type < KAN_MSG_READY || m->type > KAN_MSG_END)
 		return false;
-	if (m->type < KAN_MSG_READY || m->type > KAN_MSG_END)
+	if (!text_ok(m->what, sizeof(m->what)) || !text_ok(m->why, sizeof(m->why)))
 		return false;
-	if (m->type == KAN_MSG_GAP)
-		return m->code < sizeof(gap_names) / sizeof(gap_names[0]);
+	if (!code_ok(m) || !digest_ok(m) || !numbers_ok(m))
+		return false;
 	return m->type != KAN_MSG_ARTEFACT || artefact_ok(m);
 }

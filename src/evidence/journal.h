@@ -28,5 +28,11 @@ int kan_journal_limit(struct kan_journal *j, const char *collector, const char *
 		      const uint64_t seen_kept_limit[3], struct kan_err *err);
 /* Gaps so far; not-applicable not counted. */
 unsigned kan_journal_gaps(const struct kan_journal *j);
+/* Before the seal: one limit record per collector for what was counted and not listed. */
+int kan_journal_fold(struct kan_journal *j, struct kan_err *err);
+
+/* Reopening in two steps, for a caller that looks at the tree in between. Lock: refused when a capture holds it. */
+int kan_journal_lock(int *fd, int bundle_fd, struct kan_err *err);
+int kan_journal_adopt(struct kan_journal **out, int *fd, const char *bundle, struct kan_err *err); /* takes *fd */
 
 #endif

@@ -1,10 +1,13 @@
 /* verify: a good repository passes, and each way to tamper with it is noticed and named. */
+#include "base/sandbox.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void run_verify(struct findings *v, const struct fixture *f, const char *allowed)
 {
@@ -474,6 +477,42 @@ Test(verify, a_missing_file_anywhere_in_the_evidence_is_noticed)
 	cr_assert_eq(failures(&f), 0);
 }
 
+static bool ok_said(const struct findings *v, const char *name)
+{
+	return said(v, name, "ok", "", "");
+}
+
+Test(verify, what_could_not_be_looked_at_is_never_called_good)
+{
+	static const char *const gone[] = {"main:", "main:cases", "main:cases/inc-42/bundles",
+					   "main", "main~2"};
+	static const struct {
+		const char *name;
+		bool commits; /* only a missing commit takes this one away */
+	} checks[] = {
+		{"pointers", false}, {"store", false}, {"signature", false}, {"commits", true}};
+
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		auto_fixture struct fixture f;
+		struct findings v = FINDINGS;
+		char allowed[512];
+		const bool is_commit = !strchr(gone[i], ':');
+
+		make_repo(&f);
+		snprintf(allowed, sizeof(allowed), "%s/allowed", f.dir);
+		free(fixture_must(f.repo, "rm -f $(git rev-parse %s | sed 's,^..,objects/&/,')",
+				  gone[i]));
+		run_verify(&v, &f, allowed);
+		cr_expect(said(&v, "objects", "failed", "missing", ""), "%s", gone[i]);
+		for (size_t c = 0; c < sizeof(checks) / sizeof(checks[0]); c++)
+			if (checks[c].commits == is_commit && strcmp(gone[i], "main~2") != 0)
+				cr_expect_not(ok_said(&v, checks[c].name), "%s without %s:\n%s",
+					      checks[c].name, gone[i], kan_buf_str(&v.text));
+		cr_expect_not(ok_said(&v, "events") && ok_said(&v, "history"), "%s", gone[i]);
+		kan_buf_free(&v.text);
+	}
+}
+
 Test(verify, an_event_that_was_left_out_of_the_chain_is_noticed_though_every_commit_is_signed)
 {
 	auto_fixture struct fixture f;
@@ -511,4 +550,39 @@ Test(verify, a_payload_edited_with_its_manifests_rebuilt_contradicts_event_and_s
 	cr_expect(said(&v, "signature", "failed", "seal/tagmanifest", "does not fit"));
 	cr_expect(said(&v, "history", "failed", "bag-info.txt", "changes this"));
 	kan_buf_free(&v.text);
+}
+
+/* What the command does before it reads a repository that somebody handed over. */
+static void verify_in_sandbox(const struct fixture *f, const char *allowed)
+{
+	const char *const read_paths[] = {f->repo, allowed, NULL}, *const none[] = {NULL};
+	struct kan_sandbox_state state;
+	struct findings v = FINDINGS;
+	struct kan_err err = {0};
+	int rc = kan_sandbox_reader(&state, read_paths, none, &err);
+
+	if (!rc)
+		rc = kan_custody_verify(f->repo, allowed, findings_fn, &v, &err);
+	if (rc || v.failed || !said(&v, "signers", "ok", "", "3 commits"))
+		fprintf(stderr, "%s\n%s", err.text, kan_buf_str(&v.text));
+	else
+		_exit(0);
+	_exit(1);
+}
+
+Test(verify, runs_in_the_readers_sandbox)
+{
+	auto_fixture struct fixture f;
+	char allowed[512];
+	int status;
+	pid_t pid;
+
+	make_repo(&f);
+	free(fixture_must(f.repo, "git repack -q -d"));
+	snprintf(allowed, sizeof(allowed), "%s/allowed", f.dir);
+	pid = fork();
+	if (pid == 0)
+		verify_in_sandbox(&f, allowed);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
 }

@@ -1,0 +1,149 @@
+/* The findings of report.html: claim, evidence, why, benign reading, next step. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/row.h"
+#include "reports/html.h"
+
+enum { EVIDENCE_LISTED = 20 };
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+static void list(struct kan_buf *out, const char *title, const json_t *items, bool code)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	if (!json_array_size(items))
+		return;
+	kan_buf_addf(out, "<dt>%s</dt><dd><ul>", title);
+	json_array_foreach ((json_t *)(uintptr_t)items, i, v) {
+		kan_buf_adds(out, code ? "<li><code>" : "<li>");
+		kan_html_text(out, json_string_value(v));
+		kan_buf_adds(out, code ? "</code></li>" : "</li>");
+	}
+	kan_buf_adds(out, "</ul></dd>\n");
+}
+
+static void attack(struct kan_buf *out, const struct kan_model *m, const json_t *ids)
+{
+	size_t i = 0, k = 0;
+	json_t *id = NULL, *t = NULL;
+	if (!json_array_size(ids))
+		return;
+	kan_buf_adds(out, "<dt>ATT&amp;CK</dt><dd>");
+	json_array_foreach ((json_t *)(uintptr_t)ids, i, id) {
+		kan_buf_adds(out, i ? ", " : "");
+		kan_html_text(out, json_string_value(id));
+		json_array_foreach (json_object_get(m->doc, "techniques"), k, t)
+			if (json_equal(json_object_get(t, "id"), id)) {
+				kan_buf_addc(out, ' ');
+				kan_html_text(out, str(t, "name"));
+			}
+	}
+	kan_buf_adds(out, "</dd>\n");
+}
+
+static void classes(struct kan_buf *out, const json_t *f)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	kan_buf_addf(out, "<dt>Support</dt><dd>%s confidence, from ", str(f, "confidence"));
+	json_array_foreach (json_object_get(f, "classes"), i, v) {
+		kan_buf_adds(out, i ? ", " : "");
+		kan_html_text(out, json_string_value(v));
+	}
+	kan_buf_adds(out, "</dd>\n");
+}
+
+/* Every fact of an object, one a line: the names are ours, the values are the evidence's. */
+static void facts(struct kan_buf *out, const json_t *o)
+{
+	const char *key = NULL;
+	json_t *v = NULL;
+	kan_buf_adds(out, "<ul>");
+	json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
+		size_t n = strlen(key);
+		bool twin = n > 4 && strcmp(key + n - 4, "_b64") == 0;
+		if (twin || strcmp(key, "kind") == 0)
+			continue;
+		kan_buf_addf(out, "<li>%s ", key);
+		if (n > 3 && strcmp(key + n - 3, "_ns") == 0)
+			kan_html_time(out, json_integer_value(v));
+		else if (json_is_boolean(v))
+			kan_buf_adds(out, json_is_true(v) ? "yes" : "no");
+		else if (json_is_array(v) && json_is_string(json_array_get(v, 0)))
+			kan_html_list(out, o, key);
+		else if (json_is_array(v))
+			for (size_t i = 0; i < json_array_size(v); i++)
+				kan_buf_addf(out, "%s%" PRId64, i ? ", " : "",
+					     (int64_t)json_integer_value(json_array_get(v, i)));
+		else
+			kan_html_value(out, o, key);
+		kan_buf_adds(out, "</li>");
+	}
+	kan_buf_adds(out, "</ul>");
+}
+
+static void evidence(struct kan_buf *out, const json_t *f)
+{
+	const json_t *objects = json_object_get(f, "objects"), *list_of = json_object_get(f, "evidence");
+	size_t n = json_array_size(objects);
+	kan_buf_addf(out, "<details><summary>Evidence: %zu row%s</summary><ol>", n, n == 1 ? "" : "s");
+	for (size_t i = 0; i < n && i < EVIDENCE_LISTED; i++) {
+		const json_t *e = json_array_get(list_of, i);
+		kan_buf_adds(out, "<li><code>");
+		kan_html_text(out, str(e, "artefact"));
+		kan_buf_addf(out, "</code> line %" PRId64 ", sha256 <code>%.64s</code>",
+			     (int64_t)json_integer_value(json_object_get(e, "row")), str(e, "sha256"));
+		facts(out, json_array_get(objects, i));
+		kan_buf_adds(out, "</li>\n");
+	}
+	kan_buf_adds(out, "</ol>");
+	kan_html_more(out, n > EVIDENCE_LISTED ? n - EVIDENCE_LISTED : 0, "in report.json");
+	kan_buf_adds(out, "</details>");
+}
+
+static void finding(struct kan_buf *out, const struct kan_model *m, const json_t *f)
+{
+	int64_t n = json_integer_value(json_object_get(f, "n"));
+	const char *severity = str(f, "severity");
+	kan_buf_addf(out, "<article id=\"f%" PRId64 "\"><h3><span class=\"num\">#%" PRId64 "</span>"
+			  "<span class=\"sev %s\">%s</span><span>", n, n, severity, severity);
+	kan_html_text(out, str(f, "title"));
+	kan_buf_adds(out, "</span></h3>\n<p class=\"says\">");
+	kan_html_parts(out, json_object_get(f, "parts"));
+	kan_buf_adds(out, "</p>\n<dl><dt>Why it matters</dt><dd>");
+	kan_html_text(out, str(f, "why"));
+	kan_buf_adds(out, "</dd>\n");
+	list(out, "It may be benign", json_object_get(f, "false_positives"), false);
+	list(out, "Next", json_object_get(f, "next"), false);
+	attack(out, m, json_object_get(f, "attack"));
+	classes(out, f);
+	kan_buf_addf(out, "<dt>Id</dt><dd><code>%s</code> by rule <code>", str(f, "id"));
+	kan_html_text(out, str(f, "rule"));
+	kan_buf_adds(out, "</code></dd></dl>\n");
+	evidence(out, f);
+	kan_buf_adds(out, "</article>\n");
+}
+
+/* A cap never drops a finding of medium or more. */
+void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
+{
+	size_t i = 0, left_out = 0;
+	json_t *f = NULL;
+	kan_buf_adds(out, "<section id=\"findings\"><h2>Findings</h2>\n");
+	if (!m->total)
+		kan_buf_adds(out, "<p>No intrusion found in what was collected.</p>\n");
+	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
+		if (i >= KAN_MODEL_SECTION && strcmp(str(f, "severity"), "low") == 0)
+			left_out++;
+		else
+			finding(out, m, f);
+	}
+	kan_html_more(out, left_out, "of low severity, in report.json");
+	kan_buf_adds(out, "</section>\n");
+}

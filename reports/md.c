@@ -1,0 +1,200 @@
+/* report.md: a blameless post-mortem with the facts filled in and blanks for what only people know. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/row.h"
+#include "reports/model.h"
+
+enum { RAW_MAX = 1 << 20, FINDINGS_MAX = 200, TIMELINE_MAX = 60, NOT_SEEN_MAX = 60 };
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+static int64_t integer(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* A code span, cut with its length told. */
+static void bytes(struct kan_buf *out, struct kan_bytes v)
+{
+	size_t whole = v.n;
+	if (v.n > KAN_MODEL_VALUE)
+		v.n = KAN_MODEL_VALUE;
+	kan_escape_markdown(out, v);
+	if (whole > v.n)
+		kan_buf_addf(out, " (cut, %zu octets, whole in the bundle)", whole);
+}
+
+static void value(struct kan_buf *out, const json_t *o, const char *key)
+{
+	kan_auto_buf struct kan_buf v = KAN_BUF(RAW_MAX);
+	struct kan_err ignored = {0};
+	if (json_is_integer(json_object_get(o, key)))
+		kan_buf_addf(out, "%" PRId64, integer(o, key));
+	else if (kan_json_bytes(&v, o, key, &ignored) == 0)
+		bytes(out, kan_buf_bytes(&v));
+}
+
+/* Words of ours have no character that Markdown knows but '*', '_', '<' and '|', which they do not use. */
+static void parts(struct kan_buf *out, const json_t *list)
+{
+	size_t i = 0;
+	json_t *p = NULL;
+	json_array_foreach ((json_t *)(uintptr_t)list, i, p) {
+		const char *text = json_string_value(json_object_get(p, "text"));
+		const char *command = json_string_value(json_object_get(p, "command"));
+		if (text)
+			kan_buf_adds(out, text);
+		else if (command)
+			kan_buf_adds(out, command);
+		else
+			value(out, p, "value");
+	}
+}
+
+static void mark(struct kan_buf *out, int64_t n)
+{
+	if (n)
+		kan_buf_addf(out, " (#%" PRId64 ")", n);
+}
+
+static void entries(struct kan_buf *out, const char *title, const struct kan_entries *e)
+{
+	if (!e->n)
+		return;
+	kan_buf_addf(out, "\n### %s\n", title);
+	for (size_t i = 0; i < e->n && i < NOT_SEEN_MAX; i++) {
+		kan_buf_adds(out, "- ");
+		parts(out, e->at[i].parts);
+		mark(out, e->at[i].n);
+		kan_buf_addc(out, '\n');
+	}
+	if (e->n > NOT_SEEN_MAX)
+		kan_buf_addf(out, "- +%zu more, in report.json\n", e->n - NOT_SEEN_MAX);
+}
+
+static void impact(struct kan_buf *out, const struct kan_model *m)
+{
+	kan_buf_adds(out, "\n## Impact\n");
+	if (!m->total)
+		kan_buf_adds(out, "No intrusion found in what was collected.\n");
+	else
+		kan_buf_adds(out, "Look at these first:\n");
+	for (size_t i = 0; i < m->first.n; i++) {
+		kan_buf_adds(out, "1. ");
+		parts(out, m->first.at[i].parts);
+		mark(out, m->first.at[i].n);
+		kan_buf_addc(out, '\n');
+	}
+	entries(out, "Do now", &m->do_now);
+	entries(out, "Runs now", &m->now);
+	entries(out, "Talks to", &m->talks);
+	entries(out, "Changed", &m->changed);
+	entries(out, "Hidden from the engine", &m->hidden);
+	entries(out, "Reach", &m->reach);
+	entries(out, "Not seen", &m->not_seen);
+	kan_buf_adds(out, "\nAffected users and data: _____\n");
+}
+
+static void timeline(struct kan_buf *out, const struct kan_model *m)
+{
+	size_t i = 0;
+	json_t *e = NULL;
+	const json_t *list = json_object_get(m->doc, "timeline");
+	size_t n = json_array_size(list), skip = n > TIMELINE_MAX ? n - TIMELINE_MAX : 0;
+	kan_buf_adds(out, "\n## Timeline (UTC)\n");
+	if (skip)
+		kan_buf_addf(out, "- +%zu earlier, in report.json\n", skip);
+	json_array_foreach ((json_t *)(uintptr_t)list, i, e) {
+		char when[KAN_RFC3339];
+		if (i < skip)
+			continue;
+		kan_rfc3339_s(when, integer(e, "time_ns"));
+		kan_buf_addf(out, "- %s ", when);
+		value(out, e, "message");
+		kan_buf_addf(out, " – %s, %s", str(e, "desc"), str(e, "trust"));
+		mark(out, integer(e, "n"));
+		kan_buf_addc(out, '\n');
+	}
+	kan_buf_adds(out, "- _____ detected, by whom\n- _____ contained\n- _____ resolved\n");
+}
+
+static void strings(struct kan_buf *out, const char *title, const json_t *list)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach ((json_t *)(uintptr_t)list, i, v)
+		kan_buf_addf(out, "%s%s", i ? "; " : title, json_string_value(v));
+	if (i)
+		kan_buf_addc(out, '\n');
+}
+
+static void finding(struct kan_buf *out, const json_t *f)
+{
+	kan_buf_addf(out, "\n### #%" PRId64 " %s: %s\n", integer(f, "n"), str(f, "severity"), str(f, "title"));
+	parts(out, json_object_get(f, "parts"));
+	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: %s\n", str(f, "id"), str(f, "rule"),
+		     str(f, "confidence"), str(f, "why"));
+	strings(out, "- It may be benign: ", json_object_get(f, "false_positives"));
+	strings(out, "- Next: ", json_object_get(f, "next"));
+	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
+	const json_t *e = json_array_get(json_object_get(f, "evidence"), 0);
+	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n", str(e, "artefact"),
+		     integer(e, "row"), integer(f, "objects_count"), integer(f, "objects_count") == 1 ? "" : "s");
+}
+
+static void findings(struct kan_buf *out, const struct kan_model *m)
+{
+	size_t i = 0;
+	json_t *f = NULL;
+	kan_buf_adds(out, "\n## Findings\n");
+	json_array_foreach (json_object_get(m->doc, "findings"), i, f)
+		if (i < FINDINGS_MAX)
+			finding(out, f);
+	if (i > FINDINGS_MAX)
+		kan_buf_addf(out, "\n+%zu more, in report.json\n", i - FINDINGS_MAX);
+	if (m->not_assessed)
+		kan_buf_addf(out, "\n%" PRIu64 " rules could not be assessed; report.json says for each what was missing.\n",
+			     m->not_assessed);
+}
+
+static void custody(struct kan_buf *out, const struct kan_model *m)
+{
+	kan_buf_addf(out, "\n## Evidence\n- Bundle `%s`\n", str(m->doc, "bundle"));
+	if (*str(m->doc, "seal"))
+		kan_buf_addf(out, "- Seal `%s`\n", str(m->doc, "seal"));
+	if (m->receipt && *str(m->receipt, "commit"))
+		kan_buf_addf(out, "- Custody commit `%s`\n", str(m->receipt, "commit"));
+	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any userland tool.\n");
+}
+
+static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
+{
+	kan_buf_adds(out, "# Post-mortem: container ");
+	value(out, json_object_get(m->doc, "container"), "name");
+	kan_buf_adds(out, "\n\n");
+	parts(out, m->about);
+	kan_buf_adds(out, "\n");
+	impact(out, m);
+	timeline(out, m);
+	kan_buf_adds(out, "\n## Cause\nRoot cause: _____ (who, when)\n");
+	findings(out, m);
+	kan_buf_adds(out, "\n## What went well\n_____\n\n## Decisions\n_____\n\n## Actions\n| action | owner | date |\n"
+			  "|---|---|---|\n| _____ | _____ | _____ |\n");
+	custody(out, m);
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.md: the buffer is full") : 0;
+}
+
+extern const struct kan_report kan_report_md;
+const struct kan_report kan_report_md = {
+	.name = "md",
+	.file = "report.md",
+	.summary = "a post-mortem to go on writing",
+	.render = render,
+};

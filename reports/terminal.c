@@ -1,0 +1,287 @@
+/* The terminal summary: at most 23 lines, the foot always there, a command never cut. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "base/row.h"
+#include "reports/model.h"
+
+enum {
+	LINES_MAX = 23,
+	LABEL = 9,
+	COLUMNS_LEAST = 40,
+	LINE_BYTES = 1 << 20,
+	NOT_SEEN_LINES = 3,
+	VALUE_COLUMNS = 30, /* of one value among others on a line */
+	BLOCKS = 9,
+};
+
+/* One block: its label and its lines, ready for the screen. */
+struct block {
+	const char *label, *dropped; /* word in the exit line */
+	struct kan_buf lines[4];
+	size_t n;
+	bool gone;
+};
+
+struct screen {
+	const struct kan_model *m;
+	const struct kan_screen *s;
+	size_t columns; /* one less than the screen: a full line wraps on some terminals */
+	struct block blocks[BLOCKS];
+	size_t n;
+};
+
+static void escaped(struct kan_buf *out, const json_t *part, const char *key)
+{
+	kan_auto_buf struct kan_buf raw = KAN_BUF(LINE_BYTES);
+	struct kan_err ignored = {0};
+	if (kan_json_bytes(&raw, part, key, &ignored) == 0)
+		kan_escape_terminal(out, kan_buf_bytes(&raw));
+}
+
+/* The parts as one line. A value is cut on its own so that what stands behind it is not lost. */
+static bool join_parts(struct kan_buf *out, const json_t *parts, size_t value_columns)
+{
+	size_t i = 0;
+	json_t *part = NULL;
+	bool command = false;
+	json_array_foreach ((json_t *)(uintptr_t)parts, i, part) {
+		kan_auto_buf struct kan_buf value = KAN_BUF(LINE_BYTES);
+		if (json_object_get(part, "text")) {
+			kan_buf_adds(out, json_string_value(json_object_get(part, "text")));
+		} else if (json_object_get(part, "command")) {
+			kan_buf_adds(out, json_string_value(json_object_get(part, "command")));
+			command = true;
+		} else {
+			escaped(&value, part, "value");
+			kan_cut_columns(out, kan_buf_bytes(&value), value_columns);
+		}
+	}
+	return command;
+}
+
+static void pad(struct kan_buf *out, size_t to)
+{
+	for (size_t n = kan_columns(kan_buf_bytes(out)); n < to; n++)
+		kan_buf_addc(out, ' ');
+}
+
+/* "text        #3": false when it is a command that does not fit. */
+static bool fit(struct kan_buf *out, const struct screen *sc, const struct kan_entry *e, size_t value_columns)
+{
+	char mark[24] = "";
+	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
+	size_t room = sc->columns - LABEL;
+	bool command = join_parts(&text, e->parts, value_columns);
+	if (e->n)
+		(void)snprintf(mark, sizeof mark, " #%" PRId64, e->n);
+	room -= strlen(mark);
+	if (command && kan_columns(kan_buf_bytes(&text)) > room)
+		return false;
+	kan_cut_columns(out, kan_buf_bytes(&text), room);
+	if (mark[0]) {
+		pad(out, room);
+		kan_buf_adds(out, mark);
+	}
+	return true;
+}
+
+static struct block *block(struct screen *sc, const char *label, const char *dropped)
+{
+	struct block *b = &sc->blocks[sc->n++];
+	*b = (struct block){.label = label, .dropped = dropped};
+	for (size_t i = 0; i < sizeof b->lines / sizeof *b->lines; i++)
+		b->lines[i] = KAN_BUF(LINE_BYTES);
+	return b;
+}
+
+static void entries(struct screen *sc, struct block *b, const struct kan_entries *e, size_t max, size_t value_columns)
+{
+	for (size_t i = 0; i < e->n && b->n < max; i++)
+		if (fit(&b->lines[b->n], sc, &e->at[i], value_columns))
+			b->n++;
+		else
+			kan_buf_reset(&b->lines[b->n]);
+}
+
+/* What is more than max lines is counted in the last one. */
+static void entries_more(struct screen *sc, struct block *b, const struct kan_entries *e, size_t max, size_t value_columns)
+{
+	char text[64];
+	if (e->n <= max) {
+		entries(sc, b, e, max, value_columns);
+		return;
+	}
+	entries(sc, b, e, max - 1, value_columns);
+	(void)snprintf(text, sizeof text, "+%zu more, see the report", e->n - b->n);
+	kan_buf_adds(&b->lines[b->n++], text);
+}
+
+static void counts(struct kan_buf *out, const struct kan_model *m)
+{
+	bool any = false;
+	for (size_t i = 4; i-- > 0;) {
+		if (!m->counts[i])
+			continue;
+		kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i], kan_model_severities[i]);
+		any = true;
+	}
+}
+
+static void verdict(struct screen *sc)
+{
+	struct block *b = block(sc, "VERDICT", NULL);
+	struct kan_entry about = {sc->m->about, 0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
+	if (sc->s->provisional)
+		kan_buf_adds(&text, "PROVISIONAL: ");
+	if (sc->m->total) {
+		kan_buf_adds(&text, "LOOK AT THESE FIRST: ");
+		counts(&text, sc->m);
+	} else {
+		kan_buf_adds(&text, "no intrusion found in what was collected");
+	}
+	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
+	b->n = 1;
+	if (fit(&b->lines[1], sc, &about, VALUE_COLUMNS))
+		b->n = 2;
+}
+
+static void build(struct screen *sc)
+{
+	const struct kan_model *m = sc->m;
+	const size_t whole = sc->columns;
+	verdict(sc);
+	entries(sc, block(sc, "FIRST", "first"), &m->first, 3, whole);
+	entries(sc, block(sc, "DO NOW", "do now"), &m->do_now, 3, whole);
+	struct block *now = block(sc, "NOW", "now");
+	/* The last entry counts the others: it is one of the three lines. */
+	if (m->now.n > 3) {
+		struct kan_entries some = {m->now.at, 2};
+		entries(sc, now, &some, 2, VALUE_COLUMNS);
+		kan_buf_addf(&now->lines[now->n++], "+%zu more in findings, see the report", m->now.n - 3);
+	} else {
+		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
+	}
+	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
+	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
+	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
+	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
+	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
+	struct block *unseen = &sc->blocks[sc->n - 1];
+	if (!unseen->n)
+		kan_buf_adds(&unseen->lines[unseen->n++], "nothing that was asked for is missing");
+}
+
+static size_t wrapped(const struct screen *sc, const char *label, const char *value)
+{
+	size_t n = strlen(label) + 1 + kan_columns(kan_bytes_of(value));
+	size_t width = (size_t)sc->s->columns;
+	return n ? (n + width - 1) / width : 1;
+}
+
+/* Seal, bundle, report and exit: what is never left out. */
+static size_t foot_lines(const struct screen *sc)
+{
+	size_t n = 1;
+	const char *seal = json_string_value(json_object_get(sc->m->doc, "seal"));
+	if (seal)
+		n += wrapped(sc, "seal", seal);
+	if (sc->s->bundle_path)
+		n += wrapped(sc, "bundle", sc->s->bundle_path);
+	if (sc->s->report_path)
+		n += wrapped(sc, "report", sc->s->report_path);
+	return n;
+}
+
+static size_t total_lines(const struct screen *sc)
+{
+	size_t n = foot_lines(sc);
+	for (size_t i = 0; i < sc->n; i++)
+		n += sc->blocks[i].gone ? 0 : sc->blocks[i].n;
+	return n;
+}
+
+/* First NOT SEEN shrinks to one line, then whole blocks go from the end. VERDICT stays. */
+static void drop(struct screen *sc)
+{
+	struct block *unseen = &sc->blocks[sc->n - 1];
+	if (total_lines(sc) > LINES_MAX && unseen->n > 1) {
+		unseen->n = 1;
+		kan_buf_reset(&unseen->lines[0]);
+		kan_buf_addf(&unseen->lines[0], "%zu things, see the report", sc->m->not_seen.n);
+	}
+	for (size_t i = sc->n - 1; i-- > 1 && total_lines(sc) > LINES_MAX;)
+		if (sc->blocks[i].n)
+			sc->blocks[i].gone = true;
+}
+
+static void painted(struct kan_buf *out, const struct screen *sc, const char *sgr, const char *text)
+{
+	if (sc->s->colour)
+		kan_buf_addf(out, "\033[%sm%s\033[0m", sgr, text);
+	else
+		kan_buf_adds(out, text);
+}
+
+static void print_block(struct kan_buf *out, const struct screen *sc, const struct block *b)
+{
+	for (size_t i = 0; i < b->n && !b->gone; i++) {
+		char label[LABEL + 1];
+		(void)snprintf(label, sizeof label, "%-*s", LABEL, i ? "" : b->label);
+		const char *sgr = strcmp(b->label, "VERDICT") == 0 && sc->m->counts[3] ? "1;31" : "1";
+		painted(out, sc, sgr, label);
+		kan_buf_addb(out, kan_buf_bytes(&b->lines[i]));
+		kan_buf_addc(out, '\n');
+	}
+}
+
+static void print_exit(struct kan_buf *out, const struct screen *sc)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
+	if (sc->s->exit_words)
+		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
+	if (sc->m->not_assessed)
+		kan_buf_addf(&text, "%s%" PRIu64 " rules not assessed", text.len ? "; " : "", sc->m->not_assessed);
+	bool any = false;
+	for (size_t i = 0; i < sc->n; i++) {
+		if (!sc->blocks[i].gone)
+			continue;
+		kan_buf_addf(&text, "%s%s", any ? ", " : text.len ? "; more: " : "more: ", sc->blocks[i].dropped);
+		any = true;
+	}
+	kan_cut_columns(out, kan_buf_bytes(&text), sc->columns);
+	kan_buf_addc(out, '\n');
+}
+
+static void print_path(struct kan_buf *out, const char *label, const char *value)
+{
+	if (!value)
+		return;
+	kan_buf_addf(out, "%s ", label);
+	kan_escape_terminal(out, kan_bytes_of(value));
+	kan_buf_addc(out, '\n');
+}
+
+int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const struct kan_screen *s, struct kan_err *err)
+{
+	struct screen *sc = kan_xalloc(sizeof *sc);
+	sc->m = m;
+	sc->s = s;
+	sc->columns = (size_t)(s->columns < COLUMNS_LEAST ? COLUMNS_LEAST : s->columns) - 1;
+	build(sc);
+	drop(sc);
+	for (size_t i = 0; i < sc->n; i++)
+		print_block(out, sc, &sc->blocks[i]);
+	print_path(out, "seal", json_string_value(json_object_get(m->doc, "seal")));
+	print_path(out, "bundle", s->bundle_path);
+	print_path(out, "report", s->report_path);
+	print_exit(out, sc);
+	for (size_t i = 0; i < sc->n; i++)
+		for (size_t k = 0; k < 4; k++)
+			kan_buf_free(&sc->blocks[i].lines[k]);
+	free(sc);
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "terminal summary: the buffer is full") : 0;
+}

@@ -1,0 +1,192 @@
+/* Dumps over netlink, by libmnl. */
+#include "kernel/netlink.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { REQUEST_OCTETS = 512, RECEIVE_OCTETS = 4 << 20, MESSAGES_MAX = 1 << 20 };
+
+struct answer {
+	bool done, intr;
+	int error; /* of NLMSG_ERROR or NLMSG_DONE */
+};
+
+int kan_netlink_prepare(int fd, struct kan_err *err)
+{
+	const struct timeval wait = {.tv_sec = KAN_NETLINK_WAIT_S};
+	int size = RECEIVE_OCTETS;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)); /* a smaller one is only slower */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
+		return kan_fail_sys(err, "netlink");
+	return 0;
+}
+
+static int ask(int fd, uint16_t type, struct kan_bytes request, uint32_t seq, struct kan_err *err)
+{
+	union {
+		char data[REQUEST_OCTETS];
+		struct nlmsghdr align;
+	} b = {0};
+	if (request.n > REQUEST_OCTETS - MNL_NLMSG_HDRLEN)
+		return kan_fail(err, KAN_EUSAGE, "netlink request of %zu bytes", request.n);
+	struct nlmsghdr *h = mnl_nlmsg_put_header(b.data);
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_seq = seq;
+	memcpy(mnl_nlmsg_put_extra_header(h, request.n), request.p, request.n);
+	if (send(fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0)
+		return kan_fail_sys(err, "netlink");
+	return 0;
+}
+
+static void error_of(struct answer *a, const struct nlmsghdr *h)
+{
+	int code = 0;
+	a->done = true;
+	if (h->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(code))
+		memcpy(&code, mnl_nlmsg_get_payload(h), sizeof(code));
+	a->error = code < 0 ? -code : 0;
+}
+
+/* One datagram: messages of this dump are kept, its end is noticed. */
+static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t n, uint32_t seq)
+{
+	int left = (int)n;
+	for (const struct nlmsghdr *h = (const void *)data; mnl_nlmsg_ok(h, left) && !a->done; h = mnl_nlmsg_next(h, &left)) {
+		if (h->nlmsg_seq != seq)
+			continue; /* of an earlier try */
+		a->intr |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
+			error_of(a, h);
+		else if (!out->failed)
+			kan_buf_add(out, h, NLMSG_ALIGN(h->nlmsg_len) <= (size_t)left ? NLMSG_ALIGN(h->nlmsg_len) : h->nlmsg_len);
+	}
+}
+
+static int receive(struct kan_buf *out, struct answer *a, int fd, uint32_t seq, struct kan_err *err)
+{
+	size_t size = KAN_NETLINK_BUFFER;
+	kan_auto_free char *buffer = kan_io_buffer(size);
+	while (!a->done) {
+		ssize_t n = recv(fd, buffer, size, MSG_TRUNC | MSG_PEEK);
+		if (n > (ssize_t)size && n <= KAN_NETLINK_DUMP_MAX) {
+			free(buffer);
+			size = (size_t)n * 2;
+			buffer = kan_io_buffer(size);
+		}
+		if (n >= 0)
+			n = recv(fd, buffer, size, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			kan_err_set(err, KAN_EIO, ETIMEDOUT, "netlink: no answer for %d s", KAN_NETLINK_WAIT_S);
+			return -1;
+		}
+		if (n < 0)
+			return kan_fail_sys(err, "netlink");
+		keep(out, a, buffer, (size_t)n, seq);
+	}
+	return 0;
+}
+
+static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type, struct kan_bytes request,
+		struct kan_err *err)
+{
+	/* The kernel echoes it: answers of a try that was given up are told apart. */
+	uint32_t seq = (uint32_t)(uintptr_t)out ^ (uint32_t)out->len;
+	struct timespec now;
+	if (clock_gettime(CLOCK_MONOTONIC, &now) == 0)
+		seq ^= (uint32_t)now.tv_nsec;
+	kan_buf_reset(out);
+	if (ask(fd, type, request, seq, err) < 0 || receive(out, a, fd, seq, err) < 0)
+		return -1;
+	if (a->error == ENOENT || a->error == EOPNOTSUPP || a->error == EPROTONOSUPPORT)
+		return kan_fail(err, KAN_EUNSUPPORTED, "this kernel cannot dump it (%s)", strerror(a->error));
+	if (a->error && a->error != EINTR) {
+		errno = a->error;
+		return kan_fail_sys(err, "netlink dump");
+	}
+	a->intr |= a->error == EINTR;
+	if (out->failed)
+		return kan_fail(err, KAN_ELIMIT, "a dump over %zu bytes", out->max);
+	return 0;
+}
+
+int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request, struct kan_err *err)
+{
+	for (int i = 0; i <= KAN_NETLINK_TRIES; i++) {
+		struct answer a = {0};
+		if (once(out, &a, fd, type, request, err) < 0)
+			return -1;
+		if (!a.intr)
+			return 0;
+	}
+	kan_err_set(err, KAN_EIO, EINTR, "the dump changed in each of %d tries", KAN_NETLINK_TRIES + 1);
+	return -1;
+}
+
+int kan_netlink_each(struct kan_bytes dump, kan_netlink_fn *fn, void *arg, struct kan_err *err)
+{
+	while (dump.n) {
+		struct nlmsghdr h;
+		if (dump.n < sizeof(h))
+			return kan_fail(err, KAN_EFORMAT, "netlink: a cut header");
+		memcpy(&h, dump.p, sizeof(h));
+		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > dump.n)
+			return kan_fail(err, KAN_EFORMAT, "netlink: a message of %u bytes in %zu", h.nlmsg_len, dump.n);
+		struct kan_bytes payload = {dump.p + sizeof(h), h.nlmsg_len - sizeof(h)};
+		int rc = fn(h.nlmsg_type, payload, arg, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		size_t used = NLMSG_ALIGN((size_t)h.nlmsg_len) < dump.n ? NLMSG_ALIGN((size_t)h.nlmsg_len) : dump.n;
+		dump.p += used;
+		dump.n -= used;
+	}
+	return 0;
+}
+
+int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t header, struct kan_err *err)
+{
+	for (uint16_t i = 0; i <= out->max; i++)
+		out->v[i] = (struct kan_bytes){0};
+	if (payload.n < header)
+		return kan_fail(err, KAN_EFORMAT, "netlink: %zu bytes, %zu wanted", payload.n, header);
+	size_t skip = NLMSG_ALIGN(header) < payload.n ? NLMSG_ALIGN(header) : payload.n;
+	struct kan_bytes rest = {payload.p + skip, payload.n - skip};
+	while (rest.n >= sizeof(struct nlattr)) {
+		struct nlattr a;
+		memcpy(&a, rest.p, sizeof(a));
+		if (a.nla_len < sizeof(a) || a.nla_len > rest.n)
+			return kan_fail(err, KAN_EFORMAT, "netlink: an attribute of %u bytes in %zu", a.nla_len, rest.n);
+		uint16_t type = a.nla_type & NLA_TYPE_MASK;
+		if (type <= out->max)
+			out->v[type] = (struct kan_bytes){rest.p + sizeof(a), a.nla_len - sizeof(a)};
+		size_t used = NLA_ALIGN((size_t)a.nla_len) < rest.n ? NLA_ALIGN((size_t)a.nla_len) : rest.n;
+		rest.p += used;
+		rest.n -= used;
+	}
+	return 0;
+}
+
+bool kan_attr_u32(uint32_t *out, const struct kan_attrs *a, uint16_t type)
+{
+	if (type > a->max || !a->v[type].p || a->v[type].n != sizeof(*out))
+		return false;
+	memcpy(out, a->v[type].p, sizeof(*out));
+	return true;
+}
+
+bool kan_attr_u8(uint8_t *out, const struct kan_attrs *a, uint16_t type)
+{
+	if (type > a->max || !a->v[type].p || a->v[type].n != sizeof(*out))
+		return false;
+	*out = *a->v[type].p;
+	return true;
+}

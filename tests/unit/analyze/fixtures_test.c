@@ -1,0 +1,292 @@
+/* Every shipped rule against its fixtures: hit, miss, what a missing row kind does, and every clause negated. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyze/analyze.h"
+#include "base/file.h"
+#include "base/row.h"
+
+#define FIXTURES TOP "/tests/fixtures/rules"
+
+static struct kan_rules *shipped(void)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
+	return r;
+}
+
+static json_t *analysis_of(const char *dir, const char *below, const struct kan_rules *r)
+{
+	struct kan_err err = {0};
+	struct kan_source *s = NULL;
+	json_t *doc = NULL;
+	cr_assert_eq(kan_source_dir(&s, dir, below, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_analyze_source(&doc, s, r, &err), 0, "%s: %s", dir, err.text);
+	kan_source_free(s);
+	return doc;
+}
+
+static json_t *fixture(const char *name, const struct kan_rules *r)
+{
+	char dir[512];
+	(void)snprintf(dir, sizeof dir, "%s/%s", FIXTURES, name);
+	return analysis_of(dir, FIXTURES "/base", r);
+}
+
+static bool has(const json_t *doc, const char *list, const char *rule)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach (json_object_get(doc, list), i, v)
+		if (strcmp(json_string_value(json_object_get(v, "rule")), rule) == 0)
+			return true;
+	return false;
+}
+
+static const json_t *names(const struct kan_rule *r, const char *which)
+{
+	return json_object_get(json_object_get(r->doc, "tests"), which);
+}
+
+/* Does the set of one rule do on its fixtures what they say? */
+static bool as_expected(const struct kan_rules *set, const struct kan_rule *r, const char *which, bool expected)
+{
+	size_t i = 0;
+	json_t *name = NULL;
+	bool all = true;
+	json_array_foreach ((json_t *)(uintptr_t)names(r, which), i, name) {
+		json_t *doc = fixture(json_string_value(name), set);
+		all &= has(doc, "findings", r->id) == expected;
+		json_decref(doc);
+	}
+	return all;
+}
+
+Test(fixtures, every_rule_hits_where_it_should_and_nowhere_else)
+{
+	struct kan_rules *r = shipped();
+	for (size_t i = 0; i < r->n; i++) {
+		cr_expect(as_expected(r, &r->rules[i], "hit", true), "%s misses a hit", r->rules[i].id);
+		cr_expect(as_expected(r, &r->rules[i], "miss", false), "%s hits a miss", r->rules[i].id);
+	}
+	kan_rules_free(r);
+}
+
+Test(fixtures, nothing_is_found_in_the_honest_container)
+{
+	struct kan_rules *r = shipped();
+	json_t *doc = fixture("honest", r);
+	cr_assert_eq(json_array_size(json_object_get(doc, "findings")), 0);
+	cr_assert_eq(json_array_size(json_object_get(doc, "not_assessed")), 0);
+	json_decref(doc);
+	kan_rules_free(r);
+}
+
+Test(fixtures, each_belongs_to_a_rule)
+{
+	struct kan_rules *r = shipped();
+	DIR *d = opendir(FIXTURES);
+	cr_assert_not_null(d);
+	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+		bool named = e->d_name[0] == '.' || strcmp(e->d_name, "base") == 0;
+		json_t *name = json_string(e->d_name), *v = NULL;
+		for (size_t i = 0, k = 0; i < r->n; i++) {
+			json_array_foreach ((json_t *)(uintptr_t)names(&r->rules[i], "hit"), k, v)
+				named |= json_equal(v, name);
+			json_array_foreach ((json_t *)(uintptr_t)names(&r->rules[i], "miss"), k, v)
+				named |= json_equal(v, name);
+		}
+		cr_expect(named, "%s belongs to no rule", e->d_name);
+		json_decref(name);
+	}
+	closedir(d);
+	kan_rules_free(r);
+}
+
+/* A copy of a fixture over the base, so that a file can be taken away. */
+static char copy_to[64];
+static size_t copy_skip;
+
+static int copy_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	char to[1024];
+	struct kan_err err = {0};
+	(void)st;
+	(void)at;
+	(void)snprintf(to, sizeof to, "%s%s", copy_to, path + copy_skip);
+	if (type == FTW_D) {
+		(void)mkdir(to, 0700); /* the fixture lies over the base: it may be there */
+		return 0;
+	}
+	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
+	cr_assert_eq(kan_read_file(&text, AT_FDCWD, path, &err), 0, "%s", err.text);
+	(void)unlink(to);
+	cr_assert_eq(kan_put_file(AT_FDCWD, to, 0600, kan_buf_bytes(&text), &err), 0, "%s", err.text);
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void copy_fixture(const char *name)
+{
+	char from[512];
+	strcpy(copy_to, "/tmp/kanshiki-fixture-XXXXXX");
+	cr_assert_not_null(mkdtemp(copy_to));
+	(void)snprintf(from, sizeof from, "%s/base", FIXTURES);
+	copy_skip = strlen(from);
+	cr_assert_eq(nftw(from, copy_one, 8, FTW_PHYS), 0);
+	(void)snprintf(from, sizeof from, "%s/%s", FIXTURES, name);
+	copy_skip = strlen(from);
+	cr_assert_eq(nftw(from, copy_one, 8, FTW_PHYS), 0);
+}
+
+static void drop_kind(const struct kan_rules *set, const struct kan_rule *r, const char *name)
+{
+	char path[512];
+	copy_fixture(name);
+	(void)snprintf(path, sizeof path, "%s/%s", copy_to, r->kind->artefact);
+	cr_assert_eq(unlink(path), 0, "%s", path);
+	json_t *doc = analysis_of(copy_to, NULL, set);
+	cr_expect(!has(doc, "findings", r->id), "%s without rows: %s fires", name, r->id);
+	cr_expect(has(doc, "not_assessed", r->id), "%s without rows: %s is silent", name, r->id);
+	json_decref(doc);
+	(void)nftw(copy_to, remove_one, 8, FTW_PHYS | FTW_DEPTH);
+}
+
+Test(fixtures, a_missing_row_kind_turns_hits_into_not_assessed)
+{
+	struct kan_rules *r = shipped();
+	size_t k = 0;
+	json_t *name = NULL;
+	for (size_t i = 0; i < r->n; i++)
+		json_array_foreach ((json_t *)(uintptr_t)names(&r->rules[i], "hit"), k, name)
+			drop_kind(r, &r->rules[i], json_string_value(name));
+	kan_rules_free(r);
+}
+
+Test(fixtures, a_missing_join_leaves_a_rule_that_needs_it_unassessed)
+{
+	struct kan_rules *r = shipped();
+	char path[512];
+	copy_fixture("foreign-peer");
+	(void)snprintf(path, sizeof path, "%s/data/processes/processes.ndjson", copy_to);
+	cr_assert_eq(unlink(path), 0);
+	json_t *doc = analysis_of(copy_to, NULL, r);
+	cr_assert(!has(doc, "findings", "net.foreign-peer"));
+	cr_assert(has(doc, "not_assessed", "net.foreign-peer"));
+	json_decref(doc);
+	(void)nftw(copy_to, remove_one, 8, FTW_PHYS | FTW_DEPTH);
+	kan_rules_free(r);
+}
+
+Test(fixtures, without_a_baseline_only_what_is_certain_is_said)
+{
+	struct kan_rules *r = shipped();
+	char path[512];
+	copy_fixture("exe-foreign");
+	(void)snprintf(path, sizeof path, "%s/data/image/baseline.ndjson", copy_to);
+	cr_assert_eq(unlink(path), 0);
+	json_t *doc = analysis_of(copy_to, NULL, r);
+	cr_assert(has(doc, "findings", "exe.foreign"), "it was added: no layer has it there");
+	cr_assert(has(doc, "not_assessed", "exe.foreign"), "the init's origin is not known");
+	json_decref(doc);
+	(void)nftw(copy_to, remove_one, 8, FTW_PHYS | FTW_DEPTH);
+	kan_rules_free(r);
+}
+
+Test(fixtures, what_is_not_applicable_is_none_and_not_unknown)
+{
+	struct kan_rules *r = shipped();
+	char path[512];
+	struct kan_err err = {0};
+	copy_fixture("honest");
+	(void)snprintf(path, sizeof path, "%s/data/processes/processes.ndjson", copy_to);
+	cr_assert_eq(unlink(path), 0);
+	(void)snprintf(path, sizeof path, "%s/data/processes/fds.ndjson", copy_to);
+	cr_assert_eq(unlink(path), 0);
+	(void)snprintf(path, sizeof path, "%s/gaps.ndjson", copy_to);
+	cr_assert_eq(kan_put_file(AT_FDCWD, path, 0600,
+				  KAN_LIT("{\"type\":\"gap\",\"collector\":\"processes\",\"what\":\"processes\",\"code\":"
+					  "\"not-applicable\",\"why\":\"the container is not running\"}\n"), &err), 0);
+	json_t *doc = analysis_of(copy_to, NULL, r);
+	cr_assert(!has(doc, "not_assessed", "exe.memfd"));
+	json_decref(doc);
+	(void)nftw(copy_to, remove_one, 8, FTW_PHYS | FTW_DEPTH);
+	kan_rules_free(r);
+}
+
+/* The n-th clause of a condition, negated in place. false: there is none. */
+static bool negate(json_t *cond, size_t *n)
+{
+	const char *key = json_object_iter_key(json_object_iter(cond));
+	json_t *v = json_object_get(cond, key);
+	if (strcmp(key, "all") == 0 || strcmp(key, "any") == 0) {
+		size_t i = 0;
+		json_t *kid = NULL;
+		json_array_foreach (v, i, kid)
+			if (negate(kid, n))
+				return true;
+		return false;
+	}
+	if (strcmp(key, "not") == 0)
+		return negate(v, n);
+	if ((*n)-- > 0)
+		return false;
+	json_t *inner = json_copy(cond);
+	json_object_clear(cond);
+	json_object_set_new(cond, "not", inner);
+	*n = SIZE_MAX;
+	return true;
+}
+
+/* The rule with its n-th clause negated, alone in a set; NULL when there is no such clause. */
+static struct kan_rules *mutant(const struct kan_rule *r, size_t n)
+{
+	struct kan_err err = {0};
+	struct kan_rules *set = NULL;
+	json_t *doc = json_deep_copy(r->doc);
+	size_t i = 0;
+	json_t *join = NULL;
+	bool done = negate(json_object_get(doc, "where"), &n);
+	json_array_foreach (json_object_get(doc, "join"), i, join)
+		if (!done && !json_is_true(json_object_get(join, "optional")) && json_object_get(join, "where"))
+			done = negate(json_object_get(join, "where"), &n);
+	if (done) {
+		char *text = json_dumps(doc, 0);
+		cr_assert_eq(kan_rules_begin(&set, &err), 0);
+		cr_assert_eq(kan_rules_add(set, "mutant", kan_bytes_of(text), &err), 0, "%s", err.text);
+		cr_assert_eq(kan_rules_finish(set, &err), 0);
+		free(text);
+	}
+	json_decref(doc);
+	return set;
+}
+
+Test(fixtures, some_fixture_notices_every_clause_that_is_negated)
+{
+	struct kan_rules *r = shipped();
+	for (size_t i = 0; i < r->n; i++) {
+		struct kan_rules *set = NULL;
+		for (size_t n = 0; (set = mutant(&r->rules[i], n)) != NULL; n++) {
+			cr_expect(!as_expected(set, &r->rules[i], "hit", true) ||
+					  !as_expected(set, &r->rules[i], "miss", false),
+				  "%s: nobody notices clause %zu", r->rules[i].id, n);
+			kan_rules_free(set);
+		}
+	}
+	kan_rules_free(r);
+}

@@ -1,0 +1,208 @@
+/* Loading rules: the first fault ends it, with the file, the id and the reason. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyze/rules.h"
+#include "base/file.h"
+#include "base/row.h"
+
+static json_t *sound_rule(void)
+{
+	json_t *doc = json_load_file(TOP "/rules/exe/foreign.json", 0, NULL);
+	cr_assert_not_null(doc);
+	return doc;
+}
+
+/* The error of loading this rule; "" when it was taken. doc is eaten. */
+static void load(char *text, size_t n, json_t *doc)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	char *json = json_dumps(doc, 0);
+	cr_assert_eq(kan_rules_begin(&r, &err), 0);
+	text[0] = '\0';
+	if (kan_rules_add(r, "family/name.json", kan_bytes_of(json), &err) < 0) {
+		cr_assert_eq(err.code, KAN_EUSAGE);
+		(void)snprintf(text, n, "%s", err.text);
+	}
+	free(json);
+	json_decref(doc);
+	kan_rules_free(r);
+}
+
+static void refused(json_t *doc, const char *reason)
+{
+	char text[KAN_ERR_TEXT];
+	load(text, sizeof text, doc);
+	cr_assert_not_null(strstr(text, reason), "expected \"%s\" in \"%s\"", reason, text);
+	cr_assert_eq(strncmp(text, "family/name.json: ", 18), 0, "%s", text);
+}
+
+static json_t *with(const char *key, const char *value)
+{
+	json_t *doc = sound_rule();
+	json_t *v = json_loads(value, JSON_DECODE_ANY, NULL);
+	cr_assert_not_null(v, "%s", value);
+	json_object_set_new(doc, key, v);
+	return doc;
+}
+
+static json_t *without(const char *key)
+{
+	json_t *doc = sound_rule();
+	json_object_del(doc, key);
+	return doc;
+}
+
+Test(rules, the_sound_rule_is_taken)
+{
+	char text[KAN_ERR_TEXT];
+	load(text, sizeof text, sound_rule());
+	cr_assert_str_eq(text, "");
+}
+
+Test(rules, every_required_key_is_missed)
+{
+	static const char *const keys[] = {"schema",	 "id",	   "version", "class", "title",		  "rows",
+					   "where",	 "key",	   "severity", "confidence", "attack", "says",
+					   "why",	 "false_positives", "next", "tests"};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		char reason[64];
+		(void)snprintf(reason, sizeof reason, "no %s", keys[i]);
+		refused(without(keys[i]), reason);
+	}
+}
+
+Test(rules, what_is_unknown_is_named)
+{
+	refused(with("colour", "\"red\""), "unknown key colour");
+	refused(with("rows", "\"procession\""), "unknown row kind procession");
+	refused(with("where", "{\"exe.shape\":1}"), "unknown column exe.shape");
+	refused(with("where", "{\"pid\":{\"near\":1}}"), "unknown operator near");
+	refused(with("key", "[\"exe.shape\"]"), "unknown column exe.shape");
+	refused(with("says", "\"{exe.shape}\""), "unknown column exe.shape");
+	refused(with("attack", "[\"T9999\"]"), "attack: unknown T9999");
+	refused(with("severity", "\"awful\""), "severity: low, medium, high or critical");
+	refused(with("class", "\"opinion\""), "class:");
+	refused(with("votes", "[{\"for\":\"aliens\",\"if\":{\"pid\":1},\"weight\":1}]"), "unknown hypothesis aliens");
+	refused(with("votes", "[{\"for\":\"exec\",\"if\":{\"pid\":1},\"weight\":4}]"), "weight is 1 to 3");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"nothing\",\"on\":[\"pid\"]}]"), "unknown row kind nothing");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid=nothing\"]}]"), "unknown column");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid\"],\"raise\":{\"severity\":2}}]"), "one step");
+	refused(with("schema", "\"kanshiki.rule/2\""), "schema is not kanshiki.rule/1");
+	refused(with("id", "\"Exe\""), "id is not family.name");
+}
+
+Test(rules, a_value_of_another_type_is_refused)
+{
+	refused(with("where", "{\"pid\":\"one\"}"), "a value of another type");
+	refused(with("where", "{\"exe.link\":{\"ge\":1}}"), "compares numbers");
+	refused(with("where", "{\"pid\":{\"starts\":\"4\"}}"), "compares text");
+	refused(with("where", "{\"exe.link\":{\"re\":\"(\"}}"), "not a regular expression");
+	refused(with("where", "{\"all\":[]}"), "1 to 256");
+	refused(with("where", "{\"pid\":1,\"ppid\":1}"), "an object with one key");
+	refused(with("version", "\"1\""), "version: of another type");
+}
+
+Test(rules, a_rule_without_hit_or_miss_is_refused)
+{
+	refused(with("tests", "{\"hit\":[\"a\"],\"miss\":[]}"), "tests: miss: at least 1");
+	refused(with("tests", "{\"miss\":[\"a\"]}"), "tests: hit: at least 1");
+}
+
+Test(rules, a_suggested_command_holds_no_words_of_the_container)
+{
+	refused(with("next", "[\"rm {exe.link}\"]"), "only ids, digests and numbers");
+	char text[KAN_ERR_TEXT];
+	load(text, sizeof text, with("next", "[\"look at {pid} {exe.sha256} {finding} {container}\"]"));
+	cr_assert_str_eq(text, "");
+}
+
+Test(rules, conditions_deeper_than_sixteen_are_refused)
+{
+	kan_auto_buf struct kan_buf where = KAN_BUF(4096);
+	for (int i = 0; i < 16; i++)
+		kan_buf_adds(&where, "{\"not\":");
+	kan_buf_adds(&where, "{\"pid\":1}");
+	for (int i = 0; i < 16; i++)
+		kan_buf_adds(&where, "}");
+	refused(with("where", kan_buf_str(&where)), "deeper than 16");
+}
+
+Test(rules, duplicate_keys_are_refused)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	cr_assert_eq(kan_rules_begin(&r, &err), 0);
+	cr_assert_eq(kan_rules_add(r, "f", KAN_LIT("{\"id\":\"a.b\",\"id\":\"a.c\"}"), &err), -1);
+	cr_assert_eq(err.code, KAN_EUSAGE);
+	kan_rules_free(r);
+}
+
+static void put(const char *dir, const char *name, struct kan_bytes content)
+{
+	struct kan_err err = {0};
+	char path[512];
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	cr_assert_eq(kan_put_file(AT_FDCWD, path, 0600, content, &err), 0, "%s", err.text);
+}
+
+static void load_dir(const char *dir, const char *reason)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	cr_assert_eq(kan_rules_load(&r, dir, &err), -1);
+	cr_assert_eq(err.code, KAN_EUSAGE);
+	cr_assert_not_null(strstr(err.text, reason), "expected \"%s\" in \"%s\"", reason, err.text);
+}
+
+static char *temporary(char *text)
+{
+	strcpy(text, "/tmp/kanshiki-rules-XXXXXX");
+	return mkdtemp(text);
+}
+
+Test(rules, an_id_may_occur_once_in_a_directory)
+{
+	char dir[64];
+	char *json = json_dumps(sound_rule(), 0);
+	cr_assert_not_null(temporary(dir));
+	put(dir, "a.json", kan_bytes_of(json));
+	put(dir, "b.json", kan_bytes_of(json));
+	load_dir(dir, "duplicate id");
+	free(json);
+}
+
+Test(rules, a_link_or_a_large_file_is_no_rule)
+{
+	char dir[64], path[128];
+	kan_auto_buf struct kan_buf large = KAN_BUF(KAN_RULE_FILE_MAX * 2);
+	cr_assert_not_null(temporary(dir));
+	(void)snprintf(path, sizeof path, "%s/a.json", dir);
+	cr_assert_eq(symlink(TOP "/rules/exe/foreign.json", path), 0);
+	load_dir(dir, "not a regular file");
+	cr_assert_eq(unlink(path), 0);
+	while (large.len <= KAN_RULE_FILE_MAX)
+		kan_buf_adds(&large, "                                ");
+	put(dir, "a.json", kan_buf_bytes(&large));
+	load_dir(dir, "not a regular file of at most 65536 octets");
+}
+
+Test(rules, the_shipped_rules_are_those_of_the_directory)
+{
+	struct kan_err err = {0};
+	struct kan_rules *shipped = NULL, *files = NULL;
+	cr_assert_eq(kan_rules_shipped(&shipped, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_rules_load(&files, TOP "/rules", &err), 0, "%s", err.text);
+	cr_assert_geq(kan_rules_count(shipped), 10);
+	cr_assert_eq(kan_rules_count(shipped), kan_rules_count(files));
+	for (size_t i = 0; i < kan_rules_count(shipped); i++)
+		cr_assert_str_eq(shipped->rules[i].sha256, files->rules[i].sha256, "%s", shipped->rules[i].id);
+	kan_rules_free(shipped);
+	kan_rules_free(files);
+}

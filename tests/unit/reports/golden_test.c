@@ -1,0 +1,76 @@
+/* Every renderer against its golden file. KAN_GOLDEN_WRITE=1 writes them anew; then read the difference. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "incident.h"
+
+enum { FILE_MAX = 16 << 20 };
+
+static json_t *receipt(void)
+{
+	return json_pack("{s:s,s:s,s:i,s:s,s:s}", "repo", "/var/lib/kanshiki/custody.git", "commit",
+			 "9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f", "event", 3, "case_id", "inc-42", "signer",
+			 "SHA256:abcdefgh");
+}
+
+static void compare(const struct kan_report *r, const struct kan_model *m)
+{
+	char path[512];
+	kan_auto_buf struct kan_buf made = KAN_BUF(FILE_MAX), golden = KAN_BUF(FILE_MAX);
+	struct kan_err err = {0};
+	cr_assert_eq(r->render(&made, m, &err), 0, "%s: %s", r->name, err.text);
+	(void)snprintf(path, sizeof path, "%s/tests/golden/report/%s", TOP, r->file);
+	if (getenv("KAN_GOLDEN_WRITE")) {
+		FILE *f = fopen(path, "w");
+		cr_assert_not_null(f, "%s", path);
+		cr_assert_eq(fwrite(made.data, 1, made.len, f), made.len);
+		cr_assert_eq(fclose(f), 0);
+	}
+	cr_assert_eq(kan_read_file(&golden, AT_FDCWD, path, &err), 0, "%s", err.text);
+	cr_expect(kan_bytes_eq(kan_buf_bytes(&made), kan_buf_bytes(&golden)), "%s differs from its golden file", r->file);
+}
+
+Test(golden, every_report_is_as_it_was_looked_at)
+{
+	json_t *doc = incident(), *rec = receipt();
+	struct kan_model *m = model_of(doc, rec);
+	for (const struct kan_report *const *r = kan_reports; *r; r++)
+		compare(*r, m);
+	kan_model_free(m);
+	json_decref(doc);
+	json_decref(rec);
+}
+
+Test(golden, rendering_twice_elsewhere_gives_the_same_bytes)
+{
+	json_t *doc = incident();
+	struct kan_model *a = model_of(doc, NULL);
+	for (const struct kan_report *const *r = kan_reports; *r; r++) {
+		kan_auto_buf struct kan_buf x = KAN_BUF(FILE_MAX), y = KAN_BUF(FILE_MAX);
+		struct kan_err err = {0};
+		cr_assert_eq((*r)->render(&x, a, &err), 0);
+		cr_assert_eq(setenv("TZ", "Asia/Tokyo", 1), 0);
+		cr_assert_eq(setenv("LC_ALL", "de_DE.UTF-8", 1), 0);
+		struct kan_model *b = model_of(doc, NULL);
+		cr_assert_eq((*r)->render(&y, b, &err), 0);
+		cr_assert(kan_bytes_eq(kan_buf_bytes(&x), kan_buf_bytes(&y)), "%s", (*r)->name);
+		kan_model_free(b);
+	}
+	kan_model_free(a);
+	json_decref(doc);
+}
+
+Test(golden, a_buffer_that_is_full_is_an_error_and_no_short_report)
+{
+	json_t *doc = incident();
+	struct kan_model *m = model_of(doc, NULL);
+	for (const struct kan_report *const *r = kan_reports; *r; r++) {
+		kan_auto_buf struct kan_buf small = KAN_BUF(1000);
+		struct kan_err err = {0};
+		cr_assert(((*r)->render(&small, m, &err) < 0) || small.failed, "%s", (*r)->name);
+	}
+	kan_model_free(m);
+	json_decref(doc);
+}

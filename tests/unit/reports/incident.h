@@ -1,0 +1,37 @@
+/* The analysis of the hostile incident, with what changes from build to build put to one value. */
+#ifndef KAN_TESTS_INCIDENT_H
+#define KAN_TESTS_INCIDENT_H
+
+#include <criterion/criterion.h>
+#include <kanshiki/report.h>
+#include <kanshiki/rule.h>
+
+#include "analyze/analyze.h"
+
+static const char seal_text[] = "53e081b7a2631869061c36289b6355934d447878c299fc4973b8d87a9b5f70cf";
+
+static json_t *incident(void)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	struct kan_source *s = NULL;
+	json_t *doc = NULL;
+	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_source_dir(&s, TOP "/tests/fixtures/report/hostile", NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_analyze_source(&doc, s, r, &err), 0, "%s", err.text);
+	kan_source_free(s);
+	kan_rules_free(r);
+	json_object_set_new(doc, "seal", json_string(seal_text));
+	json_object_set_new(doc, "generator", json_pack("{s:s,s:s}", "tool", "kanshiki", "version", "test"));
+	return doc;
+}
+
+static struct kan_model *model_of(const json_t *doc, const json_t *receipt)
+{
+	struct kan_err err = {0};
+	struct kan_model *m = NULL;
+	cr_assert_eq(kan_model_new(&m, doc, receipt, &err), 0, "%s", err.text);
+	return m;
+}
+
+#endif

@@ -1,0 +1,160 @@
+/* The terminal summary: 23 lines, the foot whole, each drop rule, no active byte. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "incident.h"
+#include "reports/model.h"
+
+static const char bundle_path[] = "/var/lib/kanshiki/bundles/20261122t053312z-3f2a9c41d0be-7c1e";
+static const char report_path[] = "/var/lib/kanshiki/reports/20261122t053312z-3f2a9c41d0be-7c1e/report.html";
+
+static void draw(struct kan_buf *out, const json_t *doc, const char *bundle, bool provisional)
+{
+	struct kan_err err = {0};
+	struct kan_model *m = model_of(doc, NULL);
+	const struct kan_screen s = {.columns = 80, .provisional = provisional, .bundle_path = bundle,
+				     .report_path = report_path, .exit_words = "something that was asked for is missing",
+				     .exit_status = 5};
+	cr_assert_eq(kan_report_terminal(out, m, &s, &err), 0, "%s", err.text);
+	kan_model_free(m);
+}
+
+/* Lines as a screen of 80 columns shows them. */
+static size_t screen_lines(const struct kan_buf *b)
+{
+	size_t n = 0;
+	for (size_t at = 0; at < b->len;) {
+		const uint8_t *end = memchr(b->data + at, '\n', b->len - at);
+		cr_assert_not_null(end, "the last line ends");
+		struct kan_bytes line = {b->data + at, (size_t)(end - b->data) - at};
+		size_t columns = kan_columns(line);
+		n += columns ? (columns + 79) / 80 : 1;
+		at += line.n + 1;
+	}
+	return n;
+}
+
+static void has_foot(const struct kan_buf *b, const char *bundle)
+{
+	const char *text = kan_buf_str(b);
+	cr_assert_not_null(strstr(text, seal_text), "the whole seal");
+	cr_assert_not_null(strstr(text, bundle), "the whole path of the bundle");
+	cr_assert_not_null(strstr(text, report_path));
+	cr_assert_not_null(strstr(text, "\nNOT SEEN "));
+	cr_assert_not_null(strstr(text, "\nexit 5: something that was asked for is missing"));
+}
+
+Test(terminal, it_fits_a_screen_and_its_foot_is_whole)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle_path, false);
+	cr_assert_eq(screen_lines(&out), 23);
+	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  LOOK AT THESE FIRST: 3 critical", 40), 0);
+	has_foot(&out, bundle_path);
+	cr_assert_null(strstr(kan_buf_str(&out), "more: "));
+	json_decref(doc);
+}
+
+Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
+{
+	static const char *const order[] = {"REACH", "HIDDEN", "CHANGED", "TALKS", "NOW", "DO NOW", "FIRST"};
+	json_t *doc = incident();
+	size_t gone_before = 0;
+	for (size_t length = 64; length < 1600; length += 80) {
+		char bundle[1700] = "/";
+		memset(bundle + 1, 'x', length);
+		kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+		draw(&out, doc, bundle, false);
+		cr_assert_leq(screen_lines(&out), 23, "%zu", length);
+		has_foot(&out, bundle);
+		cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT", 7), 0);
+		size_t gone = 0;
+		for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+			char label[16];
+			(void)snprintf(label, sizeof label, "\n%-9s", order[i]);
+			bool there = strstr(kan_buf_str(&out), label) != NULL;
+			cr_assert_eq(there, gone != i || (gone == i && there), "%s", order[i]);
+			gone += !there && gone == i;
+		}
+		cr_assert_geq(gone, gone_before);
+		gone_before = gone;
+		cr_assert_eq(strstr(kan_buf_str(&out), "more: ") != NULL, gone > 0, "%zu blocks are gone", gone);
+	}
+	cr_assert_eq(gone_before, 7, "every block was dropped once");
+	json_decref(doc);
+}
+
+Test(terminal, not_seen_shrinks_before_a_block_goes)
+{
+	char bundle[240] = "/";
+	memset(bundle + 1, 'x', 200);
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle, false);
+	cr_assert_not_null(strstr(kan_buf_str(&out), "NOT SEEN 4 things, see the report"));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nREACH "));
+	json_decref(doc);
+}
+
+Test(terminal, a_step_is_whole_or_not_there)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle_path, false);
+	cr_assert_not_null(strstr(kan_buf_str(&out), "docker pause 3f2a9c41d0be "));
+	cr_assert_null(strstr(kan_buf_str(&out), "data/processes/content/"));
+	json_decref(doc);
+}
+
+Test(terminal, hostile_names_are_inert_and_cut_by_columns)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20), name = KAN_BUF(2 << 20);
+	json_t *doc = incident();
+	for (int i = 0; i < 100000; i++)
+		kan_buf_adds(&name, "東京\xe2\x80\xae\x1b[2J");
+	json_object_set_new(json_object_get(doc, "container"), "image", json_string(kan_buf_str(&name)));
+	draw(&out, doc, bundle_path, false);
+	cr_assert_leq(screen_lines(&out), 23);
+	for (size_t i = 0; i < out.len; i++)
+		cr_assert(out.data[i] == '\n' || (out.data[i] >= 0x20 && out.data[i] != 0x7f), "byte %zu", i);
+	cr_assert_null(strstr(kan_buf_str(&out), "\xe2\x80\xae"), "no bidi control");
+	json_decref(doc);
+}
+
+Test(terminal, nothing_found_is_said_and_never_called_clean)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	json_object_set_new(doc, "findings", json_array());
+	json_object_set_new(doc, "counts", json_object());
+	draw(&out, doc, bundle_path, false);
+	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  no intrusion found in what was collected\n", 50), 0);
+	json_decref(doc);
+}
+
+Test(terminal, the_first_screen_says_that_it_is_provisional)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle_path, true);
+	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  PROVISIONAL: ", 22), 0);
+	json_decref(doc);
+}
+
+Test(terminal, without_colour_there_is_no_escape_sequence)
+{
+	struct kan_err err = {0};
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	struct kan_model *m = model_of(doc, NULL);
+	const struct kan_screen s = {.columns = 80, .colour = true};
+	cr_assert_eq(kan_report_terminal(&out, m, &s, &err), 0);
+	cr_assert_not_null(memchr(out.data, 0x1b, out.len));
+	kan_buf_reset(&out);
+	draw(&out, doc, bundle_path, false);
+	cr_assert_null(memchr(out.data, 0x1b, out.len));
+	kan_model_free(m);
+	json_decref(doc);
+}
