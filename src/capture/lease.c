@@ -44,7 +44,7 @@ struct holder {
 	int socket;
 	bool holding, orphan;
 	int64_t paused_ns, resumed_ns;
-	char last[256];
+	char last[KAN_ERR_TEXT];
 };
 
 static void nap_us(long us)
@@ -103,7 +103,7 @@ int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_leas
 static void report(struct holder *h, uint32_t what, int64_t asked, int64_t engine, const char *text)
 {
 	struct kan_lease_report r = {.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
-	(void)snprintf(r.text, sizeof(r.text), "%s", text ? text : "");
+	(void)snprintf(r.text, sizeof(r.text), "%.255s", text ? text : "");
 	if (send(h->socket, &r, sizeof(r), MSG_NOSIGNAL) < 0)
 		h->orphan = true; /* the conductor is gone: lease.json will tell */
 }

@@ -95,7 +95,7 @@ static void lease_lost(struct kan_conductor *c)
 	kan_record_gap(c, "conductor", "pause lease", "crashed", "the lease died; the conductor resumed the container");
 	if (kan_lease_thaw(&r.engine_ns, &c->lease_setup, note_lost, c, &err) < 0) {
 		r.what = KAN_LEASE_FAILED;
-		strncat(r.text, err.text, sizeof(r.text) - 1);
+		(void)snprintf(r.text, sizeof(r.text), "%.255s", err.text);
 	}
 	r.done_ns = kan_boot_ns();
 	on_lease(c, &r);

@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 
+#include <kanshiki/bundle.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -213,11 +213,14 @@ void kan_artefact_abandon(struct kan_artefact *a)
 /* unnamed-N becomes its digest; stored before: the second copy goes. */
 static int take_name(struct kan_artefact *a, const char *sha256, struct kan_err *err)
 {
-	char name[256];
+	char name[sizeof(a->path)];
 	int dir = a->sink->dir;
-	(void)snprintf(name, sizeof(name), "%s/%s", a->dir, sha256);
+	if ((size_t)snprintf(name, sizeof(name), "%s/%s", a->dir, sha256) >= sizeof(name)) {
+		(void)kan_fail(err, KAN_EIO, "%s: the name is too long", a->dir);
+		return broken(a->sink, err);
+	}
 	if (renameat2(dir, a->path, dir, name, RENAME_NOREPLACE) == 0) {
-		(void)snprintf(a->path, sizeof(a->path), "%s", name);
+		memcpy(a->path, name, sizeof(name));
 		announce(a, sha256, true);
 		return 0;
 	}
