@@ -12,7 +12,8 @@ struct kan_sealing {
 	struct kan_journal *journal;
 	json_t *capture;
 	bool rehash;
-	struct kan_baginfo info; /* the caller fills case, host, container, date, partial and reason */
+	struct kan_baginfo
+		info; /* the caller fills case, host, container, date, partial and reason */
 	struct kan_payload payload;
 };
 /* date, agent and bundle of the labels, and the values of the request, cleaned. */
