@@ -69,18 +69,33 @@ int kan_journal_new(struct kan_journal **out, int bundle_fd, const char *bundle,
 	return 0;
 }
 
+static int open_writable(int *fd, int bundle_fd, struct kan_err *why)
+{
+	*why = (struct kan_err){0};
+	return kan_open_beneath(fd, bundle_fd, journal_file, O_RDWR | O_APPEND | O_NONBLOCK, 0,
+				why);
+}
+
 int kan_journal_lock(int *out, int bundle_fd, struct kan_err *err)
 {
 	struct stat st;
+	struct kan_err why;
 	kan_auto_close int fd = -1;
 	if (kan_open_beneath(&fd, bundle_fd, journal_file, O_PATH, 0, err) < 0)
 		return -1;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s is not a regular file", journal_file);
 	(void)close(kan_take_fd(&fd));
-	if (kan_open_beneath(&fd, bundle_fd, journal_file, O_RDWR | O_APPEND | O_NONBLOCK, 0, err) <
-	    0)
+	int rc = open_writable(&fd, bundle_fd, &why);
+	/* Stopped after the seal line it is 0400, which keeps out an owner who is not root. */
+	if (rc < 0 && why.code == KAN_EDENIED &&
+	    fchmodat(bundle_fd, journal_file, MODE_OPEN, 0) == 0)
+		rc = open_writable(&fd, bundle_fd, &why);
+	if (rc < 0) {
+		if (err)
+			*err = why;
 		return -1;
+	}
 	if (take_lock(fd, err) < 0)
 		return -1;
 	*out = kan_take_fd(&fd);

@@ -113,13 +113,14 @@ static int sync_file(int dir_fd, const char *path, struct kan_err *err)
 	return 0;
 }
 
-static int record(struct kan_journal *j, const struct kan_bundle_file *f, struct kan_err *err)
+static int record(struct kan_journal *j, const struct kan_bundle_file *f, bool whole,
+		  struct kan_err *err)
 {
 	struct kan_row *row = kan_journal_begin(j, "artefact");
 	kan_row_str(row, "path", f->path);
 	kan_row_str(row, "sha256", f->sha256);
 	kan_row_uint(row, "octets", f->size);
-	kan_row_bool(row, "whole", false);
+	kan_row_bool(row, "whole", whole);
 	return kan_journal_end(j, err);
 }
 
@@ -138,6 +139,38 @@ static void set_digest(struct kan_bundle_file *f, const char *sha256, uint64_t s
 	free((char *)(uintptr_t)f->sha256);
 	f->sha256 = kan_xstrdup(sha256);
 	f->size = size;
+}
+
+int kan_payload_never_empty(struct kan_payload *p, int dir_fd, struct kan_journal *j,
+			    struct kan_err *err)
+{
+	static const char path[] = "data/conductor/nothing.txt";
+	static const char text[] = "The capture ended before anything was taken.\n";
+	char sha256[KAN_SHA256_HEX];
+	if (p->files.n)
+		return 0;
+	if (kan_mkdirs(dir_fd, "data/conductor", err) < 0 ||
+	    kan_put_file(dir_fd, path, 0400, kan_bytes_of(text), err) < 0)
+		return -1;
+	kan_sha256_hex(sha256, kan_bytes_of(text));
+	if (!kan_manifest_find(&p->dirs, "data/conductor"))
+		kan_manifest_add(&p->dirs, "data/conductor", "", 0);
+	kan_manifest_add(&p->files, path, sha256, strlen(text));
+	return record(j, &p->files.files[0], true, err);
+}
+
+int kan_payload_hash(struct kan_payload *p, int dir_fd, struct kan_err *err)
+{
+	p->octets = 0;
+	for (size_t i = 0; i < p->files.n; i++) {
+		char sha256[KAN_SHA256_HEX];
+		uint64_t octets = 0;
+		if (hash(sha256, &octets, dir_fd, p->files.files[i].path, err) < 0)
+			return -1;
+		set_digest(&p->files.files[i], sha256, octets);
+		p->octets += octets;
+	}
+	return 0;
 }
 
 static int settle_file(struct kan_bundle_file *f, int dir_fd, const json_t *said,
@@ -159,7 +192,7 @@ static int settle_file(struct kan_bundle_file *f, int dir_fd, const json_t *said
 	if (said && gap(j, f->path, "changed-after-close",
 			"it is not what was recorded when it was closed", err) < 0)
 		return -1;
-	return record(j, f, err);
+	return record(j, f, false, err);
 }
 
 /* Recorded, and not there: after a crash the directory may not have reached the disk. */

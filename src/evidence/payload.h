@@ -15,6 +15,11 @@ void kan_payload_free(struct kan_payload *p);
 /* Files and directories below data/. refused: a link, a special file, a bad name. Touches nothing.
  */
 int kan_payload_list(struct kan_payload *out, int dir_fd, struct kan_err *err);
+/* With no file at all one is written that says so: tools cannot check an empty manifest. */
+int kan_payload_never_empty(struct kan_payload *p, int dir_fd, struct kan_journal *j,
+			    struct kan_err *err);
+/* The digest of each file as it is now; octets likewise. */
+int kan_payload_hash(struct kan_payload *p, int dir_fd, struct kan_err *err);
 /*
  * Digests from the journal's records; a file without one is hashed and recorded as not whole.
  * rehash (after a crash): every file is hashed, one that is unlike its record is recorded anew with

@@ -26,12 +26,17 @@ enum {
 	LEASE_KEY = 64
 };
 
-/* A file of ours, whole and synced; one of an earlier try goes away first. */
+/* A file of ours, whole and synced before it has its name: one of an earlier try is replaced at
+ * once. */
 static int put(int dir_fd, const char *name, struct kan_bytes content, struct kan_err *err)
 {
-	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
-		return kan_fail_sys(err, "%s", name);
-	return kan_put_file(dir_fd, name, MODE, content, err);
+	char unfinished[KAN_BAG_NAME];
+	(void)snprintf(unfinished, sizeof(unfinished), "%s%s", name, KAN_UNFINISHED);
+	if (unlinkat(dir_fd, unfinished, 0) < 0 && errno != ENOENT)
+		return kan_fail_sys(err, "%s", unfinished);
+	if (kan_put_file(dir_fd, unfinished, MODE, content, err) < 0)
+		return -1;
+	return renameat(dir_fd, unfinished, dir_fd, name) < 0 ? kan_fail_sys(err, "%s", name) : 0;
 }
 
 static int sync_dir(int dir_fd, const char *path, struct kan_err *err)
@@ -98,12 +103,10 @@ static int write_capture(struct kan_sealing *s, struct kan_err *err)
 	return put(s->dir_fd, "capture.json", kan_buf_bytes(&text), err);
 }
 
-static int write_seal_line(struct kan_sealing *s, struct kan_bytes manifest, struct kan_err *err)
+static int write_seal_line(struct kan_sealing *s, const char *manifest, struct kan_err *err)
 {
-	char sha256[KAN_SHA256_HEX];
-	kan_sha256_hex(sha256, manifest);
 	struct kan_row *row = kan_journal_begin(s->journal, "seal");
-	kan_row_str(row, "manifest", sha256);
+	kan_row_str(row, "manifest", manifest);
 	kan_row_uint(row, "octets", s->info.octets);
 	kan_row_uint(row, "files", s->info.files);
 	kan_row_uint(row, "gaps", s->info.gaps);
@@ -113,24 +116,55 @@ static int write_seal_line(struct kan_sealing *s, struct kan_bytes manifest, str
 	return kan_journal_end(s->journal, err);
 }
 
-int kan_seal_contents(struct kan_sealing *s, struct kan_err *err)
+static int write_manifest(char sha256[KAN_SHA256_HEX], struct kan_sealing *s, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_MANIFEST_CAP);
-	if (kan_payload_settle(&s->payload, s->dir_fd, s->journal, s->rehash, err) < 0 ||
+	kan_manifest_build(&manifest, &s->payload.files);
+	if (manifest.failed)
+		return kan_fail(err, KAN_ELIMIT, "%s: over %d octets", KAN_MANIFEST,
+				KAN_BAG_MANIFEST_CAP);
+	kan_sha256_hex(sha256, kan_buf_bytes(&manifest));
+	return put(s->dir_fd, KAN_MANIFEST, kan_buf_bytes(&manifest), err);
+}
+
+static int close_journal(struct kan_sealing *s, struct kan_err *err)
+{
+	return fchmodat(s->dir_fd, "journal.ndjson", MODE, 0) < 0
+		       ? kan_fail_sys(err, "journal.ndjson")
+		       : 0;
+}
+
+int kan_seal_contents(struct kan_sealing *s, struct kan_err *err)
+{
+	char manifest[KAN_SHA256_HEX];
+	if (kan_payload_never_empty(&s->payload, s->dir_fd, s->journal, err) < 0 ||
+	    kan_payload_settle(&s->payload, s->dir_fd, s->journal, s->rehash, err) < 0 ||
 	    kan_journal_fold(s->journal, err) < 0)
 		return -1;
 	s->info.octets = s->payload.octets;
 	s->info.files = s->payload.files.n;
 	s->info.gaps = kan_journal_gaps(s->journal);
-	if (write_gaps(s, err) < 0 || write_capture(s, err) < 0)
+	if (write_gaps(s, err) < 0 || write_capture(s, err) < 0 ||
+	    write_manifest(manifest, s, err) < 0)
 		return -1;
-	kan_manifest_build(&manifest, &s->payload.files);
-	if (put(s->dir_fd, KAN_MANIFEST, kan_buf_bytes(&manifest), err) < 0 ||
-	    write_seal_line(s, kan_buf_bytes(&manifest), err) < 0)
+	/* The seal line speaks of these files: they have their names on the disk before it is
+	 * there. */
+	if (fsync(s->dir_fd) < 0)
+		return kan_fail_sys(err, "sync %s", s->bundle);
+	if (write_seal_line(s, manifest, err) < 0 || close_journal(s, err) < 0)
 		return -1;
-	if (fchmodat(s->dir_fd, "journal.ndjson", MODE, 0) < 0)
-		return kan_fail_sys(err, "journal.ndjson");
 	return kan_journal_sync(s->journal, err);
+}
+
+int kan_seal_again(struct kan_sealing *s, struct kan_err *err)
+{
+	char manifest[KAN_SHA256_HEX];
+	if (write_gaps(s, err) < 0 || write_manifest(manifest, s, err) < 0 ||
+	    close_journal(s, err) < 0)
+		return -1;
+	kan_auto_close int fd =
+		openat(s->dir_fd, "journal.ndjson", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? kan_fail_sys(err, "sync journal.ndjson") : 0;
 }
 
 /* The seven digests; bagit.txt's is known before the file is there. */

@@ -143,7 +143,8 @@ static int by_component(int *out, int dirfd, const char *path, int flags, struct
 		}
 		path += n + 1;
 	}
-	return kan_fail_sys(err, "%s", path);
+	kan_err_sys(err, errno == ENOTDIR ? ENOENT : errno, "%s", path);
+	return -1;
 }
 
 static int resolve(int *out, int dirfd, const char *path, int flags, struct kan_err *err)
@@ -156,6 +157,8 @@ static int resolve(int *out, int dirfd, const char *path, int flags, struct kan_
 	if (why.sys == ELOOP || why.sys == EXDEV)
 		return kan_fail(err, KAN_ETAMPER, "%s: a link or another filesystem is in the way",
 				path);
+	if (why.sys == ENOTDIR) /* a file where its directory was: it is not there */
+		return kan_fail(err, KAN_ENOTFOUND, "%s: not there", path);
 	if (err)
 		*err = why;
 	return -1;

@@ -23,6 +23,7 @@ enum {
 #define KAN_TAGMANIFEST "tagmanifest-sha256.txt"
 #define KAN_MANIFEST "manifest-sha256.txt"
 #define KAN_PARTIAL ".partial"
+#define KAN_UNFINISHED ".new" /* a tag file that is being written */
 
 /* The seven that the tag manifest lists, in its order; cap is what a reader accepts. */
 struct kan_tag {
