@@ -40,6 +40,7 @@ static int keep(const struct kan_cgroup_file *f, void *arg)
 					    .dir = text_of(f->dir),
 					    .group = f->group,
 					    .key = f->key,
+					    .lines = f->lines,
 					    .text = KAN_BUF(KAN_CGROUP_FILE)};
 	kan_buf_addb(&c->cgroups[c->n_cgroups - 1].text, f->content);
 	return 0;
@@ -75,6 +76,19 @@ static void pids(struct kan_row *r, const struct kan_buf *text)
 	kan_row_arr_end(r);
 }
 
+static void lines(struct kan_row *r, const char *key, struct kan_bytes text)
+{
+	kan_row_arr(r, key);
+	while (text.n) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		struct kan_bytes one = {text.p, end ? (size_t)(end - text.p) : text.n};
+		kan_row_bytes(r, NULL, one);
+		text.n -= one.n + (end ? 1 : 0);
+		text.p += one.n + (end ? 1 : 0);
+	}
+	kan_row_arr_end(r);
+}
+
 static struct kan_bytes trimmed(const struct kan_buf *text)
 {
 	struct kan_bytes v = kan_buf_bytes(text);
@@ -82,7 +96,7 @@ static struct kan_bytes trimmed(const struct kan_buf *text)
 	return v;
 }
 
-/* Files of one group stand together: "memory":{"current":"4096","max":"max"}. */
+/* Files of one group stand together: "memory":{"current":"4096","events":["low 0","oom 0"]}. */
 static void groups(struct kan_row *r, const struct kan_cgroup_kept *v, size_t n)
 {
 	const char *open = NULL;
@@ -98,7 +112,10 @@ static void groups(struct kan_row *r, const struct kan_cgroup_kept *v, size_t n)
 		if (!open)
 			kan_row_obj(r, v[i].group);
 		open = v[i].group;
-		kan_row_bytes(r, v[i].key, trimmed(&v[i].text));
+		if (v[i].lines)
+			lines(r, v[i].key, kan_buf_bytes(&v[i].text));
+		else
+			kan_row_bytes(r, v[i].key, trimmed(&v[i].text));
 	}
 	if (open)
 		kan_row_obj_end(r);

@@ -27,6 +27,7 @@ struct kan_file_id {
 struct kan_cgroup_kept {
 	char *controllers, *dir;
 	const char *group, *key;
+	bool lines;
 	struct kan_buf text;
 };
 

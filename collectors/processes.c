@@ -100,13 +100,24 @@ static int take(struct kan_procs *c, struct kan_err *err)
 	return rc;
 }
 
-static void tell_misses(struct kan_sink *sink, const struct kan_processes *all)
+/* Parents outside are the host's: their executables are taken when readable. */
+static void tell_outside(struct kan_sink *sink, const char *what, const struct kan_err *why)
+{
+	char text[128];
+	(void)snprintf(text, sizeof(text), "a parent outside of the container: %.80s", why->text);
+	kan_sink_scope(sink, kan_bytes_of(what), text);
+}
+
+static void tell_misses(struct kan_sink *sink, const struct kan_processes *all, bool parents)
 {
 	for (size_t i = 0; i < all->n_miss; i++) {
 		char what[64];
 		const struct kan_proc_miss *m = &all->miss[i];
 		(void)snprintf(what, sizeof(what), "%d/%s", (int)m->pid, m->what);
-		kan_sink_gap_err(sink, kan_bytes_of(what), &m->err);
+		if (parents && m->err.code == KAN_EDENIED)
+			tell_outside(sink, what, &m->err);
+		else
+			kan_sink_gap_err(sink, kan_bytes_of(what), &m->err);
 	}
 	if (all->misses > all->n_miss)
 		kan_sink_limit(sink, KAN_LIT("gaps"), all->misses, all->n_miss, KAN_PROC_MISSES);
@@ -126,8 +137,8 @@ static void tell(const struct kan_procs *c)
 		unlinked += all->v[i].unlinked_seen;
 		mapped += all->v[i].n_unlinked;
 	}
-	tell_misses(c->sink, all);
-	tell_misses(c->sink, &c->up);
+	tell_misses(c->sink, all, false);
+	tell_misses(c->sink, &c->up, true);
 	limit(c->sink, "members", all->members_seen, all->n, KAN_MEMBERS_MAX);
 	limit(c->sink, "descriptors", all->fds_seen, all->fds_kept, KAN_PROC_FDS_TOTAL);
 	limit(c->sink, "threads", all->threads_seen, all->threads_kept, KAN_PROC_THREADS_TOTAL);

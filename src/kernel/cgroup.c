@@ -369,30 +369,31 @@ struct file_call {
 /* State, limits and counters of each controller, in both versions' names. */
 static const struct {
 	const char *file, *group, *key;
+	bool lines;
 } wanted[] = {
-	{"cgroup.procs", "procs", "text"},
-	{"cgroup.events", "freezer", "events"},
-	{"cgroup.freeze", "freezer", "freeze"},
-	{"freezer.state", "freezer", "state"},
-	{"freezer.self_freezing", "freezer", "self"},
-	{"memory.current", "memory", "current"},
-	{"memory.max", "memory", "max"},
-	{"memory.peak", "memory", "peak"},
-	{"memory.events", "memory", "events"},
-	{"memory.usage_in_bytes", "memory", "current"},
-	{"memory.limit_in_bytes", "memory", "max"},
-	{"memory.max_usage_in_bytes", "memory", "peak"},
-	{"memory.oom_control", "memory", "events"},
-	{"cpu.stat", "cpu", "stat"},
-	{"cpu.max", "cpu", "max"},
-	{"cpuacct.usage", "cpu", "usage"},
-	{"cpuset.cpus.effective", "cpu", "cpus"},
-	{"pids.current", "pids", "current"},
-	{"pids.max", "pids", "max"},
-	{"io.stat", "io", "stat"},
-	{"io.max", "io", "max"},
-	{"blkio.throttle.io_service_bytes", "io", "stat"},
-	{"devices.list", "devices", "list"},
+	{"cgroup.procs", "procs", "text", false},
+	{"cgroup.events", "freezer", "events", true},
+	{"cgroup.freeze", "freezer", "freeze", false},
+	{"freezer.state", "freezer", "state", false},
+	{"freezer.self_freezing", "freezer", "self", false},
+	{"memory.current", "memory", "current", false},
+	{"memory.max", "memory", "max", false},
+	{"memory.peak", "memory", "peak", false},
+	{"memory.events", "memory", "events", true},
+	{"memory.usage_in_bytes", "memory", "current", false},
+	{"memory.limit_in_bytes", "memory", "max", false},
+	{"memory.max_usage_in_bytes", "memory", "peak", false},
+	{"memory.oom_control", "memory", "events", true},
+	{"cpu.stat", "cpu", "stat", true},
+	{"cpu.max", "cpu", "max", false},
+	{"cpuacct.usage", "cpu", "usage", false},
+	{"cpuset.cpus.effective", "cpu", "cpus", false},
+	{"pids.current", "pids", "current", false},
+	{"pids.max", "pids", "max", false},
+	{"io.stat", "io", "stat", true},
+	{"io.max", "io", "max", true},
+	{"blkio.throttle.io_service_bytes", "io", "stat", true},
+	{"devices.list", "devices", "list", true},
 };
 
 static int files_of(int dir, const char *path, void *arg)
@@ -407,6 +408,7 @@ static int files_of(int dir, const char *path, void *arg)
 					    .dir = kan_bytes_of(path),
 					    .group = wanted[i].group,
 					    .key = wanted[i].key,
+					    .lines = wanted[i].lines,
 					    .content = kan_buf_bytes(&text),
 					    .cut = why.code == KAN_ELIMIT};
 		if (call->fn(&f, call->arg) < 0)

@@ -34,7 +34,8 @@ struct kan_cgroup_file {
 	struct kan_bytes dir;
 	const char *group, *key; /* of our words: "memory", "max"; the same in both versions where they mean the same */
 	struct kan_bytes content;
-	bool cut; /* above KAN_CGROUP_FILE */
+	bool lines; /* of many facts, one a line */
+	bool cut;   /* above KAN_CGROUP_FILE */
 };
 /* Each directory in turn and its files. limit when there are more than KAN_CGROUP_DIRS. */
 typedef int kan_cgroup_file_fn(const struct kan_cgroup_file *f, void *arg);
