@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-enum { FIRST = 256, LINK_OCTETS = 64, TASK_OCTETS = 32 };
+enum { FIRST = 256, LINK_OCTETS = 64, TASK_OCTETS = 40 };
 
 uint64_t kan_owners_ino(struct kan_bytes link)
 {
@@ -34,7 +36,7 @@ static void add(struct kan_owners *o, uint64_t ino, pid_t pid, int fd)
 		o->cap = o->cap ? 2 * o->cap : FIRST;
 		o->v = kan_xrealloc(o->v, o->cap, sizeof(*o->v));
 	}
-	o->v[o->n++] = (struct kan_owner){ino, pid, fd};
+	o->v[o->n++] = (struct kan_owner){ino, pid, fd, false};
 }
 
 static DIR *open_list(int dir, const char *path)
@@ -109,7 +111,7 @@ void kan_owners_sort(struct kan_owners *o)
 		qsort(o->v, o->n, sizeof(*o->v), by_ino);
 }
 
-const struct kan_owner *kan_owners_find(size_t *n, const struct kan_owners *o, uint64_t ino)
+struct kan_owner *kan_owners_find(size_t *n, const struct kan_owners *o, uint64_t ino)
 {
 	size_t low = 0, high = o->n;
 	*n = 0;
@@ -125,6 +127,20 @@ const struct kan_owner *kan_owners_find(size_t *n, const struct kan_owners *o, u
 	while (low + *n < o->n && o->v[low + *n].ino == ino)
 		++*n;
 	return *n ? &o->v[low] : NULL;
+}
+
+void kan_owners_proto(char out[KAN_OWNERS_PROTO], const struct kan_owner *o, int dir)
+{
+	char path[TASK_OCTETS];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "fd/%d", o->fd);
+	out[0] = 0;
+	kan_auto_close int pin = openat(dir, path, O_PATH | O_CLOEXEC);
+	if (pin < 0 || fstat(pin, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_ino != o->ino)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", pin);
+	ssize_t n = getxattr(path, "system.sockprotoname", out, KAN_OWNERS_PROTO - 1);
+	out[n > 0 ? n : 0] = 0;
 }
 
 void kan_owners_free(struct kan_owners *o)
