@@ -1,4 +1,5 @@
-/* network: every socket with its owners, and how packets travel, in each network namespace of the container. */
+/* network: every socket with its owners, and how packets travel, in each network namespace of the
+ * container. */
 #include "collectors/network.h"
 
 #include <kanshiki/collector.h>
@@ -14,10 +15,13 @@
 
 enum { PROTOCOLS_MAX = 64 << 10, MODULES_MAX = 4 << 20 };
 
-static const char *const artefacts[] = {
-	"sockets.ndjson",  "links.ndjson", "addresses.ndjson", "routes.ndjson", "rules.ndjson",	   "neighbours.ndjson",
-	"proc-net.tar",	   "hosts",	   "hostname",	       "resolv.conf",	"engine-hosts", "engine-hostname",
-	"engine-resolv.conf", NULL};
+static const char *const artefacts[] = {"sockets.ndjson",     "links.ndjson",
+					"addresses.ndjson",   "routes.ndjson",
+					"rules.ndjson",       "neighbours.ndjson",
+					"proc-net.tar",       "hosts",
+					"hostname",           "resolv.conf",
+					"engine-hosts",       "engine-hostname",
+					"engine-resolv.conf", NULL};
 static const struct kan_limit limits[] = {{"rows", KAN_NETWORK_ROWS, false},
 					  {"dump_octets", KAN_NETLINK_DUMP_MAX, false},
 					  {"all_dumps_octets", KAN_NETSPACE_TOTAL, false},
@@ -27,11 +31,12 @@ static const struct kan_limit limits[] = {{"rows", KAN_NETWORK_ROWS, false},
 					  {"file_octets", KAN_NETWORK_FILE, false},
 					  {NULL, 0, false}};
 
-struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n, const struct kan_netspace *s,
-				  const char *name)
+struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
+				  const struct kan_netspace *s, const char *name)
 {
 	if (n->list.n > 1)
-		(void)snprintf(out, KAN_NETWORK_WHAT, "%.24s of netns %llu", name, (unsigned long long)s->where.ino);
+		(void)snprintf(out, KAN_NETWORK_WHAT, "%.24s of netns %llu", name,
+			       (unsigned long long)s->where.ino);
 	else
 		(void)snprintf(out, KAN_NETWORK_WHAT, "%.24s", name);
 	return kan_bytes_of(out);
@@ -87,7 +92,8 @@ static int find(struct kan_network *n, struct kan_err *err)
 			continue;
 		uint64_t ino = n->list.v[i].ino;
 		n->spaces[i] = kan_xalloc(sizeof(*n->spaces[i]));
-		kan_netspace_open(n->spaces[i], &n->list.v[i], t->net_host || ino == own || ino == first);
+		kan_netspace_open(n->spaces[i], &n->list.v[i],
+				  t->net_host || ino == own || ino == first);
 	}
 	return 0;
 }
@@ -99,7 +105,8 @@ static void owners(struct kan_network *n)
 		struct kan_err why = {0};
 		char what[KAN_NETWORK_WHAT];
 		(void)snprintf(what, sizeof(what), "descriptors of %d", (int)n->members.v[i].pid);
-		if (kan_owners_read(&n->owners, n->members.v[i].dir, n->members.v[i].pid, &why) < 0 &&
+		if (kan_owners_read(&n->owners, n->members.v[i].dir, n->members.v[i].pid, &why) <
+			    0 &&
 		    why.code != KAN_ENOTFOUND)
 			kan_sink_gap_err(n->sink, kan_bytes_of(what), &why);
 	}
@@ -123,9 +130,9 @@ static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct 
 /* Which helpers of netlink's the kernel has loaded, for our sake or another's. */
 static unsigned modules(const struct kan_target *t)
 {
-	static const char *const names[] = {"\ninet_diag ", "\ntcp_diag ",	 "\nudp_diag ",	    "\nraw_diag ",
-					    "\nunix_diag ", "\naf_packet_diag ", "\nnetlink_diag ", "\nvsock_diag ",
-					    "\nsctp_diag "};
+	static const char *const names[] = {"\ninet_diag ",    "\ntcp_diag ",   "\nudp_diag ",
+					    "\nraw_diag ",     "\nunix_diag ",  "\naf_packet_diag ",
+					    "\nnetlink_diag ", "\nvsock_diag ", "\nsctp_diag "};
 	kan_auto_buf struct kan_buf text = KAN_BUF(MODULES_MAX);
 	unsigned found = 0;
 	kan_buf_addc(&text, '\n');
@@ -155,7 +162,9 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	if (n->list.n)
 		kan_netspace_warm(n->spaces[0], &ask);
 	if (modules(n->t) & ~before)
-		kan_sink_impact(n->sink, "the kernel loaded diag modules to answer netlink requests of ours");
+		kan_sink_impact(
+			n->sink,
+			"the kernel loaded diag modules to answer netlink requests of ours");
 	int rc = kan_sink_window_enter(n->sink, 0, 0, err);
 	if (rc == 0)
 		rc = read_all(n, &ask, err);
@@ -167,19 +176,26 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 static void tell_limits(const struct kan_network *n)
 {
 	if (n->list.seen)
-		kan_sink_limit(n->sink, KAN_LIT("network namespaces"), n->list.n + n->list.seen, n->list.n, KAN_NETNS_MAX);
+		kan_sink_limit(n->sink, KAN_LIT("network namespaces"), n->list.n + n->list.seen,
+			       n->list.n, KAN_NETNS_MAX);
 	if (n->owners.seen > n->owners.n)
-		kan_sink_limit(n->sink, KAN_LIT("owners"), n->owners.seen, n->owners.n, KAN_OWNERS_MAX);
+		kan_sink_limit(n->sink, KAN_LIT("owners"), n->owners.seen, n->owners.n,
+			       KAN_OWNERS_MAX);
 	for (size_t i = 0; i < n->list.n; i++) {
 		char what[KAN_NETWORK_WHAT];
 		const struct kan_netspace *s = n->spaces[i];
 		if (s->closed.code != KAN_OK)
-			kan_sink_gap_err(n->sink, kan_network_what(what, n, s, "namespace"), &s->closed);
+			kan_sink_gap_err(n->sink, kan_network_what(what, n, s, "namespace"),
+					 &s->closed);
 		if (s->less)
-			kan_sink_gap(n->sink, kan_network_what(what, n, s, "tcp_info"), KAN_GAP_STUCK,
+			kan_sink_gap(n->sink, kan_network_what(what, n, s, "tcp_info"),
+				     KAN_GAP_STUCK,
 				     "a socket's lock is held: byte counts were left out");
 	}
-	kan_sink_scope(n->sink, KAN_LIT("nft, iptables, conntrack, host side"), "not read by this build");
+	kan_sink_impact(n->sink,
+			"netlink sockets of ours were open in the container's network namespaces");
+	kan_sink_scope(n->sink, KAN_LIT("nft, iptables, conntrack, host side"),
+		       "not read by this build");
 }
 
 static void free_network(struct kan_network *n)
@@ -213,7 +229,8 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 extern const struct kan_collector kan_collector_network;
 const struct kan_collector kan_collector_network = {
 	.name = "network",
-	.summary = "every socket with its owners, and how packets travel, in each network namespace",
+	.summary =
+		"every socket with its owners, and how packets travel, in each network namespace",
 	.tier = KAN_TIER_PAUSED,
 	.needs = KAN_NEEDS_HOST | KAN_NEEDS_PROCESS,
 	.limits = limits,

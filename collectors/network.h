@@ -27,6 +27,9 @@ struct kan_network {
 	uint64_t rows;
 };
 
+/* Fields of one socket, as it was told. */
+struct kan_row;
+void kan_network_sock(struct kan_row *r, const struct kan_sock *s);
 /* sockets.ndjson. */
 int kan_network_sockets(struct kan_network *n, struct kan_err *err);
 /* links, addresses, routes, rules, neighbours. */
@@ -36,8 +39,8 @@ int kan_network_texts(struct kan_network *n, struct kan_err *err);
 int kan_network_files(struct kan_network *n, struct kan_err *err);
 
 /* "tcp6", or "tcp6 of netns 4026532644" when there are several. Lives in out. */
-struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n, const struct kan_netspace *s,
-				  const char *name);
+struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
+				  const struct kan_netspace *s, const char *name);
 /* The dump's failure as a gap. */
 void kan_network_gap(const struct kan_network *n, const struct kan_netspace *s, const char *name,
 		     const struct kan_net_dump *d);

@@ -1,4 +1,5 @@
-/* Files of the collector network: names and addresses as the container reads them, and the text twins of its sockets. */
+/* Files of the collector network: names and addresses as the container reads them, and the text
+ * twins of its sockets. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 
 enum { MEMBER_OCTETS = 64, MEMBER_MODE = 0444, ENGINE_NAME = 32 };
 
-static int add(struct kan_tarfile *tar, const struct kan_netspace *s, const char *file, struct kan_bytes text,
-	       struct kan_err *err)
+static int add(struct kan_tarfile *tar, const struct kan_netspace *s, const char *file,
+	       struct kan_bytes text, struct kan_err *err)
 {
 	char path[MEMBER_OCTETS];
 	(void)snprintf(path, sizeof(path), "%llu/%.24s", (unsigned long long)s->where.ino, file);
@@ -27,7 +28,8 @@ static int add(struct kan_tarfile *tar, const struct kan_netspace *s, const char
 	return kan_tar_finish(tar->tar, err);
 }
 
-static int twins(const struct kan_network *n, const struct kan_netspace *s, struct kan_tarfile *tar, struct kan_err *err)
+static int twins(const struct kan_network *n, const struct kan_netspace *s, struct kan_tarfile *tar,
+		 struct kan_err *err)
 {
 	for (size_t i = 0; i < KAN_NETSPACE_TEXTS && kan_net_texts[i].file; i++) {
 		const struct kan_net_dump *d = &s->texts[i];
@@ -69,7 +71,8 @@ static int store(struct kan_network *n, const char *name, int fd, struct kan_err
 }
 
 /* Of the container: pinned first, and opened by a worker that can be left behind. */
-static int own_file(struct kan_network *n, struct kan_tree_opener *opener, const char *name, struct kan_err *err)
+static int own_file(struct kan_network *n, struct kan_tree_opener *opener, const char *name,
+		    struct kan_err *err)
 {
 	char path[MEMBER_OCTETS];
 	struct kan_err why = {0};
@@ -77,11 +80,14 @@ static int own_file(struct kan_network *n, struct kan_tree_opener *opener, const
 	bool noatime = true;
 	kan_auto_close int pin = -1, fd = -1;
 	(void)snprintf(path, sizeof(path), "/etc/%.24s", name);
-	if (kan_open_in_root(&pin, n->t->root_fd, kan_bytes_of(path), O_PATH | O_NOFOLLOW, &why) < 0) {
+	if (kan_open_in_root(&pin, n->t->root_fd, kan_bytes_of(path), O_PATH | O_NOFOLLOW, &why) <
+	    0) {
 		if (why.sys == ENOENT)
-			kan_sink_gap(n->sink, kan_bytes_of(name), KAN_GAP_NOT_APPLICABLE, "the container has none");
+			kan_sink_gap(n->sink, kan_bytes_of(name), KAN_GAP_NOT_APPLICABLE,
+				     "the container has none");
 		else if (why.sys == ELOOP)
-			kan_sink_scope(n->sink, kan_bytes_of(name), "a link is on the way: not followed");
+			kan_sink_scope(n->sink, kan_bytes_of(name),
+				       "a link is on the way: not followed");
 		else
 			kan_sink_gap_err(n->sink, kan_bytes_of(name), &why);
 		return 0;
@@ -91,7 +97,8 @@ static int own_file(struct kan_network *n, struct kan_tree_opener *opener, const
 		return 0;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		kan_sink_gap(n->sink, kan_bytes_of(name), KAN_GAP_CONTRADICTED, "no regular file: not opened");
+		kan_sink_gap(n->sink, kan_bytes_of(name), KAN_GAP_CONTRADICTED,
+			     "no regular file: not opened");
 		return 0;
 	}
 	if (kan_tree_open_bounded(&fd, &noatime, opener, pin, &why) < 0) {
@@ -102,7 +109,8 @@ static int own_file(struct kan_network *n, struct kan_tree_opener *opener, const
 }
 
 /* The engine's own copy, which it mounts over the container's. */
-static int engine_file(struct kan_network *n, const char *name, const char *key, struct kan_err *err)
+static int engine_file(struct kan_network *n, const char *name, const char *key,
+		       struct kan_err *err)
 {
 	char artefact[ENGINE_NAME];
 	struct kan_err why = {0};
@@ -117,7 +125,8 @@ static int engine_file(struct kan_network *n, const char *name, const char *key,
 		return 0;
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		kan_sink_gap(n->sink, kan_bytes_of(artefact), KAN_GAP_CONTRADICTED, "no regular file");
+		kan_sink_gap(n->sink, kan_bytes_of(artefact), KAN_GAP_CONTRADICTED,
+			     "no regular file");
 		return 0;
 	}
 	return store(n, artefact, fd, err);
@@ -125,8 +134,9 @@ static int engine_file(struct kan_network *n, const char *name, const char *key,
 
 int kan_network_files(struct kan_network *n, struct kan_err *err)
 {
-	static const char *const names[][2] = {
-		{"hosts", "HostsPath"}, {"hostname", "HostnamePath"}, {"resolv.conf", "ResolvConfPath"}};
+	static const char *const names[][2] = {{"hosts", "HostsPath"},
+					       {"hostname", "HostnamePath"},
+					       {"resolv.conf", "ResolvConfPath"}};
 	struct kan_tree_opener *opener = kan_tree_opener_new();
 	int rc = 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && rc == 0; i++) {

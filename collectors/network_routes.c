@@ -1,4 +1,5 @@
-/* links, addresses, routes, rules and neighbours of the collector network: one row an answer of the kernel. */
+/* links, addresses, routes, rules and neighbours of the collector network: one row an answer of the
+ * kernel. */
 #include <stdio.h>
 
 #include "base/row.h"
@@ -42,8 +43,8 @@ static int one_space(struct rowing *w, struct kan_err *err)
 		return 0;
 	/* A kernel without policy routing has no rules. */
 	if (d->err.code == KAN_EUNSUPPORTED && w->kind == KAN_RT_RULES)
-		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, name), KAN_GAP_NOT_APPLICABLE, "%s",
-			     d->err.text);
+		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, name),
+			     KAN_GAP_NOT_APPLICABLE, "%s", d->err.text);
 	else if (d->err.code != KAN_OK)
 		kan_network_gap(w->n, w->space, name, d);
 	if (kan_netlink_each(kan_buf_bytes(&d->raw), answer, w, &why) < 0) {
@@ -54,8 +55,9 @@ static int one_space(struct rowing *w, struct kan_err *err)
 		w->bad++;
 	}
 	if (w->bad)
-		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, name), KAN_GAP_MALFORMED,
-			     "%llu answers cannot be parsed", (unsigned long long)w->bad);
+		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, name),
+			     KAN_GAP_MALFORMED, "%llu answers cannot be parsed",
+			     (unsigned long long)w->bad);
 	return 0;
 }
 

@@ -1,14 +1,12 @@
 /* sockets.ndjson of the collector network: one row a socket, with everybody who holds it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
+#include <sys/socket.h>
 
 #include "base/row.h"
 #include "collectors/network.h"
 #include "kernel/netlink.h"
-
-enum { VFS_MINOR_BITS = 20 };
+#include "kernel/seen.h"
 
 struct rowing {
 	struct kan_network *n;
@@ -16,91 +14,10 @@ struct rowing {
 	const struct kan_netspace *space;
 	const struct kan_net_dump *dump;
 	const struct kan_sock_kind *kind;
+	struct kan_seen met;
 	uint64_t seen, bad, strangers;
 	unsigned unable; /* kinds that the kernel cannot tell, by bit */
 };
-
-static void hex(struct kan_row *r, const char *key, struct kan_bytes v)
-{
-	kan_auto_buf struct kan_buf text = KAN_BUF(2 * KAN_ROW_PATH_MAX);
-	for (size_t i = 0; i < v.n && !text.failed; i++)
-		kan_buf_addf(&text, "%02x", v.p[i]);
-	if (v.p)
-		kan_row_str(r, key, kan_buf_str(&text));
-}
-
-static void addresses(struct kan_row *r, const struct kan_sock *s)
-{
-	if (s->laddr[0])
-		kan_row_str(r, "laddr", s->laddr);
-	if (s->has_ports)
-		kan_row_int(r, "lport", s->lport);
-	if (s->raddr[0])
-		kan_row_str(r, "raddr", s->raddr);
-	if (s->has_ports)
-		kan_row_int(r, "rport", s->rport);
-	if (s->has_ifindex)
-		kan_row_int(r, "ifindex", s->ifindex);
-}
-
-static void counters(struct kan_row *r, const struct kan_sock *s)
-{
-	if (s->has_queues) {
-		kan_row_int(r, "rqueue", s->rqueue);
-		kan_row_int(r, "wqueue", s->wqueue);
-	}
-	if (s->has_timer) {
-		kan_row_int(r, "timer", s->timer);
-		kan_row_int(r, "retrans", s->retrans);
-	}
-	if (s->has_mark)
-		kan_row_int(r, "mark", s->mark);
-	if (s->has_shutdown)
-		kan_row_int(r, "shutdown", s->shutdown);
-	if (s->has_cgroup)
-		kan_row_dec(r, "cgroup", s->cgroup);
-	if (s->has_sent)
-		kan_row_uint(r, "bytes_sent", s->bytes_sent);
-	if (s->has_received) {
-		kan_row_uint(r, "bytes_acked", s->bytes_acked);
-		kan_row_uint(r, "bytes_received", s->bytes_received);
-	}
-}
-
-/* Connections that nobody has accepted yet: inodes of their other ends. */
-static void pending(struct kan_row *r, struct kan_bytes icons)
-{
-	if (!icons.p)
-		return;
-	kan_row_arr(r, "icons");
-	for (; icons.n >= sizeof(uint32_t); icons.p += sizeof(uint32_t), icons.n -= sizeof(uint32_t)) {
-		uint32_t ino = 0;
-		memcpy(&ino, icons.p, sizeof(ino));
-		kan_row_dec(r, NULL, ino);
-	}
-	kan_row_arr_end(r);
-}
-
-static void others(struct kan_row *r, const struct kan_sock *s)
-{
-	if (s->name.p)
-		kan_row_bytes(r, "name", s->name);
-	if (s->has_peer)
-		kan_row_dec(r, "peer_ino", s->peer_ino);
-	if (s->has_vfs) {
-		kan_row_dec(r, "vfs_ino", s->vfs_ino);
-		kan_row_dev(r, "vfs_dev", makedev(s->vfs_dev >> VFS_MINOR_BITS, s->vfs_dev & ((1U << VFS_MINOR_BITS) - 1)));
-	}
-	pending(r, s->icons);
-	if (s->has_protocol)
-		kan_row_int(r, "protocol", s->protocol);
-	if (s->has_portid)
-		kan_row_int(r, "portid", s->portid);
-	hex(r, "groups", s->groups);
-	if (s->has_fanout)
-		kan_row_int(r, "fanout", s->fanout);
-	hex(r, "filter", s->filter);
-}
 
 static void owners(struct kan_row *r, const struct rowing *w, struct kan_owner *o, size_t count)
 {
@@ -116,13 +33,17 @@ static void owners(struct kan_row *r, const struct rowing *w, struct kan_owner *
 	for (size_t i = 0; i < count; i++)
 		o[i].told = true;
 	if (kept < count)
-		kan_sink_limit(w->n->sink, KAN_LIT("owners of a socket"), count, kept, KAN_NETWORK_OWNERS);
+		kan_sink_limit(w->n->sink, KAN_LIT("owners of a socket"), count, kept,
+			       KAN_NETWORK_OWNERS);
 }
 
-static void word(struct kan_row *r, const char *key, const char *value)
+/* What we ask through is in the namespace, too. */
+static bool ours(const struct kan_netspace *space, uint64_t ino)
 {
-	if (value)
-		kan_row_str(r, key, value);
+	for (size_t i = 0; i < KAN_NETSPACE_SOCKETS; i++)
+		if (ino && space->own[i] == ino)
+			return true;
+	return false;
 }
 
 static int row(const struct kan_sock *s, void *arg, struct kan_err *err)
@@ -131,7 +52,10 @@ static int row(const struct kan_sock *s, void *arg, struct kan_err *err)
 	size_t count = 0;
 	struct kan_owner *o = kan_owners_find(&count, &w->n->owners, s->ino);
 	w->strangers += w->space->host && !count;
-	if (w->space->host && !count)
+	if ((w->space->host && !count) || ours(w->space, s->ino))
+		return 0;
+	/* The kernel tells a netlink socket that listens to a group twice. */
+	if (w->kind->af == AF_NETLINK && !kan_seen_first(&w->met, s->cookie))
 		return 0;
 	w->seen++;
 	if (w->n->rows >= KAN_NETWORK_ROWS)
@@ -139,17 +63,7 @@ static int row(const struct kan_sock *s, void *arg, struct kan_err *err)
 	struct kan_row *r = kan_rows_begin(w->rows);
 	kan_row_dec(r, "netns", w->space->where.ino);
 	kan_row_dec(r, "ino", s->ino);
-	if (s->has_uid)
-		kan_row_int(r, "uid", s->uid);
-	if (s->has_cookie)
-		kan_row_mask(r, "cookie", s->cookie);
-	word(r, "family", s->family);
-	word(r, "type", s->type);
-	word(r, "proto", s->proto);
-	word(r, "state", s->state);
-	addresses(r, s);
-	counters(r, s);
-	others(r, s);
+	kan_network_sock(r, s);
 	owners(r, w, o, count);
 	kan_row_str(r, "source", w->dump->text ? "text" : "sock_diag");
 	kan_row_bool(r, "frozen", w->dump->frozen && w->n->owners_frozen);
@@ -197,8 +111,9 @@ static int one_kind(struct rowing *w, size_t kind, struct kan_err *err)
 	if (rows_of_dump(w, err) < 0)
 		return -1;
 	if (w->bad)
-		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, w->kind->name), KAN_GAP_MALFORMED,
-			     "%llu answers or lines cannot be parsed", (unsigned long long)w->bad);
+		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, w->kind->name),
+			     KAN_GAP_MALFORMED, "%llu answers or lines cannot be parsed",
+			     (unsigned long long)w->bad);
 	return 0;
 }
 
@@ -219,8 +134,8 @@ static size_t kind_of(const char *proto)
 }
 
 /*
- * A member holds it and no dump has it: not bound yet, of a namespace that nobody is in, or of a kind that cannot be
- * asked for. The kernel still says what it is.
+ * A member holds it and no dump has it: not bound yet, of a namespace that nobody is in, or of a
+ * kind that cannot be asked for. The kernel still says what it is.
  */
 static int leftover(struct rowing *w, struct kan_owner *o, size_t count, struct kan_err *err)
 {
@@ -231,7 +146,8 @@ static int leftover(struct rowing *w, struct kan_owner *o, size_t count, struct 
 		kan_owners_proto(proto, o, who->dir);
 	size_t kind = kind_of(proto);
 	if (kind < KAN_SOCK_KINDS && w->unable & 1U << kind) {
-		kan_sink_gap(w->n->sink, kan_bytes_of(kan_sock_kinds[kind].name), KAN_GAP_UNSUPPORTED,
+		kan_sink_gap(w->n->sink, kan_bytes_of(kan_sock_kinds[kind].name),
+			     KAN_GAP_UNSUPPORTED,
 			     "this kernel cannot tell these sockets, and a process holds one");
 		w->unable &= ~(1U << kind);
 	}
@@ -241,9 +157,10 @@ static int leftover(struct rowing *w, struct kan_owner *o, size_t count, struct 
 	struct kan_row *r = kan_rows_begin(w->rows);
 	kan_row_dec(r, "ino", o->ino);
 	if (kind < KAN_SOCK_KINDS) {
-		word(r, "family", kan_sock_kinds[kind].family);
-		word(r, "type", kan_sock_kinds[kind].type);
-		word(r, "proto", kan_sock_kinds[kind].proto);
+		const struct kan_sock s = {.family = kan_sock_kinds[kind].family,
+					   .type = kan_sock_kinds[kind].type,
+					   .proto = kan_sock_kinds[kind].proto};
+		kan_network_sock(r, &s);
 	}
 	if (proto[0])
 		kan_row_bytes(r, "protocol_name", kan_bytes_of(proto));
@@ -276,13 +193,16 @@ int kan_network_sockets(struct kan_network *n, struct kan_err *err)
 	struct rowing w = {.n = n};
 	if (kan_rows_open(&w.rows, n->sink, "sockets.ndjson", err) < 0)
 		return -1;
-	if (all_rows(&w, err) < 0) {
+	int rc = all_rows(&w, err);
+	kan_seen_free(&w.met);
+	if (rc < 0) {
 		kan_rows_abandon(w.rows);
 		return -1;
 	}
 	if (w.seen > n->rows)
 		kan_sink_limit(n->sink, KAN_LIT("sockets"), w.seen, n->rows, KAN_NETWORK_ROWS);
 	if (w.strangers)
-		kan_sink_scope(n->sink, KAN_LIT("sockets of the host's network"), "no process of the container holds them");
+		kan_sink_scope(n->sink, KAN_LIT("sockets of the host's network"),
+			       "no process of the container holds them");
 	return kan_rows_close(w.rows, err);
 }

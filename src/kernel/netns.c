@@ -83,12 +83,14 @@ int kan_netns_open(int *fd, const struct kan_netns *n, struct kan_err *err)
 	if (got < 0 || fstat(got, &st) < 0)
 		return kan_fail_sys(err, "network namespace of %d", (int)n->pid);
 	if (st.st_ino != n->ino)
-		return kan_fail(err, KAN_ENOTFOUND, "%d went into another network namespace", (int)n->pid);
+		return kan_fail(err, KAN_ENOTFOUND, "%d went into another network namespace",
+				(int)n->pid);
 	*fd = kan_take_fd(&got);
 	return 0;
 }
 
-int kan_netns_read(struct kan_buf *out, const struct kan_netns *n, const char *file, struct kan_err *err)
+int kan_netns_read(struct kan_buf *out, const struct kan_netns *n, const char *file,
+		   struct kan_err *err)
 {
 	char path[FILE_OCTETS];
 	(void)snprintf(path, sizeof(path), "%snet/%.24s", n->path, file);

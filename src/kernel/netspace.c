@@ -9,22 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/bounded.h"
 #include "kernel/netlink.h"
 #include "kernel/nsopen.h"
 
-enum { SOCKETS = 3, REQUEST_MAX = 256 };
+enum { SOCKETS = KAN_NETSPACE_SOCKETS, REQUEST_MAX = 256 };
 
 const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS] = {
-	{"tcp", true},	      {"tcp6", true},	    {"udp", true},	{"udp6", true},	     {"udplite", true},
-	{"udplite6", true},   {"raw", true},	    {"raw6", true},	{"icmp", true},	     {"icmp6", true},
-	{"unix", true},	      {"packet", true},	    {"netlink", true},	{"sctp/eps", true},  {"sctp/assocs", true},
-	{"arp", false},	      {"dev", false},	    {"dev_mcast", false}, {"fib_trie", false}, {"if_inet6", false},
-	{"igmp", false},      {"igmp6", false},	    {"ipv6_route", false}, {"netstat", false}, {"protocols", false},
-	{"ptype", false},     {"route", false},	    {"snmp", false},	{"snmp6", false},    {"sockstat", false},
-	{"sockstat6", false}, {NULL, false},
+	{"tcp", true},        {"tcp6", true},       {"udp", true},         {"udp6", true},
+	{"udplite", true},    {"udplite6", true},   {"raw", true},         {"raw6", true},
+	{"icmp", true},       {"icmp6", true},      {"unix", true},        {"packet", true},
+	{"netlink", true},    {"sctp/eps", true},   {"sctp/assocs", true}, {"arp", false},
+	{"dev", false},       {"dev_mcast", false}, {"fib_trie", false},   {"if_inet6", false},
+	{"igmp", false},      {"igmp6", false},     {"ipv6_route", false}, {"netstat", false},
+	{"protocols", false}, {"ptype", false},     {"route", false},      {"snmp", false},
+	{"snmp6", false},     {"sockstat", false},  {"sockstat6", false},  {NULL, false},
 };
 
 /* In the child, inside the namespace. */
@@ -42,7 +44,8 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
 {
 	int fds[SOCKETS] = {-1, -1, -1}, why[SOCKETS] = {0};
 	kan_auto_close int ns = -1;
-	*out = (struct kan_netspace){.where = *where, .host = host, .diag = -1, .spare = -1, .route = -1};
+	*out = (struct kan_netspace){
+		.where = *where, .host = host, .diag = -1, .spare = -1, .route = -1};
 	if (kan_netns_open(&ns, where, &out->closed) < 0 ||
 	    kan_nsopen(fds, why, SOCKETS, ns, CLONE_NEWNET, make_sockets, NULL, &out->closed) < 0)
 		return;
@@ -50,14 +53,17 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
 	out->spare = fds[1];
 	out->route = fds[2];
 	for (size_t i = 0; i < SOCKETS; i++) {
+		struct stat st;
 		if (fds[i] < 0)
 			kan_err_sys(&out->closed, why[i], "netlink socket");
 		else
 			(void)kan_netlink_prepare(fds[i], &out->closed);
+		out->own[i] = fds[i] >= 0 && fstat(fds[i], &st) == 0 ? st.st_ino : 0;
 	}
 }
 
-/* The worker's: with tcp_info the kernel waits for each socket's lock, and a suspect can hold one for ever. */
+/* The worker's: with tcp_info the kernel waits for each socket's lock, and a suspect can hold one
+ * for ever. */
 struct job {
 	int fd;
 	struct kan_buf request, raw;
@@ -67,7 +73,8 @@ struct job {
 static void dump(void *arg)
 {
 	struct job *j = arg;
-	(void)kan_netlink_dump(&j->raw, j->fd, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&j->request), &j->err);
+	(void)kan_netlink_dump(&j->raw, j->fd, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&j->request),
+			       &j->err);
 }
 
 static void drop(void *arg)
@@ -85,11 +92,14 @@ static size_t most(const struct kan_netspace_ask *ask)
 }
 
 /* false: left behind, and with it the socket it was asked through. */
-static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k, const struct kan_netspace_ask *ask)
+static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
+			const struct kan_netspace_ask *ask)
 {
 	struct job *j = kan_xalloc(sizeof(*j));
 	struct kan_err err = {0};
-	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0), .request = KAN_BUF(REQUEST_MAX), .raw = KAN_BUF(most(ask))};
+	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+			  .request = KAN_BUF(REQUEST_MAX),
+			  .raw = KAN_BUF(most(ask))};
 	kan_sock_request(&j->request, k, KAN_SOCK_ALL);
 	if (kan_bounded_run(ask->worker, dump, j, drop, &err) < 0) {
 		if (err.sys != ETIMEDOUT)
@@ -167,11 +177,13 @@ void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *as
 {
 	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
-		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX), raw = KAN_BUF(KAN_NETLINK_DUMP_MAX);
+		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX),
+					    raw = KAN_BUF(KAN_NETLINK_DUMP_MAX);
 		if (!k->diag || !kan_sock_registered(ask->protocols, k->registered))
 			continue;
 		kan_sock_request(&request, k, KAN_SOCK_NONE);
-		(void)kan_netlink_dump(&raw, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request), NULL);
+		(void)kan_netlink_dump(&raw, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request),
+				       NULL);
 	}
 }
 

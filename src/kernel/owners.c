@@ -58,7 +58,9 @@ static bool read_table(struct kan_owners *o, int dir, const char *path, pid_t pi
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
 		ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link));
-		uint64_t ino = n > 0 ? kan_owners_ino((struct kan_bytes){(const uint8_t *)link, (size_t)n}) : 0;
+		uint64_t ino =
+			n > 0 ? kan_owners_ino((struct kan_bytes){(const uint8_t *)link, (size_t)n})
+			      : 0;
 		if (ino)
 			add(o, ino, pid, (int)strtol(e->d_name, NULL, 10));
 	}

@@ -20,14 +20,15 @@ struct kan_owners {
 	uint64_t seen; /* more than n: KAN_OWNERS_MAX */
 };
 
-/* The sockets of a held /proc/PID, by the kernel's links alone; nothing is opened but the directory. */
+/* The sockets of a held /proc/PID, by the kernel's links alone; nothing is opened but the
+ * directory. */
 int kan_owners_read(struct kan_owners *o, int dir, pid_t pid, struct kan_err *err);
 void kan_owners_sort(struct kan_owners *o);
 /* All of one socket, by pid and descriptor. inode 0 has none. */
 struct kan_owner *kan_owners_find(size_t *n, const struct kan_owners *o, uint64_t ino);
 /*
- * What kind of socket it is by the kernel's own word, "TCPv6", asked through a held /proc/PID; empty when the
- * descriptor is another's by now.
+ * What kind of socket it is by the kernel's own word, "TCPv6", asked through a held /proc/PID;
+ * empty when the descriptor is another's by now.
  */
 void kan_owners_proto(char out[KAN_OWNERS_PROTO], const struct kan_owner *o, int dir);
 /* Pure: the inode of "socket:[123]", or 0. */

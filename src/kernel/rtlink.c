@@ -6,8 +6,8 @@
 
 #include "kernel/rtfields.h"
 
-static const char *const operstates[] = {"unknown", "notpresent", "down",   "lowerlayerdown",
-					 "testing", "dormant",	  "up"};
+static const char *const operstates[] = {"unknown", "notpresent", "down", "lowerlayerdown",
+					 "testing", "dormant",    "up"};
 static const char *const xdp_modes[] = {"none", "drv", "skb", "hw", "multi"};
 
 static void xdp(struct kan_row *r, struct kan_bytes nested)
@@ -60,7 +60,8 @@ int kan_rt_link(struct kan_row *r, struct kan_bytes payload, struct kan_err *err
 	kan_row_mask(r, "flags", m.ifi_flags);
 	kan_row_bool(r, "up", (m.ifi_flags & IFF_UP) != 0);
 	if (kan_attr_u8(&state, &a, IFLA_OPERSTATE))
-		kan_rt_word(r, "operstate", operstates, sizeof(operstates) / sizeof(operstates[0]), state);
+		kan_rt_word(r, "operstate", operstates, sizeof(operstates) / sizeof(operstates[0]),
+			    state);
 	kan_rt_mac(r, "mac", &a, IFLA_ADDRESS);
 	kan_rt_int(r, "mtu", &a, IFLA_MTU);
 	kan_rt_int(r, "iflink", &a, IFLA_LINK);

@@ -20,8 +20,9 @@ const struct kan_rt kan_rts[KAN_RT_KINDS] = {
 	[KAN_RT_NEIGHBOURS] = {"neighbours", RTM_GETNEIGH, RTM_NEWNEIGH},
 };
 
-static const size_t headers[KAN_RT_KINDS] = {sizeof(struct ifinfomsg), sizeof(struct ifaddrmsg), sizeof(struct rtmsg),
-					     sizeof(struct fib_rule_hdr), sizeof(struct ndmsg)};
+static const size_t headers[KAN_RT_KINDS] = {sizeof(struct ifinfomsg), sizeof(struct ifaddrmsg),
+					     sizeof(struct rtmsg), sizeof(struct fib_rule_hdr),
+					     sizeof(struct ndmsg)};
 
 void kan_rt_request(struct kan_buf *out, enum kan_rt_kind kind)
 {
@@ -49,7 +50,8 @@ void kan_rt_text(struct kan_row *r, const char *key, const struct kan_attrs *a, 
 void kan_rt_ip(struct kan_row *r, const char *key, struct kan_bytes v)
 {
 	char text[ADDRESS_OCTETS];
-	if (v.p && (v.n == 4 || v.n == 16) && inet_ntop(v.n == 4 ? AF_INET : AF_INET6, v.p, text, sizeof(text)))
+	if (v.p && (v.n == 4 || v.n == 16) &&
+	    inet_ntop(v.n == 4 ? AF_INET : AF_INET6, v.p, text, sizeof(text)))
 		kan_row_str(r, key, text);
 }
 
@@ -84,7 +86,8 @@ void kan_rt_family(struct kan_row *r, unsigned family)
 		kan_row_int(r, "family_number", family);
 }
 
-void kan_rt_word(struct kan_row *r, const char *key, const char *const *words, size_t n, unsigned value)
+void kan_rt_word(struct kan_row *r, const char *key, const char *const *words, size_t n,
+		 unsigned value)
 {
 	if (value < n)
 		kan_row_str(r, key, words[value]);
@@ -119,8 +122,8 @@ static int address(struct kan_row *r, struct kan_bytes payload, struct kan_err *
 
 static void neighbour_state(struct kan_row *r, unsigned state)
 {
-	static const char *const words[] = {"incomplete", "reachable", "stale",	 "delay",
-					    "probe",	  "failed",    "noarp", "permanent"};
+	static const char *const words[] = {"incomplete", "reachable", "stale", "delay",
+					    "probe",      "failed",    "noarp", "permanent"};
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (state == 1U << i)
 			kan_row_str(r, "state", words[i]);
@@ -148,8 +151,9 @@ static int neighbour(struct kan_row *r, struct kan_bytes payload, struct kan_err
 
 static int rule(struct kan_row *r, struct kan_bytes payload, struct kan_err *err)
 {
-	static const char *const actions[] = {"unspec", "table", "goto",      "nop",	    "res3",
-					      "res4",	"blackhole", "unreachable", "prohibit"};
+	static const char *const actions[] = {"unspec",    "table",       "goto",
+					      "nop",       "res3",        "res4",
+					      "blackhole", "unreachable", "prohibit"};
 	struct kan_bytes v[FRA_UID_RANGE + 1];
 	struct kan_attrs a = {v, FRA_UID_RANGE};
 	struct fib_rule_hdr m;
@@ -192,7 +196,8 @@ static void raw(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes paylo
 		kan_row_uint(r, "raw_len", v.n);
 }
 
-int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload, struct kan_err *err)
+int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload,
+	       struct kan_err *err)
 {
 	int rc = 0;
 	switch (kind) {

@@ -7,8 +7,9 @@
 
 enum { HOPS_MAX = 256 }; /* in a row; "raw" has all */
 
-static const char *const types[] = {"unspec",	  "unicast",	 "local",    "broadcast", "anycast", "multicast",
-				    "blackhole", "unreachable", "prohibit", "throw",	  "nat",     "xresolve"};
+static const char *const types[] = {"unspec",   "unicast",   "local",     "broadcast",
+				    "anycast",  "multicast", "blackhole", "unreachable",
+				    "prohibit", "throw",     "nat",       "xresolve"};
 
 static void one_hop(struct kan_row *r, const struct rtnexthop *h, struct kan_bytes attributes)
 {
@@ -34,7 +35,9 @@ static void hops(struct kan_row *r, struct kan_bytes list)
 		if (h.rtnh_len < sizeof(h) || h.rtnh_len > list.n)
 			break;
 		one_hop(r, &h, (struct kan_bytes){list.p + sizeof(h), h.rtnh_len - sizeof(h)});
-		size_t used = RTNH_ALIGN((size_t)h.rtnh_len) < list.n ? RTNH_ALIGN((size_t)h.rtnh_len) : list.n;
+		size_t used = RTNH_ALIGN((size_t)h.rtnh_len) < list.n
+				      ? RTNH_ALIGN((size_t)h.rtnh_len)
+				      : list.n;
 		list.p += used;
 		list.n -= used;
 	}

@@ -29,7 +29,8 @@ const struct kan_sock_kind kan_sock_kinds[KAN_SOCK_KINDS] = {
 	{"udp", "inet", "udp", "dgram", "UDP", AF_INET, IPPROTO_UDP, true, true},
 	{"udp6", "inet6", "udp", "dgram", "UDPv6", AF_INET6, IPPROTO_UDP, true, true},
 	{"udplite", "inet", "udplite", "dgram", "UDP-Lite", AF_INET, IPPROTO_UDPLITE, true, true},
-	{"udplite6", "inet6", "udplite", "dgram", "UDPLITEv6", AF_INET6, IPPROTO_UDPLITE, true, true},
+	{"udplite6", "inet6", "udplite", "dgram", "UDPLITEv6", AF_INET6, IPPROTO_UDPLITE, true,
+	 true},
 	{"raw", "inet", "raw", "raw", "RAW", AF_INET, IPPROTO_RAW, true, true},
 	{"raw6", "inet6", "raw", "raw", "RAWv6", AF_INET6, IPPROTO_RAW, true, true},
 	{"icmp", "inet", "icmp", "dgram", "PING", AF_INET, IPPROTO_ICMP, false, true},
@@ -45,10 +46,10 @@ const struct kan_sock_kind kan_sock_kinds[KAN_SOCK_KINDS] = {
 
 const char *kan_sock_state(unsigned state)
 {
-	static const char *const words[] = {NULL,	 "ESTABLISHED", "SYN_SENT",  "SYN_RECV",
-					    "FIN_WAIT1", "FIN_WAIT2",   "TIME_WAIT", "CLOSE",
-					    "CLOSE_WAIT", "LAST_ACK",   "LISTEN",    "CLOSING",
-					    "SYN_RECV",	 "BOUND_INACTIVE"};
+	static const char *const words[] = {NULL,         "ESTABLISHED",   "SYN_SENT",  "SYN_RECV",
+					    "FIN_WAIT1",  "FIN_WAIT2",     "TIME_WAIT", "CLOSE",
+					    "CLOSE_WAIT", "LAST_ACK",      "LISTEN",    "CLOSING",
+					    "SYN_RECV",   "BOUND_INACTIVE"};
 	return state < sizeof(words) / sizeof(words[0]) ? words[state] : NULL;
 }
 
@@ -72,21 +73,24 @@ void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum k
 {
 	uint32_t states = ask == KAN_SOCK_NONE ? 0 : (uint32_t)EVERY_STATE;
 	if (k->af == AF_UNIX) {
-		struct unix_diag_req q = {.sdiag_family = k->af, .udiag_states = states, .udiag_show = UNIX_SHOW};
+		struct unix_diag_req q = {
+			.sdiag_family = k->af, .udiag_states = states, .udiag_show = UNIX_SHOW};
 		kan_buf_add(out, &q, sizeof(q));
 	} else if (k->af == AF_PACKET) {
 		struct packet_diag_req q = {.sdiag_family = k->af, .pdiag_show = PACKET_SHOW};
 		kan_buf_add(out, &q, sizeof(q));
 	} else if (k->af == AF_NETLINK) {
-		struct netlink_diag_req q = {
-			.sdiag_family = k->af, .sdiag_protocol = k->protocol, .ndiag_show = NDIAG_SHOW_GROUPS};
+		struct netlink_diag_req q = {.sdiag_family = k->af,
+					     .sdiag_protocol = k->protocol,
+					     .ndiag_show = NDIAG_SHOW_GROUPS};
 		kan_buf_add(out, &q, sizeof(q));
 	} else if (k->af == AF_VSOCK) {
 		struct vsock_diag_req q = {.sdiag_family = k->af, .vdiag_states = states};
 		kan_buf_add(out, &q, sizeof(q));
 	} else {
-		struct inet_diag_req_v2 q = {
-			.sdiag_family = k->af, .sdiag_protocol = k->protocol, .idiag_states = states};
+		struct inet_diag_req_v2 q = {.sdiag_family = k->af,
+					     .sdiag_protocol = k->protocol,
+					     .idiag_states = states};
 		q.idiag_ext = ask == KAN_SOCK_ALL ? 1 << (INET_DIAG_INFO - 1) : 0;
 		kan_buf_add(out, &q, sizeof(q));
 	}
@@ -102,11 +106,13 @@ static void tcp_info(struct kan_sock *s, struct kan_bytes v)
 	s->bytes_acked = i.tcpi_bytes_acked;
 	s->bytes_received = i.tcpi_bytes_received;
 	s->bytes_sent = i.tcpi_bytes_sent;
-	s->has_received = v.n >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(i.tcpi_bytes_received);
+	s->has_received = v.n >= offsetof(struct tcp_info, tcpi_bytes_received) +
+					 sizeof(i.tcpi_bytes_received);
 	s->has_sent = v.n >= offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof(i.tcpi_bytes_sent);
 }
 
-static void inet_attributes(struct kan_sock *s, const struct kan_sock_kind *k, const struct kan_attrs *a)
+static void inet_attributes(struct kan_sock *s, const struct kan_sock_kind *k,
+			    const struct kan_attrs *a)
 {
 	uint8_t bits = 0;
 	if (k->protocol == IPPROTO_TCP)
@@ -120,7 +126,8 @@ static void inet_attributes(struct kan_sock *s, const struct kan_sock_kind *k, c
 	}
 }
 
-static int inet(struct kan_sock *s, const struct kan_sock_kind *k, struct kan_bytes payload, struct kan_err *err)
+static int inet(struct kan_sock *s, const struct kan_sock_kind *k, struct kan_bytes payload,
+		struct kan_err *err)
 {
 	struct kan_bytes v[NEWEST_ATTRIBUTE + 1];
 	struct kan_attrs a = {v, NEWEST_ATTRIBUTE};
@@ -148,7 +155,8 @@ static int inet(struct kan_sock *s, const struct kan_sock_kind *k, struct kan_by
 	return rc;
 }
 
-int kan_sock_parse(struct kan_sock *out, const struct kan_sock_kind *k, struct kan_bytes payload, struct kan_err *err)
+int kan_sock_parse(struct kan_sock *out, const struct kan_sock_kind *k, struct kan_bytes payload,
+		   struct kan_err *err)
 {
 	*out = (struct kan_sock){.family = k->family, .proto = k->proto, .type = k->type};
 	switch (k->af) {

@@ -27,7 +27,8 @@ void kan_sock_cookie(struct kan_sock *s, const uint32_t cookie[2])
 	s->has_cookie = true;
 }
 
-void kan_sock_ports(struct kan_sock *s, const struct kan_sock_kind *k, unsigned local, unsigned remote)
+void kan_sock_ports(struct kan_sock *s, const struct kan_sock_kind *k, unsigned local,
+		    unsigned remote)
 {
 	if (k->protocol == IPPROTO_RAW) {
 		s->protocol = local;

@@ -1,4 +1,5 @@
-/* Lines of the text twins of sock_diag in /proc/net: a fallback, and what another reader would have seen. */
+/* Lines of the text twins of sock_diag in /proc/net: a fallback, and what another reader would have
+ * seen. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,10 +84,11 @@ static bool inet_line(struct kan_sock *s, const struct kan_sock_kind *k, struct 
 	struct fields f;
 	uint32_t state = 0, local = 0, remote = 0, ignored = 0;
 	split(&f, line, 10);
-	if (f.n < 10 || !address(s->laddr, &local, k, f.v[1]) || !address(s->raddr, &remote, k, f.v[2]) ||
-	    !number32(&state, f.v[3], 16) || !pair(&s->wqueue, &s->rqueue, f.v[4]) ||
-	    !pair(&s->timer, &ignored, f.v[5]) || !number32(&s->retrans, f.v[6], 16) ||
-	    !number32(&s->uid, f.v[7], 10) || !number32(&s->ino, f.v[9], 10))
+	if (f.n < 10 || !address(s->laddr, &local, k, f.v[1]) ||
+	    !address(s->raddr, &remote, k, f.v[2]) || !number32(&state, f.v[3], 16) ||
+	    !pair(&s->wqueue, &s->rqueue, f.v[4]) || !pair(&s->timer, &ignored, f.v[5]) ||
+	    !number32(&s->retrans, f.v[6], 16) || !number32(&s->uid, f.v[7], 10) ||
+	    !number32(&s->ino, f.v[9], 10))
 		return false;
 	s->state = kan_sock_state(state);
 	s->has_uid = s->has_queues = s->has_timer = true;
@@ -158,8 +160,8 @@ static struct kan_bytes next_line(struct kan_bytes *text)
 	return line;
 }
 
-int kan_sock_text(uint64_t *bad, const struct kan_sock_kind *k, struct kan_bytes text, kan_sock_fn *fn, void *arg,
-		  struct kan_err *err)
+int kan_sock_text(uint64_t *bad, const struct kan_sock_kind *k, struct kan_bytes text,
+		  kan_sock_fn *fn, void *arg, struct kan_err *err)
 {
 	struct kan_sock s;
 	if (text.n)
