@@ -152,11 +152,12 @@ Test(baseline, what_a_layer_removes_is_a_ghost_with_its_bytes)
 	cr_assert_str_eq(world_str(row_of(ghosts, 0, "/srv/big"), "stored"), "");
 	cr_assert_eq(strlen(world_str(row_of(ghosts, 0, "/srv/big"), "sha256")), 64);
 	cr_assert_str_eq(world_str(row_of(ghosts, 0, "/etc/conf"), "stored"), "ghosts.tar");
-	world_sh(w,
-		 "mkdir x; tar -xf bundle/data/image/ghosts.tar -C x; cmp x/0/srv/fits l0/srv/fits;"
-		 "cmp x/0/etc/conf l0/etc/conf; cat x/0/srv/key x/0/srv/twin 2>/dev/null | grep -qx "
-		 "password;"
-		 "[ $(find x -type f | wc -l) = 3 ]");
+	world_sh(
+		w,
+		"mkdir x; tar -xf bundle/data/image/ghosts.tar -C x; cmp x/0/srv/fits l0/srv/fits;"
+		"cmp x/0/etc/conf l0/etc/conf; cat x/0/srv/key x/0/srv/twin 2>/dev/null | grep -qx "
+		"password;"
+		"[ $(find x -type f | wc -l) = 3 ]");
 	bool told = false;
 	for (size_t i = 0; i < w->n_gaps; i++)
 		told |= w->gaps[i].type == KAN_MSG_SCOPE &&
