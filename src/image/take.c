@@ -110,6 +110,8 @@ static bool belongs(const struct taking *k, const struct kan_file *f)
 {
 	if (!k->t->tar || f->path_len > KAN_READER_PATH_MAX)
 		return false;
+	if (k->t->member && !k->t->member(f, k->t->arg))
+		return false;
 	if (kan_file_is(f, S_IFDIR) || kan_file_is(f, S_IFLNK))
 		return true;
 	bool bytes =
@@ -289,7 +291,8 @@ static int step(struct taking *k, struct kan_err *err)
 	    kan_reader_counts(k->reader).stuck < KAN_READER_STUCK_END)
 		return on_stuck(k, &why, err) < 0 ? -1 : 1;
 	if (rc < 0)
-		kan_sink_gap_err(k->t->sink, KAN_LIT("the walk"), &why);
+		kan_sink_gap_err(k->t->sink, kan_bytes_of(k->t->name ? k->t->name : "the walk"),
+				 &why);
 	return 0;
 }
 
@@ -320,7 +323,8 @@ int kan_take_tree(struct kan_take *t, struct kan_err *err)
 		    sizeof(filler)); /* it never moves: two views of it live side by side */
 	if (t->defer)
 		t->reader.ring = KAN_READER_RING_WINDOW;
-	if (kan_reader_start(&k.reader, &t->reader, &why) < 0) {
+	k.reader = kan_take_ptr(t->started);
+	if (!k.reader && kan_reader_start(&k.reader, &t->reader, &why) < 0) {
 		kan_sink_gap_err(t->sink, KAN_LIT("the reader"), &why);
 		leave(&k);
 		return 0;
