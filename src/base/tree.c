@@ -358,7 +358,7 @@ static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int 
 	struct stat st;
 	if (fstat(path_fd, &st) < 0)
 		return false;
-	*nofollow = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	*nofollow = parent_fd >= 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 	if (!*nofollow)
 		return snprintf(out, size, "/proc/self/fd/%d", path_fd) > 0;
 	if (name.n >= size - 64)
