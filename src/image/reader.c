@@ -126,7 +126,8 @@ static void walk(struct kan_session *s)
 		s->rc = kan_fail_sys(&s->err, "stat");
 		return;
 	}
-	if (!S_ISDIR(st.stx_mode)) {
+	s->mnt = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+	if (s->o.root_only || !S_ISDIR(st.stx_mode)) {
 		walk_one(s, &st);
 		return;
 	}

@@ -44,6 +44,7 @@ struct kan_reader_opts {
 	const char *metacopy; /* name of the attribute that says the data is elsewhere; or NULL */
 	uint64_t max_entries; /* 0: 2,000,000 */
 	size_t ring;          /* 0: KAN_READER_RING */
+	bool root_only;       /* of a directory the entry itself, nothing in it */
 };
 
 enum kan_record_kind {

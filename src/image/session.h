@@ -31,6 +31,7 @@ struct kan_session {
 	_Atomic int64_t began_ns;
 	_Atomic bool listing; /* busy with a directory */
 	_Atomic bool orphan;  /* left behind, and nobody looks at it any more */
+	uint64_t mnt;         /* of the root; 0: unknown */
 	struct kan_place at;
 	int note; /* of the entry */
 	struct kan_buf xattrs, link;

@@ -35,6 +35,7 @@ struct kan_take {
 	struct kan_reader *started; /* with these options before; NULL: it starts now. Taken over */
 	struct kan_tarfile *tar;    /* NULL: digests only */
 	struct kan_bytes prefix;    /* in front of each member's path, for instance "731" */
+	struct kan_bytes point; /* in front of each path that a gap names, for instance "/data" */
 	const char
 		*content; /* directory for files whose path is too long; NULL: no bytes of them */
 	bool defer;       /* write only when all is read and the window was left */
