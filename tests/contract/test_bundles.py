@@ -82,6 +82,41 @@ class Recorded(unittest.TestCase):
         self.assertEqual(json.loads(out)["status"], "failed")
 
 
+class Crashed(unittest.TestCase):
+    """What a crash left at any line of the journal, finished by seal --partial, fits as well."""
+
+    def left(self, lines, torn=b""):
+        """The sample as it was when its journal had so many lines."""
+        home = pathlib.Path(tempfile.mkdtemp(prefix="crash-", dir=WORK))
+        partial = home / f"{sample().name}.partial"
+        shutil.copytree(sample(), partial, ignore=shutil.ignore_patterns("seal"))
+        for name in set(bag.TAGS) - {"journal.ndjson"} | {bag.TAG_MANIFEST}:
+            (partial / name).unlink()
+        journal = partial / "journal.ndjson"
+        octets = b"".join(journal.read_bytes().splitlines(keepends=True)[:lines]) + torn
+        journal.chmod(0o600)
+        journal.write_bytes(octets)
+        return home, partial
+
+    def finished(self, lines, torn=b""):
+        home, partial = self.left(lines, torn)
+        status, _, err = kanshiki("--home", home, "seal", "--partial", partial)
+        self.assertEqual(status, 0, err)
+        faults, _ = check_bundle.check_bundle(partial.with_suffix(""))
+        self.assertEqual(faults, [], f"{lines} lines")
+        document = json.loads((partial.with_suffix("") / "capture.json").read_bytes())
+        self.assertEqual((document["status"], document["partial_reason"]), ("partial", "crash"))
+
+    def test_after_few_some_and_nearly_all_lines(self):
+        count = len((sample() / "journal.ndjson").read_bytes().splitlines())
+        for lines in (2, count // 3, count // 2, count - 2):
+            with self.subTest(lines=lines):
+                self.finished(lines)
+
+    def test_with_a_torn_last_line(self):
+        self.finished(9, b'{"seq":10,"prev":"\xff')
+
+
 class Bag(unittest.TestCase):
     """Each spoilt copy is found, and by the rule that it breaks."""
 
