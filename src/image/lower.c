@@ -235,7 +235,7 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 {
 	const struct kan_lowerdir *d = &l->list->v[l->next++];
 	kan_auto_close int pin = -1;
-	struct statx st;
+	struct statx st = {0};
 	int rc = l->absolute[0]
 			 ? by_path(l, &pin, &st, d, err)
 			 : one(l, &pin, &st, d->fd, kan_bytes_of(l->name), d->xwhiteouts, err);
