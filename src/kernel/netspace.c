@@ -101,7 +101,9 @@ static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_ki
 			  .request = KAN_BUF(REQUEST_MAX),
 			  .raw = KAN_BUF(most(ask))};
 	kan_sock_request(&j->request, k, KAN_SOCK_ALL);
-	if (kan_bounded_run(ask->worker, dump, j, drop, &err) < 0) {
+	const struct kan_bounded_work asked = {
+		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
+	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
 		if (err.sys != ETIMEDOUT)
 			drop(j);
 		return false;
