@@ -19,7 +19,8 @@ static struct kan_baginfo example(void)
 {
 	struct kan_baginfo i = {.octets = 48211934, .files = 37, .gaps = 1};
 	kan_baginfo_set(i.date, KAN_LIT("2026-11-22"));
-	kan_baginfo_set(i.agent, KAN_LIT("kanshiki 0.1.0 (9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f)"));
+	kan_baginfo_set(i.agent,
+			KAN_LIT("kanshiki 0.1.0 (9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f)"));
 	kan_baginfo_set(i.bundle, KAN_LIT(WORLD_BUNDLE));
 	kan_baginfo_set(i.case_id, KAN_LIT("inc-42"));
 	kan_baginfo_set(i.host, KAN_LIT("web-03"));
@@ -94,12 +95,18 @@ Test(baginfo, each_line_dropped_doubled_or_changed_is_refused)
 Test(baginfo, other_spellings_of_the_same_are_refused)
 {
 	static const char *const edits[][2] = {
-		{"48211934.37", "048211934.37"}, {"48211934.37", "48211934,37"},
-		{"48211934.37", "99999999999999999999999.1"},	 {"Gaps: 1", "Gaps: +1"},
-		{"Gaps: 1", "Gaps: 1 "},	{"inc-42", ""},
-		{"complete", "Complete"},	{"complete", "partial"},
-		{"kanshiki-bag/1", "kanshiki-bag/2"},		 {"web-03", "web\t03"},
-		{"web-03\n", "web-03\r\n"},	{"web-03", "web\n 03"},
+		{"48211934.37", "048211934.37"},
+		{"48211934.37", "48211934,37"},
+		{"48211934.37", "99999999999999999999999.1"},
+		{"Gaps: 1", "Gaps: +1"},
+		{"Gaps: 1", "Gaps: 1 "},
+		{"inc-42", ""},
+		{"complete", "Complete"},
+		{"complete", "partial"},
+		{"kanshiki-bag/1", "kanshiki-bag/2"},
+		{"web-03", "web\t03"},
+		{"web-03\n", "web-03\r\n"},
+		{"web-03", "web\n 03"},
 	};
 	for (size_t k = 0; k < sizeof(edits) / sizeof(edits[0]); k++) {
 		struct kan_baginfo i;
@@ -109,7 +116,8 @@ Test(baginfo, other_spellings_of_the_same_are_refused)
 		kan_buf_add(&text, golden, (size_t)(at - golden));
 		kan_buf_adds(&text, edits[k][1]);
 		kan_buf_adds(&text, at + strlen(edits[k][0]));
-		cr_expect_eq(kan_baginfo_parse(&i, kan_buf_bytes(&text), &err), -1, "%s", edits[k][1]);
+		cr_expect_eq(kan_baginfo_parse(&i, kan_buf_bytes(&text), &err), -1, "%s",
+			     edits[k][1]);
 		cr_expect_eq(err.code, KAN_EFORMAT);
 	}
 }

@@ -1,4 +1,5 @@
-/* Reading a bundle: opened against its seal, every byte against its digest; a .partial as far as it goes. */
+/* Reading a bundle: opened against its seal, every byte against its digest; a .partial as far as it
+ * goes. */
 #include "world.h"
 
 #include "base/row.h"
@@ -31,10 +32,12 @@ Test(bundle, a_sealed_bundle_tells_its_name_seal_and_files_in_order)
 	cr_assert_str_eq(kan_bundle_dir(b), w.final);
 	cr_assert_str_eq(kan_bundle_seal(b), seal);
 	cr_assert(!kan_bundle_partial(b));
-	cr_assert_str_eq(json_string_value(json_object_get(kan_bundle_capture(b), "case")), "inc-42");
+	cr_assert_str_eq(json_string_value(json_object_get(kan_bundle_capture(b), "case")),
+			 "inc-42");
 	cr_assert_eq(kan_bundle_count(b), 4 + 7);
 	for (size_t i = 1; i < kan_bundle_count(b); i++)
-		cr_assert_lt(strcmp(kan_bundle_file(b, i - 1)->path, kan_bundle_file(b, i)->path), 0);
+		cr_assert_lt(strcmp(kan_bundle_file(b, i - 1)->path, kan_bundle_file(b, i)->path),
+			     0);
 	cr_assert_null(kan_bundle_file(b, kan_bundle_count(b)));
 	cr_assert_eq(kan_bundle_find(b, "data/engine/inspect.json")->size, 14);
 	cr_assert_not_null(kan_bundle_find(b, "gaps.ndjson"));
@@ -88,9 +91,8 @@ Test(bundle, content_is_read_whole_and_capped)
 
 Test(bundle, a_tag_file_that_is_altered_gone_or_special_is_tamper_at_once)
 {
-	static const char *const files[] = {"README-verify.txt", "bag-info.txt",
-					    "bagit.txt",	 "capture.json",
-					    "gaps.ndjson",	 "journal.ndjson",
+	static const char *const files[] = {"README-verify.txt",  "bag-info.txt", "bagit.txt",
+					    "capture.json",       "gaps.ndjson",  "journal.ndjson",
 					    "manifest-sha256.txt"};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		auto_world struct world w;

@@ -3,9 +3,9 @@
 
 Test(gap, each_code_has_the_word_of_the_format)
 {
-	static const char *const words[] = {"denied",    "vanished",     "limit",     "timeout",
-					    "stuck",	 "crashed",      "changed",   "contradicted",
-					    "malformed", "unsupported", "not-applicable"};
+	static const char *const words[] = {
+		"denied",  "vanished",     "limit",     "timeout",     "stuck",         "crashed",
+		"changed", "contradicted", "malformed", "unsupported", "not-applicable"};
 	for (int g = 0; g <= KAN_GAP_NOT_APPLICABLE; g++)
 		cr_assert_str_eq(kan_gap_name((enum kan_gap)g), words[g]);
 	cr_assert_str_eq(kan_gap_name((enum kan_gap)1000), "unsupported");

@@ -54,7 +54,8 @@ Test(manifest, what_is_not_of_the_form_is_refused_with_its_line)
 		{"\n", "line 1"},
 		{A "\tdata/a\n", "line 1"},
 		{"\xef\xbb\xbf" A "  data/a\n", "line 1"},
-		{"E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  data/a\n", "line 1"},
+		{"E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  data/a\n",
+		 "line 1"},
 		{A "  data/a\r\n", "line 1"},
 		{A "  bagit.txt\n", "not a path of the payload"},
 		{A "  data/\n", "not a path of the payload"},
@@ -97,9 +98,9 @@ Test(manifest, more_files_than_a_bundle_may_have_are_refused)
 	cr_assert(strstr(err.text, "line 20001"), "%s", err.text);
 }
 
-static const char tags[] = A "  README-verify.txt\n" A "  bag-info.txt\n" A "  bagit.txt\n" A
-			     "  capture.json\n" A "  gaps.ndjson\n" A "  journal.ndjson\n" A
-			     "  manifest-sha256.txt\n";
+static const char tags[] =
+	A "  README-verify.txt\n" A "  bag-info.txt\n" A "  bagit.txt\n" A "  capture.json\n" A
+	  "  gaps.ndjson\n" A "  journal.ndjson\n" A "  manifest-sha256.txt\n";
 
 Test(manifest, a_tag_manifest_has_the_seven_in_their_order_and_no_other)
 {
@@ -117,7 +118,8 @@ Test(manifest, a_tag_manifest_has_the_seven_in_their_order_and_no_other)
 				kan_buf_add(&text, at, (size_t)(end - at));
 			at = end;
 		}
-		cr_expect_eq(parse(&m, kan_buf_str(&text), false, &err), -1, "without line %zu", line);
+		cr_expect_eq(parse(&m, kan_buf_str(&text), false, &err), -1, "without line %zu",
+			     line);
 	}
 	cr_expect_eq(parse(&m, A "  data/a\n", false, &err), -1);
 	cr_expect_eq(parse(&m, "", false, &err), -1);

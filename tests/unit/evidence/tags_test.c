@@ -15,7 +15,8 @@ Test(tags, bagit_txt_has_the_digest_that_the_format_names)
 {
 	char sha256[65];
 	kan_sha256_hex(sha256, KAN_LIT(KAN_BAGIT_TEXT));
-	cr_assert_str_eq(sha256, "1712ecfb074bf29c4188ad3421032509159a09739fd604f8fe57038b4ddefcc9");
+	cr_assert_str_eq(sha256,
+			 "1712ecfb074bf29c4188ad3421032509159a09739fd604f8fe57038b4ddefcc9");
 	cr_assert_eq(kan_tags[KAN_TAG_BAGIT].cap, 54);
 }
 
@@ -31,7 +32,8 @@ Test(tags, the_tag_files_of_a_bundle_are_these_bytes)
 		"7f40ca2af4b11b4b9192ffe78d10c5a17145d92b0c90f883b4ad9788a7d669d6  "
 		"data/engine/inspect.json\n"
 		"3bdbb4fe8397cd2b842430b39ccff01a8663c751945ef5e9a09e267fb8b1d359  "
-		"data/processes/exe/3bdbb4fe8397cd2b842430b39ccff01a8663c751945ef5e9a09e267fb8b1d359\n"
+		"data/processes/exe/"
+		"3bdbb4fe8397cd2b842430b39ccff01a8663c751945ef5e9a09e267fb8b1d359\n"
 		"be944465705163a2bc9b696b4b980a94fa9fdc6cde0493e72b9f0402910115f6  "
 		"data/processes/processes.ndjson\n");
 }
@@ -44,11 +46,14 @@ Test(tags, the_gaps_are_these_bytes)
 	is_text(&w, "gaps.ndjson",
 		"{\"schema\":\"kanshiki.gaps/1\",\"bundle\":\"" WORLD_BUNDLE
 		"\",\"collector\":\"conductor\"}\n"
-		"{\"type\":\"gap\",\"collector\":\"processes\",\"what\":\"pid 4\",\"code\":\"vanished\","
+		"{\"type\":\"gap\",\"collector\":\"processes\",\"what\":\"pid "
+		"4\",\"code\":\"vanished\","
 		"\"why\":\"it ended\"}\n"
-		"{\"type\":\"gap\",\"collector\":\"processes\",\"what\":\"pid 5\",\"code\":\"not-applicable\","
+		"{\"type\":\"gap\",\"collector\":\"processes\",\"what\":\"pid "
+		"5\",\"code\":\"not-applicable\","
 		"\"why\":\"a thread of the kernel\"}\n"
-		"{\"type\":\"limit\",\"collector\":\"processes\",\"what\":\"maps\",\"code\":\"limit\",\"why\":"
+		"{\"type\":\"limit\",\"collector\":\"processes\",\"what\":\"maps\",\"code\":"
+		"\"limit\",\"why\":"
 		"\"seen 9, kept 5, limit 5\",\"seen\":9,\"kept\":5,\"limit\":5}\n");
 }
 
@@ -58,7 +63,8 @@ Test(tags, the_document_is_sorted_indented_by_one_and_ends_with_a_line)
 	char seal[65];
 	world_sealed(&w, seal, NULL);
 	is_text(&w, "capture.json",
-		"{\n \"bundle\": \"" WORLD_BUNDLE "\",\n \"case\": \"inc-42\",\n \"collectors\": [],\n"
+		"{\n \"bundle\": \"" WORLD_BUNDLE
+		"\",\n \"case\": \"inc-42\",\n \"collectors\": [],\n"
 		" \"gaps\": 2,\n \"schema\": \"kanshiki.acquisition/1\",\n"
 		" \"started_ns\": 1795325592000000000,\n \"status\": \"complete\",\n"
 		" \"target\": {\n  \"id\": \"" WORLD_ID "\"\n }\n}\n");
@@ -88,14 +94,19 @@ Test(tags, names_of_tag_files_and_proofs)
 		"tagmanifest-sha256.txt.sig",   "tagmanifest-sha256.txt.p7s",
 		"tagmanifest-sha256.txt.tsq",   "tagmanifest-sha256.txt.tsr",
 		"tagmanifest-sha256.txt.2.sig", "tagmanifest-sha256.txt.99.tsr",
-		"000007-dispose.json",		"000007-dispose.json.sig"};
-	static const char *const bad[] = {
-		"",			        "tagmanifest-sha256.txt",
-		"tagmanifest-sha256.txt.1.sig", "tagmanifest-sha256.txt.02.sig",
-		"tagmanifest-sha256.txt.0.sig", "tagmanifest-sha256.txt.100.sig",
-		"tagmanifest-sha256.txt.sig.x", "tagmanifest-sha256.txt.2sig",
-		"manifest-sha256.txt.sig",      "00007-dispose.json",
-		"0000007-dispose.json",		"x.sig"};
+		"000007-dispose.json",          "000007-dispose.json.sig"};
+	static const char *const bad[] = {"",
+					  "tagmanifest-sha256.txt",
+					  "tagmanifest-sha256.txt.1.sig",
+					  "tagmanifest-sha256.txt.02.sig",
+					  "tagmanifest-sha256.txt.0.sig",
+					  "tagmanifest-sha256.txt.100.sig",
+					  "tagmanifest-sha256.txt.sig.x",
+					  "tagmanifest-sha256.txt.2sig",
+					  "manifest-sha256.txt.sig",
+					  "00007-dispose.json",
+					  "0000007-dispose.json",
+					  "x.sig"};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		cr_expect(kan_proof_is(good[i]), "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
