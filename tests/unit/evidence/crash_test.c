@@ -126,10 +126,12 @@ static void stopped(struct world *w)
 /* As it is when it was killed just behind the seal line. */
 static void recorded(struct world *w)
 {
-	for (int step = 1; step < STEPS_MAX; step++) {
+	static int first; /* the step, once it is known */
+	for (int step = first ? first : 1; step < STEPS_MAX; step++) {
 		filled(w);
 		cr_assert(dies(w, FAULT_DIE_BEFORE, step, seal));
 		world_crash(w);
+		first = step;
 		if (has_seal_line(w))
 			return;
 		world_free(w);
