@@ -1,6 +1,7 @@
 /* Artefacts: created exclusively, hashed while written, reported when closed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static bool allowed(const struct kan_sink *s, const char *name)
 	for (const char *const *a = s->artefacts; *a; a++) {
 		size_t n = strlen(*a);
 		bool folder = n && (*a)[n - 1] == '/';
-		if (folder ? strncmp(*a, name, n) == 0 : strcmp(*a, name) == 0)
+		if (folder ? strncmp(*a, name, n) == 0
+			   : fnmatch(*a, name, FNM_PATHNAME | FNM_NOESCAPE) == 0)
 			return true;
 	}
 	return false;
