@@ -132,10 +132,11 @@ static void limit(struct kan_sink *sink, const char *what, uint64_t seen, uint64
 static void tell(const struct kan_procs *c)
 {
 	const struct kan_processes *all = &c->all;
-	uint64_t unlinked = 0, mapped = 0;
+	uint64_t unlinked = 0, mapped = 0, members = 0;
 	for (size_t i = 0; i < all->n; i++) {
 		unlinked += all->v[i].unlinked_seen;
 		mapped += all->v[i].n_unlinked;
+		members += all->v[i].who.by != 0;
 	}
 	tell_misses(c->sink, all, false);
 	tell_misses(c->sink, &c->up, true);
@@ -149,7 +150,7 @@ static void tell(const struct kan_procs *c)
 		kan_sink_gap(c->sink, KAN_LIT("memory"), KAN_GAP_STUCK,
 			     "argv, environment and mappings of %llu processes were not tried: %llu before them blocked",
 			     (unsigned long long)all->not_tried, (unsigned long long)all->stuck);
-	if (all->n == 0)
+	if (members == 0)
 		kan_sink_gap(c->sink, KAN_LIT("members"), KAN_GAP_VANISHED, "no process of the container is left");
 }
 

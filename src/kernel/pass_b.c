@@ -16,6 +16,7 @@ enum {
 	FIRST = 16,
 	SLOW_FILES = KAN_PF_COUNT - KAN_PF_IO,
 	ARGV_OCTETS = 1024, /* of a process for which no memory is left */
+	STAT_OCTETS = 4096,
 };
 
 struct unlinked {
@@ -36,6 +37,7 @@ struct job {
 	dev_t exe_dev;
 	struct kan_buf raw[SLOW_FILES];
 	struct kan_err err[SLOW_FILES];
+	uint64_t arg_octets, env_octets; /* as the kernel says afterwards; 0: not known */
 	enum kan_path_now path_now;
 	struct unlinked *unlinked;
 	size_t n_unlinked;
@@ -136,6 +138,20 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 	return 0;
 }
 
+/*
+ * A page that userfaultfd keeps back is no error: the text is just shorter. So it is compared with what the kernel says
+ * of its length, afterwards, because a process that runs may have executed something else meanwhile.
+ */
+static void ask_lengths(struct job *j)
+{
+	struct kan_proc_stat s;
+	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
+	if (kan_proc_stat_read(&s, &text, j->dir, NULL) < 0 || s.state == 'Z' || s.state == 'X')
+		return;
+	j->arg_octets = s.arg_end > s.arg_start ? s.arg_end - s.arg_start : 0;
+	j->env_octets = s.env_end > s.env_start ? s.env_end - s.env_start : 0;
+}
+
 static void work(void *arg)
 {
 	struct job *j = arg;
@@ -148,6 +164,7 @@ static void work(void *arg)
 			(void)kan_maps_each(kan_buf_bytes(&j->raw[i]), on_map, j, NULL);
 		j->finished = i + 1;
 	}
+	ask_lengths(j);
 	if (!j->argv_only)
 		j->path_now = look_again(j);
 	j->finished = SLOW_FILES + 1;
@@ -214,6 +231,19 @@ static void take_unlinked(struct job *j)
 	}
 }
 
+/* A process may write over its argv, so that it ends early: only nothing at all is less than there is. */
+static void compare_lengths(struct job *j)
+{
+	struct kan_process *p = j->p;
+	const struct kan_buf *argv = &p->raw[KAN_PF_CMDLINE], *env = &p->raw[KAN_PF_ENVIRON];
+	struct kan_err why = {0};
+	kan_err_set(&why, KAN_EDENIED, 0, "the process keeps this memory back");
+	if (p->has & 1u << KAN_PF_CMDLINE && argv->len == 0 && j->arg_octets)
+		kan_proc_missed(j->all, p->who.pid, "cmdline", &why);
+	if (p->has & 1u << KAN_PF_ENVIRON && !(p->cut & 1u << KAN_PF_ENVIRON) && env->len < j->env_octets)
+		kan_proc_missed(j->all, p->who.pid, "environ", &why);
+}
+
 /* Everything that is finished; what the worker has in hand stays with it. */
 static void take(void *arg)
 {
@@ -223,8 +253,10 @@ static void take(void *arg)
 		take_file(j, i);
 	if (finished > KAN_PF_MAPS - KAN_PF_IO)
 		take_unlinked(j);
-	if (finished > SLOW_FILES)
-		j->p->path_now = j->path_now;
+	if (finished <= SLOW_FILES)
+		return;
+	j->p->path_now = j->path_now;
+	compare_lengths(j);
 }
 
 /* A suspect may have many that block: the first ones are waited for as long as designed. */

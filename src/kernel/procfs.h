@@ -14,6 +14,7 @@ struct kan_proc_stat {
 	unsigned long flags;
 	uint64_t utime, stime, starttime, vsize;
 	int64_t rss;
+	uint64_t arg_start, arg_end, env_start, env_end; /* 0: not told */
 	int exit_code;
 	struct kan_bytes comm; /* borrowed from the text */
 };

@@ -66,7 +66,11 @@ int kan_proc_stat_parse(struct kan_proc_stat *out, struct kan_bytes text, struct
 	s.starttime = (uint64_t)f[21];
 	s.vsize = (uint64_t)f[22];
 	s.rss = f[23];
-	s.exit_code = n > 51 ? (int)f[51] : 0;
+	s.arg_start = (uint64_t)f[47];
+	s.arg_end = (uint64_t)f[48];
+	s.env_start = (uint64_t)f[49];
+	s.env_end = (uint64_t)f[50];
+	s.exit_code = (int)f[51];
 	*out = s;
 	return 0;
 }
