@@ -139,8 +139,8 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 }
 
 /*
- * A page that userfaultfd keeps back is no error: the text is just shorter. So it is compared with what the kernel says
- * of its length, afterwards, because a process that runs may have executed something else meanwhile.
+ * A page that userfaultfd or a mapped file keeps back is no error: the text is just shorter. So it is compared with what
+ * the kernel says of its length, afterwards, because a process that runs may have executed something else meanwhile.
  */
 static void ask_lengths(struct job *j)
 {

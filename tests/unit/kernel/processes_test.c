@@ -2,17 +2,20 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "kernel/process.h"
+#include "mute_fuse.h"
 #include "subjects.h"
 
 #define NOBODY "0000000000000000000000000000000000000000000000000000000000000000"
@@ -284,8 +287,41 @@ Test(processes, argv_that_is_kept_back_is_missing_and_not_empty)
 	cr_assert(p->has & 1u << KAN_PF_MAPS);
 	cr_assert_geq(all.n_miss, 1);
 	cr_assert_eq(all.miss[0].pid, blocked);
-	/* Kernels before 6 wait there; later ones hand out nothing. */
+	/* Where the kernel waits for the page it is stuck; where it does not (FUSE since 4.17), it hands out nothing. */
 	cr_assert(all.miss[0].err.code == KAN_EDENIED || (p->stuck && all.miss[0].err.sys == ETIMEDOUT));
+}
+
+static bool own_mounts(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+Test(processes, a_look_that_blocks_costs_that_process_the_rest_and_no_other_anything)
+{
+	struct mute_fuse fuse;
+	teardown(); /* the mount namespace comes before the subjects */
+	all = (struct kan_processes){0};
+	cr_assert(own_mounts());
+	setup();
+	free(subject_line("mkdir '%s/over'", s->dir));
+	subject_copy(s, "over/cat");
+	pid_t blocked = subject(s, subject_exec, subject_path(s, "over/cat"));
+	pid_t after = subject(s, subject_exec, "/bin/cat");
+	if (!mute_fuse_mount(&fuse, subject_path(s, "over")))
+		cr_skip_test("FUSE cannot be had here");
+	look();
+	mute_fuse_end(&fuse);
+	const struct kan_process *p = of(blocked);
+	cr_assert(p->stuck);
+	cr_assert_eq(p->path_now, KAN_PATH_UNKNOWN);
+	cr_assert(p->has & 1u << KAN_PF_CMDLINE, "what came before is kept");
+	cr_assert(p->has & 1u << KAN_PF_MAPS);
+	cr_assert_eq(stuck_calls, 1);
+	cr_assert(p->frozen_a && !p->frozen_b, "the pause has ended meanwhile");
+	raw_is(of(after), KAN_PF_CMDLINE, KAN_LIT("/bin/cat\0-\0"));
+	cr_assert_eq(of(after)->path_now, KAN_PATH_SAME);
+	cr_assert_eq(all.n_miss, 1);
+	cr_assert_eq(all.miss[0].err.sys, ETIMEDOUT);
 }
 
 Test(ancestors, parents_outside_up_to_the_first_process)
