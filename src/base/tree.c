@@ -228,7 +228,7 @@ static void leave(struct walker *k)
 {
 	struct level l = k->levels[--k->depth];
 	cut_path(k, l.path_len);
-	if (k->w->post && !k->stop) {
+	if (k->w->post && !k->stop && k->path.data) {
 		const char *slash = l.path_len ? memrchr(k->path.data, '/', l.path_len) : NULL;
 		struct kan_bytes name = kan_buf_bytes(&k->path);
 		if (slash) {
@@ -351,14 +351,14 @@ int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err)
 }
 
 /* O_PATH descriptors refuse f*xattr, so the way is our own /proc/self/fd; of a link or device, its
- * name in the parent. */
+ * name in the parent, unless it is the root of a walk. */
 static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int parent_fd,
 		       struct kan_bytes name)
 {
 	struct stat st;
 	if (fstat(path_fd, &st) < 0)
 		return false;
-	*nofollow = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	*nofollow = parent_fd >= 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 	if (!*nofollow)
 		return snprintf(out, size, "/proc/self/fd/%d", path_fd) > 0;
 	if (name.n >= size - 64)

@@ -371,6 +371,12 @@ static bool emit_other(struct kan_session *s, const struct kan_tree_entry *e, st
 	return read_xattrs(s, e, f, -1) && send_file(s, f);
 }
 
+/* Something is mounted there: another tree, which may hang. Not even its attributes are asked for. */
+static bool covered(const struct kan_session *s, const struct statx *st)
+{
+	return s->mnt && (st->stx_mask & STATX_MNT_ID) && st->stx_mnt_id != s->mnt;
+}
+
 bool kan_session_emit(struct kan_session *s, const struct kan_tree_entry *e, bool stuck)
 {
 	struct kan_file f = {
@@ -379,6 +385,7 @@ bool kan_session_emit(struct kan_session *s, const struct kan_tree_entry *e, boo
 		.name = e->name,
 		.depth = e->depth,
 		.st = *e->st,
+		.note = s->note,
 		.frozen = s->o.sink && kan_sink_frozen(s->o.sink),
 	};
 	if (S_ISDIR(f.st.stx_mode) && f.path_len > DIR_PATH_MAX)
@@ -386,5 +393,7 @@ bool kan_session_emit(struct kan_session *s, const struct kan_tree_entry *e, boo
 	kan_buf_reset(&s->xattrs);
 	if (stuck)
 		return refuse(s, &f, KAN_CONTENT_STUCK, NULL);
+	if (covered(s, e->st))
+		return send_file(s, &f);
 	return S_ISREG(f.st.stx_mode) ? emit_regular(s, e, &f) : emit_other(s, e, &f);
 }

@@ -7,7 +7,7 @@
 
 #include "base/row.h"
 
-enum { MEMBER_MAX = KAN_READER_PATH_MAX + 64, STORED_MAX = 96 };
+enum { MEMBER_MAX = KAN_READER_PATH_MAX + 64, SHOWN_MAX = 2 * KAN_ROW_PATH_MAX, STORED_MAX = 96 };
 
 /* The file that is streamed: its own copy, because its record's room is given back. */
 struct stream {
@@ -21,7 +21,7 @@ struct taking {
 	struct kan_take *t;
 	struct kan_reader *reader;
 	struct stream stream;
-	struct kan_buf member;
+	struct kan_buf member, shown;
 	bool left, atime_told;
 };
 
@@ -61,9 +61,23 @@ void kan_tarfile_abandon(struct kan_tarfile *t)
 		kan_artefact_abandon(kan_take_ptr(t->artefact));
 }
 
-static struct kan_bytes display(const struct kan_file *f)
+/* What a gap names: the path as the container sees it. Lives until the next call. */
+static struct kan_bytes shown(struct taking *k, struct kan_bytes path)
 {
-	return f->path.n ? f->path : f->name;
+	struct kan_bytes point = k->t->point;
+	if (point.n == 0)
+		return path;
+	kan_buf_reset(&k->shown);
+	if (!kan_bytes_eq(point, KAN_LIT("/")))
+		kan_buf_addb(&k->shown, point);
+	if (k->shown.len == 0 || !kan_bytes_eq(path, KAN_LIT("/")))
+		kan_buf_addb(&k->shown, path);
+	return kan_buf_bytes(&k->shown);
+}
+
+static struct kan_bytes display(struct taking *k, const struct kan_file *f)
+{
+	return f->path.n ? shown(k, f->path) : f->name;
 }
 
 /* "ID/a/b", of a single file "ID"; hard links alike. */
@@ -97,7 +111,7 @@ static int begin_member(struct taking *k, const struct kan_file *f, struct kan_e
 	if (kan_tar_entry(k->t->tar->tar, &e, &why) == 0)
 		return 1;
 	if (why.code == KAN_ELIMIT || why.code == KAN_EUNSUPPORTED || why.code == KAN_EFORMAT) {
-		kan_sink_gap_err(k->t->sink, display(f), &why);
+		kan_sink_gap_err(k->t->sink, display(k, f), &why);
 		return 0;
 	}
 	if (err)
@@ -109,6 +123,8 @@ static int begin_member(struct taking *k, const struct kan_file *f, struct kan_e
 static bool belongs(const struct taking *k, const struct kan_file *f)
 {
 	if (!k->t->tar || f->path_len > KAN_READER_PATH_MAX)
+		return false;
+	if (k->t->member && !k->t->member(f, k->t->arg))
 		return false;
 	if (kan_file_is(f, S_IFDIR) || kan_file_is(f, S_IFLNK))
 		return true;
@@ -128,13 +144,13 @@ static void tell(struct taking *k, const struct kan_file *f)
 {
 	struct kan_sink *s = k->t->sink;
 	if (f->content == KAN_CONTENT_READ && !f->stable)
-		kan_sink_gap(s, display(f), KAN_GAP_CHANGED,
+		kan_sink_gap(s, display(k, f), KAN_GAP_CHANGED,
 			     "it changed while it was read; %llu bytes are kept",
 			     (unsigned long long)f->octets);
 	if (f->content == KAN_CONTENT_LIMIT)
-		kan_sink_limit(s, display(f), f->st.stx_size, 0, KAN_READER_FILE_MAX);
+		kan_sink_limit(s, display(k, f), f->st.stx_size, 0, KAN_READER_FILE_MAX);
 	if (f->by_extents && f->content == KAN_CONTENT_READ)
-		kan_sink_gap(s, display(f), KAN_GAP_LIMIT,
+		kan_sink_gap(s, display(k, f), KAN_GAP_LIMIT,
 			     "holes are not hashed: the digest is of the extents");
 	if (f->path_len > f->path.n && f->path.n)
 		kan_sink_limit(s, f->name, f->path_len, f->path.n, KAN_ROW_PATH_MAX);
@@ -248,7 +264,7 @@ static int on_record(struct taking *k, const struct kan_record *rec, struct kan_
 {
 	switch (rec->kind) {
 	case KAN_RECORD_PROBLEM:
-		kan_sink_gap_err(k->t->sink, rec->data, rec->err);
+		kan_sink_gap_err(k->t->sink, shown(k, rec->data), rec->err);
 		return 0;
 	case KAN_RECORD_DATA:
 		return stream_data(k, rec->data, err);
@@ -269,9 +285,9 @@ static int on_stuck(struct taking *k, const struct kan_err *why, struct kan_err 
 	struct kan_err none = {0};
 	kan_sink_window_break(k->t->sink);
 	int rc = kan_reader_go_on(&path, k->reader, &none);
-	kan_sink_gap(k->t->sink, path, KAN_GAP_STUCK, "%s", why->text);
+	kan_sink_gap(k->t->sink, shown(k, path), KAN_GAP_STUCK, "%s", why->text);
 	if (rc < 0)
-		kan_sink_gap_err(k->t->sink, path, &none);
+		kan_sink_gap_err(k->t->sink, shown(k, path), &none);
 	if (!k->stream.open)
 		return 0;
 	k->stream.file.content = KAN_CONTENT_STUCK;
@@ -289,7 +305,8 @@ static int step(struct taking *k, struct kan_err *err)
 	    kan_reader_counts(k->reader).stuck < KAN_READER_STUCK_END)
 		return on_stuck(k, &why, err) < 0 ? -1 : 1;
 	if (rc < 0)
-		kan_sink_gap_err(k->t->sink, KAN_LIT("the walk"), &why);
+		kan_sink_gap_err(k->t->sink, kan_bytes_of(k->t->name ? k->t->name : "the walk"),
+				 &why);
 	return 0;
 }
 
@@ -314,13 +331,16 @@ int kan_take_tree(struct kan_take *t, struct kan_err *err)
 {
 	static const uint8_t filler[2 * MEMBER_MAX];
 	struct kan_err why = {0};
-	struct taking k = {
-		.t = t, .member = KAN_BUF(2 * MEMBER_MAX), .stream.names = KAN_BUF(1 << 20)};
+	struct taking k = {.t = t,
+			   .member = KAN_BUF(2 * MEMBER_MAX),
+			   .shown = KAN_BUF(SHOWN_MAX),
+			   .stream.names = KAN_BUF(1 << 20)};
 	kan_buf_add(&k.member, filler,
 		    sizeof(filler)); /* it never moves: two views of it live side by side */
 	if (t->defer)
 		t->reader.ring = KAN_READER_RING_WINDOW;
-	if (kan_reader_start(&k.reader, &t->reader, &why) < 0) {
+	k.reader = kan_take_ptr(t->started);
+	if (!k.reader && kan_reader_start(&k.reader, &t->reader, &why) < 0) {
 		kan_sink_gap_err(t->sink, KAN_LIT("the reader"), &why);
 		leave(&k);
 		return 0;
@@ -340,5 +360,6 @@ int kan_take_tree(struct kan_take *t, struct kan_err *err)
 	kan_reader_free(k.reader);
 	kan_buf_free(&k.stream.names);
 	kan_buf_free(&k.member);
+	kan_buf_free(&k.shown);
 	return rc;
 }
