@@ -8,6 +8,7 @@
 enum { KAN_BOUNDED_MS = 2000 }; /* a page on FUSE or userfaultfd, a permission mark, dead storage */
 
 struct kan_bounded;
+int64_t kan_bounded_now(void);
 struct kan_bounded *kan_bounded_new(void); /* its thread starts with the first work */
 void kan_bounded_free(struct kan_bounded *b);
 
@@ -15,6 +16,7 @@ typedef void kan_bounded_fn(void *job);
 struct kan_bounded_work {
 	void *job;
 	unsigned ms;
+	const _Atomic int64_t *began_ns; /* of work in steps: when the one in hand began (kan_bounded_now); NULL: one step */
 	kan_bounded_fn *work;
 	kan_bounded_fn *drop; /* frees a job whose thread was left behind, should it return one day */
 	/*

@@ -103,7 +103,8 @@ static int look_at(pid_t pid, void *arg)
 	char prefix[16];
 	kan_auto_close int dir = -1;
 	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
-	if (!why(s, s->ask->proc_fd, prefix, pid) && !neighbour(s, s->ask->proc_fd, prefix))
+	/* The cheap look is for the many that are none of ours. */
+	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid) && !neighbour(s, s->ask->proc_fd, prefix))
 		return 0;
 	struct kan_err ended = {0};
 	s->out->seen++;

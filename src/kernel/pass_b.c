@@ -24,14 +24,15 @@ struct unlinked {
 	int pin; /* O_PATH; -1: another mapping of the same file has it */
 };
 
-/* Owned by whoever works on it: when the worker is left behind, by the worker. */
-struct job {
-	struct kan_processes *all; /* for who takes the results; the worker leaves both alone */
+/* Of who waits until the thread is left behind; then what is not finished is the thread's. */
+struct kan_pass_job {
+	struct kan_processes *all; /* for who takes the results; the thread leaves both alone */
 	struct kan_process *p;
-	int dir, root; /* own duplicates; root -1: the process's own */
-	bool argv_only;
+	int dir;  /* own */
+	int root; /* borrowed for as long as the work is done; -1: the process's own */
+	bool argv_only, full; /* full: no memory is left for the rest */
 	dev_t shm, huge;
-	_Atomic unsigned finished; /* steps; what they gave is not touched by the worker any more */
+	_Atomic unsigned finished; /* steps; what they gave is not touched by the thread any more */
 	struct kan_buf link; /* of exe; empty: not asked */
 	uint64_t exe_ino;
 	dev_t exe_dev;
@@ -46,9 +47,8 @@ struct job {
 
 static const char deleted[] = " (deleted)";
 
-static void drop(void *arg)
+void kan_pass_job_free(struct kan_pass_job *j)
 {
-	struct job *j = arg;
 	for (size_t i = 0; i < j->n_unlinked; i++)
 		kan_auto_close_fn(&j->unlinked[i].pin);
 	free(j->unlinked);
@@ -56,7 +56,6 @@ static void drop(void *arg)
 		kan_buf_free(&j->raw[i]);
 	kan_buf_free(&j->link);
 	kan_auto_close_fn(&j->dir);
-	kan_auto_close_fn(&j->root);
 	free(j);
 }
 
@@ -67,7 +66,7 @@ static bool ends_deleted(struct kan_bytes v)
 }
 
 /* 1 the same file, 0 another, -1 nothing there. A symlink in its place is another: the kernel's path has none. */
-static int names(const struct job *j, int root, struct kan_bytes path)
+static int names(const struct kan_pass_job *j, int root, struct kan_bytes path)
 {
 	kan_auto_close int fd = -1;
 	struct statx st;
@@ -79,7 +78,7 @@ static int names(const struct job *j, int root, struct kan_bytes path)
 	return st.stx_ino == j->exe_ino && makedev(st.stx_dev_major, st.stx_dev_minor) == j->exe_dev;
 }
 
-static enum kan_path_now look_again(const struct job *j)
+static enum kan_path_now look_again(const struct kan_pass_job *j)
 {
 	kan_auto_close int own = -1;
 	struct kan_bytes path = kan_buf_bytes(&j->link);
@@ -96,7 +95,7 @@ static enum kan_path_now look_again(const struct job *j)
 	return found > 0 ? KAN_PATH_SAME : found == 0 ? KAN_PATH_OTHER : KAN_PATH_ABSENT;
 }
 
-static bool known_file(const struct job *j, dev_t dev, uint64_t ino)
+static bool known_file(const struct kan_pass_job *j, dev_t dev, uint64_t ino)
 {
 	for (size_t i = 0; i < j->n_unlinked; i++)
 		if (j->unlinked[i].seen.dev == dev && j->unlinked[i].seen.ino == ino)
@@ -105,7 +104,7 @@ static bool known_file(const struct job *j, dev_t dev, uint64_t ino)
 }
 
 /* 1: a mapping of a regular file without a name, in u. */
-static int unlinked_file(struct unlinked *u, const struct job *j, const struct kan_map *m, char *name)
+static int unlinked_file(struct unlinked *u, const struct kan_pass_job *j, const struct kan_map *m, char *name)
 {
 	struct statx st;
 	const struct kan_helds memory = {.shm = j->shm, .huge = j->huge};
@@ -119,7 +118,7 @@ static int unlinked_file(struct unlinked *u, const struct job *j, const struct k
 
 static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 {
-	struct job *j = arg;
+	struct kan_pass_job *j = arg;
 	struct unlinked u;
 	char name[64];
 	(void)err;
@@ -142,7 +141,7 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
  * A page that userfaultfd or a mapped file keeps back is no error: the text is just shorter. So it is compared with what
  * the kernel says of its length, afterwards, because a process that runs may have executed something else meanwhile.
  */
-static void ask_lengths(struct job *j)
+static void ask_lengths(struct kan_pass_job *j)
 {
 	struct kan_proc_stat s;
 	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
@@ -152,9 +151,8 @@ static void ask_lengths(struct job *j)
 	j->env_octets = s.env_end > s.env_start ? s.env_end - s.env_start : 0;
 }
 
-static void work(void *arg)
+void kan_pass_job_do(struct kan_pass_job *j)
 {
-	struct job *j = arg;
 	for (unsigned i = 0; i < SLOW_FILES; i++) {
 		enum kan_proc_file f = (enum kan_proc_file)(KAN_PF_IO + i);
 		if (!j->argv_only || f == KAN_PF_CMDLINE)
@@ -170,36 +168,43 @@ static void work(void *arg)
 	j->finished = SLOW_FILES + 1;
 }
 
-static void size_of_job(struct job *j, bool full)
+static void size_of_job(struct kan_pass_job *j, bool full)
 {
 	static const size_t max[SLOW_FILES] = {64 << 10, KAN_PROC_MAPS_MAX, KAN_PROC_ARG_MAX, KAN_PROC_ARG_MAX};
 	for (size_t i = 0; i < SLOW_FILES; i++)
 		j->raw[i] = KAN_BUF(full ? ARGV_OCTETS : max[i]);
 }
 
-static struct job *new_job(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how)
+struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p, bool argv_only, int root_fd)
 {
 	kan_auto_close int own = -1;
-	struct job *j = kan_xalloc(sizeof(*j));
-	bool full = all->raw_bytes >= KAN_PROC_RAW_TOTAL;
-	all->raw_left_out += full;
+	struct kan_pass_job *j = kan_xalloc(sizeof(*j));
+	j->full = all->raw_bytes >= KAN_PROC_RAW_TOTAL;
 	j->all = all;
 	j->p = p;
-	j->argv_only = how->argv_only || full;
+	j->argv_only = argv_only || j->full;
 	j->shm = all->held.shm;
 	j->huge = all->held.huge;
 	j->dir = fcntl(kan_pass_dir(&own, p), F_DUPFD_CLOEXEC, 0);
-	j->root = how->root_fd < 0 ? -1 : fcntl(how->root_fd, F_DUPFD_CLOEXEC, 0);
+	j->root = root_fd;
 	j->link = KAN_BUF(p->exe.link.max);
 	if (p->exe.known)
 		kan_buf_addb(&j->link, kan_buf_bytes(&p->exe.link));
 	j->exe_ino = p->exe.st.stx_ino;
 	j->exe_dev = makedev(p->exe.st.stx_dev_major, p->exe.st.stx_dev_minor);
-	size_of_job(j, full);
+	size_of_job(j, j->full);
 	return j;
 }
 
-static void take_file(struct job *j, size_t i)
+size_t kan_pass_job_octets(const struct kan_pass_job *j)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < SLOW_FILES; i++)
+		n += j->raw[i].cap;
+	return n;
+}
+
+static void take_file(struct kan_pass_job *j, size_t i)
 {
 	struct kan_process *p = j->p;
 	enum kan_proc_file f = (enum kan_proc_file)(KAN_PF_IO + i);
@@ -217,7 +222,7 @@ static void take_file(struct job *j, size_t i)
 		kan_proc_refused(j->all, p, kan_proc_file_name(f), e);
 }
 
-static void take_unlinked(struct job *j)
+static void take_unlinked(struct kan_pass_job *j)
 {
 	struct kan_process *p = j->p;
 	p->unlinked_seen = j->unlinked_seen;
@@ -232,7 +237,7 @@ static void take_unlinked(struct job *j)
 }
 
 /* A process may write over its argv, so that it ends early: only nothing at all is less than there is. */
-static void compare_lengths(struct job *j)
+static void compare_lengths(struct kan_pass_job *j)
 {
 	struct kan_process *p = j->p;
 	const struct kan_buf *argv = &p->raw[KAN_PF_CMDLINE], *env = &p->raw[KAN_PF_ENVIRON];
@@ -244,11 +249,10 @@ static void compare_lengths(struct job *j)
 		kan_proc_missed(j->all, p->who.pid, "environ", &why);
 }
 
-/* Everything that is finished; what the worker has in hand stays with it. */
-static void take(void *arg)
+void kan_pass_job_take(struct kan_pass_job *j)
 {
-	struct job *j = arg;
 	unsigned finished = j->finished;
+	j->all->raw_left_out += j->full;
 	for (unsigned i = 0; i < SLOW_FILES && i < finished; i++)
 		take_file(j, i);
 	if (finished > KAN_PF_MAPS - KAN_PF_IO)
@@ -257,34 +261,4 @@ static void take(void *arg)
 		return;
 	j->p->path_now = j->path_now;
 	compare_lengths(j);
-}
-
-/* A suspect may have many that block: the first ones are waited for as long as designed. */
-static unsigned patience(const struct kan_processes *all)
-{
-	return all->stuck < KAN_PROC_STUCK_SLOW ? KAN_BOUNDED_MS : KAN_PROC_STUCK_MS;
-}
-
-bool kan_pass_b(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how)
-{
-	struct kan_err why = {0};
-	if (p->gone || kan_process_ended(p) || kan_process_kthread(p))
-		return false;
-	if (all->stuck >= KAN_PROC_STUCK_MAX) {
-		all->not_tried++;
-		return false;
-	}
-	struct job *j = new_job(all, p, how);
-	struct kan_bounded_work what = {.job = j, .ms = patience(all), .work = work, .drop = drop, .salvage = take};
-	if (kan_bounded_run(how->bounded, &what, &why) == 0) {
-		take(j);
-		drop(j);
-		return false;
-	}
-	p->stuck = why.sys == ETIMEDOUT;
-	all->stuck += p->stuck;
-	kan_proc_missed(all, p->who.pid, "memory", &why);
-	if (!p->stuck)
-		drop(j);
-	return p->stuck;
 }

@@ -291,6 +291,20 @@ Test(processes, argv_that_is_kept_back_is_missing_and_not_empty)
 	cr_assert(all.miss[0].err.code == KAN_EDENIED || (p->stuck && all.miss[0].err.sys == ETIMEDOUT));
 }
 
+Test(processes, more_than_fit_one_batch_are_read_alike)
+{
+	pid_t pids[150];
+	for (size_t i = 0; i < 150; i++)
+		pids[i] = subject(s, subject_wait, NULL);
+	look();
+	cr_assert_eq(all.n, 151);
+	for (size_t i = 0; i < 150; i++) {
+		const struct kan_process *p = of(pids[i]);
+		cr_assert(p->has & 1u << KAN_PF_CMDLINE && p->frozen_b && p->path_now == KAN_PATH_SAME);
+		cr_assert_eq(p->who.dir, -1);
+	}
+}
+
 static bool own_mounts(void)
 {
 	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;

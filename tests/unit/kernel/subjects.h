@@ -10,7 +10,7 @@ typedef void subject_fn(const char *word);
 struct subjects {
 	char dir[64];  /* for files, removed with the test */
 	int proc_fd, pidns, init_dir, root_fd;
-	pid_t init, keepers[64];
+	pid_t init, keepers[256];
 	int hold[2]; /* the subjects' standard input, and what keeps their keepers */
 	size_t n;
 };
