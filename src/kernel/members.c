@@ -65,8 +65,8 @@ static bool names_id(const struct search *s, int dir, const char *prefix)
 	kan_auto_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	for (ssize_t got; n < sizeof(text) && (got = read(fd, text + n, sizeof(text) - n)) > 0;)
-		n += (size_t)got;
+	ssize_t got = read(fd, text, sizeof(text)); /* the kernel writes it in one piece */
+	n = got > 0 ? (size_t)got : 0;
 	return kan_cgroup_names((struct kan_bytes){text, n}, s->ask->id);
 }
 

@@ -20,26 +20,29 @@ enum {
 
 const char *const kan_ns_names[KAN_NS_COUNT] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
 
-/* optional: kernels without audit, without an LSM or without the accounting do not have it. */
+/*
+ * optional: kernels without audit, without an LSM or without the accounting do not have it. piece: the kernel writes it
+ * in one.
+ */
 static const struct {
 	const char *name;
 	size_t max;
-	bool optional;
+	bool optional, piece;
 } files[KAN_PF_COUNT] = {
-	[KAN_PF_STAT] = {"stat", TEXT_OCTETS, false},
-	[KAN_PF_STATUS] = {"status", MAP_OCTETS, false},
-	[KAN_PF_CGROUP] = {"cgroup", MAP_OCTETS, false},
-	[KAN_PF_LIMITS] = {"limits", TEXT_OCTETS, false},
-	[KAN_PF_UID_MAP] = {"uid_map", TEXT_OCTETS, true},
-	[KAN_PF_GID_MAP] = {"gid_map", TEXT_OCTETS, true},
-	[KAN_PF_LOGINUID] = {"loginuid", TEXT_OCTETS, true},
-	[KAN_PF_SESSIONID] = {"sessionid", TEXT_OCTETS, true},
-	[KAN_PF_ATTR] = {"attr/current", TEXT_OCTETS, true},
-	[KAN_PF_OOM_ADJ] = {"oom_score_adj", TEXT_OCTETS, false},
-	[KAN_PF_IO] = {"io", TEXT_OCTETS, true},
-	[KAN_PF_MAPS] = {"maps", KAN_PROC_MAPS_MAX, false},
-	[KAN_PF_CMDLINE] = {"cmdline", KAN_PROC_ARG_MAX, false},
-	[KAN_PF_ENVIRON] = {"environ", KAN_PROC_ARG_MAX, false},
+	[KAN_PF_STAT] = {"stat", TEXT_OCTETS, false, true},
+	[KAN_PF_STATUS] = {"status", MAP_OCTETS, false, true},
+	[KAN_PF_CGROUP] = {"cgroup", MAP_OCTETS, false, true},
+	[KAN_PF_LIMITS] = {"limits", TEXT_OCTETS, false, true},
+	[KAN_PF_UID_MAP] = {"uid_map", TEXT_OCTETS, true, false},
+	[KAN_PF_GID_MAP] = {"gid_map", TEXT_OCTETS, true, false},
+	[KAN_PF_LOGINUID] = {"loginuid", TEXT_OCTETS, true, true},
+	[KAN_PF_SESSIONID] = {"sessionid", TEXT_OCTETS, true, true},
+	[KAN_PF_ATTR] = {"attr/current", TEXT_OCTETS, true, true},
+	[KAN_PF_OOM_ADJ] = {"oom_score_adj", TEXT_OCTETS, false, true},
+	[KAN_PF_IO] = {"io", TEXT_OCTETS, true, true},
+	[KAN_PF_MAPS] = {"maps", KAN_PROC_MAPS_MAX, false, false},
+	[KAN_PF_CMDLINE] = {"cmdline", KAN_PROC_ARG_MAX, false, false},
+	[KAN_PF_ENVIRON] = {"environ", KAN_PROC_ARG_MAX, false, false},
 };
 
 const char *kan_proc_file_name(enum kan_proc_file f)
@@ -80,7 +83,8 @@ static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
 {
 	struct kan_err why = {0};
 	p->raw[f] = KAN_BUF(files[f].max);
-	int rc = kan_proc_read(&p->raw[f], dir, files[f].name, &why);
+	int rc = files[f].piece ? kan_proc_read_piece(&p->raw[f], dir, files[f].name, &why)
+				: kan_proc_read(&p->raw[f], dir, files[f].name, &why);
 	all->raw_bytes += p->raw[f].cap;
 	if (rc == 0) {
 		p->has |= 1u << f;
@@ -165,7 +169,7 @@ static void read_thread_status(struct kan_thread *t, struct kan_buf *text, int d
 {
 	struct kan_proc_status s;
 	kan_buf_reset(text);
-	t->has_status = kan_proc_read(text, dir, "status", NULL) == 0 &&
+	t->has_status = kan_proc_read_piece(text, dir, "status", NULL) == 0 &&
 			kan_proc_status_parse(&s, kan_buf_bytes(text), NULL) == 0;
 	if (!t->has_status)
 		return;

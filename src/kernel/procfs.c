@@ -19,6 +19,7 @@ enum {
 	TEXT_OCTETS = 64 << 10,
 	STAT_OCTETS = 16 << 20, /* /proc/stat has every interrupt of a big machine */
 	LINK_OCTETS = 8192,
+	PIECE_OCTETS = 8192,
 	PID_LAST = 4194304,
 	NS_PER_S = 1000000000,
 	USUAL_HZ = 100,
@@ -87,10 +88,26 @@ int kan_proc_read(struct kan_buf *out, int pid_dir, const char *file, struct kan
 	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", file) : 0;
 }
 
+int kan_proc_read_piece(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err)
+{
+	uint8_t text[PIECE_OCTETS];
+	kan_auto_close int fd = -1;
+	if (kan_open_beneath(&fd, pid_dir, file, O_RDONLY | O_NONBLOCK, RESOLVE_NO_XDEV, err) < 0)
+		return -1;
+	size_t room = out->max - out->len;
+	ssize_t n = read(fd, text, sizeof(text) < room ? sizeof(text) : room);
+	if (n < 0)
+		return kan_fail_sys(err, "%s", file);
+	kan_buf_add(out, text, (size_t)n);
+	if ((size_t)n < sizeof(text) && (size_t)n < room)
+		return 0;
+	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", file) : 0;
+}
+
 int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir, struct kan_err *err)
 {
 	kan_buf_reset(text);
-	if (kan_proc_read(text, pid_dir, "stat", err) < 0)
+	if (kan_proc_read_piece(text, pid_dir, "stat", err) < 0)
 		return -1;
 	return kan_proc_stat_parse(out, kan_buf_bytes(text), err);
 }

@@ -42,6 +42,8 @@ int kan_proc_pid_dir(int *fd, int proc_fd, pid_t pid, struct kan_err *err);
 int kan_pidfd_open(int *fd, pid_t pid, struct kan_err *err);
 /* A file of a held /proc/PID, whole (capped by out->max). ESRCH becomes not-found. */
 int kan_proc_read(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err);
+/* The same of a file that the kernel writes in one piece (stat, status, cgroup ...): a short read is its end. */
+int kan_proc_read_piece(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err);
 int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir, struct kan_err *err);
 /* Inode number of a namespace ("net"), of a held /proc/PID. */
 int kan_proc_ns(uint64_t *ino, int pid_dir, const char *name, struct kan_err *err);
