@@ -1,4 +1,5 @@
-/* Pass B over all processes, many at a time: one that blocks is left behind, and the next batch begins after it. */
+/* Pass B over all processes, many at a time: one that blocks is left behind, and the next batch
+ * begins after it. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,7 +8,10 @@
 
 #include "kernel/passes.h"
 
-enum { BATCH = 64, BATCH_OCTETS = 32 << 20 /* then it ends early: memory is bounded by what all may have */ };
+enum {
+	BATCH = 64,
+	BATCH_OCTETS = 32 << 20 /* then it ends early: memory is bounded by what all may have */
+};
 
 struct batch {
 	struct kan_pass_job *v[BATCH];
@@ -16,7 +20,7 @@ struct batch {
 	const struct kan_processes_ask *ask;
 	int root; /* own */
 	_Atomic int64_t began_ns;
-	size_t *reached; /* of who waits: at, when the thread is left behind */
+	size_t *reached;      /* of who waits: at, when the thread is left behind */
 	pthread_mutex_t lock; /* of what follows */
 	size_t at;            /* in hand; those before it are done */
 	size_t octets;
@@ -96,16 +100,19 @@ static void salvage(void *arg)
 	(void)pthread_mutex_unlock(&b->lock);
 }
 
-static bool asks_for(struct kan_processes *all, const struct kan_process *p, const struct kan_pass_b *how)
+static bool asks_for(struct kan_processes *all, const struct kan_process *p,
+		     const struct kan_pass_b *how)
 {
-	if (p->gone || kan_process_ended(p) || kan_process_kthread(p) || (!p->who.by && !how->argv_only))
+	if (p->gone || kan_process_ended(p) || kan_process_kthread(p) ||
+	    (!p->who.by && !how->argv_only))
 		return false;
 	all->not_tried += all->stuck >= KAN_PROC_STUCK_MAX;
 	return all->stuck < KAN_PROC_STUCK_MAX;
 }
 
 /* Where in all the batch ends. */
-static size_t fill(struct batch *b, struct kan_processes *all, size_t from, const struct kan_pass_b *how)
+static size_t fill(struct batch *b, struct kan_processes *all, size_t from,
+		   const struct kan_pass_b *how)
 {
 	b->root = how->root_fd < 0 ? -1 : fcntl(how->root_fd, F_DUPFD_CLOEXEC, 0);
 	b->ask = how->ask;
@@ -116,7 +123,8 @@ static size_t fill(struct batch *b, struct kan_processes *all, size_t from, cons
 		if (!asks_for(all, p, how))
 			continue;
 		b->of[b->n] = p;
-		b->v[b->n++] = kan_pass_job_new(all, p, how->argv_only, p->ns[KAN_NS_MNT] == how->mntns ? b->root : -1);
+		b->v[b->n++] = kan_pass_job_new(all, p, how->argv_only,
+						p->ns[KAN_NS_MNT] == how->mntns ? b->root : -1);
 	}
 	return from;
 }
@@ -127,7 +135,8 @@ static unsigned patience(const struct kan_processes *all)
 	return all->stuck < KAN_PROC_STUCK_SLOW ? KAN_BOUNDED_MS : KAN_PROC_STUCK_MS;
 }
 
-static void one_stuck(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how, const struct kan_err *why)
+static void one_stuck(struct kan_processes *all, struct kan_process *p,
+		      const struct kan_pass_b *how, const struct kan_err *why)
 {
 	p->stuck = true;
 	p->frozen_b = false;
@@ -137,11 +146,17 @@ static void one_stuck(struct kan_processes *all, struct kan_process *p, const st
 		how->ask->stuck(how->ask->arg);
 }
 
-/* 0: as many as at are done; -1: blocked in the one at at, or no thread. The batch is gone in every case. */
-static int run(struct batch *b, size_t *at, unsigned ms, struct kan_bounded *bounded, struct kan_err *err)
+/* 0: as many as at are done; -1: blocked in the one at at, or no thread. The batch is gone in every
+ * case. */
+static int run(struct batch *b, size_t *at, unsigned ms, struct kan_bounded *bounded,
+	       struct kan_err *err)
 {
-	struct kan_bounded_work what = {
-		.job = b, .ms = ms, .began_ns = &b->began_ns, .work = work, .drop = drop, .salvage = salvage};
+	struct kan_bounded_work what = {.job = b,
+					.ms = ms,
+					.began_ns = &b->began_ns,
+					.work = work,
+					.drop = drop,
+					.salvage = salvage};
 	b->reached = at;
 	b->began_ns = kan_bounded_now();
 	int rc = kan_bounded_run(bounded, &what, err);

@@ -144,8 +144,8 @@ int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, 
 	w->waits = true;
 	(void)pthread_cond_broadcast(&w->changed);
 	while (!w->done)
-		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT && !w->done &&
-		    too_late(&until, what))
+		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT &&
+		    !w->done && too_late(&until, what))
 			return leave_behind(b, err);
 	(void)pthread_mutex_unlock(&w->lock);
 	return 0;

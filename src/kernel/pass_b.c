@@ -1,4 +1,5 @@
-/* Pass B over one process: what waits for its memory or for a file system, done where it can be left behind. */
+/* Pass B over one process: what waits for its memory or for a file system, done where it can be
+ * left behind. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,12 +29,12 @@ struct unlinked {
 struct kan_pass_job {
 	struct kan_processes *all; /* for who takes the results; the thread leaves both alone */
 	struct kan_process *p;
-	int dir;  /* own */
-	int root; /* borrowed for as long as the work is done; -1: the process's own */
+	int dir;              /* own */
+	int root;             /* borrowed for as long as the work is done; -1: the process's own */
 	bool argv_only, full; /* full: no memory is left for the rest */
 	dev_t shm, huge;
 	_Atomic unsigned finished; /* steps; what they gave is not touched by the thread any more */
-	struct kan_buf link; /* of exe; empty: not asked */
+	struct kan_buf link;       /* of exe; empty: not asked */
 	uint64_t exe_ino;
 	dev_t exe_dev;
 	struct kan_buf raw[SLOW_FILES];
@@ -65,7 +66,8 @@ static bool ends_deleted(struct kan_bytes v)
 	return v.n > n && memcmp(v.p + v.n - n, deleted, n) == 0;
 }
 
-/* 1 the same file, 0 another, -1 nothing there. A symlink in its place is another: the kernel's path has none. */
+/* 1 the same file, 0 another, -1 nothing there. A symlink in its place is another: the kernel's
+ * path has none. */
 static int names(const struct kan_pass_job *j, int root, struct kan_bytes path)
 {
 	kan_auto_close int fd = -1;
@@ -73,9 +75,11 @@ static int names(const struct kan_pass_job *j, int root, struct kan_bytes path)
 	struct kan_err why = {0};
 	if (kan_open_in_root(&fd, root, path, O_PATH | O_NOFOLLOW, &why) < 0)
 		return why.code == KAN_ENOTFOUND || why.sys == ENOTDIR ? -1 : 0;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
+		  &st) < 0)
 		return 0;
-	return st.stx_ino == j->exe_ino && makedev(st.stx_dev_major, st.stx_dev_minor) == j->exe_dev;
+	return st.stx_ino == j->exe_ino &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == j->exe_dev;
 }
 
 static enum kan_path_now look_again(const struct kan_pass_job *j)
@@ -87,7 +91,8 @@ static enum kan_path_now look_again(const struct kan_pass_job *j)
 	if (j->root < 0 && kan_proc_magic(&own, j->dir, "root", NULL) < 0)
 		return KAN_PATH_UNKNOWN;
 	int root = j->root >= 0 ? j->root : own;
-	int found = names(j, root, path); /* first as it stands: a file may be named "x (deleted)" */
+	int found =
+		names(j, root, path); /* first as it stands: a file may be named "x (deleted)" */
 	if (found < 0 && ends_deleted(path)) {
 		path.n -= sizeof(deleted) - 1;
 		found = names(j, root, path);
@@ -104,14 +109,16 @@ static bool known_file(const struct kan_pass_job *j, dev_t dev, uint64_t ino)
 }
 
 /* 1: a mapping of a regular file without a name, in u. */
-static int unlinked_file(struct unlinked *u, const struct kan_pass_job *j, const struct kan_map *m, char *name)
+static int unlinked_file(struct unlinked *u, const struct kan_pass_job *j, const struct kan_map *m,
+			 char *name)
 {
 	struct statx st;
 	const struct kan_helds memory = {.shm = j->shm, .huge = j->huge};
 	if (statx(j->dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0 ||
 	    !S_ISREG(st.stx_mode) || st.stx_nlink != 0)
 		return 0;
-	*u = (struct unlinked){.seen = {.start = m->start, .size = st.stx_size, .ino = st.stx_ino}, .pin = -1};
+	*u = (struct unlinked){.seen = {.start = m->start, .size = st.stx_size, .ino = st.stx_ino},
+			       .pin = -1};
 	u->seen.dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 	return !kan_held_memory(&memory, u->seen.dev, m->path);
 }
@@ -124,7 +131,8 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 	(void)err;
 	if (!ends_deleted(m->path) || !m->ino)
 		return 0;
-	(void)snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)m->start, (unsigned long long)m->end);
+	(void)snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)m->start,
+		       (unsigned long long)m->end);
 	if (!unlinked_file(&u, j, m, name))
 		return 0;
 	if (++j->unlinked_seen > KAN_PROC_UNLINKED_MAX)
@@ -138,8 +146,9 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 }
 
 /*
- * A page that userfaultfd or a mapped file keeps back is no error: the text is just shorter. So it is compared with what
- * the kernel says of its length, afterwards, because a process that runs may have executed something else meanwhile.
+ * A page that userfaultfd or a mapped file keeps back is no error: the text is just shorter. So it
+ * is compared with what the kernel says of its length, afterwards, because a process that runs may
+ * have executed something else meanwhile.
  */
 static void ask_lengths(struct kan_pass_job *j)
 {
@@ -157,7 +166,8 @@ void kan_pass_job_do(struct kan_pass_job *j)
 		enum kan_proc_file f = (enum kan_proc_file)(KAN_PF_IO + i);
 		if (!j->argv_only || f == KAN_PF_CMDLINE)
 			(void)kan_proc_read(&j->raw[i], j->dir, kan_proc_file_name(f), &j->err[i]);
-		/* A line that does not parse ends the look at unlinked files; the text itself is kept whole. */
+		/* A line that does not parse ends the look at unlinked files; the text itself is
+		 * kept whole. */
 		if (f == KAN_PF_MAPS && !j->argv_only)
 			(void)kan_maps_each(kan_buf_bytes(&j->raw[i]), on_map, j, NULL);
 		j->finished = i + 1;
@@ -170,12 +180,14 @@ void kan_pass_job_do(struct kan_pass_job *j)
 
 static void size_of_job(struct kan_pass_job *j, bool full)
 {
-	static const size_t max[SLOW_FILES] = {64 << 10, KAN_PROC_MAPS_MAX, KAN_PROC_ARG_MAX, KAN_PROC_ARG_MAX};
+	static const size_t max[SLOW_FILES] = {64 << 10, KAN_PROC_MAPS_MAX, KAN_PROC_ARG_MAX,
+					       KAN_PROC_ARG_MAX};
 	for (size_t i = 0; i < SLOW_FILES; i++)
 		j->raw[i] = KAN_BUF(full ? ARGV_OCTETS : max[i]);
 }
 
-struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p, bool argv_only, int root_fd)
+struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p,
+				      bool argv_only, int root_fd)
 {
 	kan_auto_close int own = -1;
 	struct kan_pass_job *j = kan_xalloc(sizeof(*j));
@@ -229,14 +241,16 @@ static void take_unlinked(struct kan_pass_job *j)
 	p->unlinked = j->n_unlinked ? kan_xalloc(j->n_unlinked * sizeof(*p->unlinked)) : NULL;
 	for (; p->n_unlinked < j->n_unlinked; p->n_unlinked++) {
 		struct unlinked *u = &j->unlinked[p->n_unlinked];
-		struct kan_held file = {u->seen.dev, u->seen.ino, u->seen.size, kan_take_fd(&u->pin)};
+		struct kan_held file = {u->seen.dev, u->seen.ino, u->seen.size,
+					kan_take_fd(&u->pin)};
 		p->unlinked[p->n_unlinked] = u->seen;
 		if (file.fd >= 0)
 			kan_held_add(&j->all->held, &file);
 	}
 }
 
-/* A process may write over its argv, so that it ends early: only nothing at all is less than there is. */
+/* A process may write over its argv, so that it ends early: only nothing at all is less than there
+ * is. */
 static void compare_lengths(struct kan_pass_job *j)
 {
 	struct kan_process *p = j->p;
@@ -245,7 +259,8 @@ static void compare_lengths(struct kan_pass_job *j)
 	kan_err_set(&why, KAN_EDENIED, 0, "the process keeps this memory back");
 	if (p->has & 1u << KAN_PF_CMDLINE && argv->len == 0 && j->arg_octets)
 		kan_proc_missed(j->all, p->who.pid, "cmdline", &why);
-	if (p->has & 1u << KAN_PF_ENVIRON && !(p->cut & 1u << KAN_PF_ENVIRON) && env->len < j->env_octets)
+	if (p->has & 1u << KAN_PF_ENVIRON && !(p->cut & 1u << KAN_PF_ENVIRON) &&
+	    env->len < j->env_octets)
 		kan_proc_missed(j->all, p->who.pid, "environ", &why);
 }
 

@@ -1,4 +1,5 @@
-/* All processes of a container in memory: members, pass A over all, then pass B; and who started them. */
+/* All processes of a container in memory: members, pass A over all, then pass B; and who started
+ * them. */
 #include <stdlib.h>
 
 #include "kernel/passes.h"
@@ -14,10 +15,12 @@ static void first_pass(struct kan_processes *all, const struct kan_processes_ask
 	}
 }
 
-static void second_pass(struct kan_processes *all, const struct kan_processes_ask *ask, struct kan_bounded *b)
+static void second_pass(struct kan_processes *all, const struct kan_processes_ask *ask,
+			struct kan_bounded *b)
 {
 	struct kan_pass_b how = {.bounded = b, .ask = ask, .root_fd = ask->root_fd};
-	(void)kan_proc_ns(&how.mntns, ask->members.init_dir, "mnt", NULL); /* gone: every root is looked at by itself */
+	(void)kan_proc_ns(&how.mntns, ask->members.init_dir, "mnt",
+			  NULL); /* gone: every root is looked at by itself */
 	kan_pass_b(all, 0, &how);
 	for (size_t i = 0; i < all->n; i++) {
 		kan_auto_close_fn(&all->v[i].who.dir);
@@ -31,7 +34,8 @@ static void start(struct kan_process *p, struct kan_member *m)
 	m->dir = -1;
 }
 
-int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask, struct kan_err *err)
+int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask,
+		       struct kan_err *err)
 {
 	struct kan_members m = {0};
 	struct kan_processes all = {0};
@@ -94,7 +98,8 @@ static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan
 	return p->gone ? 0 : p->stat.ppid;
 }
 
-int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd, struct kan_err *err)
+int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd,
+			    struct kan_err *err)
 {
 	struct kan_processes up = {0};
 	struct kan_bounded *b = kan_bounded_new();

@@ -8,7 +8,8 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 {
 	const struct kan_bytes *text = arg;
 	(void)err;
-	if (m->path.p < text->p || m->path.p + m->path.n > text->p + text->n || m->path.p[m->path.n] != '\n')
+	if (m->path.p < text->p || m->path.p + m->path.n > text->p + text->n ||
+	    m->path.p[m->path.n] != '\n')
 		abort();
 	if (strlen(m->perms) != 4)
 		abort();

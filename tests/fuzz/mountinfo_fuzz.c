@@ -10,7 +10,8 @@ static int on_mount(const struct kan_mount *m, void *arg, struct kan_err *err)
 	kan_auto_buf struct kan_buf value = KAN_BUF(4096);
 	(void)arg;
 	(void)err;
-	if (m->id < 0 || m->parent < 0 || (m->point.n && !m->point.p) || (m->source.n && !m->source.p))
+	if (m->id < 0 || m->parent < 0 || (m->point.n && !m->point.p) ||
+	    (m->source.n && !m->source.p))
 		abort();
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		kan_buf_reset(&value);

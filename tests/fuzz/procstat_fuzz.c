@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	}
 	if (kan_proc_status_parse(&status, text, NULL) == 0)
-		if (status.n_groups > KAN_PROC_GROUPS || status.n_groups > status.groups_seen || status.n_nspid > KAN_PROC_NSPIDS)
+		if (status.n_groups > KAN_PROC_GROUPS || status.n_groups > status.groups_seen ||
+		    status.n_nspid > KAN_PROC_NSPIDS)
 			abort();
 	kan_fdinfo_parse(&pos, &flags, text);
 	return 0;

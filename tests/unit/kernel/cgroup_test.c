@@ -41,7 +41,8 @@ Test(cgroup, a_path_may_hold_colons)
 
 Test(cgroup, the_root_and_nothing_name_nobody)
 {
-	static const char *const texts[] = {"", "\n", "0::\n", "0::/\n", "0\n", "0:\n", ":::::\n", "0::/../..\n"};
+	static const char *const texts[] = {"",    "\n",   "0::\n",   "0::/\n",
+					    "0\n", "0:\n", ":::::\n", "0::/../..\n"};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		cr_assert_not(names(texts[i]), "%s", texts[i]);
 		cr_assert_not(kan_cgroup_names(kan_bytes_of(texts[i]), ""), "%s", texts[i]);

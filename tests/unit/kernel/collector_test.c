@@ -106,7 +106,8 @@ static char *sha_of(const char *path)
 static void nothing_is_missing(void)
 {
 	for (size_t i = 0; i < w->n_gaps; i++)
-		cr_assert_eq(w->gaps[i].type, KAN_MSG_SCOPE, "%s: %s", w->gaps[i].what, w->gaps[i].why);
+		cr_assert_eq(w->gaps[i].type, KAN_MSG_SCOPE, "%s: %s", w->gaps[i].what,
+			     w->gaps[i].why);
 }
 
 Test(collector, an_ordinary_process_is_a_row_with_its_digest_and_no_content)
@@ -116,7 +117,8 @@ Test(collector, an_ordinary_process_is_a_row_with_its_digest_and_no_content)
 	char *want = sha_of("/bin/cat");
 	cr_assert_str_eq(str(r, "exe.sha256"), want);
 	cr_assert_str_eq(str(r, "exe.path_now"), "same");
-	cr_assert(!is_true(r, "exe.content") && !is_true(r, "exe.deleted") && !is_true(r, "exe.memfd"));
+	cr_assert(!is_true(r, "exe.content") && !is_true(r, "exe.deleted") &&
+		  !is_true(r, "exe.memfd"));
 	cr_assert(is_true(r, "frozen"));
 	cr_assert_str_eq(json_string_value(json_array_get(at(r, "member_by"), 0)), "pidns");
 	cr_assert_eq(json_integer_value(json_array_get(at(r, "nspid"), 1)), 1);
@@ -134,14 +136,17 @@ Test(collector, memory_and_deleted_files_are_carved)
 	capture();
 	char *want = sha_of("/bin/cat");
 	const json_t *r = row(memory);
-	cr_assert(is_true(r, "exe.memfd") && is_true(r, "exe.deleted") && is_true(r, "exe.content"));
+	cr_assert(is_true(r, "exe.memfd") && is_true(r, "exe.deleted") &&
+		  is_true(r, "exe.content"));
 	cr_assert_str_eq(str(r, "exe.sha256"), want);
 	r = row(gone);
-	cr_assert(!is_true(r, "exe.memfd") && is_true(r, "exe.deleted") && is_true(r, "exe.content"));
+	cr_assert(!is_true(r, "exe.memfd") && is_true(r, "exe.deleted") &&
+		  is_true(r, "exe.content"));
 	cr_assert_str_eq(str(r, "exe.sha256"), want);
 	kept(want);
 	free(want);
-	cr_assert_eq(json_array_size(rows("content.ndjson")), 2, "a row a file, though the bytes are the same");
+	cr_assert_eq(json_array_size(rows("content.ndjson")), 2,
+		     "a row a file, though the bytes are the same");
 	const json_t *ref = json_array_get(at(json_array_get(w->rows, 0), "refs"), 0);
 	cr_assert_str_eq(str(ref, "as"), "exe");
 }
@@ -207,7 +212,7 @@ static void long_argv(const char *word)
 	size_t n = 100 << 10;
 	char *big = kan_xalloc(n + 1);
 	(void)memset(big, 1, n);
-	char *argv[12] = {(char *)(uintptr_t)"cat", (char *)(uintptr_t)"-"};
+	char *argv[12] = {(char *)(uintptr_t) "cat", (char *)(uintptr_t) "-"};
 	for (size_t i = 2; i < 11; i++)
 		argv[i] = big;
 	(void)execv(word, argv);
@@ -222,7 +227,8 @@ Test(collector, an_argv_that_does_not_fit_a_row_is_whole_in_the_tar)
 	cr_assert_eq(json_integer_value(at(r, "argv_len")), 8 + 9 * ((100 << 10) + 1) - 2);
 	cr_assert_not_null(at(r, "exe"), "the rest of the row is there");
 	nothing_is_missing();
-	char *size = subject_line("tar -xOf '%s/data/processes/proc.tar' %d/cmdline | wc -c", w->bundle, (int)pid);
+	char *size = subject_line("tar -xOf '%s/data/processes/proc.tar' %d/cmdline | wc -c",
+				  w->bundle, (int)pid);
 	cr_assert_eq(strtol(size, NULL, 10), 6 + 9 * ((100 << 10) + 1));
 	free(size);
 }
@@ -231,7 +237,8 @@ Test(collector, every_raw_file_is_in_the_tar_byte_for_byte)
 {
 	capture();
 	char *want = subject_line("sha256sum </proc/%d/maps", (int)s->init);
-	char *got = subject_line("tar -xOf '%s/data/processes/proc.tar' %d/maps | sha256sum", w->bundle, (int)s->init);
+	char *got = subject_line("tar -xOf '%s/data/processes/proc.tar' %d/maps | sha256sum",
+				 w->bundle, (int)s->init);
 	cr_assert_str_eq(got, want);
 	free(want);
 	free(got);

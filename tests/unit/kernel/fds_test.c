@@ -57,7 +57,8 @@ static void is(int fd, const char *kind, const char *link)
 Test(fds, each_kind_by_what_the_kernel_says)
 {
 	int pipes[2], sockets[2];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC),
+	    root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int memory = memfd_create("a b", MFD_CLOEXEC), event = eventfd(0, EFD_CLOEXEC);
 	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
@@ -133,7 +134,9 @@ Test(fdinfo, position_and_flags)
 {
 	int64_t pos = -1;
 	int flags = -1;
-	kan_fdinfo_parse(&pos, &flags, kan_bytes_of("pos:\t9223372036854775807\nflags:\t02100002\nmnt_id:\t9\nino:\t1\n"));
+	kan_fdinfo_parse(
+		&pos, &flags,
+		kan_bytes_of("pos:\t9223372036854775807\nflags:\t02100002\nmnt_id:\t9\nino:\t1\n"));
 	cr_assert_eq(pos, INT64_MAX);
 	cr_assert_eq(flags, 02100002);
 	pos = 7;

@@ -19,7 +19,8 @@ Test(held, a_file_is_held_once)
 	kan_held_init(&h);
 	int fd[2];
 	cr_assert_eq(pipe(fd), 0);
-	struct kan_held f = {.dev = 1, .ino = 2, .fd = fd[0]}, g = {.dev = 1, .ino = 2, .fd = fd[1]};
+	struct kan_held f = {.dev = 1, .ino = 2, .fd = fd[0]},
+			g = {.dev = 1, .ino = 2, .fd = fd[1]};
 	kan_held_add(&h, &f);
 	kan_held_add(&h, &g);
 	cr_assert_eq(h.n, 1);

@@ -23,7 +23,10 @@ static int parse(const char *text, int answer, struct kan_err *err)
 
 Test(maps, a_mapping_of_a_file)
 {
-	cr_assert_eq(parse("7f0000001000-7f0000003000 r-xp 00002000 fd:0a 173521                     /usr/lib/a b.so\n", 0, NULL), 0);
+	cr_assert_eq(parse("7f0000001000-7f0000003000 r-xp 00002000 fd:0a 173521                   "
+			   "  /usr/lib/a b.so\n",
+			   0, NULL),
+		     0);
 	cr_assert_eq(last.start, 0x7f0000001000);
 	cr_assert_eq(last.end, 0x7f0000003000);
 	cr_assert_str_eq(last.perms, "r-xp");
@@ -42,7 +45,10 @@ Test(maps, anonymous_memory_has_no_path)
 
 Test(maps, the_last_address_of_all_fits)
 {
-	cr_assert_eq(parse("ffffffffff600000-ffffffffffffffff --xp 00000000 00:00 0                  [vsyscall]\n", 0, NULL), 0);
+	cr_assert_eq(parse("ffffffffff600000-ffffffffffffffff --xp 00000000 00:00 0                "
+			   "  [vsyscall]\n",
+			   0, NULL),
+		     0);
 	cr_assert_eq(last.end, UINT64_MAX);
 }
 
@@ -54,8 +60,16 @@ Test(maps, a_line_that_a_limit_has_cut_is_left_out)
 
 Test(maps, a_bad_line_is_named_by_its_number)
 {
-	static const char *const bad[] = {"\n", "x\n", "1-\n", "1-2\n", "1-2 rwxp\n", "1-2 r\n", "1-2 abcd 0 0:0 0\n", "1-2 r--p 0 0-0 0\n",
-					  "11111111111111111-2 r--p 0 00:00 0\n", "1-2 r--p 0 00:00 \n"};
+	static const char *const bad[] = {"\n",
+					  "x\n",
+					  "1-\n",
+					  "1-2\n",
+					  "1-2 rwxp\n",
+					  "1-2 r\n",
+					  "1-2 abcd 0 0:0 0\n",
+					  "1-2 r--p 0 0-0 0\n",
+					  "11111111111111111-2 r--p 0 00:00 0\n",
+					  "1-2 r--p 0 00:00 \n"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct kan_err err = {0};
 		char text[256] = "1-2 r--p 0 00:00 0 /a\n";

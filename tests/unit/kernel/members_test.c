@@ -82,7 +82,8 @@ Test(members, they_come_in_the_order_of_their_pids)
 
 Test(members, the_hosts_mount_namespace_makes_no_members)
 {
-	/* The subjects share the mount namespace of the test, which is not pid 1's everywhere: ours counts alike. */
+	/* The subjects share the mount namespace of the test, which is not pid 1's everywhere: ours
+	 * counts alike. */
 	find(true, false);
 	for (size_t i = 0; i < m.n; i++)
 		cr_assert_eq(m.v[i].by & KAN_BY_MNTNS, 0);

@@ -57,7 +57,8 @@ static const char *option(const char *super, const char *key)
 
 Test(mountinfo, the_example_of_proc_5)
 {
-	struct got g = parse("36 35 98:1 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n");
+	struct got g = parse(
+		"36 35 98:1 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n");
 	cr_assert(g.m.id == 36 && g.m.parent == 35 && g.m.major == 98 && g.m.minor == 1);
 	cr_assert_str_eq(g.root, "/mnt1");
 	cr_assert_str_eq(g.point, "/mnt2");
@@ -69,13 +70,16 @@ Test(mountinfo, the_example_of_proc_5)
 Test(mountinfo, optional_fields_are_none_or_many)
 {
 	cr_assert_str_eq(parse("1 0 0:1 / / rw - tmpfs tmpfs rw\n").propagation, "");
-	cr_assert_str_eq(parse("1 0 0:1 / / rw shared:2 master:1 propagate_from:7 unbindable - tmpfs tmpfs rw\n").propagation,
+	cr_assert_str_eq(parse("1 0 0:1 / / rw shared:2 master:1 propagate_from:7 unbindable - "
+			       "tmpfs tmpfs rw\n")
+				 .propagation,
 			 "shared:2 master:1 propagate_from:7 unbindable");
 }
 
 Test(mountinfo, octal_escapes_are_decoded_and_nothing_else)
 {
-	cr_assert_str_eq(parse("1 0 0:1 / /a\\040b\\011c\\134d\\9\\0 rw - tmpfs x rw\n").point, "/a b\tc\\d\\9\\0");
+	cr_assert_str_eq(parse("1 0 0:1 / /a\\040b\\011c\\134d\\9\\0 rw - tmpfs x rw\n").point,
+			 "/a b\tc\\d\\9\\0");
 }
 
 Test(mountinfo, an_empty_source_is_a_source)
@@ -87,15 +91,21 @@ Test(mountinfo, an_empty_source_is_a_source)
 
 Test(mountinfo, options_with_many_spaces_do_not_end_the_table)
 {
-	struct got g = parse("1 0 0:1 / /p rw - odd x a b c d e f g h i j k l m n o p q r s t u v w x y z a b c\n2 1 0:2 / /q rw - tmpfs x rw\n");
+	struct got g = parse("1 0 0:1 / /p rw - odd x a b c d e f g h i j k l m n o p q r s t u v "
+			     "w x y z a b c\n2 1 0:2 / /q rw - tmpfs x rw\n");
 	cr_assert_eq(g.seen, 2);
 	cr_assert_str_eq(g.point, "/q");
 }
 
 Test(mountinfo, a_bad_line_is_named_by_its_number)
 {
-	static const char *const bad[] = {"", "x", "1 0 0:1 / / rw tmpfs tmpfs rw a b", "1 0 01 / / rw - tmpfs x rw", "1 0 0:1 / / rw - tmpfs x",
-					  "-1 0 0:1 / / rw - tmpfs x rw", "99999999999 0 0:1 / / rw - tmpfs x rw"};
+	static const char *const bad[] = {"",
+					  "x",
+					  "1 0 0:1 / / rw tmpfs tmpfs rw a b",
+					  "1 0 01 / / rw - tmpfs x rw",
+					  "1 0 0:1 / / rw - tmpfs x",
+					  "-1 0 0:1 / / rw - tmpfs x rw",
+					  "99999999999 0 0:1 / / rw - tmpfs x rw"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		char text[256];
 		struct kan_err err = {0};
@@ -138,7 +148,8 @@ Test(option, escapes_of_the_kernel_and_of_overlay)
 /* Whoever may mount chooses the value: what stands in it is no option. */
 Test(option, a_comma_within_a_value_forges_nothing)
 {
-	struct got g = parse("1 0 0:9 / / rw - overlay overlay rw,lowerdir=/l\\054upperdir=/etc,upperdir=/true\n");
+	struct got g = parse("1 0 0:9 / / rw - overlay overlay "
+			     "rw,lowerdir=/l\\054upperdir=/etc,upperdir=/true\n");
 	cr_assert_str_eq(option(g.super, "upperdir"), "/true");
 	cr_assert_str_eq(option(g.super, "lowerdir"), "/l,upperdir=/etc");
 }

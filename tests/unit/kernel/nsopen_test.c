@@ -44,8 +44,10 @@ Test(nsopen, sockets_come_back_in_their_places_and_belong_to_the_namespace)
 	struct subjects *s = subjects_new();
 	pid_t pid = subject(s, in_own_net, NULL);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	int ns = open(path, O_RDONLY | O_CLOEXEC), ours = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(kan_nsopen(fds, why, 3, ns, CLONE_NEWNET, two_and_a_failure, NULL, &err), 0, "%s", err.text);
+	int ns = open(path, O_RDONLY | O_CLOEXEC),
+	    ours = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(kan_nsopen(fds, why, 3, ns, CLONE_NEWNET, two_and_a_failure, NULL, &err), 0,
+		     "%s", err.text);
 	cr_assert(fds[0] >= 0 && fds[2] >= 0 && fds[1] == -1);
 	cr_assert(why[0] == 0 && why[1] == ENOPROTOOPT && why[2] == 0);
 	cr_assert(fcntl(fds[0], F_GETFD) & FD_CLOEXEC);
@@ -63,7 +65,9 @@ Test(nsopen, what_is_no_namespace_is_refused)
 	int ns = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	cr_assert_lt(kan_nsopen(fds, why, 1, ns, CLONE_NEWNET, two_and_a_failure, NULL, &err), 0);
 	cr_assert_eq(fds[0], -1);
-	cr_assert_lt(kan_nsopen(fds, why, KAN_NSOPEN_MAX + 1, ns, CLONE_NEWNET, two_and_a_failure, NULL, &err), 0);
+	cr_assert_lt(kan_nsopen(fds, why, KAN_NSOPEN_MAX + 1, ns, CLONE_NEWNET, two_and_a_failure,
+				NULL, &err),
+		     0);
 }
 
 static void no_answer(int *fds, int *why, size_t n, const void *arg)

@@ -55,11 +55,13 @@ TestSuite(processes, .init = setup, .fini = teardown);
 static void look(void)
 {
 	struct kan_err err = {0};
-	struct kan_processes_ask ask = {
-		.members = {.proc_fd = s->proc_fd, .init_dir = s->init_dir, .id = NOBODY, .pid_private = true},
-		.root_fd = s->root_fd,
-		.frozen = frozen,
-		.stuck = stuck};
+	struct kan_processes_ask ask = {.members = {.proc_fd = s->proc_fd,
+						    .init_dir = s->init_dir,
+						    .id = NOBODY,
+						    .pid_private = true},
+					.root_fd = s->root_fd,
+					.frozen = frozen,
+					.stuck = stuck};
 	cr_assert_eq(kan_processes_read(&all, &ask, &err), 0, "%s", err.text);
 }
 
@@ -72,15 +74,15 @@ static const struct kan_process *of(pid_t pid)
 
 static bool holds(const struct kan_process *p)
 {
-	return kan_held_find(&all.held, makedev(p->exe.st.stx_dev_major, p->exe.st.stx_dev_minor), p->exe.st.stx_ino) !=
-	       KAN_HELD_NONE;
+	return kan_held_find(&all.held, makedev(p->exe.st.stx_dev_major, p->exe.st.stx_dev_minor),
+			     p->exe.st.stx_ino) != KAN_HELD_NONE;
 }
 
 static void raw_is(const struct kan_process *p, enum kan_proc_file f, struct kan_bytes want)
 {
 	cr_assert(p->has & 1u << f, "%s was not read", kan_proc_file_name(f));
-	cr_assert(kan_bytes_eq(kan_buf_bytes(&p->raw[f]), want), "%s: %.*s", kan_proc_file_name(f), (int)p->raw[f].len,
-		  (const char *)p->raw[f].data);
+	cr_assert(kan_bytes_eq(kan_buf_bytes(&p->raw[f]), want), "%s: %.*s", kan_proc_file_name(f),
+		  (int)p->raw[f].len, (const char *)p->raw[f].data);
 }
 
 Test(processes, one_that_runs_an_ordinary_file)
@@ -233,7 +235,8 @@ Test(processes, files_without_a_name_that_are_open_or_mapped_are_held_once)
 	size_t held = all.held.n;
 	const struct kan_process *p = of(pid);
 	for (size_t i = 0; i < p->n_unlinked; i++)
-		cr_assert_neq(kan_held_find(&all.held, p->unlinked[i].dev, p->unlinked[i].ino), KAN_HELD_NONE);
+		cr_assert_neq(kan_held_find(&all.held, p->unlinked[i].dev, p->unlinked[i].ino),
+			      KAN_HELD_NONE);
 	cr_assert_leq(held, 3); /* cat, the memfd, the program of the test at most */
 }
 
@@ -266,8 +269,8 @@ static void argv_that_never_comes(const char *word)
 	uintptr_t at = argv_at() / page * page;
 	(void)word;
 	struct uffdio_register reg = {.range = {at, page}, .mode = UFFDIO_REGISTER_MODE_MISSING};
-	if (fd < 0 || !at || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &reg) < 0 ||
-	    madvise((void *)at, page, MADV_DONTNEED) < 0)
+	if (fd < 0 || !at || ioctl(fd, UFFDIO_API, &api) < 0 ||
+	    ioctl(fd, UFFDIO_REGISTER, &reg) < 0 || madvise((void *)at, page, MADV_DONTNEED) < 0)
 		_exit(1);
 	subject_wait(NULL);
 }
@@ -278,7 +281,8 @@ Test(processes, argv_that_is_kept_back_is_missing_and_not_empty)
 	if (fd < 0)
 		cr_skip_test("userfaultfd cannot be had here");
 	(void)close(fd);
-	pid_t blocked = subject(s, argv_that_never_comes, NULL), after = subject(s, subject_exec, "/bin/cat");
+	pid_t blocked = subject(s, argv_that_never_comes, NULL),
+	      after = subject(s, subject_exec, "/bin/cat");
 	look();
 	const struct kan_process *p = of(blocked);
 	if (!p->exe.known || p->stat.state == 'Z')
@@ -287,8 +291,10 @@ Test(processes, argv_that_is_kept_back_is_missing_and_not_empty)
 	cr_assert(p->has & 1u << KAN_PF_MAPS);
 	cr_assert_geq(all.n_miss, 1);
 	cr_assert_eq(all.miss[0].pid, blocked);
-	/* Where the kernel waits for the page it is stuck; where it does not (FUSE since 4.17), it hands out nothing. */
-	cr_assert(all.miss[0].err.code == KAN_EDENIED || (p->stuck && all.miss[0].err.sys == ETIMEDOUT));
+	/* Where the kernel waits for the page it is stuck; where it does not (FUSE since 4.17), it
+	 * hands out nothing. */
+	cr_assert(all.miss[0].err.code == KAN_EDENIED ||
+		  (p->stuck && all.miss[0].err.sys == ETIMEDOUT));
 }
 
 Test(processes, more_than_fit_one_batch_are_read_alike)
@@ -300,7 +306,8 @@ Test(processes, more_than_fit_one_batch_are_read_alike)
 	cr_assert_eq(all.n, 151);
 	for (size_t i = 0; i < 150; i++) {
 		const struct kan_process *p = of(pids[i]);
-		cr_assert(p->has & 1u << KAN_PF_CMDLINE && p->frozen_b && p->path_now == KAN_PATH_SAME);
+		cr_assert(p->has & 1u << KAN_PF_CMDLINE && p->frozen_b &&
+			  p->path_now == KAN_PATH_SAME);
 		cr_assert_eq(p->who.dir, -1);
 	}
 }
@@ -353,7 +360,8 @@ Test(ancestors, parents_outside_up_to_the_first_process)
 	}
 	cr_assert_eq(up.v[up.n - 1].stat.ppid, 0, "the last one has no parent");
 	for (size_t k = 0; k < up.n; k++) {
-		cr_assert_not(up.v[k].has & 1u << KAN_PF_ENVIRON, "only stat, exe and argv of them");
+		cr_assert_not(up.v[k].has & 1u << KAN_PF_ENVIRON,
+			      "only stat, exe and argv of them");
 		cr_assert_eq(up.v[k].fds.n, 0);
 	}
 	kan_processes_free(&up);

@@ -117,7 +117,8 @@ Test(procfs, a_start_is_now)
 	struct kan_buf text = KAN_BUF(4096);
 	cr_assert_eq(kan_proc_stat_read(&st, &text, s->init_dir, NULL), 0);
 	cr_assert_eq(kan_proc_start_ns(&ns, s->proc_fd, st.starttime, NULL), 0);
-	cr_assert(ns < now + 2000000000 && ns > now - 120000000000, "%lld of %lld", (long long)ns, (long long)now);
+	cr_assert(ns < now + 2000000000 && ns > now - 120000000000, "%lld of %lld", (long long)ns,
+		  (long long)now);
 	kan_buf_free(&text);
 }
 

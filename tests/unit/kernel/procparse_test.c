@@ -5,7 +5,9 @@
 
 #include "kernel/procfs.h"
 
-#define TAIL " 1 4711 4711 34816 -1 4194560 95 0 0 0 7 3 0 0 20 0 1 0 882134 1019904 132 18446744073709551615 4198400 4694933 140 0 0"
+#define TAIL \
+	" 1 4711 4711 34816 -1 4194560 95 0 0 0 7 3 0 0 20 0 1 0 882134 1019904 132 " \
+	"18446744073709551615 4198400 4694933 140 0 0"
 
 static int stat_of(struct kan_proc_stat *s, const char *text)
 {
@@ -58,7 +60,9 @@ Test(stat, an_empty_name_is_a_name)
 
 Test(stat, what_is_cut_or_no_stat_is_refused)
 {
-	static const char *const bad[] = {"", "1", "1 (", "1 (a", "1 a)", ")1(", "1 (a)", "1 (a) ", "1 (a) S", "1 (a) S 1 2 3", "(a) S" TAIL};
+	static const char *const bad[] = {
+		"",      "1",      "1 (",     "1 (a",          "1 a)",      ")1(",
+		"1 (a)", "1 (a) ", "1 (a) S", "1 (a) S 1 2 3", "(a) S" TAIL};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct kan_proc_stat s = {.pid = -7};
 		cr_assert_lt(stat_of(&s, bad[i]), 0, "%s", bad[i]);
@@ -70,16 +74,23 @@ Test(stat, the_exit_code_is_the_last_field)
 {
 	char text[512];
 	struct kan_proc_stat s;
-	(void)snprintf(text, sizeof(text), "9 (z) Z%s 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 18446744073709551614 18446744073709551615 6 7 768\n", TAIL);
+	(void)snprintf(text, sizeof(text),
+		       "9 (z) Z%s 0 0 0 0 0 0 0 17 1 0 0 0 0 0 1 2 3 18446744073709551614 "
+		       "18446744073709551615 6 7 768\n",
+		       TAIL);
 	cr_assert_eq(stat_of(&s, text), 0);
 	cr_assert_eq(s.exit_code, 768);
-	cr_assert(s.arg_start == UINT64_MAX - 1 && s.arg_end == UINT64_MAX && s.env_start == 6 && s.env_end == 7);
+	cr_assert(s.arg_start == UINT64_MAX - 1 && s.arg_end == UINT64_MAX && s.env_start == 6 &&
+		  s.env_end == 7);
 }
 
 #define STATUS \
-	"Name:\tcat\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4712\nTracerPid:\t9\nUid:\t33\t34\t35\t36\nGid:\t1\t2\t3\t4\n" \
-	"Groups:\t10 20 4294967295 \nNSpid:\t4712\t23\t1\nVmRSS:\t     528 kB\nCapInh:\t0000000000000001\n" \
-	"CapPrm:\t00000000a80425fb\nCapEff:\t000001ffffffffff\nCapBnd:\t0000000000000002\nCapAmb:\t0000000000000004\n" \
+	"Name:\tcat\nUmask:\t0022\nState:\tS " \
+	"(sleeping)\nTgid:\t4712\nTracerPid:\t9\nUid:\t33\t34\t35\t36\nGid:\t1\t2\t3\t4\n" \
+	"Groups:\t10 20 4294967295 \nNSpid:\t4712\t23\t1\nVmRSS:\t     528 " \
+	"kB\nCapInh:\t0000000000000001\n" \
+	"CapPrm:\t00000000a80425fb\nCapEff:\t000001ffffffffff\nCapBnd:\t0000000000000002\nCapAmb:" \
+	"\t0000000000000004\n" \
 	"NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\n"
 
 Test(status, fields_are_those_of_proc_5)

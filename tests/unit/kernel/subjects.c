@@ -66,8 +66,8 @@ static int copy_cat(int to)
 
 void subject_exec_memfd(const char *word)
 {
-	char *const argv[] = {(char *)(uintptr_t)"[kworker/0:1]", (char *)(uintptr_t)"-", NULL};
-	char *const envp[] = {(char *)(uintptr_t)"SECRET=x=y", NULL};
+	char *const argv[] = {(char *)(uintptr_t) "[kworker/0:1]", (char *)(uintptr_t) "-", NULL};
+	char *const envp[] = {(char *)(uintptr_t) "SECRET=x=y", NULL};
 	int fd = memfd_create(word, MFD_CLOEXEC);
 	if (fd >= 0 && copy_cat(fd) == 0)
 		(void)fexecve(fd, argv, envp);
@@ -98,7 +98,9 @@ static void *survivor(void *arg)
 	char text[64] = "";
 	(void)arg;
 	while (!strstr(text, ") Z")) {
-		int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC); /* of the host's /proc: the host's view of us */
+		int fd =
+			open("/proc/self/stat",
+			     O_RDONLY | O_CLOEXEC); /* of the host's /proc: the host's view of us */
 		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 		text[n > 0 ? n : 0] = 0;
 		(void)close(fd);
@@ -136,8 +138,10 @@ static void become(struct subjects *s, subject_fn *fn, const char *word, int rea
 	_exit(0);
 }
 
-/* Between the test and the subject, so that the test itself stays in its namespace and may have threads. */
-static void keep(struct subjects *s, subject_fn *fn, const char *word, int report) __attribute__((noreturn));
+/* Between the test and the subject, so that the test itself stays in its namespace and may have
+ * threads. */
+static void keep(struct subjects *s, subject_fn *fn, const char *word, int report)
+	__attribute__((noreturn));
 
 static void keep(struct subjects *s, subject_fn *fn, const char *word, int report)
 {
@@ -177,7 +181,8 @@ static pid_t start(struct subjects *s, subject_fn *fn, const char *word, bool zo
 		keep(s, fn, word, report[1]);
 	(void)close(report[1]);
 	s->keepers[s->n++] = keeper;
-	cr_assert_eq(read(report[0], &pid, sizeof(pid)), (ssize_t)sizeof(pid), "root and pid namespaces are needed");
+	cr_assert_eq(read(report[0], &pid, sizeof(pid)), (ssize_t)sizeof(pid),
+		     "root and pid namespaces are needed");
 	(void)close(report[0]);
 	/* Its files are closed before it is a zombie: the kernel's own word says when it is one. */
 	for (char state = 0; zombie && state != 'Z';) {
