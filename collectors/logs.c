@@ -1,4 +1,5 @@
-/* logs: what the container printed, byte for byte from the engine's files; by the API where there are none. */
+/* logs: what the container printed, byte for byte from the engine's files; by the API where there
+ * are none. */
 #include <kanshiki/collector.h>
 #include <kanshiki/engine.h>
 #include <kanshiki/sink.h>
@@ -18,11 +19,13 @@
 
 enum { ROTATIONS = 1000, PATH_OCTETS = 4096, NAME_OCTETS = 64 };
 
-static const uint64_t source_max = (uint64_t)1 << 30; /* of one file: its first 64 MiB and the rest from the end */
+static const uint64_t source_max =
+	(uint64_t)1 << 30; /* of one file: its first 64 MiB and the rest from the end */
 static const uint64_t head_kept = 64 << 20;
 
 static const char *const artefacts[] = {"json-file/", "local/", "api.stream", "files.ndjson", NULL};
-static const struct kan_limit limits[] = {{"source_octets", (uint64_t)1 << 30, true}, {NULL, 0, false}};
+static const struct kan_limit limits[] = {{"source_octets", (uint64_t)1 << 30, true},
+					  {NULL, 0, false}};
 
 struct logs {
 	const struct kan_target *t;
@@ -31,29 +34,38 @@ struct logs {
 	uint64_t files;
 };
 
-/* From offset, n octets at most; kept counts what came. */
-static int copy_range(struct kan_artefact *a, int fd, uint64_t offset, uint64_t n, struct kan_digest *d, uint64_t *kept,
-		      uint8_t *last, struct kan_err *err)
+/* Where the octets go, and what came of them. */
+struct copy {
+	struct kan_artefact *artefact;
+	struct kan_digest *digest;
+	uint64_t kept;
+	uint8_t last;
+};
+
+/* From offset, n octets at most. */
+static int copy_range(struct copy *c, int fd, uint64_t offset, uint64_t n, struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
 	while (n) {
-		ssize_t got = pread(fd, buffer, n < KAN_IO_READ ? (size_t)n : KAN_IO_READ, (off_t)offset);
+		ssize_t got =
+			pread(fd, buffer, n < KAN_IO_READ ? (size_t)n : KAN_IO_READ, (off_t)offset);
 		if (got < 0)
 			return kan_fail_sys(err, "read");
 		if (got == 0)
 			return 0; /* it shrank: kept tells */
-		kan_digest_add(d, buffer, (size_t)got);
-		if (kan_artefact_write(a, buffer, (size_t)got, err) < 0)
+		kan_digest_add(c->digest, buffer, (size_t)got);
+		if (kan_artefact_write(c->artefact, buffer, (size_t)got, err) < 0)
 			return -1;
-		*last = buffer[got - 1];
-		*kept += (uint64_t)got;
+		c->last = buffer[got - 1];
+		c->kept += (uint64_t)got;
 		offset += (uint64_t)got;
 		n -= (uint64_t)got;
 	}
 	return 0;
 }
 
-static int row(struct logs *l, int n, uint64_t size, uint64_t kept, const char *sha256, bool partial, struct kan_err *err)
+static int row(struct logs *l, int n, uint64_t size, uint64_t kept, const char *sha256,
+	       bool partial, struct kan_err *err)
 {
 	struct kan_row *r = kan_rows_begin(l->rows);
 	kan_row_int(r, "n", n);
@@ -71,36 +83,38 @@ static int store(struct logs *l, int fd, int n, const char *name, struct kan_err
 {
 	struct stat st;
 	char sha256[KAN_SHA256_HEX];
-	struct kan_artefact *a = NULL;
-	uint64_t kept = 0;
-	uint8_t last = '\n';
+	struct copy c = {.last = '\n'};
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		kan_sink_gap(l->sink, kan_bytes_of(name), KAN_GAP_CONTRADICTED, "the engine's log is no regular file");
+		kan_sink_gap(l->sink, kan_bytes_of(name), KAN_GAP_CONTRADICTED,
+			     "the engine's log is no regular file");
 		return 0;
 	}
 	uint64_t size = (uint64_t)st.st_size, head = size <= source_max ? size : head_kept;
-	if (kan_sink_open(&a, l->sink, name, err) < 0)
+	if (kan_sink_open(&c.artefact, l->sink, name, err) < 0)
 		return -1;
-	struct kan_digest *d = kan_digest_new();
-	int rc = copy_range(a, fd, 0, head, d, &kept, &last, err);
+	c.digest = kan_digest_new();
+	int rc = copy_range(&c, fd, 0, head, err);
 	if (rc == 0 && size > source_max) {
 		kan_sink_scope(l->sink, kan_bytes_of(name), "over 1 GiB: the middle is left out");
-		rc = copy_range(a, fd, size - (source_max - head_kept), source_max - head_kept, d, &kept, &last, err);
+		rc = copy_range(&c, fd, size - (source_max - head_kept), source_max - head_kept,
+				err);
 	}
-	kan_digest_finish(sha256, d);
-	kan_digest_free(d);
+	kan_digest_finish(sha256, c.digest);
+	kan_digest_free(c.digest);
 	if (rc < 0) {
-		kan_artefact_abandon(a);
+		kan_artefact_abandon(c.artefact);
 		return -1;
 	}
-	if (kept < size && size <= source_max)
-		kan_sink_gap(l->sink, kan_bytes_of(name), KAN_GAP_CHANGED, "it shrank while it was read");
-	if (kan_artefact_close(a, err) < 0)
+	if (c.kept < size && size <= source_max)
+		kan_sink_gap(l->sink, kan_bytes_of(name), KAN_GAP_CHANGED,
+			     "it shrank while it was read");
+	if (kan_artefact_close(c.artefact, err) < 0)
 		return -1;
-	return row(l, n, size, kept, sha256, n == 0 && last != '\n', err);
+	return row(l, n, size, c.kept, sha256, n == 0 && c.last != '\n', err);
 }
 
-/* 0: stored; 1: there is none; -1: evidence cannot be written. Docker rotates to .1, .2 and so on, packed as .gz. */
+/* 0: stored; 1: there is none; -1: evidence cannot be written. Docker rotates to .1, .2 and so on,
+ * packed as .gz. */
 static int one_file(struct logs *l, const char *dir, int n, struct kan_err *err)
 {
 	static const char *const packed[] = {"", ".gz"};
@@ -111,13 +125,17 @@ static int one_file(struct logs *l, const char *dir, int n, struct kan_err *err)
 		if (n == 0)
 			(void)snprintf(path, sizeof(path), "%s", l->t->log_path);
 		else
-			(void)snprintf(path, sizeof(path), "%.4000s.%d%s", l->t->log_path, n, packed[i]);
+			(void)snprintf(path, sizeof(path), "%.4000s.%d%s", l->t->log_path, n,
+				       packed[i]);
 		(void)snprintf(name, sizeof(name), "%s/%d.log%s", dir, n, packed[i]);
-		if (kan_target_data_open(&fd, l->t, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &why) == 0)
+		if (kan_target_data_open(&fd, l->t, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &why) ==
+		    0)
 			return store(l, fd, n, name, err);
 		if (n == 0 && i == 0)
 			kan_sink_gap(l->sink, kan_bytes_of(name),
-				     why.code == KAN_EREFUSED ? KAN_GAP_CONTRADICTED : kan_gap_of_err(&why), "%s", why.text);
+				     why.code == KAN_EREFUSED ? KAN_GAP_CONTRADICTED
+							      : kan_gap_of_err(&why),
+				     "%s", why.text);
 		if (n == 0)
 			return 1;
 	}
@@ -148,7 +166,8 @@ static int from_disk(struct logs *l, struct kan_err *err)
 static int by_api(struct logs *l, struct kan_err *err)
 {
 	char path[256];
-	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1", l->t->id);
+	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1",
+		       l->t->id);
 	return kan_answer_store(l->t->engine, l->sink, path, "api.stream", err);
 }
 
@@ -157,7 +176,8 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 	struct logs l = {.t = t, .sink = sink};
 	bool file = t->log_driver && strcmp(t->log_driver, "json-file") == 0 && t->log_path;
 	if (t->log_driver && strcmp(t->log_driver, "json-file") == 0 && !t->log_path) {
-		kan_sink_gap(sink, KAN_LIT("json-file"), KAN_GAP_NOT_APPLICABLE, "no log yet: the container was never started");
+		kan_sink_gap(sink, KAN_LIT("json-file"), KAN_GAP_NOT_APPLICABLE,
+			     "no log yet: the container was never started");
 		return 0;
 	}
 	if (!file || t->data_root_fd < 0)

@@ -7,7 +7,7 @@
 #include "base/row.h"
 #include "reports/html.h"
 
-enum { RAW_MAX = 1 << 20 };
+enum { RAW_MAX = 2 * KAN_ROW_MAX };
 
 void kan_html_bytes(struct kan_buf *out, struct kan_bytes v)
 {

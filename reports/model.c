@@ -100,6 +100,14 @@ int64_t kan_model_pid_finding(const struct kan_model *m, int64_t pid)
 	return n;
 }
 
+/* By the exact bytes: two names may look alike and be two. */
+static bool same_value(const json_t *a, const json_t *b)
+{
+	const json_t *x = json_object_get(a, "value_b64"), *y = json_object_get(b, "value_b64");
+	return json_equal(json_object_get(a, "value"), json_object_get(b, "value")) &&
+	       (x || y ? json_equal(x, y) : true);
+}
+
 static void add_indicator(struct kan_model *m, const char *kind, const json_t *holder, const char *key, const json_t *n)
 {
 	size_t i = 0;
@@ -112,7 +120,7 @@ static void add_indicator(struct kan_model *m, const char *kind, const json_t *h
 	if (kan_json_bytes(&v, holder, key, &ignored) == 0)
 		kan_json_set_bytes(o, "value", kan_buf_bytes(&v));
 	json_array_foreach (m->indicators, i, have)
-		if (json_equal(json_object_get(have, "value"), json_object_get(o, "value"))) {
+		if (same_value(have, o)) {
 			json_decref(o);
 			return;
 		}

@@ -171,18 +171,24 @@ static void add_word(struct kan_buf *out, const struct kan_run *run, const char 
 	kan_buf_add(out, container, strnlen(container, CONTAINER_SHORT));
 }
 
+/* What a sentence is about. */
+struct about {
+	const struct kan_run *run;
+	const struct kan_hit *hit;
+	const char *id;
+};
+
 /* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence. */
-static void say(json_t *o, const char *key, json_t *parts, const struct kan_run *run, const struct kan_text *t,
-		const struct kan_hit *h, const char *id)
+static void say(json_t *o, const char *key, json_t *parts, const struct kan_text *t, const struct about *a)
 {
 	kan_auto_buf struct kan_buf whole = KAN_BUF(SENTENCE_MAX);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct kan_piece *p = &t->pieces[i];
 		kan_auto_buf struct kan_buf one = KAN_BUF(SENTENCE_MAX);
 		if (p->ref.column)
-			add_value(&one, h, &p->ref);
+			add_value(&one, a->hit, &p->ref);
 		else if (p->word)
-			add_word(&one, run, p->text, id);
+			add_word(&one, a->run, p->text, a->id);
 		else
 			kan_buf_add(&one, p->text, p->n);
 		kan_buf_addb(&whole, kan_buf_bytes(&one));
@@ -215,11 +221,12 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 			      kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
-	say(o, "says", parts, run, &r->says, d->first, id);
+	const struct about about = {run, d->first, id};
+	say(o, "says", parts, &r->says, &about);
 	json_object_set_new(o, "parts", parts);
 	for (size_t i = 0; i < r->n_next; i++) {
 		json_t *line = json_object();
-		say(line, "v", NULL, run, &r->next[i], d->first, id);
+		say(line, "v", NULL, &r->next[i], &about);
 		json_array_append(next, json_object_get(line, "v"));
 		json_decref(line);
 	}

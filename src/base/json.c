@@ -128,10 +128,12 @@ void kan_json_set_bytes(json_t *obj, const char *key, struct kan_bytes v)
 	kan_auto_buf struct kan_buf clean = KAN_BUF(VALUE_MAX);
 	bool same = kan_text_clean(&clean, v);
 	json_object_set_new(obj, key, json_stringn(kan_buf_str(&clean), clean.len));
-	if (same)
+	(void)snprintf(b64, sizeof(b64), "%s_b64", key);
+	if (same) {
+		(void)json_object_del(obj, b64); /* the twin of an earlier value must not speak for this one */
 		return;
+	}
 	kan_buf_reset(&clean);
 	kan_base64(&clean, v);
-	(void)snprintf(b64, sizeof(b64), "%s_b64", key);
 	json_object_set_new(obj, b64, json_stringn(kan_buf_str(&clean), clean.len));
 }

@@ -228,7 +228,7 @@ static void leave(struct walker *k)
 {
 	struct level l = k->levels[--k->depth];
 	cut_path(k, l.path_len);
-	if (k->w->post && !k->stop) {
+	if (k->w->post && !k->stop && k->path.data) {
 		const char *slash = l.path_len ? memrchr(k->path.data, '/', l.path_len) : NULL;
 		struct kan_bytes name = kan_buf_bytes(&k->path);
 		if (slash) {

@@ -1,6 +1,7 @@
 /* The loop that waits for children, lease and signals; and tiers 1 and 2 with the pause around them. */
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -80,7 +81,7 @@ static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 static void note_lost(const char *text, void *arg)
 {
 	struct kan_lease_report r = {.what = KAN_LEASE_RETRIED};
-	strncat(r.text, text, sizeof(r.text) - 1);
+	(void)snprintf(r.text, sizeof(r.text), "%.255s", text);
 	kan_record_lease(arg, "retried", &r);
 }
 

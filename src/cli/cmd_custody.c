@@ -80,11 +80,12 @@ static int custody(const struct kan_args *a)
 	struct kan_err err = {0};
 	kan_auto_free char *home = kan_home(a);
 	int status = KAN_EXIT_OK;
-	if (kan_custody_open(&c, home, kan_arg(a, "key"), &err) < 0)
-		status = kan_say_err(&err);
-	else if (!log)
+	int rc = kan_custody_open(&c, home, kan_arg(a, "key"), &err);
+	if (rc == 0 && log)
+		rc = kan_custody_log(c, kan_arg(a, "case"), print_event, &json, &err);
+	else if (rc == 0)
 		status = note(c, a, &err);
-	else if (kan_custody_log(c, kan_arg(a, "case"), print_event, &json, &err) < 0)
+	if (rc < 0)
 		status = kan_say_err(&err);
 	kan_custody_free(c);
 	return status;

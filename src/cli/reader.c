@@ -108,10 +108,11 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 		.provisional = r->unsealed,
 		.bundle_path = r->bundle,
 		.report_path = r->report_path,
-		.exit_words = kan_status_words(
-			(int)json_integer_value(json_object_get(answer, "status"))),
 		.exit_status = (int)json_integer_value(json_object_get(answer, "status")),
 	};
+	/* What the status means of a verify has no place below a capture. */
+	s.exit_words = s.exit_status == KAN_EXIT_OK ? "all that was asked for is preserved"
+						    : kan_status_words(s.exit_status);
 	if (kan_report_terminal(&text, m, &s, err) < 0)
 		return -1;
 	json_object_set_new(answer, "screen", json_string(kan_buf_str(&text)));

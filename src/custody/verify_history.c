@@ -22,6 +22,7 @@ struct history {
 	bool untrusted_told;
 	bool unread; /* an event: told as object, event or history */
 	bool cut;    /* the root was not reached: what came before is unknown */
+	bool holes;  /* a tree could not be read: what its commit changed is unknown */
 };
 
 /* One commit with what belongs to it. */
@@ -290,6 +291,7 @@ static void run_step(struct step *s, const char *before)
 		kan_verify_fail(s->h->v, KAN_VERIFY_HISTORY, KAN_CHECK_ALTERED, s->id, "a merge");
 	if (!s->h->cut)
 		kan_verify_diff(&s->diff, before, s->commit.tree);
+	s->h->holes |= s->diff.holes;
 	if (!s->h->cut && take_event(s)) {
 		s->h->events++;
 		check_adds(s, !*before);
@@ -370,6 +372,9 @@ void kan_verify_history(struct kan_verify *v)
 	free(ids.id);
 	if (h.unread || h.cut)
 		kan_verify_skip(v, KAN_VERIFY_EVENTS, "", "not every event can be read");
+	if (h.holes)
+		kan_verify_skip(v, KAN_VERIFY_HISTORY, "",
+				"not every tree can be read: what was changed is unknown");
 	if (h.cut) {
 		kan_verify_skip(v, KAN_VERIFY_COMMITS, "", "not every commit can be read");
 		kan_verify_skip(v, KAN_VERIFY_SIGNERS, "", "not every commit can be read");

@@ -10,12 +10,13 @@
 #include "kernel/cgroup.h"
 #include "kernel/procfs.h"
 
-enum { TEXT_OCTETS = 1 << 20, START_SLACK_MS = 2000 };
+enum { TEXT_OCTETS = 1 << 20, START_SLACK_MS = 2000, PID_LAST = 4194304 };
 
 static bool in_container(int dir, const char *id)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
-	return kan_proc_read(&text, dir, "cgroup", NULL) == 0 && kan_cgroup_names(kan_buf_bytes(&text), id);
+	return kan_proc_read(&text, dir, "cgroup", NULL) == 0 &&
+	       kan_cgroup_names(kan_buf_bytes(&text), id);
 }
 
 struct search {
@@ -41,24 +42,28 @@ static int consider(pid_t pid, void *arg)
 	return 0;
 }
 
-/* Everything of the process, through descriptors that stay with it. false: it went away meanwhile. */
+/* Everything of the process, through descriptors that stay with it. false: it went away meanwhile.
+ */
 static bool hold(struct kan_target *t, pid_t pid, int *dir)
 {
 	struct kan_proc_stat st, again;
 	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
 	kan_auto_close int pidfd = -1, root = -1;
-	if (kan_proc_stat_read(&st, &text, *dir, NULL) < 0 || kan_pidfd_open(&pidfd, pid, NULL) < 0 ||
-	    kan_proc_magic(&root, *dir, "root", NULL) < 0)
+	if (kan_proc_stat_read(&st, &text, *dir, NULL) < 0 ||
+	    kan_pidfd_open(&pidfd, pid, NULL) < 0 || kan_proc_magic(&root, *dir, "root", NULL) < 0)
 		return false;
-	/* Between the first and the second look the pidfd was opened: the same starttime, the same process. */
-	if (kan_proc_stat_read(&again, &text, *dir, NULL) < 0 || again.starttime != st.starttime || again.state == 'Z')
+	/* Between the first and the second look the pidfd was opened: the same starttime, the same
+	 * process. */
+	if (kan_proc_stat_read(&again, &text, *dir, NULL) < 0 || again.starttime != st.starttime ||
+	    again.state == 'Z')
 		return false;
 	t->pid = pid;
 	t->starttime = again.starttime;
 	t->pid_fd = kan_take_fd(&pidfd);
 	t->root_fd = kan_take_fd(&root);
 	t->pid_dir = kan_take_fd(dir);
-	(void)kan_cgroup_open(&t->cgroup, t->proc_fd, t->pid_dir, t->id, NULL); /* without: no proof of a pause */
+	(void)kan_cgroup_open(&t->cgroup, t->proc_fd, t->pid_dir, t->id,
+			      NULL); /* without: no proof of a pause */
 	return true;
 }
 
@@ -72,15 +77,18 @@ static void check_start(struct kan_target *t)
 		return;
 	}
 	int64_t off_ms = (t->started_ns - ns) / 1000000;
-	(void)snprintf(proof, sizeof(proof), "btime and starttime differ from it by %" PRId64 " ms", off_ms);
+	(void)snprintf(proof, sizeof(proof), "btime and starttime differ from it by %" PRId64 " ms",
+		       off_ms);
 	/* A difference is recorded and not refused: clocks get set. */
-	kan_claim(t, "StartedAt", value, llabs(off_ms) <= START_SLACK_MS ? KAN_PROVEN : KAN_UNPROVEN, proof);
+	kan_claim(t, "StartedAt", value,
+		  llabs(off_ms) <= START_SLACK_MS ? KAN_PROVEN : KAN_UNPROVEN, proof);
 }
 
 static bool try_claimed(struct kan_target *t, int64_t claimed)
 {
 	kan_auto_close int dir = -1;
-	if (claimed < 2 || kan_proc_pid_dir(&dir, t->proc_fd, (pid_t)claimed, NULL) < 0)
+	if (claimed < 2 || claimed > PID_LAST ||
+	    kan_proc_pid_dir(&dir, t->proc_fd, (pid_t)claimed, NULL) < 0)
 		return false;
 	return in_container(dir, t->id) && hold(t, (pid_t)claimed, &dir);
 }
@@ -90,8 +98,8 @@ static bool try_search(struct kan_target *t)
 	struct search s = {.t = t};
 	kan_auto_close int dir = -1;
 	(void)kan_proc_each(t->proc_fd, consider, &s, NULL);
-	return s.best && kan_proc_pid_dir(&dir, t->proc_fd, s.best, NULL) == 0 && in_container(dir, t->id) &&
-	       hold(t, s.best, &dir);
+	return s.best && kan_proc_pid_dir(&dir, t->proc_fd, s.best, NULL) == 0 &&
+	       in_container(dir, t->id) && hold(t, s.best, &dir);
 }
 
 void kan_prove_pid(struct kan_target *t, int64_t claimed)
@@ -99,16 +107,20 @@ void kan_prove_pid(struct kan_target *t, int64_t claimed)
 	char value[32], proof[128];
 	(void)snprintf(value, sizeof(value), "%" PRId64, claimed);
 	if (try_claimed(t, claimed)) {
-		kan_claim(t, "State.Pid", value, KAN_PROVEN, "its cgroup names the container; held by /proc descriptor and pidfd");
+		kan_claim(t, "State.Pid", value, KAN_PROVEN,
+			  "its cgroup names the container; held by /proc descriptor and pidfd");
 		check_start(t);
 		return;
 	}
 	if (try_search(t)) {
-		(void)snprintf(proof, sizeof(proof), "not a process of the container; pid %d is, by its cgroup", (int)t->pid);
+		(void)snprintf(proof, sizeof(proof),
+			       "not a process of the container; pid %d is, by its cgroup",
+			       (int)t->pid);
 		kan_claim(t, "State.Pid", value, KAN_CONTRADICTED, proof);
 		return;
 	}
-	kan_claim(t, "State.Pid", value, KAN_CONTRADICTED, "no process of this host has a cgroup that names the container");
+	kan_claim(t, "State.Pid", value, KAN_CONTRADICTED,
+		  "no process of this host has a cgroup that names the container");
 }
 
 bool kan_target_alive(const struct kan_target *t)
@@ -120,5 +132,6 @@ bool kan_target_alive(const struct kan_target *t)
 		return false;
 	if (t->pid_fd >= 0 && poll(&p, 1, 0) > 0)
 		return false;
-	return kan_proc_stat_read(&st, &text, t->pid_dir, NULL) == 0 && st.starttime == t->starttime;
+	return kan_proc_stat_read(&st, &text, t->pid_dir, NULL) == 0 &&
+	       st.starttime == t->starttime;
 }

@@ -9,6 +9,14 @@
 
 enum { NAME_OCTETS = 256 };
 
+/* NAME.cut stands for a connection that ends within the body. */
+static bool is_cut(int dir, const char *name)
+{
+	char file[NAME_OCTETS + 16];
+	(void)snprintf(file, sizeof(file), "%s.cut", name);
+	return faccessat(dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* A recorded status other than 200 is a file NAME.status with the number. */
 static int recorded_status(int dir, const char *name)
 {
@@ -23,8 +31,8 @@ static int recorded_status(int dir, const char *name)
 	return status;
 }
 
-int kan_replay_request(int *status, const struct kan_engine *e, const char *path, kan_engine_data_fn *on_data, void *arg,
-		       struct kan_err *err)
+int kan_replay_request(int *status, const struct kan_engine *e, const char *path,
+		       kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
 {
 	char name[NAME_OCTETS];
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
@@ -42,5 +50,9 @@ int kan_replay_request(int *status, const struct kan_engine *e, const char *path
 		*status = 404;
 		return on_data(KAN_LIT("{\"message\":\"not recorded\"}"), arg);
 	}
-	return text.len ? on_data(kan_buf_bytes(&text), arg) : 0;
+	if (text.len && on_data(kan_buf_bytes(&text), arg) < 0)
+		return kan_fail(err, KAN_EENGINE, "stopped by its reader");
+	return is_cut(dir, name)
+		       ? kan_fail(err, KAN_EENGINE, "the connection ended within the body")
+		       : 0;
 }

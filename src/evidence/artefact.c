@@ -65,7 +65,8 @@ static int parent_dirs(const struct kan_sink *s, const char *name, struct kan_er
 	return kan_mkdirs(s->dir, dir, err);
 }
 
-/* Every failure to write is an end of the capture: the caller sees io, the conductor hears it at the end. */
+/* Every failure to write is an end of the capture: the caller sees io, the conductor hears it at
+ * the end. */
 static int broken(struct kan_sink *s, struct kan_err *err)
 {
 	kan_sink_broken(s);
@@ -74,12 +75,14 @@ static int broken(struct kan_sink *s, struct kan_err *err)
 	return kan_wrap(err, "%s", s->collector);
 }
 
-static int create(struct kan_artefact **out, struct kan_sink *s, const char *name, struct kan_err *err)
+static int create(struct kan_artefact **out, struct kan_sink *s, const char *name,
+		  struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
 	if (++s->files > FILES_MAX)
 		return kan_fail(err, KAN_ELIMIT, "more than %d artefacts", FILES_MAX);
-	if (own_dir(s, err) < 0 || parent_dirs(s, name, err) < 0 || kan_create(&fd, s->dir, name, 0400, err) < 0)
+	if (own_dir(s, err) < 0 || parent_dirs(s, name, err) < 0 ||
+	    kan_create(&fd, s->dir, name, 0400, err) < 0)
 		return broken(s, err);
 	struct kan_artefact *a = kan_xalloc(sizeof(*a));
 	a->sink = s;
@@ -94,14 +97,16 @@ static int create(struct kan_artefact **out, struct kan_sink *s, const char *nam
 	return 0;
 }
 
-int kan_sink_open(struct kan_artefact **out, struct kan_sink *s, const char *name, struct kan_err *err)
+int kan_sink_open(struct kan_artefact **out, struct kan_sink *s, const char *name,
+		  struct kan_err *err)
 {
 	if (!kan_path_ok(name) || !allowed(s, name))
 		return kan_fail(err, KAN_EUSAGE, "%s: no artefact of %s", name, s->collector);
 	return create(out, s, name, err);
 }
 
-int kan_sink_content(struct kan_artefact **out, struct kan_sink *s, const char *dir, struct kan_err *err)
+int kan_sink_content(struct kan_artefact **out, struct kan_sink *s, const char *dir,
+		     struct kan_err *err)
 {
 	char name[224], want[130];
 	(void)snprintf(want, sizeof(want), "%s/", dir);
@@ -206,7 +211,8 @@ void kan_artefact_abandon(struct kan_artefact *a)
 	struct kan_sink *s = a->sink;
 	if (finish(sha256, a, NULL) == 0) {
 		if (a->dir[0]) /* its digest's name would say that it is whole */
-			(void)snprintf(a->path, sizeof(a->path), "%s/unnamed-%u", a->dir, s->temporary - 1);
+			(void)snprintf(a->path, sizeof(a->path), "%s/unnamed-%u", a->dir,
+				       s->temporary - 1);
 		announce(a, sha256, false);
 	}
 	release(a);
@@ -246,7 +252,8 @@ int kan_artefact_close_content(char sha256[65], struct kan_artefact *a, struct k
 	return rc;
 }
 
-int kan_sink_put(struct kan_sink *s, const char *name, struct kan_bytes content, struct kan_err *err)
+int kan_sink_put(struct kan_sink *s, const char *name, struct kan_bytes content,
+		 struct kan_err *err)
 {
 	struct kan_artefact *a = NULL;
 	if (kan_sink_open(&a, s, name, err) < 0)

@@ -103,17 +103,21 @@ int kan_baginfo_parse(struct kan_baginfo *out, struct kan_bytes all, struct kan_
 {
 	struct kan_baginfo i = {0};
 	struct kan_bytes rest = all, v;
-	bool good = text(i.date, &rest, "Bagging-Date: ") && text(i.agent, &rest, "Bag-Software-Agent: ") &&
-		    oxum(&i, &rest) && text(i.bundle, &rest, "External-Identifier: ") &&
-		    take(&v, &rest, "Kanshiki-Format: ") && text(i.case_id, &rest, "Kanshiki-Case: ") &&
-		    text(i.host, &rest, "Kanshiki-Host: ") && text(i.container, &rest, "Kanshiki-Container: ") &&
-		    gaps_and_status(&i, &rest);
+	bool good = text(i.date, &rest, "Bagging-Date: ") &&
+		    text(i.agent, &rest, "Bag-Software-Agent: ") && oxum(&i, &rest) &&
+		    text(i.bundle, &rest, "External-Identifier: ") &&
+		    take(&v, &rest, "Kanshiki-Format: ") &&
+		    text(i.case_id, &rest, "Kanshiki-Case: ") &&
+		    text(i.host, &rest, "Kanshiki-Host: ") &&
+		    text(i.container, &rest, "Kanshiki-Container: ") && gaps_and_status(&i, &rest);
 	kan_auto_buf struct kan_buf again = KAN_BUF(KAN_BAG_INFO_CAP);
 	if (good)
 		kan_baginfo_build(&again, &i);
-	/* Whatever was read loosely above shows here: an unclean value, a leading zero, a line too many. */
+	/* Whatever was read loosely above shows here: an unclean value, a leading zero, a line too
+	 * many. */
 	if (!good || !kan_bytes_eq(kan_buf_bytes(&again), all))
-		return kan_fail(err, KAN_EFORMAT, "not the labels of a bag, in their order and form");
+		return kan_fail(err, KAN_EFORMAT,
+				"not the labels of a bag, in their order and form");
 	*out = i;
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* Messages of the channel: is one well-formed? A child that was taken over can only say such things. */
+/* Messages of the channel: is one well-formed? A child that was taken over can only say such
+ * things. */
 #include "evidence/channel.h"
 
 #include <string.h>
@@ -26,7 +27,8 @@ static bool code_ok(const struct kan_msg *m)
 
 static bool digest_ok(const struct kan_msg *m)
 {
-	return memchr(m->sha256, 0, sizeof(m->sha256)) && (m->sha256[0] == 0 || kan_is_sha256_hex(m->sha256));
+	return memchr(m->sha256, 0, sizeof(m->sha256)) &&
+	       (m->sha256[0] == 0 || kan_is_sha256_hex(m->sha256));
 }
 
 static bool numbers_ok(const struct kan_msg *m)

@@ -10,14 +10,17 @@ enum kan_msg_type {
 	KAN_MSG_GO,        /* conductor to child: read now; n[0] 1: inside the pause */
 	KAN_MSG_LEAVE,     /* nothing more needs the pause */
 	KAN_MSG_BREAK,     /* a read blocks: end the pause */
-	KAN_MSG_ARTEFACT,  /* what: path below the bundle; sha256; n[0] octets, n[1] rows, n[2] whole */
-	KAN_MSG_GAP,       /* what, why, code */
-	KAN_MSG_LIMIT,     /* what, why; n[0] seen, n[1] kept, n[2] limit */
-	KAN_MSG_SCOPE,     /* what, why */
-	KAN_MSG_IMPACT,    /* why */
-	KAN_MSG_ITEMS,     /* n[0] */
-	KAN_MSG_REQUEST,   /* what: path, why: method, sha256 of the answer; n[0] status, n[1] octets */
-	KAN_MSG_END,       /* n[0] 0: done, 1: gave up (why), 2: fatal, evidence cannot be written (why) */
+	KAN_MSG_ARTEFACT, /* what: path below the bundle; sha256; n[0] octets, n[1] rows, n[2] whole
+			   */
+	KAN_MSG_GAP,      /* what, why, code */
+	KAN_MSG_LIMIT,    /* what, why; n[0] seen, n[1] kept, n[2] limit */
+	KAN_MSG_SCOPE,    /* what, why */
+	KAN_MSG_IMPACT,   /* why */
+	KAN_MSG_ITEMS,    /* n[0] */
+	KAN_MSG_REQUEST,  /* what: path, why: method, sha256 of the answer; n[0] status, n[1] octets
+			   */
+	KAN_MSG_END, /* n[0] 0: done, 1: gave up (why), 2: fatal, evidence cannot be written (why)
+		      */
 };
 enum { KAN_MSG_WHAT = 1024, KAN_MSG_WHY = 512 };
 
@@ -33,8 +36,8 @@ struct kan_msg {
 bool kan_msg_ok(const struct kan_msg *m, size_t size);
 
 /*
- * Shared (MAP_SHARED|MAP_ANONYMOUS) by conductor, lease and children: the state a row's "frozen" tells, and how
- * many files the bundle has so far.
+ * Shared (MAP_SHARED|MAP_ANONYMOUS) by conductor, lease and children: the state a row's "frozen"
+ * tells, and how many files the bundle has so far.
  */
 struct kan_window {
 	_Atomic int frozen;
@@ -46,7 +49,8 @@ struct kan_sink_opts {
 	int channel;
 	const char *collector, *bundle;
 	struct kan_window *window;
-	const char *const *artefacts; /* allowed names, '*' within a component; "x/": a directory; NULL: any (tests) */
+	const char *const *artefacts; /* allowed names, '*' within a component; "x/": a directory;
+					 NULL: any (tests) */
 };
 int kan_sink_new(struct kan_sink **out, const struct kan_sink_opts *o, struct kan_err *err);
 /* Artefacts still open are abandoned. */

@@ -16,9 +16,9 @@
 #include "evidence/journalread.h"
 
 enum {
-	FOLDS = 64,             /* collectors whose gaps are counted */
-	TORN_MAX = 512 << 10,   /* octets of a broken line that are kept: base64 of it fits one row */
-	MODE_OPEN = 0600,       /* 0400 when sealed: a crash has to leave it writable for its owner */
+	FOLDS = 64,           /* collectors whose gaps are counted */
+	TORN_MAX = 512 << 10, /* octets of a broken line that are kept: base64 of it fits one row */
+	MODE_OPEN = 0600,     /* 0400 when sealed: a crash has to leave it writable for its owner */
 };
 
 static const char journal_file[] = "journal.ndjson";
@@ -54,11 +54,13 @@ static int take_lock(int fd, struct kan_err *err)
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
-		return kan_fail(err, KAN_EREFUSED, "%s is locked: a capture is still running", journal_file);
+		return kan_fail(err, KAN_EREFUSED, "%s is locked: a capture is still running",
+				journal_file);
 	return kan_fail_sys(err, "%s", journal_file);
 }
 
-int kan_journal_new(struct kan_journal **out, int bundle_fd, const char *bundle, struct kan_err *err)
+int kan_journal_new(struct kan_journal **out, int bundle_fd, const char *bundle,
+		    struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
 	if (kan_create(&fd, bundle_fd, journal_file, MODE_OPEN, err) < 0 || take_lock(fd, err) < 0)
@@ -67,17 +69,33 @@ int kan_journal_new(struct kan_journal **out, int bundle_fd, const char *bundle,
 	return 0;
 }
 
+static int open_writable(int *fd, int bundle_fd, struct kan_err *why)
+{
+	*why = (struct kan_err){0};
+	return kan_open_beneath(fd, bundle_fd, journal_file, O_RDWR | O_APPEND | O_NONBLOCK, 0,
+				why);
+}
+
 int kan_journal_lock(int *out, int bundle_fd, struct kan_err *err)
 {
 	struct stat st;
+	struct kan_err why;
 	kan_auto_close int fd = -1;
 	if (kan_open_beneath(&fd, bundle_fd, journal_file, O_PATH, 0, err) < 0)
 		return -1;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s is not a regular file", journal_file);
 	(void)close(kan_take_fd(&fd));
-	if (kan_open_beneath(&fd, bundle_fd, journal_file, O_RDWR | O_APPEND | O_NONBLOCK, 0, err) < 0)
+	int rc = open_writable(&fd, bundle_fd, &why);
+	/* Stopped after the seal line it is 0400, which keeps out an owner who is not root. */
+	if (rc < 0 && why.code == KAN_EDENIED &&
+	    fchmodat(bundle_fd, journal_file, MODE_OPEN, 0) == 0)
+		rc = open_writable(&fd, bundle_fd, &why);
+	if (rc < 0) {
+		if (err)
+			*err = why;
 		return -1;
+	}
 	if (take_lock(fd, err) < 0)
 		return -1;
 	*out = kan_take_fd(&fd);
@@ -107,7 +125,8 @@ static int take_over(struct kan_journal *j, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_JOURNAL_MAX);
 	struct kan_journal_end end;
-	if (kan_read_all(&text, j->fd, err) < 0 || kan_journal_read(&end, kan_buf_bytes(&text), recount, j, err) < 0)
+	if (kan_read_all(&text, j->fd, err) < 0 ||
+	    kan_journal_read(&end, kan_buf_bytes(&text), recount, j, err) < 0)
 		return kan_wrap(err, "%s", journal_file);
 	j->lines = end.lines;
 	j->octets = text.len - end.torn.n;
@@ -130,10 +149,12 @@ int kan_journal_adopt(struct kan_journal **out, int *fd, const char *bundle, str
 	return 0;
 }
 
-int kan_journal_reopen(struct kan_journal **out, int bundle_fd, const char *bundle, struct kan_err *err)
+int kan_journal_reopen(struct kan_journal **out, int bundle_fd, const char *bundle,
+		       struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
-	return kan_journal_lock(&fd, bundle_fd, err) < 0 ? -1 : kan_journal_adopt(out, &fd, bundle, err);
+	return kan_journal_lock(&fd, bundle_fd, err) < 0 ? -1
+							 : kan_journal_adopt(out, &fd, bundle, err);
 }
 
 void kan_journal_free(struct kan_journal *j)
@@ -191,7 +212,8 @@ int kan_journal_end(struct kan_journal *j, struct kan_err *err)
 	if (kan_row_end(&line, &j->row, err) < 0)
 		return kan_wrap(err, "%s", journal_file);
 	if (j->octets + line.n > KAN_JOURNAL_MAX)
-		return kan_fail(err, KAN_ELIMIT, "%s: over %d octets", journal_file, KAN_JOURNAL_MAX);
+		return kan_fail(err, KAN_ELIMIT, "%s: over %d octets", journal_file,
+				KAN_JOURNAL_MAX);
 	if (put(j, line, err) < 0)
 		return -1;
 	kan_sha256_hex(j->prev, line);
@@ -220,7 +242,8 @@ static bool folded(struct kan_journal *j, const char *collector, bool counts)
 	if (i >= FOLDS - 1)
 		i = FOLDS - 1;
 	else if (i == j->n_folds)
-		(void)snprintf(j->folds[i].collector, sizeof(j->folds[i].collector), "%s", collector);
+		(void)snprintf(j->folds[i].collector, sizeof(j->folds[i].collector), "%s",
+			       collector);
 	if (i >= j->n_folds)
 		j->n_folds = i + 1;
 	j->folds[i].seen++;
@@ -228,8 +251,8 @@ static bool folded(struct kan_journal *j, const char *collector, bool counts)
 	return true;
 }
 
-int kan_journal_gap(struct kan_journal *j, const char *collector, const char *what, const char *code, const char *why,
-		    struct kan_err *err)
+int kan_journal_gap(struct kan_journal *j, const char *collector, const char *what,
+		    const char *code, const char *why, struct kan_err *err)
 {
 	bool counts = strcmp(code, "not-applicable") != 0;
 	j->gaps += counts;
@@ -243,7 +266,8 @@ int kan_journal_gap(struct kan_journal *j, const char *collector, const char *wh
 	return kan_journal_end(j, err);
 }
 
-static struct kan_row *limit_row(struct kan_journal *j, const char *collector, const char *what, const char *why)
+static struct kan_row *limit_row(struct kan_journal *j, const char *collector, const char *what,
+				 const char *why)
 {
 	struct kan_row *row = kan_journal_begin(j, "limit");
 	kan_row_bytes(row, "collector", kan_bytes_of(collector));
@@ -253,8 +277,8 @@ static struct kan_row *limit_row(struct kan_journal *j, const char *collector, c
 	return row;
 }
 
-int kan_journal_limit(struct kan_journal *j, const char *collector, const char *what, const char *why,
-		      const uint64_t seen_kept_limit[3], struct kan_err *err)
+int kan_journal_limit(struct kan_journal *j, const char *collector, const char *what,
+		      const char *why, const uint64_t seen_kept_limit[3], struct kan_err *err)
 {
 	static const char *const keys[] = {"seen", "kept", "limit"};
 	j->gaps++;
@@ -271,7 +295,8 @@ int kan_journal_fold(struct kan_journal *j, struct kan_err *err)
 	for (size_t i = 0; i < j->n_folds; i++) {
 		const struct fold *f = &j->folds[i];
 		const char *name = f->collector[0] ? f->collector : "others";
-		struct kan_row *row = limit_row(j, name, "gaps", "the journal is full: counted, not listed");
+		struct kan_row *row =
+			limit_row(j, name, "gaps", "the journal is full: counted, not listed");
 		kan_row_uint(row, "seen", f->seen);
 		kan_row_uint(row, "kept", 0);
 		kan_row_uint(row, "limit", KAN_JOURNAL_LIST);

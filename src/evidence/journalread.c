@@ -51,8 +51,8 @@ static const char *fault(const struct kan_journal_end *at, const json_t *record)
 	return NULL;
 }
 
-static int one_line(struct kan_journal_end *at, struct kan_bytes line, kan_journal_record_fn *fn, void *arg,
-		    struct kan_err *err)
+static int one_line(struct kan_journal_end *at, struct kan_bytes line, kan_journal_record_fn *fn,
+		    void *arg, struct kan_err *err)
 {
 	json_t *record = NULL;
 	struct kan_err why = {0};
@@ -62,19 +62,21 @@ static int one_line(struct kan_journal_end *at, struct kan_bytes line, kan_journ
 	const char *wrong = fault(at, record);
 	int rc = wrong ? kan_fail(err, KAN_ETAMPER, "line %llu: %s", number, wrong) : 0;
 	if (rc == 0 && at->lines == 0)
-		(void)snprintf(at->bundle, sizeof(at->bundle), "%s", kan_journal_text(record, "bundle"));
+		(void)snprintf(at->bundle, sizeof(at->bundle), "%s",
+			       kan_journal_text(record, "bundle"));
 	if (rc == 0) {
 		at->lines++;
 		kan_sha256_hex(at->prev, line);
-		(void)snprintf(at->last_type, sizeof(at->last_type), "%s", kan_journal_type(record));
+		(void)snprintf(at->last_type, sizeof(at->last_type), "%s",
+			       kan_journal_type(record));
 		rc = fn ? fn(record, arg, err) : 0;
 	}
 	json_decref(record);
 	return rc;
 }
 
-int kan_journal_read(struct kan_journal_end *out, struct kan_bytes text, kan_journal_record_fn *fn, void *arg,
-		     struct kan_err *err)
+int kan_journal_read(struct kan_journal_end *out, struct kan_bytes text, kan_journal_record_fn *fn,
+		     void *arg, struct kan_err *err)
 {
 	struct kan_journal_end at = {0};
 	memset(at.prev, '0', sizeof(at.prev) - 1);
@@ -101,7 +103,8 @@ static int add_gap_row(const json_t *record, void *arg, struct kan_err *err)
 	const char *type = kan_journal_type(record);
 	if (strcmp(type, "gap") != 0 && strcmp(type, "limit") != 0)
 		return 0;
-	json_auto_t *row = json_copy((json_t *)(uintptr_t)record); /* jansson's copy takes no const */
+	json_auto_t *row =
+		json_copy((json_t *)(uintptr_t)record); /* jansson's copy takes no const */
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		(void)json_object_del(row, ours[i]);
 	char *text = json_dumps(row, JSON_COMPACT);
@@ -113,10 +116,14 @@ static int add_gap_row(const json_t *record, void *arg, struct kan_err *err)
 	return 0;
 }
 
-int kan_journal_gap_rows(struct kan_buf *out, struct kan_bytes journal, const char *bundle, struct kan_err *err)
+int kan_journal_gap_rows(struct kan_buf *out, struct kan_bytes journal, const char *bundle,
+			 struct kan_err *err)
 {
 	struct kan_journal_end end;
-	kan_buf_addf(out, "{\"schema\":\"kanshiki.gaps/1\",\"bundle\":\"%s\",\"collector\":\"conductor\"}\n", bundle);
+	kan_buf_addf(
+		out,
+		"{\"schema\":\"kanshiki.gaps/1\",\"bundle\":\"%s\",\"collector\":\"conductor\"}\n",
+		bundle);
 	if (kan_journal_read(&end, journal, add_gap_row, out, err) < 0)
 		return -1;
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "gaps: over %zu octets", out->max) : 0;
@@ -131,7 +138,8 @@ static int add_artefact(const json_t *record, void *arg, struct kan_err *err)
 	    !kan_is_sha256_hex(kan_journal_text(record, "sha256")))
 		return kan_fail(err, KAN_ETAMPER, "line %llu: no artefact of a bundle",
 				(unsigned long long)kan_journal_number(record, "seq"));
-	return json_object_set(arg, path, (json_t *)(uintptr_t)record); /* counts a reference, changes nothing */
+	return json_object_set(
+		arg, path, (json_t *)(uintptr_t)record); /* counts a reference, changes nothing */
 }
 
 int kan_journal_artefacts(json_t **out, struct kan_bytes journal, struct kan_err *err)

@@ -6,7 +6,10 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-enum { KAN_JOURNAL_MAX = 16 << 20, KAN_JOURNAL_LIST = 8 << 20 /* gaps beyond are counted, not listed */ };
+enum {
+	KAN_JOURNAL_MAX = 16 << 20,
+	KAN_JOURNAL_LIST = 8 << 20 /* gaps beyond are counted, not listed */
+};
 
 struct kan_journal_end {
 	uint64_t lines;
@@ -17,10 +20,11 @@ struct kan_journal_end {
 };
 typedef int kan_journal_record_fn(const json_t *record, void *arg, struct kan_err *err);
 /* tamper: the chain or the form of a line is broken, the text names the line. fn may be NULL. */
-int kan_journal_read(struct kan_journal_end *out, struct kan_bytes text, kan_journal_record_fn *fn, void *arg,
-		     struct kan_err *err);
+int kan_journal_read(struct kan_journal_end *out, struct kan_bytes text, kan_journal_record_fn *fn,
+		     void *arg, struct kan_err *err);
 
-/* The type of a record, "" when it has none; a string value, "" likewise; an integer, 0 likewise. */
+/* The type of a record, "" when it has none; a string value, "" likewise; an integer, 0 likewise.
+ */
 const char *kan_journal_type(const json_t *record);
 const char *kan_journal_text(const json_t *record, const char *key);
 uint64_t kan_journal_number(const json_t *record, const char *key);
@@ -29,6 +33,7 @@ uint64_t kan_journal_counts(const json_t *record);
 /* Object: path to its last artefact record. Yours: json_decref it. */
 int kan_journal_artefacts(json_t **out, struct kan_bytes journal, struct kan_err *err);
 /* gaps.ndjson: the gap and limit records of a journal. */
-int kan_journal_gap_rows(struct kan_buf *out, struct kan_bytes journal, const char *bundle, struct kan_err *err);
+int kan_journal_gap_rows(struct kan_buf *out, struct kan_bytes journal, const char *bundle,
+			 struct kan_err *err);
 
 #endif

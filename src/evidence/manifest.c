@@ -69,11 +69,13 @@ static const char *line_fault(const struct kan_manifest *m, const char *path, bo
 	return NULL;
 }
 
-static int parse_line(struct kan_manifest *m, struct kan_bytes line, bool payload, struct kan_err *err)
+static int parse_line(struct kan_manifest *m, struct kan_bytes line, bool payload,
+		      struct kan_err *err)
 {
 	char hex[KAN_SHA256_HEX], path[PATH_OCTETS + 1];
 	unsigned long long number = m->n + 1;
-	if (line.n <= HEX + GAP || line.n > HEX + GAP + PATH_OCTETS || line.p[HEX] != ' ' || line.p[HEX + 1] != ' ')
+	if (line.n <= HEX + GAP || line.n > HEX + GAP + PATH_OCTETS || line.p[HEX] != ' ' ||
+	    line.p[HEX + 1] != ' ')
 		return kan_fail(err, KAN_EFORMAT, "line %llu: not '<sha256>  <path>'", number);
 	(void)snprintf(hex, sizeof(hex), "%.*s", HEX, (const char *)line.p);
 	size_t n = line.n - HEX - GAP;
@@ -88,7 +90,8 @@ static int parse_line(struct kan_manifest *m, struct kan_bytes line, bool payloa
 	return 0;
 }
 
-int kan_manifest_parse(struct kan_manifest *out, struct kan_bytes text, bool payload, struct kan_err *err)
+int kan_manifest_parse(struct kan_manifest *out, struct kan_bytes text, bool payload,
+		       struct kan_err *err)
 {
 	struct kan_manifest m = {0};
 	int rc = 0;

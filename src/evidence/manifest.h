@@ -15,8 +15,10 @@ void kan_manifest_free(struct kan_manifest *m);
 void kan_manifest_add(struct kan_manifest *m, const char *path, const char *sha256, uint64_t size);
 void kan_manifest_sort(struct kan_manifest *m);
 void kan_manifest_build(struct kan_buf *out, const struct kan_manifest *m);
-/* Strict: form, order, no path twice; payload: below data/, else the seven tag files. format: the line is named. */
-int kan_manifest_parse(struct kan_manifest *out, struct kan_bytes text, bool payload, struct kan_err *err);
+/* Strict: form, order, no path twice; payload: below data/, else the seven tag files. format: the
+ * line is named. */
+int kan_manifest_parse(struct kan_manifest *out, struct kan_bytes text, bool payload,
+		       struct kan_err *err);
 struct kan_bundle_file *kan_manifest_find(const struct kan_manifest *m, const char *path);
 
 #endif

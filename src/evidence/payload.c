@@ -32,7 +32,8 @@ struct listing {
 static enum kan_tree_next stop(struct listing *l, struct kan_bytes path, const char *why)
 {
 	l->failed = true;
-	kan_err_set(l->err, KAN_EREFUSED, 0, "data%.*s: %s", path.n < 200 ? (int)path.n : 200, (const char *)path.p, why);
+	kan_err_set(l->err, KAN_EREFUSED, 0, "data%.*s: %s", path.n < 200 ? (int)path.n : 200,
+		    (const char *)path.p, why);
 	return KAN_TREE_STOP;
 }
 
@@ -42,7 +43,8 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 	char path[PATH_OCTETS] = "data";
 	bool root = e->path.n == 1;
 	if (!root && e->path.n + strlen("data") < sizeof(path))
-		(void)snprintf(path, sizeof(path), "data%.*s", (int)e->path.n, (const char *)e->path.p);
+		(void)snprintf(path, sizeof(path), "data%.*s", (int)e->path.n,
+			       (const char *)e->path.p);
 	else if (!root)
 		return stop(l, e->path, "the path is too long");
 	if (!kan_path_ok(path))
@@ -55,7 +57,9 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 		return stop(l, e->path, "a link or a special file");
 	kan_manifest_add(&l->payload->files, path, "", e->st->stx_size);
 	l->payload->octets += e->st->stx_size;
-	return l->payload->files.n <= KAN_BAG_FILES ? KAN_TREE_GO : stop(l, e->path, "more files than a bag may have");
+	return l->payload->files.n <= KAN_BAG_FILES
+		       ? KAN_TREE_GO
+		       : stop(l, e->path, "more files than a bag may have");
 }
 
 static void problem(struct kan_bytes path, const struct kan_err *why, void *arg)
@@ -71,9 +75,13 @@ int kan_payload_list(struct kan_payload *out, int dir_fd, struct kan_err *err)
 {
 	struct kan_payload p = {0};
 	struct listing l = {.payload = &p, .err = err};
-	struct kan_tree_walk walk = {
-		.max_entries = ENTRIES_MAX, .sorted = true, .fn = visit, .problem = problem, .arg = &l};
-	kan_auto_close int data = openat(dir_fd, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct kan_tree_walk walk = {.max_entries = ENTRIES_MAX,
+				     .sorted = true,
+				     .fn = visit,
+				     .problem = problem,
+				     .arg = &l};
+	kan_auto_close int data =
+		openat(dir_fd, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (data < 0)
 		return kan_fail_sys(err, "data");
 	if (kan_tree_walk(&walk, data, l.failed ? NULL : err) < 0 || l.failed) {
@@ -86,7 +94,8 @@ int kan_payload_list(struct kan_payload *out, int dir_fd, struct kan_err *err)
 	return 0;
 }
 
-static int hash(char sha256[65], uint64_t *octets, int dir_fd, const char *path, struct kan_err *err)
+static int hash(char sha256[65], uint64_t *octets, int dir_fd, const char *path,
+		struct kan_err *err)
 {
 	uint64_t size = 0;
 	kan_auto_close int fd = -1;
@@ -97,24 +106,27 @@ static int hash(char sha256[65], uint64_t *octets, int dir_fd, const char *path,
 
 static int sync_file(int dir_fd, const char *path, struct kan_err *err)
 {
-	kan_auto_close int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	kan_auto_close int fd =
+		openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fdatasync(fd) < 0)
 		return kan_fail_sys(err, "sync %s", path);
 	return 0;
 }
 
-static int record(struct kan_journal *j, const struct kan_bundle_file *f, struct kan_err *err)
+static int record(struct kan_journal *j, const struct kan_bundle_file *f, bool whole,
+		  struct kan_err *err)
 {
 	struct kan_row *row = kan_journal_begin(j, "artefact");
 	kan_row_str(row, "path", f->path);
 	kan_row_str(row, "sha256", f->sha256);
 	kan_row_uint(row, "octets", f->size);
-	kan_row_bool(row, "whole", false);
+	kan_row_bool(row, "whole", whole);
 	return kan_journal_end(j, err);
 }
 
 /* "data/processes/x" was written by collector processes. */
-static int gap(struct kan_journal *j, const char *path, const char *code, const char *why, struct kan_err *err)
+static int gap(struct kan_journal *j, const char *path, const char *code, const char *why,
+	       struct kan_err *err)
 {
 	char collector[PATH_OCTETS];
 	const char *name = path + strlen("data/");
@@ -129,8 +141,40 @@ static void set_digest(struct kan_bundle_file *f, const char *sha256, uint64_t s
 	f->size = size;
 }
 
-static int settle_file(struct kan_bundle_file *f, int dir_fd, const json_t *said, struct kan_journal *j, bool rehash,
-		       struct kan_err *err)
+int kan_payload_never_empty(struct kan_payload *p, int dir_fd, struct kan_journal *j,
+			    struct kan_err *err)
+{
+	static const char path[] = "data/conductor/nothing.txt";
+	static const char text[] = "The capture ended before anything was taken.\n";
+	char sha256[KAN_SHA256_HEX];
+	if (p->files.n)
+		return 0;
+	if (kan_mkdirs(dir_fd, "data/conductor", err) < 0 ||
+	    kan_put_file(dir_fd, path, 0400, kan_bytes_of(text), err) < 0)
+		return -1;
+	kan_sha256_hex(sha256, kan_bytes_of(text));
+	if (!kan_manifest_find(&p->dirs, "data/conductor"))
+		kan_manifest_add(&p->dirs, "data/conductor", "", 0);
+	kan_manifest_add(&p->files, path, sha256, strlen(text));
+	return record(j, &p->files.files[0], true, err);
+}
+
+int kan_payload_hash(struct kan_payload *p, int dir_fd, struct kan_err *err)
+{
+	p->octets = 0;
+	for (size_t i = 0; i < p->files.n; i++) {
+		char sha256[KAN_SHA256_HEX];
+		uint64_t octets = 0;
+		if (hash(sha256, &octets, dir_fd, p->files.files[i].path, err) < 0)
+			return -1;
+		set_digest(&p->files.files[i], sha256, octets);
+		p->octets += octets;
+	}
+	return 0;
+}
+
+static int settle_file(struct kan_bundle_file *f, int dir_fd, const json_t *said,
+		       struct kan_journal *j, bool rehash, struct kan_err *err)
 {
 	char sha256[KAN_SHA256_HEX];
 	uint64_t octets = f->size;
@@ -145,14 +189,15 @@ static int settle_file(struct kan_bundle_file *f, int dir_fd, const json_t *said
 	bool same = said && !grown && strcmp(kan_journal_text(said, "sha256"), sha256) == 0;
 	if (same)
 		return 0;
-	if (said && gap(j, f->path, "changed-after-close", "it is not what was recorded when it was closed", err) < 0)
+	if (said && gap(j, f->path, "changed-after-close",
+			"it is not what was recorded when it was closed", err) < 0)
 		return -1;
-	return record(j, f, err);
+	return record(j, f, false, err);
 }
 
 /* Recorded, and not there: after a crash the directory may not have reached the disk. */
-static int told_of_gone(const struct kan_payload *p, const json_t *records, struct kan_journal *j, bool crashed,
-			struct kan_err *err)
+static int told_of_gone(const struct kan_payload *p, const json_t *records, struct kan_journal *j,
+			bool crashed, struct kan_err *err)
 {
 	for (void *at = json_object_iter((json_t *)(uintptr_t)records); at;
 	     at = json_object_iter_next((json_t *)(uintptr_t)records, at)) {
@@ -161,7 +206,8 @@ static int told_of_gone(const struct kan_payload *p, const json_t *records, stru
 			continue;
 		if (!crashed)
 			return kan_fail(err, KAN_EIO, "%s: it was written, and is gone", path);
-		if (gap(j, path, "vanished", "recorded, and not on the disk after the crash", err) < 0)
+		if (gap(j, path, "vanished", "recorded, and not on the disk after the crash", err) <
+		    0)
 			return -1;
 	}
 	return 0;
@@ -178,7 +224,8 @@ static int drop_empty_dirs(struct kan_payload *p, int dir_fd, struct kan_err *er
 	return 0;
 }
 
-int kan_payload_settle(struct kan_payload *p, int dir_fd, struct kan_journal *j, bool rehash, struct kan_err *err)
+int kan_payload_settle(struct kan_payload *p, int dir_fd, struct kan_journal *j, bool rehash,
+		       struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_JOURNAL_MAX);
 	json_auto_t *records = NULL;

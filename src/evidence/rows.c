@@ -73,13 +73,15 @@ int kan_rows_end(struct kan_rows *r, struct kan_err *err)
 {
 	struct kan_err why = {0};
 	if (r->row.cut)
-		kan_sink_limit(r->sink, kan_bytes_of(r->name), 0, KAN_ROW_PATH_MAX, KAN_ROW_PATH_MAX);
+		kan_sink_limit(r->sink, kan_bytes_of(r->name), 0, KAN_ROW_PATH_MAX,
+			       KAN_ROW_PATH_MAX);
 	if (put(r, &why) == 0) {
 		kan_artefact_count_row(r->artefact);
 		return 0;
 	}
 	if (why.code == KAN_ELIMIT) { /* one row that is too large: said, and the others go on */
-		kan_sink_gap(r->sink, kan_bytes_of(r->name), KAN_GAP_LIMIT, "a row is over %d bytes", KAN_ROW_MAX);
+		kan_sink_gap(r->sink, kan_bytes_of(r->name), KAN_GAP_LIMIT,
+			     "a row is over %d bytes", KAN_ROW_MAX);
 		return 0;
 	}
 	if (err)

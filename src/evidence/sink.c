@@ -13,7 +13,8 @@
 #include "base/row.h"
 #include "evidence/sink_state.h"
 
-/* Cut to what a message holds, at a whole character, with everything a display would act on made visible. */
+/* Cut to what a message holds, at a whole character, with everything a display would act on made
+ * visible. */
 static void display(char *out, size_t size, struct kan_bytes v)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(size * 4 + 16);
@@ -70,7 +71,8 @@ void kan_sink_free(struct kan_sink *s)
 	free(s);
 }
 
-void kan_sink_gap(struct kan_sink *s, struct kan_bytes what, enum kan_gap code, const char *fmt, ...)
+void kan_sink_gap(struct kan_sink *s, struct kan_bytes what, enum kan_gap code, const char *fmt,
+		  ...)
 {
 	char why[KAN_MSG_WHY * 2];
 	struct kan_msg m = {.type = KAN_MSG_GAP, .code = code};
@@ -88,12 +90,14 @@ void kan_sink_gap_err(struct kan_sink *s, struct kan_bytes what, const struct ka
 	kan_sink_gap(s, what, kan_gap_of_err(err), "%s", err->text);
 }
 
-void kan_sink_limit(struct kan_sink *s, struct kan_bytes what, uint64_t seen, uint64_t kept, uint64_t limit)
+void kan_sink_limit(struct kan_sink *s, struct kan_bytes what, uint64_t seen, uint64_t kept,
+		    uint64_t limit)
 {
 	struct kan_msg m = {.type = KAN_MSG_LIMIT, .code = KAN_GAP_LIMIT, .n = {seen, kept, limit}};
 	display(m.what, sizeof(m.what), what);
-	(void)snprintf(m.why, sizeof(m.why), "seen %llu, kept %llu, limit %llu", (unsigned long long)seen,
-		       (unsigned long long)kept, (unsigned long long)limit);
+	(void)snprintf(m.why, sizeof(m.why), "seen %llu, kept %llu, limit %llu",
+		       (unsigned long long)seen, (unsigned long long)kept,
+		       (unsigned long long)limit);
 	kan_sink_send(s, &m);
 }
 
@@ -132,7 +136,8 @@ void kan_sink_end(struct kan_sink *s, int status, const char *why)
 {
 	while (s->open)
 		kan_artefact_abandon(s->open);
-	struct kan_msg m = {.type = KAN_MSG_END, .n = {(uint64_t)(kan_sink_failed(s) ? 2 : status)}};
+	struct kan_msg m = {.type = KAN_MSG_END,
+			    .n = {(uint64_t)(kan_sink_failed(s) ? 2 : status)}};
 	display(m.why, sizeof(m.why), kan_bytes_of(why));
 	kan_sink_send(s, &m);
 }

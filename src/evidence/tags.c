@@ -1,4 +1,5 @@
-/* The tag files of a bag, and the one way to open a file of a bag that somebody else may have made. */
+/* The tag files of a bag, and the one way to open a file of a bag that somebody else may have made.
+ */
 #include "evidence/tags.h"
 
 #include <fcntl.h>
@@ -32,7 +33,9 @@ const struct kan_tag kan_tags[KAN_TAGS] = {
 #define B4 \
 	"diff <(jq -r .prev journal.ndjson | tail -n +2) <(head -n -1 journal.ndjson |\n" \
 	"  while IFS= read -r l; do printf '%s\\n' \"$l\" | sha256sum | cut -c1-64; done)"
-#define B5 "ssh-keygen -Y verify -f ALLOWED -I WHO -n file -s seal/tagmanifest-sha256.txt.sig < tagmanifest-sha256.txt"
+#define B5 \
+	"ssh-keygen -Y verify -f ALLOWED -I WHO -n file -s seal/tagmanifest-sha256.txt.sig < " \
+	"tagmanifest-sha256.txt"
 #define B6 \
 	"openssl cms -verify -binary -inform DER -in seal/tagmanifest-sha256.txt.p7s \\\n" \
 	"  -content tagmanifest-sha256.txt -CAfile CA -out /dev/null"
@@ -92,7 +95,8 @@ bool kan_tag_is(const char *name)
 
 static bool ends_as_proof(const char *s)
 {
-	return strcmp(s, ".sig") == 0 || strcmp(s, ".p7s") == 0 || strcmp(s, ".tsq") == 0 || strcmp(s, ".tsr") == 0;
+	return strcmp(s, ".sig") == 0 || strcmp(s, ".p7s") == 0 || strcmp(s, ".tsq") == 0 ||
+	       strcmp(s, ".tsr") == 0;
 }
 
 bool kan_proof_is(const char *name)
@@ -100,7 +104,8 @@ bool kan_proof_is(const char *name)
 	static const char digits[] = "0123456789";
 	size_t stem = strlen(KAN_TAGMANIFEST);
 	if (strspn(name, digits) == 6)
-		return strcmp(name + 6, "-dispose.json") == 0 || strcmp(name + 6, "-dispose.json.sig") == 0 ||
+		return strcmp(name + 6, "-dispose.json") == 0 ||
+		       strcmp(name + 6, "-dispose.json.sig") == 0 ||
 		       strcmp(name + 6, "-dispose.sig") == 0;
 	if (strncmp(name, KAN_TAGMANIFEST, stem) != 0)
 		return false;
@@ -109,7 +114,8 @@ bool kan_proof_is(const char *name)
 		return true;
 	/* ".2" to ".99" before the ending */
 	size_t n = rest[0] == '.' ? strspn(rest + 1, digits) : 0;
-	return (n == 1 || n == 2) && rest[1] != '0' && !(n == 1 && rest[1] == '1') && ends_as_proof(rest + 1 + n);
+	return (n == 1 || n == 2) && rest[1] != '0' && !(n == 1 && rest[1] == '1') &&
+	       ends_as_proof(rest + 1 + n);
 }
 
 bool kan_bag_is_partial_name(const char *name)
@@ -137,7 +143,8 @@ static int by_component(int *out, int dirfd, const char *path, int flags, struct
 		}
 		path += n + 1;
 	}
-	return kan_fail_sys(err, "%s", path);
+	kan_err_sys(err, errno == ENOTDIR ? ENOENT : errno, "%s", path);
+	return -1;
 }
 
 static int resolve(int *out, int dirfd, const char *path, int flags, struct kan_err *err)
@@ -148,7 +155,10 @@ static int resolve(int *out, int dirfd, const char *path, int flags, struct kan_
 	if (why.sys == ENOSYS)
 		return by_component(out, dirfd, path, flags, err);
 	if (why.sys == ELOOP || why.sys == EXDEV)
-		return kan_fail(err, KAN_ETAMPER, "%s: a link or another filesystem is in the way", path);
+		return kan_fail(err, KAN_ETAMPER, "%s: a link or another filesystem is in the way",
+				path);
+	if (why.sys == ENOTDIR) /* a file where its directory was: it is not there */
+		return kan_fail(err, KAN_ENOTFOUND, "%s: not there", path);
 	if (err)
 		*err = why;
 	return -1;
@@ -159,12 +169,13 @@ static int looks_right(const struct stat *st, const char *path, uint64_t cap, st
 	if (!S_ISREG(st->st_mode))
 		return kan_fail(err, KAN_ETAMPER, "%s: not a regular file", path);
 	if ((uint64_t)st->st_size > cap)
-		return kan_fail(err, KAN_ETAMPER, "%s: %llu octets, over %llu", path, (unsigned long long)st->st_size,
-				(unsigned long long)cap);
+		return kan_fail(err, KAN_ETAMPER, "%s: %llu octets, over %llu", path,
+				(unsigned long long)st->st_size, (unsigned long long)cap);
 	return 0;
 }
 
-int kan_bag_open(int *out, uint64_t *size, int dirfd, const char *path, uint64_t cap, struct kan_err *err)
+int kan_bag_open(int *out, uint64_t *size, int dirfd, const char *path, uint64_t cap,
+		 struct kan_err *err)
 {
 	struct stat pinned, opened;
 	kan_auto_close int pin = -1, fd = -1;

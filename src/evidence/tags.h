@@ -1,4 +1,5 @@
-/* The tag files of a bag: their names, caps, constant bytes; and how a file of a bag is opened. bundle.md section 2. */
+/* The tag files of a bag: their names, caps, constant bytes; and how a file of a bag is opened.
+ * bundle.md section 2. */
 #ifndef KAN_EVIDENCE_TAGS_H
 #define KAN_EVIDENCE_TAGS_H
 
@@ -22,6 +23,7 @@ enum {
 #define KAN_TAGMANIFEST "tagmanifest-sha256.txt"
 #define KAN_MANIFEST "manifest-sha256.txt"
 #define KAN_PARTIAL ".partial"
+#define KAN_UNFINISHED ".new" /* a tag file that is being written */
 
 /* The seven that the tag manifest lists, in its order; cap is what a reader accepts. */
 struct kan_tag {
@@ -29,8 +31,15 @@ struct kan_tag {
 	size_t cap;
 };
 enum { KAN_TAGS = 7 };
-enum kan_tag_index { KAN_TAG_README, KAN_TAG_INFO, KAN_TAG_BAGIT, KAN_TAG_CAPTURE, KAN_TAG_GAPS, KAN_TAG_JOURNAL,
-		     KAN_TAG_MANIFEST };
+enum kan_tag_index {
+	KAN_TAG_README,
+	KAN_TAG_INFO,
+	KAN_TAG_BAGIT,
+	KAN_TAG_CAPTURE,
+	KAN_TAG_GAPS,
+	KAN_TAG_JOURNAL,
+	KAN_TAG_MANIFEST
+};
 extern const struct kan_tag kan_tags[KAN_TAGS];
 /* One of them, or the tag manifest itself. */
 bool kan_tag_is(const char *name);
@@ -42,10 +51,11 @@ extern const char kan_bag_readme[];
 extern const char kan_by_others_b1[], kan_by_others_b2[], kan_by_others_b3[], kan_by_others_b4[];
 
 /*
- * Open a file of a bag for reading: beneath dirfd, no link, no other filesystem, S_ISREG before the real open,
- * size at most cap. not-found: it is not there. tamper: it is something else, or larger.
+ * Open a file of a bag for reading: beneath dirfd, no link, no other filesystem, S_ISREG before the
+ * real open, size at most cap. not-found: it is not there. tamper: it is something else, or larger.
  */
-int kan_bag_open(int *fd, uint64_t *size, int dirfd, const char *path, uint64_t cap, struct kan_err *err);
+int kan_bag_open(int *fd, uint64_t *size, int dirfd, const char *path, uint64_t cap,
+		 struct kan_err *err);
 /* The same, read whole. */
 int kan_bag_read(struct kan_buf *out, int dirfd, const char *path, size_t cap, struct kan_err *err);
 /* Does the name end in ".partial"? */

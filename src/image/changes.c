@@ -2,6 +2,7 @@
  * first entry. */
 #include "image/changes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -177,6 +178,7 @@ static void push(struct kan_changes *c, const struct kan_file *f, struct kan_ent
 		c->cap = c->cap ? c->cap * 2 : 64;
 		c->levels = kan_xrealloc(c->levels, c->cap, sizeof(*c->levels));
 	}
+	assert(c->levels);
 	c->levels[c->depth++] = l;
 	let_far_go(c);
 }

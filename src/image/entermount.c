@@ -108,7 +108,9 @@ int kan_enter_mount(struct kan_entered *out, struct kan_bounded *b, const struct
 	if (j->n)
 		memcpy(j->point, m->m.point.p, j->n);
 	struct kan_err why = {0};
-	if (kan_bounded_run(b, work, j, drop, &why) < 0) {
+	const struct kan_bounded_work entering = {
+		.job = j, .ms = KAN_BOUNDED_MS, .work = work, .drop = drop};
+	if (kan_bounded_run(b, &entering, &why) < 0) {
 		if (why.sys != ETIMEDOUT) /* else it is the blocked thread's */
 			drop(j);
 		if (err)

@@ -32,6 +32,7 @@ struct kan_file {
 	bool xattrs_known;
 	enum kan_content content;
 	bool store; /* its bytes are wanted in the tar, not the digest alone */
+	int note;   /* what the reader's note said of it */
 	bool streamed, by_extents;
 	bool stable;     /* size, mtime and ctime were the same before and after */
 	uint64_t octets; /* bytes read, holes not counted */

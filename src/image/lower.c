@@ -43,7 +43,7 @@ static ssize_t mark(char *out, size_t size, int pin, const char *word, bool user
 	return getxattr(path, name, out, size);
 }
 
-static char opaque(int pin, bool userxattr)
+char kan_lower_opaque(int pin, bool userxattr)
 {
 	char v[2];
 	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && (v[0] == 'y' || v[0] == 'x')
@@ -56,11 +56,11 @@ void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t 
 	*s = (struct kan_stack){.layers = layers, .n = n, .userxattr = userxattr};
 	s->root.v = kan_xrealloc(NULL, n + 1, sizeof(*s->root.v));
 	for (size_t i = 0; i < n; i++)
-		s->root.v[i] =
-			(struct kan_lowerdir){.fd = layers[i].fd,
-					      .layer = (unsigned)i,
-					      .borrowed = true,
-					      .xwhiteouts = opaque(layers[i].fd, userxattr) == 'x'};
+		s->root.v[i] = (struct kan_lowerdir){
+			.fd = layers[i].fd,
+			.layer = (unsigned)i,
+			.borrowed = true,
+			.xwhiteouts = kan_lower_opaque(layers[i].fd, userxattr) == 'x'};
 	s->root.n = n;
 }
 
@@ -153,7 +153,7 @@ static int by_path(struct lookup *l, int *pin, struct statx *st, const struct ka
 		p += n + (p[n] == '/');
 		if (!*p)
 			break;
-		char mark_ = S_ISDIR(st->stx_mode) ? opaque(fd, l->s->userxattr) : 0;
+		char mark_ = S_ISDIR(st->stx_mode) ? kan_lower_opaque(fd, l->s->userxattr) : 0;
 		if (!S_ISDIR(st->stx_mode)) {
 			l->stop = true;
 			return 0;
@@ -193,7 +193,7 @@ static void add_dir(struct kan_view *v, const struct lookup *l, int fd, unsigned
 static void take_dir(struct kan_below *b, struct lookup *l, int *pin, unsigned layer)
 {
 	char to[MARK_MAX];
-	char mark_ = opaque(*pin, l->s->userxattr);
+	char mark_ = kan_lower_opaque(*pin, l->s->userxattr);
 	ssize_t n = mark(to, sizeof(to), *pin, "redirect", l->s->userxattr);
 	l->stop |= mark_ == 'y';
 	if (n > 0)
@@ -235,7 +235,7 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 {
 	const struct kan_lowerdir *d = &l->list->v[l->next++];
 	kan_auto_close int pin = -1;
-	struct statx st;
+	struct statx st = {0};
 	int rc = l->absolute[0]
 			 ? by_path(l, &pin, &st, d, err)
 			 : one(l, &pin, &st, d->fd, kan_bytes_of(l->name), d->xwhiteouts, err);

@@ -31,6 +31,9 @@ void kan_stack_free(struct kan_stack *s);
 /* Of an image layer: 0 is its base; -1 is the engine's init layer. */
 int kan_stack_number(const struct kan_stack *s, unsigned index);
 
+/* The mark of a pinned directory: 'y', 'x' or 0. */
+char kan_lower_opaque(int pin, bool userxattr);
+
 /* What was found at a name. */
 struct kan_below {
 	bool found;

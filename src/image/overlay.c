@@ -52,7 +52,7 @@ static bool fid(uint64_t *ino, uint32_t *gen, unsigned type, struct kan_bytes v)
 			*ino = word(v.p + 4) | (uint64_t)word(v.p + 8) << 32;
 			return true;
 		}
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case FID_INO32_GEN_PARENT:
 		if (v.n < 8)
 			return false;

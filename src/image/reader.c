@@ -89,6 +89,7 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 	kan_buf_addb(&s->at.path, path);
 	s->at.told = false;
 	enum kan_tree_next next = KAN_TREE_GO;
+	s->note = s->o.note ? s->o.note(e, s->o.arg) : 0;
 	if (s->skipping || place_of(s, path))
 		next = pass_by(s, e, path);
 	else if (!kan_session_emit(s, e, false))

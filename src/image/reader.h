@@ -28,12 +28,19 @@ enum {
 /* Is the content of this regular file wanted? Called in the reader's thread, before the open. */
 enum kan_want { KAN_WANT_STORE, KAN_WANT_DIGEST, KAN_WANT_NOTHING };
 typedef enum kan_want kan_want_fn(const struct kan_file *f, void *arg);
+/*
+ * A word about every entry, for the writer: it comes along as the file's note. Called in the
+ * reader's thread, in walk order; behind a stuck place the walk begins anew, with the root.
+ */
+struct kan_tree_entry;
+typedef int kan_note_fn(const struct kan_tree_entry *e, void *arg);
 
 struct kan_reader_opts {
 	int root_fd;                 /* a directory, or one regular file */
 	const struct kan_sink *sink; /* for "frozen"; NULL: false */
 	kan_want_fn *want;           /* NULL: store all */
-	void *arg;
+	kan_note_fn *note;           /* or NULL */
+	void *arg;                   /* of both */
 	const char *metacopy; /* name of the attribute that says the data is elsewhere; or NULL */
 	uint64_t max_entries; /* 0: 2,000,000 */
 	size_t ring;          /* 0: KAN_READER_RING */

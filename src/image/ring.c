@@ -17,7 +17,7 @@ struct head {
 	size_t size;
 	bool skip;
 };
-enum { HEAD = 64, PAGE = 4096 };
+enum { HEAD = 64 };
 
 struct kan_ring {
 	uint8_t *data;
@@ -65,10 +65,10 @@ static uint64_t filled(const struct kan_ring *r)
 	return atomic_load(&r->written) - atomic_load(&r->read);
 }
 
-/* A record takes whole pages. */
+/* A record takes whole cache lines: a head fits into whatever is left at the end. */
 static size_t whole(size_t n)
 {
-	return (n + HEAD + PAGE - 1) / PAGE * PAGE;
+	return (n + HEAD + HEAD - 1) / HEAD * HEAD;
 }
 
 static struct head *head_at(struct kan_ring *r, uint64_t pos)

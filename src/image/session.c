@@ -388,6 +388,7 @@ bool kan_session_emit(struct kan_session *s, const struct kan_tree_entry *e, boo
 		.name = e->name,
 		.depth = e->depth,
 		.st = *e->st,
+		.note = s->note,
 		.frozen = s->o.sink && kan_sink_frozen(s->o.sink),
 	};
 	if (S_ISDIR(f.st.stx_mode) && f.path_len > DIR_PATH_MAX)

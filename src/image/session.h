@@ -33,6 +33,7 @@ struct kan_session {
 	_Atomic bool orphan;  /* left behind, and nobody looks at it any more */
 	uint64_t mnt;         /* of the root; 0: unknown */
 	struct kan_place at;
+	int note; /* of the entry */
 	struct kan_buf xattrs, link;
 	struct kan_tar_extent *extents;
 	/* Places left behind before; the walk starts anew and goes on behind the last of them. */

@@ -124,6 +124,8 @@ static bool belongs(const struct taking *k, const struct kan_file *f)
 {
 	if (!k->t->tar || f->path_len > KAN_READER_PATH_MAX)
 		return false;
+	if (k->t->member && !k->t->member(f, k->t->arg))
+		return false;
 	if (kan_file_is(f, S_IFDIR) || kan_file_is(f, S_IFLNK))
 		return true;
 	bool bytes =

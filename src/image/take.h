@@ -25,6 +25,9 @@ void kan_tarfile_abandon(struct kan_tarfile *t);
 typedef int kan_take_fn(const struct kan_file *f, const char *stored, void *arg,
 			struct kan_err *err);
 
+/* May this entry go into the tar? Asked once, before its row. */
+typedef bool kan_take_member_fn(const struct kan_file *f, void *arg);
+
 struct kan_take {
 	struct kan_sink *sink;
 	const char *name; /* of the whole, when its walk ends early; NULL: "the walk" */
@@ -37,6 +40,7 @@ struct kan_take {
 		*content; /* directory for files whose path is too long; NULL: no bytes of them */
 	bool defer;       /* write only when all is read and the window was left */
 	bool window;      /* leave the window when all is read */
+	kan_take_member_fn *member; /* NULL: whatever has a place in a tar */
 	kan_take_fn *row;
 	void *arg;
 	struct kan_reader_counts counts; /* out */

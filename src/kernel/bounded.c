@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { STACK_OCTETS = 256 << 10 };
+enum { STACK_OCTETS = 256 << 10, MS_PER_S = 1000, NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
 
 /* Who waits too long leaves the whole worker behind: it owns its memory and its job then. */
 struct worker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	kan_bounded_fn *work, *drop;
-	void *job; /* NULL: none waits */
-	bool done, quit, abandoned;
+	struct kan_bounded_work what;
+	bool waits, done, quit, abandoned; /* waits: what has not been begun */
 };
 
 struct kan_bounded {
@@ -29,14 +28,12 @@ static void free_worker(struct worker *w)
 
 static void do_job(struct worker *w)
 {
-	void *job = w->job;
-	kan_bounded_fn *work = w->work, *drop = w->drop;
-	w->job = NULL;
+	w->waits = false;
 	(void)pthread_mutex_unlock(&w->lock);
-	work(job);
+	w->what.work(w->what.job); /* what stays as it is until this is done */
 	(void)pthread_mutex_lock(&w->lock);
 	if (w->abandoned)
-		drop(job);
+		w->what.drop(w->what.job);
 	w->done = true;
 	(void)pthread_cond_broadcast(&w->changed);
 }
@@ -46,11 +43,13 @@ static void *run(void *arg)
 	struct worker *w = arg;
 	(void)pthread_mutex_lock(&w->lock);
 	while (!w->quit && !w->abandoned) {
-		if (w->job)
+		if (w->waits)
 			do_job(w);
 		else
 			(void)pthread_cond_wait(&w->changed, &w->lock);
 	}
+	if (w->waits) /* left behind before it had begun */
+		w->what.drop(w->what.job);
 	(void)pthread_mutex_unlock(&w->lock);
 	free_worker(w);
 	return NULL;
@@ -98,28 +97,41 @@ void kan_bounded_free(struct kan_bounded *b)
 static int leave_behind(struct kan_bounded *b, struct kan_err *err)
 {
 	struct worker *w = b->worker;
+	unsigned ms = w->what.ms;
+	if (w->what.salvage)
+		w->what.salvage(w->what.job);
 	w->abandoned = true;
 	b->worker = NULL;
 	(void)pthread_mutex_unlock(&w->lock);
-	kan_err_set(err, KAN_EIO, ETIMEDOUT, "blocked for %d s in the kernel; left behind", KAN_BOUNDED_MS / 1000);
+	kan_err_set(err, KAN_EIO, ETIMEDOUT, "blocked for %u ms in the kernel; left behind", ms);
 	return -1;
 }
 
-int kan_bounded_run(struct kan_bounded *b, kan_bounded_fn *work, void *job, kan_bounded_fn *drop, struct kan_err *err)
+static struct timespec deadline(unsigned ms)
 {
-	struct timespec until;
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / MS_PER_S;
+	t.tv_nsec += (long)(ms % MS_PER_S) * NS_PER_MS;
+	if (t.tv_nsec >= NS_PER_S) {
+		t.tv_sec++;
+		t.tv_nsec -= NS_PER_S;
+	}
+	return t;
+}
+
+int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, struct kan_err *err)
+{
 	if (!b->worker)
 		b->worker = new_worker();
 	if (!b->worker)
 		return kan_fail(err, KAN_ELIMIT, "no thread to be had");
 	struct worker *w = b->worker;
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += KAN_BOUNDED_MS / 1000;
+	struct timespec until = deadline(what->ms);
 	(void)pthread_mutex_lock(&w->lock);
 	w->done = false;
-	w->work = work;
-	w->drop = drop;
-	w->job = job;
+	w->what = *what;
+	w->waits = true;
 	(void)pthread_cond_broadcast(&w->changed);
 	while (!w->done)
 		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT && !w->done)

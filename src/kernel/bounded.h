@@ -11,12 +11,22 @@ struct kan_bounded;
 struct kan_bounded *kan_bounded_new(void); /* its thread starts with the first work */
 void kan_bounded_free(struct kan_bounded *b);
 
-/*
- * Run work(job) in the thread and wait at most KAN_BOUNDED_MS. 0: done, job is the caller's again. -1 with sys
- * ETIMEDOUT: the thread is left behind and job is its own; should the work return one day, drop(job) frees it.
- * -1 otherwise: no thread could be had, job is still the caller's.
- */
 typedef void kan_bounded_fn(void *job);
-int kan_bounded_run(struct kan_bounded *b, kan_bounded_fn *work, void *job, kan_bounded_fn *drop, struct kan_err *err);
+struct kan_bounded_work {
+	void *job;
+	unsigned ms;
+	kan_bounded_fn *work;
+	kan_bounded_fn *drop; /* frees a job whose thread was left behind, should it return one day */
+	/*
+	 * Before a thread is left behind: takes out of the job what is finished, while the work still runs beside it.
+	 * NULL: nothing.
+	 */
+	kan_bounded_fn *salvage;
+};
+/*
+ * Run the work in the thread and wait for it. 0: done, job is the caller's again. -1 with sys ETIMEDOUT: the thread
+ * is left behind and the job with it. -1 otherwise: no thread could be had, the job is still the caller's.
+ */
+int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, struct kan_err *err);
 
 #endif

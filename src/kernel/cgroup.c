@@ -12,7 +12,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
-enum { TEXT_OCTETS = 1 << 20, PROCS_OCTETS = 8 << 20, FILE_OCTETS = 64 << 10, DEPTH = 32, PATH_OCTETS = 4096, HIERARCHIES = 32 };
+enum { TEXT_OCTETS = 1 << 20, PROCS_OCTETS = 8 << 20, DEPTH = 32, PATH_OCTETS = 4096, HIERARCHIES = 32 };
 
 struct hierarchy {
 	char *controllers; /* "freezer", "cpu,cpuacct", "name=systemd", "" for v2 */
@@ -273,27 +273,49 @@ int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
 }
 
 typedef int dir_fn(int dir, const char *path, void *arg);
+struct dir_walk {
+	dir_fn *fn;
+	void *arg;
+	unsigned seen; /* more than KAN_CGROUP_DIRS: the rest was left out */
+};
 
-/* The directory and those below it; depth-limited. Names of cgroups are of the container's making: bytes in path. */
-static int each_dir(int dir, const char *path, unsigned depth, dir_fn *fn, void *arg)
+static int each_dir(int dir, const char *path, unsigned depth, struct dir_walk *w);
+
+/* Names of cgroups are of the container's making: bytes in path. */
+static int below_dir(int dir, const char *path, unsigned depth, struct dir_walk *w)
 {
-	int rc = fn(dir, path, arg);
-	int copy_fd = rc < 0 || depth >= DEPTH ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0, copy_fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy_fd < 0 ? NULL : fdopendir(copy_fd);
 	for (struct dirent *e; d && rc >= 0 && (e = readdir(d));) {
 		char below[PATH_OCTETS];
 		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		kan_auto_close int child = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		(void)snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
-		if (child >= 0)
-			rc = each_dir(child, below, depth + 1, fn, arg);
+		int n = snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
+		if (child >= 0 && n > 0 && (size_t)n < sizeof(below))
+			rc = each_dir(child, below, depth + 1, w);
+		else
+			w->seen += child >= 0 ? KAN_CGROUP_DIRS : 0; /* deeper than a path may be: told as left out */
 	}
 	if (d)
 		(void)closedir(d);
 	else
 		kan_auto_close_fn(&copy_fd);
 	return rc;
+}
+
+/* The directory and those below it. */
+static int each_dir(int dir, const char *path, unsigned depth, struct dir_walk *w)
+{
+	if (++w->seen > KAN_CGROUP_DIRS)
+		return 0;
+	int rc = w->fn(dir, path, w->arg);
+	if (rc < 0)
+		return rc;
+	if (depth < DEPTH)
+		return below_dir(dir, path, depth, w);
+	w->seen += KAN_CGROUP_DIRS;
+	return 0;
 }
 
 struct pid_call {
@@ -329,12 +351,13 @@ int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, stru
 	struct pid_call call = {fn, arg, &why};
 	if (c->members < 0)
 		return kan_fail(err, KAN_EUNSUPPORTED, "no cgroup of the container is mounted here");
-	if (each_dir(c->h[c->members].dir, c->h[c->members].path, 0, pids_of, &call) < 0) {
+	struct dir_walk w = {.fn = pids_of, .arg = &call};
+	if (each_dir(c->h[c->members].dir, c->h[c->members].path, 0, &w) < 0) {
 		if (err)
 			*err = why;
 		return -1;
 	}
-	return 0;
+	return 0; /* of cgroups that were left out the processes are found by the scan of /proc */
 }
 
 struct file_call {
@@ -343,20 +366,52 @@ struct file_call {
 	void *arg;
 };
 
-/* What cgroup.ndjson has: state, limits and counters of each controller, in both versions' names. */
-static const char *const wanted[] = {
-	"cgroup.procs", "cgroup.events", "cgroup.freeze", "freezer.state", "memory.current", "memory.max", "memory.peak",
-	"memory.usage_in_bytes", "memory.limit_in_bytes", "memory.max_usage_in_bytes", "cpu.stat", "cpu.max",
-	"cpuacct.usage", "pids.current", "pids.max", "io.stat", "devices.list"};
+/* State, limits and counters of each controller, in both versions' names. */
+static const struct {
+	const char *file, *group, *key;
+	bool lines;
+} wanted[] = {
+	{"cgroup.procs", "procs", "text", false},
+	{"cgroup.events", "freezer", "events", true},
+	{"cgroup.freeze", "freezer", "freeze", false},
+	{"freezer.state", "freezer", "state", false},
+	{"freezer.self_freezing", "freezer", "self", false},
+	{"memory.current", "memory", "current", false},
+	{"memory.max", "memory", "max", false},
+	{"memory.peak", "memory", "peak", false},
+	{"memory.events", "memory", "events", true},
+	{"memory.usage_in_bytes", "memory", "current", false},
+	{"memory.limit_in_bytes", "memory", "max", false},
+	{"memory.max_usage_in_bytes", "memory", "peak", false},
+	{"memory.oom_control", "memory", "events", true},
+	{"cpu.stat", "cpu", "stat", true},
+	{"cpu.max", "cpu", "max", false},
+	{"cpuacct.usage", "cpu", "usage", false},
+	{"cpuset.cpus.effective", "cpu", "cpus", false},
+	{"pids.current", "pids", "current", false},
+	{"pids.max", "pids", "max", false},
+	{"io.stat", "io", "stat", true},
+	{"io.max", "io", "max", true},
+	{"blkio.throttle.io_service_bytes", "io", "stat", true},
+	{"devices.list", "devices", "list", true},
+};
 
 static int files_of(int dir, const char *path, void *arg)
 {
 	const struct file_call *call = arg;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		kan_auto_buf struct kan_buf text = KAN_BUF(FILE_OCTETS);
-		if (faccessat(dir, wanted[i], R_OK, 0) < 0 || kan_read_pseudo(&text, dir, wanted[i], NULL) < 0)
-			continue;
-		if (call->fn(call->controllers, kan_bytes_of(path), wanted[i], kan_buf_bytes(&text), call->arg) < 0)
+		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_CGROUP_FILE);
+		struct kan_err why = {0};
+		if (kan_read_pseudo(&text, dir, wanted[i].file, &why) < 0 && why.code != KAN_ELIMIT)
+			continue; /* this controller is not here, or has no such file */
+		struct kan_cgroup_file f = {.controllers = call->controllers,
+					    .dir = kan_bytes_of(path),
+					    .group = wanted[i].group,
+					    .key = wanted[i].key,
+					    .lines = wanted[i].lines,
+					    .content = kan_buf_bytes(&text),
+					    .cut = why.code == KAN_ELIMIT};
+		if (call->fn(&f, call->arg) < 0)
 			return -1;
 	}
 	return 0;
@@ -364,10 +419,13 @@ static int files_of(int dir, const char *path, void *arg)
 
 int kan_cgroup_files(struct kan_cgroup *c, kan_cgroup_file_fn *fn, void *arg, struct kan_err *err)
 {
+	struct dir_walk w = {.fn = files_of};
 	for (size_t i = 0; i < c->n; i++) {
 		struct file_call call = {fn, c->h[i].controllers, arg};
-		if (c->h[i].dir >= 0 && each_dir(c->h[i].dir, c->h[i].path, 0, files_of, &call) < 0)
+		w.arg = &call;
+		w.seen = w.seen > KAN_CGROUP_DIRS ? w.seen : 0;
+		if (c->h[i].dir >= 0 && each_dir(c->h[i].dir, c->h[i].path, 0, &w) < 0)
 			return kan_fail(err, KAN_EIO, "cgroup files");
 	}
-	return 0;
+	return w.seen > KAN_CGROUP_DIRS ? kan_fail(err, KAN_ELIMIT, "over %d cgroups; the rest is left out", KAN_CGROUP_DIRS) : 0;
 }

@@ -14,7 +14,6 @@ bool kan_cgroup_names(struct kan_bytes proc_cgroup_text, const char *id);
 /*
  * Directories of the container in each hierarchy, from /proc/PID/cgroup (pid_dir) and our own mountinfo.
  * Never built from "/" or an empty path (the root cgroup is every process of the host): refused.
- * sys_root: O_PATH of "/" (tests give another). contradicted claims are code refused.
  */
 int kan_cgroup_open(struct kan_cgroup **out, int proc_fd, int pid_dir, const char *id, struct kan_err *err);
 void kan_cgroup_free(struct kan_cgroup *c);
@@ -28,8 +27,18 @@ int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
 /* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates possible. */
 typedef int kan_cgroup_pid_fn(pid_t pid, void *arg);
 int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, struct kan_err *err);
-/* Each directory and controller file for cgroup.ndjson: controllers ("" is v2), path, file name, content. */
-typedef int kan_cgroup_file_fn(const char *controllers, struct kan_bytes dir, const char *file, struct kan_bytes content, void *arg);
+enum { KAN_CGROUP_DIRS = 4096, KAN_CGROUP_FILE = 1 << 20 };
+/* One file of a directory. */
+struct kan_cgroup_file {
+	const char *controllers; /* "" is v2 */
+	struct kan_bytes dir;
+	const char *group, *key; /* of our words: "memory", "max"; the same in both versions where they mean the same */
+	struct kan_bytes content;
+	bool lines; /* of many facts, one a line */
+	bool cut;   /* above KAN_CGROUP_FILE */
+};
+/* Each directory in turn and its files. limit when there are more than KAN_CGROUP_DIRS. */
+typedef int kan_cgroup_file_fn(const struct kan_cgroup_file *f, void *arg);
 int kan_cgroup_files(struct kan_cgroup *c, kan_cgroup_file_fn *fn, void *arg, struct kan_err *err);
 
 #endif

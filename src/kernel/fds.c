@@ -10,7 +10,15 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "kernel/held.h"
+
 enum { FIRST = 16, LINK_OCTETS = 8192, INFO_OCTETS = 512 };
+
+struct table {
+	int fd_dir, info_dir;
+	const struct kan_fds_room *room;
+	size_t cap;
+};
 
 static int64_t value(struct kan_bytes line, const char *key, int base, bool *found)
 {
@@ -67,15 +75,19 @@ static void read_stat(struct kan_fd *d, int fd_dir, const char *name)
 	d->mnt_id = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
 }
 
-static void hold(struct kan_fds *f, struct kan_fd *d, int fd_dir, const char *name)
+static void hold(struct kan_helds *held, const struct kan_fd *d, int fd_dir, const char *name)
 {
+	struct stat st;
 	if (!d->known || !S_ISREG(d->mode) || d->nlink != 0)
 		return;
-	f->unlinked++;
-	if (f->held >= KAN_FDS_HELD)
+	int fd = openat(fd_dir, name, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		held->left_out++;
+		kan_auto_close_fn(&fd);
 		return;
-	d->held = openat(fd_dir, name, O_PATH | O_CLOEXEC);
-	f->held += d->held >= 0;
+	}
+	struct kan_held file = {.dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .fd = fd};
+	kan_held_add(held, &file);
 }
 
 static struct kan_fd *more(struct kan_fds *f, size_t *cap)
@@ -85,24 +97,31 @@ static struct kan_fd *more(struct kan_fds *f, size_t *cap)
 		f->v = kan_xrealloc(f->v, *cap, sizeof(*f->v));
 	}
 	struct kan_fd *d = &f->v[f->n++];
-	*d = (struct kan_fd){.held = -1, .flags = -1};
+	*d = (struct kan_fd){.flags = -1};
 	return d;
 }
 
-static void one(struct kan_fds *f, size_t *cap, int fd_dir, int info_dir, const char *name)
+/* false: no room for its link. */
+static bool one(struct kan_fds *f, struct table *t, const char *name)
 {
-	char link[LINK_OCTETS];
-	ssize_t n = readlinkat(fd_dir, name, link, sizeof(link));
-	if (n < 0)
-		return; /* closed while we looked; frozen, that cannot be */
-	struct kan_fd *d = more(f, cap);
+	uint8_t link[LINK_OCTETS];
+	ssize_t n = readlinkat(t->fd_dir, name, (char *)link, sizeof(link));
+	if (n < 0) { /* closed while we looked; frozen, that cannot be */
+		f->seen--;
+		return true;
+	}
+	if (f->text.len + (size_t)n > t->room->text)
+		return false;
+	struct kan_fd *d = more(f, &t->cap);
 	d->fd = (int)strtol(name, NULL, 10);
 	d->link_at = f->text.len;
+	d->link_n = (uint32_t)n;
 	kan_buf_add(&f->text, link, (size_t)n);
-	d->link_n = f->text.failed ? 0 : (uint32_t)n;
-	read_stat(d, fd_dir, name);
-	read_info(d, info_dir, name);
-	hold(f, d, fd_dir, name);
+	read_stat(d, t->fd_dir, name);
+	read_info(d, t->info_dir, name);
+	d->memfd = d->known && kan_held_memfd(t->room->held, d->dev, (struct kan_bytes){link, (size_t)n});
+	hold(t->room->held, d, t->fd_dir, name);
+	return true;
 }
 
 static int by_fd(const void *a, const void *b)
@@ -111,10 +130,9 @@ static int by_fd(const void *a, const void *b)
 	return (x->fd > y->fd) - (x->fd < y->fd);
 }
 
-int kan_fds_read(struct kan_fds *out, int dir, size_t max, struct kan_err *err)
+int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room, struct kan_err *err)
 {
-	size_t cap = 0;
-	*out = (struct kan_fds){.text = KAN_BUF(KAN_FDS_TEXT)};
+	*out = (struct kan_fds){.text = KAN_BUF(room->text)};
 	int list = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = list < 0 ? NULL : fdopendir(list);
 	if (!d) {
@@ -123,12 +141,13 @@ int kan_fds_read(struct kan_fds *out, int dir, size_t max, struct kan_err *err)
 		return -1;
 	}
 	kan_auto_close int info = openat(dir, "fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct table t = {.fd_dir = list, .info_dir = info, .room = room};
+	bool full = false;
 	for (struct dirent *e; (e = readdir(d));) {
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
 		out->seen++;
-		if (out->n < max)
-			one(out, &cap, list, info, e->d_name);
+		full = full || out->n >= room->fds || !one(out, &t, e->d_name);
 	}
 	(void)closedir(d);
 	if (out->n)
@@ -138,8 +157,6 @@ int kan_fds_read(struct kan_fds *out, int dir, size_t max, struct kan_err *err)
 
 void kan_fds_free(struct kan_fds *f)
 {
-	for (size_t i = 0; i < f->n; i++)
-		kan_auto_close_fn(&f->v[i].held);
 	free(f->v);
 	kan_buf_free(&f->text);
 	*f = (struct kan_fds){0};
@@ -157,7 +174,7 @@ const char *kan_fd_kind(const struct kan_fds *f, const struct kan_fd *d)
 		return "anon";
 	switch (d->mode & S_IFMT) {
 	case S_IFREG:
-		return d->nlink == 0 && kan_bytes_starts(link, "/memfd:") ? "memfd" : "file";
+		return d->memfd ? "memfd" : "file";
 	case S_IFDIR:
 		return "dir";
 	case S_IFCHR:

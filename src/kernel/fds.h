@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum { KAN_FDS_MAX = 1 << 20, KAN_FDS_HELD = 256, KAN_FDS_TEXT = 128 << 20 };
+struct kan_helds;
 
 struct kan_fd {
 	int fd;
-	int held;  /* O_PATH of an unlinked regular file, whose bytes exist nowhere else; -1 */
 	int flags; /* of fdinfo; -1 unknown */
 	bool known; /* the stat fields are valid */
+	bool memfd; /* the kernel's own memory, under a memfd's name */
 	mode_t mode;
 	dev_t dev, rdev;
 	uint32_t nlink, link_n;
@@ -23,12 +23,15 @@ struct kan_fd {
 struct kan_fds {
 	struct kan_fd *v;
 	size_t n;
-	uint64_t seen, unlinked; /* unlinked regular files met; more than held: KAN_FDS_HELD */
+	uint64_t seen;      /* more than n: no room */
 	struct kan_buf text;
-	size_t held;
 };
-/* dir: a held /proc/PID or task/TID. At most max are kept, all are counted. Free out in every case. */
-int kan_fds_read(struct kan_fds *out, int dir, size_t max, struct kan_err *err);
+struct kan_fds_room {
+	size_t fds, text;       /* descriptors, and octets of their links, that are kept */
+	struct kan_helds *held; /* gets unlinked regular files: their bytes exist nowhere else */
+};
+/* dir: a held /proc/PID or task/TID. What finds no room is counted. Free out in every case. */
+int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room, struct kan_err *err);
 void kan_fds_free(struct kan_fds *f);
 /* The kernel's text, "/dev/null", "socket:[123]"; borrowed. */
 struct kan_bytes kan_fd_link(const struct kan_fds *f, const struct kan_fd *d);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ struct search {
 	const struct kan_members_ask *ask;
 	struct kan_members *out;
 	size_t cap;
+	size_t room;
 	pid_t *listed; /* of cgroup.procs, sorted */
 	size_t n_listed, cap_listed;
 	uint64_t pidns, mntns; /* of the init; 0: does not count */
@@ -105,7 +107,7 @@ static int look_at(pid_t pid, void *arg)
 		return 0;
 	struct kan_err ended = {0};
 	s->out->seen++;
-	if (s->out->n >= KAN_MEMBERS_MAX)
+	if (s->out->n >= s->room)
 		return 0;
 	if (kan_proc_pid_dir(&dir, s->ask->proc_fd, pid, &ended) < 0) {
 		s->out->seen -= ended.code == KAN_ENOTFOUND; /* ended while we looked; else our descriptors did */
@@ -143,10 +145,18 @@ static int search(struct search *s, struct kan_err *err)
 	return 0;
 }
 
+/* A descriptor a member; an eighth of ours is for what is read through them. */
+static size_t room(void)
+{
+	struct rlimit r;
+	rlim_t most = getrlimit(RLIMIT_NOFILE, &r) == 0 ? r.rlim_cur / 8 * 7 : KAN_MEMBERS_MAX;
+	return most < KAN_MEMBERS_MAX ? (size_t)most : KAN_MEMBERS_MAX;
+}
+
 int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask, struct kan_err *err)
 {
 	struct kan_members found = {0};
-	struct search s = {.ask = ask, .out = &found};
+	struct search s = {.ask = ask, .out = &found, .room = room()};
 	int rc = search(&s, err);
 	free(s.listed);
 	if (rc < 0)

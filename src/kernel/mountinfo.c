@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FIELDS = 32, NUMBER_DIGITS = 10, OPTION_OCTETS = 64 << 10 };
+enum { FIELDS = 32, NUMBER_DIGITS = 10 };
 
 /* \040 and its like: the kernel escapes space, tab, newline, backslash and # as three octal digits. */
 static struct kan_bytes decode(struct kan_buf *scratch, struct kan_bytes v)
@@ -62,7 +62,8 @@ static bool parse(struct kan_mount *m, struct kan_buf *scratch, struct kan_bytes
 	struct kan_bytes f[FIELDS];
 	unsigned id = 0, parent = 0;
 	size_t n = split(f, FIELDS, line, ' '), dash = 6;
-	if (n > FIELDS || n < 10 || !number(&id, f[0]) || !number(&parent, f[1]) || !device(m, f[2]))
+	n = n < FIELDS ? n : FIELDS; /* the rest is the last one's: options of a file system may hold spaces */
+	if (n < 10 || !number(&id, f[0]) || !number(&parent, f[1]) || !device(m, f[2]))
 		return false;
 	while (dash < n && !(f[dash].n == 1 && f[dash].p[0] == '-'))
 		dash++;
@@ -80,7 +81,7 @@ static bool parse(struct kan_mount *m, struct kan_buf *scratch, struct kan_bytes
 	m->root = decode(scratch, f[3]);
 	m->point = decode(scratch, f[4]);
 	m->source = decode(scratch, f[dash + 2]);
-	m->super = decode(scratch, (struct kan_bytes){f[dash + 3].p, (size_t)(line.p + line.n - f[dash + 3].p)});
+	m->super = (struct kan_bytes){f[dash + 3].p, (size_t)(line.p + line.n - f[dash + 3].p)};
 	return !scratch->failed;
 }
 
@@ -105,13 +106,20 @@ int kan_mountinfo_each(struct kan_bytes text, kan_mount_fn *fn, void *arg, struc
 	return 0;
 }
 
-/* Overlay writes a comma inside a path as "\," and a backslash as "\\". */
+/* A comma in a value is written \054 (seq_show_option, since Linux 4.2): a bare one ends it. */
 static size_t option_end(struct kan_bytes v, size_t from)
 {
-	size_t i = from;
-	while (i < v.n && v.p[i] != ',')
-		i += v.p[i] == '\\' && i + 1 < v.n ? 2 : 1;
-	return i < v.n ? i : v.n;
+	const uint8_t *end = memchr(v.p + from, ',', v.n - from);
+	return end ? (size_t)(end - v.p) : v.n;
+}
+
+/* Overlay takes a comma inside a path as "\," and a backslash as "\\". */
+static void unescape(struct kan_buf *out, struct kan_bytes v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		i += v.p[i] == '\\' && i + 1 < v.n && (v.p[i + 1] == ',' || v.p[i + 1] == '\\');
+		kan_buf_addc(out, (char)v.p[i]);
+	}
 }
 
 bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char *key)
@@ -123,10 +131,10 @@ bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char 
 		at = end + 1;
 		if (!kan_bytes_starts(one, key) || (one.n > n && one.p[n] != '='))
 			continue;
-		for (size_t i = n + 1; i < one.n; i++) {
-			i += one.p[i] == '\\' && i + 1 < one.n && (one.p[i + 1] == ',' || one.p[i + 1] == '\\');
-			kan_buf_addc(out, (char)one.p[i]);
-		}
+		if (one.n <= n + 1)
+			return true;
+		kan_auto_buf struct kan_buf plain = KAN_BUF(one.n);
+		unescape(out, decode(&plain, (struct kan_bytes){one.p + n + 1, one.n - n - 1}));
 		return !out->failed;
 	}
 	return false;

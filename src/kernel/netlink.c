@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -22,7 +23,8 @@ int kan_netlink_prepare(int fd, struct kan_err *err)
 {
 	const struct timeval wait = {.tv_sec = KAN_NETLINK_WAIT_S};
 	int size = RECEIVE_OCTETS;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)); /* a smaller one is only slower */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+			 sizeof(size)); /* a smaller one is only slower */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
 		return kan_fail_sys(err, "netlink");
 	return 0;
@@ -59,14 +61,18 @@ static void error_of(struct answer *a, const struct nlmsghdr *h)
 static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t n, uint32_t seq)
 {
 	int left = (int)n;
-	for (const struct nlmsghdr *h = (const void *)data; mnl_nlmsg_ok(h, left) && !a->done; h = mnl_nlmsg_next(h, &left)) {
+	for (const struct nlmsghdr *h = (const void *)data; mnl_nlmsg_ok(h, left) && !a->done;
+	     h = mnl_nlmsg_next(h, &left)) {
 		if (h->nlmsg_seq != seq)
 			continue; /* of an earlier try */
 		a->intr |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
 			error_of(a, h);
 		else if (!out->failed)
-			kan_buf_add(out, h, NLMSG_ALIGN(h->nlmsg_len) <= (size_t)left ? NLMSG_ALIGN(h->nlmsg_len) : h->nlmsg_len);
+			kan_buf_add(out, h,
+				    NLMSG_ALIGN(h->nlmsg_len) <= (size_t)left
+					    ? NLMSG_ALIGN(h->nlmsg_len)
+					    : h->nlmsg_len);
 	}
 }
 
@@ -86,7 +92,8 @@ static int receive(struct kan_buf *out, struct answer *a, int fd, uint32_t seq, 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			kan_err_set(err, KAN_EIO, ETIMEDOUT, "netlink: no answer for %d s", KAN_NETLINK_WAIT_S);
+			kan_err_set(err, KAN_EIO, ETIMEDOUT, "netlink: no answer for %d s",
+				    KAN_NETLINK_WAIT_S);
 			return -1;
 		}
 		if (n < 0)
@@ -96,8 +103,8 @@ static int receive(struct kan_buf *out, struct answer *a, int fd, uint32_t seq, 
 	return 0;
 }
 
-static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type, struct kan_bytes request,
-		struct kan_err *err)
+static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type,
+		struct kan_bytes request, struct kan_err *err)
 {
 	/* The kernel echoes it: answers of a try that was given up are told apart. */
 	uint32_t seq = (uint32_t)(uintptr_t)out ^ (uint32_t)out->len;
@@ -108,7 +115,8 @@ static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type, st
 	if (ask(fd, type, request, seq, err) < 0 || receive(out, a, fd, seq, err) < 0)
 		return -1;
 	if (a->error == ENOENT || a->error == EOPNOTSUPP || a->error == EPROTONOSUPPORT)
-		return kan_fail(err, KAN_EUNSUPPORTED, "this kernel cannot dump it (%s)", strerror(a->error));
+		return kan_fail(err, KAN_EUNSUPPORTED, "this kernel cannot dump it (%s)",
+				strerror(a->error));
 	if (a->error && a->error != EINTR) {
 		errno = a->error;
 		return kan_fail_sys(err, "netlink dump");
@@ -119,7 +127,8 @@ static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type, st
 	return 0;
 }
 
-int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request, struct kan_err *err)
+int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
+		     struct kan_err *err)
 {
 	for (int i = 0; i <= KAN_NETLINK_TRIES; i++) {
 		struct answer a = {0};
@@ -128,7 +137,8 @@ int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_byte
 		if (!a.intr)
 			return 0;
 	}
-	kan_err_set(err, KAN_EIO, EINTR, "the dump changed in each of %d tries", KAN_NETLINK_TRIES + 1);
+	kan_err_set(err, KAN_EIO, EINTR, "the dump changed in each of %d tries",
+		    KAN_NETLINK_TRIES + 1);
 	return -1;
 }
 
@@ -140,35 +150,44 @@ int kan_netlink_each(struct kan_bytes dump, kan_netlink_fn *fn, void *arg, struc
 			return kan_fail(err, KAN_EFORMAT, "netlink: a cut header");
 		memcpy(&h, dump.p, sizeof(h));
 		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > dump.n)
-			return kan_fail(err, KAN_EFORMAT, "netlink: a message of %u bytes in %zu", h.nlmsg_len, dump.n);
+			return kan_fail(err, KAN_EFORMAT, "netlink: a message of %u bytes in %zu",
+					h.nlmsg_len, dump.n);
 		struct kan_bytes payload = {dump.p + sizeof(h), h.nlmsg_len - sizeof(h)};
 		int rc = fn(h.nlmsg_type, payload, arg, err);
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
-		size_t used = NLMSG_ALIGN((size_t)h.nlmsg_len) < dump.n ? NLMSG_ALIGN((size_t)h.nlmsg_len) : dump.n;
+		size_t used = NLMSG_ALIGN((size_t)h.nlmsg_len) < dump.n
+				      ? NLMSG_ALIGN((size_t)h.nlmsg_len)
+				      : dump.n;
 		dump.p += used;
 		dump.n -= used;
 	}
 	return 0;
 }
 
-int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t header, struct kan_err *err)
+int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t header,
+		      struct kan_err *err)
 {
 	for (uint16_t i = 0; i <= out->max; i++)
 		out->v[i] = (struct kan_bytes){0};
 	if (payload.n < header)
-		return kan_fail(err, KAN_EFORMAT, "netlink: %zu bytes, %zu wanted", payload.n, header);
+		return kan_fail(err, KAN_EFORMAT, "netlink: %zu bytes, %zu wanted", payload.n,
+				header);
 	size_t skip = NLMSG_ALIGN(header) < payload.n ? NLMSG_ALIGN(header) : payload.n;
 	struct kan_bytes rest = {payload.p + skip, payload.n - skip};
 	while (rest.n >= sizeof(struct nlattr)) {
 		struct nlattr a;
 		memcpy(&a, rest.p, sizeof(a));
 		if (a.nla_len < sizeof(a) || a.nla_len > rest.n)
-			return kan_fail(err, KAN_EFORMAT, "netlink: an attribute of %u bytes in %zu", a.nla_len, rest.n);
+			return kan_fail(err, KAN_EFORMAT,
+					"netlink: an attribute of %u bytes in %zu", a.nla_len,
+					rest.n);
 		uint16_t type = a.nla_type & NLA_TYPE_MASK;
 		if (type <= out->max)
-			out->v[type] = (struct kan_bytes){rest.p + sizeof(a), a.nla_len - sizeof(a)};
-		size_t used = NLA_ALIGN((size_t)a.nla_len) < rest.n ? NLA_ALIGN((size_t)a.nla_len) : rest.n;
+			out->v[type] =
+				(struct kan_bytes){rest.p + sizeof(a), a.nla_len - sizeof(a)};
+		size_t used = NLA_ALIGN((size_t)a.nla_len) < rest.n ? NLA_ALIGN((size_t)a.nla_len)
+								    : rest.n;
 		rest.p += used;
 		rest.n -= used;
 	}

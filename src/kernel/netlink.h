@@ -1,4 +1,5 @@
-/* Dumps over netlink, by libmnl: one request, all answers raw in memory, so that nothing is decoded in the pause. */
+/* Dumps over netlink, by libmnl: one request, all answers raw in memory, so that nothing is decoded
+ * in the pause. */
 #ifndef KAN_KERNEL_NETLINK_H
 #define KAN_KERNEL_NETLINK_H
 
@@ -13,11 +14,13 @@ enum {
 };
 
 /*
- * One dump. fd: a netlink socket of the namespace that is asked. request: the payload behind the netlink header.
- * out gets every message of the answer, headers included. unsupported: the kernel has no such family (ENOENT);
- * limit: above out->max, what came is kept; -1 with sys EINTR: it changed in every try, the last is kept.
+ * One dump. fd: a netlink socket of the namespace that is asked. request: the payload behind the
+ * netlink header. out gets every message of the answer, headers included. unsupported: the kernel
+ * has no such family (ENOENT); limit: above out->max, what came is kept; -1 with sys EINTR: it
+ * changed in every try, the last is kept.
  */
-int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request, struct kan_err *err);
+int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
+		     struct kan_err *err);
 /* Prepare a socket before the pause: receive buffer, time limit. */
 int kan_netlink_prepare(int fd, struct kan_err *err);
 
@@ -31,7 +34,8 @@ struct kan_attrs {
 	uint16_t max;        /* highest type wanted; v has max + 1 */
 };
 /* format when an attribute passes the end; those before it are set. */
-int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t header, struct kan_err *err);
+int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t header,
+		      struct kan_err *err);
 /* Little helpers of decoders: exact length or nothing. */
 bool kan_attr_u32(uint32_t *out, const struct kan_attrs *a, uint16_t type);
 bool kan_attr_u8(uint8_t *out, const struct kan_attrs *a, uint16_t type);

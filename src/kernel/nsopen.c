@@ -1,4 +1,5 @@
-/* Open things inside a network or IPC namespace without entering it: a child enters, opens, and hands them back. */
+/* Open things inside a network or IPC namespace without entering it: a child enters, opens, and
+ * hands them back. */
 #include "kernel/nsopen.h"
 
 #include <poll.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 struct answer {
-	int entered;            /* 0, or errno of setns */
+	int entered;             /* 0, or errno of setns */
 	int why[KAN_NSOPEN_MAX]; /* 0: its descriptor follows */
 };
 union control {
@@ -21,7 +22,9 @@ union control {
 
 static struct msghdr message(struct iovec *io, union control *c, size_t n)
 {
-	return (struct msghdr){.msg_iov = io, .msg_iovlen = 1, .msg_control = n ? c->data : NULL,
+	return (struct msghdr){.msg_iov = io,
+			       .msg_iovlen = 1,
+			       .msg_control = n ? c->data : NULL,
 			       .msg_controllen = n ? CMSG_SPACE(n * sizeof(int)) : 0};
 }
 
@@ -82,7 +85,8 @@ static int take(int *fds, int *why, size_t n, int channel, struct kan_err *err)
 	struct msghdr m = message(&io, &c, KAN_NSOPEN_MAX);
 	struct pollfd p = {.fd = channel, .events = POLLIN};
 	int got[KAN_NSOPEN_MAX];
-	if (poll(&p, 1, KAN_NSOPEN_MS) <= 0 || recvmsg(channel, &m, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(a))
+	if (poll(&p, 1, KAN_NSOPEN_MS) <= 0 ||
+	    recvmsg(channel, &m, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(a))
 		return kan_fail(err, KAN_EUNSUPPORTED, "no answer from the namespace");
 	size_t k = descriptors(got, &m), at = 0;
 	if (a.entered) {
@@ -96,8 +100,8 @@ static int take(int *fds, int *why, size_t n, int channel, struct kan_err *err)
 	return 0;
 }
 
-int kan_nsopen(int *fds, int *why, size_t n, int ns_fd, int kind, kan_nsopen_fn *fn, const void *arg,
-	       struct kan_err *err)
+int kan_nsopen(int *fds, int *why, size_t n, int ns_fd, int kind, kan_nsopen_fn *fn,
+	       const void *arg, struct kan_err *err)
 {
 	int pair[2];
 	if (n > KAN_NSOPEN_MAX)

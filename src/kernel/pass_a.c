@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "kernel/passes.h"
@@ -36,9 +37,9 @@ static const struct {
 	[KAN_PF_ATTR] = {"attr/current", TEXT_OCTETS, true},
 	[KAN_PF_OOM_ADJ] = {"oom_score_adj", TEXT_OCTETS, false},
 	[KAN_PF_IO] = {"io", TEXT_OCTETS, true},
+	[KAN_PF_MAPS] = {"maps", KAN_PROC_MAPS_MAX, false},
 	[KAN_PF_CMDLINE] = {"cmdline", KAN_PROC_ARG_MAX, false},
 	[KAN_PF_ENVIRON] = {"environ", KAN_PROC_ARG_MAX, false},
-	[KAN_PF_MAPS] = {"maps", KAN_PROC_MAPS_MAX, false},
 };
 
 const char *kan_proc_file_name(enum kan_proc_file f)
@@ -54,7 +55,15 @@ void kan_proc_missed(struct kan_processes *all, pid_t pid, const char *what, con
 		all->miss = kan_xrealloc(all->miss, all->n_miss + FIRST, sizeof(*all->miss));
 	struct kan_proc_miss *m = &all->miss[all->n_miss++];
 	*m = (struct kan_proc_miss){.pid = pid, .err = *err};
-	(void)snprintf(m->what, sizeof(m->what), "%s", what);
+	(void)snprintf(m->what, sizeof(m->what), "%.31s", what);
+}
+
+void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const char *what, const struct kan_err *err)
+{
+	bool end = err->code == KAN_ENOTFOUND;
+	if (!end || !p->ended)
+		kan_proc_missed(all, p->who.pid, what, err);
+	p->ended |= end;
 }
 
 bool kan_process_kthread(const struct kan_process *p)
@@ -71,7 +80,9 @@ static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
 {
 	struct kan_err why = {0};
 	p->raw[f] = KAN_BUF(files[f].max);
-	if (kan_proc_read(&p->raw[f], dir, files[f].name, &why) == 0) {
+	int rc = kan_proc_read(&p->raw[f], dir, files[f].name, &why);
+	all->raw_bytes += p->raw[f].cap;
+	if (rc == 0) {
 		p->has |= 1u << f;
 		return;
 	}
@@ -79,9 +90,10 @@ static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
 		p->has |= 1u << f;
 		p->cut |= 1u << f;
 	}
-	bool none = files[f].optional && (why.code == KAN_ENOTFOUND || why.sys == EINVAL);
+	/* A file that this kernel does not have says ENOENT; the end of the process is ESRCH. */
+	bool none = files[f].optional && (why.sys == ENOENT || why.sys == EINVAL);
 	if (!none && !kan_process_ended(p))
-		kan_proc_missed(all, p->who.pid, files[f].name, &why);
+		kan_proc_refused(all, p, files[f].name, &why);
 }
 
 static bool read_path(struct kan_proc_path *out, int dir, const char *name)
@@ -91,14 +103,38 @@ static bool read_path(struct kan_proc_path *out, int dir, const char *name)
 	       statx(dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &out->st) == 0;
 }
 
+/* Text and facts of one and the same file, whatever the process executes meanwhile: all through the descriptor. */
+static int exe_of(struct kan_proc_path *out, int *fd, int dir, struct kan_err *err)
+{
+	char self[32];
+	out->link = KAN_BUF(LINK_OCTETS);
+	if (kan_proc_magic(fd, dir, "exe", err) < 0)
+		return -1;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", *fd);
+	if (kan_proc_link(&out->link, AT_FDCWD, self, err) < 0)
+		return -1;
+	if (statx(*fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID,
+		  &out->st) < 0)
+		return kan_fail_sys(err, "exe");
+	out->known = true;
+	return 0;
+}
+
 void kan_pass_exe(struct kan_processes *all, struct kan_process *p, int dir)
 {
 	struct kan_err why = {0};
+	kan_auto_close int fd = -1;
 	if (kan_process_ended(p) || kan_process_kthread(p))
 		return; /* no executable is behind them: nothing is missing */
-	p->exe.known = read_path(&p->exe, dir, "exe");
-	if (kan_proc_magic(&p->exe_fd, dir, "exe", &why) < 0)
-		kan_proc_missed(all, p->who.pid, "exe", &why);
+	if (exe_of(&p->exe, &fd, dir, &why) < 0) {
+		kan_proc_refused(all, p, "exe", &why);
+		return;
+	}
+	struct kan_held file = {.dev = makedev(p->exe.st.stx_dev_major, p->exe.st.stx_dev_minor),
+				.ino = p->exe.st.stx_ino,
+				.size = p->exe.st.stx_size,
+				.fd = kan_take_fd(&fd)};
+	kan_held_add(&all->held, &file);
 }
 
 static void read_ns(uint64_t *ns, int dir)
@@ -111,74 +147,97 @@ static void read_ns(uint64_t *ns, int dir)
 static void read_fds(struct kan_processes *all, struct kan_process *p, int dir)
 {
 	struct kan_err why = {0};
-	size_t room = all->fds_kept < KAN_PROC_FDS_TOTAL ? KAN_PROC_FDS_TOTAL - all->fds_kept : 0;
+	struct kan_fds_room room = {.fds = (size_t)(KAN_PROC_FDS_TOTAL - all->fds_kept),
+				    .text = (size_t)(KAN_PROC_LINKS_TOTAL - all->link_bytes),
+				    .held = &all->held};
 	if (kan_process_ended(p) || kan_process_kthread(p))
 		return;
-	p->has_fds = kan_fds_read(&p->fds, dir, room, &why) == 0;
+	p->has_fds = kan_fds_read(&p->fds, dir, &room, &why) == 0;
 	if (!p->has_fds)
-		kan_proc_missed(all, p->who.pid, "fd", &why);
+		kan_proc_refused(all, p, "fd", &why);
 	all->fds_seen += p->fds.seen;
 	all->fds_kept += p->fds.n;
+	all->link_bytes += p->fds.text.len;
 }
 
-static void read_thread(struct kan_processes *all, struct kan_process *p, size_t *cap, int task, const char *name)
+/* The buffer is one for all threads: none keeps its text. */
+static void read_thread_status(struct kan_thread *t, struct kan_buf *text, int dir)
 {
-	struct kan_err why = {0};
-	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
-	kan_auto_close int dir = openat(task, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct kan_thread t = {0};
-	if (dir < 0)
-		return; /* ended while we looked */
-	if (kan_proc_stat_read(&t.stat, &text, dir, &why) < 0) {
-		if (why.code != KAN_ENOTFOUND)
-			kan_proc_missed(all, p->who.pid, "task stat", &why);
+	struct kan_proc_status s;
+	kan_buf_reset(text);
+	t->has_status = kan_proc_read(text, dir, "status", NULL) == 0 &&
+			kan_proc_status_parse(&s, kan_buf_bytes(text), NULL) == 0;
+	if (!t->has_status)
 		return;
-	}
-	size_t n = t.stat.comm.n < sizeof(t.name) ? t.stat.comm.n : sizeof(t.name);
-	memcpy(t.name, t.stat.comm.p, n);
-	t.stat.comm.n = n;
-	kan_buf_reset(&text);
-	t.has_status = kan_proc_read(&text, dir, "status", NULL) == 0 &&
-		       kan_proc_status_parse(&t.status, kan_buf_bytes(&text), NULL) == 0;
-	read_ns(t.ns, dir);
+	memcpy(t->uid, s.uid, sizeof(t->uid));
+	memcpy(t->gid, s.gid, sizeof(t->gid));
+	t->cap_inh = s.cap_inh;
+	t->cap_prm = s.cap_prm;
+	t->cap_eff = s.cap_eff;
+	t->cap_bnd = s.cap_bnd;
+	t->cap_amb = s.cap_amb;
+	t->no_new_privs = s.no_new_privs;
+	t->seccomp = s.seccomp;
+	t->seccomp_filters = s.seccomp_filters;
+}
+
+/* false: it ended while we looked, or cannot be read. */
+static bool read_thread(struct kan_thread *t, struct kan_buf *text, int task, const char *name)
+{
+	struct kan_proc_stat st;
+	kan_auto_close int dir = openat(task, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || kan_proc_stat_read(&st, text, dir, NULL) < 0)
+		return false;
+	*t = (struct kan_thread){.tid = st.pid, .state = st.state, .starttime = st.starttime};
+	t->name_n = (uint8_t)(st.comm.n < sizeof(t->name) ? st.comm.n : sizeof(t->name));
+	memcpy(t->name, st.comm.p, t->name_n);
+	read_thread_status(t, text, dir);
+	read_ns(t->ns, dir);
+	return true;
+}
+
+static void add_thread(struct kan_processes *all, struct kan_process *p, size_t *cap, const struct kan_thread *t)
+{
 	if (p->n_threads == *cap) {
 		*cap = *cap ? 2 * *cap : FIRST;
 		p->threads = kan_xrealloc(p->threads, *cap, sizeof(*p->threads));
 	}
-	p->threads[p->n_threads++] = t;
+	p->threads[p->n_threads++] = *t;
+	all->threads_kept++;
 }
 
 static int by_tid(const void *a, const void *b)
 {
 	const struct kan_thread *x = a, *y = b;
-	return (x->stat.pid > y->stat.pid) - (x->stat.pid < y->stat.pid);
+	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
 static void read_threads(struct kan_processes *all, struct kan_process *p)
 {
 	size_t cap = 0;
-	char self[16];
+	struct kan_thread t;
+	kan_auto_buf struct kan_buf text = KAN_BUF(MAP_OCTETS);
 	if (p->stat.threads < 2)
 		return;
-	(void)snprintf(self, sizeof(self), "%d", (int)p->who.pid);
 	int task = openat(p->who.dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = task < 0 ? NULL : fdopendir(task);
 	for (struct dirent *e; d && (e = readdir(d));) {
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' || strcmp(e->d_name, self) == 0)
+		if (e->d_name[0] < '1' || e->d_name[0] > '9' || strtol(e->d_name, NULL, 10) == p->who.pid)
 			continue;
 		all->threads_seen++;
-		if (all->threads_kept + p->n_threads < KAN_PROC_THREADS_TOTAL)
-			read_thread(all, p, &cap, task, e->d_name);
+		if (all->threads_kept >= KAN_PROC_THREADS_TOTAL)
+			continue;
+		if (read_thread(&t, &text, task, e->d_name))
+			add_thread(all, p, &cap, &t);
+		else
+			all->threads_seen--; /* it ended while we looked */
 	}
 	if (d)
 		(void)closedir(d);
 	else
 		kan_auto_close_fn(&task);
-	all->threads_kept += p->n_threads;
 	if (p->n_threads)
 		qsort(p->threads, p->n_threads, sizeof(*p->threads), by_tid);
-	for (size_t i = 0; i < p->n_threads; i++)
-		p->threads[i].stat.comm.p = (const uint8_t *)p->threads[i].name;
 }
 
 /* The leader called pthread_exit, or exec is under way: what it ran is seen through a thread that lives. */
@@ -186,8 +245,8 @@ static void choose_thread(struct kan_process *p)
 {
 	bool dead = p->stat.state == 'Z' || p->stat.state == 'X';
 	for (size_t i = 0; dead && i < p->n_threads && !p->via_tid; i++)
-		if (p->threads[i].stat.state != 'Z' && p->threads[i].stat.state != 'X')
-			p->via_tid = p->threads[i].stat.pid;
+		if (p->threads[i].state != 'Z' && p->threads[i].state != 'X')
+			p->via_tid = p->threads[i].tid;
 	p->leader_dead = p->via_tid != 0;
 }
 
@@ -216,6 +275,13 @@ static bool read_stat(struct kan_processes *all, struct kan_process *p)
 	return false;
 }
 
+/* Of a dead leader, status and cgroup are its own; the others it has no more. */
+static void read_files(struct kan_processes *all, struct kan_process *p, int dir)
+{
+	for (enum kan_proc_file f = KAN_PF_STATUS; f < KAN_PF_IO; f++)
+		read_file(all, p, f == KAN_PF_CGROUP || f == KAN_PF_STATUS ? p->who.dir : dir, f);
+}
+
 void kan_pass_a(struct kan_processes *all, struct kan_process *p)
 {
 	kan_auto_close int own = -1;
@@ -224,10 +290,10 @@ void kan_pass_a(struct kan_processes *all, struct kan_process *p)
 	read_threads(all, p);
 	choose_thread(p);
 	int dir = kan_pass_dir(&own, p);
-	for (enum kan_proc_file f = KAN_PF_STATUS; f < KAN_PF_IO; f++)
-		read_file(all, p, f == KAN_PF_CGROUP || f == KAN_PF_STATUS ? p->who.dir : dir, f);
-	p->has_status = (p->has & 1u << KAN_PF_STATUS) &&
-			kan_proc_status_parse(&p->status, kan_buf_bytes(&p->raw[KAN_PF_STATUS]), NULL) == 0;
+	if (all->raw_bytes >= KAN_PROC_RAW_TOTAL)
+		all->raw_left_out++;
+	else
+		read_files(all, p, dir);
 	read_ns(p->ns, dir);
 	kan_pass_exe(all, p, dir);
 	if (!kan_process_ended(p)) {

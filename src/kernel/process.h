@@ -5,17 +5,22 @@
 #include <linux/stat.h>
 
 #include "kernel/fds.h"
+#include "kernel/held.h"
 #include "kernel/members.h"
 #include "kernel/procfs.h"
 
 enum {
 	KAN_PROC_ARG_MAX = 4 << 20,    /* argv, environ of one process */
 	KAN_PROC_MAPS_MAX = 64 << 20,  /* maps of one process */
-	KAN_PROC_RAW_TOTAL = 384 << 20, /* what pass B keeps of all together */
+	KAN_PROC_RAW_TOTAL = 320 << 20, /* what is kept of all together */
 	KAN_PROC_FDS_TOTAL = 1 << 20,
+	KAN_PROC_LINKS_TOTAL = 128 << 20, /* octets of what the descriptors name */
 	KAN_PROC_THREADS_TOTAL = 1 << 18,
 	KAN_PROC_MISSES = 4096,
 	KAN_PROC_UNLINKED_MAX = 1024, /* mappings of unlinked files of one process */
+	KAN_PROC_STUCK_SLOW = 8,      /* so many may block for KAN_BOUNDED_MS each, then KAN_PROC_STUCK_MS has to do */
+	KAN_PROC_STUCK_MS = 100,
+	KAN_PROC_STUCK_MAX = 256, /* and then no more are tried: the collector's time is bounded */
 };
 
 /* The raw files kept, for proc.tar. From KAN_PF_IO on they may wait for the process's memory: pass B. */
@@ -31,9 +36,9 @@ enum kan_proc_file {
 	KAN_PF_ATTR,
 	KAN_PF_OOM_ADJ,
 	KAN_PF_IO,
+	KAN_PF_MAPS,
 	KAN_PF_CMDLINE,
 	KAN_PF_ENVIRON,
-	KAN_PF_MAPS,
 	KAN_PF_COUNT,
 };
 const char *kan_proc_file_name(enum kan_proc_file f); /* "attr/current" */
@@ -50,39 +55,44 @@ struct kan_proc_path {
 };
 enum kan_path_now { KAN_PATH_UNKNOWN, KAN_PATH_SAME, KAN_PATH_OTHER, KAN_PATH_ABSENT };
 
+/* Of a thread that is not the leader: what may differ from it. */
 struct kan_thread {
-	struct kan_proc_stat stat; /* comm points into name */
-	char name[64];
+	pid_t tid;
+	char state;
+	uint8_t name_n, name[64];
 	bool has_status;
-	struct kan_proc_status status;
+	uint64_t starttime;
+	uint32_t uid[4], gid[4];
+	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
+	int no_new_privs, seccomp, seccomp_filters;
 	uint64_t ns[KAN_NS_COUNT];
 };
 
-/* A mapping of an unlinked file. held: O_PATH, of the first mapping of each file; -1. */
+/* A mapping of an unlinked file. */
 struct kan_unlinked {
 	uint64_t start, size, ino;
 	dev_t dev;
-	int held;
 };
 
 struct kan_process {
 	struct kan_member who; /* dir is closed and -1 after both passes */
-	bool frozen;           /* all facts were read while the target was frozen */
-	bool gone, stuck, leader_dead, has_status, has_fds;
+	bool frozen_a, frozen_b; /* the facts of that pass were read while the target was frozen */
+	bool gone;               /* ended before anything could be read */
+	bool ended;              /* ended while it was read: the rest is not missing */
+	bool stuck, leader_dead, has_fds;
 	pid_t via_tid;         /* a dead leader's facts are those of this live thread; 0 */
 	struct kan_proc_stat stat;
-	struct kan_proc_status status;
 	struct kan_buf raw[KAN_PF_COUNT];
 	uint32_t has, cut; /* bit per kan_proc_file: read; stopped at its maximum */
 	uint64_t ns[KAN_NS_COUNT];
-	struct kan_proc_path exe, cwd, root;
-	int exe_fd; /* O_PATH; -1 */
+	struct kan_proc_path exe, cwd, root; /* exe: the file is in held, when there was room */
 	enum kan_path_now path_now;
 	struct kan_fds fds;
 	struct kan_thread *threads;
 	size_t n_threads;
 	struct kan_unlinked *unlinked;
 	size_t n_unlinked;
+	uint64_t unlinked_seen; /* more than n_unlinked: KAN_PROC_UNLINKED_MAX */
 };
 
 /* What could not be had: the collector makes gaps of it. */
@@ -94,7 +104,10 @@ struct kan_proc_miss {
 struct kan_processes {
 	struct kan_process *v; /* sorted by pid */
 	size_t n;
-	uint64_t members_seen, fds_seen, fds_kept, threads_seen, threads_kept, raw_bytes, raw_left_out;
+	struct kan_helds held; /* executables, unlinked files */
+	uint64_t members_seen, fds_seen, fds_kept, link_bytes, threads_seen, threads_kept;
+	uint64_t raw_bytes, raw_left_out; /* processes without their raw files: KAN_PROC_RAW_TOTAL */
+	uint64_t stuck, not_tried;        /* in pass B; not_tried: behind KAN_PROC_STUCK_MAX */
 	struct kan_proc_miss *miss;
 	size_t n_miss;
 	uint64_t misses; /* more than n_miss: KAN_PROC_MISSES */

@@ -16,20 +16,26 @@ static int root_of(const struct kan_process *p, const struct kan_processes_ask *
 	return p->ns[KAN_NS_MNT] == mntns ? ask->root_fd : -1;
 }
 
-static void passes(struct kan_processes *all, const struct kan_processes_ask *ask, struct kan_bounded *b)
+static void first_pass(struct kan_processes *all, const struct kan_processes_ask *ask)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		bool before = frozen(ask);
+		kan_pass_a(all, &all->v[i]);
+		all->v[i].frozen_a = before && frozen(ask);
+	}
+}
+
+static void second_pass(struct kan_processes *all, const struct kan_processes_ask *ask, struct kan_bounded *b)
 {
 	uint64_t mntns = 0;
-	for (size_t i = 0; i < all->n; i++) {
-		all->v[i].frozen = frozen(ask);
-		kan_pass_a(all, &all->v[i]);
-		all->v[i].frozen &= frozen(ask);
-	}
 	(void)kan_proc_ns(&mntns, ask->members.init_dir, "mnt", NULL); /* gone: every root is looked at by itself */
 	for (size_t i = 0; i < all->n; i++) {
 		struct kan_process *p = &all->v[i];
-		if (p->who.by && kan_pass_b(all, p, b, root_of(p, ask, mntns), false) && ask->stuck)
+		struct kan_pass_b how = {.bounded = b, .root_fd = root_of(p, ask, mntns)};
+		bool before = frozen(ask);
+		if (p->who.by && kan_pass_b(all, p, &how) && ask->stuck)
 			ask->stuck(ask->arg);
-		p->frozen &= frozen(ask);
+		p->frozen_b = before && frozen(ask);
 		kan_auto_close_fn(&p->who.dir);
 		p->who.dir = -1;
 	}
@@ -37,7 +43,7 @@ static void passes(struct kan_processes *all, const struct kan_processes_ask *as
 
 static void start(struct kan_process *p, struct kan_member *m)
 {
-	*p = (struct kan_process){.who = *m, .exe_fd = -1};
+	*p = (struct kan_process){.who = *m};
 	m->dir = -1;
 }
 
@@ -48,12 +54,14 @@ int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask
 	if (kan_members_find(&m, &ask->members, err) < 0)
 		return -1;
 	all.members_seen = m.seen;
+	kan_held_init(&all.held);
 	all.v = kan_xalloc((m.n ? m.n : 1) * sizeof(*all.v));
 	for (; all.n < m.n; all.n++)
 		start(&all.v[all.n], &m.v[all.n]);
 	kan_members_free(&m);
 	struct kan_bounded *b = kan_bounded_new();
-	passes(&all, ask, b);
+	first_pass(&all, ask);
+	second_pass(&all, ask, b);
 	kan_bounded_free(b);
 	*out = all;
 	return 0;
@@ -85,6 +93,7 @@ static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan
 	struct kan_member m = {.pid = pid, .dir = -1};
 	struct kan_err why = {0};
 	struct kan_process *p = &out->v[out->n];
+	struct kan_pass_b how = {.bounded = b, .root_fd = -1, .argv_only = true};
 	if (kan_proc_pid_dir(&m.dir, proc_fd, pid, &why) < 0) {
 		kan_proc_missed(out, pid, "ancestor", &why);
 		return 0;
@@ -94,7 +103,7 @@ static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan
 	kan_pass_a(out, p); /* not a member: stat alone */
 	if (!p->gone) {
 		kan_pass_exe(out, p, p->who.dir);
-		(void)kan_pass_b(out, p, b, -1, true);
+		(void)kan_pass_b(out, p, &how);
 	}
 	kan_auto_close_fn(&p->who.dir);
 	p->who.dir = -1;
@@ -105,7 +114,9 @@ int kan_processes_ancestors(struct kan_processes *out, const struct kan_processe
 {
 	struct kan_processes up = {0};
 	struct kan_bounded *b = kan_bounded_new();
+	struct kan_err full = {0};
 	(void)err;
+	kan_held_init(&up.held);
 	up.v = kan_xalloc(ANCESTORS_MAX * sizeof(*up.v));
 	for (size_t i = 0; i < all->n; i++) {
 		const struct kan_process *p = &all->v[i];
@@ -119,6 +130,9 @@ int kan_processes_ancestors(struct kan_processes *out, const struct kan_processe
 		}
 	}
 	kan_bounded_free(b);
+	kan_err_set(&full, KAN_ELIMIT, 0, "over %d ancestors", ANCESTORS_MAX);
+	if (up.n == ANCESTORS_MAX)
+		kan_proc_missed(&up, 0, "ancestry", &full);
 	*out = up;
 	return 0;
 }
@@ -126,7 +140,6 @@ int kan_processes_ancestors(struct kan_processes *out, const struct kan_processe
 static void free_process(struct kan_process *p)
 {
 	kan_auto_close_fn(&p->who.dir);
-	kan_auto_close_fn(&p->exe_fd);
 	for (size_t i = 0; i < KAN_PF_COUNT; i++)
 		kan_buf_free(&p->raw[i]);
 	kan_buf_free(&p->exe.link);
@@ -134,8 +147,6 @@ static void free_process(struct kan_process *p)
 	kan_buf_free(&p->root.link);
 	kan_fds_free(&p->fds);
 	free(p->threads);
-	for (size_t i = 0; i < p->n_unlinked; i++)
-		kan_auto_close_fn(&p->unlinked[i].held);
 	free(p->unlinked);
 }
 
@@ -145,5 +156,6 @@ void kan_processes_free(struct kan_processes *all)
 		free_process(&all->v[i]);
 	free(all->v);
 	free(all->miss);
+	kan_held_free(&all->held);
 	*all = (struct kan_processes){0};
 }

@@ -15,7 +15,14 @@
 
 #include "base/file.h"
 
-enum { TEXT_OCTETS = 64 << 10, LINK_OCTETS = 8192, PID_LAST = 4194304 };
+enum {
+	TEXT_OCTETS = 64 << 10,
+	STAT_OCTETS = 16 << 20, /* /proc/stat has every interrupt of a big machine */
+	LINK_OCTETS = 8192,
+	PID_LAST = 4194304,
+	NS_PER_S = 1000000000,
+	USUAL_HZ = 100,
+};
 
 /* NSpid with more than one number: we are in a pid namespace of our own, and this /proc is not the host's. */
 static int prove_ours(int proc_fd, struct kan_err *err)
@@ -119,18 +126,31 @@ int kan_proc_magic(int *fd, int pid_dir, const char *name, struct kan_err *err)
 	return 0;
 }
 
-int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_err *err)
+int kan_proc_btime(int64_t *btime_ns, int proc_fd, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(16 << 20); /* a line per interrupt on big machines */
-	long hz = sysconf(_SC_CLK_TCK);
+	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
 	if (kan_read_pseudo(&text, proc_fd, "stat", err) < 0)
 		return -1;
 	const char *at = strstr(kan_buf_str(&text), "\nbtime ");
-	if (!at || hz <= 0)
+	if (!at)
 		return kan_fail(err, KAN_EFORMAT, "/proc/stat has no btime");
-	int64_t btime = strtoll(at + 7, NULL, 10);
-	*ns = btime * 1000000000 + (int64_t)(starttime / (uint64_t)hz) * 1000000000 +
-	      (int64_t)(starttime % (uint64_t)hz) * (1000000000 / hz);
+	*btime_ns = strtoll(at + sizeof("\nbtime ") - 1, NULL, 10) * NS_PER_S;
+	return 0;
+}
+
+int64_t kan_proc_started(int64_t btime_ns, uint64_t starttime)
+{
+	long hz = sysconf(_SC_CLK_TCK);
+	uint64_t per_s = hz > 0 ? (uint64_t)hz : USUAL_HZ;
+	return btime_ns + (int64_t)(starttime / per_s) * NS_PER_S + (int64_t)(starttime % per_s * NS_PER_S / per_s);
+}
+
+int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_err *err)
+{
+	int64_t btime_ns = 0;
+	if (kan_proc_btime(&btime_ns, proc_fd, err) < 0)
+		return -1;
+	*ns = kan_proc_started(btime_ns, starttime);
 	return 0;
 }
 

@@ -20,15 +20,16 @@ struct kan_proc_stat {
 int kan_proc_stat_parse(struct kan_proc_stat *out, struct kan_bytes text, struct kan_err *err);
 
 /* /proc/PID/status */
+enum { KAN_PROC_GROUPS = 256, KAN_PROC_NSPIDS = 33 /* MAX_PID_NS_LEVEL and the first */ };
 struct kan_proc_status {
 	uint32_t uid[4], gid[4];
 	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
 	int no_new_privs, seccomp, seccomp_filters;
 	pid_t tracer;
-	pid_t nspid[32];
+	pid_t nspid[KAN_PROC_NSPIDS];
 	size_t n_nspid;
-	uint32_t groups[256];
-	size_t n_groups;
+	uint32_t groups[KAN_PROC_GROUPS];
+	size_t n_groups, groups_seen;
 	uint64_t vm_rss_kb;
 };
 int kan_proc_status_parse(struct kan_proc_status *out, struct kan_bytes text, struct kan_err *err);
@@ -47,7 +48,11 @@ int kan_proc_ns(uint64_t *ino, int pid_dir, const char *name, struct kan_err *er
 int kan_proc_link(struct kan_buf *out, int pid_dir, const char *name, struct kan_err *err);
 /* Magic link opened O_PATH: "exe", "root", "fd/3", "ns/net" (ns: O_RDONLY). */
 int kan_proc_magic(int *fd, int pid_dir, const char *name, struct kan_err *err);
-/* Seconds of btime in /proc/stat, and CLK_TCK: start_ns = btime + starttime / hz. */
+/* When the host was started: btime of /proc/stat. That file is long on big machines: ask once. */
+int kan_proc_btime(int64_t *btime_ns, int proc_fd, struct kan_err *err);
+/* A starttime in clock ticks, as UTC. */
+int64_t kan_proc_started(int64_t btime_ns, uint64_t starttime);
+/* Both: start_ns = btime + starttime / hz. */
 int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_err *err);
 /* Every number in /proc: return -1 to stop. */
 typedef int kan_proc_pid_fn(pid_t pid, void *arg);

@@ -91,6 +91,14 @@ static size_t numbers(uint32_t *out, size_t max, struct cursor *c)
 	return n;
 }
 
+static void groups(struct kan_proc_status *s, struct cursor *c)
+{
+	int64_t v = 0;
+	for (; number(&v, c); s->groups_seen++)
+		if (s->n_groups < KAN_PROC_GROUPS)
+			s->groups[s->n_groups++] = (uint32_t)v;
+}
+
 static void credentials(struct kan_proc_status *s, const char *key, struct cursor *c)
 {
 	if (strcmp(key, "Uid") == 0)
@@ -98,7 +106,7 @@ static void credentials(struct kan_proc_status *s, const char *key, struct curso
 	else if (strcmp(key, "Gid") == 0)
 		(void)numbers(s->gid, 4, c);
 	else if (strcmp(key, "Groups") == 0)
-		s->n_groups = numbers(s->groups, sizeof(s->groups) / sizeof(s->groups[0]), c);
+		groups(s, c);
 	else if (strcmp(key, "CapInh") == 0)
 		s->cap_inh = hex(c);
 	else if (strcmp(key, "CapPrm") == 0)
@@ -114,7 +122,7 @@ static void credentials(struct kan_proc_status *s, const char *key, struct curso
 static void nspids(struct kan_proc_status *s, struct cursor *c)
 {
 	int64_t v = 0;
-	while (s->n_nspid < sizeof(s->nspid) / sizeof(s->nspid[0]) && number(&v, c))
+	while (s->n_nspid < KAN_PROC_NSPIDS && number(&v, c))
 		s->nspid[s->n_nspid++] = (pid_t)v;
 }
 

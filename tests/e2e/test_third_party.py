@@ -54,6 +54,15 @@ class ThirdParty(unittest.TestCase):
     def test_sha256sum_accepts_both_manifests(self):
         self.bash("sha256sum -c --strict --quiet tagmanifest-sha256.txt manifest-sha256.txt")
 
+    def test_every_row_and_document_fits_its_published_schema(self):
+        """Our own checker, but none of our C: the bag's rules, docs/schema, twins, the journal's chain."""
+        documents = {"capture.json": demo().result.out, "verify.json": world.verify(self.bundle).out}
+        folder = world.new_directory("documents")
+        for name, octets in documents.items():
+            (folder / name).write_bytes(octets)
+        flags = [f"--document={path}" for path in [*folder.iterdir(), self.document["report"]["json"]]]
+        sh("/usr/bin/python3", world.TOP / "tests/contract/check_bundle.py", *flags, self.bundle)
+
     def test_the_manifests_list_every_file_and_nothing_else(self):
         text = self.bash("""find . -type f ! -path './seal/*' -printf '%P\\n' | sort |
             comm -3 - <(cut -c67- manifest-sha256.txt tagmanifest-sha256.txt | sort)""")

@@ -103,3 +103,15 @@ Test(json, bytes_set_in_a_document_come_back)
 		     "a broken twin is no reason to take the display form");
 	json_decref(doc);
 }
+
+Test(json, a_value_set_anew_has_no_twin_of_the_one_before)
+{
+	json_t *doc = json_object();
+	kan_auto_buf struct kan_buf back = KAN_BUF(64);
+	struct kan_err err = {0};
+	kan_json_set_bytes(doc, "path", KAN_LIT("/tmp/\xff"));
+	kan_json_set_bytes(doc, "path", KAN_LIT("/tmp/calm"));
+	cr_assert_eq(kan_json_bytes(&back, doc, "path", &err), 0);
+	cr_assert(kan_bytes_eq(kan_buf_bytes(&back), KAN_LIT("/tmp/calm")));
+	json_decref(doc);
+}

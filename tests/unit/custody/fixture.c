@@ -36,7 +36,7 @@ void fixture_remove(struct fixture *f)
 
 static void child(const char *dir, const char *command, int fd)
 {
-	static char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+	static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
 				    "HOME=/nonexistent",
 				    "LC_ALL=C",
 				    "GIT_CONFIG_NOSYSTEM=1",

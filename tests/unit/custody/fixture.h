@@ -3,6 +3,7 @@
 #ifndef KAN_TEST_CUSTODY_FIXTURE_H
 #define KAN_TEST_CUSTODY_FIXTURE_H
 
+#include <kanshiki/bundle.h>
 #include <kanshiki/bytes.h>
 #include <kanshiki/custody.h>
 

@@ -1,0 +1,56 @@
+/* image: the image as it lies on this host, the side to compare with; computed in every capture. */
+#include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
+#include <kanshiki/target.h>
+
+#include "image/baseline.h"
+#include "image/layers.h"
+#include "image/packages.h"
+
+static const char *const artefacts[] = {
+	"layers.ndjson", "config.json", "pkgdb.tar", "baseline.ndjson",
+	"ghosts.ndjson", "ghosts.tar",  NULL};
+static const struct kan_limit limits[] = {{"config_octets", KAN_IMAGE_CONFIG_MAX, false},
+					  {"package_file_octets", KAN_PACKAGES_FILE, false},
+					  {"package_files", KAN_PACKAGES_FILES, false},
+					  {"entries", KAN_BASELINE_ENTRIES, false},
+					  {"ghost_file_octets", KAN_GHOST_FILE, true},
+					  {"ghost_octets", KAN_GHOST_TOTAL, true},
+					  {NULL, 0, false}};
+
+static int take_files(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	uint64_t rows = 0;
+	if (kan_packages_take(t, sink, err) < 0)
+		return -1;
+	if (!t->policy->image_full) {
+		kan_sink_scope(sink, KAN_LIT("baseline.ndjson"), "--image none");
+		return 0;
+	}
+	int rc = kan_baseline_take(&rows, t, sink, err);
+	kan_sink_items(sink, rows);
+	return rc;
+}
+
+static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	if (kan_layers_take(t, sink, err) < 0)
+		return -1;
+	if (t->n_lowers)
+		return take_files(t, sink, err);
+	kan_sink_gap(sink, KAN_LIT("baseline.ndjson"), KAN_GAP_UNSUPPORTED,
+		     "no proven lower directories (see the claims in capture.json)");
+	return 0;
+}
+
+extern const struct kan_collector kan_collector_image;
+const struct kan_collector kan_collector_image = {
+	.name = "image",
+	.summary = "the image: layers, config, packages, a digest of every file, and what layers "
+		   "hide",
+	.tier = KAN_TIER_AFTER,
+	.needs = KAN_NEEDS_HOST,
+	.limits = limits,
+	.artefacts = artefacts,
+	.collect = collect,
+};

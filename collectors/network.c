@@ -1,0 +1,239 @@
+/* network: every socket with its owners, and how packets travel, in each network namespace of the
+ * container. */
+#include "collectors/network.h"
+
+#include <kanshiki/collector.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "kernel/bounded.h"
+#include "kernel/netlink.h"
+#include "kernel/procfs.h"
+
+enum { PROTOCOLS_MAX = 64 << 10, MODULES_MAX = 4 << 20 };
+
+static const char *const artefacts[] = {"sockets.ndjson",     "links.ndjson",
+					"addresses.ndjson",   "routes.ndjson",
+					"rules.ndjson",       "neighbours.ndjson",
+					"proc-net.tar",       "hosts",
+					"hostname",           "resolv.conf",
+					"engine-hosts",       "engine-hostname",
+					"engine-resolv.conf", NULL};
+static const struct kan_limit limits[] = {{"rows", KAN_NETWORK_ROWS, false},
+					  {"dump_octets", KAN_NETLINK_DUMP_MAX, false},
+					  {"all_dumps_octets", KAN_NETSPACE_TOTAL, false},
+					  {"namespaces", KAN_NETNS_MAX, false},
+					  {"owners", KAN_OWNERS_MAX, false},
+					  {"owners_of_a_socket", KAN_NETWORK_OWNERS, false},
+					  {"file_octets", KAN_NETWORK_FILE, false},
+					  {NULL, 0, false}};
+
+struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
+				  const struct kan_netspace *s, const char *name)
+{
+	if (n->list.n > 1)
+		(void)snprintf(out, KAN_NETWORK_WHAT, "%.24s of netns %llu", name,
+			       (unsigned long long)s->where.ino);
+	else
+		(void)snprintf(out, KAN_NETWORK_WHAT, "%.24s", name);
+	return kan_bytes_of(out);
+}
+
+void kan_network_gap(const struct kan_network *n, const struct kan_netspace *s, const char *name,
+		     const struct kan_net_dump *d)
+{
+	char what[KAN_NETWORK_WHAT];
+	struct kan_bytes w = kan_network_what(what, n, s, name);
+	if (d->err.code == KAN_EIO && d->err.sys == EINTR)
+		kan_sink_gap(n->sink, w, KAN_GAP_CHANGED, "%s; the last is kept", d->err.text);
+	else
+		kan_sink_gap_err(n->sink, w, &d->err);
+}
+
+static bool frozen(const void *arg)
+{
+	return kan_sink_frozen(arg);
+}
+
+static void stuck(void *arg)
+{
+	kan_sink_window_break(arg);
+}
+
+/* 0: unknown. */
+static uint64_t net_of(const struct kan_target *t, pid_t pid)
+{
+	kan_auto_close int dir = -1;
+	uint64_t ino = 0;
+	if (kan_proc_pid_dir(&dir, t->proc_fd, pid, NULL) == 0)
+		(void)kan_proc_ns(&ino, dir, "net", NULL);
+	return ino;
+}
+
+/* Who is in them now: what went away stays, its netlink sockets keep it alive. */
+static int find(struct kan_network *n, struct kan_err *err)
+{
+	const struct kan_target *t = n->t;
+	const struct kan_members_ask ask = {.proc_fd = t->proc_fd,
+					    .init_dir = t->pid_dir,
+					    .id = t->id,
+					    .cgroup = t->cgroup,
+					    .pid_private = t->pid_private};
+	uint64_t own = net_of(t, getpid()), first = net_of(t, 1);
+	kan_members_free(&n->members);
+	if (kan_members_find(&n->members, &ask, err) < 0)
+		return -1;
+	kan_netns_add(&n->list, &n->members);
+	for (size_t i = 0; i < n->list.n; i++) {
+		if (n->spaces[i])
+			continue;
+		uint64_t ino = n->list.v[i].ino;
+		n->spaces[i] = kan_xalloc(sizeof(*n->spaces[i]));
+		kan_netspace_open(n->spaces[i], &n->list.v[i],
+				  t->net_host || ino == own || ino == first);
+	}
+	return 0;
+}
+
+static void owners(struct kan_network *n)
+{
+	n->owners_frozen = kan_sink_frozen(n->sink);
+	for (size_t i = 0; i < n->members.n; i++) {
+		struct kan_err why = {0};
+		char what[KAN_NETWORK_WHAT];
+		(void)snprintf(what, sizeof(what), "descriptors of %d", (int)n->members.v[i].pid);
+		if (kan_owners_read(&n->owners, n->members.v[i].dir, n->members.v[i].pid, &why) <
+			    0 &&
+		    why.code != KAN_ENOTFOUND)
+			kan_sink_gap_err(n->sink, kan_bytes_of(what), &why);
+	}
+	kan_owners_sort(&n->owners);
+	n->owners_frozen &= kan_sink_frozen(n->sink);
+}
+
+/* In the pause. */
+static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct kan_err *err)
+{
+	if (find(n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n->list.n; i++)
+		kan_netspace_read(n->spaces[i], ask);
+	owners(n);
+	for (size_t i = 0; i < n->list.n; i++)
+		kan_netspace_texts(n->spaces[i], ask);
+	return 0;
+}
+
+/* Which helpers of netlink's the kernel has loaded, for our sake or another's. */
+static unsigned modules(const struct kan_target *t)
+{
+	static const char *const names[] = {"\ninet_diag ",    "\ntcp_diag ",   "\nudp_diag ",
+					    "\nraw_diag ",     "\nunix_diag ",  "\naf_packet_diag ",
+					    "\nnetlink_diag ", "\nvsock_diag ", "\nsctp_diag "};
+	kan_auto_buf struct kan_buf text = KAN_BUF(MODULES_MAX);
+	unsigned found = 0;
+	kan_buf_addc(&text, '\n');
+	if (kan_read_pseudo(&text, t->proc_fd, "modules", NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strstr(kan_buf_str(&text), names[i]))
+			found |= 1U << i;
+	return found;
+}
+
+static int read_network(struct kan_network *n, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf protocols = KAN_BUF(PROTOCOLS_MAX);
+	struct kan_err why = {0};
+	if (find(n, err) < 0)
+		return -1;
+	if (kan_proc_read(&protocols, n->t->pid_dir, "net/protocols", &why) < 0)
+		kan_sink_gap_err(n->sink, KAN_LIT("protocols"), &why);
+	struct kan_netspace_ask ask = {.protocols = kan_buf_bytes(&protocols),
+				       .frozen = frozen,
+				       .stuck = stuck,
+				       .arg = n->sink,
+				       .worker = kan_bounded_new(),
+				       .budget = KAN_NETSPACE_TOTAL};
+	unsigned before = modules(n->t);
+	if (n->list.n)
+		kan_netspace_warm(n->spaces[0], &ask);
+	if (modules(n->t) & ~before)
+		kan_sink_impact(
+			n->sink,
+			"the kernel loaded diag modules to answer netlink requests of ours");
+	int rc = kan_sink_window_enter(n->sink, 0, 0, err);
+	if (rc == 0)
+		rc = read_all(n, &ask, err);
+	kan_sink_window_leave(n->sink);
+	kan_bounded_free(ask.worker);
+	return rc;
+}
+
+static void tell_limits(const struct kan_network *n)
+{
+	if (n->list.seen)
+		kan_sink_limit(n->sink, KAN_LIT("network namespaces"), n->list.n + n->list.seen,
+			       n->list.n, KAN_NETNS_MAX);
+	if (n->owners.seen > n->owners.n)
+		kan_sink_limit(n->sink, KAN_LIT("owners"), n->owners.seen, n->owners.n,
+			       KAN_OWNERS_MAX);
+	for (size_t i = 0; i < n->list.n; i++) {
+		char what[KAN_NETWORK_WHAT];
+		const struct kan_netspace *s = n->spaces[i];
+		if (s->closed.code != KAN_OK)
+			kan_sink_gap_err(n->sink, kan_network_what(what, n, s, "namespace"),
+					 &s->closed);
+		if (s->less)
+			kan_sink_gap(n->sink, kan_network_what(what, n, s, "tcp_info"),
+				     KAN_GAP_STUCK,
+				     "a socket's lock is held: byte counts were left out");
+	}
+	kan_sink_impact(n->sink,
+			"netlink sockets of ours were open in the container's network namespaces");
+	kan_sink_scope(n->sink, KAN_LIT("nft, iptables, conntrack, host side"),
+		       "not read by this build");
+}
+
+static void free_network(struct kan_network *n)
+{
+	for (size_t i = 0; i < n->list.n; i++) {
+		kan_netspace_free(n->spaces[i]);
+		free(n->spaces[i]);
+	}
+	kan_netns_free(&n->list);
+	kan_members_free(&n->members);
+	kan_owners_free(&n->owners);
+}
+
+static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	kan_auto_free struct kan_network *n = kan_xalloc(sizeof(*n));
+	*n = (struct kan_network){.t = t, .sink = sink};
+	int rc = read_network(n, err);
+	if (rc == 0) {
+		tell_limits(n);
+		rc = kan_network_sockets(n, err) < 0 || kan_network_routes(n, err) < 0 ||
+				     kan_network_texts(n, err) < 0 || kan_network_files(n, err) < 0
+			     ? -1
+			     : 0;
+	}
+	kan_sink_items(sink, n->rows);
+	free_network(n);
+	return rc;
+}
+
+extern const struct kan_collector kan_collector_network;
+const struct kan_collector kan_collector_network = {
+	.name = "network",
+	.summary =
+		"every socket with its owners, and how packets travel, in each network namespace",
+	.tier = KAN_TIER_PAUSED,
+	.needs = KAN_NEEDS_HOST | KAN_NEEDS_PROCESS,
+	.limits = limits,
+	.artefacts = artefacts,
+	.collect = collect,
+};

@@ -1,0 +1,48 @@
+/* The parts of the collector network: what was read in the pause, and who makes artefacts of it. */
+#ifndef KAN_COLLECTORS_NETWORK_H
+#define KAN_COLLECTORS_NETWORK_H
+
+#include <kanshiki/sink.h>
+#include <kanshiki/target.h>
+
+#include "kernel/members.h"
+#include "kernel/netspace.h"
+#include "kernel/owners.h"
+
+enum {
+	KAN_NETWORK_ROWS = 1 << 20,
+	KAN_NETWORK_OWNERS = 4096, /* in one row */
+	KAN_NETWORK_FILE = 1 << 20,
+	KAN_NETWORK_WHAT = 64,
+};
+
+struct kan_network {
+	const struct kan_target *t;
+	struct kan_sink *sink;
+	struct kan_members members;
+	struct kan_netns_list list;
+	struct kan_netspace *spaces[KAN_NETNS_MAX]; /* of each in list */
+	struct kan_owners owners;
+	bool owners_frozen;
+	uint64_t rows;
+};
+
+/* Fields of one socket, as it was told. */
+struct kan_row;
+void kan_network_sock(struct kan_row *r, const struct kan_sock *s);
+/* sockets.ndjson. */
+int kan_network_sockets(struct kan_network *n, struct kan_err *err);
+/* links, addresses, routes, rules, neighbours. */
+int kan_network_routes(struct kan_network *n, struct kan_err *err);
+/* proc-net.tar; hosts, hostname, resolv.conf and the engine's copies. */
+int kan_network_texts(struct kan_network *n, struct kan_err *err);
+int kan_network_files(struct kan_network *n, struct kan_err *err);
+
+/* "tcp6", or "tcp6 of netns 4026532644" when there are several. Lives in out. */
+struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
+				  const struct kan_netspace *s, const char *name);
+/* The dump's failure as a gap. */
+void kan_network_gap(const struct kan_network *n, const struct kan_netspace *s, const char *name,
+		     const struct kan_net_dump *d);
+
+#endif

@@ -1,0 +1,274 @@
+/* Config and layerdb of Docker's overlay2 against the directories in use. OCI image-spec config.md,
+ * "Layer ChainID". */
+#include "image/layers.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/row.h"
+
+enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
+
+static const char scheme[] = "sha256:";
+
+static bool is_id(const char *s)
+{
+	return s && strncmp(s, scheme, SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
+}
+
+static int read_ids(struct kan_diff_ids *out, const json_t *list, struct kan_err *err)
+{
+	size_t n = json_array_size(list);
+	if (!json_is_array(list))
+		return kan_fail(err, KAN_EFORMAT, "no rootfs.diff_ids");
+	if (n > KAN_LAYERS_MAX)
+		return kan_fail(err, KAN_ELIMIT, "%zu layers, over %d", n, KAN_LAYERS_MAX);
+	kan_auto_free char(*v)[KAN_LAYER_ID] = kan_xalloc((n + 1) * sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		const char *id = json_string_value(json_array_get(list, i));
+		if (!is_id(id))
+			return kan_fail(err, KAN_EFORMAT, "diff_ids[%zu] is no sha256 digest", i);
+		memcpy(v[i], id, KAN_LAYER_ID);
+	}
+	*out = (struct kan_diff_ids){kan_take_ptr(v), n};
+	return 0;
+}
+
+int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct kan_err *err)
+{
+	json_t *doc = NULL;
+	if (kan_json_parse(&doc, config, KAN_IMAGE_CONFIG_MAX, CONFIG_DEPTH, err) < 0)
+		return -1;
+	int rc = read_ids(out, json_object_get(json_object_get(doc, "rootfs"), "diff_ids"), err);
+	json_decref(doc);
+	return rc;
+}
+
+void kan_chain_id(char out[KAN_LAYER_ID], const char *parent, const char *diff_id)
+{
+	char text[2 * KAN_LAYER_ID], chain[KAN_LAYER_ID];
+	if (!parent) {
+		memmove(out, diff_id, KAN_LAYER_ID);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%.71s %.71s", parent, diff_id);
+	memcpy(chain, scheme, SCHEME);
+	kan_sha256_hex(chain + SCHEME, kan_bytes_of(text));
+	memcpy(out, chain, KAN_LAYER_ID);
+}
+
+struct layers {
+	const struct kan_target *t;
+	struct kan_sink *sink;
+	struct kan_rows *rows;
+	struct kan_diff_ids ids;
+	const struct kan_layer *lowers; /* of the image, topmost first */
+	size_t n;
+	bool trusted; /* the config's digest is the image's id, and it has as many layers */
+};
+
+/* A line of layerdb: one word. */
+static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const char *dir,
+		     const char *name, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	kan_auto_close int fd = -1;
+	kan_auto_buf struct kan_buf text = KAN_BUF(WORD_OCTETS - 1);
+	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/%.200s/%.32s", t->storage, dir,
+		       name);
+	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
+		    0 ||
+	    kan_read_all(&text, fd, err) < 0)
+		return kan_wrap(err, "layerdb %s", name);
+	size_t n = strcspn(kan_buf_str(&text), "\n");
+	memcpy(out, kan_buf_str(&text), n);
+	out[n] = 0;
+	return 0;
+}
+
+/* "overlay2/<cache id>/diff" */
+static struct kan_bytes cache_of(const struct kan_layer *l)
+{
+	const char *end = l && l->path ? strrchr(l->path, '/') : NULL;
+	if (!end || strcmp(end, "/diff") != 0)
+		return (struct kan_bytes){0};
+	const char *from = memrchr(l->path, '/', (size_t)(end - l->path));
+	from = from ? from + 1 : l->path;
+	return (struct kan_bytes){(const uint8_t *)from, (size_t)(end - from)};
+}
+
+/* One claim of layerdb. */
+static int same(const struct layers *l, const char *dir, const char *name, struct kan_bytes wanted,
+		struct kan_err *err)
+{
+	char word[WORD_OCTETS];
+	if (read_word(word, l->t, dir, name, err) < 0)
+		return -1;
+	if (wanted.n && kan_bytes_eq(kan_bytes_of(word), wanted))
+		return 0;
+	return kan_fail(err, KAN_EREFUSED, "layerdb %s: %.80s is not what is in use", name, word);
+}
+
+/* Chain id and layerdb: the directory in use is the layer of this diff id above those below it. */
+static int prove(const struct layers *l, size_t n, const char *parent, const char *chain,
+		 struct kan_err *err)
+{
+	char dir[WORD_OCTETS];
+	if (!l->trusted)
+		return kan_fail(err, KAN_EREFUSED, "its image's config is not proven");
+	(void)snprintf(dir, sizeof(dir), "sha256/%.64s", chain + SCHEME);
+	if (same(l, dir, "diff", kan_bytes_of(l->ids.v[n]), err) < 0 ||
+	    (parent && same(l, dir, "parent", kan_bytes_of(parent), err) < 0))
+		return -1;
+	return same(l, dir, "cache-id", cache_of(&l->lowers[l->n - 1 - n]), err);
+}
+
+/* Said once for the whole: that the config is missing or another one has its own gap. */
+static void unproven(const struct layers *l, size_t n, const struct kan_err *why)
+{
+	char what[32];
+	if (!l->trusted)
+		return;
+	(void)snprintf(what, sizeof(what), "layer %zu", n);
+	kan_sink_gap(l->sink, kan_bytes_of(what),
+		     why->code == KAN_EREFUSED ? KAN_GAP_CONTRADICTED : kan_gap_of_err(why), "%s",
+		     why->text);
+}
+
+static int layer_row(const struct layers *l, size_t n, const char *parent, const char *chain,
+		     struct kan_err *err)
+{
+	struct kan_err why = {0};
+	const struct kan_layer *lower = n < l->n ? &l->lowers[l->n - 1 - n] : NULL;
+	struct kan_bytes cache = cache_of(lower);
+	bool known = n < l->ids.n, proven = known && prove(l, n, parent, chain, &why) == 0;
+	if (known && !proven)
+		unproven(l, n, &why);
+	struct kan_row *r = kan_rows_begin(l->rows);
+	kan_row_uint(r, "n", n);
+	if (known) {
+		kan_row_str(r, "diff_id", l->ids.v[n]);
+		kan_row_str(r, "chain_id", chain);
+	}
+	if (cache.n)
+		kan_row_bytes(r, "cache_id", cache);
+	kan_row_bool(r, "init", false);
+	kan_row_str(r, "proof", proven ? "chain" : "none");
+	return kan_rows_end(l->rows, err);
+}
+
+/* The engine's own layer is tied to the image by layerdb's entry of the container. */
+static int init_row(const struct layers *l, const struct kan_layer *init, const char *top,
+		    struct kan_err *err)
+{
+	char dir[WORD_OCTETS];
+	struct kan_bytes cache = cache_of(init);
+	(void)snprintf(dir, sizeof(dir), "mounts/%.64s", l->t->id);
+	bool proven = l->trusted && top && same(l, dir, "parent", kan_bytes_of(top), NULL) == 0 &&
+		      same(l, dir, "init-id", cache, NULL) == 0;
+	struct kan_row *r = kan_rows_begin(l->rows);
+	if (cache.n)
+		kan_row_bytes(r, "cache_id", cache);
+	kan_row_bool(r, "init", true);
+	kan_row_str(r, "proof", proven ? "chain" : "none");
+	return kan_rows_end(l->rows, err);
+}
+
+static int all_rows(struct layers *l, struct kan_err *err)
+{
+	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "";
+	size_t n = l->n > l->ids.n ? l->n : l->ids.n;
+	for (size_t i = 0; i < n; i++) {
+		memcpy(parent, chain, sizeof(parent));
+		if (i < l->ids.n)
+			kan_chain_id(chain, i ? parent : NULL, l->ids.v[i]);
+		if (layer_row(l, i, i ? parent : NULL, chain, err) < 0)
+			return -1;
+	}
+	for (const struct kan_layer *i = l->t->lowers; i < l->lowers; i++)
+		if (init_row(l, i, l->ids.n ? chain : NULL, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int read_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	kan_auto_close int fd = -1;
+	if (t->data_root_fd < 0 || !t->storage)
+		return kan_fail(err, KAN_EDENIED, "the engine's data root is not proven");
+	if (!is_id(t->image_id))
+		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
+	if (strcmp(t->storage, "overlay2") != 0)
+		return kan_fail(err, KAN_EUNSUPPORTED, "the image store of %.32s is not read",
+				t->storage);
+	(void)snprintf(path, sizeof(path), "image/%s/imagedb/content/sha256/%s", t->storage,
+		       t->image_id + SCHEME);
+	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
+	    0)
+		return kan_wrap(err, "the image's config");
+	return kan_read_all(out, fd, err);
+}
+
+/* Raw first; then is it the image's, and which layers does it name? */
+static int take_config(struct layers *l, struct kan_err *err)
+{
+	static const struct kan_bytes what = KAN_LIT("config.json");
+	char hex[KAN_SHA256_HEX];
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
+	if (read_config(&raw, l->t, &why) < 0) {
+		kan_sink_gap_err(l->sink, what, &why);
+		return 0;
+	}
+	if (kan_sink_put(l->sink, "config.json", kan_buf_bytes(&raw), err) < 0)
+		return -1;
+	if (kan_diff_ids_read(&l->ids, kan_buf_bytes(&raw), &why) < 0) {
+		kan_sink_gap_err(l->sink, what, &why);
+		return 0;
+	}
+	kan_sha256_hex(hex, kan_buf_bytes(&raw));
+	l->trusted = strcmp(hex, l->t->image_id + SCHEME) == 0;
+	if (!l->trusted)
+		kan_sink_gap(l->sink, what, KAN_GAP_CONTRADICTED,
+			     "its digest is not the image's id");
+	return 0;
+}
+
+static void find_lowers(struct layers *l)
+{
+	size_t init = 0;
+	while (init < l->t->n_lowers && l->t->lowers[init].init)
+		init++;
+	l->lowers = l->t->lowers + init;
+	l->n = l->t->n_lowers - init;
+	if (l->ids.n && l->n && l->ids.n != l->n) {
+		kan_sink_gap(l->sink, KAN_LIT("layers"), KAN_GAP_CONTRADICTED,
+			     "the image names %zu layers, the container has %zu", l->ids.n, l->n);
+		l->trusted = false;
+	}
+	l->trusted = l->trusted && l->n;
+}
+
+int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+{
+	struct layers l = {.t = t, .sink = s};
+	int rc = take_config(&l, err);
+	if (rc == 0)
+		rc = kan_rows_open(&l.rows, s, "layers.ndjson", err);
+	if (rc == 0) {
+		find_lowers(&l);
+		rc = all_rows(&l, err);
+	}
+	free(l.ids.v);
+	if (rc == 0)
+		return kan_rows_close(l.rows, err);
+	kan_rows_abandon(l.rows);
+	return -1;
+}

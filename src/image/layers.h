@@ -1,0 +1,29 @@
+/* The image's layers: what its config calls them, and whether the directories here are those. */
+#ifndef KAN_IMAGE_LAYERS_H
+#define KAN_IMAGE_LAYERS_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+#include <kanshiki/target.h>
+
+struct kan_sink;
+
+enum {
+	KAN_LAYERS_MAX = 512,
+	KAN_LAYER_ID = 72, /* "sha256:" + 64 hex + NUL */
+	KAN_IMAGE_CONFIG_MAX = 16 << 20,
+};
+
+struct kan_diff_ids {
+	char (*v)[KAN_LAYER_ID]; /* the base first */
+	size_t n;
+};
+/* Pure: rootfs.diff_ids of an image's config. Yours: free v. -1 format, limit. */
+int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct kan_err *err);
+/* Pure. parent: chain id of the layer below, NULL at the base. */
+void kan_chain_id(char out[KAN_LAYER_ID], const char *parent, const char *diff_id);
+
+/* Writes config.json, raw, and layers.ndjson. -1: evidence cannot be written. */
+int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err);
+
+#endif

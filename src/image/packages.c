@@ -1,0 +1,226 @@
+/* Database files of the image's layers into one tar; the engine's and the container's layers are
+ * left out. */
+#include "image/packages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "image/lower.h"
+#include "image/take.h"
+
+enum { PATH_OCTETS = 1024 };
+
+static const char *const any[] = {"", NULL};
+static const char *const dpkg_info[] = {".list", ".md5sums", NULL};
+
+/* A file, or the files of a directory whose names end so. */
+static const struct {
+	const char *path;
+	const char *const *endings;
+} places[] = {
+	{"var/lib/dpkg/status", NULL},
+	{"var/lib/dpkg/status.d", any},
+	{"var/lib/dpkg/diversions", NULL},
+	{"var/lib/dpkg/info", dpkg_info},
+	{"lib/apk/db/installed", NULL},
+	{"usr/lib/apk/db/installed", NULL},
+	{"var/lib/rpm", any},
+	{"usr/lib/sysimage/rpm", any},
+};
+
+struct packages {
+	struct kan_sink *sink;
+	struct kan_stack stack;
+	struct kan_tarfile tar;
+	struct kan_tree_opener *opener;
+	uint8_t *buffer;
+	uint64_t files;
+	/* the directory that is listed */
+	const char *path;
+	const char *const *endings;
+	const struct kan_view *view;
+	bool fatal; /* evidence could not be written */
+};
+
+/* What the image has at a path. No link on the way is followed: a database is where it is. */
+static int find(struct kan_below *out, const struct packages *p, const char *path,
+		struct kan_err *err)
+{
+	struct kan_below at = {.fd = -1, .data_fd = -1};
+	if (kan_lower_root(&at, &p->stack, err) < 0)
+		return -1;
+	for (const char *from = path; *from && at.found;) {
+		size_t n = strcspn(from, "/");
+		struct kan_below next = {.fd = -1, .data_fd = -1};
+		int rc = kan_lower_lookup(&next, &p->stack, &at.view,
+					  (struct kan_bytes){(const uint8_t *)from, n},
+					  (struct kan_bytes){0}, err);
+		kan_below_free(&at);
+		if (rc < 0)
+			return -1;
+		at = next;
+		from += n + (from[n] == '/');
+	}
+	*out = at;
+	return 0;
+}
+
+static int copy(struct packages *p, int fd, struct kan_bytes path, uint64_t size,
+		struct kan_err *err)
+{
+	struct kan_err why = {0};
+	uint64_t done = 0;
+	for (;;) {
+		ssize_t n = read(fd, p->buffer, KAN_IO_READ);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			(void)kan_fail_sys(&why, "read");
+		if (n <= 0)
+			break;
+		done += (uint64_t)n;
+		if (kan_tar_data(p->tar.tar, p->buffer, (size_t)n, err) < 0)
+			return -1;
+	}
+	if (why.code != KAN_OK)
+		kan_sink_gap_err(p->sink, path, &why);
+	else if (done != size)
+		kan_sink_gap(p->sink, path, KAN_GAP_CHANGED, "%llu bytes were read of %llu",
+			     (unsigned long long)done, (unsigned long long)size);
+	return kan_tar_finish(p->tar.tar, err);
+}
+
+/* The tar is made for the first file. */
+static int store(struct packages *p, const struct kan_below *b, struct kan_bytes path,
+		 struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	bool noatime = true;
+	struct kan_err why = {0};
+	uint64_t size = b->st.stx_size;
+	if (size > KAN_PACKAGES_FILE || p->files >= KAN_PACKAGES_FILES) {
+		bool large = size > KAN_PACKAGES_FILE;
+		kan_sink_limit(p->sink, path, large ? size : p->files + 1, large ? 0 : p->files,
+			       large ? KAN_PACKAGES_FILE : KAN_PACKAGES_FILES);
+		return 0;
+	}
+	if (kan_tree_open_bounded(&fd, &noatime, p->opener, b->data_fd, &why) < 0) {
+		kan_sink_gap(p->sink, path,
+			     why.sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(&why), "%s",
+			     why.text);
+		return 0;
+	}
+	struct kan_tar_entry e = {.path = path,
+				  .mode = b->st.stx_mode,
+				  .uid = b->st.stx_uid,
+				  .gid = b->st.stx_gid,
+				  .size = size,
+				  .mtime_ns = kan_statx_ns(&b->st.stx_mtime)};
+	if ((!p->tar.tar && kan_tarfile_open(&p->tar, p->sink, "pkgdb.tar", err) < 0) ||
+	    kan_tar_entry(p->tar.tar, &e, err) < 0)
+		return -1;
+	p->files++;
+	return copy(p, fd, path, size, err);
+}
+
+static bool ends(struct kan_bytes name, const char *const *endings)
+{
+	for (; *endings; endings++) {
+		size_t n = strlen(*endings);
+		if (name.n >= n && memcmp(name.p + name.n - n, *endings, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
+{
+	struct packages *p = arg;
+	struct kan_below b = {.fd = -1, .data_fd = -1};
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf path = KAN_BUF(PATH_OCTETS);
+	if (!ends(name, p->endings))
+		return 0;
+	kan_buf_addf(&path, "%s/", p->path);
+	kan_buf_addb(&path, name);
+	if (kan_lower_lookup(&b, &p->stack, p->view, name, (struct kan_bytes){0}, &why) < 0) {
+		kan_sink_gap_err(p->sink, kan_buf_bytes(&path), &why);
+		return 0;
+	}
+	int rc = b.found && S_ISREG(b.st.stx_mode) ? store(p, &b, kan_buf_bytes(&path), err) : 0;
+	kan_below_free(&b);
+	p->fatal = rc < 0;
+	return rc;
+}
+
+static int directory(struct packages *p, const struct kan_below *b, size_t place,
+		     struct kan_err *err)
+{
+	struct kan_err why = {0};
+	p->path = places[place].path;
+	p->endings = places[place].endings;
+	p->view = &b->view;
+	if (kan_lower_names(&b->view, on_name, p, &why) == 0)
+		return 0;
+	if (!p->fatal) {
+		kan_sink_gap_err(p->sink, kan_bytes_of(p->path), &why);
+		return 0;
+	}
+	if (err)
+		*err = why;
+	return -1;
+}
+
+static int one_place(struct packages *p, size_t place, struct kan_err *err)
+{
+	struct kan_below b = {.fd = -1, .data_fd = -1};
+	struct kan_err why = {0};
+	struct kan_bytes path = kan_bytes_of(places[place].path);
+	int rc = 0;
+	if (find(&b, p, places[place].path, &why) < 0) {
+		kan_sink_gap_err(p->sink, path, &why);
+		return 0;
+	}
+	if (b.found && places[place].endings && S_ISDIR(b.st.stx_mode))
+		rc = directory(p, &b, place, err);
+	else if (b.found && !places[place].endings && S_ISREG(b.st.stx_mode))
+		rc = store(p, &b, path, err);
+	kan_below_free(&b);
+	return rc;
+}
+
+static int finish(struct packages *p, int rc, struct kan_err *err)
+{
+	if (rc < 0) {
+		kan_tarfile_abandon(&p->tar);
+		return -1;
+	}
+	if (p->tar.tar)
+		return kan_tarfile_close(&p->tar, err);
+	kan_sink_gap(p->sink, KAN_LIT("pkgdb.tar"), KAN_GAP_NOT_APPLICABLE,
+		     "the image has no database of dpkg, apk or rpm");
+	return 0;
+}
+
+int kan_packages_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+{
+	struct packages p = {.sink = s};
+	size_t init = 0;
+	int rc = 0;
+	while (init < t->n_lowers && t->lowers[init].init)
+		init++;
+	kan_stack_init(&p.stack, t->lowers + init, t->n_lowers - init, t->userxattr);
+	p.opener = kan_tree_opener_new();
+	p.buffer = kan_io_buffer(KAN_IO_READ);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && rc == 0; i++)
+		rc = one_place(&p, i, err);
+	kan_tree_opener_free(p.opener);
+	free(p.buffer);
+	kan_stack_free(&p.stack);
+	return finish(&p, rc, err);
+}

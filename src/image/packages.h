@@ -1,0 +1,15 @@
+/* The image's package databases, raw, as its layers have them merged. */
+#ifndef KAN_IMAGE_PACKAGES_H
+#define KAN_IMAGE_PACKAGES_H
+
+#include <kanshiki/err.h>
+#include <kanshiki/target.h>
+
+struct kan_sink;
+
+enum { KAN_PACKAGES_FILE = 512 << 20, KAN_PACKAGES_FILES = 200000 };
+
+/* Writes pkgdb.tar when there is a database: dpkg, apk, rpm. -1: evidence cannot be written. */
+int kan_packages_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err);
+
+#endif

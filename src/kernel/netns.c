@@ -1,0 +1,98 @@
+/* Every network namespace that a member or one of its threads is in. */
+#include "kernel/netns.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/members.h"
+#include "kernel/procfs.h"
+
+enum { FILE_OCTETS = 64, ALONE = 3 /* links of a task directory with one thread */ };
+
+static void look(struct kan_netns_list *l, const struct kan_member *m, const char *path)
+{
+	char file[FILE_OCTETS];
+	struct stat st;
+	(void)snprintf(file, sizeof(file), "%sns/net", path);
+	if (fstatat(m->dir, file, &st, 0) < 0)
+		return; /* ended */
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].ino == st.st_ino)
+			return;
+	if (l->n == KAN_NETNS_MAX) {
+		l->seen++;
+		return;
+	}
+	int dir = fcntl(m->dir, F_DUPFD_CLOEXEC, 0);
+	if (dir < 0) {
+		l->seen++;
+		return;
+	}
+	struct kan_netns *n = &l->v[l->n++];
+	*n = (struct kan_netns){.ino = st.st_ino, .pid = m->pid, .dir = dir};
+	(void)snprintf(n->path, sizeof(n->path), "%s", path);
+}
+
+static void threads(struct kan_netns_list *l, const struct kan_member *m)
+{
+	char path[KAN_NETNS_PATH];
+	struct stat st;
+	if (fstatat(m->dir, "task", &st, 0) < 0 || st.st_nlink <= ALONE)
+		return;
+	int fd = openat(m->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		kan_auto_close_fn(&fd);
+		return;
+	}
+	for (struct dirent *e; (e = readdir(d));) {
+		if (e->d_name[0] < '0' || e->d_name[0] > '9')
+			continue;
+		(void)snprintf(path, sizeof(path), "task/%.12s/", e->d_name);
+		look(l, m, path);
+	}
+	(void)closedir(d);
+}
+
+void kan_netns_add(struct kan_netns_list *out, const struct kan_members *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		look(out, &m->v[i], "");
+		threads(out, &m->v[i]);
+	}
+}
+
+void kan_netns_free(struct kan_netns_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		kan_auto_close_fn(&l->v[i].dir);
+	l->n = 0;
+	l->seen = 0;
+}
+
+int kan_netns_open(int *fd, const struct kan_netns *n, struct kan_err *err)
+{
+	char file[FILE_OCTETS];
+	struct stat st;
+	(void)snprintf(file, sizeof(file), "%sns/net", n->path);
+	kan_auto_close int got = openat(n->dir, file, O_RDONLY | O_CLOEXEC);
+	if (got < 0 || fstat(got, &st) < 0)
+		return kan_fail_sys(err, "network namespace of %d", (int)n->pid);
+	if (st.st_ino != n->ino)
+		return kan_fail(err, KAN_ENOTFOUND, "%d went into another network namespace",
+				(int)n->pid);
+	*fd = kan_take_fd(&got);
+	return 0;
+}
+
+int kan_netns_read(struct kan_buf *out, const struct kan_netns *n, const char *file,
+		   struct kan_err *err)
+{
+	char path[FILE_OCTETS];
+	(void)snprintf(path, sizeof(path), "%snet/%.24s", n->path, file);
+	return kan_proc_read(out, n->dir, path, err);
+}

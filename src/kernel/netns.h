@@ -1,0 +1,37 @@
+/* Every network namespace that a member or one of its threads is in. */
+#ifndef KAN_KERNEL_NETNS_H
+#define KAN_KERNEL_NETNS_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+#include <sys/types.h>
+
+enum { KAN_NETNS_MAX = 256, KAN_NETNS_PATH = 24 };
+
+struct kan_members;
+
+/* Found through one task: path is "" or "task/TID/" below its held /proc/PID. */
+struct kan_netns {
+	uint64_t ino;
+	pid_t pid;
+	int dir; /* its own descriptor */
+	char path[KAN_NETNS_PATH];
+};
+struct kan_netns_list {
+	struct kan_netns v[KAN_NETNS_MAX];
+	size_t n;
+	uint64_t seen; /* looks at further namespaces; more than 0: KAN_NETNS_MAX */
+};
+/*
+ * Adds what is not in out yet, in the order of pids. A member that ends meanwhile has none any
+ * more: that is no failure of ours.
+ */
+void kan_netns_add(struct kan_netns_list *out, const struct kan_members *m);
+void kan_netns_free(struct kan_netns_list *l);
+/* The namespace itself, for setns. fd is yours. */
+int kan_netns_open(int *fd, const struct kan_netns *n, struct kan_err *err);
+/* A file of its /proc/net, whole: "tcp". */
+int kan_netns_read(struct kan_buf *out, const struct kan_netns *n, const char *file,
+		   struct kan_err *err);
+
+#endif

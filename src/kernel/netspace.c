@@ -1,0 +1,220 @@
+/* All that one network namespace tells: netlink sockets made inside it, dumps read from here. */
+#include "kernel/netspace.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/bounded.h"
+#include "kernel/netlink.h"
+#include "kernel/nsopen.h"
+
+enum { SOCKETS = KAN_NETSPACE_SOCKETS, REQUEST_MAX = 256 };
+
+const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS] = {
+	{"tcp", true},        {"tcp6", true},       {"udp", true},         {"udp6", true},
+	{"udplite", true},    {"udplite6", true},   {"raw", true},         {"raw6", true},
+	{"icmp", true},       {"icmp6", true},      {"unix", true},        {"packet", true},
+	{"netlink", true},    {"sctp/eps", true},   {"sctp/assocs", true}, {"arp", false},
+	{"dev", false},       {"dev_mcast", false}, {"fib_trie", false},   {"if_inet6", false},
+	{"igmp", false},      {"igmp6", false},     {"ipv6_route", false}, {"netstat", false},
+	{"protocols", false}, {"ptype", false},     {"route", false},      {"snmp", false},
+	{"snmp6", false},     {"sockstat", false},  {"sockstat6", false},  {NULL, false},
+};
+
+/* In the child, inside the namespace. */
+static void make_sockets(int *fds, int *why, size_t n, const void *arg)
+{
+	static const int protocols[SOCKETS] = {NETLINK_SOCK_DIAG, NETLINK_SOCK_DIAG, NETLINK_ROUTE};
+	(void)arg;
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocols[i]);
+		why[i] = fds[i] < 0 ? errno : 0;
+	}
+}
+
+void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, bool host)
+{
+	int fds[SOCKETS] = {-1, -1, -1}, why[SOCKETS] = {0};
+	kan_auto_close int ns = -1;
+	*out = (struct kan_netspace){
+		.where = *where, .host = host, .diag = -1, .spare = -1, .route = -1};
+	if (kan_netns_open(&ns, where, &out->closed) < 0 ||
+	    kan_nsopen(fds, why, SOCKETS, ns, CLONE_NEWNET, make_sockets, NULL, &out->closed) < 0)
+		return;
+	out->diag = fds[0];
+	out->spare = fds[1];
+	out->route = fds[2];
+	for (size_t i = 0; i < SOCKETS; i++) {
+		struct stat st;
+		if (fds[i] < 0)
+			kan_err_sys(&out->closed, why[i], "netlink socket");
+		else
+			(void)kan_netlink_prepare(fds[i], &out->closed);
+		out->own[i] = fds[i] >= 0 && fstat(fds[i], &st) == 0 ? st.st_ino : 0;
+	}
+}
+
+/* The worker's: with tcp_info the kernel waits for each socket's lock, and a suspect can hold one
+ * for ever. */
+struct job {
+	int fd;
+	struct kan_buf request, raw;
+	struct kan_err err;
+};
+
+static void dump(void *arg)
+{
+	struct job *j = arg;
+	(void)kan_netlink_dump(&j->raw, j->fd, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&j->request),
+			       &j->err);
+}
+
+static void drop(void *arg)
+{
+	struct job *j = arg;
+	kan_auto_close_fn(&j->fd);
+	kan_buf_free(&j->request);
+	kan_buf_free(&j->raw);
+	free(j);
+}
+
+static size_t most(const struct kan_netspace_ask *ask)
+{
+	return ask->budget < KAN_NETLINK_DUMP_MAX ? ask->budget : KAN_NETLINK_DUMP_MAX;
+}
+
+/* false: left behind, and with it the socket it was asked through. */
+static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
+			const struct kan_netspace_ask *ask)
+{
+	struct job *j = kan_xalloc(sizeof(*j));
+	struct kan_err err = {0};
+	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+			  .request = KAN_BUF(REQUEST_MAX),
+			  .raw = KAN_BUF(most(ask))};
+	kan_sock_request(&j->request, k, KAN_SOCK_ALL);
+	const struct kan_bounded_work asked = {
+		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
+	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
+		if (err.sys != ETIMEDOUT)
+			drop(j);
+		return false;
+	}
+	d->raw = j->raw;
+	d->err = j->err;
+	j->raw = KAN_BUF(0);
+	drop(j);
+	return true;
+}
+
+static void ask_plain(struct kan_net_dump *d, int fd, uint16_t type, const struct kan_buf *request,
+		      const struct kan_netspace_ask *ask)
+{
+	d->raw = KAN_BUF(most(ask));
+	(void)kan_netlink_dump(&d->raw, fd, type, kan_buf_bytes(request), &d->err);
+}
+
+static void ask_text(struct kan_net_dump *d, const struct kan_netns *where, const char *file,
+		     const struct kan_netspace_ask *ask)
+{
+	kan_buf_free(&d->raw);
+	d->raw = KAN_BUF(most(ask));
+	d->err = (struct kan_err){0};
+	(void)kan_netns_read(&d->raw, where, file, &d->err);
+}
+
+static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const struct kan_sock_kind *k,
+		      struct kan_netspace_ask *ask)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
+	bool waits = k->protocol == IPPROTO_TCP && (k->af == AF_INET || k->af == AF_INET6);
+	if (waits && !n->less && !ask_bounded(d, n->diag, k, ask)) {
+		n->less = true;
+		ask->stuck(ask->arg);
+	}
+	if (!waits || n->less) {
+		kan_sock_request(&request, k, KAN_SOCK_LESS);
+		ask_plain(d, n->less ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request, ask);
+	}
+}
+
+void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+		const struct kan_sock_kind *k = &kan_sock_kinds[i];
+		struct kan_net_dump *d = &n->socks[i];
+		d->asked = kan_sock_registered(ask->protocols, k->registered);
+		if (!d->asked)
+			continue;
+		d->frozen = ask->frozen(ask->arg);
+		if (k->diag)
+			read_kind(n, d, k, ask);
+		d->text = k->text && (!k->diag || d->err.code == KAN_EUNSUPPORTED);
+		if (d->text)
+			ask_text(d, &n->where, k->name, ask);
+		d->frozen &= ask->frozen(ask->arg);
+		ask->budget -= d->raw.len;
+	}
+	for (size_t i = 0; i < KAN_RT_KINDS && n->route >= 0; i++) {
+		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
+		struct kan_net_dump *d = &n->routes[i];
+		d->asked = true;
+		d->frozen = ask->frozen(ask->arg);
+		kan_rt_request(&request, (enum kan_rt_kind)i);
+		ask_plain(d, n->route, kan_rts[i].request, &request, ask);
+		d->frozen &= ask->frozen(ask->arg);
+		ask->budget -= d->raw.len;
+	}
+}
+
+void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask)
+{
+	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+		const struct kan_sock_kind *k = &kan_sock_kinds[i];
+		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX),
+					    raw = KAN_BUF(KAN_NETLINK_DUMP_MAX);
+		if (!k->diag || !kan_sock_registered(ask->protocols, k->registered))
+			continue;
+		kan_sock_request(&request, k, KAN_SOCK_NONE);
+		(void)kan_netlink_dump(&raw, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request),
+				       NULL);
+	}
+}
+
+void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	for (size_t i = 0; i < KAN_NETSPACE_TEXTS && kan_net_texts[i].file; i++) {
+		struct kan_net_dump *d = &n->texts[i];
+		if (n->host && kan_net_texts[i].sockets)
+			continue;
+		d->asked = true;
+		d->frozen = ask->frozen(ask->arg);
+		ask_text(d, &n->where, kan_net_texts[i].file, ask);
+		d->frozen &= ask->frozen(ask->arg);
+		ask->budget -= d->raw.len;
+	}
+}
+
+static void free_dumps(struct kan_net_dump *d, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kan_buf_free(&d[i].raw);
+}
+
+void kan_netspace_free(struct kan_netspace *n)
+{
+	kan_auto_close_fn(&n->diag);
+	kan_auto_close_fn(&n->spare);
+	kan_auto_close_fn(&n->route);
+	free_dumps(n->socks, KAN_SOCK_KINDS);
+	free_dumps(n->routes, KAN_RT_KINDS);
+	free_dumps(n->texts, KAN_NETSPACE_TEXTS);
+}

@@ -1,0 +1,62 @@
+/* All that one network namespace tells, raw and in memory: asked in the pause, decoded after it. */
+#ifndef KAN_KERNEL_NETSPACE_H
+#define KAN_KERNEL_NETSPACE_H
+
+#include "kernel/netns.h"
+#include "kernel/rtnetlink.h"
+#include "kernel/sockdiag.h"
+
+struct kan_bounded;
+
+enum {
+	KAN_NETSPACE_TOTAL = 384 << 20, /* raw bytes of all namespaces together */
+	KAN_NETSPACE_TEXTS = 32,
+	KAN_NETSPACE_SOCKETS = 3,
+};
+
+/* A text twin: below net/. sockets: it lists the sockets of everybody in the namespace. */
+struct kan_net_text {
+	const char *file;
+	bool sockets;
+};
+extern const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS]; /* file NULL: unused */
+
+struct kan_net_dump {
+	struct kan_buf raw;
+	struct kan_err err; /* code KAN_OK: whole */
+	bool asked;         /* false: no such thing can exist here */
+	bool text;          /* of the text twin, because the kernel has no sock_diag for it */
+	bool frozen;        /* all of it while the target was frozen */
+};
+
+struct kan_netspace {
+	struct kan_netns where;             /* borrowed */
+	bool host;                          /* the host's: strangers' sockets are in it */
+	struct kan_err closed;              /* it could not be entered */
+	int diag, spare, route;             /* netlink sockets of that namespace; -1 */
+	uint64_t own[KAN_NETSPACE_SOCKETS]; /* their inodes: they are in the answers, and no
+					       evidence */
+	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];
+	bool less; /* a socket's lock was held: asked again without what waits for it */
+};
+
+struct kan_netspace_ask {
+	struct kan_bytes protocols;      /* /proc/net/protocols */
+	bool (*frozen)(const void *arg); /* is the target frozen at this moment? */
+	void (*stuck)(void *arg);        /* a read blocks: the pause has to end */
+	void *arg;
+	struct kan_bounded *worker;
+	size_t budget; /* in, out: raw octets that may still be kept */
+};
+
+/* Before the pause. What cannot be entered is in closed; free in every case. */
+void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, bool host);
+/* Makes the kernel load what it needs to answer: that takes time, and is done before the pause. */
+void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask);
+/* In the pause: all dumps. Failures stay with the dump. */
+void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* The text twins. */
+void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask);
+void kan_netspace_free(struct kan_netspace *n);
+
+#endif

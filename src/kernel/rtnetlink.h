@@ -1,0 +1,36 @@
+/* How packets travel, as the kernel's RTNETLINK tells it: one answer becomes one row. Pure
+ * functions over bytes. */
+#ifndef KAN_KERNEL_RTNETLINK_H
+#define KAN_KERNEL_RTNETLINK_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+
+struct kan_row;
+
+enum kan_rt_kind {
+	KAN_RT_LINKS,
+	KAN_RT_ADDRESSES,
+	KAN_RT_ROUTES,
+	KAN_RT_RULES,
+	KAN_RT_NEIGHBOURS,
+	KAN_RT_KINDS
+};
+enum { KAN_RT_RAW_MAX = 64 << 10 }; /* attributes kept in a row, before they become hex */
+
+struct kan_rt {
+	const char *name;         /* "links" */
+	uint16_t request, answer; /* message types */
+};
+extern const struct kan_rt kan_rts[KAN_RT_KINDS];
+
+/* The request of a dump. */
+void kan_rt_request(struct kan_buf *out, enum kan_rt_kind kind);
+/*
+ * Fields of the row: what is known by name, and all attributes as "raw" in hex. format: the answer
+ * is cut; the fields before stand.
+ */
+int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload,
+	       struct kan_err *err);
+
+#endif
