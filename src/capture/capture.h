@@ -30,7 +30,10 @@ typedef void kan_capture_progress_fn(const struct kan_capture_progress *p, void 
 struct kan_capture_request {
 	const char *host, *container; /* engine (NULL: the default), name or id */
 	struct kan_policy policy;
-	const char *parent_dir;       /* the bundle becomes a directory in it; must exist */
+	const char *parent_dir;       /* the bundle becomes a directory in it; must exist when ready has returned */
+	const char *home_dir;         /* where it is committed afterwards; NULL: nowhere */
+	/* The container is found, and neither place is within its reach: make them. NULL: they are there. */
+	int (*ready)(void *arg, struct kan_err *err);
 	const char *case_id, *request_id, *operator_name, *operator_email, *note;
 	const char *only, *skip;      /* comma lists of collector names */
 	bool api_only;                /* --depth api: the missing host is asked for, no gap */

@@ -46,7 +46,7 @@ struct job {
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email;
 	struct kan_custody *custody;
-	bool json, quiet, commit, report;
+	bool json, quiet, commit, report, opened;
 	pid_t first_screen;
 };
 
@@ -136,17 +136,30 @@ static int open_custody(struct job *j, struct kan_err *err)
 	return kan_custody_open(&j->custody, j->home, NULL, err);
 }
 
-static int open_places(struct job *j, struct kan_err *err)
+/* Not before the container is found: a place within its reach is left as it was. */
+static int open_places(void *arg, struct kan_err *err)
+{
+	struct job *j = arg;
+	if (j->opened)
+		return 0;
+	if (j->commit && open_custody(j, err) < 0)
+		return -1;
+	if (!kan_arg(j->a, "out") && !j->commit && kan_own_dir(j->home, err) < 0)
+		return -1;
+	if (kan_own_dir(j->parent, err) < 0)
+		return -1;
+	j->opened = true;
+	return 0;
+}
+
+static void name_places(struct job *j)
 {
 	const char *out = kan_arg(j->a, "out");
 	j->home = kan_home(j->a);
-	if (j->commit && open_custody(j, err) < 0)
-		return -1;
-	if (!out && !j->commit && kan_own_dir(j->home, err) < 0)
-		return -1;
 	j->parent = out ? kan_absolute(out) : kan_path(j->home, "bundles");
+	j->request.ready = open_places;
 	j->request.parent_dir = j->parent;
-	return kan_own_dir(j->parent, err);
+	j->request.home_dir = j->commit || !out ? j->home : NULL;
 }
 
 static void line(const struct kan_capture_progress *p)
@@ -345,8 +358,13 @@ static int seen_before(struct job *j)
 {
 	struct kan_receipt receipt = {0};
 	struct kan_err err = {0};
-	if (!j->request.request_id || !j->commit)
-		return -1;
+	kan_auto_free char *git = kan_path(j->home, "custody.git");
+	if (!j->request.request_id || !j->commit || access(git, F_OK) < 0)
+		return -1; /* no request was ever recorded in this home */
+	if (open_places(j, &err) < 0) {
+		struct kan_capture_result none = {0};
+		return say_failed(j, &none, &err);
+	}
 	int found = kan_custody_find_request(&receipt, j->custody, j->request.request_id, &err);
 	if (found < 0)
 		return kan_say_err(&err);
@@ -378,11 +396,7 @@ static int capture_one(struct job *j, const char *container)
 
 static int capture_all(struct job *j)
 {
-	struct kan_err err = {0};
-	if (open_places(j, &err) < 0) {
-		struct kan_capture_result none = {0};
-		return say_failed(j, &none, &err);
-	}
+	name_places(j);
 	int before = seen_before(j);
 	if (before >= 0)
 		return before;
