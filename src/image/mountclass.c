@@ -68,9 +68,9 @@ static enum kan_mount_class local(struct kan_buf *host_path, const struct kan_mo
 		return memory ? KAN_MOUNT_TMPFS : KAN_MOUNT_BIND;
 	if (o.volume)
 		return KAN_MOUNT_VOLUME;
-	if (o.system)
-		return KAN_MOUNT_SYSTEM;
-	return memory && o.own ? KAN_MOUNT_TMPFS : KAN_MOUNT_BIND;
+	if (o.own)
+		return memory ? KAN_MOUNT_TMPFS : KAN_MOUNT_SYSTEM;
+	return o.system ? KAN_MOUNT_SYSTEM : KAN_MOUNT_BIND;
 }
 
 enum kan_mount_class kan_mount_classify(struct kan_buf *host_path, const struct kan_mount *m,
