@@ -133,7 +133,12 @@ static int begin(struct kan_mountread **out, struct kan_mounttaken *taken, struc
 	kan_auto_close_fn(&e.fd);
 	(void)snprintf(taken->why, sizeof(taken->why), "%.*s", (int)sizeof(taken->why) - 1,
 		       why.text);
-	tell_gap(c, m, why.sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(&why), why.text);
+	if (why.sys == ETIMEDOUT)
+		tell_gap(c, m, KAN_GAP_STUCK, why.text);
+	else if (act > KAN_MOUNT_STAT)
+		tell_gap(c, m, kan_gap_of_err(&why), why.text);
+	else if (m->rule.scope)
+		tell_scope(c, m, m->rule.why);
 	return 0;
 }
 

@@ -295,8 +295,8 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 		return -1;
 	c->started_ns = kan_now_ns();
 	int rc = kan_place_reach(c, err);
-	if (rc == 0 && c->req->prepare)
-		rc = c->req->prepare(c->req->arg, err);
+	if (rc == 0 && c->req->ready)
+		rc = c->req->ready(c->req->arg, err);
 	if (rc == 0)
 		rc = kan_place_check(c, err);
 	if (rc == 0)

@@ -94,8 +94,8 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns);
 void kan_window_resume(struct kan_conductor *c);
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err);
 
-/* place.c: where evidence may lie. reach looks and makes nothing; check wants the directory to be there. */
-int kan_place_reach(struct kan_conductor *c, struct kan_err *err);
+/* place.c: where evidence may lie. */
+int kan_place_reach(const struct kan_conductor *c, struct kan_err *err); /* before anything is made */
 int kan_place_check(struct kan_conductor *c, struct kan_err *err);
 int kan_place_make(struct kan_conductor *c, struct kan_err *err);
 

@@ -1,4 +1,5 @@
-/* Where evidence may lie: never within the target's reach, never through a link, with space left. */
+/* Where evidence may lie: never within the target's reach, never through a link, with space left.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static size_t ancestors(struct place *out, int fd)
 	int at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	while (at >= 0 && n < ANCESTORS) {
 		struct stat st;
-		if (fstat(at, &st) < 0 || (n && out[n - 1].dev == st.st_dev && out[n - 1].ino == st.st_ino))
+		if (fstat(at, &st) < 0 ||
+		    (n && out[n - 1].dev == st.st_dev && out[n - 1].ino == st.st_ino))
 			break;
 		out[n++] = (struct place){st.st_dev, st.st_ino};
 		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -52,55 +54,53 @@ static bool holds(const struct place *up, size_t n, int fd)
 	return false;
 }
 
-static int reach_of_mounts(const struct kan_conductor *c, const char *dir, const struct place *up, size_t n,
+/* A bind of "/" reaches every place there is: refusing would leave no place at all, so it is said.
+ */
+static int reach_of_mounts(const struct kan_conductor *c, const char *dir, int dir_fd,
 			   struct kan_err *err)
 {
-	size_t i = 0;
+	struct place up[ANCESTORS];
+	size_t i = 0, n = ancestors(up, dir_fd);
 	json_t *mount = NULL;
 	json_array_foreach (json_object_get(c->target->inspect, "Mounts"), i, mount) {
 		const char *source = json_string_value(json_object_get(mount, "Source"));
-		/* "/" above the bundle is a bind of the whole host: everything is within its reach; it is said. */
-		if (!source || source[0] != '/' || c->target->engine_root_fd < 0)
+		if (!source || source[0] != '/' || !source[1] || c->target->engine_root_fd < 0)
 			continue;
-		kan_auto_close int fd = -1;
-		const char *below = source[1] ? source + 1 : ".";
-		fd = openat(c->target->engine_root_fd, below, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+		/* Followed as the engine follows it; only its inode is looked at. */
+		kan_auto_close int fd =
+			openat(c->target->engine_root_fd, source + 1, O_PATH | O_CLOEXEC);
 		if (fd >= 0 && holds(up, n, fd))
 			return kan_fail(err, KAN_EREFUSED,
-					"%s is inside %s, which the container has mounted: choose another place with -o or --home",
+					"%s is inside %s, which the container has mounted: choose "
+					"another place with -o or --home",
 					dir, source);
 	}
 	if (c->target->upper_fd >= 0 && holds(up, n, c->target->upper_fd))
-		return kan_fail(err, KAN_EREFUSED, "%s is inside the container's own filesystem: choose another place",
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is inside the container's own filesystem: choose another place",
 				dir);
 	return 0;
 }
 
-/* What is there of a path that may not be there yet: the nearest directory above that is. */
-static int nearest(const char *dir)
+/* The directory, or what there is of the way to it. */
+static int reach_of(const struct kan_conductor *c, const char *dir, struct kan_err *err)
 {
+	kan_auto_close int fd = -1;
 	kan_auto_free char *path = kan_xstrdup(dir);
-	for (;;) {
-		int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		char *slash = strrchr(path, '/');
-		if (fd >= 0 || !slash || (errno != ENOENT && errno != ENOTDIR))
-			return fd;
-		if (slash == path)
-			return open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		*slash = 0;
+	for (char *slash = path; path && fd < 0 && slash;) {
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		slash = strrchr(path, '/');
+		if (slash)
+			slash[slash == path && path[1]] = 0;
 	}
+	return fd < 0 ? 0 : reach_of_mounts(c, dir, fd, err);
 }
 
-static int out_of_reach(const struct kan_conductor *c, const char *dir, struct kan_err *err)
+int kan_place_reach(const struct kan_conductor *c, struct kan_err *err)
 {
-	struct place up[ANCESTORS];
-	kan_auto_close int fd = dir ? nearest(dir) : -1;
-	return fd < 0 ? 0 : reach_of_mounts(c, dir, up, ancestors(up, fd), err);
-}
-
-int kan_place_reach(struct kan_conductor *c, struct kan_err *err)
-{
-	return out_of_reach(c, c->req->parent_dir, err) < 0 ? -1 : out_of_reach(c, c->req->home_dir, err);
+	if (reach_of(c, c->req->parent_dir, err) < 0)
+		return -1;
+	return c->req->home_dir ? reach_of(c, c->req->home_dir, err) : 0;
 }
 
 static int ours_alone(const char *dir, int fd, struct kan_err *err)
@@ -109,10 +109,13 @@ static int ours_alone(const char *dir, int fd, struct kan_err *err)
 	if (fstat(fd, &st) < 0)
 		return kan_fail_sys(err, "%s", dir);
 	if (st.st_uid != geteuid())
-		return kan_fail(err, KAN_EREFUSED, "%s belongs to uid %u, not to us: choose another place", dir,
+		return kan_fail(err, KAN_EREFUSED,
+				"%s belongs to uid %u, not to us: choose another place", dir,
 				(unsigned)st.st_uid);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return kan_fail(err, KAN_EREFUSED, "%s is writable by others: chmod go-w it, or choose another place", dir);
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is writable by others: chmod go-w it, or choose another place",
+				dir);
 	return 0;
 }
 
@@ -122,40 +125,68 @@ static int space_left(const char *dir, int fd, struct kan_err *err)
 	if (fstatvfs(fd, &v) < 0)
 		return kan_fail_sys(err, "%s", dir);
 	if ((uint64_t)v.f_bavail * v.f_frsize < SPACE_MIN)
-		return kan_fail(err, KAN_EIO, "%s has less than 64 MiB free: make space, or choose another place with -o", dir);
+		return kan_fail(
+			err, KAN_EIO,
+			"%s has less than 64 MiB free: make space, or choose another place with -o",
+			dir);
 	return 0;
+}
+
+static void warn(struct kan_conductor *c, const char *why)
+{
+	struct kan_capture_progress p = {
+		.event = KAN_CAPTURE_WARNING, .why = why, .target = c->target};
+	if (c->req->progress)
+		c->req->progress(&p, c->req->arg);
+}
+
+static bool host_bound(const struct kan_conductor *c)
+{
+	size_t i = 0;
+	json_t *mount = NULL;
+	json_array_foreach (json_object_get(c->target->inspect, "Mounts"), i, mount) {
+		const char *source = json_string_value(json_object_get(mount, "Source"));
+		if (source && strcmp(source, "/") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void within_reach(struct kan_conductor *c)
+{
+	if (!host_bound(c))
+		return;
+	kan_record_impact(c, "the container has the host's root directory mounted: the evidence "
+			     "was written within its reach");
+	warn(c, "the container has the host's root directory mounted: the evidence lies within its "
+		"reach");
 }
 
 static void same_disk(struct kan_conductor *c)
 {
 	struct stat ours, engines;
-	if (c->target->data_root_fd < 0 || fstat(c->parent_fd, &ours) < 0 || fstat(c->target->data_root_fd, &engines) < 0 ||
-	    ours.st_dev != engines.st_dev)
+	if (c->target->data_root_fd < 0 || fstat(c->parent_fd, &ours) < 0 ||
+	    fstat(c->target->data_root_fd, &engines) < 0 || ours.st_dev != engines.st_dev)
 		return;
-	kan_record_impact(c, "the bundle was written to the filesystem that holds the engine's data root");
-	if (c->req->progress) {
-		struct kan_capture_progress p = {
-			.event = KAN_CAPTURE_WARNING,
-			.why = "the evidence lies on the engine's own disk; deleted data there may be overwritten (use -o)",
-			.target = c->target,
-		};
-		c->req->progress(&p, c->req->arg);
-	}
+	kan_record_impact(
+		c, "the bundle was written to the filesystem that holds the engine's data root");
+	warn(c, "the evidence lies on the engine's own disk; deleted data there may be overwritten "
+		"(use -o)");
 }
 
 int kan_place_check(struct kan_conductor *c, struct kan_err *err)
 {
 	const char *dir = c->req->parent_dir;
-	struct place up[ANCESTORS];
 	struct stat st;
 	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
-		return kan_fail(err, KAN_EREFUSED, "%s is a symbolic link: name the directory itself", dir);
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is a symbolic link: name the directory itself", dir);
 	c->parent_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (c->parent_fd < 0)
 		return kan_fail_sys(err, "%s", dir);
 	if (ours_alone(dir, c->parent_fd, err) < 0 || space_left(dir, c->parent_fd, err) < 0)
 		return -1;
-	return reach_of_mounts(c, dir, up, ancestors(up, c->parent_fd), err);
+	return reach_of_mounts(c, dir, c->parent_fd, err);
 }
 
 static void name_bundle(struct kan_conductor *c)
@@ -165,7 +196,8 @@ static void name_bundle(struct kan_conductor *c)
 	kan_compact_utc(stamp, c->started_ns);
 	if (getrandom(random, sizeof(random), 0) < 0)
 		random[0] = (uint8_t)kan_boot_ns();
-	(void)snprintf(c->bundle, sizeof(c->bundle), "%s-%.12s-%02x%02x", stamp, c->target->id, random[0], random[1]);
+	(void)snprintf(c->bundle, sizeof(c->bundle), "%s-%.12s-%02x%02x", stamp, c->target->id,
+		       random[0], random[1]);
 }
 
 int kan_place_make(struct kan_conductor *c, struct kan_err *err)
@@ -184,12 +216,14 @@ int kan_place_make(struct kan_conductor *c, struct kan_err *err)
 	}
 	if (!c->bundle[0])
 		return kan_fail(err, KAN_EIO, "%s: no free name for a bundle", c->req->parent_dir);
-	if (kan_open_beneath(&c->bundle_fd, c->parent_fd, partial, O_RDONLY | O_DIRECTORY, 0, err) < 0)
+	if (kan_open_beneath(&c->bundle_fd, c->parent_fd, partial, O_RDONLY | O_DIRECTORY, 0, err) <
+	    0)
 		return -1;
 	if (mkdirat(c->bundle_fd, "data", 0700) < 0)
 		return kan_fail_sys(err, "%s/%s/data", c->req->parent_dir, partial);
 	if (kan_journal_new(&c->journal, c->bundle_fd, c->bundle, err) < 0)
 		return -1;
 	same_disk(c);
+	within_reach(c);
 	return 0;
 }

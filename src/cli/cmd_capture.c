@@ -46,12 +46,11 @@ struct job {
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email;
 	struct kan_custody *custody;
-	bool json, quiet, commit, report, made;
+	bool json, quiet, commit, report, opened;
 	pid_t first_screen;
 };
 
 static void progress(const struct kan_capture_progress *p, void *arg);
-static int make_places(void *arg, struct kan_err *err);
 
 static const char *const freezes[] = {"auto", "full", "never", NULL};
 static const char *const mounts[] = {"auto", "all", "none", NULL};
@@ -117,7 +116,6 @@ static int read_request(struct job *j)
 	j->request.skip = kan_arg(a, "skip");
 	j->request.argv = a->argv;
 	j->request.progress = progress;
-	j->request.prepare = make_places;
 	j->request.arg = j;
 	return 0;
 }
@@ -138,30 +136,31 @@ static int open_custody(struct job *j, struct kan_err *err)
 	return kan_custody_open(&j->custody, j->home, NULL, err);
 }
 
-static void name_places(struct job *j)
-{
-	const char *out = kan_arg(j->a, "out");
-	j->home = kan_home(j->a);
-	j->parent = out ? kan_absolute(out) : kan_path(j->home, "bundles");
-	j->request.parent_dir = j->parent;
-	j->request.home_dir = j->commit ? j->home : NULL;
-}
-
-/* Once for all containers, and only when the first is known not to reach them. */
-static int make_places(void *arg, struct kan_err *err)
+/* Not before the container is found: a place within its reach is left as it was. */
+static int open_places(void *arg, struct kan_err *err)
 {
 	struct job *j = arg;
-	if (j->made)
+	if (j->opened)
 		return 0;
-	if (j->commit && !j->custody && open_custody(j, err) < 0)
+	if (j->commit && open_custody(j, err) < 0)
 		return -1;
 	if (!kan_arg(j->a, "out") && !j->commit && kan_own_dir(j->home, err) < 0)
 		return -1;
 	if (kan_own_dir(j->parent, err) < 0)
 		return -1;
 	kan_name_leftovers(j->parent);
-	j->made = true;
+	j->opened = true;
 	return 0;
+}
+
+static void name_places(struct job *j)
+{
+	const char *out = kan_arg(j->a, "out");
+	j->home = kan_home(j->a);
+	j->parent = out ? kan_absolute(out) : kan_path(j->home, "bundles");
+	j->request.ready = open_places;
+	j->request.parent_dir = j->parent;
+	j->request.home_dir = j->commit || !out ? j->home : NULL;
 }
 
 static void line(const struct kan_capture_progress *p)
@@ -360,12 +359,13 @@ static int seen_before(struct job *j)
 {
 	struct kan_receipt receipt = {0};
 	struct kan_err err = {0};
-	kan_auto_free char *repo = kan_path(j->home, "custody.git");
-	/* No repository yet: nothing was done before, and nothing is made before the places are checked. */
-	if (!j->request.request_id || !j->commit || access(repo, F_OK) < 0)
-		return -1;
-	if (open_custody(j, &err) < 0)
-		return kan_say_err(&err);
+	kan_auto_free char *git = kan_path(j->home, "custody.git");
+	if (!j->request.request_id || !j->commit || access(git, F_OK) < 0)
+		return -1; /* no request was ever recorded in this home */
+	if (open_places(j, &err) < 0) {
+		struct kan_capture_result none = {0};
+		return say_failed(j, &none, &err);
+	}
 	int found = kan_custody_find_request(&receipt, j->custody, j->request.request_id, &err);
 	if (found < 0)
 		return kan_say_err(&err);

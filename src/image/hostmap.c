@@ -153,7 +153,8 @@ static void take(struct finding *f, struct kan_buf *path, const struct kan_hostm
 		bool plain = kan_path_within(data_root, p->point);
 		f->o.volume |= plain;
 		f->mounted |= !plain;
-	} else if (below && kan_bytes_eq(m->root, KAN_LIT("/"))) {
+	} else if (below && kan_bytes_eq(m->root, KAN_LIT("/")) &&
+		   kan_bytes_eq(m->point, KAN_LIT("/dev/shm"))) {
 		f->o.own = true;
 	} else {
 		f->o.system |= kan_host_system(whole, data_root);

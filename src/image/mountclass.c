@@ -68,9 +68,9 @@ static enum kan_mount_class local(struct kan_buf *host_path, const struct kan_mo
 		return memory ? KAN_MOUNT_TMPFS : KAN_MOUNT_BIND;
 	if (o.volume)
 		return KAN_MOUNT_VOLUME;
-	if (o.system)
-		return KAN_MOUNT_SYSTEM;
-	return memory && o.own ? KAN_MOUNT_TMPFS : KAN_MOUNT_BIND;
+	if (o.own)
+		return memory ? KAN_MOUNT_TMPFS : KAN_MOUNT_SYSTEM;
+	return o.system ? KAN_MOUNT_SYSTEM : KAN_MOUNT_BIND;
 }
 
 enum kan_mount_class kan_mount_classify(struct kan_buf *host_path, const struct kan_mount *m,
@@ -102,14 +102,14 @@ const char *kan_mount_word(enum kan_mount_class c)
 struct kan_mount_rule kan_mount_rule(enum kan_mount_class c, enum kan_mounts asked)
 {
 	static const struct kan_mount_rule automatic[] = {
-		[KAN_MOUNT_ROOT] = {KAN_MOUNT_LIST, "the container's root: see filesystem", false},
-		[KAN_MOUNT_TMPFS] = {KAN_MOUNT_COPY, NULL, false},
-		[KAN_MOUNT_SECRETS] = {KAN_MOUNT_DIGEST, "secrets: digests only", true},
-		[KAN_MOUNT_VOLUME] = {KAN_MOUNT_COPY, NULL, false},
-		[KAN_MOUNT_BIND] = {KAN_MOUNT_SMALL, NULL, false},
-		[KAN_MOUNT_SYSTEM] = {KAN_MOUNT_STAT, "host system", true},
-		[KAN_MOUNT_NETWORK] = {KAN_MOUNT_LIST, "it can hang: never touched", true},
-		[KAN_MOUNT_PSEUDO] = {KAN_MOUNT_STAT, "the kernel's own", false},
+		[KAN_MOUNT_ROOT] = {"the container's root: see filesystem", KAN_MOUNT_LIST, false},
+		[KAN_MOUNT_TMPFS] = {NULL, KAN_MOUNT_COPY, false},
+		[KAN_MOUNT_SECRETS] = {"secrets: digests only", KAN_MOUNT_DIGEST, true},
+		[KAN_MOUNT_VOLUME] = {NULL, KAN_MOUNT_COPY, false},
+		[KAN_MOUNT_BIND] = {NULL, KAN_MOUNT_SMALL, false},
+		[KAN_MOUNT_SYSTEM] = {"host system", KAN_MOUNT_STAT, true},
+		[KAN_MOUNT_NETWORK] = {"it can hang: never touched", KAN_MOUNT_LIST, true},
+		[KAN_MOUNT_PSEUDO] = {"the kernel's own", KAN_MOUNT_STAT, false},
 	};
 	struct kan_mount_rule r = automatic[c];
 	bool fixed = c == KAN_MOUNT_ROOT || c == KAN_MOUNT_NETWORK || c == KAN_MOUNT_PSEUDO;

@@ -30,8 +30,8 @@ enum kan_mount_act {
 };
 /* why: the reason for not copying it; NULL when it is copied. scope: the request leaves it out. */
 struct kan_mount_rule {
-	enum kan_mount_act act;
 	const char *why;
+	enum kan_mount_act act;
 	bool scope;
 };
 struct kan_mount_rule kan_mount_rule(enum kan_mount_class c, enum kan_mounts asked);

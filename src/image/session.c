@@ -318,9 +318,11 @@ static bool read_xattrs(struct kan_session *s, const struct kan_tree_entry *e, s
 {
 	struct kan_err err = {0};
 	f->xattrs_known = true;
-	if (fd >= 0 && flistxattr(fd, NULL, 0) == 0)
-		return true;
-	f->xattrs_known = kan_xattrs_read(&s->xattrs, e->fd, e->parent_fd, e->name, &err);
+	kan_session_begin(s, false);
+	if (fd < 0 || flistxattr(fd, NULL, 0) != 0)
+		f->xattrs_known = kan_xattrs_read(&s->xattrs, e->fd, e->parent_fd, e->name, &err);
+	if (!kan_session_end(s))
+		return false;
 	f->xattrs = kan_buf_bytes(&s->xattrs);
 	return f->xattrs_known || kan_session_problem(s, f->path, &err);
 }
@@ -371,7 +373,8 @@ static bool emit_other(struct kan_session *s, const struct kan_tree_entry *e, st
 	return read_xattrs(s, e, f, -1) && send_file(s, f);
 }
 
-/* Something is mounted there: another tree, which may hang. Not even its attributes are asked for. */
+/* Something is mounted there: another tree, which may hang. Not even its attributes are asked for.
+ */
 static bool covered(const struct kan_session *s, const struct statx *st)
 {
 	return s->mnt && (st->stx_mask & STATX_MNT_ID) && st->stx_mnt_id != s->mnt;

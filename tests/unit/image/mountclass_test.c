@@ -18,6 +18,8 @@ static const char engine[] =
 	"35 33 8:1 /etc/pki /var/lib/docker/volumes/pki/_data rw - ext4 /dev/sda1 rw\n"
 	"36 33 0:50 / /var/lib/docker/containers/ab/mounts/shm rw - tmpfs shm rw\n"
 	"37 33 0:52 / /var/lib/docker/overlay2/cd/merged rw - overlay overlay rw\n"
+	"41 33 0:51 / /var/lib/docker/containers/zz/mounts/shm rw - tmpfs shm rw\n"
+	"42 33 0:53 / /var/lib/docker/overlay2/zz/merged rw - overlay overlay rw\n"
 	"38 22 0:60 / /srv/cache rw - tmpfs tmpfs rw\n"
 	"39 33 0:61 / /var/lib/docker/volumes/ram/_data rw - tmpfs tmpfs rw\n"
 	"40 22 8:33 /@data /mnt/data rw - btrfs /dev/sdc1 rw\n";
@@ -92,6 +94,8 @@ static const char container[] =
 	"126 100 0:86 / /ctl rw - fusectl none rw\n"
 	"127 100 8:17 / /engine rw - xfs /dev/sdb1 rw\n"
 	"128 115 0:87 / /fuse/below rw - tmpfs none rw\n"
+	"130 100 0:51 / /host/shm rw - tmpfs shm rw\n"
+	"131 100 0:53 / /host/other rw - overlay overlay rw\n"
 	"129 100 0:25 / /hostshm rw - tmpfs tmpfs rw\n";
 
 Test(mountclass, every_class_is_told_from_the_two_tables, .fini = leave)
@@ -125,6 +129,14 @@ Test(mountclass, a_volume_that_is_a_bind_of_the_hosts_system_is_not_copied, .fin
 {
 	read_table(container, KAN_MOUNTS_AUTO, true);
 	is("/pki", KAN_MOUNT_SYSTEM, KAN_MOUNT_STAT, "/var/lib/docker/volumes/pki/_data");
+}
+
+Test(mountclass, another_container_below_a_bind_of_the_host_is_the_systems, .fini = leave)
+{
+	read_table(container, KAN_MOUNTS_AUTO, true);
+	is("/host/shm", KAN_MOUNT_SYSTEM, KAN_MOUNT_STAT,
+	   "/var/lib/docker/containers/zz/mounts/shm");
+	is("/host/other", KAN_MOUNT_SYSTEM, KAN_MOUNT_LIST, "/var/lib/docker/overlay2/zz/merged");
 }
 
 Test(mountclass, what_can_hang_is_listed_only_whatever_is_asked, .fini = leave)
