@@ -208,13 +208,9 @@ int kan_artefact_close(struct kan_artefact *a, struct kan_err *err)
 void kan_artefact_abandon(struct kan_artefact *a)
 {
 	char sha256[KAN_SHA256_HEX];
-	struct kan_sink *s = a->sink;
-	if (finish(sha256, a, NULL) == 0) {
-		if (a->dir[0]) /* its digest's name would say that it is whole */
-			(void)snprintf(a->path, sizeof(a->path), "%s/unnamed-%u", a->dir,
-				       s->temporary - 1);
+	if (finish(sha256, a, NULL) ==
+	    0) /* content keeps its unnamed name: a digest's would say whole */
 		announce(a, sha256, false);
-	}
 	release(a);
 }
 

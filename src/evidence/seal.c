@@ -225,8 +225,12 @@ int kan_seal_rename(const struct kan_sealing *s, struct kan_err *err)
 		return kan_fail(err, KAN_EREFUSED, "%s: it exists", s->bundle);
 	if (rc < 0)
 		return kan_fail_sys(err, "%s", s->bundle);
-	return fsync(s->parent_fd) < 0 ? kan_fail_sys(err, "sync the directory of %s", s->bundle)
-				       : 0;
+	if (fsync(s->parent_fd) == 0)
+		return 0;
+	(void)kan_fail_sys(err, "sync the directory of %s", s->bundle);
+	/* Whether the name lasts is not known, so it is not a bundle. */
+	(void)renameat(s->parent_fd, s->bundle, s->parent_fd, partial);
+	return -1;
 }
 
 /* Keys of every record keep their meaning: what the lease calls so gets a prefix. */
