@@ -251,10 +251,10 @@ void subjects_free(struct subjects *s)
 
 const char *subject_path(struct subjects *s, const char *name)
 {
+	char path[sizeof(s->paths[0])];
 	cr_assert_lt(s->n_paths, sizeof(s->paths) / sizeof(s->paths[0]));
-	char *path = s->paths[s->n_paths++];
-	(void)snprintf(path, sizeof(s->paths[0]), "%s/%.60s", s->dir, name);
-	return path;
+	(void)snprintf(path, sizeof(path), "%.60s/%.60s", s->dir, name);
+	return memcpy(s->paths[s->n_paths++], path, sizeof(path));
 }
 
 void subject_copy(struct subjects *s, const char *name)
