@@ -47,11 +47,11 @@ static int fails(const char *text, struct kan_err *err)
 
 static const char *option(const char *super, const char *key)
 {
-	struct kan_buf out = KAN_BUF(512);
+	static char text[512];
+	kan_auto_buf struct kan_buf out = KAN_BUF(sizeof(text) - 1);
 	if (!kan_mount_option(&out, kan_bytes_of(super), key))
 		return NULL;
-	char *text = kan_xstrdup(kan_buf_str(&out));
-	kan_buf_free(&out);
+	(void)snprintf(text, sizeof(text), "%s", kan_buf_str(&out));
 	return text;
 }
 

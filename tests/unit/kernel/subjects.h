@@ -14,6 +14,8 @@ struct subjects {
 	pid_t init, keepers[256];
 	int hold[2]; /* the subjects' standard input, and what keeps their keepers */
 	size_t n;
+	char paths[16][128];
+	size_t n_paths;
 };
 struct subjects *subjects_new(void); /* with an init, which is /bin/cat */
 void subjects_free(struct subjects *s);
@@ -32,8 +34,8 @@ void subject_dead_leader(const char *word); /* its first thread has ended */
 void subject_named(const char *word);       /* comm is word */
 
 /* Copies cat to a path below dir. */
-void subject_copy(const struct subjects *s, const char *name);
-const char *subject_path(const struct subjects *s, const char *name); /* a buffer of its own */
+void subject_copy(struct subjects *s, const char *name);
+const char *subject_path(struct subjects *s, const char *name); /* lives as long as s */
 char *subject_line(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2))); /* first line of a command line; yours */
 
