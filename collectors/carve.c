@@ -1,8 +1,9 @@
-/* Reads files that are held by descriptor: once each, bounded in time and size, into digest or content. */
+/* Reads files that are held by descriptor: once each, bounded in time and size, into digest or
+ * content. */
 #include "collectors/carve.h"
 
-#include <kanshiki/sink.h>
 #include <fcntl.h>
+#include <kanshiki/sink.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,7 +72,8 @@ static void read_it(void *arg)
 static bool bounded(struct carver *c, struct where *to, struct job **j, kan_bounded_fn *work)
 {
 	struct kan_err why = {0};
-	struct kan_bounded_work what = {.job = *j, .ms = KAN_BOUNDED_MS, .work = work, .drop = drop};
+	struct kan_bounded_work what = {
+		.job = *j, .ms = KAN_BOUNDED_MS, .work = work, .drop = drop};
 	int rc = kan_bounded_run(c->bounded, &what, &why);
 	if (rc == 0 && (*j)->err.code == KAN_OK)
 		return true;
@@ -89,18 +91,21 @@ static bool bounded(struct carver *c, struct where *to, struct job **j, kan_boun
 static bool changed(const struct job *j)
 {
 	struct stat now;
-	return fstat(j->fd, &now) < 0 || now.st_size != j->st.st_size || now.st_mtim.tv_sec != j->st.st_mtim.tv_sec ||
+	return fstat(j->fd, &now) < 0 || now.st_size != j->st.st_size ||
+	       now.st_mtim.tv_sec != j->st.st_mtim.tv_sec ||
 	       now.st_mtim.tv_nsec != j->st.st_mtim.tv_nsec;
 }
 
 /* 0: read to its end; 1: a gap was recorded; -1: evidence cannot be written. */
-static int read_all(struct carver *c, struct where *to, struct job **j, struct kan_carved *file, struct kan_err *err)
+static int read_all(struct carver *c, struct where *to, struct job **j, struct kan_carved *file,
+		    struct kan_err *err)
 {
 	while (file->octets < to->size) {
 		(*j)->offset = file->octets;
 		if (!bounded(c, to, j, read_it))
 			return 1;
-		uint64_t left = to->size - file->octets, n = (uint64_t)(*j)->got < left ? (uint64_t)(*j)->got : left;
+		uint64_t left = to->size - file->octets,
+			 n = (uint64_t)(*j)->got < left ? (uint64_t)(*j)->got : left;
 		if (n == 0)
 			break;
 		if (!to->artefact)
@@ -109,14 +114,17 @@ static int read_all(struct carver *c, struct where *to, struct job **j, struct k
 			return -1;
 		file->octets += n;
 		if (kan_boot_ns() > c->until_ns) {
-			kan_sink_gap(c->sink, kan_bytes_of(to->name), KAN_GAP_TIMEOUT, "%llu bytes of %llu in the time there was",
-				     (unsigned long long)file->octets, (unsigned long long)to->size);
+			kan_sink_gap(c->sink, kan_bytes_of(to->name), KAN_GAP_TIMEOUT,
+				     "%llu bytes of %llu in the time there was",
+				     (unsigned long long)file->octets,
+				     (unsigned long long)to->size);
 			return 1;
 		}
 	}
 	file->whole = !changed(*j) && file->octets == to->size;
 	if (!file->whole)
-		kan_sink_gap(c->sink, kan_bytes_of(to->name), KAN_GAP_CHANGED, "it changed while it was read; %llu bytes are kept",
+		kan_sink_gap(c->sink, kan_bytes_of(to->name), KAN_GAP_CHANGED,
+			     "it changed while it was read; %llu bytes are kept",
 			     (unsigned long long)file->octets);
 	return 0;
 }
@@ -150,7 +158,8 @@ static int finish(struct carver *c, struct where *to, struct kan_carved *file, s
 	return 0;
 }
 
-static int take(struct carver *c, struct where *to, struct job **j, struct kan_carved *file, struct kan_err *err)
+static int take(struct carver *c, struct where *to, struct job **j, struct kan_carved *file,
+		struct kan_err *err)
 {
 	if (!bounded(c, to, j, open_it))
 		return 0;
@@ -170,7 +179,8 @@ static int take(struct carver *c, struct where *to, struct job **j, struct kan_c
 	return rc < 0 ? -1 : 0;
 }
 
-static int one(struct carver *c, const struct kan_held *held, struct kan_carved *file, struct kan_err *err)
+static int one(struct carver *c, const struct kan_held *held, struct kan_carved *file,
+	       struct kan_err *err)
 {
 	struct where to = {.name = file->who};
 	struct job *j = kan_xalloc(sizeof(*j));
@@ -187,17 +197,21 @@ static int one(struct carver *c, const struct kan_held *held, struct kan_carved 
 static void sum_up(struct carver *c)
 {
 	if (c->atime)
-		kan_sink_impact(c->sink, "access times of executables changed: O_NOATIME was refused");
+		kan_sink_impact(c->sink,
+				"access times of executables changed: O_NOATIME was refused");
 	if (c->left_out)
 		kan_sink_limit(c->sink, KAN_LIT("content"), c->kept, c->kept, KAN_CARVE_TOTAL);
 	if (c->not_opened)
-		kan_sink_gap(c->sink, KAN_LIT("content"), KAN_GAP_STUCK, "%u files were not opened: %u before them blocked",
-			     c->not_opened, c->stuck);
+		kan_sink_gap(c->sink, KAN_LIT("content"), KAN_GAP_STUCK,
+			     "%u files were not opened: %u before them blocked", c->not_opened,
+			     c->stuck);
 	if (c->late)
-		kan_sink_gap(c->sink, KAN_LIT("content"), KAN_GAP_TIMEOUT, "%u files were not read in %d s", c->late, KAN_CARVE_S);
+		kan_sink_gap(c->sink, KAN_LIT("content"), KAN_GAP_TIMEOUT,
+			     "%u files were not read in %d s", c->late, KAN_CARVE_S);
 }
 
-int kan_carve(struct kan_carved *files, const struct kan_helds *held, struct kan_sink *sink, struct kan_err *err)
+int kan_carve(struct kan_carved *files, const struct kan_helds *held, struct kan_sink *sink,
+	      struct kan_err *err)
 {
 	struct carver c = {.sink = sink, .until_ns = kan_boot_ns() + KAN_CARVE_S * ns_per_s};
 	int rc = 0;

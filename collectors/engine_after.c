@@ -83,6 +83,8 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 	(void)snprintf(path, sizeof(path), "/events?since=%lld&until=%lld", now - EVENTS_BACK_S, now + 1);
 	if (kan_answer_store(t->engine, sink, path, "events.json", err) < 0)
 		return -1;
+	kan_sink_impact(sink, "asked the engine for its list of changes: it lists directories of image and container, "
+			      "which sets their access times");
 	(void)snprintf(path, sizeof(path), "/containers/%s/changes", t->id);
 	return kan_answer_store(t->engine, sink, path, "changes.json", err);
 }

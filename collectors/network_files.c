@@ -31,15 +31,20 @@ static int add(struct kan_tarfile *tar, const struct kan_netspace *s, const char
 static int twins(const struct kan_network *n, const struct kan_netspace *s, struct kan_tarfile *tar,
 		 struct kan_err *err)
 {
+	size_t stored = 0;
 	for (size_t i = 0; i < KAN_NETSPACE_TEXTS && kan_net_texts[i].file; i++) {
 		const struct kan_net_dump *d = &s->texts[i];
 		if (!d->asked || d->err.code == KAN_ENOTFOUND)
 			continue; /* not of this kernel */
 		if (d->err.code != KAN_OK)
 			kan_network_gap(n, s, kan_net_texts[i].file, d);
+		stored++;
 		if (add(tar, s, kan_net_texts[i].file, kan_buf_bytes(&d->raw), err) < 0)
 			return -1;
 	}
+	if (!stored)
+		kan_sink_gap(n->sink, KAN_LIT("/proc/net"), KAN_GAP_VANISHED,
+			     "the task through which the namespace was found has ended");
 	if (s->host)
 		kan_sink_scope(n->sink, KAN_LIT("/proc/net of the host's network"),
 			       "lists of sockets are left out: they are mostly of others");

@@ -127,7 +127,8 @@ int kan_procs_cgroups(struct kan_procs *c, struct kan_err *err)
 	if (kan_rows_open(&rows, c->sink, "cgroup.ndjson", err) < 0)
 		return -1;
 	for (size_t i = 0, n = 0; i < c->n_cgroups; i += n) {
-		for (n = 1; i + n < c->n_cgroups && same_dir(&c->cgroups[i], &c->cgroups[i + n]); n++)
+		for (n = 1; i + n < c->n_cgroups && same_dir(&c->cgroups[i], &c->cgroups[i + n]);
+		     n++)
 			;
 		struct kan_row *r = kan_rows_begin(rows);
 		kan_row_str(r, "controllers", c->cgroups[i].controllers);
@@ -140,8 +141,8 @@ int kan_procs_cgroups(struct kan_procs *c, struct kan_err *err)
 		}
 	}
 	if (c->cgroups_left_out)
-		kan_sink_limit(c->sink, KAN_LIT("cgroup.ndjson"), c->n_cgroups + c->cgroups_left_out, c->n_cgroups,
-			       KAN_CGROUP_KEPT);
+		kan_sink_limit(c->sink, KAN_LIT("cgroup.ndjson"),
+			       c->n_cgroups + c->cgroups_left_out, c->n_cgroups, KAN_CGROUP_KEPT);
 	return kan_rows_close(rows, err);
 }
 

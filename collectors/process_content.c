@@ -24,7 +24,8 @@ struct refs {
 	size_t n, cap;
 };
 
-static void add(struct refs *refs, const struct kan_procs *c, dev_t dev, uint64_t ino, struct ref ref)
+static void add(struct refs *refs, const struct kan_procs *c, dev_t dev, uint64_t ino,
+		struct ref ref)
 {
 	ref.file = kan_held_find(&c->all.held, dev, ino);
 	if (ref.file == KAN_HELD_NONE)
@@ -85,7 +86,8 @@ static bool on_root(const struct kan_procs *c, const struct kan_process *p)
 	bool same_ns = p->ns[KAN_NS_MNT] == c->init_mntns;
 	if (!root->known || kan_procs_dev(&p->exe.st) != root->dev)
 		return false;
-	return !same_ns || !root->mnt_id || !(p->exe.st.stx_mask & STATX_MNT_ID) || p->exe.st.stx_mnt_id == root->mnt_id;
+	return !same_ns || !root->mnt_id || !(p->exe.st.stx_mask & STATX_MNT_ID) ||
+	       p->exe.st.stx_mnt_id == root->mnt_id;
 }
 
 static enum kan_carve_want wanted(const struct kan_procs *c, const struct ref *r)
@@ -102,7 +104,8 @@ static void want(struct kan_carved *f, const struct kan_procs *c, const struct r
 	static const char *const as[] = {"exe", "fd", "map"};
 	enum kan_carve_want w = wanted(c, r);
 	if (f->want == KAN_CARVE_NOTHING && r->as == AS_FD)
-		(void)snprintf(f->who, sizeof(f->who), "%d/fd/%llu", (int)r->p->who.pid, (unsigned long long)r->at);
+		(void)snprintf(f->who, sizeof(f->who), "%d/fd/%llu", (int)r->p->who.pid,
+			       (unsigned long long)r->at);
 	else if (f->want == KAN_CARVE_NOTHING)
 		(void)snprintf(f->who, sizeof(f->who), "%d/%s", (int)r->p->who.pid, as[r->as]);
 	f->want = w > f->want ? w : f->want;
@@ -112,11 +115,14 @@ static void want_ancestors(struct kan_procs *c)
 {
 	for (size_t i = 0; i < c->up.n; i++) {
 		const struct kan_process *p = &c->up.v[i];
-		int at = p->exe.known ? kan_held_find(&c->up.held, kan_procs_dev(&p->exe.st), p->exe.st.stx_ino) : KAN_HELD_NONE;
+		int at = p->exe.known ? kan_held_find(&c->up.held, kan_procs_dev(&p->exe.st),
+						      p->exe.st.stx_ino)
+				      : KAN_HELD_NONE;
 		if (at == KAN_HELD_NONE)
 			continue;
 		c->up_files[at].want = KAN_CARVE_DIGEST;
-		(void)snprintf(c->up_files[at].who, sizeof(c->up_files[at].who), "%d/exe", (int)p->who.pid);
+		(void)snprintf(c->up_files[at].who, sizeof(c->up_files[at].who), "%d/exe",
+			       (int)p->who.pid);
 	}
 }
 
@@ -147,7 +153,8 @@ static void reference(struct kan_row *r, const struct ref *ref)
 	kan_row_obj_end(r);
 }
 
-static int content_row(struct kan_procs *c, struct kan_rows *rows, const struct ref *v, size_t n, struct kan_err *err)
+static int content_row(struct kan_procs *c, struct kan_rows *rows, const struct ref *v, size_t n,
+		       struct kan_err *err)
 {
 	const struct kan_carved *f = &c->files[v->file];
 	const struct kan_held *h = &c->all.held.v[v->file];
@@ -187,8 +194,8 @@ int kan_procs_content(struct kan_procs *c, struct kan_err *err)
 	return kan_rows_close(rows, err);
 }
 
-static int member(struct kan_tar *tar, const struct kan_procs *c, const struct kan_process *p, enum kan_proc_file f,
-		  struct kan_err *err)
+static int member(struct kan_tar *tar, const struct kan_procs *c, const struct kan_process *p,
+		  enum kan_proc_file f, struct kan_err *err)
 {
 	char name[NAME_OCTETS];
 	struct kan_bytes text = kan_buf_bytes(&p->raw[f]);

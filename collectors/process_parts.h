@@ -34,7 +34,7 @@ struct kan_cgroup_kept {
 struct kan_procs {
 	const struct kan_target *t;
 	struct kan_sink *sink;
-	struct kan_processes all, up; /* up: parents outside */
+	struct kan_processes all, up;        /* up: parents outside */
 	struct kan_carved *files, *up_files; /* beside all.held.v, up.held.v */
 	struct kan_cgroup_kept *cgroups;
 	size_t n_cgroups;
@@ -57,6 +57,8 @@ int kan_procs_ancestry(struct kan_procs *c, struct kan_err *err);
 /* process_who.c: credentials, capabilities, namespaces, accounts, into the row of p. */
 void kan_procs_row_who(struct kan_row *r, struct kan_procs *c, const struct kan_process *p);
 
+int kan_procs_threads(struct kan_procs *c, struct kan_err *err); /* process_threads.c */
+
 /* process_tables.c: threads, environ, maps, fds. */
 int kan_procs_tables(struct kan_procs *c, struct kan_err *err);
 
@@ -65,7 +67,8 @@ void kan_procs_read_cgroups(struct kan_procs *c);
 int kan_procs_cgroups(struct kan_procs *c, struct kan_err *err);
 void kan_procs_free_cgroups(struct kan_procs *c);
 
-/* process_content.c: what is wanted of each held file, who refers to it; then content.ndjson and proc.tar. */
+/* process_content.c: what is wanted of each held file, who refers to it; then content.ndjson and
+ * proc.tar. */
 int kan_procs_carve(struct kan_procs *c, struct kan_err *err);
 int kan_procs_content(struct kan_procs *c, struct kan_err *err);
 int kan_procs_tar(struct kan_procs *c, struct kan_err *err);

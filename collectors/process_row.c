@@ -1,4 +1,5 @@
-/* A row a process: identity, what it runs, where it lives; and its parents outside the container. */
+/* A row a process: identity, what it runs, where it lives; and its parents outside the container.
+ */
 #include <sys/sysmacros.h>
 
 #include "base/row.h"
@@ -162,7 +163,8 @@ int kan_procs_rows(struct kan_procs *c, struct kan_err *err)
 static void ancestor(struct kan_row *r, const struct kan_procs *c, const struct kan_process *p)
 {
 	const struct statx *st = &p->exe.st;
-	int at = p->exe.known ? kan_held_find(&c->up.held, kan_procs_dev(st), st->stx_ino) : KAN_HELD_NONE;
+	int at = p->exe.known ? kan_held_find(&c->up.held, kan_procs_dev(st), st->stx_ino)
+			      : KAN_HELD_NONE;
 	from_stat(r, c, p);
 	argv(r, p);
 	if (p->exe.known)

@@ -1,4 +1,4 @@
-/* Tables of the collector processes: threads, environment, mappings, descriptors. */
+/* Tables of the collector processes: environment, mappings, descriptors. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,12 +12,12 @@ struct table {
 	struct kan_procs *c;
 	struct kan_rows *rows;
 	const struct kan_process *p;
-	struct kan_proc_status leader;
 	uint64_t seen, kept, max;
 };
 typedef int table_fn(struct table *t, struct kan_err *err);
 
-static int each_member(struct kan_procs *c, const char *name, table_fn *fn, uint64_t max, struct kan_err *err)
+static int each_member(struct kan_procs *c, const char *name, table_fn *fn, uint64_t max,
+		       struct kan_err *err)
 {
 	struct table t = {.c = c, .max = max};
 	if (kan_rows_open(&t.rows, c->sink, name, err) < 0)
@@ -38,83 +38,6 @@ static bool room(struct table *t)
 {
 	t->kept += t->seen < t->max;
 	return t->seen++ < t->max;
-}
-
-static void thread_caps(struct kan_row *r, const struct kan_thread *h, const struct kan_proc_status *s)
-{
-	if (h->cap_inh == s->cap_inh && h->cap_prm == s->cap_prm && h->cap_eff == s->cap_eff &&
-	    h->cap_bnd == s->cap_bnd && h->cap_amb == s->cap_amb)
-		return;
-	kan_row_obj(r, "cap");
-	kan_row_mask(r, "inh", h->cap_inh);
-	kan_row_mask(r, "prm", h->cap_prm);
-	kan_row_mask(r, "eff", h->cap_eff);
-	kan_row_mask(r, "bnd", h->cap_bnd);
-	kan_row_mask(r, "amb", h->cap_amb);
-	kan_row_obj_end(r);
-}
-
-static void ids(struct kan_row *r, const char *key, const uint32_t own[4], const uint32_t leader[4])
-{
-	if (memcmp(own, leader, 4 * sizeof(*own)) == 0)
-		return;
-	kan_row_arr(r, key);
-	for (size_t i = 0; i < 4; i++)
-		kan_row_uint(r, NULL, own[i]);
-	kan_row_arr_end(r);
-}
-
-/* Only what is unlike the leader's; all of it when the leader's is not known. */
-static void unlike(struct kan_row *r, const struct table *t, const struct kan_thread *h)
-{
-	const struct kan_proc_status *s = &t->leader;
-	if (!h->has_status)
-		return;
-	ids(r, "uid", h->uid, s->uid);
-	ids(r, "gid", h->gid, s->gid);
-	thread_caps(r, h, s);
-	if (h->no_new_privs != s->no_new_privs)
-		kan_row_bool(r, "no_new_privs", h->no_new_privs == 1);
-	if (h->seccomp == s->seccomp && h->seccomp_filters == s->seccomp_filters)
-		return;
-	kan_row_obj(r, "seccomp");
-	kan_row_int(r, "mode", h->seccomp);
-	kan_row_int(r, "filters", h->seccomp_filters);
-	kan_row_obj_end(r);
-}
-
-static void unlike_ns(struct kan_row *r, const struct kan_process *p, const struct kan_thread *h)
-{
-	if (memcmp(h->ns, p->ns, sizeof(h->ns)) == 0)
-		return;
-	kan_row_obj(r, "ns");
-	for (size_t i = 0; i < KAN_NS_COUNT; i++)
-		if (h->ns[i] && h->ns[i] != p->ns[i])
-			kan_row_dec(r, kan_ns_names[i], h->ns[i]);
-	kan_row_obj_end(r);
-}
-
-static int threads(struct table *t, struct kan_err *err)
-{
-	const struct kan_buf *status = &t->p->raw[KAN_PF_STATUS];
-	if (t->p->n_threads && kan_proc_status_parse(&t->leader, kan_buf_bytes(status), NULL) < 0)
-		t->leader = (struct kan_proc_status){.seccomp = -1, .no_new_privs = -1};
-	for (size_t i = 0; i < t->p->n_threads; i++) {
-		const struct kan_thread *h = &t->p->threads[i];
-		char state[2] = {h->state, 0};
-		struct kan_row *r = kan_rows_begin(t->rows);
-		kan_row_int(r, "pid", t->p->who.pid);
-		kan_row_int(r, "tid", h->tid);
-		kan_row_uint(r, "starttime", h->starttime);
-		kan_row_bytes(r, "comm", (struct kan_bytes){h->name, h->name_n});
-		kan_row_str(r, "state", state);
-		unlike(r, t, h);
-		unlike_ns(r, t->p, h);
-		kan_row_bool(r, "frozen", t->p->frozen_a);
-		if (kan_rows_end(t->rows, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 static int variable(struct table *t, struct kan_bytes v, struct kan_err *err)
@@ -241,7 +164,7 @@ static int fds(struct table *t, struct kan_err *err)
 
 int kan_procs_tables(struct kan_procs *c, struct kan_err *err)
 {
-	if (each_member(c, "threads.ndjson", threads, KAN_PROC_THREADS_TOTAL, err) < 0 ||
+	if (kan_procs_threads(c, err) < 0 ||
 	    each_member(c, "environ.ndjson", environ_of, KAN_ENVIRON_ROWS, err) < 0 ||
 	    each_member(c, "maps.ndjson", maps, KAN_MAPS_ROWS, err) < 0)
 		return -1;

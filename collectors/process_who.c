@@ -66,11 +66,13 @@ static void from_status(struct kan_row *r, struct kan_procs *c, const struct kan
 	kan_row_arr_end(r);
 	credentials(r, &s);
 	if (s.groups_seen > s.n_groups)
-		kan_sink_limit(c->sink, KAN_LIT("groups of a process"), s.groups_seen, s.n_groups, KAN_PROC_GROUPS);
+		kan_sink_limit(c->sink, KAN_LIT("groups of a process"), s.groups_seen, s.n_groups,
+			       KAN_PROC_GROUPS);
 }
 
 /* "0 100000 65536": the numbers of each line. */
-static void id_map(struct kan_row *r, const char *key, const struct kan_process *p, enum kan_proc_file f)
+static void id_map(struct kan_row *r, const char *key, const struct kan_process *p,
+		   enum kan_proc_file f)
 {
 	if (!has(p, f))
 		return;
@@ -89,7 +91,8 @@ static void id_map(struct kan_row *r, const char *key, const struct kan_process 
 	kan_row_arr_end(r);
 }
 
-static void one_number(struct kan_row *r, const char *key, const struct kan_process *p, enum kan_proc_file f)
+static void one_number(struct kan_row *r, const char *key, const struct kan_process *p,
+		       enum kan_proc_file f)
 {
 	char *end = NULL;
 	const char *text = kan_buf_str(&p->raw[f]);
@@ -100,8 +103,13 @@ static void one_number(struct kan_row *r, const char *key, const struct kan_proc
 
 static void io(struct kan_row *r, const struct kan_process *p)
 {
-	static const char *const keys[] = {"rchar",	 "wchar",	"syscr",		"syscw",
-					   "read_bytes", "write_bytes", "cancelled_write_bytes"};
+	static const char *const keys[] = {"rchar",
+					   "wchar",
+					   "syscr",
+					   "syscw",
+					   "read_bytes",
+					   "write_bytes",
+					   "cancelled_write_bytes"};
 	if (!has(p, KAN_PF_IO))
 		return;
 	const char *text = kan_buf_str(&p->raw[KAN_PF_IO]);

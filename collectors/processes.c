@@ -1,4 +1,5 @@
-/* processes: every process of the target, what it runs, who it is, and the bytes that exist nowhere but in it. */
+/* processes: every process of the target, what it runs, who it is, and the bytes that exist nowhere
+ * but in it. */
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
 #include <kanshiki/target.h>
@@ -14,9 +15,17 @@
 #include "kernel/bounded.h"
 #include "kernel/cgroup.h"
 
-static const char *const artefacts[] = {"processes.ndjson", "threads.ndjson", "environ.ndjson", "maps.ndjson",
-					"fds.ndjson",	    "ancestry.ndjson", "cgroup.ndjson",	"content/",
-					"content.ndjson",   "proc.tar",	       NULL};
+static const char *const artefacts[] = {"processes.ndjson",
+					"threads.ndjson",
+					"environ.ndjson",
+					"maps.ndjson",
+					"fds.ndjson",
+					"ancestry.ndjson",
+					"cgroup.ndjson",
+					"content/",
+					"content.ndjson",
+					"proc.tar",
+					NULL};
 
 static const struct kan_limit limits[] = {{"members", KAN_MEMBERS_MAX, false},
 					  {"argv_octets", KAN_PROC_ARG_MAX, false},
@@ -48,7 +57,8 @@ const struct kan_carved *kan_procs_file(const struct kan_procs *c, dev_t dev, ui
 static struct kan_file_id id_of(int dir, const char *path, int flags)
 {
 	struct statx st;
-	if (dir < 0 || statx(dir, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
+	if (dir < 0 || statx(dir, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+			     STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
 		return (struct kan_file_id){0};
 	return (struct kan_file_id){.dev = kan_procs_dev(&st),
 				    .ino = st.stx_ino,
@@ -123,7 +133,8 @@ static void tell_misses(struct kan_sink *sink, const struct kan_processes *all, 
 		kan_sink_limit(sink, KAN_LIT("gaps"), all->misses, all->n_miss, KAN_PROC_MISSES);
 }
 
-static void limit(struct kan_sink *sink, const char *what, uint64_t seen, uint64_t kept, uint64_t most)
+static void limit(struct kan_sink *sink, const char *what, uint64_t seen, uint64_t kept,
+		  uint64_t most)
 {
 	if (seen > kept)
 		kan_sink_limit(sink, kan_bytes_of(what), seen, kept, most);
@@ -132,25 +143,29 @@ static void limit(struct kan_sink *sink, const char *what, uint64_t seen, uint64
 static void tell(const struct kan_procs *c)
 {
 	const struct kan_processes *all = &c->all;
-	uint64_t unlinked = 0, mapped = 0;
+	uint64_t unlinked = 0, mapped = 0, members = 0;
 	for (size_t i = 0; i < all->n; i++) {
 		unlinked += all->v[i].unlinked_seen;
 		mapped += all->v[i].n_unlinked;
+		members += all->v[i].who.by != 0;
 	}
 	tell_misses(c->sink, all, false);
 	tell_misses(c->sink, &c->up, true);
 	limit(c->sink, "members", all->members_seen, all->n, KAN_MEMBERS_MAX);
 	limit(c->sink, "descriptors", all->fds_seen, all->fds_kept, KAN_PROC_FDS_TOTAL);
 	limit(c->sink, "threads", all->threads_seen, all->threads_kept, KAN_PROC_THREADS_TOTAL);
-	limit(c->sink, "raw files of processes", all->n + all->raw_left_out, all->n, KAN_PROC_RAW_TOTAL);
+	limit(c->sink, "raw files of processes", all->n + all->raw_left_out, all->n,
+	      KAN_PROC_RAW_TOTAL);
 	limit(c->sink, "held files", all->held.n + all->held.left_out, all->held.n, KAN_HELD_MAX);
 	limit(c->sink, "mappings of unlinked files", unlinked, mapped, KAN_PROC_UNLINKED_MAX);
 	if (all->not_tried)
 		kan_sink_gap(c->sink, KAN_LIT("memory"), KAN_GAP_STUCK,
-			     "argv, environment and mappings of %llu processes were not tried: %llu before them blocked",
+			     "argv, environment and mappings of %llu processes were not tried: "
+			     "%llu before them blocked",
 			     (unsigned long long)all->not_tried, (unsigned long long)all->stuck);
-	if (all->n == 0)
-		kan_sink_gap(c->sink, KAN_LIT("members"), KAN_GAP_VANISHED, "no process of the container is left");
+	if (members == 0)
+		kan_sink_gap(c->sink, KAN_LIT("members"), KAN_GAP_VANISHED,
+			     "no process of the container is left");
 }
 
 static int write_all(struct kan_procs *c, struct kan_err *err)
@@ -158,8 +173,9 @@ static int write_all(struct kan_procs *c, struct kan_err *err)
 	if (kan_processes_ancestors(&c->up, &c->all, c->t->proc_fd, err) < 0)
 		return -1;
 	tell(c);
-	if (kan_procs_carve(c, err) < 0 || kan_procs_rows(c, err) < 0 || kan_procs_tables(c, err) < 0 ||
-	    kan_procs_ancestry(c, err) < 0 || kan_procs_cgroups(c, err) < 0 || kan_procs_content(c, err) < 0)
+	if (kan_procs_carve(c, err) < 0 || kan_procs_rows(c, err) < 0 ||
+	    kan_procs_tables(c, err) < 0 || kan_procs_ancestry(c, err) < 0 ||
+	    kan_procs_cgroups(c, err) < 0 || kan_procs_content(c, err) < 0)
 		return -1;
 	return kan_procs_tar(c, err);
 }
@@ -182,7 +198,8 @@ static int collect(const struct kan_target *target, struct kan_sink *sink, struc
 extern const struct kan_collector kan_collector_processes;
 const struct kan_collector kan_collector_processes = {
 	.name = "processes",
-	.summary = "every process: identity, executable, arguments, environment, descriptors, carved bytes",
+	.summary = "every process: identity, executable, arguments, environment, descriptors, "
+		   "carved bytes",
 	.tier = KAN_TIER_PAUSED,
 	.needs = KAN_NEEDS_HOST | KAN_NEEDS_PROCESS,
 	.limits = limits,

@@ -73,7 +73,7 @@ static const struct kan_column socket_columns[] = {
 	INT("bytes_received", "of tcp_info"),
 	BYTES("name", "of a unix socket; an abstract one keeps its NUL"),
 	WORD("peer_ino", "inode at the other end of a unix socket"),
-	WORD("source", "sock_diag or text"),
+	WORD("source", "sock_diag, text or fd"),
 	JOINED_SET(KAN_TYPE_INT, "pid", "sockets", "processes that hold it"),
 	JOINED(KAN_TYPE_WORD, "peer.scope", "sockets, inspect, networks, addresses",
 	       "loopback, self, neighbour, gateway, metadata, private, public"),

@@ -253,6 +253,17 @@ static void fill_result(struct kan_capture_result *out, const struct kan_conduct
 	out->seconds = (double)(kan_boot_ns() - c->started_boot) / 1e9;
 }
 
+static void warn_depth(struct kan_conductor *c)
+{
+	struct kan_capture_progress p = {.event = KAN_CAPTURE_WARNING, .target = c->target};
+	if (c->target->depth != KAN_DEPTH_API || c->req->api_only || !c->req->progress)
+		return;
+	p.why = geteuid() == 0 ? "this host could not prove what the engine claims: only what the engine gives is taken"
+			       : "not root: only what the engine gives is taken; as root also processes, sockets, "
+				 "mounts, changed files and digests";
+	c->req->progress(&p, c->req->arg);
+}
+
 static int run_placed(struct kan_capture_result *out, struct kan_conductor *c, const struct early *early,
 		      struct kan_err *err)
 {
@@ -263,6 +274,7 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c, c
 	record_contradictions(c);
 	choose_collectors(c);
 	event(c, KAN_CAPTURE_TARGET, out->path);
+	warn_depth(c);
 	collect(c, out->path);
 	if (seal(out, c, err) < 0)
 		return -1;
@@ -282,7 +294,11 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 	if (kan_target_open(&c->target, c->engine, c->req->container, &c->req->policy, err) < 0)
 		return -1;
 	c->started_ns = kan_now_ns();
-	int rc = kan_place_check(c, err);
+	int rc = kan_place_reach(c, err);
+	if (rc == 0 && c->req->prepare)
+		rc = c->req->prepare(c->req->arg, err);
+	if (rc == 0)
+		rc = kan_place_check(c, err);
 	if (rc == 0)
 		rc = kan_place_make(c, err);
 	if (rc == 0)

@@ -30,12 +30,15 @@ typedef void kan_capture_progress_fn(const struct kan_capture_progress *p, void 
 struct kan_capture_request {
 	const char *host, *container; /* engine (NULL: the default), name or id */
 	struct kan_policy policy;
-	const char *parent_dir;       /* the bundle becomes a directory in it; must exist */
+	const char *parent_dir;       /* the bundle becomes a directory in it; there after prepare */
+	const char *home_dir;         /* also written to, so also out of the target's reach; NULL: none */
 	const char *case_id, *request_id, *operator_name, *operator_email, *note;
 	const char *only, *skip;      /* comma lists of collector names */
 	bool api_only;                /* --depth api: the missing host is asked for, no gap */
 	const char *const *argv;
 	kan_capture_progress_fn *progress;
+	/* Called when the target is known and the places are out of its reach: makes them. NULL: they are there. */
+	int (*prepare)(void *arg, struct kan_err *err);
 	void *arg;
 };
 

@@ -224,7 +224,9 @@ static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct ka
 {
 	const char *code = m->code < sizeof(gap_names) / sizeof(gap_names[0]) ? gap_names[m->code] : "unsupported";
 	kan_record_gap(c, k->collector->name, m->what, code, m->why);
-	k->gaps += strcmp(code, "not-applicable") != 0;
+	bool counts = strcmp(code, "not-applicable") != 0;
+	k->gaps += counts;
+	k->not_applicable |= !counts;
 }
 
 static void on_end(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
@@ -267,6 +269,7 @@ static void on_message(struct kan_conductor *c, struct kan_child *k, const struc
 		break;
 	case KAN_MSG_SCOPE:
 		kan_record_scope(c, k->collector->name, m->what, m->why);
+		k->left_out = true;
 		break;
 	case KAN_MSG_IMPACT:
 		kan_record_impact(c, m->why);
@@ -307,11 +310,12 @@ static void reap(struct kan_conductor *c, struct kan_child *k)
 	(void)kill(-k->pid, SIGKILL); /* what it left in its session */
 	if (!k->said_end)
 		say_crashed(c, k, status);
-	else if (!k->gave_up && k->artefacts == 0 && k->gaps == 0) {
+	else if (!k->gave_up && k->artefacts == 0 && k->gaps == 0 && !k->not_applicable && !k->left_out) {
 		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", "ended without artefact or gap");
 		k->gaps++;
 	}
-	finish(c, k, !k->said_end || k->gave_up ? "failed" : k->gaps ? "partial" : "ok");
+	bool nothing = k->artefacts == 0 && k->not_applicable;
+	finish(c, k, !k->said_end || k->gave_up ? "failed" : k->gaps ? "partial" : nothing ? "not-applicable" : "ok");
 }
 
 void kan_child_attend(struct kan_conductor *c, struct kan_child *k)

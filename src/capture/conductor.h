@@ -31,6 +31,7 @@ struct kan_child {
 	uint64_t est_entries, est_bytes, items, bytes;
 	unsigned artefacts, gaps;
 	bool said_end, gave_up, timed_out, in_window, dead;
+	bool not_applicable, left_out; /* it said so of something: a reason to have no artefact */
 	const char *status; /* ok partial failed skipped not-applicable; NULL while it runs */
 };
 
@@ -93,7 +94,8 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns);
 void kan_window_resume(struct kan_conductor *c);
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err);
 
-/* place.c: where evidence may lie. */
+/* place.c: where evidence may lie. reach looks and makes nothing; check wants the directory to be there. */
+int kan_place_reach(struct kan_conductor *c, struct kan_err *err);
 int kan_place_check(struct kan_conductor *c, struct kan_err *err);
 int kan_place_make(struct kan_conductor *c, struct kan_err *err);
 

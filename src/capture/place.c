@@ -52,7 +52,8 @@ static bool holds(const struct place *up, size_t n, int fd)
 	return false;
 }
 
-static int reach_of_mounts(struct kan_conductor *c, const struct place *up, size_t n, struct kan_err *err)
+static int reach_of_mounts(const struct kan_conductor *c, const char *dir, const struct place *up, size_t n,
+			   struct kan_err *err)
 {
 	size_t i = 0;
 	json_t *mount = NULL;
@@ -67,12 +68,39 @@ static int reach_of_mounts(struct kan_conductor *c, const struct place *up, size
 		if (fd >= 0 && holds(up, n, fd))
 			return kan_fail(err, KAN_EREFUSED,
 					"%s is inside %s, which the container has mounted: choose another place with -o or --home",
-					c->req->parent_dir, source);
+					dir, source);
 	}
 	if (c->target->upper_fd >= 0 && holds(up, n, c->target->upper_fd))
 		return kan_fail(err, KAN_EREFUSED, "%s is inside the container's own filesystem: choose another place",
-				c->req->parent_dir);
+				dir);
 	return 0;
+}
+
+/* What is there of a path that may not be there yet: the nearest directory above that is. */
+static int nearest(const char *dir)
+{
+	kan_auto_free char *path = kan_xstrdup(dir);
+	for (;;) {
+		int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		char *slash = strrchr(path, '/');
+		if (fd >= 0 || !slash || (errno != ENOENT && errno != ENOTDIR))
+			return fd;
+		if (slash == path)
+			return open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		*slash = 0;
+	}
+}
+
+static int out_of_reach(const struct kan_conductor *c, const char *dir, struct kan_err *err)
+{
+	struct place up[ANCESTORS];
+	kan_auto_close int fd = dir ? nearest(dir) : -1;
+	return fd < 0 ? 0 : reach_of_mounts(c, dir, up, ancestors(up, fd), err);
+}
+
+int kan_place_reach(struct kan_conductor *c, struct kan_err *err)
+{
+	return out_of_reach(c, c->req->parent_dir, err) < 0 ? -1 : out_of_reach(c, c->req->home_dir, err);
 }
 
 static int ours_alone(const char *dir, int fd, struct kan_err *err)
@@ -127,7 +155,7 @@ int kan_place_check(struct kan_conductor *c, struct kan_err *err)
 		return kan_fail_sys(err, "%s", dir);
 	if (ours_alone(dir, c->parent_fd, err) < 0 || space_left(dir, c->parent_fd, err) < 0)
 		return -1;
-	return reach_of_mounts(c, up, ancestors(up, c->parent_fd), err);
+	return reach_of_mounts(c, dir, up, ancestors(up, c->parent_fd), err);
 }
 
 static void name_bundle(struct kan_conductor *c)

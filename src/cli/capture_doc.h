@@ -16,6 +16,9 @@ struct kan_capture_doc {
 	bool signed_;
 };
 int kan_print_capture(const struct kan_capture_doc *doc);
+
+/* For a request id that was done before: what the receipt knows. */
+int kan_print_seen(const struct kan_receipt *r);
 /* Nothing was sealed: {schema, exit, error}. */
 int kan_print_failure(const struct kan_err *err, int status, const char *partial);
 

@@ -46,11 +46,12 @@ struct job {
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email;
 	struct kan_custody *custody;
-	bool json, quiet, commit, report;
+	bool json, quiet, commit, report, made;
 	pid_t first_screen;
 };
 
 static void progress(const struct kan_capture_progress *p, void *arg);
+static int make_places(void *arg, struct kan_err *err);
 
 static const char *const freezes[] = {"auto", "full", "never", NULL};
 static const char *const mounts[] = {"auto", "all", "none", NULL};
@@ -116,6 +117,7 @@ static int read_request(struct job *j)
 	j->request.skip = kan_arg(a, "skip");
 	j->request.argv = a->argv;
 	j->request.progress = progress;
+	j->request.prepare = make_places;
 	j->request.arg = j;
 	return 0;
 }
@@ -136,17 +138,30 @@ static int open_custody(struct job *j, struct kan_err *err)
 	return kan_custody_open(&j->custody, j->home, NULL, err);
 }
 
-static int open_places(struct job *j, struct kan_err *err)
+static void name_places(struct job *j)
 {
 	const char *out = kan_arg(j->a, "out");
 	j->home = kan_home(j->a);
-	if (j->commit && open_custody(j, err) < 0)
-		return -1;
-	if (!out && !j->commit && kan_own_dir(j->home, err) < 0)
-		return -1;
 	j->parent = out ? kan_absolute(out) : kan_path(j->home, "bundles");
 	j->request.parent_dir = j->parent;
-	return kan_own_dir(j->parent, err);
+	j->request.home_dir = j->commit ? j->home : NULL;
+}
+
+/* Once for all containers, and only when the first is known not to reach them. */
+static int make_places(void *arg, struct kan_err *err)
+{
+	struct job *j = arg;
+	if (j->made)
+		return 0;
+	if (j->commit && !j->custody && open_custody(j, err) < 0)
+		return -1;
+	if (!kan_arg(j->a, "out") && !j->commit && kan_own_dir(j->home, err) < 0)
+		return -1;
+	if (kan_own_dir(j->parent, err) < 0)
+		return -1;
+	kan_name_leftovers(j->parent);
+	j->made = true;
+	return 0;
 }
 
 static void line(const struct kan_capture_progress *p)
@@ -345,20 +360,22 @@ static int seen_before(struct job *j)
 {
 	struct kan_receipt receipt = {0};
 	struct kan_err err = {0};
-	if (!j->request.request_id || !j->commit)
+	kan_auto_free char *repo = kan_path(j->home, "custody.git");
+	/* No repository yet: nothing was done before, and nothing is made before the places are checked. */
+	if (!j->request.request_id || !j->commit || access(repo, F_OK) < 0)
 		return -1;
+	if (open_custody(j, &err) < 0)
+		return kan_say_err(&err);
 	int found = kan_custody_find_request(&receipt, j->custody, j->request.request_id, &err);
 	if (found < 0)
 		return kan_say_err(&err);
 	if (found == 0)
 		return -1;
-	json_t *doc = kan_receipt_json(&receipt);
 	if (j->json)
-		(void)kan_print_json(doc);
+		(void)kan_print_seen(&receipt);
 	else
 		(void)printf("request %s was done before\nseal %s\ncommit %s\n",
 			     j->request.request_id, receipt.seal, receipt.commit);
-	json_decref(doc);
 	return KAN_EXIT_OK;
 }
 
@@ -378,11 +395,7 @@ static int capture_one(struct job *j, const char *container)
 
 static int capture_all(struct job *j)
 {
-	struct kan_err err = {0};
-	if (open_places(j, &err) < 0) {
-		struct kan_capture_result none = {0};
-		return say_failed(j, &none, &err);
-	}
+	name_places(j);
 	int before = seen_before(j);
 	if (before >= 0)
 		return before;

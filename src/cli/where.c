@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,31 @@ static char *newest(const char *bundles)
 	if (d)
 		(void)closedir(d);
 	return best;
+}
+
+/* A capture that runs holds its journal's lock. */
+static bool held(const char *partial)
+{
+	kan_auto_free char *path = kan_path(partial, "journal.ndjson");
+	kan_auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+void kan_name_leftovers(const char *bundles)
+{
+	DIR *d = opendir(bundles);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		const char *dot = strrchr(e->d_name, '.');
+		if (!dot || strcmp(dot, ".partial") != 0)
+			continue;
+		kan_auto_free char *path = kan_path(bundles, e->d_name);
+		if (is_dir(path) && !held(path))
+			kan_say("warning: %s was left by a capture that did not end: kanshiki seal "
+				"--partial finishes it",
+				path);
+	}
+	if (d)
+		(void)closedir(d);
 }
 
 int kan_find_bundle(char **out, const struct kan_args *a, const char *word, struct kan_err *err)

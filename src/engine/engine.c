@@ -178,12 +178,12 @@ static int negotiate(struct kan_engine *e, struct kan_err *err)
 	json_t *doc = NULL;
 	if (kan_engine_get_raw(&raw, e, "/_ping", err) < 0)
 		return -1;
+	if (!kan_bytes_eq(kan_buf_bytes(&raw), KAN_LIT("OK")))
+		return kan_fail(err, KAN_EENGINE, "what answers there is no container engine");
 	kan_buf_reset(&raw);
 	/* Without a prefix: every engine answers it, whatever versions it speaks. */
-	if (kan_engine_get_raw(&raw, e, "/version", err) < 0)
-		return -1;
-	if (kan_engine_parse(&doc, kan_buf_bytes(&raw), err) < 0)
-		return kan_fail(err, KAN_EENGINE, "engine: /version is no JSON that can be read");
+	if (kan_engine_get_raw(&raw, e, "/version", NULL) < 0 || kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) < 0)
+		return 0; /* it answers: then without a prefix, which is its newest version; the collector records why */
 	int rc = kan_engine_choose_api(e->api, json_string_value(json_object_get(doc, "MinAPIVersion")),
 				       json_string_value(json_object_get(doc, "ApiVersion")), err);
 	json_decref(doc);

@@ -128,6 +128,13 @@ int kan_find_container(json_t **out, struct kan_buf *raw, struct kan_engine *e, 
 	}
 	if (status == 404 || status == 400)
 		return explain_miss(e, asked, err);
+	struct kan_err several = {0};
+	/* Docker says 500 when several match; any other 500 is trouble of its own. */
+	if (status == 500 && explain_miss(e, asked, &several) < 0 && several.code == KAN_EUSAGE) {
+		if (err)
+			*err = several;
+		return -1;
+	}
 	if (status != 200)
 		return kan_engine_status_err(status, path, kan_buf_bytes(raw), err);
 	struct kan_err why = {0};

@@ -146,15 +146,32 @@ static int open_data_root(int *out, int root, const char *path)
 	return 0;
 }
 
-static void prove_data_root(struct kan_target *t, struct kan_engine *e)
+/* Where /info does not say it, inspect does: <root>/containers/<id>/resolv.conf. A claim like the other. Yours. */
+static char *root_of_inspect(const struct kan_target *t)
+{
+	char tail[128];
+	const char *path = json_string_value(json_object_get(t->inspect, "ResolvConfPath"));
+	int n = snprintf(tail, sizeof(tail), "/containers/%s/resolv.conf", t->id);
+	size_t len = path ? strlen(path) : 0;
+	if (n < 0 || len <= (size_t)n || strcmp(path + len - (size_t)n, tail) != 0)
+		return NULL;
+	return strndup(path, len - (size_t)n);
+}
+
+static char *claimed_root(const struct kan_target *t, struct kan_engine *e)
 {
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
 	json_t *info = NULL;
-	if (kan_engine_get_raw(&raw, e, "/info", NULL) < 0 || kan_engine_parse(&info, kan_buf_bytes(&raw), NULL) < 0) {
-		kan_claim(t, "data root", "", KAN_UNPROVEN, "the engine's /info cannot be had or read");
-		return;
-	}
-	const char *path = json_string_value(json_object_get(info, "DockerRootDir"));
+	if (kan_engine_get_raw(&raw, e, "/info", NULL) < 0 || kan_engine_parse(&info, kan_buf_bytes(&raw), NULL) < 0)
+		return root_of_inspect(t);
+	char *path = kan_xstrdup(json_string_value(json_object_get(info, "DockerRootDir")));
+	json_decref(info);
+	return path;
+}
+
+static void prove_data_root(struct kan_target *t, struct kan_engine *e)
+{
+	kan_auto_free char *path = claimed_root(t, e);
 	if (!path || path[0] != '/' || !path[1])
 		kan_claim(t, "data root", path ? path : "", KAN_UNPROVEN, "no directory of its own is named");
 	else if (open_data_root(&t->data_root_fd, t->engine_root_fd, path) < 0)
@@ -163,7 +180,6 @@ static void prove_data_root(struct kan_target *t, struct kan_engine *e)
 		t->data_root = kan_xstrdup(path);
 		kan_claim(t, "data root", path, KAN_PROVEN, "a directory of the engine's mount namespace");
 	}
-	json_decref(info);
 }
 
 int kan_prove_engine(struct kan_target *t, struct kan_engine *e, struct kan_err *err)

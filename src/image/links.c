@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = KAN_LINKS_MAX * 2, MIX = 40 };
+enum { SLOTS_FIRST = 1024, MIX = 40 };
 
 struct link {
 	uint64_t dev, ino;
@@ -17,7 +17,8 @@ struct link {
 };
 
 struct kan_links {
-	struct link *slots; /* made with the first link */
+	struct link *slots;    /* made with the first link, larger with more */
+	size_t n_slots, taken; /* taken: those that were used, free again or not */
 	size_t kept, names;
 	char *last; /* the name of an inode whose names were all met, until the next call */
 	bool full;
@@ -32,7 +33,7 @@ void kan_links_free(struct kan_links *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; l->slots && i < SLOTS; i++)
+	for (size_t i = 0; i < l->n_slots; i++)
 		free(l->slots[i].path);
 	free(l->slots);
 	free(l->last);
@@ -44,17 +45,17 @@ bool kan_links_full(const struct kan_links *l)
 	return l->full;
 }
 
-static size_t place(uint64_t dev, uint64_t ino)
+static size_t place(const struct kan_links *l, uint64_t dev, uint64_t ino)
 {
 	uint64_t h = (ino ^ dev << 32 ^ dev >> 32) * UINT64_C(0x9e3779b97f4a7c15);
-	return (size_t)(h >> MIX) % SLOTS;
+	return (size_t)(h >> MIX) % l->n_slots;
 }
 
 static struct link *look(struct kan_links *l, const struct statx *st)
 {
 	uint64_t dev = kan_statx_dev(st);
-	size_t at = place(dev, st->stx_ino);
-	for (size_t i = 0; i < SLOTS && l->slots[at].used; i++, at = (at + 1) % SLOTS)
+	size_t at = place(l, dev, st->stx_ino);
+	for (size_t i = 0; i < l->n_slots && l->slots[at].used; i++, at = (at + 1) % l->n_slots)
 		if (l->slots[at].path && l->slots[at].dev == dev && l->slots[at].ino == st->stx_ino)
 			return &l->slots[at];
 	return NULL;
@@ -81,22 +82,41 @@ bool kan_links_find(struct kan_file *f, struct kan_links *l)
 	return true;
 }
 
+static struct link *free_slot(struct kan_links *l, uint64_t dev, uint64_t ino)
+{
+	size_t at = place(l, dev, ino);
+	while (l->slots[at].path)
+		at = (at + 1) % l->n_slots;
+	return &l->slots[at];
+}
+
+/* At most half of the slots are taken, so that a search ends soon; who was forgotten goes. */
+static void make_room(struct kan_links *l)
+{
+	struct kan_links old = *l;
+	if ((l->taken + 1) * 2 <= l->n_slots)
+		return;
+	for (l->n_slots = SLOTS_FIRST; l->n_slots < (l->kept + 1) * 3;)
+		l->n_slots *= 2;
+	l->slots = kan_xalloc(l->n_slots * sizeof(*l->slots));
+	l->taken = l->kept;
+	for (size_t i = 0; i < old.n_slots; i++)
+		if (old.slots[i].path)
+			*free_slot(l, old.slots[i].dev, old.slots[i].ino) = old.slots[i];
+	free(old.slots);
+}
+
 void kan_links_add(struct kan_links *l, const struct kan_file *f)
 {
 	if (l->kept >= KAN_LINKS_MAX || l->names + f->path.n > KAN_LINKS_NAMES) {
 		l->full = true;
 		return;
 	}
-	if (!l->slots)
-		l->slots = kan_xalloc(SLOTS * sizeof(*l->slots));
-	uint64_t dev = kan_statx_dev(&f->st);
-	size_t at = place(dev, f->st.stx_ino);
-	for (size_t i = 0; l->slots[at].path; at = (at + 1) % SLOTS)
-		if (++i == SLOTS)
-			return;
-	struct link *k = &l->slots[at];
+	make_room(l);
+	struct link *k = free_slot(l, kan_statx_dev(&f->st), f->st.stx_ino);
+	l->taken += !k->used;
 	*k = (struct link){
-		.dev = dev,
+		.dev = kan_statx_dev(&f->st),
 		.ino = f->st.stx_ino,
 		.left = f->st.stx_nlink - 1,
 		.n = (uint32_t)f->path.n,

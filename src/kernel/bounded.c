@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { STACK_OCTETS = 256 << 10, MS_PER_S = 1000, NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
+enum { STACK_OCTETS = 256 << 10, NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
 
 /* Who waits too long leaves the whole worker behind: it owns its memory and its job then. */
 struct worker {
@@ -107,17 +107,27 @@ static int leave_behind(struct kan_bounded *b, struct kan_err *err)
 	return -1;
 }
 
-static struct timespec deadline(unsigned ms)
+int64_t kan_bounded_now(void)
 {
 	struct timespec t;
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / MS_PER_S;
-	t.tv_nsec += (long)(ms % MS_PER_S) * NS_PER_MS;
-	if (t.tv_nsec >= NS_PER_S) {
-		t.tv_sec++;
-		t.tv_nsec -= NS_PER_S;
-	}
-	return t;
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static struct timespec deadline(int64_t began_ns, unsigned ms)
+{
+	int64_t at = began_ns + (int64_t)ms * NS_PER_MS;
+	return (struct timespec){.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S};
+}
+
+/* A step that began later has its own time. */
+static bool too_late(struct timespec *until, const struct kan_bounded_work *what)
+{
+	int64_t began = what->began_ns ? *what->began_ns : 0;
+	if (began + (int64_t)what->ms * NS_PER_MS <= kan_bounded_now())
+		return true;
+	*until = deadline(began, what->ms);
+	return false;
 }
 
 int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, struct kan_err *err)
@@ -127,14 +137,15 @@ int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, 
 	if (!b->worker)
 		return kan_fail(err, KAN_ELIMIT, "no thread to be had");
 	struct worker *w = b->worker;
-	struct timespec until = deadline(what->ms);
+	struct timespec until = deadline(kan_bounded_now(), what->ms);
 	(void)pthread_mutex_lock(&w->lock);
 	w->done = false;
 	w->what = *what;
 	w->waits = true;
 	(void)pthread_cond_broadcast(&w->changed);
 	while (!w->done)
-		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT && !w->done)
+		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT &&
+		    !w->done && too_late(&until, what))
 			return leave_behind(b, err);
 	(void)pthread_mutex_unlock(&w->lock);
 	return 0;

@@ -12,7 +12,13 @@
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
-enum { TEXT_OCTETS = 1 << 20, PROCS_OCTETS = 8 << 20, DEPTH = 32, PATH_OCTETS = 4096, HIERARCHIES = 32 };
+enum {
+	TEXT_OCTETS = 1 << 20,
+	PROCS_OCTETS = 8 << 20,
+	DEPTH = 32,
+	PATH_OCTETS = 4096,
+	HIERARCHIES = 32
+};
 
 struct hierarchy {
 	char *controllers; /* "freezer", "cpu,cpuacct", "name=systemd", "" for v2 */
@@ -30,7 +36,10 @@ struct kan_cgroup {
 
 static bool component_names(struct kan_bytes part, const char *id)
 {
-	static const char *const shapes[][2] = {{"", ""}, {"docker-", ".scope"}, {"libpod-", ""}, {"libpod-", ".scope"},
+	static const char *const shapes[][2] = {{"", ""},
+						{"docker-", ".scope"},
+						{"libpod-", ""},
+						{"libpod-", ".scope"},
 						{"cri-containerd-", ".scope"}};
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		char want[160];
@@ -134,7 +143,8 @@ static bool same_controllers(const char *want, const struct kan_mount *m)
 		char *equals = strchr(one, '=');
 		if (equals)
 			*equals = 0;
-		if (!kan_mount_option(&value, m->super, one) || (equals && strcmp(kan_buf_str(&value), equals + 1) != 0))
+		if (!kan_mount_option(&value, m->super, one) ||
+		    (equals && strcmp(kan_buf_str(&value), equals + 1) != 0))
 			return false;
 		at += n + (at[n] == ',');
 	}
@@ -148,7 +158,8 @@ static int open_below(int *fd, const struct kan_mount *m, const char *path, stru
 	(void)snprintf(root, sizeof(root), "%.*s", (int)m->root.n, (const char *)m->root.p);
 	size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
 	if (strncmp(path, root, skip) != 0 || path[skip] != '/' || !path[skip + 1])
-		return kan_fail(err, KAN_ENOTFOUND, "cgroup %.200s is not below %.200s", path, root);
+		return kan_fail(err, KAN_ENOTFOUND, "cgroup %.200s is not below %.200s", path,
+				root);
 	kan_auto_close int top = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return kan_fail_sys(err, "%.200s", point);
@@ -161,7 +172,8 @@ static int on_mount(const struct kan_mount *m, void *arg, struct kan_err *err)
 	(void)err;
 	for (size_t i = 0; i < c->n; i++)
 		if (c->h[i].dir < 0 && same_controllers(c->h[i].controllers, m))
-			(void)open_below(&c->h[i].dir, m, c->h[i].path, NULL); /* another mount of it may do */
+			(void)open_below(&c->h[i].dir, m, c->h[i].path,
+					 NULL); /* another mount of it may do */
 	return 0;
 }
 
@@ -183,7 +195,8 @@ static void choose(struct kan_cgroup *c)
 		if (c->h[i].dir < 0)
 			continue;
 		bool v1 = has_word(c->h[i].controllers, "freezer");
-		bool v2 = !*c->h[i].controllers && faccessat(c->h[i].dir, "cgroup.freeze", F_OK, 0) == 0;
+		bool v2 = !*c->h[i].controllers &&
+			  faccessat(c->h[i].dir, "cgroup.freeze", F_OK, 0) == 0;
 		if (v1 || (v2 && c->freezer < 0)) {
 			c->freezer = (int)i;
 			c->v2 = v2 && !v1;
@@ -192,7 +205,9 @@ static void choose(struct kan_cgroup *c)
 			c->members = (int)i;
 	}
 	if (c->freezer >= 0)
-		c->state_fd = openat(c->h[c->freezer].dir, c->v2 ? "cgroup.events" : "freezer.state", O_RDONLY | O_CLOEXEC);
+		c->state_fd =
+			openat(c->h[c->freezer].dir, c->v2 ? "cgroup.events" : "freezer.state",
+			       O_RDONLY | O_CLOEXEC);
 }
 
 static int gather(struct kan_cgroup *c, int pid_dir, const char *id, struct kan_err *err)
@@ -207,20 +222,23 @@ static int gather(struct kan_cgroup *c, int pid_dir, const char *id, struct kan_
 			continue;
 		struct kan_bytes own = up_to_id(path, id);
 		if (own.n > 1)
-			add(c, controllers, own); /* "/" and "" are the root cgroup, every process of the host: never taken */
+			add(c, controllers, own); /* "/" and "" are the root cgroup, every process
+						     of the host: never taken */
 	}
 	if (c->n == 0)
 		return kan_fail(err, KAN_EREFUSED, "no cgroup of the process names the container");
 	return 0;
 }
 
-int kan_cgroup_open(struct kan_cgroup **out, int proc_fd, int pid_dir, const char *id, struct kan_err *err)
+int kan_cgroup_open(struct kan_cgroup **out, int proc_fd, int pid_dir, const char *id,
+		    struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf mounts = KAN_BUF(KAN_MOUNTINFO_MAX);
 	kan_auto_close int self = -1;
 	struct kan_cgroup *c = kan_xalloc(sizeof(*c));
 	c->freezer = c->members = c->state_fd = -1;
-	if (gather(c, pid_dir, id, err) < 0 || kan_proc_pid_dir(&self, proc_fd, getpid(), err) < 0 ||
+	if (gather(c, pid_dir, id, err) < 0 ||
+	    kan_proc_pid_dir(&self, proc_fd, getpid(), err) < 0 ||
 	    kan_proc_read(&mounts, self, "mountinfo", err) < 0 ||
 	    kan_mountinfo_each(kan_buf_bytes(&mounts), on_mount, c, err) < 0) {
 		kan_cgroup_free(c);
@@ -253,7 +271,8 @@ int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err)
 {
 	char text[256];
 	if (c->state_fd < 0)
-		return kan_fail(err, KAN_EUNSUPPORTED, "no freezer of the container is mounted here");
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"no freezer of the container is mounted here");
 	ssize_t n = pread(c->state_fd, text, sizeof(text) - 1, 0);
 	if (n < 0)
 		return kan_fail_sys(err, "freezer");
@@ -264,8 +283,10 @@ int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err)
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
 {
 	if (c->freezer < 0)
-		return kan_fail(err, KAN_EUNSUPPORTED, "no freezer of the container is mounted here");
-	const char *file = c->v2 ? "cgroup.freeze" : "freezer.state", *word = c->v2 ? "0" : "THAWED";
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"no freezer of the container is mounted here");
+	const char *file = c->v2 ? "cgroup.freeze" : "freezer.state",
+		   *word = c->v2 ? "0" : "THAWED";
 	kan_auto_close int fd = openat(c->h[c->freezer].dir, file, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", file);
@@ -288,14 +309,17 @@ static int below_dir(int dir, const char *path, unsigned depth, struct dir_walk 
 	DIR *d = copy_fd < 0 ? NULL : fdopendir(copy_fd);
 	for (struct dirent *e; d && rc >= 0 && (e = readdir(d));) {
 		char below[PATH_OCTETS];
-		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0)
 			continue;
-		kan_auto_close int child = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		kan_auto_close int child =
+			openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		int n = snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
 		if (child >= 0 && n > 0 && (size_t)n < sizeof(below))
 			rc = each_dir(child, below, depth + 1, w);
 		else
-			w->seen += child >= 0 ? KAN_CGROUP_DIRS : 0; /* deeper than a path may be: told as left out */
+			w->seen += child >= 0 ? KAN_CGROUP_DIRS
+					      : 0; /* deeper than a path may be: told as left out */
 	}
 	if (d)
 		(void)closedir(d);
@@ -332,7 +356,9 @@ static int pids_of(int dir, const char *path, void *arg)
 	(void)path;
 	/* A threaded cgroup refuses (EOPNOTSUPP): its processes are listed at the domain above. */
 	if (kan_read_pseudo(&text, dir, "cgroup.procs", &why) < 0)
-		return why.code == KAN_EUNSUPPORTED || why.code == KAN_ENOTFOUND ? 0 : (*call->err = why, -1);
+		return why.code == KAN_EUNSUPPORTED || why.code == KAN_ENOTFOUND
+			       ? 0
+			       : (*call->err = why, -1);
 	for (const char *at = kan_buf_str(&text); *at;) {
 		char *end = NULL;
 		long pid = strtol(at, &end, 10);
@@ -350,7 +376,8 @@ int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, stru
 	struct kan_err why = {0};
 	struct pid_call call = {fn, arg, &why};
 	if (c->members < 0)
-		return kan_fail(err, KAN_EUNSUPPORTED, "no cgroup of the container is mounted here");
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"no cgroup of the container is mounted here");
 	struct dir_walk w = {.fn = pids_of, .arg = &call};
 	if (each_dir(c->h[c->members].dir, c->h[c->members].path, 0, &w) < 0) {
 		if (err)
@@ -427,5 +454,8 @@ int kan_cgroup_files(struct kan_cgroup *c, kan_cgroup_file_fn *fn, void *arg, st
 		if (c->h[i].dir >= 0 && each_dir(c->h[i].dir, c->h[i].path, 0, &w) < 0)
 			return kan_fail(err, KAN_EIO, "cgroup files");
 	}
-	return w.seen > KAN_CGROUP_DIRS ? kan_fail(err, KAN_ELIMIT, "over %d cgroups; the rest is left out", KAN_CGROUP_DIRS) : 0;
+	return w.seen > KAN_CGROUP_DIRS
+		       ? kan_fail(err, KAN_ELIMIT, "over %d cgroups; the rest is left out",
+				  KAN_CGROUP_DIRS)
+		       : 0;
 }

@@ -8,23 +8,28 @@
 
 struct kan_cgroup;
 
-/* Pure: does one component of a line of /proc/PID/cgroup name the container ("ID", "docker-ID.scope", "libpod-ID", ...)? */
+/* Pure: does one component of a line of /proc/PID/cgroup name the container ("ID",
+ * "docker-ID.scope", "libpod-ID", ...)? */
 bool kan_cgroup_names(struct kan_bytes proc_cgroup_text, const char *id);
 
 /*
- * Directories of the container in each hierarchy, from /proc/PID/cgroup (pid_dir) and our own mountinfo.
- * Never built from "/" or an empty path (the root cgroup is every process of the host): refused.
+ * Directories of the container in each hierarchy, from /proc/PID/cgroup (pid_dir) and our own
+ * mountinfo. Never built from "/" or an empty path (the root cgroup is every process of the host):
+ * refused.
  */
-int kan_cgroup_open(struct kan_cgroup **out, int proc_fd, int pid_dir, const char *id, struct kan_err *err);
+int kan_cgroup_open(struct kan_cgroup **out, int proc_fd, int pid_dir, const char *id,
+		    struct kan_err *err);
 void kan_cgroup_free(struct kan_cgroup *c);
 bool kan_cgroup_v2(const struct kan_cgroup *c); /* the freezer is v2's */
 
-/* Is the freezer frozen? v2 cgroup.events "frozen 1", v1 freezer.state FROZEN. 1, 0, or -1. Cheap: kept open. */
+/* Is the freezer frozen? v2 cgroup.events "frozen 1", v1 freezer.state FROZEN. 1, 0, or -1. Cheap:
+ * kept open. */
 int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err);
 /* Thaw through the cgroup's own file: the last resort of the lease. */
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
 
-/* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates possible. */
+/* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates
+ * possible. */
 typedef int kan_cgroup_pid_fn(pid_t pid, void *arg);
 int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, struct kan_err *err);
 enum { KAN_CGROUP_DIRS = 4096, KAN_CGROUP_FILE = 1 << 20 };
@@ -32,7 +37,8 @@ enum { KAN_CGROUP_DIRS = 4096, KAN_CGROUP_FILE = 1 << 20 };
 struct kan_cgroup_file {
 	const char *controllers; /* "" is v2 */
 	struct kan_bytes dir;
-	const char *group, *key; /* of our words: "memory", "max"; the same in both versions where they mean the same */
+	const char *group, *key; /* of our words: "memory", "max"; the same in both versions where
+				    they mean the same */
 	struct kan_bytes content;
 	bool lines; /* of many facts, one a line */
 	bool cut;   /* above KAN_CGROUP_FILE */

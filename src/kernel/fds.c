@@ -63,7 +63,8 @@ static void read_info(struct kan_fd *d, int info_dir, const char *name)
 static void read_stat(struct kan_fd *d, int fd_dir, const char *name)
 {
 	struct statx st;
-	if (statx(fd_dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
+	if (statx(fd_dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
 		return;
 	d->known = true;
 	d->mode = st.stx_mode;
@@ -86,7 +87,8 @@ static void hold(struct kan_helds *held, const struct kan_fd *d, int fd_dir, con
 		kan_auto_close_fn(&fd);
 		return;
 	}
-	struct kan_held file = {.dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .fd = fd};
+	struct kan_held file = {
+		.dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .fd = fd};
 	kan_held_add(held, &file);
 }
 
@@ -119,7 +121,8 @@ static bool one(struct kan_fds *f, struct table *t, const char *name)
 	kan_buf_add(&f->text, link, (size_t)n);
 	read_stat(d, t->fd_dir, name);
 	read_info(d, t->info_dir, name);
-	d->memfd = d->known && kan_held_memfd(t->room->held, d->dev, (struct kan_bytes){link, (size_t)n});
+	d->memfd = d->known &&
+		   kan_held_memfd(t->room->held, d->dev, (struct kan_bytes){link, (size_t)n});
 	hold(t->room->held, d, t->fd_dir, name);
 	return true;
 }

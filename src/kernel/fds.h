@@ -11,7 +11,7 @@ struct kan_helds;
 
 struct kan_fd {
 	int fd;
-	int flags; /* of fdinfo; -1 unknown */
+	int flags;  /* of fdinfo; -1 unknown */
 	bool known; /* the stat fields are valid */
 	bool memfd; /* the kernel's own memory, under a memfd's name */
 	mode_t mode;
@@ -23,7 +23,7 @@ struct kan_fd {
 struct kan_fds {
 	struct kan_fd *v;
 	size_t n;
-	uint64_t seen;      /* more than n: no room */
+	uint64_t seen; /* more than n: no room */
 	struct kan_buf text;
 };
 struct kan_fds_room {
@@ -31,7 +31,8 @@ struct kan_fds_room {
 	struct kan_helds *held; /* gets unlinked regular files: their bytes exist nowhere else */
 };
 /* dir: a held /proc/PID or task/TID. What finds no room is counted. Free out in every case. */
-int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room, struct kan_err *err);
+int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room,
+		 struct kan_err *err);
 void kan_fds_free(struct kan_fds *f);
 /* The kernel's text, "/dev/null", "socket:[123]"; borrowed. */
 struct kan_bytes kan_fd_link(const struct kan_fds *f, const struct kan_fd *d);

@@ -31,7 +31,8 @@ void kan_held_free(struct kan_helds *h)
 	*h = (struct kan_helds){0};
 }
 
-/* The slot of the file, or the free one where it belongs: there are twice as many slots as files. */
+/* The slot of the file, or the free one where it belongs: there are twice as many slots as files.
+ */
 static size_t slot_of(const struct kan_helds *h, dev_t dev, uint64_t ino)
 {
 	uint64_t mix = (ino ^ (uint64_t)dev << 32) * UINT64_C(0x9e3779b97f4a7c15);

@@ -22,7 +22,8 @@ static bool number(uint64_t *out, struct cursor *c, unsigned base)
 		int d = digit(*c->p);
 		if (d < 0 || d >= (int)base)
 			break;
-		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (uint64_t)d, &v))
+		if (__builtin_mul_overflow(v, base, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)d, &v))
 			return false;
 	}
 	*out = v;
@@ -52,10 +53,10 @@ static bool parse(struct kan_map *m, struct kan_bytes line)
 {
 	struct cursor c = {line.p, line.p + line.n};
 	uint64_t major = 0, minor = 0;
-	if (!number(&m->start, &c, 16) || !skip(&c, '-') || !number(&m->end, &c, 16) || !skip(&c, ' ') ||
-	    !permissions(m, &c) || !skip(&c, ' ') || !number(&m->offset, &c, 16) || !skip(&c, ' ') ||
-	    !number(&major, &c, 16) || !skip(&c, ':') || !number(&minor, &c, 16) || !skip(&c, ' ') ||
-	    !number(&m->ino, &c, 10))
+	if (!number(&m->start, &c, 16) || !skip(&c, '-') || !number(&m->end, &c, 16) ||
+	    !skip(&c, ' ') || !permissions(m, &c) || !skip(&c, ' ') ||
+	    !number(&m->offset, &c, 16) || !skip(&c, ' ') || !number(&major, &c, 16) ||
+	    !skip(&c, ':') || !number(&minor, &c, 16) || !skip(&c, ' ') || !number(&m->ino, &c, 10))
 		return false;
 	m->major = (unsigned)major;
 	m->minor = (unsigned)minor;

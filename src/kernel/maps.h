@@ -5,7 +5,8 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-/* One mapping. path is the kernel's own text: a newline in it stands as \012, an unlinked file ends in " (deleted)". */
+/* One mapping. path is the kernel's own text: a newline in it stands as \012, an unlinked file ends
+ * in " (deleted)". */
 struct kan_map {
 	uint64_t start, end, offset, ino;
 	unsigned major, minor;
@@ -14,7 +15,8 @@ struct kan_map {
 };
 /* Return -1 to stop (err set) or 1 to stop without error. */
 typedef int kan_map_fn(const struct kan_map *m, void *arg, struct kan_err *err);
-/* Each line in order; format with the line's number on the first bad one. A last line without its end is left out. */
+/* Each line in order; format with the line's number on the first bad one. A last line without its
+ * end is left out. */
 int kan_maps_each(struct kan_bytes text, kan_map_fn *fn, void *arg, struct kan_err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Who belongs to the container: by cgroup, by a scan of /proc, by private pid and mount namespaces. */
+/* Who belongs to the container: by cgroup, by a scan of /proc, by private pid and mount namespaces.
+ */
 #include "kernel/members.h"
 
 #include <fcntl.h>
@@ -65,8 +66,8 @@ static bool names_id(const struct search *s, int dir, const char *prefix)
 	kan_auto_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	for (ssize_t got; n < sizeof(text) && (got = read(fd, text + n, sizeof(text) - n)) > 0;)
-		n += (size_t)got;
+	ssize_t got = read(fd, text, sizeof(text)); /* the kernel writes it in one piece */
+	n = got > 0 ? (size_t)got : 0;
 	return kan_cgroup_names((struct kan_bytes){text, n}, s->ask->id);
 }
 
@@ -103,14 +104,17 @@ static int look_at(pid_t pid, void *arg)
 	char prefix[16];
 	kan_auto_close int dir = -1;
 	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
-	if (!why(s, s->ask->proc_fd, prefix, pid) && !neighbour(s, s->ask->proc_fd, prefix))
+	/* The cheap look is for the many that are none of ours. */
+	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid) &&
+	    !neighbour(s, s->ask->proc_fd, prefix))
 		return 0;
 	struct kan_err ended = {0};
 	s->out->seen++;
 	if (s->out->n >= s->room)
 		return 0;
 	if (kan_proc_pid_dir(&dir, s->ask->proc_fd, pid, &ended) < 0) {
-		s->out->seen -= ended.code == KAN_ENOTFOUND; /* ended while we looked; else our descriptors did */
+		s->out->seen -= ended.code ==
+				KAN_ENOTFOUND; /* ended while we looked; else our descriptors did */
 		return 0;
 	}
 	unsigned by = why(s, dir, "", pid);
@@ -129,7 +133,8 @@ static int by_pid(const void *a, const void *b)
 
 static int search(struct search *s, struct kan_err *err)
 {
-	uint64_t own = ns_of(s->ask->proc_fd, "self/", "mnt"), first = ns_of(s->ask->proc_fd, "1/", "mnt");
+	uint64_t own = ns_of(s->ask->proc_fd, "self/", "mnt"),
+		 first = ns_of(s->ask->proc_fd, "1/", "mnt");
 	s->pidns = ns_of(s->ask->init_dir, "", "pid");
 	s->mntns = ns_of(s->ask->init_dir, "", "mnt");
 	if (s->mntns == own || s->mntns == first)
@@ -153,7 +158,8 @@ static size_t room(void)
 	return most < KAN_MEMBERS_MAX ? (size_t)most : KAN_MEMBERS_MAX;
 }
 
-int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask, struct kan_err *err)
+int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
+		     struct kan_err *err)
 {
 	struct kan_members found = {0};
 	struct search s = {.ask = ask, .out = &found, .room = room()};

@@ -1,4 +1,5 @@
-/* Who belongs to the container: by cgroup, by a scan of /proc, by private pid and mount namespaces. */
+/* Who belongs to the container: by cgroup, by a scan of /proc, by private pid and mount namespaces.
+ */
 #ifndef KAN_KERNEL_MEMBERS_H
 #define KAN_KERNEL_MEMBERS_H
 
@@ -15,8 +16,8 @@ enum kan_member_by { KAN_BY_CGROUP = 1, KAN_BY_SCAN = 2, KAN_BY_PIDNS = 4, KAN_B
 
 struct kan_member {
 	pid_t pid;
-	int dir;        /* /proc/PID, held: never becomes another process */
-	unsigned by;    /* 0: a neighbour, a stranger in a shared pid namespace */
+	int dir;     /* /proc/PID, held: never becomes another process */
+	unsigned by; /* 0: a neighbour, a stranger in a shared pid namespace */
 };
 struct kan_members {
 	struct kan_member *v; /* sorted by pid */
@@ -31,10 +32,11 @@ struct kan_members_ask {
 	bool neighbours;  /* list strangers of a shared pid namespace, too */
 };
 /*
- * Now. A pid that was given to somebody else between listing and open is left out: cgroup and namespaces are
- * read again through the held directory.
+ * Now. A pid that was given to somebody else between listing and open is left out: cgroup and
+ * namespaces are read again through the held directory.
  */
-int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask, struct kan_err *err);
+int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
+		     struct kan_err *err);
 void kan_members_free(struct kan_members *m); /* closes what is not -1 */
 
 #endif

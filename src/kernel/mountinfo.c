@@ -5,15 +5,18 @@
 
 enum { FIELDS = 32, NUMBER_DIGITS = 10 };
 
-/* \040 and its like: the kernel escapes space, tab, newline, backslash and # as three octal digits. */
+/* \040 and its like: the kernel escapes space, tab, newline, backslash and # as three octal digits.
+ */
 static struct kan_bytes decode(struct kan_buf *scratch, struct kan_bytes v)
 {
 	size_t at = scratch->len;
 	for (size_t i = 0; i < v.n; i++) {
-		bool octal = v.p[i] == '\\' && i + 3 < v.n && v.p[i + 1] >= '0' && v.p[i + 1] <= '3' &&
-			     v.p[i + 2] >= '0' && v.p[i + 2] <= '7' && v.p[i + 3] >= '0' && v.p[i + 3] <= '7';
+		bool octal = v.p[i] == '\\' && i + 3 < v.n && v.p[i + 1] >= '0' &&
+			     v.p[i + 1] <= '3' && v.p[i + 2] >= '0' && v.p[i + 2] <= '7' &&
+			     v.p[i + 3] >= '0' && v.p[i + 3] <= '7';
 		if (octal) {
-			kan_buf_addc(scratch, (char)((v.p[i + 1] - '0') << 6 | (v.p[i + 2] - '0') << 3 | (v.p[i + 3] - '0')));
+			kan_buf_addc(scratch, (char)((v.p[i + 1] - '0') << 6 |
+						     (v.p[i + 2] - '0') << 3 | (v.p[i + 3] - '0')));
 			i += 3;
 		} else {
 			kan_buf_addc(scratch, (char)v.p[i]);
@@ -53,7 +56,8 @@ static size_t split(struct kan_bytes *out, size_t max, struct kan_bytes line, ch
 static bool device(struct kan_mount *m, struct kan_bytes v)
 {
 	struct kan_bytes half[2];
-	return split(half, 2, v, ':') == 2 && number(&m->major, half[0]) && number(&m->minor, half[1]);
+	return split(half, 2, v, ':') == 2 && number(&m->major, half[0]) &&
+	       number(&m->minor, half[1]);
 }
 
 /* 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue */
@@ -62,7 +66,8 @@ static bool parse(struct kan_mount *m, struct kan_buf *scratch, struct kan_bytes
 	struct kan_bytes f[FIELDS];
 	unsigned id = 0, parent = 0;
 	size_t n = split(f, FIELDS, line, ' '), dash = 6;
-	n = n < FIELDS ? n : FIELDS; /* the rest is the last one's: options of a file system may hold spaces */
+	n = n < FIELDS ? n : FIELDS; /* the rest is the last one's: options of a file system may
+					hold spaces */
 	if (n < 10 || !number(&id, f[0]) || !number(&parent, f[1]) || !device(m, f[2]))
 		return false;
 	while (dash < n && !(f[dash].n == 1 && f[dash].p[0] == '-'))
@@ -72,7 +77,8 @@ static bool parse(struct kan_mount *m, struct kan_buf *scratch, struct kan_bytes
 	m->id = (int)id;
 	m->parent = (int)parent;
 	m->options = f[5];
-	m->propagation = (struct kan_bytes){f[6].p, dash > 6 ? (size_t)(f[dash - 1].p + f[dash - 1].n - f[6].p) : 0};
+	m->propagation = (struct kan_bytes){
+		f[6].p, dash > 6 ? (size_t)(f[dash - 1].p + f[dash - 1].n - f[6].p) : 0};
 	m->fstype = f[dash + 1];
 	/* The buffer may move while it grows: make room for all first. */
 	kan_buf_reset(scratch);
@@ -95,7 +101,8 @@ int kan_mountinfo_each(struct kan_bytes text, kan_mount_fn *fn, void *arg, struc
 		text.n -= line.n + (end ? 1 : 0);
 		text.p += line.n + (end ? 1 : 0);
 		if (++lines > KAN_MOUNTINFO_LINES)
-			return kan_fail(err, KAN_ELIMIT, "mountinfo: more than %d lines", KAN_MOUNTINFO_LINES);
+			return kan_fail(err, KAN_ELIMIT, "mountinfo: more than %d lines",
+					KAN_MOUNTINFO_LINES);
 		struct kan_mount m = {0};
 		if (!parse(&m, &scratch, line))
 			return kan_fail(err, KAN_EFORMAT, "mountinfo: line %u is malformed", lines);

@@ -8,8 +8,9 @@
 enum { KAN_MOUNTINFO_LINES = 100000, KAN_MOUNTINFO_MAX = 32 << 20 };
 
 /*
- * One line. Views are borrowed: octal escapes are decoded into scratch memory that lives for the call. Not those of
- * super: a comma within a value is an escape there, and only kan_mount_option may tell it from one between two.
+ * One line. Views are borrowed: octal escapes are decoded into scratch memory that lives for the
+ * call. Not those of super: a comma within a value is an escape there, and only kan_mount_option
+ * may tell it from one between two.
  */
 struct kan_mount {
 	int id, parent;
@@ -18,11 +19,12 @@ struct kan_mount {
 };
 /* Return -1 to stop (err set) or 1 to stop without error. */
 typedef int kan_mount_fn(const struct kan_mount *m, void *arg, struct kan_err *err);
-/* Each line in order. format with the line's number on the first bad line; limit beyond KAN_MOUNTINFO_LINES. */
+/* Each line in order. format with the line's number on the first bad line; limit beyond
+ * KAN_MOUNTINFO_LINES. */
 int kan_mountinfo_each(struct kan_bytes text, kan_mount_fn *fn, void *arg, struct kan_err *err);
 /*
- * The value of one comma-separated option of super ("upperdir"), the kernel's octal and then overlay's own \, and \\
- * escapes decoded. false: not there, or above out->max.
+ * The value of one comma-separated option of super ("upperdir"), the kernel's octal and then
+ * overlay's own \, and \\ escapes decoded. false: not there, or above out->max.
  */
 bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char *key);
 

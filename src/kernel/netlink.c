@@ -12,10 +12,11 @@
 
 #include "base/file.h"
 
-enum { REQUEST_OCTETS = 512, RECEIVE_OCTETS = 4 << 20, MESSAGES_MAX = 1 << 20 };
+enum { REQUEST_OCTETS = 512, RECEIVE_OCTETS = 4 << 20 };
 
 struct answer {
-	bool done, intr;
+	uint32_t seq;
+	bool done, intr, cut;
 	int error; /* of NLMSG_ERROR or NLMSG_DONE */
 };
 
@@ -30,24 +31,6 @@ int kan_netlink_prepare(int fd, struct kan_err *err)
 	return 0;
 }
 
-static int ask(int fd, uint16_t type, struct kan_bytes request, uint32_t seq, struct kan_err *err)
-{
-	union {
-		char data[REQUEST_OCTETS];
-		struct nlmsghdr align;
-	} b = {0};
-	if (request.n > REQUEST_OCTETS - MNL_NLMSG_HDRLEN)
-		return kan_fail(err, KAN_EUSAGE, "netlink request of %zu bytes", request.n);
-	struct nlmsghdr *h = mnl_nlmsg_put_header(b.data);
-	h->nlmsg_type = type;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = seq;
-	memcpy(mnl_nlmsg_put_extra_header(h, request.n), request.p, request.n);
-	if (send(fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0)
-		return kan_fail_sys(err, "netlink");
-	return 0;
-}
-
 static void error_of(struct answer *a, const struct nlmsghdr *h)
 {
 	int code = 0;
@@ -58,12 +41,12 @@ static void error_of(struct answer *a, const struct nlmsghdr *h)
 }
 
 /* One datagram: messages of this dump are kept, its end is noticed. */
-static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t n, uint32_t seq)
+static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t n)
 {
 	int left = (int)n;
 	for (const struct nlmsghdr *h = (const void *)data; mnl_nlmsg_ok(h, left) && !a->done;
 	     h = mnl_nlmsg_next(h, &left)) {
-		if (h->nlmsg_seq != seq)
+		if (h->nlmsg_seq != a->seq)
 			continue; /* of an earlier try */
 		a->intr |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
@@ -76,21 +59,28 @@ static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t
 	}
 }
 
-static int receive(struct kan_buf *out, struct answer *a, int fd, uint32_t seq, struct kan_err *err)
+/* -1: errno tells; 0: not the kernel's, because a privileged suspect can send to our socket. */
+static ssize_t next(int fd, struct kan_buf *buffer)
 {
-	size_t size = KAN_NETLINK_BUFFER;
-	kan_auto_free char *buffer = kan_io_buffer(size);
+	struct sockaddr_nl from = {0};
+	socklen_t length = sizeof(from);
+	ssize_t n = -1;
+	do
+		n = recvfrom(fd, buffer->data, buffer->cap, MSG_TRUNC, (struct sockaddr *)&from,
+			     &length);
+	while (n < 0 && errno == EINTR);
+	return n < 0 || (length == sizeof(from) && from.nl_pid == 0) ? n : 0;
+}
+
+/* 0 with a->cut: an answer was larger than the buffer, and the rest of this try is thrown away. */
+static int receive(struct kan_buf *out, struct answer *a, int fd, size_t size, struct kan_err *err)
+{
+	kan_auto_free uint8_t *memory = kan_io_buffer(size);
+	struct kan_buf buffer = {.data = memory, .cap = size};
 	while (!a->done) {
-		ssize_t n = recv(fd, buffer, size, MSG_TRUNC | MSG_PEEK);
-		if (n > (ssize_t)size && n <= KAN_NETLINK_DUMP_MAX) {
-			free(buffer);
-			size = (size_t)n * 2;
-			buffer = kan_io_buffer(size);
-		}
-		if (n >= 0)
-			n = recv(fd, buffer, size, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
+		ssize_t n = next(fd, &buffer);
+		if (n < 0 && a->cut)
+			return 0; /* its end may have been in what was cut */
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			kan_err_set(err, KAN_EIO, ETIMEDOUT, "netlink: no answer for %d s",
 				    KAN_NETLINK_WAIT_S);
@@ -98,21 +88,46 @@ static int receive(struct kan_buf *out, struct answer *a, int fd, uint32_t seq, 
 		}
 		if (n < 0)
 			return kan_fail_sys(err, "netlink");
-		keep(out, a, buffer, (size_t)n, seq);
+		a->cut |= (size_t)n > size;
+		keep(out, a, (const char *)memory, (size_t)n < size ? (size_t)n : size);
 	}
 	return 0;
 }
 
-static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type,
-		struct kan_bytes request, struct kan_err *err)
+struct dump {
+	int fd;
+	uint16_t type;
+	struct kan_bytes request;
+	size_t size; /* of the buffer */
+};
+
+static int ask(const struct dump *d, uint32_t seq, struct kan_err *err)
+{
+	union {
+		char data[REQUEST_OCTETS];
+		struct nlmsghdr align;
+	} b = {0};
+	if (d->request.n > REQUEST_OCTETS - MNL_NLMSG_HDRLEN)
+		return kan_fail(err, KAN_EUSAGE, "netlink request of %zu bytes", d->request.n);
+	struct nlmsghdr *h = mnl_nlmsg_put_header(b.data);
+	h->nlmsg_type = d->type;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_seq = seq;
+	memcpy(mnl_nlmsg_put_extra_header(h, d->request.n), d->request.p, d->request.n);
+	if (send(d->fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0)
+		return kan_fail_sys(err, "netlink");
+	return 0;
+}
+
+static int once(struct kan_buf *out, struct answer *a, const struct dump *d, struct kan_err *err)
 {
 	/* The kernel echoes it: answers of a try that was given up are told apart. */
-	uint32_t seq = (uint32_t)(uintptr_t)out ^ (uint32_t)out->len;
+	a->seq = (uint32_t)(uintptr_t)out ^ (uint32_t)out->len;
 	struct timespec now;
 	if (clock_gettime(CLOCK_MONOTONIC, &now) == 0)
-		seq ^= (uint32_t)now.tv_nsec;
+		a->seq ^= (uint32_t)now.tv_nsec;
 	kan_buf_reset(out);
-	if (ask(fd, type, request, seq, err) < 0 || receive(out, a, fd, seq, err) < 0)
+	if (ask(d, a->seq, err) < 0 || receive(out, a, d->fd, d->size, err) < 0)
 		return -1;
 	if (a->error == ENOENT || a->error == EOPNOTSUPP || a->error == EPROTONOSUPPORT)
 		return kan_fail(err, KAN_EUNSUPPORTED, "this kernel cannot dump it (%s)",
@@ -130,10 +145,18 @@ static int once(struct kan_buf *out, struct answer *a, int fd, uint16_t type,
 int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
 		     struct kan_err *err)
 {
+	struct dump d = {fd, type, request, KAN_NETLINK_BUFFER};
 	for (int i = 0; i <= KAN_NETLINK_TRIES; i++) {
 		struct answer a = {0};
-		if (once(out, &a, fd, type, request, err) < 0)
+		if (once(out, &a, &d, err) < 0)
 			return -1;
+		if (a.cut && d.size < KAN_NETLINK_DUMP_MAX) {
+			d.size *= 2;
+			i--; /* bounded by the size */
+			continue;
+		}
+		if (a.cut)
+			return kan_fail(err, KAN_ELIMIT, "an answer over %zu bytes", d.size);
 		if (!a.intr)
 			return 0;
 	}

@@ -34,7 +34,7 @@ static void make_sockets(int *fds, int *why, size_t n, const void *arg)
 {
 	static const int protocols[SOCKETS] = {NETLINK_SOCK_DIAG, NETLINK_SOCK_DIAG, NETLINK_ROUTE};
 	(void)arg;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < SOCKETS; i++) {
 		fds[i] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocols[i]);
 		why[i] = fds[i] < 0 ? errno : 0;
 	}
@@ -151,7 +151,8 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		struct kan_net_dump *d = &n->socks[i];
-		d->asked = kan_sock_registered(ask->protocols, k->registered);
+		/* Nothing is known of what is registered: everything is asked for. */
+		d->asked = !ask->protocols.n || kan_sock_registered(ask->protocols, k->registered);
 		if (!d->asked)
 			continue;
 		d->frozen = ask->frozen(ask->arg);

@@ -18,28 +18,32 @@ enum {
 	FIRST = 16,
 };
 
-const char *const kan_ns_names[KAN_NS_COUNT] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
+const char *const kan_ns_names[KAN_NS_COUNT] = {"cgroup", "ipc",  "mnt",  "net",
+						"pid",    "time", "user", "uts"};
 
-/* optional: kernels without audit, without an LSM or without the accounting do not have it. */
+/*
+ * optional: kernels without audit, without an LSM or without the accounting do not have it. piece:
+ * the kernel writes it in one.
+ */
 static const struct {
 	const char *name;
 	size_t max;
-	bool optional;
+	bool optional, piece;
 } files[KAN_PF_COUNT] = {
-	[KAN_PF_STAT] = {"stat", TEXT_OCTETS, false},
-	[KAN_PF_STATUS] = {"status", MAP_OCTETS, false},
-	[KAN_PF_CGROUP] = {"cgroup", MAP_OCTETS, false},
-	[KAN_PF_LIMITS] = {"limits", TEXT_OCTETS, false},
-	[KAN_PF_UID_MAP] = {"uid_map", TEXT_OCTETS, true},
-	[KAN_PF_GID_MAP] = {"gid_map", TEXT_OCTETS, true},
-	[KAN_PF_LOGINUID] = {"loginuid", TEXT_OCTETS, true},
-	[KAN_PF_SESSIONID] = {"sessionid", TEXT_OCTETS, true},
-	[KAN_PF_ATTR] = {"attr/current", TEXT_OCTETS, true},
-	[KAN_PF_OOM_ADJ] = {"oom_score_adj", TEXT_OCTETS, false},
-	[KAN_PF_IO] = {"io", TEXT_OCTETS, true},
-	[KAN_PF_MAPS] = {"maps", KAN_PROC_MAPS_MAX, false},
-	[KAN_PF_CMDLINE] = {"cmdline", KAN_PROC_ARG_MAX, false},
-	[KAN_PF_ENVIRON] = {"environ", KAN_PROC_ARG_MAX, false},
+	[KAN_PF_STAT] = {"stat", TEXT_OCTETS, false, true},
+	[KAN_PF_STATUS] = {"status", MAP_OCTETS, false, true},
+	[KAN_PF_CGROUP] = {"cgroup", MAP_OCTETS, false, true},
+	[KAN_PF_LIMITS] = {"limits", TEXT_OCTETS, false, true},
+	[KAN_PF_UID_MAP] = {"uid_map", TEXT_OCTETS, true, false},
+	[KAN_PF_GID_MAP] = {"gid_map", TEXT_OCTETS, true, false},
+	[KAN_PF_LOGINUID] = {"loginuid", TEXT_OCTETS, true, true},
+	[KAN_PF_SESSIONID] = {"sessionid", TEXT_OCTETS, true, true},
+	[KAN_PF_ATTR] = {"attr/current", TEXT_OCTETS, true, true},
+	[KAN_PF_OOM_ADJ] = {"oom_score_adj", TEXT_OCTETS, false, true},
+	[KAN_PF_IO] = {"io", TEXT_OCTETS, true, true},
+	[KAN_PF_MAPS] = {"maps", KAN_PROC_MAPS_MAX, false, false},
+	[KAN_PF_CMDLINE] = {"cmdline", KAN_PROC_ARG_MAX, false, false},
+	[KAN_PF_ENVIRON] = {"environ", KAN_PROC_ARG_MAX, false, false},
 };
 
 const char *kan_proc_file_name(enum kan_proc_file f)
@@ -47,7 +51,8 @@ const char *kan_proc_file_name(enum kan_proc_file f)
 	return files[f].name;
 }
 
-void kan_proc_missed(struct kan_processes *all, pid_t pid, const char *what, const struct kan_err *err)
+void kan_proc_missed(struct kan_processes *all, pid_t pid, const char *what,
+		     const struct kan_err *err)
 {
 	if (++all->misses > KAN_PROC_MISSES)
 		return;
@@ -58,7 +63,8 @@ void kan_proc_missed(struct kan_processes *all, pid_t pid, const char *what, con
 	(void)snprintf(m->what, sizeof(m->what), "%.31s", what);
 }
 
-void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const char *what, const struct kan_err *err)
+void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const char *what,
+		      const struct kan_err *err)
 {
 	bool end = err->code == KAN_ENOTFOUND;
 	if (!end || !p->ended)
@@ -76,11 +82,13 @@ bool kan_process_ended(const struct kan_process *p)
 	return (p->stat.state == 'Z' || p->stat.state == 'X') && !p->via_tid;
 }
 
-static void read_file(struct kan_processes *all, struct kan_process *p, int dir, enum kan_proc_file f)
+static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
+		      enum kan_proc_file f)
 {
 	struct kan_err why = {0};
 	p->raw[f] = KAN_BUF(files[f].max);
-	int rc = kan_proc_read(&p->raw[f], dir, files[f].name, &why);
+	int rc = files[f].piece ? kan_proc_read_piece(&p->raw[f], dir, files[f].name, &why)
+				: kan_proc_read(&p->raw[f], dir, files[f].name, &why);
 	all->raw_bytes += p->raw[f].cap;
 	if (rc == 0) {
 		p->has |= 1u << f;
@@ -100,10 +108,12 @@ static bool read_path(struct kan_proc_path *out, int dir, const char *name)
 {
 	out->link = KAN_BUF(LINK_OCTETS);
 	return kan_proc_link(&out->link, dir, name, NULL) == 0 &&
-	       statx(dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, &out->st) == 0;
+	       statx(dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		     STATX_BASIC_STATS | STATX_MNT_ID, &out->st) == 0;
 }
 
-/* Text and facts of one and the same file, whatever the process executes meanwhile: all through the descriptor. */
+/* Text and facts of one and the same file, whatever the process executes meanwhile: all through the
+ * descriptor. */
 static int exe_of(struct kan_proc_path *out, int *fd, int dir, struct kan_err *err)
 {
 	char self[32];
@@ -113,8 +123,8 @@ static int exe_of(struct kan_proc_path *out, int *fd, int dir, struct kan_err *e
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", *fd);
 	if (kan_proc_link(&out->link, AT_FDCWD, self, err) < 0)
 		return -1;
-	if (statx(*fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID,
-		  &out->st) < 0)
+	if (statx(*fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_BASIC_STATS | STATX_MNT_ID, &out->st) < 0)
 		return kan_fail_sys(err, "exe");
 	out->known = true;
 	return 0;
@@ -165,7 +175,7 @@ static void read_thread_status(struct kan_thread *t, struct kan_buf *text, int d
 {
 	struct kan_proc_status s;
 	kan_buf_reset(text);
-	t->has_status = kan_proc_read(text, dir, "status", NULL) == 0 &&
+	t->has_status = kan_proc_read_piece(text, dir, "status", NULL) == 0 &&
 			kan_proc_status_parse(&s, kan_buf_bytes(text), NULL) == 0;
 	if (!t->has_status)
 		return;
@@ -196,7 +206,8 @@ static bool read_thread(struct kan_thread *t, struct kan_buf *text, int task, co
 	return true;
 }
 
-static void add_thread(struct kan_processes *all, struct kan_process *p, size_t *cap, const struct kan_thread *t)
+static void add_thread(struct kan_processes *all, struct kan_process *p, size_t *cap,
+		       const struct kan_thread *t)
 {
 	if (p->n_threads == *cap) {
 		*cap = *cap ? 2 * *cap : FIRST;
@@ -222,7 +233,8 @@ static void read_threads(struct kan_processes *all, struct kan_process *p)
 	int task = openat(p->who.dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = task < 0 ? NULL : fdopendir(task);
 	for (struct dirent *e; d && (e = readdir(d));) {
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' || strtol(e->d_name, NULL, 10) == p->who.pid)
+		if (e->d_name[0] < '1' || e->d_name[0] > '9' ||
+		    strtol(e->d_name, NULL, 10) == p->who.pid)
 			continue;
 		all->threads_seen++;
 		if (all->threads_kept >= KAN_PROC_THREADS_TOTAL)
@@ -240,7 +252,8 @@ static void read_threads(struct kan_processes *all, struct kan_process *p)
 		qsort(p->threads, p->n_threads, sizeof(*p->threads), by_tid);
 }
 
-/* The leader called pthread_exit, or exec is under way: what it ran is seen through a thread that lives. */
+/* The leader called pthread_exit, or exec is under way: what it ran is seen through a thread that
+ * lives. */
 static void choose_thread(struct kan_process *p)
 {
 	bool dead = p->stat.state == 'Z' || p->stat.state == 'X';

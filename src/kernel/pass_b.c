@@ -1,4 +1,5 @@
-/* Pass B over one process: what waits for its memory or for a file system, done where it can be left behind. */
+/* Pass B over one process: what waits for its memory or for a file system, done where it can be
+ * left behind. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ enum {
 	FIRST = 16,
 	SLOW_FILES = KAN_PF_COUNT - KAN_PF_IO,
 	ARGV_OCTETS = 1024, /* of a process for which no memory is left */
+	STAT_OCTETS = 4096,
 };
 
 struct unlinked {
@@ -23,19 +25,21 @@ struct unlinked {
 	int pin; /* O_PATH; -1: another mapping of the same file has it */
 };
 
-/* Owned by whoever works on it: when the worker is left behind, by the worker. */
-struct job {
-	struct kan_processes *all; /* for who takes the results; the worker leaves both alone */
+/* Of who waits until the thread is left behind; then what is not finished is the thread's. */
+struct kan_pass_job {
+	struct kan_processes *all; /* for who takes the results; the thread leaves both alone */
 	struct kan_process *p;
-	int dir, root; /* own duplicates; root -1: the process's own */
-	bool argv_only;
+	int dir;              /* own */
+	int root;             /* borrowed for as long as the work is done; -1: the process's own */
+	bool argv_only, full; /* full: no memory is left for the rest */
 	dev_t shm, huge;
-	_Atomic unsigned finished; /* steps; what they gave is not touched by the worker any more */
-	struct kan_buf link; /* of exe; empty: not asked */
+	_Atomic unsigned finished; /* steps; what they gave is not touched by the thread any more */
+	struct kan_buf link;       /* of exe; empty: not asked */
 	uint64_t exe_ino;
 	dev_t exe_dev;
 	struct kan_buf raw[SLOW_FILES];
 	struct kan_err err[SLOW_FILES];
+	uint64_t arg_octets, env_octets; /* as the kernel says afterwards; 0: not known */
 	enum kan_path_now path_now;
 	struct unlinked *unlinked;
 	size_t n_unlinked;
@@ -44,9 +48,8 @@ struct job {
 
 static const char deleted[] = " (deleted)";
 
-static void drop(void *arg)
+void kan_pass_job_free(struct kan_pass_job *j)
 {
-	struct job *j = arg;
 	for (size_t i = 0; i < j->n_unlinked; i++)
 		kan_auto_close_fn(&j->unlinked[i].pin);
 	free(j->unlinked);
@@ -54,7 +57,6 @@ static void drop(void *arg)
 		kan_buf_free(&j->raw[i]);
 	kan_buf_free(&j->link);
 	kan_auto_close_fn(&j->dir);
-	kan_auto_close_fn(&j->root);
 	free(j);
 }
 
@@ -64,20 +66,23 @@ static bool ends_deleted(struct kan_bytes v)
 	return v.n > n && memcmp(v.p + v.n - n, deleted, n) == 0;
 }
 
-/* 1 the same file, 0 another, -1 nothing there. A symlink in its place is another: the kernel's path has none. */
-static int names(const struct job *j, int root, struct kan_bytes path)
+/* 1 the same file, 0 another, -1 nothing there. A symlink in its place is another: the kernel's
+ * path has none. */
+static int names(const struct kan_pass_job *j, int root, struct kan_bytes path)
 {
 	kan_auto_close int fd = -1;
 	struct statx st;
 	struct kan_err why = {0};
 	if (kan_open_in_root(&fd, root, path, O_PATH | O_NOFOLLOW, &why) < 0)
 		return why.code == KAN_ENOTFOUND || why.sys == ENOTDIR ? -1 : 0;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
+		  &st) < 0)
 		return 0;
-	return st.stx_ino == j->exe_ino && makedev(st.stx_dev_major, st.stx_dev_minor) == j->exe_dev;
+	return st.stx_ino == j->exe_ino &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == j->exe_dev;
 }
 
-static enum kan_path_now look_again(const struct job *j)
+static enum kan_path_now look_again(const struct kan_pass_job *j)
 {
 	kan_auto_close int own = -1;
 	struct kan_bytes path = kan_buf_bytes(&j->link);
@@ -86,7 +91,8 @@ static enum kan_path_now look_again(const struct job *j)
 	if (j->root < 0 && kan_proc_magic(&own, j->dir, "root", NULL) < 0)
 		return KAN_PATH_UNKNOWN;
 	int root = j->root >= 0 ? j->root : own;
-	int found = names(j, root, path); /* first as it stands: a file may be named "x (deleted)" */
+	int found =
+		names(j, root, path); /* first as it stands: a file may be named "x (deleted)" */
 	if (found < 0 && ends_deleted(path)) {
 		path.n -= sizeof(deleted) - 1;
 		found = names(j, root, path);
@@ -94,7 +100,7 @@ static enum kan_path_now look_again(const struct job *j)
 	return found > 0 ? KAN_PATH_SAME : found == 0 ? KAN_PATH_OTHER : KAN_PATH_ABSENT;
 }
 
-static bool known_file(const struct job *j, dev_t dev, uint64_t ino)
+static bool known_file(const struct kan_pass_job *j, dev_t dev, uint64_t ino)
 {
 	for (size_t i = 0; i < j->n_unlinked; i++)
 		if (j->unlinked[i].seen.dev == dev && j->unlinked[i].seen.ino == ino)
@@ -103,27 +109,30 @@ static bool known_file(const struct job *j, dev_t dev, uint64_t ino)
 }
 
 /* 1: a mapping of a regular file without a name, in u. */
-static int unlinked_file(struct unlinked *u, const struct job *j, const struct kan_map *m, char *name)
+static int unlinked_file(struct unlinked *u, const struct kan_pass_job *j, const struct kan_map *m,
+			 char *name)
 {
 	struct statx st;
 	const struct kan_helds memory = {.shm = j->shm, .huge = j->huge};
 	if (statx(j->dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0 ||
 	    !S_ISREG(st.stx_mode) || st.stx_nlink != 0)
 		return 0;
-	*u = (struct unlinked){.seen = {.start = m->start, .size = st.stx_size, .ino = st.stx_ino}, .pin = -1};
+	*u = (struct unlinked){.seen = {.start = m->start, .size = st.stx_size, .ino = st.stx_ino},
+			       .pin = -1};
 	u->seen.dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 	return !kan_held_memory(&memory, u->seen.dev, m->path);
 }
 
 static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 {
-	struct job *j = arg;
+	struct kan_pass_job *j = arg;
 	struct unlinked u;
 	char name[64];
 	(void)err;
 	if (!ends_deleted(m->path) || !m->ino)
 		return 0;
-	(void)snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)m->start, (unsigned long long)m->end);
+	(void)snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)m->start,
+		       (unsigned long long)m->end);
 	if (!unlinked_file(&u, j, m, name))
 		return 0;
 	if (++j->unlinked_seen > KAN_PROC_UNLINKED_MAX)
@@ -136,53 +145,78 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 	return 0;
 }
 
-static void work(void *arg)
+/*
+ * A page that userfaultfd or a mapped file keeps back is no error: the text is just shorter. So it
+ * is compared with what the kernel says of its length, afterwards, because a process that runs may
+ * have executed something else meanwhile.
+ */
+static void ask_lengths(struct kan_pass_job *j)
 {
-	struct job *j = arg;
+	struct kan_proc_stat s;
+	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
+	if (kan_proc_stat_read(&s, &text, j->dir, NULL) < 0 || s.state == 'Z' || s.state == 'X')
+		return;
+	j->arg_octets = s.arg_end > s.arg_start ? s.arg_end - s.arg_start : 0;
+	j->env_octets = s.env_end > s.env_start ? s.env_end - s.env_start : 0;
+}
+
+void kan_pass_job_do(struct kan_pass_job *j)
+{
 	for (unsigned i = 0; i < SLOW_FILES; i++) {
 		enum kan_proc_file f = (enum kan_proc_file)(KAN_PF_IO + i);
 		if (!j->argv_only || f == KAN_PF_CMDLINE)
 			(void)kan_proc_read(&j->raw[i], j->dir, kan_proc_file_name(f), &j->err[i]);
-		/* A line that does not parse ends the look at unlinked files; the text itself is kept whole. */
+		/* A line that does not parse ends the look at unlinked files; the text itself is
+		 * kept whole. */
 		if (f == KAN_PF_MAPS && !j->argv_only)
 			(void)kan_maps_each(kan_buf_bytes(&j->raw[i]), on_map, j, NULL);
 		j->finished = i + 1;
 	}
+	ask_lengths(j);
 	if (!j->argv_only)
 		j->path_now = look_again(j);
 	j->finished = SLOW_FILES + 1;
 }
 
-static void size_of_job(struct job *j, bool full)
+static void size_of_job(struct kan_pass_job *j, bool full)
 {
-	static const size_t max[SLOW_FILES] = {64 << 10, KAN_PROC_MAPS_MAX, KAN_PROC_ARG_MAX, KAN_PROC_ARG_MAX};
+	static const size_t max[SLOW_FILES] = {64 << 10, KAN_PROC_MAPS_MAX, KAN_PROC_ARG_MAX,
+					       KAN_PROC_ARG_MAX};
 	for (size_t i = 0; i < SLOW_FILES; i++)
 		j->raw[i] = KAN_BUF(full ? ARGV_OCTETS : max[i]);
 }
 
-static struct job *new_job(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how)
+struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p,
+				      bool argv_only, int root_fd)
 {
 	kan_auto_close int own = -1;
-	struct job *j = kan_xalloc(sizeof(*j));
-	bool full = all->raw_bytes >= KAN_PROC_RAW_TOTAL;
-	all->raw_left_out += full;
+	struct kan_pass_job *j = kan_xalloc(sizeof(*j));
+	j->full = all->raw_bytes >= KAN_PROC_RAW_TOTAL;
 	j->all = all;
 	j->p = p;
-	j->argv_only = how->argv_only || full;
+	j->argv_only = argv_only || j->full;
 	j->shm = all->held.shm;
 	j->huge = all->held.huge;
 	j->dir = fcntl(kan_pass_dir(&own, p), F_DUPFD_CLOEXEC, 0);
-	j->root = how->root_fd < 0 ? -1 : fcntl(how->root_fd, F_DUPFD_CLOEXEC, 0);
+	j->root = root_fd;
 	j->link = KAN_BUF(p->exe.link.max);
 	if (p->exe.known)
 		kan_buf_addb(&j->link, kan_buf_bytes(&p->exe.link));
 	j->exe_ino = p->exe.st.stx_ino;
 	j->exe_dev = makedev(p->exe.st.stx_dev_major, p->exe.st.stx_dev_minor);
-	size_of_job(j, full);
+	size_of_job(j, j->full);
 	return j;
 }
 
-static void take_file(struct job *j, size_t i)
+size_t kan_pass_job_octets(const struct kan_pass_job *j)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < SLOW_FILES; i++)
+		n += j->raw[i].cap;
+	return n;
+}
+
+static void take_file(struct kan_pass_job *j, size_t i)
 {
 	struct kan_process *p = j->p;
 	enum kan_proc_file f = (enum kan_proc_file)(KAN_PF_IO + i);
@@ -200,59 +234,46 @@ static void take_file(struct job *j, size_t i)
 		kan_proc_refused(j->all, p, kan_proc_file_name(f), e);
 }
 
-static void take_unlinked(struct job *j)
+static void take_unlinked(struct kan_pass_job *j)
 {
 	struct kan_process *p = j->p;
 	p->unlinked_seen = j->unlinked_seen;
 	p->unlinked = j->n_unlinked ? kan_xalloc(j->n_unlinked * sizeof(*p->unlinked)) : NULL;
 	for (; p->n_unlinked < j->n_unlinked; p->n_unlinked++) {
 		struct unlinked *u = &j->unlinked[p->n_unlinked];
-		struct kan_held file = {u->seen.dev, u->seen.ino, u->seen.size, kan_take_fd(&u->pin)};
+		struct kan_held file = {u->seen.dev, u->seen.ino, u->seen.size,
+					kan_take_fd(&u->pin)};
 		p->unlinked[p->n_unlinked] = u->seen;
 		if (file.fd >= 0)
 			kan_held_add(&j->all->held, &file);
 	}
 }
 
-/* Everything that is finished; what the worker has in hand stays with it. */
-static void take(void *arg)
+/* A process may write over its argv, so that it ends early: only nothing at all is less than there
+ * is. */
+static void compare_lengths(struct kan_pass_job *j)
 {
-	struct job *j = arg;
+	struct kan_process *p = j->p;
+	const struct kan_buf *argv = &p->raw[KAN_PF_CMDLINE], *env = &p->raw[KAN_PF_ENVIRON];
+	struct kan_err why = {0};
+	kan_err_set(&why, KAN_EDENIED, 0, "the process keeps this memory back");
+	if (p->has & 1u << KAN_PF_CMDLINE && argv->len == 0 && j->arg_octets)
+		kan_proc_missed(j->all, p->who.pid, "cmdline", &why);
+	if (p->has & 1u << KAN_PF_ENVIRON && !(p->cut & 1u << KAN_PF_ENVIRON) &&
+	    env->len < j->env_octets)
+		kan_proc_missed(j->all, p->who.pid, "environ", &why);
+}
+
+void kan_pass_job_take(struct kan_pass_job *j)
+{
 	unsigned finished = j->finished;
+	j->all->raw_left_out += j->full;
 	for (unsigned i = 0; i < SLOW_FILES && i < finished; i++)
 		take_file(j, i);
 	if (finished > KAN_PF_MAPS - KAN_PF_IO)
 		take_unlinked(j);
-	if (finished > SLOW_FILES)
-		j->p->path_now = j->path_now;
-}
-
-/* A suspect may have many that block: the first ones are waited for as long as designed. */
-static unsigned patience(const struct kan_processes *all)
-{
-	return all->stuck < KAN_PROC_STUCK_SLOW ? KAN_BOUNDED_MS : KAN_PROC_STUCK_MS;
-}
-
-bool kan_pass_b(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how)
-{
-	struct kan_err why = {0};
-	if (p->gone || kan_process_ended(p) || kan_process_kthread(p))
-		return false;
-	if (all->stuck >= KAN_PROC_STUCK_MAX) {
-		all->not_tried++;
-		return false;
-	}
-	struct job *j = new_job(all, p, how);
-	struct kan_bounded_work what = {.job = j, .ms = patience(all), .work = work, .drop = drop, .salvage = take};
-	if (kan_bounded_run(how->bounded, &what, &why) == 0) {
-		take(j);
-		drop(j);
-		return false;
-	}
-	p->stuck = why.sys == ETIMEDOUT;
-	all->stuck += p->stuck;
-	kan_proc_missed(all, p->who.pid, "memory", &why);
-	if (!p->stuck)
-		drop(j);
-	return p->stuck;
+	if (finished <= SLOW_FILES)
+		return;
+	j->p->path_now = j->path_now;
+	compare_lengths(j);
 }

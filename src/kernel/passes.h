@@ -5,24 +5,45 @@
 #include "kernel/bounded.h"
 #include "kernel/process.h"
 
-void kan_proc_missed(struct kan_processes *all, pid_t pid, const char *what, const struct kan_err *err);
-/* A file of p could not be read. The first word of its end is told, and what else is missing then is not. */
-void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const char *what, const struct kan_err *err);
+void kan_proc_missed(struct kan_processes *all, pid_t pid, const char *what,
+		     const struct kan_err *err);
+/* A file of p could not be read. The first word of its end is told, and what else is missing then
+ * is not. */
+void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const char *what,
+		      const struct kan_err *err);
 
 /* Nothing here waits for the memory of the process. */
 void kan_pass_a(struct kan_processes *all, struct kan_process *p);
 /* exe of a process whose stat is read. */
 void kan_pass_exe(struct kan_processes *all, struct kan_process *p, int dir);
-/* The directory that facts come from: the process's, or that of a dead leader's live thread (then *own is to be closed). */
+/* The directory that facts come from: the process's, or that of a dead leader's live thread (then
+ * *own is to be closed). */
 int kan_pass_dir(int *own, struct kan_process *p);
 
-/* root_fd: where the path of the executable is looked up again; -1: the process's own root. */
 struct kan_pass_b {
 	struct kan_bounded *bounded;
-	int root_fd;
+	const struct kan_processes_ask *ask; /* frozen, stuck; NULL: nobody asks */
+	int root_fd; /* where executables of mntns are looked up again; the others' below their own
+			root */
+	uint64_t mntns;
 	bool argv_only;
 };
-/* argv, environ, maps, io and what the executable's path names now; true when the thread was left behind. */
-bool kan_pass_b(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how);
+/*
+ * argv, environ, maps, io and what the executable's path names now, of all processes from first on.
+ * Many are handed to the thread at once: with two switches between threads for each, a busy machine
+ * would hold the pause for long.
+ */
+void kan_pass_b(struct kan_processes *all, size_t first, const struct kan_pass_b *how);
+bool kan_pass_frozen(const struct kan_processes_ask *ask);
+
+/* One process of pass B: made and taken by who waits, done by the thread. */
+struct kan_pass_job;
+struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p,
+				      bool argv_only, int root_fd);
+void kan_pass_job_do(struct kan_pass_job *j);
+size_t kan_pass_job_octets(const struct kan_pass_job *j); /* done: what it has read */
+void kan_pass_job_take(
+	struct kan_pass_job *j); /* what is finished, even while the rest is being done */
+void kan_pass_job_free(struct kan_pass_job *j);
 
 #endif

@@ -1,4 +1,5 @@
-/* The processes of a container as /proc shows them, read in two passes and kept in memory until the pause is over. */
+/* The processes of a container as /proc shows them, read in two passes and kept in memory until the
+ * pause is over. */
 #ifndef KAN_KERNEL_PROCESS_H
 #define KAN_KERNEL_PROCESS_H
 
@@ -10,20 +11,22 @@
 #include "kernel/procfs.h"
 
 enum {
-	KAN_PROC_ARG_MAX = 4 << 20,    /* argv, environ of one process */
-	KAN_PROC_MAPS_MAX = 64 << 20,  /* maps of one process */
+	KAN_PROC_ARG_MAX = 4 << 20,     /* argv, environ of one process */
+	KAN_PROC_MAPS_MAX = 64 << 20,   /* maps of one process */
 	KAN_PROC_RAW_TOTAL = 320 << 20, /* what is kept of all together */
 	KAN_PROC_FDS_TOTAL = 1 << 20,
 	KAN_PROC_LINKS_TOTAL = 128 << 20, /* octets of what the descriptors name */
 	KAN_PROC_THREADS_TOTAL = 1 << 18,
 	KAN_PROC_MISSES = 4096,
 	KAN_PROC_UNLINKED_MAX = 1024, /* mappings of unlinked files of one process */
-	KAN_PROC_STUCK_SLOW = 8,      /* so many may block for KAN_BOUNDED_MS each, then KAN_PROC_STUCK_MS has to do */
+	KAN_PROC_STUCK_SLOW =
+		8, /* so many may block for KAN_BOUNDED_MS each, then KAN_PROC_STUCK_MS has to do */
 	KAN_PROC_STUCK_MS = 100,
 	KAN_PROC_STUCK_MAX = 256, /* and then no more are tried: the collector's time is bounded */
 };
 
-/* The raw files kept, for proc.tar. From KAN_PF_IO on they may wait for the process's memory: pass B. */
+/* The raw files kept, for proc.tar. From KAN_PF_IO on they may wait for the process's memory: pass
+ * B. */
 enum kan_proc_file {
 	KAN_PF_STAT,
 	KAN_PF_STATUS,
@@ -45,7 +48,16 @@ const char *kan_proc_file_name(enum kan_proc_file f); /* "attr/current" */
 
 enum { KAN_NS_COUNT = 8 };
 extern const char *const kan_ns_names[KAN_NS_COUNT]; /* cgroup ipc mnt net pid time user uts */
-enum kan_ns { KAN_NS_CGROUP, KAN_NS_IPC, KAN_NS_MNT, KAN_NS_NET, KAN_NS_PID, KAN_NS_TIME, KAN_NS_USER, KAN_NS_UTS };
+enum kan_ns {
+	KAN_NS_CGROUP,
+	KAN_NS_IPC,
+	KAN_NS_MNT,
+	KAN_NS_NET,
+	KAN_NS_PID,
+	KAN_NS_TIME,
+	KAN_NS_USER,
+	KAN_NS_UTS
+};
 
 /* exe, cwd, root: the kernel's text and the file itself. */
 struct kan_proc_path {
@@ -75,12 +87,12 @@ struct kan_unlinked {
 };
 
 struct kan_process {
-	struct kan_member who; /* dir is closed and -1 after both passes */
+	struct kan_member who;   /* dir is closed and -1 after both passes */
 	bool frozen_a, frozen_b; /* the facts of that pass were read while the target was frozen */
 	bool gone;               /* ended before anything could be read */
 	bool ended;              /* ended while it was read: the rest is not missing */
 	bool stuck, leader_dead, has_fds;
-	pid_t via_tid;         /* a dead leader's facts are those of this live thread; 0 */
+	pid_t via_tid; /* a dead leader's facts are those of this live thread; 0 */
 	struct kan_proc_stat stat;
 	struct kan_buf raw[KAN_PF_COUNT];
 	uint32_t has, cut; /* bit per kan_proc_file: read; stopped at its maximum */
@@ -106,21 +118,24 @@ struct kan_processes {
 	size_t n;
 	struct kan_helds held; /* executables, unlinked files */
 	uint64_t members_seen, fds_seen, fds_kept, link_bytes, threads_seen, threads_kept;
-	uint64_t raw_bytes, raw_left_out; /* processes without their raw files: KAN_PROC_RAW_TOTAL */
-	uint64_t stuck, not_tried;        /* in pass B; not_tried: behind KAN_PROC_STUCK_MAX */
+	uint64_t raw_bytes,
+		raw_left_out;      /* processes without their raw files: KAN_PROC_RAW_TOTAL */
+	uint64_t stuck, not_tried; /* in pass B; not_tried: behind KAN_PROC_STUCK_MAX */
 	struct kan_proc_miss *miss;
 	size_t n_miss;
 	uint64_t misses; /* more than n_miss: KAN_PROC_MISSES */
 };
 struct kan_processes_ask {
 	struct kan_members_ask members;
-	int root_fd;                        /* the init's root, to see what an executable's path names now */
-	bool (*frozen)(const void *arg);    /* is the target frozen at this moment? */
-	void (*stuck)(void *arg);           /* a read blocks: the pause has to end */
+	int root_fd; /* the init's root, to see what an executable's path names now */
+	bool (*frozen)(const void *arg); /* is the target frozen at this moment? */
+	void (*stuck)(void *arg);        /* a read blocks: the pause has to end */
 	void *arg;
 };
-/* Both passes over all members. -1 only when the members cannot be listed; what single reads refuse is a miss. */
-int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask, struct kan_err *err);
+/* Both passes over all members. -1 only when the members cannot be listed; what single reads refuse
+ * is a miss. */
+int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask,
+		       struct kan_err *err);
 /*
  * Parents outside of all, up to host pid 1: stat, exe and argv only. misses as above.
  */

@@ -1,43 +1,30 @@
-/* All processes of a container in memory: members, pass A over all, then pass B; and who started them. */
+/* All processes of a container in memory: members, pass A over all, then pass B; and who started
+ * them. */
 #include <stdlib.h>
 
 #include "kernel/passes.h"
 
 enum { ANCESTORS_MAX = 256 };
 
-static bool frozen(const struct kan_processes_ask *ask)
-{
-	return ask->frozen && ask->frozen(ask->arg);
-}
-
-/* The init's own namespace is seen through the root that was proven; others through their own. */
-static int root_of(const struct kan_process *p, const struct kan_processes_ask *ask, uint64_t mntns)
-{
-	return p->ns[KAN_NS_MNT] == mntns ? ask->root_fd : -1;
-}
-
 static void first_pass(struct kan_processes *all, const struct kan_processes_ask *ask)
 {
 	for (size_t i = 0; i < all->n; i++) {
-		bool before = frozen(ask);
+		bool before = kan_pass_frozen(ask);
 		kan_pass_a(all, &all->v[i]);
-		all->v[i].frozen_a = before && frozen(ask);
+		all->v[i].frozen_a = before && kan_pass_frozen(ask);
 	}
 }
 
-static void second_pass(struct kan_processes *all, const struct kan_processes_ask *ask, struct kan_bounded *b)
+static void second_pass(struct kan_processes *all, const struct kan_processes_ask *ask,
+			struct kan_bounded *b)
 {
-	uint64_t mntns = 0;
-	(void)kan_proc_ns(&mntns, ask->members.init_dir, "mnt", NULL); /* gone: every root is looked at by itself */
+	struct kan_pass_b how = {.bounded = b, .ask = ask, .root_fd = ask->root_fd};
+	(void)kan_proc_ns(&how.mntns, ask->members.init_dir, "mnt",
+			  NULL); /* gone: every root is looked at by itself */
+	kan_pass_b(all, 0, &how);
 	for (size_t i = 0; i < all->n; i++) {
-		struct kan_process *p = &all->v[i];
-		struct kan_pass_b how = {.bounded = b, .root_fd = root_of(p, ask, mntns)};
-		bool before = frozen(ask);
-		if (p->who.by && kan_pass_b(all, p, &how) && ask->stuck)
-			ask->stuck(ask->arg);
-		p->frozen_b = before && frozen(ask);
-		kan_auto_close_fn(&p->who.dir);
-		p->who.dir = -1;
+		kan_auto_close_fn(&all->v[i].who.dir);
+		all->v[i].who.dir = -1;
 	}
 }
 
@@ -47,7 +34,8 @@ static void start(struct kan_process *p, struct kan_member *m)
 	m->dir = -1;
 }
 
-int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask, struct kan_err *err)
+int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask,
+		       struct kan_err *err)
 {
 	struct kan_members m = {0};
 	struct kan_processes all = {0};
@@ -93,7 +81,7 @@ static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan
 	struct kan_member m = {.pid = pid, .dir = -1};
 	struct kan_err why = {0};
 	struct kan_process *p = &out->v[out->n];
-	struct kan_pass_b how = {.bounded = b, .root_fd = -1, .argv_only = true};
+	const struct kan_pass_b how = {.bounded = b, .root_fd = -1, .argv_only = true};
 	if (kan_proc_pid_dir(&m.dir, proc_fd, pid, &why) < 0) {
 		kan_proc_missed(out, pid, "ancestor", &why);
 		return 0;
@@ -103,14 +91,15 @@ static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan
 	kan_pass_a(out, p); /* not a member: stat alone */
 	if (!p->gone) {
 		kan_pass_exe(out, p, p->who.dir);
-		(void)kan_pass_b(out, p, &how);
+		kan_pass_b(out, out->n - 1, &how);
 	}
 	kan_auto_close_fn(&p->who.dir);
 	p->who.dir = -1;
 	return p->gone ? 0 : p->stat.ppid;
 }
 
-int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd, struct kan_err *err)
+int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd,
+			    struct kan_err *err)
 {
 	struct kan_processes up = {0};
 	struct kan_bounded *b = kan_bounded_new();

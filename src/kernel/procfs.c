@@ -19,12 +19,14 @@ enum {
 	TEXT_OCTETS = 64 << 10,
 	STAT_OCTETS = 16 << 20, /* /proc/stat has every interrupt of a big machine */
 	LINK_OCTETS = 8192,
+	PIECE_OCTETS = 8192,
 	PID_LAST = 4194304,
 	NS_PER_S = 1000000000,
 	USUAL_HZ = 100,
 };
 
-/* NSpid with more than one number: we are in a pid namespace of our own, and this /proc is not the host's. */
+/* NSpid with more than one number: we are in a pid namespace of our own, and this /proc is not the
+ * host's. */
 static int prove_ours(int proc_fd, struct kan_err *err)
 {
 	char self[32];
@@ -35,13 +37,17 @@ static int prove_ours(int proc_fd, struct kan_err *err)
 		return kan_fail_sys(err, "/proc/self");
 	self[n] = 0;
 	if (strtol(self, NULL, 10) != getpid())
-		return kan_fail(err, KAN_EREFUSED, "/proc/self is not us: this /proc belongs to another pid namespace");
+		return kan_fail(
+			err, KAN_EREFUSED,
+			"/proc/self is not us: this /proc belongs to another pid namespace");
 	kan_auto_close int dir = -1;
-	if (kan_proc_pid_dir(&dir, proc_fd, getpid(), err) < 0 || kan_proc_read(&text, dir, "status", err) < 0 ||
+	if (kan_proc_pid_dir(&dir, proc_fd, getpid(), err) < 0 ||
+	    kan_proc_read(&text, dir, "status", err) < 0 ||
 	    kan_proc_status_parse(&st, kan_buf_bytes(&text), err) < 0)
 		return -1;
 	if (st.n_nspid != 1)
-		return kan_fail(err, KAN_EREFUSED, "we are in a pid namespace of our own: run in the host's");
+		return kan_fail(err, KAN_EREFUSED,
+				"we are in a pid namespace of our own: run in the host's");
 	return 0;
 }
 
@@ -87,10 +93,27 @@ int kan_proc_read(struct kan_buf *out, int pid_dir, const char *file, struct kan
 	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", file) : 0;
 }
 
-int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir, struct kan_err *err)
+int kan_proc_read_piece(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err)
+{
+	uint8_t text[PIECE_OCTETS];
+	kan_auto_close int fd = -1;
+	if (kan_open_beneath(&fd, pid_dir, file, O_RDONLY | O_NONBLOCK, RESOLVE_NO_XDEV, err) < 0)
+		return -1;
+	size_t room = out->max - out->len;
+	ssize_t n = read(fd, text, sizeof(text) < room ? sizeof(text) : room);
+	if (n < 0)
+		return kan_fail_sys(err, "%s", file);
+	kan_buf_add(out, text, (size_t)n);
+	if ((size_t)n < sizeof(text) && (size_t)n < room)
+		return 0;
+	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", file) : 0;
+}
+
+int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir,
+		       struct kan_err *err)
 {
 	kan_buf_reset(text);
-	if (kan_proc_read(text, pid_dir, "stat", err) < 0)
+	if (kan_proc_read_piece(text, pid_dir, "stat", err) < 0)
 		return -1;
 	return kan_proc_stat_parse(out, kan_buf_bytes(text), err);
 }
@@ -142,7 +165,8 @@ int64_t kan_proc_started(int64_t btime_ns, uint64_t starttime)
 {
 	long hz = sysconf(_SC_CLK_TCK);
 	uint64_t per_s = hz > 0 ? (uint64_t)hz : USUAL_HZ;
-	return btime_ns + (int64_t)(starttime / per_s) * NS_PER_S + (int64_t)(starttime % per_s * NS_PER_S / per_s);
+	return btime_ns + (int64_t)(starttime / per_s) * NS_PER_S +
+	       (int64_t)(starttime % per_s * NS_PER_S / per_s);
 }
 
 int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_err *err)

@@ -1,4 +1,5 @@
-/* What /proc says of a process: parsers are pure functions over bytes; reads go through a held /proc/PID. */
+/* What /proc says of a process: parsers are pure functions over bytes; reads go through a held
+ * /proc/PID. */
 #ifndef KAN_KERNEL_PROCFS_H
 #define KAN_KERNEL_PROCFS_H
 
@@ -14,6 +15,7 @@ struct kan_proc_stat {
 	unsigned long flags;
 	uint64_t utime, stime, starttime, vsize;
 	int64_t rss;
+	uint64_t arg_start, arg_end, env_start, env_end; /* 0: not told */
 	int exit_code;
 	struct kan_bytes comm; /* borrowed from the text */
 };
@@ -34,14 +36,19 @@ struct kan_proc_status {
 };
 int kan_proc_status_parse(struct kan_proc_status *out, struct kan_bytes text, struct kan_err *err);
 
-/* "/proc" opened O_PATH and proven: PROC_SUPER_MAGIC, self is us, NSpid has one number. refused otherwise. */
+/* "/proc" opened O_PATH and proven: PROC_SUPER_MAGIC, self is us, NSpid has one number. refused
+ * otherwise. */
 int kan_proc_open(int *proc_fd, struct kan_err *err);
 /* /proc/PID as O_PATH|O_DIRECTORY. pid < 1 is refused. */
 int kan_proc_pid_dir(int *fd, int proc_fd, pid_t pid, struct kan_err *err);
 int kan_pidfd_open(int *fd, pid_t pid, struct kan_err *err);
 /* A file of a held /proc/PID, whole (capped by out->max). ESRCH becomes not-found. */
 int kan_proc_read(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err);
-int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir, struct kan_err *err);
+/* The same of a file that the kernel writes in one piece (stat, status, cgroup ...): a short read
+ * is its end. */
+int kan_proc_read_piece(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err);
+int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_dir,
+		       struct kan_err *err);
 /* Inode number of a namespace ("net"), of a held /proc/PID. */
 int kan_proc_ns(uint64_t *ino, int pid_dir, const char *name, struct kan_err *err);
 /* readlink of "exe", "cwd", "root", "fd/3": bytes. */

@@ -22,7 +22,8 @@ static bool number(int64_t *out, struct cursor *c)
 	char text[NUMBER_OCTETS];
 	size_t n = 0;
 	spaces(c);
-	while (c->p < c->end && n + 1 < sizeof(text) && ((*c->p >= '0' && *c->p <= '9') || (n == 0 && *c->p == '-')))
+	while (c->p < c->end && n + 1 < sizeof(text) &&
+	       ((*c->p >= '0' && *c->p <= '9') || (n == 0 && *c->p == '-')))
 		text[n++] = (char)*c->p++;
 	text[n] = 0;
 	/* Unsigned fields may pass 2^63: they wrap, and are cast back by who asks for them. */
@@ -66,7 +67,11 @@ int kan_proc_stat_parse(struct kan_proc_stat *out, struct kan_bytes text, struct
 	s.starttime = (uint64_t)f[21];
 	s.vsize = (uint64_t)f[22];
 	s.rss = f[23];
-	s.exit_code = n > 51 ? (int)f[51] : 0;
+	s.arg_start = (uint64_t)f[47];
+	s.arg_end = (uint64_t)f[48];
+	s.env_start = (uint64_t)f[49];
+	s.env_end = (uint64_t)f[50];
+	s.exit_code = (int)f[51];
 	*out = s;
 	return 0;
 }
@@ -147,7 +152,8 @@ static void others(struct kan_proc_status *s, const char *key, struct cursor *c)
 		s->vm_rss_kb = (uint64_t)v;
 }
 
-/* "Key:\tvalue" lines. Name is the process's own word and comes first: a line of it cannot hold a newline (proc(5)). */
+/* "Key:\tvalue" lines. Name is the process's own word and comes first: a line of it cannot hold a
+ * newline (proc(5)). */
 int kan_proc_status_parse(struct kan_proc_status *out, struct kan_bytes text, struct kan_err *err)
 {
 	struct kan_proc_status s = {0};

@@ -75,6 +75,12 @@ class Capture(unittest.TestCase):
     def test_processes_files_and_access_times_are_as_before_the_capture(self):
         self.assertEqual(self.demo.before, self.demo.after)
 
+    def test_the_access_times_that_are_touched_are_named_as_impact(self):
+        impact = "\n".join(self.bundle.json("capture.json")["impact"])
+        self.assertIn("paused", impact)
+        self.assertIn("symbolic links", impact)
+        self.assertIn("lists directories", impact)
+
     def test_no_process_of_ours_is_left(self):
         self.assertEqual(world.own_processes(), [])
 

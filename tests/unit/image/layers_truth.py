@@ -99,7 +99,7 @@ def fill(rand, top, depth):
             os.mkdir(path, rand.choice([0o755, 0o700]))
             if rand.random() < 0.25:
                 os.setxattr(path, OPAQUE, rand.choice([b"y", b"y", b"x", b"n"]))
-            if depth < 6:
+            if depth < 4:
                 fill(rand, path, depth + 1)
         elif kind == "white":
             os.mknod(path, stat.S_IFCHR | 0o000, os.makedev(0, 0))

@@ -1,7 +1,10 @@
 /* Messages and attributes of netlink. */
 #include <criterion/criterion.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "kernel/netlink.h"
 
@@ -65,4 +68,54 @@ Test(netlink, an_attribute_of_no_length_is_refused_and_those_before_stand)
 	cr_assert_eq(err.code, KAN_EFORMAT);
 	cr_assert(kan_attr_u32(&n, &a, 1));
 	cr_assert_eq(n, 1);
+}
+
+static int only_links(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err)
+{
+	size_t *n = arg;
+	(void)payload;
+	(void)err;
+	cr_assert_eq(type, RTM_NEWLINK);
+	++*n;
+	return 0;
+}
+
+Test(netlink, what_another_process_sends_to_our_socket_is_no_answer)
+{
+	static const struct ifinfomsg all;
+	kan_auto_buf struct kan_buf out = KAN_BUF(KAN_NETLINK_DUMP_MAX);
+	struct sockaddr_nl ours = {.nl_family = AF_NETLINK}, theirs = {.nl_family = AF_NETLINK};
+	struct nlmsghdr forged = {.nlmsg_len = sizeof(forged), .nlmsg_type = NLMSG_DONE};
+	socklen_t length = sizeof(ours);
+	size_t n = 0;
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
+	    other = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	cr_assert(bind(fd, (struct sockaddr *)&ours, sizeof(ours)) == 0 &&
+		  bind(other, (struct sockaddr *)&theirs, sizeof(theirs)) == 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&ours, &length), 0);
+	for (int i = 0; i < 8; i++)
+		if (sendto(other, &forged, sizeof(forged), 0, (struct sockaddr *)&ours,
+			   sizeof(ours)) < 0)
+			cr_skip_test("root is needed");
+	cr_assert_eq(kan_netlink_prepare(fd, NULL), 0);
+	cr_assert_eq(kan_netlink_dump(&out, fd, RTM_GETLINK,
+				      (struct kan_bytes){(const uint8_t *)&all, sizeof(all)}, NULL),
+		     0);
+	cr_assert_eq(kan_netlink_each(kan_buf_bytes(&out), only_links, &n, NULL), 0);
+	cr_assert_gt(n, 0);
+	(void)close(fd);
+	(void)close(other);
+}
+
+Test(netlink, a_family_that_the_kernel_does_not_know_is_unsupported)
+{
+	static const uint8_t request[] = {44, 0, 0, 0,
+					  0,  0, 0, 0}; /* AF_XDP: no such request here */
+	kan_auto_buf struct kan_buf out = KAN_BUF(KAN_NETLINK_DUMP_MAX);
+	struct kan_err err = {0};
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
+	cr_assert_eq(kan_netlink_prepare(fd, NULL), 0);
+	if (kan_netlink_dump(&out, fd, 20, (struct kan_bytes){request, sizeof(request)}, &err) < 0)
+		cr_assert(err.code == KAN_EUNSUPPORTED || err.sys == EINVAL, "%s", err.text);
+	(void)close(fd);
 }

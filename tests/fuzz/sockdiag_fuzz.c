@@ -1,0 +1,52 @@
+/* Dumps of sock_diag: every view lies within the answer, every word is one of ours, a row of it can
+ * be read again. */
+#include "kernel/sockdiag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/netlink.h"
+
+struct state {
+	struct kan_bytes all;
+	const struct kan_sock_kind *kind;
+};
+
+static void within(struct kan_bytes all, struct kan_bytes v)
+{
+	if (v.p && (v.p < all.p || v.n > all.n || v.p + v.n > all.p + all.n))
+		abort();
+}
+
+static void text(const char *s, size_t n)
+{
+	if (!memchr(s, 0, n))
+		abort();
+}
+
+static int answer(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err)
+{
+	const struct state *s = arg;
+	struct kan_sock k;
+	(void)type;
+	(void)kan_sock_parse(&k, s->kind, payload, err);
+	within(s->all, k.name);
+	within(s->all, k.icons);
+	within(s->all, k.filter);
+	within(s->all, k.groups);
+	text(k.laddr, sizeof(k.laddr));
+	text(k.raddr, sizeof(k.raddr));
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct kan_err err = {0};
+	if (size == 0)
+		return 0;
+	struct state s = {.all = {data + 1, size - 1},
+			  .kind = &kan_sock_kinds[*data % KAN_SOCK_KINDS]};
+	(void)kan_netlink_each(s.all, answer, &s, &err);
+	(void)answer(0, s.all, &s, &err);
+	return 0;
+}
