@@ -99,6 +99,22 @@ Test(verify, an_unsealed_partial_is_incomplete_and_its_journal_is_looked_at)
 	kan_buf_free(&s.text);
 }
 
+Test(verify, a_bundle_that_lost_bagit_txt_and_is_called_partial_is_unsealed_whatever_else_it_has)
+{
+	auto_world struct world w;
+	struct said s = SAID;
+	char seal[65];
+	world_sealed(&w, seal, NULL);
+	cr_assert_eq(mkdirat(w.dir, "seal", 0700), 0);
+	test_put(w.dir, "seal/tagmanifest-sha256.txt.sig", "x");
+	cr_assert_eq(unlinkat(w.dir, "bagit.txt", 0), 0);
+	cr_assert_eq(rename(w.final, w.partial), 0);
+	cr_assert_eq(kan_bundle_verify(w.partial, NULL, said_fn, &s, NULL), 0);
+	cr_assert_eq(s.failed, 0, "%s", kan_buf_str(&s.text));
+	cr_assert(said_it(&s, "seal not-done incomplete", "", "unsealed"));
+	kan_buf_free(&s.text);
+}
+
 Test(verify, a_directory_that_is_no_bundle_is_not_found)
 {
 	auto_world struct world w;
