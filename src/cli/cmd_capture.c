@@ -44,7 +44,7 @@ static const struct kan_option options[] = {
 struct job {
 	const struct kan_args *a;
 	struct kan_capture_request request;
-	char *home, *parent, *name, *email;
+	char *home, *parent, *name, *email, *case_id;
 	struct kan_custody *custody;
 	bool json, quiet, commit, report, opened;
 	pid_t first_screen;
@@ -321,6 +321,9 @@ static int finish(struct job *j, struct kan_capture_result *c)
 	if (j->commit)
 		rc = preserve(&receipt, j, c, &err);
 	bool committed = j->commit && rc == 0;
+	/* The next container of this command belongs to the same case. */
+	if (committed && !j->request.case_id)
+		j->request.case_id = j->case_id = kan_xstrdup(receipt.case_id);
 	if (rc < 0)
 		doc.status = after_seal(doc.status, &err);
 	doc.receipt = committed ? &receipt : NULL;
@@ -418,6 +421,7 @@ static int run(const struct kan_args *a)
 	free(j.parent);
 	free(j.name);
 	free(j.email);
+	free(j.case_id);
 	return status;
 }
 

@@ -23,7 +23,7 @@ static const struct kan_option options[] = {
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
-	bool json, altered, missing, incomplete, unsigned_, unknown_signer;
+	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer;
 	unsigned ok, failed, not_done;
 	json_t *checks;
 	const char *first_path;
@@ -126,6 +126,7 @@ static int check(struct tally *t, const char *path, const char *signers, const s
 			return -1;
 		return kan_custody_verify_seal(path, signers, on_check, t, err);
 	}
+	t->repository = true;
 	if (has(path, "HEAD") && has(path, "objects"))
 		return kan_custody_verify(path, signers, on_check, t, err);
 	if (has(path, "custody.git")) {
@@ -169,6 +170,11 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 			kan_print(stdout, kan_bytes_of(t->first));
 			(void)fputc('\n', stdout);
 		}
+		(void)fputs(t->repository ? "by other people's tools: git clone, then git fsck --strict, git "
+					    "verify-commit, git lfs fsck --dry-run\n"
+					  : "by other people's tools, in the bundle: sha256sum -c --quiet "
+					    "tagmanifest-sha256.txt manifest-sha256.txt (README-verify.txt)\n",
+			    stdout);
 	}
 	return status;
 }
@@ -196,7 +202,7 @@ static int run(const struct kan_args *a)
 			(void)kan_fail_sys(&err, "%s", path);
 		else if (kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, signers, a, &err);
-		if (!box.landlock || !box.seccomp)
+		if (err.code == KAN_OK && (!box.landlock || !box.seccomp))
 			kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",
 				box.landlock ? "yes" : "no", box.seccomp ? "yes" : "no");
 		status = err.code != KAN_OK ? kan_say_err(&err) : conclude(&t, require, &box);
