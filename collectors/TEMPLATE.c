@@ -1,4 +1,5 @@
-/* uptime: how long the host has been up. A template: copy it, name it, add a line to collectors.list. */
+/* uptime: how long the host has been up. A template: copy it, name it, add a line to
+ * collectors.list. */
 #include <kanshiki/bytes.h>
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
@@ -11,8 +12,8 @@ enum { UPTIME_MAX = 4096 };
 static const char *const artefacts[] = {"uptime.txt", NULL};
 
 /*
- * Take what is there, write it through the sink, record what could not be had. The raw bytes are the
- * evidence: what they mean is for the analysis. -1 only when nothing more can be done.
+ * Take what is there, write it through the sink, record what could not be had. The raw bytes are
+ * the evidence: what they mean is for the analysis. -1 only when nothing more can be done.
  */
 static int collect(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err)
 {

@@ -1,4 +1,5 @@
-/* An answer of the engine, stored as raw bytes while it comes. Shared by the collectors that ask the engine. */
+/* An answer of the engine, stored as raw bytes while it comes. Shared by the collectors that ask
+ * the engine. */
 #ifndef KAN_COLLECTORS_ANSWER_H
 #define KAN_COLLECTORS_ANSWER_H
 
@@ -8,9 +9,10 @@ struct kan_engine;
 struct kan_sink;
 
 /*
- * GET path into the artefact name. A fault or an error status is a gap with the engine's words; what came stays,
- * marked not whole when it was cut. -1 only when evidence cannot be written.
+ * GET path into the artefact name. A fault or an error status is a gap with the engine's words;
+ * what came stays, marked not whole when it was cut. -1 only when evidence cannot be written.
  */
-int kan_answer_store(struct kan_engine *e, struct kan_sink *sink, const char *path, const char *name, struct kan_err *err);
+int kan_answer_store(struct kan_engine *e, struct kan_sink *sink, const char *path,
+		     const char *name, struct kan_err *err);
 
 #endif

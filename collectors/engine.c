@@ -1,4 +1,5 @@
-/* engine: everything the engine says about the target, as raw bytes, before our own calls change it. */
+/* engine: everything the engine says about the target, as raw bytes, before our own calls change
+ * it. */
 #include <kanshiki/collector.h>
 #include <kanshiki/engine.h>
 #include <kanshiki/sink.h>
@@ -15,13 +16,17 @@
 
 enum { PATH_OCTETS = 512, DISK_FILE_MAX = 16 << 20 };
 
-static const char *const artefacts[] = {"events.json",	   "inspect.json",     "image-inspect.json", "image-history.json",
-					"version.json",	   "info.json",	       "containers.json",    "networks.json",
-					"volumes.json",	   "config.v2.json",   "hostconfig.json",    "oci-spec.json",
-					"runc-state.json", NULL};
+static const char *const artefacts[] = {"events.json",        "inspect.json",
+					"image-inspect.json", "image-history.json",
+					"version.json",       "info.json",
+					"containers.json",    "networks.json",
+					"volumes.json",       "config.v2.json",
+					"hostconfig.json",    "oci-spec.json",
+					"runc-state.json",    NULL};
 
-static const struct kan_limit limits[] = {
-	{"answer_octets", KAN_ENGINE_ANSWER_MAX, false}, {"disk_file_octets", DISK_FILE_MAX, false}, {NULL, 0, false}};
+static const struct kan_limit limits[] = {{"answer_octets", KAN_ENGINE_ANSWER_MAX, false},
+					  {"disk_file_octets", DISK_FILE_MAX, false},
+					  {NULL, 0, false}};
 
 /* The ring of events has about 256 entries and every call of ours pushes it: it comes first. */
 static int events(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
@@ -48,19 +53,24 @@ static int about_image(const struct kan_target *t, struct kan_sink *sink, struct
 static const struct {
 	const char *path, *name;
 } surroundings[] = {
-	{"/version", "version.json"},	{"/info", "info.json"},	      {"/containers/json?all=1", "containers.json"},
-	{"/networks", "networks.json"}, {"/volumes", "volumes.json"},
+	{"/version", "version.json"},
+	{"/info", "info.json"},
+	{"/containers/json?all=1", "containers.json"},
+	{"/networks", "networks.json"},
+	{"/volumes", "volumes.json"},
 };
 
 static int ask(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	(void)snprintf(path, sizeof(path), "/containers/%s/json", t->id);
-	if (events(t, sink, err) < 0 || kan_answer_store(t->engine, sink, path, "inspect.json", err) < 0 ||
+	if (events(t, sink, err) < 0 ||
+	    kan_answer_store(t->engine, sink, path, "inspect.json", err) < 0 ||
 	    about_image(t, sink, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(surroundings) / sizeof(surroundings[0]); i++)
-		if (kan_answer_store(t->engine, sink, surroundings[i].path, surroundings[i].name, err) < 0)
+		if (kan_answer_store(t->engine, sink, surroundings[i].path, surroundings[i].name,
+				     err) < 0)
 			return -1;
 	return 0;
 }
@@ -79,7 +89,8 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 {
 	static const char *const names[] = {"config.v2.json", "hostconfig.json"};
 	if (t->data_root_fd < 0) {
-		kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_DENIED, "the engine's data root is not proven");
+		kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_DENIED,
+			     "the engine's data root is not proven");
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -87,7 +98,8 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 		struct kan_err why = {0};
 		kan_auto_close int fd = -1;
 		(void)snprintf(path, sizeof(path), "containers/%s/%s", t->id, names[i]);
-		if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK, 0, &why) < 0)
+		if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK, 0, &why) <
+		    0)
 			kan_sink_gap_err(sink, kan_bytes_of(names[i]), &why);
 		else if (copy_fd(sink, fd, names[i], err) < 0)
 			return -1;
@@ -95,22 +107,27 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 	return 0;
 }
 
-/* The runtime's effective config and state, where containerd and runc of the engine keep them below its root. */
+/* The runtime's effective config and state, where containerd and runc of the engine keep them below
+ * its root. */
 static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	static const struct {
 		const char *before, *after, *name;
 	} places[] = {
-		{"run/containerd/io.containerd.runtime.v2.task/moby/", "/config.json", "oci-spec.json"},
+		{"run/containerd/io.containerd.runtime.v2.task/moby/", "/config.json",
+		 "oci-spec.json"},
 		{"run/docker/runtime-runc/moby/", "/state.json", "runc-state.json"},
 	};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		char path[PATH_OCTETS];
 		kan_auto_close int fd = -1;
-		(void)snprintf(path, sizeof(path), "%s%s%s", places[i].before, t->id, places[i].after);
+		(void)snprintf(path, sizeof(path), "%s%s%s", places[i].before, t->id,
+			       places[i].after);
 		if (t->engine_root_fd < 0 || t->pid <= 0 ||
-		    kan_open_beneath(&fd, t->engine_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL) < 0)
-			kan_sink_scope(sink, kan_bytes_of(places[i].name), "not at the runtime's usual place");
+		    kan_open_beneath(&fd, t->engine_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL) <
+			    0)
+			kan_sink_scope(sink, kan_bytes_of(places[i].name),
+				       "not at the runtime's usual place");
 		else if (copy_fd(sink, fd, places[i].name, err) < 0)
 			return -1;
 	}

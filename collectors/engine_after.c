@@ -1,4 +1,5 @@
-/* engine-after: did the engine's view change under us, what does it call changed, and did we disturb the target? */
+/* engine-after: did the engine's view change under us, what does it call changed, and did we
+ * disturb the target? */
 #include <kanshiki/collector.h>
 #include <kanshiki/engine.h>
 #include <kanshiki/sink.h>
@@ -17,8 +18,10 @@
 
 enum { PATH_OCTETS = 512, STAT_OCTETS = 8192, EVENTS_BACK_S = 3600, CLOCK_OCTETS = 8192 };
 
-static const char *const artefacts[] = {"inspect.json", "events.json", "changes.json", "clock.json", "members.ndjson", NULL};
-static const struct kan_limit limits[] = {{"answer_octets", KAN_ENGINE_ANSWER_MAX, false}, {NULL, 0, false}};
+static const char *const artefacts[] = {"inspect.json", "events.json",    "changes.json",
+					"clock.json",   "members.ndjson", NULL};
+static const struct kan_limit limits[] = {{"answer_octets", KAN_ENGINE_ANSWER_MAX, false},
+					  {NULL, 0, false}};
 
 struct members {
 	const struct kan_target *target;
@@ -33,7 +36,8 @@ static int member(pid_t pid, void *arg)
 	struct kan_proc_stat st;
 	kan_auto_close int dir = -1;
 	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
-	if (kan_proc_pid_dir(&dir, m->target->proc_fd, pid, NULL) < 0 || kan_proc_stat_read(&st, &text, dir, NULL) < 0)
+	if (kan_proc_pid_dir(&dir, m->target->proc_fd, pid, NULL) < 0 ||
+	    kan_proc_stat_read(&st, &text, dir, NULL) < 0)
 		return 0; /* ended meanwhile: its absence is the answer */
 	char state[2] = {st.state, 0};
 	struct kan_row *row = kan_rows_begin(m->rows);
@@ -75,15 +79,18 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 	char path[PATH_OCTETS];
 	if (members_again(t, sink, err) < 0 || clock_again(sink, err) < 0)
 		return -1;
-	kan_sink_scope(sink, KAN_LIT("connections"), "established connections are not listed a second time");
+	kan_sink_scope(sink, KAN_LIT("connections"),
+		       "established connections are not listed a second time");
 	(void)snprintf(path, sizeof(path), "/containers/%s/json", t->id);
 	if (kan_answer_store(t->engine, sink, path, "inspect.json", err) < 0)
 		return -1;
 	long long now = (long long)time(NULL);
-	(void)snprintf(path, sizeof(path), "/events?since=%lld&until=%lld", now - EVENTS_BACK_S, now + 1);
+	(void)snprintf(path, sizeof(path), "/events?since=%lld&until=%lld", now - EVENTS_BACK_S,
+		       now + 1);
 	if (kan_answer_store(t->engine, sink, path, "events.json", err) < 0)
 		return -1;
-	kan_sink_impact(sink, "asked the engine for its list of changes: it lists directories of image and container, "
+	kan_sink_impact(sink, "asked the engine for its list of changes: it lists directories of "
+			      "image and container, "
 			      "which sets their access times");
 	(void)snprintf(path, sizeof(path), "/containers/%s/changes", t->id);
 	return kan_answer_store(t->engine, sink, path, "changes.json", err);

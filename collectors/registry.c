@@ -1,4 +1,5 @@
-/* The table of collectors, from collectors.list: declared once, then tabulated in the list's order. */
+/* The table of collectors, from collectors.list: declared once, then tabulated in the list's order.
+ */
 #include <kanshiki/collector.h>
 
 #include <stddef.h>

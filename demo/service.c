@@ -1,4 +1,5 @@
-/* The staged shop's own service: listens, logs on both streams and never reaps a child. Nothing more. */
+/* The staged shop's own service: listens, logs on both streams and never reaps a child. Nothing
+ * more. */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <poll.h>
@@ -36,7 +37,8 @@ static int listener(void)
 	return fd;
 }
 
-/* A few lines that a log reader must keep apart: both streams, an escape sequence, a line without its end. */
+/* A few lines that a log reader must keep apart: both streams, an escape sequence, a line without
+ * its end. */
 static void first_lines(void)
 {
 	fputs("shopd 2.3 ready on port 8080\n", stdout);

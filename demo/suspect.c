@@ -52,8 +52,9 @@ static void abstract_listener(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	memcpy(address.sun_path, name, sizeof name - 1);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address,
-			   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof name - 1)) < 0 ||
+	if (fd < 0 ||
+	    bind(fd, (const struct sockaddr *)&address,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof name - 1)) < 0 ||
 	    listen(fd, 1) < 0)
 		fail("abstract socket");
 }

@@ -10,9 +10,10 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},	      {"scope", "Impact and scope"}, {"findings", "Findings"}, {"timeline", "Timeline"},
-	{"changes", "Changes"},	      {"running", "Processes"},	     {"record", "Collection"}, {"custody", "Custody"},
-	{"people", "For people"},     {"rules", "Rules"},
+	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"findings", "Findings"},
+	{"timeline", "Timeline"}, {"changes", "Changes"},        {"running", "Processes"},
+	{"record", "Collection"}, {"custody", "Custody"},        {"people", "For people"},
+	{"rules", "Rules"},
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
@@ -23,11 +24,14 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 	kan_sha256(digest, kan_bytes_of(kan_html_style));
 	kan_base64(&hash, (struct kan_bytes){digest, sizeof digest});
 	kan_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-");
+			  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
+			  "'none'; style-src 'sha256-");
 	kan_buf_addb(out, kan_buf_bytes(&hash));
-	kan_buf_adds(out, "'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
-			  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-			  "<meta name=\"referrer\" content=\"no-referrer\">\n<link rel=\"icon\" href=\"data:,\">\n<title>");
+	kan_buf_adds(out,
+		     "'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+		     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		     "<meta name=\"referrer\" content=\"no-referrer\">\n<link rel=\"icon\" "
+		     "href=\"data:,\">\n<title>");
 	kan_auto_buf struct kan_buf name = KAN_BUF(TITLE_MAX);
 	struct kan_err ignored = {0};
 	if (kan_json_bytes(&name, json_object_get(m->doc, "container"), "name", &ignored) == 0)
@@ -39,13 +43,15 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 
 static void top(struct kan_buf *out, const struct kan_model *m)
 {
-	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the summary</a>\n<header>\n<h1>Container ");
+	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
+			  "summary</a>\n<header>\n<h1>Container ");
 	kan_html_value(out, json_object_get(m->doc, "container"), "name");
 	kan_buf_adds(out, "</h1>\n<p class=\"meta\">");
 	kan_html_parts(out, m->about);
 	kan_buf_adds(out, "</p>\n<nav aria-label=\"Sections\"><ul>");
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-		kan_buf_addf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0], sections[i][1]);
+		kan_buf_addf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0],
+			     sections[i][1]);
 	kan_buf_adds(out, "</ul></nav>\n</header>\n<main>\n");
 }
 
@@ -62,7 +68,8 @@ static void counts(struct kan_buf *out, const struct kan_model *m)
 	bool any = false;
 	for (size_t i = 4; i-- > 0;)
 		if (m->counts[i]) {
-			kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i], kan_model_severities[i]);
+			kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i],
+				     kan_model_severities[i]);
 			any = true;
 		}
 }
@@ -73,10 +80,12 @@ static void first(struct kan_buf *out, const struct kan_model *m)
 	if (m->total)
 		kan_buf_adds(out, "Look at these first</p>\n<p class=\"note\">");
 	else
-		kan_buf_adds(out, "No intrusion found in what was collected</p>\n<p class=\"note\">");
+		kan_buf_adds(out,
+			     "No intrusion found in what was collected</p>\n<p class=\"note\">");
 	counts(out, m);
-	kan_buf_adds(out, m->total ? ". What could not be seen is listed below; no finding is a verdict.</p>\n<ol>" :
-				     "What could not be seen is listed below.</p>\n<ol>");
+	kan_buf_adds(out, m->total ? ". What could not be seen is listed below; no finding is a "
+				     "verdict.</p>\n<ol>"
+				   : "What could not be seen is listed below.</p>\n<ol>");
 	for (size_t i = 0; i < m->first.n; i++) {
 		const json_t *f = json_array_get(json_object_get(m->doc, "findings"), i);
 		const char *severity = json_string_value(json_object_get(f, "severity"));
@@ -88,7 +97,8 @@ static void first(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "</ol>\n</div>\n");
 }
 
-static void entries(struct kan_buf *out, const char *title, const struct kan_entries *e, size_t max, const char *where)
+static void entries(struct kan_buf *out, const char *title, const struct kan_entries *e, size_t max,
+		    const char *where)
 {
 	if (!e->n)
 		return;
@@ -137,8 +147,10 @@ static void fact(struct kan_buf *out, const char *title, const json_t *o, const 
 
 static void scope(struct kan_buf *out, const struct kan_model *m)
 {
-	const json_t *c = json_object_get(m->doc, "container"), *r = json_object_get(m->doc, "reach");
-	kan_buf_adds(out, "<section id=\"scope\"><h2>Impact and scope</h2>\n<dl class=\"panel\">\n");
+	const json_t *c = json_object_get(m->doc, "container"),
+		     *r = json_object_get(m->doc, "reach");
+	kan_buf_adds(out,
+		     "<section id=\"scope\"><h2>Impact and scope</h2>\n<dl class=\"panel\">\n");
 	fact(out, "Container", c, "id");
 	fact(out, "Image", c, "image");
 	fact(out, "Image id", c, "image_id");
@@ -154,9 +166,11 @@ static void scope(struct kan_buf *out, const struct kan_model *m)
 
 static void people(struct kan_buf *out)
 {
-	static const char *const blanks[] = {"Who was told, and when", "What was decided, by whom", "What was affected",
-					     "Root cause", "What went well", "Actions, owner, date"};
-	kan_buf_adds(out, "<section id=\"people\"><h2>For people</h2>\n<p class=\"note\">What only people know. Print the page, "
+	static const char *const blanks[] = {"Who was told, and when", "What was decided, by whom",
+					     "What was affected",      "Root cause",
+					     "What went well",         "Actions, owner, date"};
+	kan_buf_adds(out, "<section id=\"people\"><h2>For people</h2>\n<p class=\"note\">What only "
+			  "people know. Print the page, "
 			  "or use report.md.</p>\n<dl class=\"panel\">\n");
 	for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++)
 		kan_buf_addf(out, "<dt>%s</dt><dd class=\"blank\"></dd>\n", blanks[i]);
@@ -179,8 +193,10 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	people(out);
 	kan_html_rules(out, m);
 	kan_buf_adds(out, "</main>\n<footer>Made by kanshiki ");
-	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"), "version")));
-	kan_buf_adds(out, " from the bundle alone: the same bundle and rules give the same bytes.</footer>\n</body>\n</html>\n");
+	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"),
+							     "version")));
+	kan_buf_adds(out, " from the bundle alone: the same bundle and rules give the same "
+			  "bytes.</footer>\n</body>\n</html>\n");
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.html: the buffer is full") : 0;
 }
 

@@ -1,4 +1,5 @@
-/* Pieces of report.html. Data goes through put functions, which escape; add functions take words of ours. */
+/* Pieces of report.html. Data goes through put functions, which escape; add functions take words of
+ * ours. */
 #ifndef KAN_REPORTS_HTML_H
 #define KAN_REPORTS_HTML_H
 
@@ -8,8 +9,10 @@ extern const char kan_html_style[];
 
 /* A value of the evidence: escaped, cut at KAN_MODEL_VALUE with its full length told. */
 void kan_html_bytes(struct kan_buf *out, struct kan_bytes v);
-void kan_html_value(struct kan_buf *out, const json_t *holder, const char *key); /* in <code>; nothing when absent */
-void kan_html_list(struct kan_buf *out, const json_t *holder, const char *key);	 /* spaces between, in <code> */
+void kan_html_value(struct kan_buf *out, const json_t *holder,
+		    const char *key); /* in <code>; nothing when absent */
+void kan_html_list(struct kan_buf *out, const json_t *holder,
+		   const char *key);                    /* spaces between, in <code> */
 void kan_html_text(struct kan_buf *out, const char *s); /* escaped, not in <code> */
 void kan_html_parts(struct kan_buf *out, const json_t *parts);
 void kan_html_mark(struct kan_buf *out, int64_t n); /* link to finding n; nothing for 0 */

@@ -90,15 +90,18 @@ static void facts(struct kan_buf *out, const json_t *o)
 
 static void evidence(struct kan_buf *out, const json_t *f)
 {
-	const json_t *objects = json_object_get(f, "objects"), *list_of = json_object_get(f, "evidence");
+	const json_t *objects = json_object_get(f, "objects"),
+		     *list_of = json_object_get(f, "evidence");
 	size_t n = json_array_size(objects);
-	kan_buf_addf(out, "<details><summary>Evidence: %zu row%s</summary><ol>", n, n == 1 ? "" : "s");
+	kan_buf_addf(out, "<details><summary>Evidence: %zu row%s</summary><ol>", n,
+		     n == 1 ? "" : "s");
 	for (size_t i = 0; i < n && i < EVIDENCE_LISTED; i++) {
 		const json_t *e = json_array_get(list_of, i);
 		kan_buf_adds(out, "<li><code>");
 		kan_html_text(out, str(e, "artefact"));
 		kan_buf_addf(out, "</code> line %" PRId64 ", sha256 <code>%.64s</code>",
-			     (int64_t)json_integer_value(json_object_get(e, "row")), str(e, "sha256"));
+			     (int64_t)json_integer_value(json_object_get(e, "row")),
+			     str(e, "sha256"));
 		facts(out, json_array_get(objects, i));
 		kan_buf_adds(out, "</li>\n");
 	}
@@ -111,8 +114,10 @@ static void finding(struct kan_buf *out, const struct kan_model *m, const json_t
 {
 	int64_t n = json_integer_value(json_object_get(f, "n"));
 	const char *severity = str(f, "severity");
-	kan_buf_addf(out, "<article id=\"f%" PRId64 "\"><h3><span class=\"num\">#%" PRId64 "</span>"
-			  "<span class=\"sev %s\">%s</span><span>", n, n, severity, severity);
+	kan_buf_addf(out,
+		     "<article id=\"f%" PRId64 "\"><h3><span class=\"num\">#%" PRId64 "</span>"
+		     "<span class=\"sev %s\">%s</span><span>",
+		     n, n, severity, severity);
 	kan_html_text(out, str(f, "title"));
 	kan_buf_adds(out, "</span></h3>\n<p class=\"says\">");
 	kan_html_parts(out, json_object_get(f, "parts"));

@@ -16,7 +16,9 @@ void kan_html_bytes(struct kan_buf *out, struct kan_bytes v)
 		v.n = KAN_MODEL_VALUE;
 	kan_escape_html(out, v);
 	if (whole > v.n)
-		kan_buf_addf(out, "<span class=\"cut\">… cut, %zu octets, whole in the bundle</span>", whole);
+		kan_buf_addf(out,
+			     "<span class=\"cut\">… cut, %zu octets, whole in the bundle</span>",
+			     whole);
 }
 
 void kan_html_text(struct kan_buf *out, const char *s)
@@ -67,7 +69,8 @@ void kan_html_parts(struct kan_buf *out, const json_t *parts)
 void kan_html_mark(struct kan_buf *out, int64_t n)
 {
 	if (n)
-		kan_buf_addf(out, " <a class=\"mark\" href=\"#f%" PRId64 "\">#%" PRId64 "</a>", n, n);
+		kan_buf_addf(out, " <a class=\"mark\" href=\"#f%" PRId64 "\">#%" PRId64 "</a>", n,
+			     n);
 }
 
 void kan_html_time(struct kan_buf *out, int64_t ns)

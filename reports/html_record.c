@@ -20,17 +20,21 @@ static void collectors(struct kan_buf *out, const json_t *record)
 {
 	size_t i = 0;
 	json_t *c = NULL;
-	kan_buf_adds(out, "<table><caption>What each collector brought.</caption><thead><tr><th scope=\"col\">collector</th>"
+	kan_buf_adds(out, "<table><caption>What each collector brought.</caption><thead><tr><th "
+			  "scope=\"col\">collector</th>"
 			  "<th scope=\"col\">status</th><th scope=\"col\" class=\"num\">items</th>"
-			  "<th scope=\"col\" class=\"num\">octets</th><th scope=\"col\" class=\"num\">gaps</th></tr></thead>"
+			  "<th scope=\"col\" class=\"num\">octets</th><th scope=\"col\" "
+			  "class=\"num\">gaps</th></tr></thead>"
 			  "<tbody>\n");
 	json_array_foreach (json_object_get(record, "collectors"), i, c) {
 		kan_buf_adds(out, "<tr><td data-l=\"collector\">");
 		kan_html_text(out, str(c, "name"));
 		kan_buf_adds(out, "</td><td data-l=\"status\">");
 		kan_html_text(out, str(c, "status"));
-		kan_buf_addf(out, "</td><td data-l=\"items\" class=\"num\">%" PRId64 "</td><td data-l=\"octets\" class=\"num\">%"
-				  PRId64 "</td><td data-l=\"gaps\" class=\"num\">%" PRId64 "</td></tr>\n",
+		kan_buf_addf(out,
+			     "</td><td data-l=\"items\" class=\"num\">%" PRId64
+			     "</td><td data-l=\"octets\" class=\"num\">%" PRId64
+			     "</td><td data-l=\"gaps\" class=\"num\">%" PRId64 "</td></tr>\n",
 			     integer(c, "items"), integer(c, "bytes"), integer(c, "gaps"));
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
@@ -46,10 +50,14 @@ static void not_seen(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_adds(out, "<p>Nothing that was asked for is missing.</p>\n");
 		return;
 	}
-	kan_buf_adds(out, "<table><caption>A gap was asked for and could not be had. Scope is what the policy leaves out."
-			  "</caption><thead><tr><th scope=\"col\">kind</th><th scope=\"col\">collector</th>"
-			  "<th scope=\"col\">what</th><th scope=\"col\">why</th><th scope=\"col\">could have shown</th></tr>"
-			  "</thead><tbody>\n");
+	kan_buf_adds(
+		out,
+		"<table><caption>A gap was asked for and could not be had. Scope is what the "
+		"policy leaves out."
+		"</caption><thead><tr><th scope=\"col\">kind</th><th scope=\"col\">collector</th>"
+		"<th scope=\"col\">what</th><th scope=\"col\">why</th><th scope=\"col\">could have "
+		"shown</th></tr>"
+		"</thead><tbody>\n");
 	json_array_foreach ((json_t *)(uintptr_t)list, i, row) {
 		if (i >= KAN_MODEL_SECTION)
 			break;
@@ -69,7 +77,8 @@ static void not_seen(struct kan_buf *out, const struct kan_model *m)
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
 	size_t n = json_array_size(list);
-	kan_html_more(out, n > KAN_MODEL_SECTION ? n - KAN_MODEL_SECTION : 0, "in gaps.ndjson of the bundle");
+	kan_html_more(out, n > KAN_MODEL_SECTION ? n - KAN_MODEL_SECTION : 0,
+		      "in gaps.ndjson of the bundle");
 }
 
 static void impact(struct kan_buf *out, const json_t *list)
@@ -90,8 +99,10 @@ static void impact(struct kan_buf *out, const json_t *list)
 void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 {
 	const json_t *r = json_object_get(m->doc, "record");
-	const json_t *operator_ = json_object_get(r, "operator"), *host = json_object_get(r, "host");
-	kan_buf_adds(out, "<section id=\"record\"><h2>Collection record</h2>\n<dl class=\"panel\"><dt>When</dt><dd>");
+	const json_t *operator_ = json_object_get(r, "operator"),
+		     *host = json_object_get(r, "host");
+	kan_buf_adds(out, "<section id=\"record\"><h2>Collection record</h2>\n<dl "
+			  "class=\"panel\"><dt>When</dt><dd>");
 	kan_html_text(out, *str(r, "started") ? str(r, "started") : "not recorded");
 	kan_buf_adds(out, "</dd><dt>By</dt><dd>");
 	kan_html_value(out, operator_, "name");
@@ -106,12 +117,14 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_addc(out, ' ');
 	kan_html_value(out, json_object_get(r, "tool"), "commit");
 	kan_buf_addf(out, "</dd><dt>Status</dt><dd>%s, %" PRId64 " gaps</dd></dl>\n",
-		     json_is_true(json_object_get(r, "partial")) ? "partial" : "complete", integer(r, "gaps"));
+		     json_is_true(json_object_get(r, "partial")) ? "partial" : "complete",
+		     integer(r, "gaps"));
 	not_seen(out, m);
 	impact(out, json_object_get(r, "impact"));
 	kan_buf_adds(out, "<h3>Collectors</h3>\n");
 	collectors(out, r);
-	kan_buf_adds(out, "<p class=\"note\">A hostile kernel, or root on the host before this capture, lies to any tool that "
+	kan_buf_adds(out, "<p class=\"note\">A hostile kernel, or root on the host before this "
+			  "capture, lies to any tool that "
 			  "runs above it. This one is no exception.</p>\n</section>\n");
 }
 
@@ -130,7 +143,8 @@ static void receipt(struct kan_buf *out, const json_t *r)
 
 void kan_html_custody(struct kan_buf *out, const struct kan_model *m)
 {
-	kan_buf_adds(out, "<section id=\"custody\"><h2>Custody</h2>\n<dl class=\"panel\"><dt>Bundle</dt><dd>");
+	kan_buf_adds(out, "<section id=\"custody\"><h2>Custody</h2>\n<dl "
+			  "class=\"panel\"><dt>Bundle</dt><dd>");
 	kan_html_value(out, m->doc, "bundle");
 	kan_buf_adds(out, "</dd><dt>Seal</dt><dd>");
 	if (json_object_get(m->doc, "seal"))
@@ -139,9 +153,11 @@ void kan_html_custody(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_adds(out, "not sealed: this report is provisional");
 	kan_buf_adds(out, "</dd>");
 	receipt(out, m->receipt);
-	kan_buf_adds(out, "</dl>\n<p>Anybody can check it, in the bundle's directory, with tools that are not ours. The first "
+	kan_buf_adds(out, "</dl>\n<p>Anybody can check it, in the bundle's directory, with tools "
+			  "that are not ours. The first "
 			  "line must print the seal.</p>\n<pre>sha256sum tagmanifest-sha256.txt\n"
-			  "sha256sum -c --quiet tagmanifest-sha256.txt\nsha256sum -c --quiet manifest-sha256.txt</pre>\n"
+			  "sha256sum -c --quiet tagmanifest-sha256.txt\nsha256sum -c --quiet "
+			  "manifest-sha256.txt</pre>\n"
 			  "</section>\n");
 }
 
@@ -154,8 +170,10 @@ static void not_assessed(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_adds(out, "<p>Every rule could be decided.</p>\n");
 		return;
 	}
-	kan_buf_adds(out, "<table><caption>These rules are neither true nor false: what they look at is missing.</caption>"
-			  "<thead><tr><th scope=\"col\">rule</th><th scope=\"col\">column</th><th scope=\"col\">rows</th>"
+	kan_buf_adds(out, "<table><caption>These rules are neither true nor false: what they look "
+			  "at is missing.</caption>"
+			  "<thead><tr><th scope=\"col\">rule</th><th scope=\"col\">column</th><th "
+			  "scope=\"col\">rows</th>"
 			  "<th scope=\"col\">missing</th></tr></thead><tbody>\n");
 	json_array_foreach (json_object_get(m->doc, "not_assessed"), i, row) {
 		const json_t *gap = json_object_get(row, "gap");
@@ -163,7 +181,9 @@ static void not_assessed(struct kan_buf *out, const struct kan_model *m)
 		kan_html_text(out, str(row, "rule"));
 		kan_buf_adds(out, "</code></td><td data-l=\"column\">");
 		kan_html_text(out, str(row, "column"));
-		kan_buf_addf(out, "</td><td data-l=\"rows\">%" PRId64 "</td><td data-l=\"missing\">", integer(row, "rows"));
+		kan_buf_addf(out,
+			     "</td><td data-l=\"rows\">%" PRId64 "</td><td data-l=\"missing\">",
+			     integer(row, "rows"));
 		kan_html_text(out, str(gap, "collector"));
 		kan_buf_adds(out, ": ");
 		kan_html_value(out, gap, "what");
@@ -180,16 +200,21 @@ void kan_html_rules(struct kan_buf *out, const struct kan_model *m)
 	json_t *row = NULL;
 	kan_buf_adds(out, "<section id=\"rules\"><h2>Rules</h2>\n");
 	not_assessed(out, m);
-	kan_buf_adds(out, "<details><summary>All rules that were run</summary><table><thead><tr><th scope=\"col\">rule</th>"
-			  "<th scope=\"col\" class=\"num\">version</th><th scope=\"col\" class=\"num\">findings</th>"
+	kan_buf_adds(out, "<details><summary>All rules that were "
+			  "run</summary><table><thead><tr><th scope=\"col\">rule</th>"
+			  "<th scope=\"col\" class=\"num\">version</th><th scope=\"col\" "
+			  "class=\"num\">findings</th>"
 			  "<th scope=\"col\">sha256</th></tr></thead><tbody>\n");
 	json_array_foreach (json_object_get(m->doc, "rules"), i, row) {
 		kan_buf_adds(out, "<tr><td data-l=\"rule\">");
 		kan_html_text(out, str(row, "id"));
-		kan_buf_addf(out, "</td><td data-l=\"version\" class=\"num\">%" PRId64 "</td><td data-l=\"findings\" class=\"num\">%"
-				  PRId64, integer(row, "version"), integer(row, "findings"));
+		kan_buf_addf(out,
+			     "</td><td data-l=\"version\" class=\"num\">%" PRId64
+			     "</td><td data-l=\"findings\" class=\"num\">%" PRId64,
+			     integer(row, "version"), integer(row, "findings"));
 		if (json_object_get(row, "left_out"))
-			kan_buf_addf(out, " (+%" PRId64 " rows not listed)", integer(row, "left_out"));
+			kan_buf_addf(out, " (+%" PRId64 " rows not listed)",
+				     integer(row, "left_out"));
 		kan_buf_adds(out, "</td><td data-l=\"sha256\">");
 		kan_html_value(out, row, "sha256");
 		kan_buf_adds(out, "</td></tr>\n");

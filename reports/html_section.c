@@ -38,11 +38,16 @@ void kan_html_timeline(struct kan_buf *out, const struct kan_model *m)
 	size_t i = 0;
 	json_t *e = NULL;
 	const json_t *list = json_object_get(m->doc, "timeline");
-	kan_buf_adds(out, "<section id=\"timeline\"><h2>Timeline</h2>\n<table><caption>UTC. What a time means and who could "
-			  "have set it stands beside it.</caption><thead><tr><th scope=\"col\">time</th>"
-			  "<th scope=\"col\">what</th><th scope=\"col\">time of</th><th scope=\"col\">class</th></tr></thead>"
-			  "<tbody>\n");
-	size_t skip = json_array_size(list) > KAN_MODEL_SECTION ? json_array_size(list) - KAN_MODEL_SECTION : 0;
+	kan_buf_adds(out,
+		     "<section id=\"timeline\"><h2>Timeline</h2>\n<table><caption>UTC. What a time "
+		     "means and who could "
+		     "have set it stands beside it.</caption><thead><tr><th scope=\"col\">time</th>"
+		     "<th scope=\"col\">what</th><th scope=\"col\">time of</th><th "
+		     "scope=\"col\">class</th></tr></thead>"
+		     "<tbody>\n");
+	size_t skip = json_array_size(list) > KAN_MODEL_SECTION
+			      ? json_array_size(list) - KAN_MODEL_SECTION
+			      : 0;
 	json_array_foreach ((json_t *)(uintptr_t)list, i, e) {
 		if (i < skip)
 			continue;
@@ -57,7 +62,8 @@ void kan_html_timeline(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_adds(out, "</tr>\n");
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
-	kan_html_more(out, skip + (uint64_t)integer(m->doc, "timeline_left_out"), "earlier, in report.json and the bundle");
+	kan_html_more(out, skip + (uint64_t)integer(m->doc, "timeline_left_out"),
+		      "earlier, in report.json and the bundle");
 	kan_buf_adds(out, "</section>\n");
 }
 
@@ -78,7 +84,8 @@ static void change_row(struct kan_buf *out, const struct kan_model *m, const jso
 	word(out, "mode", str(row, "mode"));
 	cell(out, "uid", row, "uid");
 	kan_buf_adds(out, "<td data-l=\"size\" class=\"num\">");
-	if (json_object_get(row, "below_size") && integer(row, "below_size") != integer(row, "size"))
+	if (json_object_get(row, "below_size") &&
+	    integer(row, "below_size") != integer(row, "size"))
 		kan_buf_addf(out, "%" PRId64 " → ", integer(row, "below_size"));
 	kan_buf_addf(out, "%" PRId64 "</td><td data-l=\"ctime\">", integer(row, "size"));
 	/* A whiteout shares its inode: its times say nothing about the deletion. */
@@ -89,19 +96,25 @@ static void change_row(struct kan_buf *out, const struct kan_model *m, const jso
 
 void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 {
-	static const char *const words[] = {"added", "changed", "deleted", "metadata", "identical", "parent", "engine"};
-	const json_t *section = json_object_get(m->doc, "changes"), *rows = kan_model_rows(m, "changes");
+	static const char *const words[] = {"added",     "changed", "deleted", "metadata",
+					    "identical", "parent",  "engine"};
+	const json_t *section = json_object_get(m->doc, "changes"),
+		     *rows = kan_model_rows(m, "changes");
 	size_t i = 0;
 	json_t *row = NULL;
 	kan_buf_adds(out, "<section id=\"changes\"><h2>Changes to the container's files</h2>\n<p>");
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-		kan_buf_addf(out, "%s%" PRId64 " %s", k ? ", " : "", integer(json_object_get(section, "counts"), words[k]),
-			     words[k]);
-	kan_buf_adds(out, ".</p>\n<table><caption>Compared with the layers of the image, by content. ctime is the one time "
-			  "that no program can set back.</caption><thead><tr><th scope=\"col\">change</th>"
-			  "<th scope=\"col\">path</th><th scope=\"col\">how</th><th scope=\"col\">mode</th>"
-			  "<th scope=\"col\">uid</th><th scope=\"col\" class=\"num\">size</th><th scope=\"col\">ctime</th></tr>"
-			  "</thead><tbody>\n");
+		kan_buf_addf(out, "%s%" PRId64 " %s", k ? ", " : "",
+			     integer(json_object_get(section, "counts"), words[k]), words[k]);
+	kan_buf_adds(
+		out,
+		".</p>\n<table><caption>Compared with the layers of the image, by content. ctime "
+		"is the one time "
+		"that no program can set back.</caption><thead><tr><th scope=\"col\">change</th>"
+		"<th scope=\"col\">path</th><th scope=\"col\">how</th><th scope=\"col\">mode</th>"
+		"<th scope=\"col\">uid</th><th scope=\"col\" class=\"num\">size</th><th "
+		"scope=\"col\">ctime</th></tr>"
+		"</thead><tbody>\n");
 	json_array_foreach ((json_t *)(uintptr_t)rows, i, row)
 		if (i < KAN_MODEL_SECTION)
 			change_row(out, m, row);
@@ -140,10 +153,15 @@ static void processes(struct kan_buf *out, const struct kan_model *m)
 	const json_t *rows = kan_model_rows(m, "processes");
 	size_t i = 0;
 	json_t *row = NULL;
-	kan_buf_adds(out, "<table><caption>Processes. Names and arguments are the process's own words.</caption><thead><tr>"
-			  "<th scope=\"col\">pid</th><th scope=\"col\">parent</th><th scope=\"col\">arguments</th>"
-			  "<th scope=\"col\">executable</th><th scope=\"col\">origin</th><th scope=\"col\">started by</th>"
-			  "<th scope=\"col\">uid</th><th scope=\"col\">since</th></tr></thead><tbody>\n");
+	kan_buf_adds(
+		out,
+		"<table><caption>Processes. Names and arguments are the process's own "
+		"words.</caption><thead><tr>"
+		"<th scope=\"col\">pid</th><th scope=\"col\">parent</th><th "
+		"scope=\"col\">arguments</th>"
+		"<th scope=\"col\">executable</th><th scope=\"col\">origin</th><th "
+		"scope=\"col\">started by</th>"
+		"<th scope=\"col\">uid</th><th scope=\"col\">since</th></tr></thead><tbody>\n");
 	json_array_foreach ((json_t *)(uintptr_t)rows, i, row)
 		if (i < KAN_MODEL_SECTION)
 			process_row(out, m, row);
@@ -167,10 +185,14 @@ static void peer_row(struct kan_buf *out, const json_t *row)
 	kan_buf_adds(out, "<td data-l=\"pids\">");
 	for (size_t i = 0; i < json_array_size(json_object_get(row, "pid")); i++)
 		kan_buf_addf(out, "%s%" PRId64, i ? ", " : "",
-			     (int64_t)json_integer_value(json_array_get(json_object_get(row, "pid"), i)));
-	kan_buf_addf(out, "</td><td data-l=\"sent\" class=\"num\">%" PRId64 "</td><td data-l=\"received\" class=\"num\">%" PRId64
-			  "</td><td data-l=\"connections\" class=\"num\">%" PRId64 "</td></tr>\n",
-		     integer(row, "sock_sent"), integer(row, "sock_received"), integer(row, "count"));
+			     (int64_t)json_integer_value(
+				     json_array_get(json_object_get(row, "pid"), i)));
+	kan_buf_addf(out,
+		     "</td><td data-l=\"sent\" class=\"num\">%" PRId64
+		     "</td><td data-l=\"received\" class=\"num\">%" PRId64
+		     "</td><td data-l=\"connections\" class=\"num\">%" PRId64 "</td></tr>\n",
+		     integer(row, "sock_sent"), integer(row, "sock_received"),
+		     integer(row, "count"));
 }
 
 void kan_html_running(struct kan_buf *out, const struct kan_model *m)
@@ -182,18 +204,25 @@ void kan_html_running(struct kan_buf *out, const struct kan_model *m)
 	processes(out, m);
 	kan_buf_adds(out, "<h3>Peers and odd listeners</h3>\n");
 	kan_html_graph(out, m);
-	kan_buf_adds(out, "<table><caption>One line a peer. A published port shows the gateway, not the client behind it."
-			  "</caption><thead><tr><th scope=\"col\">scope</th><th scope=\"col\">address</th>"
-			  "<th scope=\"col\">direction</th><th scope=\"col\">pids</th><th scope=\"col\" class=\"num\">sent</th>"
-			  "<th scope=\"col\" class=\"num\">received</th><th scope=\"col\" class=\"num\">connections</th></tr>"
-			  "</thead><tbody>\n");
+	kan_buf_adds(
+		out,
+		"<table><caption>One line a peer. A published port shows the gateway, not the "
+		"client behind it."
+		"</caption><thead><tr><th scope=\"col\">scope</th><th scope=\"col\">address</th>"
+		"<th scope=\"col\">direction</th><th scope=\"col\">pids</th><th scope=\"col\" "
+		"class=\"num\">sent</th>"
+		"<th scope=\"col\" class=\"num\">received</th><th scope=\"col\" "
+		"class=\"num\">connections</th></tr>"
+		"</thead><tbody>\n");
 	json_array_foreach (m->peers, i, row)
 		if (i < KAN_MODEL_SECTION)
 			peer_row(out, row);
 	kan_buf_adds(out, "</tbody></table>\n");
 	const json_t *sockets = json_object_get(m->doc, "sockets");
-	kan_buf_addf(out, "<p class=\"note\">%" PRId64 " internet sockets and %" PRId64 " others in all; every one is in "
-			  "data/network/sockets.ndjson of the bundle.</p>\n</section>\n",
+	kan_buf_addf(out,
+		     "<p class=\"note\">%" PRId64 " internet sockets and %" PRId64
+		     " others in all; every one is in "
+		     "data/network/sockets.ndjson of the bundle.</p>\n</section>\n",
 		     integer(sockets, "count"), integer(sockets, "unix"));
 }
 
@@ -213,7 +242,8 @@ void kan_html_indicators(struct kan_buf *out, const struct kan_model *m)
 	json_t *row = NULL;
 	if (!json_array_size(m->indicators))
 		return;
-	kan_buf_adds(out, "<section id=\"indicators\"><h2>Indicators</h2>\n<table><caption>What to search for on other hosts; "
+	kan_buf_adds(out, "<section id=\"indicators\"><h2>Indicators</h2>\n<table><caption>What to "
+			  "search for on other hosts; "
 			  "addresses are defanged.</caption><thead><tr><th scope=\"col\">kind</th>"
 			  "<th scope=\"col\">value</th></tr></thead><tbody>\n");
 	json_array_foreach (m->indicators, i, row) {

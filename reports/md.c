@@ -1,4 +1,5 @@
-/* report.md: a blameless post-mortem with the facts filled in and blanks for what only people know. */
+/* report.md: a blameless post-mortem with the facts filled in and blanks for what only people know.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -41,7 +42,8 @@ static void value(struct kan_buf *out, const json_t *o, const char *key)
 		bytes(out, kan_buf_bytes(&v));
 }
 
-/* Words of ours have no character that Markdown knows but '*', '_', '<' and '|', which they do not use. */
+/* Words of ours have no character that Markdown knows but '*', '_', '<' and '|', which they do not
+ * use. */
 static void parts(struct kan_buf *out, const json_t *list)
 {
 	size_t i = 0;
@@ -137,16 +139,18 @@ static void strings(struct kan_buf *out, const char *title, const json_t *list)
 
 static void finding(struct kan_buf *out, const json_t *f)
 {
-	kan_buf_addf(out, "\n### #%" PRId64 " %s: %s\n", integer(f, "n"), str(f, "severity"), str(f, "title"));
+	kan_buf_addf(out, "\n### #%" PRId64 " %s: %s\n", integer(f, "n"), str(f, "severity"),
+		     str(f, "title"));
 	parts(out, json_object_get(f, "parts"));
-	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: %s\n", str(f, "id"), str(f, "rule"),
-		     str(f, "confidence"), str(f, "why"));
+	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: %s\n", str(f, "id"),
+		     str(f, "rule"), str(f, "confidence"), str(f, "why"));
 	strings(out, "- It may be benign: ", json_object_get(f, "false_positives"));
 	strings(out, "- Next: ", json_object_get(f, "next"));
 	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
 	const json_t *e = json_array_get(json_object_get(f, "evidence"), 0);
-	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n", str(e, "artefact"),
-		     integer(e, "row"), integer(f, "objects_count"), integer(f, "objects_count") == 1 ? "" : "s");
+	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n",
+		     str(e, "artefact"), integer(e, "row"), integer(f, "objects_count"),
+		     integer(f, "objects_count") == 1 ? "" : "s");
 }
 
 static void findings(struct kan_buf *out, const struct kan_model *m)
@@ -160,7 +164,9 @@ static void findings(struct kan_buf *out, const struct kan_model *m)
 	if (i > FINDINGS_MAX)
 		kan_buf_addf(out, "\n+%zu more, in report.json\n", i - FINDINGS_MAX);
 	if (m->not_assessed)
-		kan_buf_addf(out, "\n%" PRIu64 " rules could not be assessed; report.json says for each what was missing.\n",
+		kan_buf_addf(out,
+			     "\n%" PRIu64 " rules could not be assessed; report.json says for each "
+			     "what was missing.\n",
 			     m->not_assessed);
 }
 
@@ -171,7 +177,8 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_addf(out, "- Seal `%s`\n", str(m->doc, "seal"));
 	if (m->receipt && *str(m->receipt, "commit"))
 		kan_buf_addf(out, "- Custody commit `%s`\n", str(m->receipt, "commit"));
-	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any userland tool.\n");
+	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
+			  "userland tool.\n");
 }
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
@@ -185,7 +192,8 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	timeline(out, m);
 	kan_buf_adds(out, "\n## Cause\nRoot cause: _____ (who, when)\n");
 	findings(out, m);
-	kan_buf_adds(out, "\n## What went well\n_____\n\n## Decisions\n_____\n\n## Actions\n| action | owner | date |\n"
+	kan_buf_adds(out, "\n## What went well\n_____\n\n## Decisions\n_____\n\n## Actions\n| "
+			  "action | owner | date |\n"
 			  "|---|---|---|\n| _____ | _____ | _____ |\n");
 	custody(out, m);
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.md: the buffer is full") : 0;

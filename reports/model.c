@@ -108,7 +108,8 @@ static bool same_value(const json_t *a, const json_t *b)
 	       (x || y ? json_equal(x, y) : true);
 }
 
-static void add_indicator(struct kan_model *m, const char *kind, const json_t *holder, const char *key, const json_t *n)
+static void add_indicator(struct kan_model *m, const char *kind, const json_t *holder,
+			  const char *key, const json_t *n)
 {
 	size_t i = 0;
 	json_t *have = NULL;
@@ -149,7 +150,8 @@ static void indicators(struct kan_model *m)
 	}
 }
 
-int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *receipt, struct kan_err *err)
+int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *receipt,
+		  struct kan_err *err)
 {
 	const char *schema = json_string_value(json_object_get(analysis, "schema"));
 	if (!schema || strcmp(schema, "kanshiki.report/1") != 0)
@@ -159,7 +161,8 @@ int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *
 	m->receipt = receipt;
 	const json_t *counts = json_object_get(analysis, "counts");
 	for (size_t i = 0; i < 4; i++) {
-		m->counts[i] = (uint64_t)json_integer_value(json_object_get(counts, kan_model_severities[i]));
+		m->counts[i] = (uint64_t)json_integer_value(
+			json_object_get(counts, kan_model_severities[i]));
 		m->total += m->counts[i];
 	}
 	m->not_assessed = json_array_size(json_object_get(analysis, "not_assessed"));
@@ -181,7 +184,7 @@ void kan_model_free(struct kan_model *m)
 {
 	if (!m)
 		return;
-	struct kan_entries *const all[] = {&m->first,	&m->do_now, &m->now,   &m->talks,
+	struct kan_entries *const all[] = {&m->first,   &m->do_now, &m->now,   &m->talks,
 					   &m->changed, &m->hidden, &m->reach, &m->not_seen};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free_entries(all[i]);

@@ -5,16 +5,16 @@
 #include <kanshiki/report.h>
 
 enum {
-	KAN_MODEL_SECTION = 200,     /* rows that one section of html or md lists */
-	KAN_MODEL_VALUE = 4096,	     /* bytes of one value in html and md */
-	KAN_MODEL_TREE = 200,	     /* nodes of the process tree */
-	KAN_MODEL_PEERS = 60,	     /* peers of the network picture */
+	KAN_MODEL_SECTION = 200, /* rows that one section of html or md lists */
+	KAN_MODEL_VALUE = 4096,  /* bytes of one value in html and md */
+	KAN_MODEL_TREE = 200,    /* nodes of the process tree */
+	KAN_MODEL_PEERS = 60,    /* peers of the network picture */
 	KAN_MODEL_INDICATORS = 200,
 };
 
 /*
- * A line is an array of parts: {"text"} is ours, {"value", "value_b64"} is of the evidence and is escaped for
- * the sink, and may be cut; {"command"} is never cut.
+ * A line is an array of parts: {"text"} is ours, {"value", "value_b64"} is of the evidence and is
+ * escaped for the sink, and may be cut; {"command"} is never cut.
  */
 struct kan_entry {
 	json_t *parts;
@@ -56,9 +56,9 @@ struct kan_model {
 	uint64_t total, not_assessed;
 	struct kan_entries first, do_now, now, talks, changed, hidden, reach, not_seen;
 	size_t now_more, talks_more;
-	json_t *about;	    /* the line under the verdict */
+	json_t *about;      /* the line under the verdict */
 	json_t *indicators; /* array of {kind, value, n} */
-	json_t *peers;	    /* array of {scope, dir, raddr, rport, sent, received, pid, n, count} */
+	json_t *peers;      /* array of {scope, dir, raddr, rport, sent, received, pid, n, count} */
 	struct kan_tree tree;
 	struct kan_graph graph;
 };
@@ -74,12 +74,14 @@ void kan_part_text(json_t *parts, const char *text);
 void kan_part_command(json_t *parts, const char *text);
 void kan_part_value(json_t *parts, const json_t *holder, const char *key);
 void kan_part_bytes(json_t *parts, struct kan_bytes v);
-void kan_part_list(json_t *parts, const json_t *holder, const char *key); /* a list of bytes, spaces between */
+void kan_part_list(json_t *parts, const json_t *holder,
+		   const char *key); /* a list of bytes, spaces between */
 void kan_entry_add(struct kan_entries *e, json_t *parts, int64_t n);
 
 /* The pieces of the model, one file each. */
 void kan_model_screen(struct kan_model *m);
 void kan_model_pictures(struct kan_model *m);
-const json_t *kan_model_rows(const struct kan_model *m, const char *section); /* doc[section].rows */
+const json_t *kan_model_rows(const struct kan_model *m,
+			     const char *section); /* doc[section].rows */
 
 #endif

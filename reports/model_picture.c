@@ -21,8 +21,9 @@ static int64_t number(const json_t *o, const char *key)
 
 static const char *mark_of(const json_t *row)
 {
-	static const char *const marks[][2] = {{"image", "image"},   {"upper", "foreign"}, {"mount", "foreign"},
-					       {"tmpfs", "foreign"}, {"memfd", "memory"},  {"gone", "gone"}};
+	static const char *const marks[][2] = {{"image", "image"},   {"upper", "foreign"},
+					       {"mount", "foreign"}, {"tmpfs", "foreign"},
+					       {"memfd", "memory"},  {"gone", "gone"}};
 	const char *origin = json_string_value(json_object_get(row, "exe_origin"));
 	for (size_t i = 0; origin && i < sizeof marks / sizeof *marks; i++)
 		if (strcmp(origin, marks[i][0]) == 0)
@@ -84,7 +85,8 @@ static void descend(struct kan_model *m, const json_t *rows, int root, int depth
 		size_t i = 0;
 		json_t *row = NULL;
 		json_array_foreach ((json_t *)(uintptr_t)rows, i, row)
-			if (!child && number(row, "ppid") == number(t->nodes[at].row, "pid") && !is_placed(t, row))
+			if (!child && number(row, "ppid") == number(t->nodes[at].row, "pid") &&
+			    !is_placed(t, row))
 				child = row;
 		if (child) {
 			place(m, child, at, ++depth);
@@ -139,8 +141,12 @@ static int left_of(struct kan_model *m, int64_t pid)
 		if (number(row, "pid") != pid)
 			continue;
 		struct kan_node *n = &g->left[g->n_left];
-		*n = (struct kan_node){.x = LEFT_X, .y = MARGIN + ROW * (int)g->n_left, .parent = -1, .row = row,
-				       .mark = mark_of(row), .n = kan_model_pid_finding(m, pid)};
+		*n = (struct kan_node){.x = LEFT_X,
+				       .y = MARGIN + ROW * (int)g->n_left,
+				       .parent = -1,
+				       .row = row,
+				       .mark = mark_of(row),
+				       .n = kan_model_pid_finding(m, pid)};
 		return (int)g->n_left++;
 	}
 	return -1;
@@ -162,10 +168,15 @@ static void graph(struct kan_model *m)
 		const char *dir = json_string_value(json_object_get(peer, "sock_dir"));
 		bool in = !dir || strcmp(dir, "in") == 0;
 		struct kan_node *n = &g->right[g->n_right];
-		*n = (struct kan_node){.x = RIGHT_X, .y = MARGIN + ROW * (int)g->n_right, .parent = -1, .row = peer,
-				       .mark = in ? "in" : "out", .n = number(peer, "n")};
+		*n = (struct kan_node){.x = RIGHT_X,
+				       .y = MARGIN + ROW * (int)g->n_right,
+				       .parent = -1,
+				       .row = peer,
+				       .mark = in ? "in" : "out",
+				       .n = number(peer, "n")};
 		g->n_right++;
-		int left = left_of(m, json_integer_value(json_array_get(json_object_get(peer, "pid"), 0)));
+		int left = left_of(
+			m, json_integer_value(json_array_get(json_object_get(peer, "pid"), 0)));
 		if (left >= 0)
 			g->edges[g->n_edges++] = (struct kan_edge){g->left[left].y, n->y, in};
 	}

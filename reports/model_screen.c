@@ -1,4 +1,5 @@
-/* The blocks of the summary: what to look at first, what runs, who it talks to, what could not be seen. */
+/* The blocks of the summary: what to look at first, what runs, who it talks to, what could not be
+ * seen. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +8,15 @@
 
 #include "reports/model.h"
 
-enum { FIRST_MAX = 3, STEP_MAX = 66 /* a step that is no line of a screen stays with its finding */, NS_PER_MS = 1000000, TEXT_MAX = 256, SHORT_ID = 12, CLOCK_AT = 11, CLOCK_LEN = 9 };
+enum {
+	FIRST_MAX = 3,
+	STEP_MAX = 66 /* a step that is no line of a screen stays with its finding */,
+	NS_PER_MS = 1000000,
+	TEXT_MAX = 256,
+	SHORT_ID = 12,
+	CLOCK_AT = 11,
+	CLOCK_LEN = 9
+};
 
 static const char *str(const json_t *o, const char *key)
 {
@@ -62,7 +71,8 @@ static void do_now(struct kan_model *m)
 			break;
 		json_array_foreach (json_object_get(f, "next"), k, next) {
 			json_t *p = NULL;
-			if (said(&m->do_now, json_string_value(next)) || json_string_length(next) > STEP_MAX)
+			if (said(&m->do_now, json_string_value(next)) ||
+			    json_string_length(next) > STEP_MAX)
 				continue;
 			p = json_array();
 			kan_part_command(p, json_string_value(next));
@@ -75,9 +85,10 @@ static void do_now(struct kan_model *m)
 static const char *origin_words(const json_t *row)
 {
 	const char *origin = str(row, "exe_origin");
-	static const char *const words[][2] = {{"upper", "added, in no layer"}, {"gone", "deleted"},
-					       {"memfd", "memory only"},	{"tmpfs", "on a tmpfs"},
-					       {"mount", "on a mount"},		{"image", "of the image"}};
+	static const char *const words[][2] = {
+		{"upper", "added, in no layer"}, {"gone", "deleted"},
+		{"memfd", "memory only"},        {"tmpfs", "on a tmpfs"},
+		{"mount", "on a mount"},         {"image", "of the image"}};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(origin, words[i][0]) == 0)
 			return words[i][1];
@@ -151,7 +162,8 @@ static void add_number(json_t *o, const char *key, int64_t more)
 
 static int scope_order(const char *scope)
 {
-	static const char *const order[] = {"public", "metadata", "private", "gateway", "neighbour"};
+	static const char *const order[] = {"public", "metadata", "private", "gateway",
+					    "neighbour"};
 	for (int i = 0; i < 5; i++)
 		if (strcmp(scope, order[i]) == 0)
 			return i;
@@ -192,7 +204,8 @@ static json_t *ranked_peers(const json_t *peers)
 	return out;
 }
 
-/* A peer is an address and port of one scope and direction; a listener that a finding names is one too. */
+/* A peer is an address and port of one scope and direction; a listener that a finding names is one
+ * too. */
 static void peers(struct kan_model *m)
 {
 	static const char *const socket_keys[] = {"ino", "lport", "raddr", "rport", NULL};
@@ -229,7 +242,8 @@ static void octets(json_t *parts, const char *label, int64_t n)
 	else if (n < 1000000)
 		textf(parts, "%" PRId64 ".%" PRId64 " kB %s", n / 1000, n % 1000 / 100, label);
 	else
-		textf(parts, "%" PRId64 ".%" PRId64 " MB %s", n / 1000000, n % 1000000 / 100000, label);
+		textf(parts, "%" PRId64 ".%" PRId64 " MB %s", n / 1000000, n % 1000000 / 100000,
+		      label);
 }
 
 static void talks(struct kan_model *m)
@@ -245,13 +259,15 @@ static void talks(struct kan_model *m)
 		} else {
 			textf(p, "%-9s ", str(peer, "peer_scope"));
 			kan_part_value(p, peer, "raddr");
-			textf(p, ":%" PRId64 "  %s  ", number(peer, "rport"), str(peer, "sock_dir"));
+			textf(p, ":%" PRId64 "  %s  ", number(peer, "rport"),
+			      str(peer, "sock_dir"));
 			octets(p, "sent, ", number(peer, "sock_sent"));
 			octets(p, "received", number(peer, "sock_received"));
 		}
 		kan_entry_add(&m->talks, p, number(peer, "n"));
 	}
-	if (m->talks.n == 0 && !json_is_true(json_object_get(json_object_get(m->doc, "sockets"), "seen"))) {
+	if (m->talks.n == 0 &&
+	    !json_is_true(json_object_get(json_object_get(m->doc, "sockets"), "seen"))) {
 		json_t *p = json_array();
 		kan_part_text(p, "not assessed: no socket was read");
 		kan_entry_add(&m->talks, p, 0);
@@ -276,7 +292,8 @@ static void persist(struct kan_model *m, json_t *parts)
 static void changed(struct kan_model *m)
 {
 	static const char *const words[] = {"added", "changed", "deleted", "metadata"};
-	const json_t *section = json_object_get(m->doc, "changes"), *counts = json_object_get(section, "counts");
+	const json_t *section = json_object_get(m->doc, "changes"),
+		     *counts = json_object_get(section, "counts");
 	const json_t *hidden = json_object_get(section, "hidden_from_engine");
 	json_t *p = json_array();
 	if (!json_is_true(json_object_get(section, "seen"))) {
@@ -300,7 +317,8 @@ static void changed(struct kan_model *m)
 		kan_part_value(p, json_array_get(rows, 0), "path");
 	}
 	static const char *const keys[] = {"path", NULL};
-	kan_entry_add(&m->hidden, p, kan_model_object_finding(m, "change", json_array_get(rows, 0), keys));
+	kan_entry_add(&m->hidden, p,
+		      kan_model_object_finding(m, "change", json_array_get(rows, 0), keys));
 }
 
 static const char *yes(const json_t *reach, const char *key)
@@ -315,9 +333,11 @@ static void reach(struct kan_model *m)
 	if (json_object_size(r) == 0)
 		kan_part_text(p, "not assessed: the engine's inspect is missing");
 	else
-		textf(p, "engine socket %s; privileged %s; host mounts %" PRId64 ", network %s, pids %s",
-		      yes(r, "engine_socket"), yes(r, "privileged"), number(r, "host_mounts"), yes(r, "host_network"),
-		      yes(r, "host_pid"));
+		textf(p,
+		      "engine socket %s; privileged %s; host mounts %" PRId64
+		      ", network %s, pids %s",
+		      yes(r, "engine_socket"), yes(r, "privileged"), number(r, "host_mounts"),
+		      yes(r, "host_network"), yes(r, "host_pid"));
 	kan_entry_add(&m->reach, p, 0);
 }
 
@@ -346,7 +366,8 @@ static void unseen(struct kan_model *m, const char *kind)
 
 static void about(struct kan_model *m)
 {
-	const json_t *c = json_object_get(m->doc, "container"), *r = json_object_get(m->doc, "record");
+	const json_t *c = json_object_get(m->doc, "container"),
+		     *r = json_object_get(m->doc, "record");
 	const json_t *freeze = json_object_get(r, "freeze");
 	json_t *p = json_array();
 	char id[SHORT_ID + 1] = "", clock[CLOCK_LEN + 1] = "";

@@ -69,7 +69,8 @@ static void pad(struct kan_buf *out, size_t to)
 }
 
 /* "text        #3": false when it is a command that does not fit. */
-static bool fit(struct kan_buf *out, const struct screen *sc, const struct kan_entry *e, size_t value_columns)
+static bool fit(struct kan_buf *out, const struct screen *sc, const struct kan_entry *e,
+		size_t value_columns)
 {
 	char mark[24] = "";
 	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
@@ -97,7 +98,8 @@ static struct block *block(struct screen *sc, const char *label, const char *dro
 	return b;
 }
 
-static void entries(struct screen *sc, struct block *b, const struct kan_entries *e, size_t max, size_t value_columns)
+static void entries(struct screen *sc, struct block *b, const struct kan_entries *e, size_t max,
+		    size_t value_columns)
 {
 	for (size_t i = 0; i < e->n && b->n < max; i++)
 		if (fit(&b->lines[b->n], sc, &e->at[i], value_columns))
@@ -107,7 +109,8 @@ static void entries(struct screen *sc, struct block *b, const struct kan_entries
 }
 
 /* What is more than max lines is counted in the last one. */
-static void entries_more(struct screen *sc, struct block *b, const struct kan_entries *e, size_t max, size_t value_columns)
+static void entries_more(struct screen *sc, struct block *b, const struct kan_entries *e,
+			 size_t max, size_t value_columns)
 {
 	char text[64];
 	if (e->n <= max) {
@@ -125,7 +128,8 @@ static void counts(struct kan_buf *out, const struct kan_model *m)
 	for (size_t i = 4; i-- > 0;) {
 		if (!m->counts[i])
 			continue;
-		kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i], kan_model_severities[i]);
+		kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i],
+			     kan_model_severities[i]);
 		any = true;
 	}
 }
@@ -161,7 +165,8 @@ static void build(struct screen *sc)
 	if (m->now.n > 3) {
 		struct kan_entries some = {m->now.at, 2};
 		entries(sc, now, &some, 2, VALUE_COLUMNS);
-		kan_buf_addf(&now->lines[now->n++], "+%zu more in findings, see the report", m->now.n - 3);
+		kan_buf_addf(&now->lines[now->n++], "+%zu more in findings, see the report",
+			     m->now.n - 3);
 	} else {
 		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
 	}
@@ -231,7 +236,8 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 	for (size_t i = 0; i < b->n && !b->gone; i++) {
 		char label[LABEL + 1];
 		(void)snprintf(label, sizeof label, "%-*s", LABEL, i ? "" : b->label);
-		const char *sgr = strcmp(b->label, "VERDICT") == 0 && sc->m->counts[3] ? "1;31" : "1";
+		const char *sgr =
+			strcmp(b->label, "VERDICT") == 0 && sc->m->counts[3] ? "1;31" : "1";
 		painted(out, sc, sgr, label);
 		kan_buf_addb(out, kan_buf_bytes(&b->lines[i]));
 		kan_buf_addc(out, '\n');
@@ -244,12 +250,17 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 	if (sc->s->exit_words)
 		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
 	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rules not assessed", text.len ? "; " : "", sc->m->not_assessed);
+		kan_buf_addf(&text, "%s%" PRIu64 " rules not assessed", text.len ? "; " : "",
+			     sc->m->not_assessed);
 	bool any = false;
 	for (size_t i = 0; i < sc->n; i++) {
 		if (!sc->blocks[i].gone)
 			continue;
-		kan_buf_addf(&text, "%s%s", any ? ", " : text.len ? "; more: " : "more: ", sc->blocks[i].dropped);
+		kan_buf_addf(&text, "%s%s",
+			     any        ? ", "
+			     : text.len ? "; more: "
+					: "more: ",
+			     sc->blocks[i].dropped);
 		any = true;
 	}
 	kan_cut_columns(out, kan_buf_bytes(&text), sc->columns);
@@ -265,7 +276,8 @@ static void print_path(struct kan_buf *out, const char *label, const char *value
 	kan_buf_addc(out, '\n');
 }
 
-int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const struct kan_screen *s, struct kan_err *err)
+int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const struct kan_screen *s,
+			struct kan_err *err)
 {
 	struct screen *sc = kan_xalloc(sizeof *sc);
 	sc->m = m;

@@ -1,4 +1,5 @@
-/* Byte views and capped buffers: what a container controls stays bytes until a renderer escapes it. */
+/* Byte views and capped buffers: what a container controls stays bytes until a renderer escapes it.
+ */
 #ifndef KANSHIKI_BYTES_H
 #define KANSHIKI_BYTES_H
 
@@ -55,8 +56,8 @@ void kan_auto_close_fn(int *fd);
 int kan_take_fd(int *fd);
 
 /* Memory that cannot be had ends the process through one place: what was closed stays whole. */
-void *kan_xalloc(size_t n); /* zeroed; free() it */
+void *kan_xalloc(size_t n);                         /* zeroed; free() it */
 void *kan_xrealloc(void *p, size_t n, size_t size); /* overflow-checked array */
-char *kan_xstrdup(const char *s); /* NULL gives NULL */
+char *kan_xstrdup(const char *s);                   /* NULL gives NULL */
 
 #endif

@@ -19,7 +19,8 @@ enum kan_needs {
 	KAN_NEEDS_LAYERS = 4,  /* a proven upper directory */
 };
 
-/* A limit in force, for capture.json: a guard protects us (hit: gap), a budget bounds a default (hit: scope). */
+/* A limit in force, for capture.json: a guard protects us (hit: gap), a budget bounds a default
+ * (hit: scope). */
 struct kan_limit {
 	const char *name;
 	uint64_t value;
@@ -27,13 +28,15 @@ struct kan_limit {
 };
 
 struct kan_collector {
-	const char *name;    /* "engine-after": the directory below data/ and the word in every list */
+	const char *name; /* "engine-after": the directory below data/ and the word in every list */
 	const char *summary; /* one line for `kanshiki collectors` */
 	enum kan_tier tier;
 	unsigned needs;
 	const struct kan_limit *limits; /* ends with a NULL name; NULL: none of its own */
-	const char *const *artefacts; /* NULL-terminated names it may write; "content/" stands for a directory */
-	/* Take it. 0: done, gaps included. -1: nothing more can be had; err becomes a gap, or fatal when io. */
+	const char *const *artefacts; /* NULL-terminated names it may write; "content/" stands for a
+					 directory */
+	/* Take it. 0: done, gaps included. -1: nothing more can be had; err becomes a gap, or fatal
+	 * when io. */
 	int (*collect)(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err);
 };
 

@@ -7,14 +7,15 @@
 /* What went wrong, in the few kinds a caller can act on. src/cli maps them to exit statuses. */
 enum kan_code {
 	KAN_OK,
-	KAN_EUSAGE,       /* the request makes no sense */
-	KAN_ENOTFOUND,    /* the thing asked for does not exist (any more) */
-	KAN_EENGINE,      /* the engine cannot be reached or used; sys is ETIMEDOUT when it was too slow */
-	KAN_EDENIED,      /* permission */
-	KAN_EIO,          /* our own storage: evidence cannot be written or read */
-	KAN_EFORMAT,      /* bytes that cannot be parsed */
-	KAN_ELIMIT,       /* a named maximum was hit */
-	KAN_ETAMPER,      /* sealed evidence or the chain is not what it was */
+	KAN_EUSAGE,    /* the request makes no sense */
+	KAN_ENOTFOUND, /* the thing asked for does not exist (any more) */
+	KAN_EENGINE, /* the engine cannot be reached or used; sys is ETIMEDOUT when it was too slow
+		      */
+	KAN_EDENIED, /* permission */
+	KAN_EIO,     /* our own storage: evidence cannot be written or read */
+	KAN_EFORMAT, /* bytes that cannot be parsed */
+	KAN_ELIMIT,  /* a named maximum was hit */
+	KAN_ETAMPER, /* sealed evidence or the chain is not what it was */
 	KAN_EUNSUPPORTED, /* this kernel, engine or build cannot */
 	KAN_EREFUSED,     /* it could be done, and would do harm */
 };

@@ -1,4 +1,5 @@
-/* A report: one renderer per file of reports/, one line in reports.list. It prints the model, no more. */
+/* A report: one renderer per file of reports/, one line in reports.list. It prints the model, no
+ * more. */
 #ifndef KANSHIKI_REPORT_H
 #define KANSHIKI_REPORT_H
 
@@ -6,7 +7,8 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-struct kan_model; /* reports/model.h: made from the analysis and the receipt; the only code that computes */
+struct kan_model; /* reports/model.h: made from the analysis and the receipt; the only code that
+		     computes */
 
 struct kan_report {
 	const char *name;    /* "html": the word of --format */
@@ -16,10 +18,13 @@ struct kan_report {
 };
 extern const struct kan_report *const kan_reports[]; /* order of reports.list; NULL-terminated */
 
-/* receipt: {repo, commit, event, signer...} or NULL. Both are borrowed and must outlive the model. */
-int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *receipt, struct kan_err *err);
+/* receipt: {repo, commit, event, signer...} or NULL. Both are borrowed and must outlive the model.
+ */
+int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *receipt,
+		  struct kan_err *err);
 void kan_model_free(struct kan_model *m);
-/* The terminal summary: at most 23 lines of width columns, "text" without colour. tail: exit status in words. */
+/* The terminal summary: at most 23 lines of width columns, "text" without colour. tail: exit status
+ * in words. */
 struct kan_screen {
 	int columns; /* 80 */
 	bool colour, provisional;

@@ -40,8 +40,8 @@ struct kan_layer {
 };
 
 /*
- * Descriptors are -1, pointers NULL and pid 0 where nothing is proven: nothing unproven is ever opened.
- * All descriptors are O_CLOEXEC and inherited by the collector children over fork.
+ * Descriptors are -1, pointers NULL and pid 0 where nothing is proven: nothing unproven is ever
+ * opened. All descriptors are O_CLOEXEC and inherited by the collector children over fork.
  */
 struct kan_target {
 	char id[65];
@@ -61,13 +61,14 @@ struct kan_target {
 	pid_t pid;   /* the container's init, on the host */
 	uint64_t starttime;
 	int pid_fd;  /* pidfd */
-	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with this process, ESRCH after its end */
+	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with this process, ESRCH after its end
+		      */
 	int root_fd; /* its root directory */
 	struct kan_cgroup *cgroup;
 
 	pid_t engine_pid;
 	int engine_root_fd; /* root of the engine's mount namespace */
-	char *data_root;    /* as the engine names it, proven to be a directory below engine_root_fd */
+	char *data_root; /* as the engine names it, proven to be a directory below engine_root_fd */
 	int data_root_fd;
 
 	int upper_fd; /* the overlay's upper directory */
@@ -84,6 +85,7 @@ void kan_target_free(struct kan_target *t);
 /* Is the container still the one that was opened (same init, still there)? */
 bool kan_target_alive(const struct kan_target *t);
 /* Open a path that the engine names, below its data root, no symlink followed. fd is yours. */
-int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags, struct kan_err *err);
+int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags,
+			 struct kan_err *err);
 
 #endif

@@ -28,7 +28,8 @@ static void copy(json_t *to, const json_t *from, const char *const *keys)
 
 static json_t *container(const struct kan_facts *f)
 {
-	static const char *const keys[] = {"id", "name", "image", "image_id", "pid", "storage", NULL};
+	static const char *const keys[] = {"id",  "name",    "image", "image_id",
+					   "pid", "storage", NULL};
 	json_t *o = json_object();
 	copy(o, json_object_get(f->capture, "target"), keys);
 	const char *name = kan_get_str(f->inspect, "Name");
@@ -37,7 +38,9 @@ static json_t *container(const struct kan_facts *f)
 	if (!json_object_get(o, "name") && *name)
 		kan_object_bytes(o, "name", kan_bytes_of(name + (*name == '/')));
 	if (!json_object_get(o, "image") && f->inspect)
-		kan_object_bytes(o, "image", kan_bytes_of(kan_get_str(json_object_get(f->inspect, "Config"), "Image")));
+		kan_object_bytes(
+			o, "image",
+			kan_bytes_of(kan_get_str(json_object_get(f->inspect, "Config"), "Image")));
 	json_t *state = json_object_get(json_object_get(f->inspect, "State"), "Status");
 	if (json_is_string(state))
 		kan_object_bytes(o, "state", kan_bytes_of(json_string_value(state)));
@@ -47,8 +50,8 @@ static json_t *container(const struct kan_facts *f)
 /* Who took it, when, with what, and what taking it did. */
 static json_t *record(const struct kan_facts *f)
 {
-	static const char *const keys[] = {"started_ns", "depth", "freeze", "collectors", "impact", "operator",
-					   "host",	 "status", "case",   NULL};
+	static const char *const keys[] = {"started_ns", "depth", "freeze", "collectors", "impact",
+					   "operator",   "host",  "status", "case",       NULL};
 	static const char *const tool[] = {"tool", "version", "commit", NULL};
 	json_t *o = json_object(), *t = json_object();
 	copy(o, f->capture, keys);
@@ -67,9 +70,11 @@ static json_t *record(const struct kan_facts *f)
 
 static json_t *rows_of(json_t *rows, uint64_t n, const char *artefact, const struct kan_facts *f)
 {
-	json_t *o = json_pack("{s:I,s:O,s:s}", "count", (json_int_t)n, "rows", rows, "artefact", artefact);
+	json_t *o = json_pack("{s:I,s:O,s:s}", "count", (json_int_t)n, "rows", rows, "artefact",
+			      artefact);
 	if (n > json_array_size(rows))
-		json_object_set_new(o, "left_out", json_integer((json_int_t)(n - json_array_size(rows))));
+		json_object_set_new(o, "left_out",
+				    json_integer((json_int_t)(n - json_array_size(rows))));
 	json_object_set_new(o, "seen", json_boolean(kan_source_has(f->source, artefact)));
 	return o;
 }
@@ -78,7 +83,8 @@ static json_t *changes(const struct kan_lists *l, const struct kan_facts *f)
 {
 	json_t *o = rows_of(l->changes, l->n_changes, "data/filesystem/changes.ndjson", f);
 	json_object_set(o, "counts", l->counts);
-	json_t *hidden = json_pack("{s:I,s:O}", "count", (json_int_t)l->n_hidden, "rows", l->hidden);
+	json_t *hidden =
+		json_pack("{s:I,s:O}", "count", (json_int_t)l->n_hidden, "rows", l->hidden);
 	json_object_set_new(hidden, "compared", json_boolean(f->have_engine_list));
 	json_object_set_new(o, "hidden_from_engine", hidden);
 	return o;
@@ -103,10 +109,12 @@ static json_t *rules_of(const struct kan_rules *r, const struct kan_run *run)
 	json_t *list = json_array();
 	for (size_t i = 0; i < r->n; i++) {
 		json_t *o = json_pack("{s:s,s:O,s:s,s:I}", "id", r->rules[i].id, "version",
-				      json_object_get(r->rules[i].doc, "version"), "sha256", r->rules[i].sha256,
-				      "findings", (json_int_t)run->rules[i].findings);
+				      json_object_get(r->rules[i].doc, "version"), "sha256",
+				      r->rules[i].sha256, "findings",
+				      (json_int_t)run->rules[i].findings);
 		if (run->rules[i].over)
-			json_object_set_new(o, "left_out", json_integer((json_int_t)run->rules[i].over));
+			json_object_set_new(o, "left_out",
+					    json_integer((json_int_t)run->rules[i].over));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -145,9 +153,12 @@ static json_t *reach_of(const struct kan_facts *f)
 		binds += strcmp(kan_get_str(m, "Type"), "bind") == 0;
 	}
 	json_object_set_new(o, "engine_socket", json_boolean(engine_socket));
-	json_object_set_new(o, "privileged", json_boolean(json_is_true(json_object_get(host, "Privileged"))));
-	json_object_set_new(o, "host_network", json_boolean(strcmp(kan_get_str(host, "NetworkMode"), "host") == 0));
-	json_object_set_new(o, "host_pid", json_boolean(strcmp(kan_get_str(host, "PidMode"), "host") == 0));
+	json_object_set_new(o, "privileged",
+			    json_boolean(json_is_true(json_object_get(host, "Privileged"))));
+	json_object_set_new(o, "host_network",
+			    json_boolean(strcmp(kan_get_str(host, "NetworkMode"), "host") == 0));
+	json_object_set_new(o, "host_pid",
+			    json_boolean(strcmp(kan_get_str(host, "PidMode"), "host") == 0));
 	json_object_set_new(o, "host_mounts", json_integer(binds));
 	return o;
 }
@@ -164,11 +175,14 @@ static void unseen_events(json_t *not_seen, const struct kan_facts *f)
 	kan_rfc3339_s(text, first);
 	(void)snprintf(what, sizeof what, "engine events before %s", text);
 	(void)snprintf(could, sizeof could, "an exec before that");
-	json_array_append_new(not_seen, json_pack("{s:s,s:s,s:s,s:s,s:s}", "collector", "engine", "what", what, "kind",
-						  "window", "why", "the engine keeps few events", "could_show", could));
+	json_array_append_new(not_seen,
+			      json_pack("{s:s,s:s,s:s,s:s,s:s}", "collector", "engine", "what",
+					what, "kind", "window", "why",
+					"the engine keeps few events", "could_show", could));
 }
 
-static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r, const struct kan_facts *f)
+static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
+		   const struct kan_facts *f)
 {
 	uint64_t left_out = 0;
 	json_t *findings = kan_run_findings(run), *not_seen = kan_cover_not_seen(f->cover);
@@ -187,16 +201,21 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r, 
 	json_object_set_new(doc, "techniques", techniques_of(r, findings));
 }
 
-static json_t *document(const struct kan_source *s, const struct kan_facts *f, const struct kan_lists *l)
+static json_t *document(const struct kan_source *s, const struct kan_facts *f,
+			const struct kan_lists *l)
 {
-	json_t *doc = json_pack("{s:s,s:s}", "schema", "kanshiki.report/1", "bundle", kan_source_name(s));
+	json_t *doc =
+		json_pack("{s:s,s:s}", "schema", "kanshiki.report/1", "bundle", kan_source_name(s));
 	if (*kan_source_seal(s))
 		json_object_set_new(doc, "seal", json_string(kan_source_seal(s)));
-	json_object_set_new(doc, "generator", json_pack("{s:s,s:s}", "tool", KAN_NAME, "version", kan_version()));
+	json_object_set_new(doc, "generator",
+			    json_pack("{s:s,s:s}", "tool", KAN_NAME, "version", kan_version()));
 	json_object_set_new(doc, "container", container(f));
 	json_object_set_new(doc, "record", record(f));
 	json_object_set_new(doc, "changes", changes(l, f));
-	json_object_set_new(doc, "processes", rows_of(l->processes, l->n_processes, "data/processes/processes.ndjson", f));
+	json_object_set_new(
+		doc, "processes",
+		rows_of(l->processes, l->n_processes, "data/processes/processes.ndjson", f));
 	json_t *sockets = rows_of(l->sockets, l->n_sockets, "data/network/sockets.ndjson", f);
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
@@ -204,8 +223,8 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f, c
 	return doc;
 }
 
-static int analyze(json_t **out, const struct kan_source *s, const struct kan_rules *r, const struct kan_facts *f,
-		   struct kan_err *err)
+static int analyze(json_t **out, const struct kan_source *s, const struct kan_rules *r,
+		   const struct kan_facts *f, struct kan_err *err)
 {
 	struct kan_run *run = NULL;
 	struct kan_lists lists;
@@ -223,7 +242,8 @@ static int analyze(json_t **out, const struct kan_source *s, const struct kan_ru
 	return 0;
 }
 
-int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r, struct kan_err *err)
+int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
+		       struct kan_err *err)
 {
 	json_t *capture = NULL;
 	struct kan_err ignored = {0};
@@ -242,7 +262,8 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 	return rc;
 }
 
-int kan_analyze(json_t **out, const struct kan_bundle *b, const struct kan_rules *r, struct kan_err *err)
+int kan_analyze(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
+		struct kan_err *err)
 {
 	struct kan_source *s = kan_source_bundle(b);
 	int rc = kan_analyze_source(out, s, r, err);

@@ -1,4 +1,5 @@
-/* The analysis document: one bundle, joined and judged by rules. Keys as in docs/schema/kanshiki.report-1.json. */
+/* The analysis document: one bundle, joined and judged by rules. Keys as in
+ * docs/schema/kanshiki.report-1.json. */
 #ifndef KAN_ANALYZE_ANALYZE_H
 #define KAN_ANALYZE_ANALYZE_H
 
@@ -15,7 +16,8 @@ enum {
 };
 
 /* As kan_analyze, from any source. Yours. */
-int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r, struct kan_err *err);
+int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
+		       struct kan_err *err);
 
 /* The listed rows, filled while rows stream by. */
 struct kan_lists {

@@ -64,7 +64,8 @@ struct kan_value kan_value_get(const struct kan_view *v, const struct kan_column
 		return (struct kan_value){.known = KAN_UNKNOWN};
 	if (!json)
 		return (struct kan_value){.known = KAN_ABSENT};
-	return (struct kan_value){KAN_KNOWN, json, c->type == KAN_TYPE_BYTES ? twin_of(holder, leaf) : NULL};
+	return (struct kan_value){KAN_KNOWN, json,
+				  c->type == KAN_TYPE_BYTES ? twin_of(holder, leaf) : NULL};
 }
 
 size_t kan_value_count(const struct kan_value *v)
@@ -88,7 +89,8 @@ struct kan_bytes kan_value_bytes(const struct kan_value *v, size_t i, struct kan
 	    kan_base64_decode(scratch, kan_bytes_of(json_string_value(b64)), &ignored) == 0)
 		return kan_buf_bytes(scratch);
 	if (json_is_string(j))
-		return (struct kan_bytes){(const uint8_t *)json_string_value(j), json_string_length(j)};
+		return (struct kan_bytes){(const uint8_t *)json_string_value(j),
+					  json_string_length(j)};
 	kan_buf_reset(scratch);
 	if (json_is_integer(j))
 		kan_buf_addf(scratch, "%" PRId64, (int64_t)json_integer_value(j));
@@ -119,25 +121,30 @@ bool kan_value_int(int64_t *out, const struct kan_value *v, size_t i)
 static const char *type_word(const struct kan_column *c)
 {
 	static const char *const one[] = {"number", "true/false", "word", "hex", "bytes"};
-	static const char *const many[] = {"set of numbers", "set", "set of words", "set of hex", "list of bytes"};
+	static const char *const many[] = {"set of numbers", "set", "set of words", "set of hex",
+					   "list of bytes"};
 	return c->list ? many[c->type] : one[c->type];
 }
 
 static void kind_document(struct kan_buf *out, const struct kan_kind *k)
 {
-	kan_buf_addf(out, "\n## %s\n%s Artefact `%s`, evidence class `%s`.\n\n", k->name, k->doc, k->artefact, k->trust);
+	kan_buf_addf(out, "\n## %s\n%s Artefact `%s`, evidence class `%s`.\n\n", k->name, k->doc,
+		     k->artefact, k->trust);
 	kan_buf_adds(out, "| column | type | from | meaning |\n|---|---|---|---|\n");
 	for (const struct kan_column *c = k->columns; c->name; c++)
-		kan_buf_addf(out, "| `%s` | %s | %s | %s |\n", c->name, type_word(c), c->from ? c->from : "the row",
-			     c->doc);
+		kan_buf_addf(out, "| `%s` | %s | %s | %s |\n", c->name, type_word(c),
+			     c->from ? c->from : "the row", c->doc);
 }
 
 void kan_rows_document(struct kan_buf *out)
 {
 	kan_buf_adds(out, "# Rows: what a rule can look at\n\n"
-			  "Made from the table in `src/analyze/kinds.c`; a test compares the two. \"the row\" means that the\n"
-			  "column is as the collector wrote it; everything else is joined by the analysis from the artefacts\n"
-			  "named. A column is unknown when what it is computed from fell into a gap or out of scope.\n");
+			  "Made from the table in `src/analyze/kinds.c`; a test compares the two. "
+			  "\"the row\" means that the\n"
+			  "column is as the collector wrote it; everything else is joined by the "
+			  "analysis from the artefacts\n"
+			  "named. A column is unknown when what it is computed from fell into a "
+			  "gap or out of scope.\n");
 	for (const struct kan_kind *k = kan_kinds; k->name; k++)
 		kind_document(out, k);
 }

@@ -7,15 +7,17 @@
 
 struct kan_facts;
 
-/* What a column holds. Bytes are the container's own words; hex are digests; the list of any of them is a set. */
+/* What a column holds. Bytes are the container's own words; hex are digests; the list of any of
+ * them is a set. */
 enum kan_type { KAN_TYPE_INT, KAN_TYPE_BOOL, KAN_TYPE_WORD, KAN_TYPE_HEX, KAN_TYPE_BYTES };
 
 struct kan_column {
 	const char *name; /* dotted: "exe.sha256" */
 	enum kan_type type;
 	bool list;
-	bool always;      /* collected rows have it: its absence beside a gap is unknown, not absent */
-	const char *from; /* joined columns: the artefacts it is computed from; NULL: as collected */
+	bool always; /* collected rows have it: its absence beside a gap is unknown, not absent */
+	const char
+		*from; /* joined columns: the artefacts it is computed from; NULL: as collected */
 	const char *doc;
 };
 
@@ -54,7 +56,8 @@ struct kan_value {
 /* gaps: the row's collector has gaps, so that a missing value of an `always` column is unknown. */
 struct kan_value kan_value_get(const struct kan_view *v, const struct kan_column *c, bool gaps);
 size_t kan_value_count(const struct kan_value *v); /* elements of a list; else 1 */
-/* Element i as bytes: text, or its exact bytes; numbers as decimal, bools as words. scratch holds what had to be made. */
+/* Element i as bytes: text, or its exact bytes; numbers as decimal, bools as words. scratch holds
+ * what had to be made. */
 struct kan_bytes kan_value_bytes(const struct kan_value *v, size_t i, struct kan_buf *scratch);
 /* Element i as an integer; also of a decimal string. */
 bool kan_value_int(int64_t *out, const struct kan_value *v, size_t i);

@@ -1,4 +1,5 @@
-/* Conditions over columns, three-valued. PCRE2 stays in this file: no JIT, bounded match and heap. */
+/* Conditions over columns, three-valued. PCRE2 stays in this file: no JIT, bounded match and heap.
+ */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "analyze/cond.h"
 
@@ -11,8 +12,23 @@
 
 enum { RE_MATCHES = 100000, RE_HEAP_KIB = 1024, RE_DEPTH = 250 };
 
-enum op { OP_ALL, OP_ANY, OP_NOT, OP_EQ, OP_IN, OP_LT, OP_LE, OP_GT, OP_GE, OP_CONTAINS, OP_STARTS, OP_ENDS, OP_RE,
-	  OP_CIDR, OP_EXISTS };
+enum op {
+	OP_ALL,
+	OP_ANY,
+	OP_NOT,
+	OP_EQ,
+	OP_IN,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_CONTAINS,
+	OP_STARTS,
+	OP_ENDS,
+	OP_RE,
+	OP_CIDR,
+	OP_EXISTS
+};
 
 struct kan_cond {
 	enum op op;
@@ -29,9 +45,10 @@ struct kan_cond {
 static const struct {
 	const char *name;
 	enum op op;
-} leaf_ops[] = {{"in", OP_IN},	   {"lt", OP_LT},	  {"le", OP_LE},	 {"gt", OP_GT},
-		{"ge", OP_GE},	   {"contains", OP_CONTAINS}, {"starts", OP_STARTS}, {"ends", OP_ENDS},
-		{"re", OP_RE},	   {"cidr", OP_CIDR},	  {"exists", OP_EXISTS}};
+} leaf_ops[] = {{"in", OP_IN},         {"lt", OP_LT},        {"le", OP_LE},
+		{"gt", OP_GT},         {"ge", OP_GE},        {"contains", OP_CONTAINS},
+		{"starts", OP_STARTS}, {"ends", OP_ENDS},    {"re", OP_RE},
+		{"cidr", OP_CIDR},     {"exists", OP_EXISTS}};
 
 const struct kan_column *kan_scope_find(int *which, const struct kan_scope *s, const char *name)
 {
@@ -61,14 +78,15 @@ void kan_cond_free(struct kan_cond *c)
 	free(c);
 }
 
-static int parse(struct kan_cond **out, const json_t *json, const struct kan_scope *s, unsigned depth,
-		 struct kan_err *err);
+static int parse(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
+		 unsigned depth, struct kan_err *err);
 
-static int parse_kids(struct kan_cond *c, const json_t *list, const struct kan_scope *s, unsigned depth,
-		      struct kan_err *err)
+static int parse_kids(struct kan_cond *c, const json_t *list, const struct kan_scope *s,
+		      unsigned depth, struct kan_err *err)
 {
 	if (json_array_size(list) == 0 || json_array_size(list) > KAN_COND_LIST)
-		return kan_fail(err, KAN_EUSAGE, "all, any: a list of 1 to %d conditions", KAN_COND_LIST);
+		return kan_fail(err, KAN_EUSAGE, "all, any: a list of 1 to %d conditions",
+				KAN_COND_LIST);
 	c->kids = kan_xrealloc(NULL, json_array_size(list), sizeof *c->kids);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (parse(&c->kids[i], json_array_get(list, i), s, depth + 1, err) < 0)
@@ -82,10 +100,13 @@ static int parse_re(struct kan_cond *c, struct kan_err *err)
 {
 	int code = 0;
 	PCRE2_SIZE at = 0;
-	uint32_t flags = PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C | (c->icase ? PCRE2_CASELESS : 0);
-	c->re = pcre2_compile((PCRE2_SPTR)json_string_value(c->arg), json_string_length(c->arg), flags, &code, &at, NULL);
+	uint32_t flags =
+		PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C | (c->icase ? PCRE2_CASELESS : 0);
+	c->re = pcre2_compile((PCRE2_SPTR)json_string_value(c->arg), json_string_length(c->arg),
+			      flags, &code, &at, NULL);
 	if (!c->re)
-		return kan_fail(err, KAN_EUSAGE, "re: not a regular expression at byte %zu", (size_t)at);
+		return kan_fail(err, KAN_EUSAGE, "re: not a regular expression at byte %zu",
+				(size_t)at);
 	c->limits = pcre2_match_context_create(NULL);
 	if (!c->limits)
 		return kan_fail(err, KAN_ELIMIT, "re: no memory");
@@ -150,11 +171,13 @@ static int check_leaf(struct kan_cond *c, struct kan_err *err)
 			return kan_fail(err, KAN_EUSAGE, "%s: compares text", c->column->name);
 		return c->op == OP_RE ? parse_re(c, err) : 0;
 	case OP_CIDR:
-		if (text && json_is_string(c->arg) && kan_ip_net(&c->net, json_string_value(c->arg)))
+		if (text && json_is_string(c->arg) &&
+		    kan_ip_net(&c->net, json_string_value(c->arg)))
 			return 0;
 		return kan_fail(err, KAN_EUSAGE, "cidr: not a network");
 	case OP_EXISTS:
-		return json_is_boolean(c->arg) ? 0 : kan_fail(err, KAN_EUSAGE, "exists: true or false");
+		return json_is_boolean(c->arg) ? 0
+					       : kan_fail(err, KAN_EUSAGE, "exists: true or false");
 	case OP_ALL:
 	case OP_ANY:
 	case OP_NOT:
@@ -188,8 +211,8 @@ static int parse_op(struct kan_cond *c, const json_t *spec, struct kan_err *err)
 	return c->arg ? 0 : kan_fail(err, KAN_EUSAGE, "no operator");
 }
 
-static int parse_leaf(struct kan_cond *c, const char *name, const json_t *v, const struct kan_scope *s,
-		      struct kan_err *err)
+static int parse_leaf(struct kan_cond *c, const char *name, const json_t *v,
+		      const struct kan_scope *s, struct kan_err *err)
 {
 	int which = -1;
 	c->column = kan_scope_find(&which, s, name);
@@ -203,7 +226,8 @@ static int parse_leaf(struct kan_cond *c, const char *name, const json_t *v, con
 	return check_leaf(c, err);
 }
 
-static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *s, unsigned depth, struct kan_err *err)
+static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *s, unsigned depth,
+		struct kan_err *err)
 {
 	if (depth > KAN_COND_DEPTH)
 		return kan_fail(err, KAN_EUSAGE, "deeper than %d", KAN_COND_DEPTH);
@@ -225,8 +249,8 @@ static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *
 	return 0;
 }
 
-static int parse(struct kan_cond **out, const json_t *json, const struct kan_scope *s, unsigned depth,
-		 struct kan_err *err)
+static int parse(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
+		 unsigned depth, struct kan_err *err)
 {
 	struct kan_cond *c = kan_xalloc(sizeof *c);
 	if (fill(c, json, s, depth, err) < 0) {
@@ -237,7 +261,8 @@ static int parse(struct kan_cond **out, const json_t *json, const struct kan_sco
 	return 0;
 }
 
-int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s, struct kan_err *err)
+int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
+		 struct kan_err *err)
 {
 	return parse(out, json, s, 1, err);
 }
@@ -265,7 +290,8 @@ static bool contains(struct kan_bytes v, struct kan_bytes w, bool icase)
 	return false;
 }
 
-static enum kan_truth match_re(struct kan_cond_run *run, const struct kan_cond *c, struct kan_bytes v)
+static enum kan_truth match_re(struct kan_cond_run *run, const struct kan_cond *c,
+			       struct kan_bytes v)
 {
 	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
 	if (!data)
@@ -290,9 +316,11 @@ static bool in_net(const struct kan_cond *c, struct kan_bytes v)
 	return kan_ip_parse(&a, text) && kan_ip_in(&a, &c->net);
 }
 
-static enum kan_truth text_leaf(struct kan_cond_run *run, const struct kan_cond *c, struct kan_bytes v)
+static enum kan_truth text_leaf(struct kan_cond_run *run, const struct kan_cond *c,
+				struct kan_bytes v)
 {
-	struct kan_bytes w = {(const uint8_t *)json_string_value(c->arg), json_string_length(c->arg)};
+	struct kan_bytes w = {(const uint8_t *)json_string_value(c->arg),
+			      json_string_length(c->arg)};
 	switch (c->op) {
 	case OP_EQ:
 		return v.n == w.n && at(v, 0, w, false) ? KAN_TRUE : KAN_FALSE;
@@ -328,13 +356,15 @@ static bool int_leaf(const struct kan_cond *c, const json_t *arg, int64_t v)
 	}
 }
 
-static bool in_list(const struct kan_cond *c, const struct kan_value *v, size_t i, struct kan_bytes text)
+static bool in_list(const struct kan_cond *c, const struct kan_value *v, size_t i,
+		    struct kan_bytes text)
 {
 	size_t k = 0;
 	json_t *w = NULL;
 	int64_t n = 0;
 	json_array_foreach (c->arg, k, w) {
-		if (json_is_string(w) && text.n == json_string_length(w) && at(text, 0, kan_bytes_of(json_string_value(w)), false))
+		if (json_is_string(w) && text.n == json_string_length(w) &&
+		    at(text, 0, kan_bytes_of(json_string_value(w)), false))
 			return true;
 		if (json_is_integer(w) && kan_value_int(&n, v, i) && n == json_integer_value(w))
 			return true;
@@ -343,7 +373,8 @@ static bool in_list(const struct kan_cond *c, const struct kan_value *v, size_t 
 }
 
 /* One element of the value. A set holds the comparison when one of its elements does. */
-static enum kan_truth element(struct kan_cond_run *run, const struct kan_cond *c, const struct kan_value *v, size_t i)
+static enum kan_truth element(struct kan_cond_run *run, const struct kan_cond *c,
+			      const struct kan_value *v, size_t i)
 {
 	int64_t n = 0;
 	if (c->column->type == KAN_TYPE_BOOL)
@@ -357,7 +388,8 @@ static enum kan_truth element(struct kan_cond_run *run, const struct kan_cond *c
 	return text_leaf(run, c, text);
 }
 
-static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c, const struct kan_view *view)
+static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
+			   const struct kan_view *view)
 {
 	struct kan_value v = kan_value_get(view, c->column, run->gaps);
 	enum kan_truth best = KAN_FALSE;
@@ -375,7 +407,8 @@ static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c, c
 	return best;
 }
 
-enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c, const struct kan_view *v)
+enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
+			     const struct kan_view *v)
 {
 	if (c->op == OP_NOT)
 		return (enum kan_truth)(KAN_TRUE - kan_cond_eval(run, c->kids[0], v));

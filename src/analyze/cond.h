@@ -24,17 +24,19 @@ struct kan_scope {
 const struct kan_column *kan_scope_find(int *which, const struct kan_scope *s, const char *name);
 
 /* json is borrowed and must outlive the condition. usage: what is wrong with it. */
-int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s, struct kan_err *err);
+int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
+		 struct kan_err *err);
 void kan_cond_free(struct kan_cond *c);
 /*
- * On one row. why, when given, is the column that left it undecided; over is set when a regular expression
- * exceeded its budget on this row.
+ * On one row. why, when given, is the column that left it undecided; over is set when a regular
+ * expression exceeded its budget on this row.
  */
 struct kan_cond_run {
 	bool gaps; /* of the row's collector: see kan_value_get */
 	const struct kan_column *why;
 	bool over;
 };
-enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c, const struct kan_view *v);
+enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
+			     const struct kan_view *v);
 
 #endif

@@ -47,7 +47,8 @@ static int take_journal(const json_t *row, uint64_t line, void *arg, struct kan_
 	return take_gap(row, line, arg, err);
 }
 
-int kan_cover_new(struct kan_cover **out, const struct kan_source *s, const json_t *capture, struct kan_err *err)
+int kan_cover_new(struct kan_cover **out, const struct kan_source *s, const json_t *capture,
+		  struct kan_err *err)
 {
 	struct kan_cover *c = kan_xalloc(sizeof *c);
 	c->gaps = json_array();
@@ -82,7 +83,8 @@ static bool is_of(const json_t *row, const char *collector)
 	return strcmp(kan_get_str(row, "collector"), collector) == 0;
 }
 
-/* A gap is about the whole artefact when it names the artefact or its collector, not a thing inside. */
+/* A gap is about the whole artefact when it names the artefact or its collector, not a thing
+ * inside. */
 static bool names_artefact(const json_t *row, const char *collector, const char *artefact)
 {
 	const char *what = kan_get_str(row, "what");
@@ -92,7 +94,8 @@ static bool names_artefact(const json_t *row, const char *collector, const char 
 	return base && strcmp(what, base + 1) == 0;
 }
 
-static const json_t *find_gap(const struct kan_cover *c, const char *collector, const char *artefact, bool whole_only)
+static const json_t *find_gap(const struct kan_cover *c, const char *collector,
+			      const char *artefact, bool whole_only)
 {
 	size_t i = 0;
 	json_t *row = NULL;
@@ -119,8 +122,8 @@ static bool is_not_applicable(const struct kan_cover *c, const char *collector)
 	return false;
 }
 
-enum kan_coverage kan_cover_of(const struct kan_cover *c, const struct kan_source *s, const char *collector,
-			       const char *artefact)
+enum kan_coverage kan_cover_of(const struct kan_cover *c, const struct kan_source *s,
+			       const char *collector, const char *artefact)
 {
 	if (kan_source_has(s, artefact))
 		return find_gap(c, collector, artefact, true) ? KAN_COVER_CUT : KAN_COVER_WHOLE;
@@ -146,7 +149,8 @@ static const json_t *find_scope(const struct kan_cover *c, const char *collector
 
 static json_t *reason(const json_t *row, const char *code)
 {
-	static const char *const keys[] = {"collector", "what", "what_b64", "code", "why", "why_b64"};
+	static const char *const keys[] = {"collector", "what", "what_b64",
+					   "code",      "why",  "why_b64"};
 	json_t *o = json_object();
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		json_t *v = json_object_get(row, keys[i]);
@@ -168,8 +172,8 @@ json_t *kan_cover_why(const struct kan_cover *c, const char *collector, const ch
 	row = find_scope(c, collector);
 	if (row)
 		return reason(row, "scope");
-	return json_pack("{s:s,s:s,s:s,s:s}", "collector", collector, "what", artefact, "code", "absent", "why",
-			 "the bundle does not have it");
+	return json_pack("{s:s,s:s,s:s,s:s}", "collector", collector, "what", artefact, "code",
+			 "absent", "why", "the bundle does not have it");
 }
 
 static void add_unseen(json_t *list, const json_t *row, const char *kind)
@@ -203,7 +207,8 @@ json_t *kan_cover_not_seen(const struct kan_cover *c)
 	json_array_foreach (c->scope, i, row)
 		add_unseen(list, row, "scope");
 	if (c->collectors && !has_collector(c, "memory") && !find_scope(c, "memory")) {
-		json_t *memory = json_pack("{s:s,s:s,s:s}", "collector", "memory", "what", "memory", "why", "not taken");
+		json_t *memory = json_pack("{s:s,s:s,s:s}", "collector", "memory", "what", "memory",
+					   "why", "not taken");
 		add_unseen(list, memory, "scope");
 		json_decref(memory);
 	}

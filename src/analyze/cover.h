@@ -17,13 +17,15 @@ struct kan_cover {
 	bool partial;
 };
 
-/* How much of an artefact is there. not-applicable: the target has none, so its rows are known to be none. */
+/* How much of an artefact is there. not-applicable: the target has none, so its rows are known to
+ * be none. */
 enum kan_coverage { KAN_COVER_WHOLE, KAN_COVER_CUT, KAN_COVER_NONE, KAN_COVER_NOT_APPLICABLE };
 
-int kan_cover_new(struct kan_cover **out, const struct kan_source *s, const json_t *capture, struct kan_err *err);
+int kan_cover_new(struct kan_cover **out, const struct kan_source *s, const json_t *capture,
+		  struct kan_err *err);
 void kan_cover_free(struct kan_cover *c);
-enum kan_coverage kan_cover_of(const struct kan_cover *c, const struct kan_source *s, const char *collector,
-			       const char *artefact);
+enum kan_coverage kan_cover_of(const struct kan_cover *c, const struct kan_source *s,
+			       const char *collector, const char *artefact);
 /* The collector has a gap of any size: values it always writes may be missing. */
 bool kan_cover_gaps(const struct kan_cover *c, const char *collector);
 /* Why rows of this artefact are missing: {collector, what, code, why}. Yours. */

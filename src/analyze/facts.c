@@ -118,7 +118,8 @@ static int by_origin(const void *a, const void *b)
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp(((const struct kan_engine_path *)a)->path, ((const struct kan_engine_path *)b)->path);
+	return strcmp(((const struct kan_engine_path *)a)->path,
+		      ((const struct kan_engine_path *)b)->path);
 }
 
 /* bsearch that takes an empty table. */
@@ -162,8 +163,8 @@ const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const 
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid)
 {
 	for (size_t i = 0; i < f->n_procs; i++)
-		if (f->procs[i].uid == uid &&
-		    (f->procs[i].ancestor == KAN_ANC_SERVICE || f->procs[i].ancestor == KAN_ANC_INIT))
+		if (f->procs[i].uid == uid && (f->procs[i].ancestor == KAN_ANC_SERVICE ||
+					       f->procs[i].ancestor == KAN_ANC_INIT))
 			return true;
 	return false;
 }
@@ -200,7 +201,8 @@ void *kan_facts_more(void *table, size_t *n, size_t max, size_t size)
 	return fresh;
 }
 
-/* A document that is not there, or does not parse, is unknown to the joins; the gap is the collector's. */
+/* A document that is not there, or does not parse, is unknown to the joins; the gap is the
+ * collector's. */
 static json_t *document(const struct kan_source *s, const char *path)
 {
 	json_t *doc = NULL;
@@ -231,7 +233,8 @@ void kan_facts_sort(struct kan_facts *f)
 	order(f->engine, f->n_engine, sizeof *f->engine, by_path);
 }
 
-int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c, struct kan_err *err)
+int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,
+		  struct kan_err *err)
 {
 	struct kan_facts *f = kan_xalloc(sizeof *f);
 	f->source = s;
@@ -247,7 +250,8 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	f->whole_changes = whole(f, "filesystem", "data/filesystem/changes.ndjson");
 	f->whole_baseline = whole(f, "image", "data/image/baseline.ndjson");
 	f->whole_mounts = whole(f, "mounts", "data/mounts/mounts.ndjson");
-	if (kan_facts_network(f, err) < 0 || kan_facts_processes(f, err) < 0 || kan_facts_files(f, err) < 0)
+	if (kan_facts_network(f, err) < 0 || kan_facts_processes(f, err) < 0 ||
+	    kan_facts_files(f, err) < 0)
 		goto out;
 	*out = f;
 	return 0;

@@ -1,4 +1,5 @@
-/* What the joins know: small tables made from the artefacts in one pass each, and which of them are whole. */
+/* What the joins know: small tables made from the artefacts in one pass each, and which of them are
+ * whole. */
 #ifndef KAN_ANALYZE_FACTS_H
 #define KAN_ANALYZE_FACTS_H
 
@@ -20,9 +21,23 @@ enum {
 	KAN_FACTS_DOCUMENT = 64 << 20,
 };
 
-enum kan_ancestor { KAN_ANC_UNKNOWN, KAN_ANC_INIT, KAN_ANC_SERVICE, KAN_ANC_EXEC, KAN_ANC_HEALTH, KAN_ANC_ORPHAN };
-enum kan_stdio { KAN_STDIO_INET = 1, KAN_STDIO_UNIX = 2, KAN_STDIO_TTY = 4, KAN_STDIO_PIPE = 8, KAN_STDIO_FILE = 16,
-		 KAN_STDIO_MEMFD = 32, KAN_STDIO_SOCKET = 64 /* of a family that is not known */ };
+enum kan_ancestor {
+	KAN_ANC_UNKNOWN,
+	KAN_ANC_INIT,
+	KAN_ANC_SERVICE,
+	KAN_ANC_EXEC,
+	KAN_ANC_HEALTH,
+	KAN_ANC_ORPHAN
+};
+enum kan_stdio {
+	KAN_STDIO_INET = 1,
+	KAN_STDIO_UNIX = 2,
+	KAN_STDIO_TTY = 4,
+	KAN_STDIO_PIPE = 8,
+	KAN_STDIO_FILE = 16,
+	KAN_STDIO_MEMFD = 32,
+	KAN_STDIO_SOCKET = 64 /* of a family that is not known */
+};
 
 /* A process, as far as other rows need it. */
 struct kan_proc {
@@ -35,7 +50,8 @@ struct kan_proc {
 	unsigned stdio; /* enum kan_stdio */
 	enum kan_ancestor ancestor;
 	bool baseline_same, baseline_path; /* path and digest; path only */
-	bool added, changed, gone, in_upper; /* what the changes say of its path, or (in_upper) of its digest */
+	bool added, changed, gone,
+		in_upper; /* what the changes say of its path, or (in_upper) of its digest */
 	json_t *same_as;
 };
 
@@ -75,7 +91,8 @@ struct kan_facts {
 	const struct kan_cover *cover;
 	json_t *capture, *inspect, *image_inspect, *networks; /* NULL where not there */
 	int64_t init_pid;
-	bool whole_procs, whole_fds, whole_sockets, whole_changes, whole_baseline, whole_mounts, have_engine_list;
+	bool whole_procs, whole_fds, whole_sockets, whole_changes, whole_baseline, whole_mounts,
+		have_engine_list;
 	struct kan_proc *procs; /* by pid */
 	size_t n_procs;
 	struct kan_sock *socks; /* by inode */
@@ -90,7 +107,8 @@ struct kan_facts {
 	size_t n_engine;
 };
 
-int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c, struct kan_err *err);
+int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,
+		  struct kan_err *err);
 void kan_facts_free(struct kan_facts *f);
 
 const struct kan_proc *kan_facts_proc(const struct kan_facts *f, int64_t pid);
@@ -118,12 +136,13 @@ bool kan_proc_shares_stdio(const struct kan_proc *a, const struct kan_proc *b);
 
 /* Addresses. v4 and v4-mapped are the same. */
 bool kan_ip_parse(struct in6_addr *out, const char *text);
-bool kan_ip_net(struct kan_net *out, const char *text); /* "10.0.0.0/8"; without bits: the address alone */
+bool kan_ip_net(struct kan_net *out,
+		const char *text); /* "10.0.0.0/8"; without bits: the address alone */
 bool kan_ip_in(const struct in6_addr *a, const struct kan_net *n);
 
 /* Small readers of a row. */
 int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise);
-uint64_t kan_get_dec(const json_t *o, const char *key); /* decimal string; 0 when not there */
+uint64_t kan_get_dec(const json_t *o, const char *key);    /* decimal string; 0 when not there */
 const char *kan_get_str(const json_t *o, const char *key); /* "" when not there */
 json_t *kan_get(const json_t *o, const char *dotted);
 uint64_t kan_hash(struct kan_bytes v); /* FNV-1a: a filter, never a proof */

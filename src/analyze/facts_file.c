@@ -1,4 +1,5 @@
-/* The passes over mounts, changes, baseline and the engine's list: where the bytes of an executable come from. */
+/* The passes over mounts, changes, baseline and the engine's list: where the bytes of an executable
+ * come from. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ static int take_mount(const json_t *row, uint64_t line, void *arg, struct kan_er
 	}
 	kan_auto_buf struct kan_buf point = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_err ignored = {0};
-	(void)kan_json_bytes(&point, row, "point", &ignored); /* no point: an empty one, which matches nothing */
+	(void)kan_json_bytes(&point, row, "point",
+			     &ignored); /* no point: an empty one, which matches nothing */
 	m->id = kan_get_int(row, "id", -1);
 	strncpy(m->dev, kan_get_str(row, "dev"), sizeof m->dev - 1);
 	strncpy(m->class_, kan_get_str(row, "class"), sizeof m->class_ - 1);
@@ -35,7 +37,8 @@ static struct kan_bytes path_of(const json_t *row, struct kan_buf *scratch)
 {
 	const json_t *j = json_object_get(row, "path");
 	if (!json_object_get(row, "path_b64"))
-		return (struct kan_bytes){(const uint8_t *)json_string_value(j), json_string_length(j)};
+		return (struct kan_bytes){(const uint8_t *)json_string_value(j),
+					  json_string_length(j)};
 	struct kan_err ignored = {0};
 	kan_buf_reset(scratch);
 	if (kan_json_bytes(scratch, row, "path", &ignored) < 0)
@@ -81,7 +84,8 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	return 0;
 }
 
-static void image_of_exe(struct kan_proc *p, const json_t *row, struct kan_bytes path, const char *sha)
+static void image_of_exe(struct kan_proc *p, const json_t *row, struct kan_bytes path,
+			 const char *sha)
 {
 	bool same_path = p->link.n && kan_bytes_eq(p->link, path);
 	bool same_digest = *sha && strcmp(sha, p->sha256) == 0;
@@ -100,14 +104,16 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
-	if (strcmp(kan_get_str(row, "layer"), "init") == 0 || strcmp(kan_get_str(row, "type"), "file") != 0)
+	if (strcmp(kan_get_str(row, "layer"), "init") == 0 ||
+	    strcmp(kan_get_str(row, "type"), "file") != 0)
 		return 0;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *sha = kan_get_str(row, "sha256");
 	for (size_t i = 0; i < f->n_procs; i++)
 		image_of_exe(&f->procs[i], row, path, sha);
-	struct kan_origin *o = (struct kan_origin *)(uintptr_t)kan_facts_origin(f, kan_get_dec(row, "ino"));
+	struct kan_origin *o =
+		(struct kan_origin *)(uintptr_t)kan_facts_origin(f, kan_get_dec(row, "ino"));
 	if (!o)
 		return 0;
 	if (o->path == kan_hash(path))
@@ -117,7 +123,8 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	return 0;
 }
 
-/* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are compared. */
+/* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are
+ * compared. */
 static void engine_list(struct kan_facts *f)
 {
 	json_t *list = NULL;
@@ -125,8 +132,9 @@ static void engine_list(struct kan_facts *f)
 	const char *path = "data/engine-after/changes.json";
 	if (kan_source_json(&list, f->source, path, KAN_FACTS_DOCUMENT, &ignored) < 0)
 		return;
-	f->have_engine_list = (json_is_array(list) || json_is_null(list)) &&
-			      kan_cover_of(f->cover, f->source, "engine-after", path) == KAN_COVER_WHOLE;
+	f->have_engine_list =
+		(json_is_array(list) || json_is_null(list)) &&
+		kan_cover_of(f->cover, f->source, "engine-after", path) == KAN_COVER_WHOLE;
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach (list, i, row) {

@@ -74,11 +74,13 @@ int kan_facts_network(struct kan_facts *f, struct kan_err *err)
 	struct kan_err missing = {0};
 	own_networks(f);
 	engine_networks(f);
-	if (kan_source_rows(f->source, "data/network/addresses.ndjson", take_address, f, &missing) < 0 &&
+	if (kan_source_rows(f->source, "data/network/addresses.ndjson", take_address, f, &missing) <
+		    0 &&
 	    missing.code != KAN_ENOTFOUND)
 		return kan_fail(err, missing.code, "%s", missing.text);
 	missing = (struct kan_err){0};
-	if (kan_source_rows(f->source, "data/network/sockets.ndjson", take_socket, f, &missing) < 0 &&
+	if (kan_source_rows(f->source, "data/network/sockets.ndjson", take_socket, f, &missing) <
+		    0 &&
 	    missing.code != KAN_ENOTFOUND)
 		return kan_fail(err, missing.code, "%s", missing.text);
 	kan_facts_sort(f);

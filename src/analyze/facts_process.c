@@ -1,4 +1,5 @@
-/* The pass over processes and their descriptors: who descends from whom, and what their stdio is. */
+/* The pass over processes and their descriptors: who descends from whom, and what their stdio is.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static struct kan_bytes bare_link(const json_t *exe, bool deleted)
 	return (struct kan_bytes){p, n};
 }
 
-/* Config.Healthcheck.Test: ["CMD-SHELL", "..."] runs /bin/sh -c "..."; ["CMD", ...] runs the rest. */
+/* Config.Healthcheck.Test: ["CMD-SHELL", "..."] runs /bin/sh -c "..."; ["CMD", ...] runs the rest.
+ */
 static bool is_health_argv(const json_t *argv, const json_t *test)
 {
 	size_t n = json_array_size(argv), m = json_array_size(test);
@@ -86,14 +88,17 @@ static unsigned stdio_kind(const struct kan_facts *f, const json_t *row)
 		const struct kan_sock *s = kan_facts_sock(f, kan_get_dec(row, "ino"));
 		if (!s)
 			return KAN_STDIO_SOCKET;
-		return s->family == 'i' ? KAN_STDIO_INET : s->family == 'u' ? KAN_STDIO_UNIX : KAN_STDIO_FILE;
+		return s->family == 'i'   ? KAN_STDIO_INET
+		       : s->family == 'u' ? KAN_STDIO_UNIX
+					  : KAN_STDIO_FILE;
 	}
 	if (strcmp(kind, "fifo") == 0)
 		return KAN_STDIO_PIPE;
 	if (strcmp(kind, "memfd") == 0)
 		return KAN_STDIO_MEMFD;
-	if (strcmp(kind, "chr") == 0 && (strncmp(link, "/dev/pts/", 9) == 0 || strncmp(link, "/dev/tty", 8) == 0 ||
-					  strcmp(link, "/dev/console") == 0))
+	if (strcmp(kind, "chr") == 0 &&
+	    (strncmp(link, "/dev/pts/", 9) == 0 || strncmp(link, "/dev/tty", 8) == 0 ||
+	     strcmp(link, "/dev/console") == 0))
 		return KAN_STDIO_TTY;
 	return KAN_STDIO_FILE;
 }
@@ -106,7 +111,8 @@ static int take_fd(const json_t *row, uint64_t line, void *arg, struct kan_err *
 	int64_t fd = kan_get_int(row, "fd", -1);
 	if (fd < 0 || fd > 2)
 		return 0;
-	struct kan_proc *p = (struct kan_proc *)(uintptr_t)kan_facts_proc(f, kan_get_int(row, "pid", -1));
+	struct kan_proc *p =
+		(struct kan_proc *)(uintptr_t)kan_facts_proc(f, kan_get_int(row, "pid", -1));
 	if (!p)
 		return 0;
 	/* /dev/null is everybody's: it ties nobody to the init. */
@@ -145,7 +151,9 @@ static enum kan_ancestor ancestor_of(const struct kan_facts *f, const struct kan
 			return below_init(p, init);
 		const struct kan_proc *parent = kan_facts_proc(f, p->ppid);
 		if (!parent)
-			return !f->whole_procs ? KAN_ANC_UNKNOWN : p->health_argv ? KAN_ANC_HEALTH : KAN_ANC_EXEC;
+			return !f->whole_procs  ? KAN_ANC_UNKNOWN
+			       : p->health_argv ? KAN_ANC_HEALTH
+						: KAN_ANC_EXEC;
 		p = parent;
 	}
 	return KAN_ANC_UNKNOWN;
@@ -157,11 +165,13 @@ int kan_facts_processes(struct kan_facts *f, struct kan_err *err)
 	const char *rows = "data/processes/processes.ndjson", *fds = "data/processes/fds.ndjson";
 	if (!f->init_pid)
 		f->init_pid = kan_get_int(kan_get(f->inspect, "State"), "Pid", 0);
-	if (kan_source_rows(f->source, rows, take_process, f, &missing) < 0 && missing.code != KAN_ENOTFOUND)
+	if (kan_source_rows(f->source, rows, take_process, f, &missing) < 0 &&
+	    missing.code != KAN_ENOTFOUND)
 		return kan_fail(err, missing.code, "%s", missing.text);
 	kan_facts_sort(f);
 	missing = (struct kan_err){0};
-	if (kan_source_rows(f->source, fds, take_fd, f, &missing) < 0 && missing.code != KAN_ENOTFOUND)
+	if (kan_source_rows(f->source, fds, take_fd, f, &missing) < 0 &&
+	    missing.code != KAN_ENOTFOUND)
 		return kan_fail(err, missing.code, "%s", missing.text);
 	for (size_t i = 0; i < f->n_procs; i++)
 		f->procs[i].ancestor = ancestor_of(f, &f->procs[i]);

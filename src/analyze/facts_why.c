@@ -35,8 +35,8 @@ void kan_column_source(const char **collector, const char **artefact, const stru
 	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
 		if (!names(c->from, sources[i].word))
 			continue;
-		enum kan_coverage cover =
-			kan_cover_of(f->cover, f->source, sources[i].collector, sources[i].artefact);
+		enum kan_coverage cover = kan_cover_of(f->cover, f->source, sources[i].collector,
+						       sources[i].artefact);
 		*collector = sources[i].collector;
 		*artefact = sources[i].artefact;
 		if (cover == KAN_COVER_NONE || cover == KAN_COVER_CUT)

@@ -45,14 +45,16 @@ static void key_of(char digest[65], const struct kan_rule *r, const struct kan_v
 }
 
 /* Every join that is not optional has a row. A missing row that could still come is undecided. */
-static enum kan_truth joined(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h)
+static enum kan_truth joined(const struct kan_run *run, const struct kan_rule *r,
+			     const struct kan_hit *h)
 {
 	enum kan_truth whole = KAN_TRUE;
 	for (size_t j = 0; j < r->n_joins; j++) {
 		const struct kan_kind *k = r->joins[j].kind;
 		if (r->joins[j].optional || h->joins[j].total)
 			continue;
-		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source, k->collector, k->artefact);
+		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
+						   k->collector, k->artefact);
 		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
 		if (!lost)
 			return KAN_FALSE;
@@ -87,7 +89,8 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	char digest[65];
 	kan_source_digest(digest, run->facts->source, v->kind->artefact);
 	json_array_append_new(d->objects, kan_object(v, false));
-	json_t *e = json_pack("{s:s,s:I}", "artefact", v->kind->artefact, "row", (json_int_t)v->line);
+	json_t *e =
+		json_pack("{s:s,s:I}", "artefact", v->kind->artefact, "row", (json_int_t)v->line);
 	if (digest[0])
 		json_object_set_new(e, "sha256", json_string(digest));
 	json_array_append_new(d->evidence, e);
@@ -110,7 +113,8 @@ static void add_hit(const struct kan_run *run, struct draft *d, const struct kan
 		d->severity = (enum kan_severity)severity;
 }
 
-static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan_rule_run *of, const struct kan_hit *h)
+static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan_rule_run *of,
+			       const struct kan_hit *h)
 {
 	char digest[65];
 	key_of(digest, of->rule, &h->view);
@@ -123,7 +127,8 @@ static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan
 	if (mine == KAN_RUN_FINDINGS)
 		return NULL;
 	struct draft *d = &drafts[(*n)++];
-	*d = (struct draft){.of = of, .first = h, .severity = of->rule->severity, .time_ns = INT64_MAX};
+	*d = (struct draft){
+		.of = of, .first = h, .severity = of->rule->severity, .time_ns = INT64_MAX};
 	memcpy(d->digest, digest, sizeof digest);
 	d->objects = json_array();
 	d->evidence = json_array();
@@ -161,7 +166,8 @@ static void add_value(struct kan_buf *out, const struct kan_hit *h, const struct
 		out->len = KAN_TEXT_VALUE;
 }
 
-static void add_word(struct kan_buf *out, const struct kan_run *run, const char *word, const char *id)
+static void add_word(struct kan_buf *out, const struct kan_run *run, const char *word,
+		     const char *id)
 {
 	if (strcmp(word, "finding") == 0) {
 		kan_buf_adds(out, id);
@@ -178,8 +184,10 @@ struct about {
 	const char *id;
 };
 
-/* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence. */
-static void say(json_t *o, const char *key, json_t *parts, const struct kan_text *t, const struct about *a)
+/* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence.
+ */
+static void say(json_t *o, const char *key, json_t *parts, const struct kan_text *t,
+		const struct about *a)
 {
 	kan_auto_buf struct kan_buf whole = KAN_BUF(SENTENCE_MAX);
 	for (size_t i = 0; i < t->n; i++) {
@@ -194,7 +202,8 @@ static void say(json_t *o, const char *key, json_t *parts, const struct kan_text
 		kan_buf_addb(&whole, kan_buf_bytes(&one));
 		if (parts) {
 			json_t *part = json_object();
-			kan_json_set_bytes(part, p->ref.column ? "value" : "text", kan_buf_bytes(&one));
+			kan_json_set_bytes(part, p->ref.column ? "value" : "text",
+					   kan_buf_bytes(&one));
 			json_array_append_new(parts, part);
 		}
 	}
@@ -203,8 +212,8 @@ static void say(json_t *o, const char *key, json_t *parts, const struct kan_text
 
 static void copy_keys(json_t *o, const json_t *doc)
 {
-	static const char *const keys[] = {"attack", "class", "confidence", "false_positives",
-					   "references", "title", "version", "why"};
+	static const char *const keys[] = {"attack",     "class", "confidence", "false_positives",
+					   "references", "title", "version",    "why"};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		json_t *v = json_object_get(doc, keys[i]);
 		if (v)
@@ -212,13 +221,14 @@ static void copy_keys(json_t *o, const json_t *doc)
 	}
 }
 
-static json_t *finding(const struct kan_run *run, const struct draft *d, size_t id_length, size_t number)
+static json_t *finding(const struct kan_run *run, const struct draft *d, size_t id_length,
+		       size_t number)
 {
 	char id[2 + ID_LONG + 1];
 	const struct kan_rule *r = d->of->rule;
 	(void)snprintf(id, sizeof id, "F-%.*s", (int)id_length, d->digest);
-	json_t *o = json_pack("{s:s,s:I,s:s,s:s}", "id", id, "n", (json_int_t)number, "rule", r->id, "severity",
-			      kan_severity_names[d->severity]);
+	json_t *o = json_pack("{s:s,s:I,s:s,s:s}", "id", id, "n", (json_int_t)number, "rule", r->id,
+			      "severity", kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
 	const struct about about = {run, d->first, id};
@@ -301,7 +311,8 @@ json_t *kan_run_findings(struct kan_run *run)
 	if (n)
 		qsort(drafts, n, sizeof *drafts, by_report_order);
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, finding(run, &drafts[i], id_length(drafts, n, i), i + 1));
+		json_array_append_new(list,
+				      finding(run, &drafts[i], id_length(drafts, n, i), i + 1));
 	for (size_t i = 0; i < n; i++) {
 		json_decref(drafts[i].objects);
 		json_decref(drafts[i].evidence);
@@ -311,7 +322,8 @@ json_t *kan_run_findings(struct kan_run *run)
 	return list;
 }
 
-static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run *r, const struct kan_kind *k)
+static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run *r,
+			    const struct kan_kind *k)
 {
 	const struct kan_kind *why = r->undecided && r->why_kind ? r->why_kind : k;
 	const char *collector = why->collector, *artefact = why->artefact;
@@ -333,7 +345,8 @@ json_t *kan_run_not_assessed(const struct kan_run *run)
 	for (size_t i = 0; i < run->n; i++) {
 		const struct kan_rule_run *r = &run->rules[i];
 		const struct kan_kind *k = r->rule->kind;
-		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source, k->collector, k->artefact);
+		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
+						   k->collector, k->artefact);
 		bool lost = (c == KAN_COVER_NONE || c == KAN_COVER_CUT) && !r->findings;
 		if (lost || r->undecided)
 			json_array_append_new(list, not_assessed(run, r, k));

@@ -32,7 +32,8 @@ static const struct kan_mount *mount_of(const struct kan_facts *f, const struct 
 	for (size_t i = 0; i < f->n_mounts; i++) {
 		const struct kan_mount *m = &f->mounts[i];
 		bool below = m->point.n > 1 && p->link.n > m->point.n &&
-			     memcmp(p->link.p, m->point.p, m->point.n) == 0 && p->link.p[m->point.n] == '/';
+			     memcmp(p->link.p, m->point.p, m->point.n) == 0 &&
+			     p->link.p[m->point.n] == '/';
 		if (below && (!best || m->point.n > best->point.n))
 			best = m;
 	}
@@ -57,7 +58,8 @@ static const char *exe_origin(const struct kan_facts *f, const struct kan_proc *
 	return f->whole_changes && f->whole_mounts && p->baseline_path ? "image" : NULL;
 }
 
-/* 1 yes, 0 no, -1 unknown. What the container added at a path is in no layer there, whatever the baseline lacks. */
+/* 1 yes, 0 no, -1 unknown. What the container added at a path is in no layer there, whatever the
+ * baseline lacks. */
 static int exe_in_image(const struct kan_facts *f, const struct kan_proc *p)
 {
 	if (p->baseline_same)
@@ -77,8 +79,9 @@ static void join_stdio(json_t *extra, const struct kan_facts *f, const struct ka
 	static const struct {
 		unsigned bit;
 		const char *name;
-	} kinds[] = {{KAN_STDIO_INET, "inet"}, {KAN_STDIO_UNIX, "unix"}, {KAN_STDIO_TTY, "tty"},
-		     {KAN_STDIO_PIPE, "pipe"}, {KAN_STDIO_FILE, "file"}, {KAN_STDIO_MEMFD, "memfd"}};
+	} kinds[] = {{KAN_STDIO_INET, "inet"}, {KAN_STDIO_UNIX, "unix"},
+		     {KAN_STDIO_TTY, "tty"},   {KAN_STDIO_PIPE, "pipe"},
+		     {KAN_STDIO_FILE, "file"}, {KAN_STDIO_MEMFD, "memfd"}};
 	bool lost = (p->stdio & KAN_STDIO_SOCKET) && !(p->stdio & KAN_STDIO_INET);
 	if (lost || (!p->stdio && !f->whole_fds)) {
 		unknown(extra, "stdio.kind");
@@ -109,7 +112,8 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	join_stdio(extra, f, p);
 	if (p->same_as)
 		json_object_set(extra, "exe.same_as", p->same_as);
-	/* A zombie and a thread of the kernel have no executable: nothing to ask, and nothing lost. */
+	/* A zombie and a thread of the kernel have no executable: nothing to ask, and nothing lost.
+	 */
 	if (!p->link.n && !p->memfd)
 		return;
 	word(extra, "exe.origin", exe_origin(f, p));
@@ -124,7 +128,8 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 static const char *how_of(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_get_str(row, "change");
-	bool has_below = json_object_get(row, "below") != NULL, added = strcmp(change, "added") == 0;
+	bool has_below = json_object_get(row, "below") != NULL,
+	     added = strcmp(change, "added") == 0;
 	uint64_t origin = kan_get_dec(row, "origin_ino");
 	if (strcmp(change, "deleted") == 0)
 		return NULL;
@@ -181,8 +186,9 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 	join_file(extra, row, f);
 	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
 	if (m && c)
-		json_object_set_new(extra, "file.ctime_gap",
-				    json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+		json_object_set_new(
+			extra, "file.ctime_gap",
+			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
 	bool seen = strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
 		    strcmp(change, "metadata") == 0 || strcmp(change, "deleted") == 0;
 	if (!seen) {

@@ -1,4 +1,5 @@
-/* The joins: what one row says together with other artefacts. Each adds columns and never makes a finding. */
+/* The joins: what one row says together with other artefacts. Each adds columns and never makes a
+ * finding. */
 #ifndef KAN_ANALYZE_JOIN_H
 #define KAN_ANALYZE_JOIN_H
 

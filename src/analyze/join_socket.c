@@ -1,4 +1,5 @@
-/* The joins of sockets: who holds them, where the peer is, and whether the port was meant to be open. */
+/* The joins of sockets: who holds them, where the peer is, and whether the port was meant to be
+ * open. */
 #include <string.h>
 
 #include "analyze/join.h"
@@ -27,9 +28,11 @@ static bool in_text(const struct in6_addr *a, const char *const *nets)
 static const char *scope_of(const struct kan_facts *f, const struct in6_addr *a, const char *laddr)
 {
 	static const char *const loopback[] = {"127.0.0.0/8", "::1", NULL};
-	static const char *const metadata[] = {"169.254.169.254", "fd00:ec2::254", "100.100.100.200", NULL};
-	static const char *const near[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-					   "100.64.0.0/10", "fc00::/7", "fe80::/10", NULL};
+	static const char *const metadata[] = {"169.254.169.254", "fd00:ec2::254",
+					       "100.100.100.200", NULL};
+	static const char *const near[] = {
+		"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+		"100.64.0.0/10", "fc00::/7",      "fe80::/10",      NULL};
 	struct in6_addr local;
 	if (in_text(a, loopback))
 		return "loopback";
@@ -51,9 +54,11 @@ static void join_peer(json_t *extra, const json_t *row, const struct kan_facts *
 	struct in6_addr a, any4;
 	(void)kan_ip_parse(&any4, "0.0.0.0");
 	const char *raddr = kan_get_str(row, "raddr");
-	if (!kan_ip_parse(&a, raddr) || memcmp(&a, &any6, sizeof a) == 0 || memcmp(&a, &any4, sizeof a) == 0)
+	if (!kan_ip_parse(&a, raddr) || memcmp(&a, &any6, sizeof a) == 0 ||
+	    memcmp(&a, &any4, sizeof a) == 0)
 		return;
-	json_object_set_new(extra, "peer.scope", json_string(scope_of(f, &a, kan_get_str(row, "laddr"))));
+	json_object_set_new(extra, "peer.scope",
+			    json_string(scope_of(f, &a, kan_get_str(row, "laddr"))));
 	int lport = (int)kan_get_int(row, "lport", 0);
 	for (size_t i = 0; i < f->n_socks; i++)
 		if (f->socks[i].listen && f->socks[i].family == 'i' && f->socks[i].lport == lport) {
@@ -70,7 +75,8 @@ static void join_exposed(json_t *extra, const json_t *row, const struct kan_fact
 		json_object_set_new(extra, "sock.exposed", json_null());
 		return;
 	}
-	(void)snprintf(key, sizeof key, "%d/%.8s", (int)kan_get_int(row, "lport", 0), kan_get_str(row, "proto"));
+	(void)snprintf(key, sizeof key, "%d/%.8s", (int)kan_get_int(row, "lport", 0),
+		       kan_get_str(row, "proto"));
 	bool yes = json_object_get(kan_get(f->inspect, "Config.ExposedPorts"), key) ||
 		   json_object_get(kan_get(f->inspect, "HostConfig.PortBindings"), key) ||
 		   json_object_get(kan_get(f->image_inspect, "Config.ExposedPorts"), key);

@@ -2,15 +2,42 @@
 #include "analyze/column.h"
 #include "analyze/join.h"
 
-#define INT(n, d) {.name = n, .type = KAN_TYPE_INT, .doc = d}
-#define BOOL(n, d) {.name = n, .type = KAN_TYPE_BOOL, .doc = d}
-#define WORD(n, d) {.name = n, .type = KAN_TYPE_WORD, .doc = d}
-#define BYTES(n, d) {.name = n, .type = KAN_TYPE_BYTES, .doc = d}
-#define HEX(n, d) {.name = n, .type = KAN_TYPE_HEX, .always = true, .doc = d}
-#define LIST(t, n, d) {.name = n, .type = t, .list = true, .doc = d}
-#define JOINED(t, n, f, d) {.name = n, .type = t, .from = f, .doc = d}
-#define JOINED_SET(t, n, f, d) {.name = n, .type = t, .list = true, .from = f, .doc = d}
-#define END {.name = NULL}
+#define INT(n, d) \
+	{ \
+		.name = n, .type = KAN_TYPE_INT, .doc = d \
+	}
+#define BOOL(n, d) \
+	{ \
+		.name = n, .type = KAN_TYPE_BOOL, .doc = d \
+	}
+#define WORD(n, d) \
+	{ \
+		.name = n, .type = KAN_TYPE_WORD, .doc = d \
+	}
+#define BYTES(n, d) \
+	{ \
+		.name = n, .type = KAN_TYPE_BYTES, .doc = d \
+	}
+#define HEX(n, d) \
+	{ \
+		.name = n, .type = KAN_TYPE_HEX, .always = true, .doc = d \
+	}
+#define LIST(t, n, d) \
+	{ \
+		.name = n, .type = t, .list = true, .doc = d \
+	}
+#define JOINED(t, n, f, d) \
+	{ \
+		.name = n, .type = t, .from = f, .doc = d \
+	}
+#define JOINED_SET(t, n, f, d) \
+	{ \
+		.name = n, .type = t, .list = true, .from = f, .doc = d \
+	}
+#define END \
+	{ \
+		.name = NULL \
+	}
 
 static const struct kan_column process_columns[] = {
 	INT("pid", "on the host"),
@@ -24,8 +51,15 @@ static const struct kan_column process_columns[] = {
 	BOOL("kthread", "PF_KTHREAD"),
 	BOOL("neighbour", "of the pid namespace, not of the container"),
 	BYTES("comm", "the process's own word"),
-	{.name = "argv", .type = KAN_TYPE_BYTES, .list = true, .always = true, .doc = "the process's own words"},
-	{.name = "exe.link", .type = KAN_TYPE_BYTES, .always = true, .doc = "what the kernel calls its executable"},
+	{.name = "argv",
+	 .type = KAN_TYPE_BYTES,
+	 .list = true,
+	 .always = true,
+	 .doc = "the process's own words"},
+	{.name = "exe.link",
+	 .type = KAN_TYPE_BYTES,
+	 .always = true,
+	 .doc = "what the kernel calls its executable"},
 	WORD("exe.ino", "inode"),
 	WORD("exe.dev", "device"),
 	INT("exe.size", "octets"),
@@ -43,19 +77,24 @@ static const struct kan_column process_columns[] = {
 	INT("seccomp.mode", "0 none, 1 strict, 2 filter"),
 	JOINED(KAN_TYPE_WORD, "exe.origin", "processes, filesystem, image, mounts",
 	       "image, upper, mount, tmpfs, memfd, gone"),
-	JOINED(KAN_TYPE_BOOL, "exe.in_image", "processes, image, filesystem", "same path and digest in an image layer"),
-	JOINED_SET(KAN_TYPE_BYTES, "exe.same_as", "image", "image files of the same digest under another path"),
+	JOINED(KAN_TYPE_BOOL, "exe.in_image", "processes, image, filesystem",
+	       "same path and digest in an image layer"),
+	JOINED_SET(KAN_TYPE_BYTES, "exe.same_as", "image",
+		   "image files of the same digest under another path"),
 	JOINED(KAN_TYPE_WORD, "ancestor", "processes", "init, service, exec, healthcheck, orphan"),
 	JOINED_SET(KAN_TYPE_WORD, "stdio.kind", "fds, sockets",
 		   "what descriptors 0 to 2 are: inet, unix, tty, pipe, file, memfd"),
-	JOINED(KAN_TYPE_BOOL, "stdio.of_init", "fds", "shares a descriptor of 0 to 2 with the init"),
+	JOINED(KAN_TYPE_BOOL, "stdio.of_init", "fds",
+	       "shares a descriptor of 0 to 2 with the init"),
 	JOINED(KAN_TYPE_BOOL, "tty", "processes", "has a controlling terminal: a person"),
-	JOINED(KAN_TYPE_BOOL, "is_kthread", "processes", "a thread of the kernel, by its flag and not its name"),
+	JOINED(KAN_TYPE_BOOL, "is_kthread", "processes",
+	       "a thread of the kernel, by its flag and not its name"),
 	END,
 };
-static const char *const process_identity[] = {"pid",	     "ppid",	   "comm",   "argv",	   "exe.link",
-					       "exe.sha256", "exe.origin", "uid",    "ancestor",   "start_ns",
-					       "exe.size",   "exe.mode",   "stdio.kind", "tty", NULL};
+static const char *const process_identity[] = {"pid",        "ppid",       "comm",       "argv",
+					       "exe.link",   "exe.sha256", "exe.origin", "uid",
+					       "ancestor",   "start_ns",   "exe.size",   "exe.mode",
+					       "stdio.kind", "tty",        NULL};
 
 static const struct kan_column socket_columns[] = {
 	WORD("netns", "network namespace"),
@@ -77,19 +116,23 @@ static const struct kan_column socket_columns[] = {
 	JOINED_SET(KAN_TYPE_INT, "pid", "sockets", "processes that hold it"),
 	JOINED(KAN_TYPE_WORD, "peer.scope", "sockets, inspect, networks, addresses",
 	       "loopback, self, neighbour, gateway, metadata, private, public"),
-	JOINED(KAN_TYPE_WORD, "sock.dir", "sockets", "in: the local port has a listener in that namespace; else out"),
-	JOINED(KAN_TYPE_BOOL, "sock.exposed", "sockets, inspect", "the image exposes or the engine publishes the local port"),
+	JOINED(KAN_TYPE_WORD, "sock.dir", "sockets",
+	       "in: the local port has a listener in that namespace; else out"),
+	JOINED(KAN_TYPE_BOOL, "sock.exposed", "sockets, inspect",
+	       "the image exposes or the engine publishes the local port"),
 	JOINED(KAN_TYPE_INT, "sock.sent", "sockets", "bytes sent"),
 	JOINED(KAN_TYPE_INT, "sock.received", "sockets", "bytes received"),
 	END,
 };
-static const char *const socket_identity[] = {"proto", "state", "laddr", "lport", "raddr", "rport", "pid",
-					      "peer.scope", "sock.dir", "sock.sent", "sock.received", "ino", NULL};
+static const char *const socket_identity[] = {
+	"proto",      "state",    "laddr",     "lport",         "raddr", "rport", "pid",
+	"peer.scope", "sock.dir", "sock.sent", "sock.received", "ino",   NULL};
 
 #define FILE_COLUMNS \
-	WORD("type", "file, dir, symlink, fifo, socket, chr, blk"), WORD("mode", "octal with type bits"), \
-		INT("uid", "owner"), INT("gid", "group"), INT("size", "octets"), INT("nlink", "names"), \
-		WORD("ino", "inode"), INT("mtime_ns", "what any program may set"), \
+	WORD("type", "file, dir, symlink, fifo, socket, chr, blk"), \
+		WORD("mode", "octal with type bits"), INT("uid", "owner"), INT("gid", "group"), \
+		INT("size", "octets"), INT("nlink", "names"), WORD("ino", "inode"), \
+		INT("mtime_ns", "what any program may set"), \
 		INT("ctime_ns", "what no program can set"), INT("btime_ns", "birth"), \
 		BYTES("link", "target of a symlink"), HEX("sha256", "digest of the content")
 
@@ -109,19 +152,35 @@ static const struct kan_column change_columns[] = {
 	INT("below.mtime_ns", "mtime in the image"),
 	INT("below.nlink", "names in the image"),
 	WORD("below.sha256", "digest in the image, where the collector compared"),
-	JOINED(KAN_TYPE_WORD, "how", "filesystem, image", "edited, replaced, renamed, linked, unknown"),
+	JOINED(KAN_TYPE_WORD, "how", "filesystem, image",
+	       "edited, replaced, renamed, linked, unknown"),
 	JOINED(KAN_TYPE_BYTES, "from", "filesystem, image", "the other path of a renamed file"),
 	JOINED(KAN_TYPE_WORD, "file.origin", "filesystem", "upper"),
 	JOINED(KAN_TYPE_BOOL, "file.hidden_from_engine", "filesystem, engine-after",
 	       "we see a change; the engine's whole list lacks it"),
 	JOINED(KAN_TYPE_INT, "file.ctime_gap", "filesystem", "seconds from mtime to ctime"),
-	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes", "owned by a user of the service"),
+	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
+	       "owned by a user of the service"),
 	END,
 };
-static const char *const change_identity[] = {"path", "change", "type",	     "mode",	 "uid",	     "size",
-					      "sha256", "link", "mtime_ns", "ctime_ns", "below.size",
-					      "below.mode", "below.mtime_ns", "below.sha256", "how", "from",
-					      "file.hidden_from_engine", NULL};
+static const char *const change_identity[] = {"path",
+					      "change",
+					      "type",
+					      "mode",
+					      "uid",
+					      "size",
+					      "sha256",
+					      "link",
+					      "mtime_ns",
+					      "ctime_ns",
+					      "below.size",
+					      "below.mode",
+					      "below.mtime_ns",
+					      "below.sha256",
+					      "how",
+					      "from",
+					      "file.hidden_from_engine",
+					      NULL};
 
 static const struct kan_column mountfile_columns[] = {
 	BYTES("path", "below the mount point"),
@@ -130,20 +189,29 @@ static const struct kan_column mountfile_columns[] = {
 	FILE_COLUMNS,
 	JOINED(KAN_TYPE_WORD, "file.origin", "mounts", "volume, bind, tmpfs"),
 	JOINED(KAN_TYPE_BYTES, "mount.point", "mounts", "where it is mounted"),
-	JOINED(KAN_TYPE_BOOL, "of_service_user", "mounts, processes", "owned by a user of the service"),
+	JOINED(KAN_TYPE_BOOL, "of_service_user", "mounts, processes",
+	       "owned by a user of the service"),
 	END,
 };
-static const char *const mountfile_identity[] = {"mount.point", "path", "type",	    "mode",	   "uid", "size",
-						 "sha256",	"link", "ctime_ns", "file.origin", NULL};
+static const char *const mountfile_identity[] = {"mount.point", "path",        "type",   "mode",
+						 "uid",         "size",        "sha256", "link",
+						 "ctime_ns",    "file.origin", NULL};
 
 static const struct kan_column mount_columns[] = {
-	INT("id", "mount"),	  BYTES("point", "where"),     BYTES("root", "which part of the filesystem"),
-	WORD("dev", "device"),	  BYTES("source", "from"),     BYTES("fstype", "filesystem"),
-	WORD("class", "tmpfs, volume, bind, network, pseudo"), BYTES("options", "mount options"),
-	BYTES("host_path", "on the host"), BOOL("copied", "content taken"),
+	INT("id", "mount"),
+	BYTES("point", "where"),
+	BYTES("root", "which part of the filesystem"),
+	WORD("dev", "device"),
+	BYTES("source", "from"),
+	BYTES("fstype", "filesystem"),
+	WORD("class", "tmpfs, volume, bind, network, pseudo"),
+	BYTES("options", "mount options"),
+	BYTES("host_path", "on the host"),
+	BOOL("copied", "content taken"),
 	END,
 };
-static const char *const mount_identity[] = {"id", "point", "class", "fstype", "source", "host_path", NULL};
+static const char *const mount_identity[] = {"id",     "point",     "class", "fstype",
+					     "source", "host_path", NULL};
 
 static const struct kan_column environ_columns[] = {
 	INT("pid", "process"),
@@ -154,9 +222,13 @@ static const struct kan_column environ_columns[] = {
 static const char *const environ_identity[] = {"pid", "name", NULL};
 
 static const struct kan_column fd_columns[] = {
-	INT("pid", "process"),	 INT("fd", "descriptor"),  BYTES("link", "the kernel's text"),
+	INT("pid", "process"),
+	INT("fd", "descriptor"),
+	BYTES("link", "the kernel's text"),
 	WORD("kind", "file, dir, chr, blk, fifo, socket, memfd, anon"),
-	WORD("ino", "inode"),	 INT("nlink", "names"),	   WORD("mode", "octal"),
+	WORD("ino", "inode"),
+	INT("nlink", "names"),
+	WORD("mode", "octal"),
 	INT("size", "octets"),
 	END,
 };
@@ -171,23 +243,25 @@ static const struct kan_column baseline_columns[] = {
 static const char *const baseline_identity[] = {"layer", "path", "mode", "size", "sha256", NULL};
 
 const struct kan_kind kan_kinds[] = {
-	{"process", "processes", "data/processes/processes.ndjson", "kernel-process", "A process of the container.",
-	 process_columns, process_identity, kan_join_process},
-	{"environ", "processes", "data/processes/environ.ndjson", "kernel-process", "A variable of a process.",
-	 environ_columns, environ_identity, NULL},
-	{"fd", "processes", "data/processes/fds.ndjson", "kernel-process", "An open descriptor.", fd_columns,
-	 fd_identity, NULL},
-	{"socket", "network", "data/network/sockets.ndjson", "kernel-socket", "A socket.", socket_columns,
-	 socket_identity, kan_join_socket},
+	{"process", "processes", "data/processes/processes.ndjson", "kernel-process",
+	 "A process of the container.", process_columns, process_identity, kan_join_process},
+	{"environ", "processes", "data/processes/environ.ndjson", "kernel-process",
+	 "A variable of a process.", environ_columns, environ_identity, NULL},
+	{"fd", "processes", "data/processes/fds.ndjson", "kernel-process", "An open descriptor.",
+	 fd_columns, fd_identity, NULL},
+	{"socket", "network", "data/network/sockets.ndjson", "kernel-socket", "A socket.",
+	 socket_columns, socket_identity, kan_join_socket},
 	{"change", "filesystem", "data/filesystem/changes.ndjson", "storage",
-	 "An entry of the container's own layer, compared with the image.", change_columns, change_identity,
-	 kan_join_change},
-	{"mount", "mounts", "data/mounts/mounts.ndjson", "storage", "A mount.", mount_columns, mount_identity, NULL},
-	{"mountfile", "mounts", "data/mounts/files.ndjson", "storage", "A file of a volume, tmpfs or bind.",
-	 mountfile_columns, mountfile_identity, kan_join_mountfile},
-	{"baseline", "image", "data/image/baseline.ndjson", "image", "A file of an image layer.", baseline_columns,
-	 baseline_identity, NULL},
-	{"ghost", "image", "data/image/ghosts.ndjson", "image", "A file of a layer that a later layer hides.",
+	 "An entry of the container's own layer, compared with the image.", change_columns,
+	 change_identity, kan_join_change},
+	{"mount", "mounts", "data/mounts/mounts.ndjson", "storage", "A mount.", mount_columns,
+	 mount_identity, NULL},
+	{"mountfile", "mounts", "data/mounts/files.ndjson", "storage",
+	 "A file of a volume, tmpfs or bind.", mountfile_columns, mountfile_identity,
+	 kan_join_mountfile},
+	{"baseline", "image", "data/image/baseline.ndjson", "image", "A file of an image layer.",
 	 baseline_columns, baseline_identity, NULL},
+	{"ghost", "image", "data/image/ghosts.ndjson", "image",
+	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
 	{.name = NULL},
 };

@@ -1,4 +1,5 @@
-/* The rows that the document lists: processes, sockets, changes, and what the engine's diff lacks. */
+/* The rows that the document lists: processes, sockets, changes, and what the engine's diff lacks.
+ */
 #include <string.h>
 
 #include "analyze/analyze.h"
@@ -6,9 +7,14 @@
 
 void kan_lists_begin(struct kan_lists *l)
 {
-	static const char *const words[] = {"added", "changed", "metadata", "identical", "deleted", "parent", "engine"};
-	*l = (struct kan_lists){.processes = json_array(), .sockets = json_array(), .changes = json_array(),
-				.hidden = json_array(), .counts = json_object(), .timeline = NULL};
+	static const char *const words[] = {"added",   "changed", "metadata", "identical",
+					    "deleted", "parent",  "engine"};
+	*l = (struct kan_lists){.processes = json_array(),
+				.sockets = json_array(),
+				.changes = json_array(),
+				.hidden = json_array(),
+				.counts = json_object(),
+				.timeline = NULL};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		json_object_set_new(l->counts, words[i], json_integer(0));
 }
@@ -24,7 +30,8 @@ void kan_lists_free(struct kan_lists *l)
 
 bool kan_lists_wants(const struct kan_kind *k)
 {
-	return strcmp(k->name, "process") == 0 || strcmp(k->name, "socket") == 0 || strcmp(k->name, "change") == 0;
+	return strcmp(k->name, "process") == 0 || strcmp(k->name, "socket") == 0 ||
+	       strcmp(k->name, "change") == 0;
 }
 
 static void list(json_t *to, size_t max, const struct kan_view *v, bool gaps)
@@ -51,7 +58,8 @@ static void see_change(struct kan_lists *l, const struct kan_view *v, bool gaps)
 		l->n_hidden++;
 		list(l->hidden, KAN_LIST_HIDDEN, v, gaps);
 	}
-	if (strcmp(change, "parent") == 0 || strcmp(change, "engine") == 0 || strcmp(change, "identical") == 0)
+	if (strcmp(change, "parent") == 0 || strcmp(change, "engine") == 0 ||
+	    strcmp(change, "identical") == 0)
 		return;
 	l->n_changes++;
 	list(l->changes, KAN_LIST_CHANGES, v, gaps);

@@ -31,7 +31,8 @@ static void set_list(json_t *o, const char *key, const struct kan_value *v)
 	json_t *text = json_array(), *twin = json_array();
 	bool clean = true;
 	for (size_t i = 0; i < kept; i++) {
-		kan_auto_buf struct kan_buf scratch = KAN_BUF(0), b64 = KAN_BUF(KAN_OBJECT_VALUE * 2);
+		kan_auto_buf struct kan_buf scratch = KAN_BUF(0),
+					    b64 = KAN_BUF(KAN_OBJECT_VALUE * 2);
 		struct kan_bytes b = kan_value_bytes(v, i, &scratch);
 		if (b.n > KAN_OBJECT_VALUE)
 			b.n = KAN_OBJECT_VALUE;
@@ -54,7 +55,8 @@ static void set_list(json_t *o, const char *key, const struct kan_value *v)
 		set_len(o, key, "_count", n);
 }
 
-static void set_value(json_t *o, const char *key, const struct kan_column *c, const struct kan_value *v)
+static void set_value(json_t *o, const char *key, const struct kan_column *c,
+		      const struct kan_value *v)
 {
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
 	if (c->list && c->type == KAN_TYPE_BYTES)

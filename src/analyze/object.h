@@ -5,11 +5,12 @@
 #include "analyze/column.h"
 
 enum {
-	KAN_OBJECT_VALUE = 4096,   /* bytes of one value; beyond it is cut and <key>_len tells */
-	KAN_OBJECT_ELEMENTS = 64,  /* of one list; beyond it <key>_count tells */
+	KAN_OBJECT_VALUE = 4096,  /* bytes of one value; beyond it is cut and <key>_len tells */
+	KAN_OBJECT_ELEMENTS = 64, /* of one list; beyond it <key>_count tells */
 };
 
-/* {"kind":..., columns of the kind's identity with dots as underscores}. gaps as for kan_value_get. Yours. */
+/* {"kind":..., columns of the kind's identity with dots as underscores}. gaps as for kan_value_get.
+ * Yours. */
 json_t *kan_object(const struct kan_view *v, bool gaps);
 /* Set key (and key_b64 when not clean) to bytes cut at KAN_OBJECT_VALUE. */
 void kan_object_bytes(json_t *o, const char *key, struct kan_bytes v);

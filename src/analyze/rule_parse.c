@@ -1,4 +1,5 @@
-/* One rule from its JSON: every key, column, operator and technique is checked before anything runs. */
+/* One rule from its JSON: every key, column, operator and technique is checked before anything
+ * runs. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,19 +16,22 @@ static const struct {
 	json_type type;
 	bool optional;
 } rule_keys[] = {
-	{"schema", JSON_STRING, false},	    {"id", JSON_STRING, false},	      {"version", JSON_INTEGER, false},
-	{"class", JSON_STRING, false},	    {"title", JSON_STRING, false},    {"rows", JSON_STRING, false},
-	{"where", JSON_OBJECT, false},	    {"key", JSON_ARRAY, false},	      {"severity", JSON_STRING, false},
-	{"confidence", JSON_STRING, false}, {"attack", JSON_ARRAY, false},    {"says", JSON_STRING, false},
-	{"why", JSON_STRING, false},	    {"false_positives", JSON_ARRAY, false}, {"next", JSON_ARRAY, false},
-	{"tests", JSON_OBJECT, false},	    {"join", JSON_ARRAY, true},	      {"votes", JSON_ARRAY, true},
-	{"i18n", JSON_OBJECT, true},	    {"references", JSON_ARRAY, true},
+	{"schema", JSON_STRING, false},   {"id", JSON_STRING, false},
+	{"version", JSON_INTEGER, false}, {"class", JSON_STRING, false},
+	{"title", JSON_STRING, false},    {"rows", JSON_STRING, false},
+	{"where", JSON_OBJECT, false},    {"key", JSON_ARRAY, false},
+	{"severity", JSON_STRING, false}, {"confidence", JSON_STRING, false},
+	{"attack", JSON_ARRAY, false},    {"says", JSON_STRING, false},
+	{"why", JSON_STRING, false},      {"false_positives", JSON_ARRAY, false},
+	{"next", JSON_ARRAY, false},      {"tests", JSON_OBJECT, false},
+	{"join", JSON_ARRAY, true},       {"votes", JSON_ARRAY, true},
+	{"i18n", JSON_OBJECT, true},      {"references", JSON_ARRAY, true},
 };
 static const char *const classes[] = {"intrusion", "posture", "context", NULL};
 static const char *const confidences[] = {"low", "moderate", "high", NULL};
 static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
-static const char *const hypotheses[] = {"service",	 "container-api", "remote-login", "supply-chain",
-					 "exec",	 "lateral",	  "operator",	  NULL};
+static const char *const hypotheses[] = {"service", "container-api", "remote-login", "supply-chain",
+					 "exec",    "lateral",       "operator",     NULL};
 
 static int word_of(const char *const *words, const char *w)
 {
@@ -65,7 +69,8 @@ static bool is_rule_id(const char *id)
 	for (size_t i = 0; i < n; i++) {
 		if (id[i] == '.')
 			dots++;
-		else if (!islower((unsigned char)id[i]) && !isdigit((unsigned char)id[i]) && id[i] != '-')
+		else if (!islower((unsigned char)id[i]) && !isdigit((unsigned char)id[i]) &&
+			 id[i] != '-')
 			return false;
 	}
 	return dots == 1 && n >= 3 && n <= 64 && id[0] != '.' && id[n - 1] != '.';
@@ -112,15 +117,18 @@ static int check_attack(const json_t *ids, const json_t *attack, struct kan_err 
 			if (json_equal(json_object_get(t, "id"), id))
 				found = t;
 		if (!found)
-			return kan_fail(err, KAN_EUSAGE, "attack: unknown %s", json_string_value(id));
+			return kan_fail(err, KAN_EUSAGE, "attack: unknown %s",
+					json_string_value(id));
 		if (strcmp(kan_get_str(found, "state"), "current") != 0)
-			return kan_fail(err, KAN_EUSAGE, "attack: %s is %s, see %s", json_string_value(id),
-					kan_get_str(found, "state"), kan_get_str(found, "successor"));
+			return kan_fail(err, KAN_EUSAGE, "attack: %s is %s, see %s",
+					json_string_value(id), kan_get_str(found, "state"),
+					kan_get_str(found, "successor"));
 	}
 	return 0;
 }
 
-static int parse_on(struct kan_rule_join *j, const struct kan_kind *own, const char *on, struct kan_err *err)
+static int parse_on(struct kan_rule_join *j, const struct kan_kind *own, const char *on,
+		    struct kan_err *err)
 {
 	char left[64] = {0};
 	const char *eq = strchr(on, '=');
@@ -151,13 +159,15 @@ static int parse_join_keys(struct kan_rule_join *j, const json_t *spec, struct k
 	if (!j->as || !*j->as || strchr(j->as, '.'))
 		return kan_fail(err, KAN_EUSAGE, "join: as: a short name");
 	if (!j->kind)
-		return kan_fail(err, KAN_EUSAGE, "join: unknown row kind %s", kan_get_str(spec, "rows"));
+		return kan_fail(err, KAN_EUSAGE, "join: unknown row kind %s",
+				kan_get_str(spec, "rows"));
 	if (j->raise < 0 || j->raise > 1)
 		return kan_fail(err, KAN_EUSAGE, "join: raise: one step");
 	return check_strings(json_object_get(spec, "on"), "join: on", 1, err);
 }
 
-static int parse_join(struct kan_rule *r, const json_t *spec, struct kan_scope *s, struct kan_err *err)
+static int parse_join(struct kan_rule *r, const json_t *spec, struct kan_scope *s,
+		      struct kan_err *err)
 {
 	if (r->n_joins == KAN_RULE_JOINS)
 		return kan_fail(err, KAN_EUSAGE, "more than %d joins", KAN_RULE_JOINS);
@@ -191,7 +201,8 @@ static int parse_keys(struct kan_rule *r, const struct kan_scope *s, struct kan_
 		struct kan_ref *k = &r->keys[r->n_keys++];
 		k->column = kan_scope_find(&k->which, s, json_string_value(v));
 		if (!k->column || k->which >= 0)
-			return kan_fail(err, KAN_EUSAGE, "key: unknown column %s", json_string_value(v));
+			return kan_fail(err, KAN_EUSAGE, "key: unknown column %s",
+					json_string_value(v));
 	}
 	return 0;
 }
@@ -224,19 +235,22 @@ static int check_vote(const json_t *vote, const struct kan_scope *s, struct kan_
 		return kan_fail(err, KAN_EUSAGE, "votes: unknown hypothesis %s%s", side, against);
 	if (weight < 1 || weight > 3)
 		return kan_fail(err, KAN_EUSAGE, "votes: weight is 1 to 3");
-	if (json_object_size(vote) != 3 || kan_cond_new(&cond, json_object_get(vote, "if"), s, err) < 0)
+	if (json_object_size(vote) != 3 ||
+	    kan_cond_new(&cond, json_object_get(vote, "if"), s, err) < 0)
 		return kan_wrap(err, "votes: for or against, if, weight");
 	kan_cond_free(cond);
 	return 0;
 }
 
-static int check_rest(struct kan_rule *r, const struct kan_scope *s, const json_t *attack, struct kan_err *err)
+static int check_rest(struct kan_rule *r, const struct kan_scope *s, const json_t *attack,
+		      struct kan_err *err)
 {
 	size_t i = 0;
 	json_t *v = NULL;
 	const json_t *tests = json_object_get(r->doc, "tests");
 	if (check_attack(json_object_get(r->doc, "attack"), attack, err) < 0 ||
-	    check_strings(json_object_get(r->doc, "false_positives"), "false_positives", 1, err) < 0 ||
+	    check_strings(json_object_get(r->doc, "false_positives"), "false_positives", 1, err) <
+		    0 ||
 	    check_strings(json_object_get(r->doc, "references"), "references", 0, err) < 0 ||
 	    check_strings(json_object_get(tests, "hit"), "tests: hit", 1, err) < 0 ||
 	    check_strings(json_object_get(tests, "miss"), "tests: miss", 1, err) < 0)
@@ -256,7 +270,8 @@ static int fill(struct kan_rule *r, const json_t *attack, struct kan_err *err)
 		return -1;
 	r->kind = s.kind = kan_kind_find(kan_get_str(r->doc, "rows"));
 	if (!r->kind)
-		return kan_fail(err, KAN_EUSAGE, "unknown row kind %s", kan_get_str(r->doc, "rows"));
+		return kan_fail(err, KAN_EUSAGE, "unknown row kind %s",
+				kan_get_str(r->doc, "rows"));
 	const struct kan_scope own = s;
 	if (kan_cond_new(&r->where, json_object_get(r->doc, "where"), &own, err) < 0)
 		return kan_wrap(err, "where");
@@ -275,8 +290,8 @@ static void id_for_message(struct kan_buf *out, const json_t *doc)
 	(void)kan_text_clean(out, kan_bytes_of(id ? id : "(no id)"));
 }
 
-int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text, const json_t *attack,
-		   struct kan_err *err)
+int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text,
+		   const json_t *attack, struct kan_err *err)
 {
 	struct kan_rule r = {.doc = NULL};
 	if (kan_json_parse(&r.doc, text, KAN_RULE_FILE_MAX, KAN_RULE_DEPTH, err) < 0)

@@ -8,19 +8,21 @@ enum { NAME_MAX_TEXT = 80 };
 static int add(struct kan_text *t, struct kan_piece p, struct kan_err *err)
 {
 	if (t->n == KAN_TEXT_PIECES)
-		return kan_fail(err, KAN_EUSAGE, "a sentence of more than %d pieces", KAN_TEXT_PIECES);
+		return kan_fail(err, KAN_EUSAGE, "a sentence of more than %d pieces",
+				KAN_TEXT_PIECES);
 	t->pieces[t->n++] = p;
 	return 0;
 }
 
-/* A suggested command must not carry the container's words: a name there could be another command. */
+/* A suggested command must not carry the container's words: a name there could be another command.
+ */
 static bool is_id(const struct kan_column *c)
 {
 	return c->type == KAN_TYPE_INT || c->type == KAN_TYPE_HEX;
 }
 
-static int add_name(struct kan_text *t, const char *name, size_t n, const struct kan_scope *s, bool ids_only,
-		    struct kan_err *err)
+static int add_name(struct kan_text *t, const char *name, size_t n, const struct kan_scope *s,
+		    bool ids_only, struct kan_err *err)
 {
 	static const char *const words[] = {"finding", "container"};
 	char text[NAME_MAX_TEXT];
@@ -30,7 +32,8 @@ static int add_name(struct kan_text *t, const char *name, size_t n, const struct
 	text[n] = '\0';
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(text, words[i]) == 0)
-			return add(t, (struct kan_piece){.text = words[i], .n = n, .word = true}, err);
+			return add(t, (struct kan_piece){.text = words[i], .n = n, .word = true},
+				   err);
 	struct kan_piece p = {.text = name, .n = n};
 	p.ref.column = kan_scope_find(&p.ref.which, s, text);
 	if (!p.ref.column)

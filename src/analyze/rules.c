@@ -20,7 +20,8 @@ int kan_rules_begin(struct kan_rules **out, struct kan_err *err)
 	struct kan_rules *r = kan_xalloc(sizeof *r);
 	for (const struct kan_shipped *f = kan_shipped_rules; f->name; f++)
 		if (strcmp(f->name, kan_attack_file) == 0 &&
-		    kan_json_parse(&r->attack, (struct kan_bytes){f->data, f->n}, ATTACK_MAX, ATTACK_DEPTH, err) < 0) {
+		    kan_json_parse(&r->attack, (struct kan_bytes){f->data, f->n}, ATTACK_MAX,
+				   ATTACK_DEPTH, err) < 0) {
 			kan_rules_free(r);
 			return -1;
 		}
@@ -51,8 +52,8 @@ int kan_rules_finish(struct kan_rules *r, struct kan_err *err)
 		qsort(r->rules, r->n, sizeof *r->rules, by_id);
 	for (size_t i = 1; i < r->n; i++)
 		if (strcmp(r->rules[i - 1].id, r->rules[i].id) == 0)
-			return kan_fail(err, KAN_EUSAGE, "%s: %s: duplicate id, also in %s", r->rules[i].file,
-					r->rules[i].id, r->rules[i - 1].file);
+			return kan_fail(err, KAN_EUSAGE, "%s: %s: duplicate id, also in %s",
+					r->rules[i].file, r->rules[i].id, r->rules[i - 1].file);
 	return 0;
 }
 
@@ -73,7 +74,8 @@ int kan_rules_shipped(struct kan_rules **out, struct kan_err *err)
 	return 0;
 }
 
-static int load_dir(struct kan_rules *r, int dir_fd, const char *name, unsigned depth, struct kan_err *err);
+static int load_dir(struct kan_rules *r, int dir_fd, const char *name, unsigned depth,
+		    struct kan_err *err);
 
 static bool is_rule_file(const char *name)
 {
@@ -81,18 +83,19 @@ static bool is_rule_file(const char *name)
 	return n > 5 && strcmp(name + n - 5, ".json") == 0 && strcmp(name, kan_attack_file) != 0;
 }
 
-static int load_file(struct kan_rules *r, int dir_fd, const char *name, const char *shown, struct kan_err *err)
+static int load_file(struct kan_rules *r, int dir_fd, const char *name, const char *shown,
+		     struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_RULE_FILE_MAX);
 	struct kan_err why = {0};
 	if (kan_read_file(&text, dir_fd, name, &why) < 0)
-		return kan_fail(err, KAN_EUSAGE, "%s: not a regular file of at most %d octets: %s", shown,
-				KAN_RULE_FILE_MAX, why.text);
+		return kan_fail(err, KAN_EUSAGE, "%s: not a regular file of at most %d octets: %s",
+				shown, KAN_RULE_FILE_MAX, why.text);
 	return kan_rules_add(r, shown, kan_buf_bytes(&text), err);
 }
 
-static int load_entry(struct kan_rules *r, int dir_fd, const char *dir, const char *name, unsigned depth,
-		      struct kan_err *err)
+static int load_entry(struct kan_rules *r, int dir_fd, const char *dir, const char *name,
+		      unsigned depth, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf shown = KAN_BUF(64 << 10);
 	struct stat st;
@@ -132,7 +135,8 @@ static int list_names(char ***out, size_t *n, int dir_fd, const char *shown, str
 	return 0;
 }
 
-static int load_dir(struct kan_rules *r, int dir_fd, const char *name, unsigned depth, struct kan_err *err)
+static int load_dir(struct kan_rules *r, int dir_fd, const char *name, unsigned depth,
+		    struct kan_err *err)
 {
 	kan_auto_close int owned = dir_fd;
 	char **names = NULL;
@@ -184,7 +188,8 @@ size_t kan_rules_count(const struct kan_rules *r)
 
 json_t *kan_rules_list(const struct kan_rules *r)
 {
-	static const char *const keys[] = {"id", "title", "severity", "confidence", "class", "rows", "attack", "version"};
+	static const char *const keys[] = {"id",    "title", "severity", "confidence",
+					   "class", "rows",  "attack",   "version"};
 	json_t *list = json_array();
 	for (size_t i = 0; i < r->n; i++) {
 		json_t *o = json_object();

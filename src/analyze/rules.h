@@ -26,7 +26,8 @@ struct kan_ref {
 	const struct kan_column *column;
 };
 
-/* "{pid} runs {exe.link}": literals and columns in turn; a name in braces that is no column is a word of ours. */
+/* "{pid} runs {exe.link}": literals and columns in turn; a name in braces that is no column is a
+ * word of ours. */
 struct kan_piece {
 	const char *text; /* literal, or the word */
 	size_t n;
@@ -73,14 +74,16 @@ struct kan_rules {
 };
 
 /* One rule from its text. usage: "file: id: reason". */
-int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text, const json_t *attack,
-		   struct kan_err *err);
+int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text,
+		   const json_t *attack, struct kan_err *err);
 void kan_rule_free(struct kan_rule *r);
 int kan_text_parse(struct kan_text *out, const char *text, const struct kan_scope *s, bool ids_only,
 		   struct kan_err *err);
-/* An empty set with the ATT&CK table; then one rule after another; then sorted, duplicates refused. */
+/* An empty set with the ATT&CK table; then one rule after another; then sorted, duplicates refused.
+ */
 int kan_rules_begin(struct kan_rules **out, struct kan_err *err);
-int kan_rules_add(struct kan_rules *r, const char *file, struct kan_bytes text, struct kan_err *err);
+int kan_rules_add(struct kan_rules *r, const char *file, struct kan_bytes text,
+		  struct kan_err *err);
 int kan_rules_finish(struct kan_rules *r, struct kan_err *err);
 
 /* What is compiled in; ends with a NULL name. The ATT&CK table is among them. */

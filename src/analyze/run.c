@@ -124,14 +124,16 @@ static int by_hash(const void *a, const void *b)
 	return (x->hit > y->hit) - (x->hit < y->hit);
 }
 
-static void add_probe_keys(struct probe *p, const struct kan_view *v, const struct kan_column *c, size_t hit)
+static void add_probe_keys(struct probe *p, const struct kan_view *v, const struct kan_column *c,
+			   size_t hit)
 {
 	struct kan_value value = kan_value_get(v, c, false);
 	for (size_t i = 0; value.known == KAN_KNOWN && i < kan_value_count(&value); i++) {
 		kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
 		if ((p->n & (p->n - 1)) == 0)
 			p->keys = kan_xrealloc(p->keys, p->n ? p->n * 2 : 1, sizeof *p->keys);
-		p->keys[p->n++] = (struct probe_key){kan_hash(kan_value_bytes(&value, i, &scratch)), hit};
+		p->keys[p->n++] =
+			(struct probe_key){kan_hash(kan_value_bytes(&value, i, &scratch)), hit};
 	}
 }
 
@@ -164,7 +166,8 @@ static bool meet(const struct kan_value *a, const struct kan_value *b)
 	return false;
 }
 
-static void try_match(struct pass *p, const struct probe *probe, size_t hit, const struct kan_view *v)
+static void try_match(struct pass *p, const struct probe *probe, size_t hit,
+		      const struct kan_view *v)
 {
 	const struct kan_rule_join *j = &probe->rule->rule->joins[probe->join];
 	struct kan_hit *h = &probe->rule->hits[hit];
@@ -192,7 +195,8 @@ static void try_match(struct pass *p, const struct probe *probe, size_t hit, con
 	m->rows[m->n++] = kept;
 }
 
-static void probe_value(struct pass *p, const struct probe *probe, uint64_t hash, const struct kan_view *v)
+static void probe_value(struct pass *p, const struct probe *probe, uint64_t hash,
+			const struct kan_view *v)
 {
 	size_t low = 0, high = probe->n;
 	while (low < high) {

@@ -6,11 +6,12 @@
 #include "analyze/rules.h"
 
 enum {
-	KAN_RUN_HITS = 1000,	       /* rows of one rule that are kept until the joins; beyond they are counted */
-	KAN_RUN_WEIGHT = 24 << 20,     /* estimated octets of all kept rows */
-	KAN_RUN_MATCHES = 16,	       /* joined rows kept of one hit */
-	KAN_RUN_FINDINGS = 200,	       /* findings of one rule; beyond they are counted */
-	KAN_RUN_OBJECTS = 100,	       /* objects listed of one finding; all are counted */
+	KAN_RUN_HITS =
+		1000, /* rows of one rule that are kept until the joins; beyond they are counted */
+	KAN_RUN_WEIGHT = 24 << 20, /* estimated octets of all kept rows */
+	KAN_RUN_MATCHES = 16,      /* joined rows kept of one hit */
+	KAN_RUN_FINDINGS = 200,    /* findings of one rule; beyond they are counted */
+	KAN_RUN_OBJECTS = 100,     /* objects listed of one finding; all are counted */
 };
 
 struct kan_matches {
@@ -27,7 +28,7 @@ struct kan_rule_run {
 	const struct kan_rule *rule;
 	struct kan_hit *hits;
 	size_t n_hits;
-	uint64_t over;	    /* true, but not kept */
+	uint64_t over;      /* true, but not kept */
 	uint64_t undecided; /* rows left at unknown */
 	const struct kan_kind *why_kind;
 	const struct kan_column *why;

@@ -75,7 +75,8 @@ const char *kan_source_seal(const struct kan_source *s)
 static bool is_file(int dir_fd, const char *path)
 {
 	struct stat st;
-	return dir_fd >= 0 && fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return dir_fd >= 0 && fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 /* The folder that has it. */
@@ -91,7 +92,8 @@ bool kan_source_has(const struct kan_source *s, const char *path)
 	return is_file(folder_of(s, path), path);
 }
 
-static int folder_line(struct kan_bytes line, uint64_t number, kan_bundle_row_fn *fn, void *arg, struct kan_err *err)
+static int folder_line(struct kan_bytes line, uint64_t number, kan_bundle_row_fn *fn, void *arg,
+		       struct kan_err *err)
 {
 	json_t *row = NULL;
 	if (kan_row_parse(&row, line, err) < 0)
@@ -103,8 +105,8 @@ static int folder_line(struct kan_bytes line, uint64_t number, kan_bundle_row_fn
 	return rc;
 }
 
-static int folder_rows(const struct kan_source *s, const char *path, kan_bundle_row_fn *fn, void *arg,
-		       struct kan_err *err)
+static int folder_rows(const struct kan_source *s, const char *path, kan_bundle_row_fn *fn,
+		       void *arg, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
 	if (kan_read_file(&text, folder_of(s, path), path, err) < 0)
@@ -113,7 +115,8 @@ static int folder_rows(const struct kan_source *s, const char *path, kan_bundle_
 	for (size_t at = 0; at < text.len;) {
 		const uint8_t *end = memchr(text.data + at, '\n', text.len - at);
 		size_t n = end ? (size_t)(end - text.data) - at : text.len - at;
-		if (n && folder_line((struct kan_bytes){text.data + at, n}, ++number, fn, arg, err) < 0)
+		if (n &&
+		    folder_line((struct kan_bytes){text.data + at, n}, ++number, fn, arg, err) < 0)
 			return kan_wrap(err, "%s", path);
 		at += n + 1;
 	}
@@ -130,14 +133,17 @@ int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row
 	return folder_rows(s, path, fn, arg, err);
 }
 
-static int slurp(struct kan_buf *out, const struct kan_source *s, const char *path, struct kan_err *err)
+static int slurp(struct kan_buf *out, const struct kan_source *s, const char *path,
+		 struct kan_err *err)
 {
 	if (!kan_source_has(s, path))
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, s->name);
-	return s->bundle ? kan_bundle_read(out, s->bundle, path, err) : kan_read_file(out, folder_of(s, path), path, err);
+	return s->bundle ? kan_bundle_read(out, s->bundle, path, err)
+			 : kan_read_file(out, folder_of(s, path), path, err);
 }
 
-int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max, struct kan_err *err)
+int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
+		    struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(max);
 	if (slurp(&text, s, path, err) < 0)
@@ -145,8 +151,10 @@ int kan_source_json(json_t **out, const struct kan_source *s, const char *path, 
 	return kan_json_parse(out, kan_buf_bytes(&text), max, DOCUMENT_DEPTH, err);
 }
 
-/* Each document of the stream is on a line of its own. One that does not parse ends the reading: what came stays. */
-int kan_source_events(json_t **out, const struct kan_source *s, const char *path, struct kan_err *err)
+/* Each document of the stream is on a line of its own. One that does not parse ends the reading:
+ * what came stays. */
+int kan_source_events(json_t **out, const struct kan_source *s, const char *path,
+		      struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
 	if (slurp(&text, s, path, err) < 0)
@@ -154,7 +162,8 @@ int kan_source_events(json_t **out, const struct kan_source *s, const char *path
 	json_t *list = NULL, *one = NULL;
 	struct kan_err ignored = {0};
 	if (text.len && text.data[0] == '[')
-		return kan_json_parse(out, kan_buf_bytes(&text), FOLDER_FILE_MAX, DOCUMENT_DEPTH, err);
+		return kan_json_parse(out, kan_buf_bytes(&text), FOLDER_FILE_MAX, DOCUMENT_DEPTH,
+				      err);
 	list = json_array();
 	for (size_t at = 0; at < text.len && json_array_size(list) < EVENTS_MAX;) {
 		const uint8_t *end = memchr(text.data + at, '\n', text.len - at);

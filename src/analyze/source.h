@@ -8,8 +8,10 @@ struct kan_source;
 
 /* b is borrowed and must outlive the source. */
 struct kan_source *kan_source_bundle(const struct kan_bundle *b);
-/* A folder with data/..., capture.json and gaps.ndjson; what it lacks is taken from below (NULL: nothing). */
-int kan_source_dir(struct kan_source **out, const char *dir, const char *below, struct kan_err *err);
+/* A folder with data/..., capture.json and gaps.ndjson; what it lacks is taken from below (NULL:
+ * nothing). */
+int kan_source_dir(struct kan_source **out, const char *dir, const char *below,
+		   struct kan_err *err);
 void kan_source_free(struct kan_source *s);
 
 const char *kan_source_name(const struct kan_source *s);
@@ -19,9 +21,12 @@ bool kan_source_has(const struct kan_source *s, const char *path);
 int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row_fn *fn, void *arg,
 		    struct kan_err *err);
 /* A whole JSON document of at most max octets. Yours. */
-int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max, struct kan_err *err);
-/* An engine's event stream: JSON documents one after another (or one array of them), as an array. Yours. */
-int kan_source_events(json_t **out, const struct kan_source *s, const char *path, struct kan_err *err);
+int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
+		    struct kan_err *err);
+/* An engine's event stream: JSON documents one after another (or one array of them), as an array.
+ * Yours. */
+int kan_source_events(json_t **out, const struct kan_source *s, const char *path,
+		      struct kan_err *err);
 /* SHA-256 of an artefact as the manifest has it; "" when it is not there. */
 void kan_source_digest(char hex[65], const struct kan_source *s, const char *path);
 

@@ -8,16 +8,19 @@
 
 enum { NS_PER_S = 1000000000, EVENTS_MAX = 4096, MESSAGE_MAX = 8192 };
 
-static void add(json_t *list, int64_t ns, const char *desc, const char *trust, struct kan_bytes message)
+static void add(json_t *list, int64_t ns, const char *desc, const char *trust,
+		struct kan_bytes message)
 {
 	char when[KAN_RFC3339];
 	kan_rfc3339_s(when, ns);
-	json_t *o = json_pack("{s:I,s:s,s:s,s:s}", "time_ns", (json_int_t)ns, "time", when, "desc", desc, "trust", trust);
+	json_t *o = json_pack("{s:I,s:s,s:s,s:s}", "time_ns", (json_int_t)ns, "time", when, "desc",
+			      desc, "trust", trust);
 	kan_json_set_bytes(o, "message", message);
 	json_array_append_new(list, o);
 }
 
-static void add_stamp(json_t *list, const json_t *doc, const char *key, const char *desc, const char *message)
+static void add_stamp(json_t *list, const json_t *doc, const char *key, const char *desc,
+		      const char *message)
 {
 	int64_t ns = 0;
 	struct kan_err ignored = {0};
@@ -31,13 +34,15 @@ static void life(json_t *list, const struct kan_facts *f)
 	const json_t *freeze = json_object_get(f->capture, "freeze");
 	add_stamp(list, f->image_inspect, "Created", "image created", "the image was built");
 	add_stamp(list, f->inspect, "Created", "container created", "the container was created");
-	add_stamp(list, json_object_get(f->inspect, "State"), "StartedAt", "container started", "the container started");
+	add_stamp(list, json_object_get(f->inspect, "State"), "StartedAt", "container started",
+		  "the container started");
 	int64_t started = kan_get_int(f->capture, "started_ns", 0);
 	if (!started)
 		return;
 	add(list, started, "capture", "host", KAN_LIT("this capture began"));
 	if (json_is_true(json_object_get(freeze, "paused_by_us")))
-		add(list, started, "capture", "host", KAN_LIT("the container was paused for this capture, and resumed"));
+		add(list, started, "capture", "host",
+		    KAN_LIT("the container was paused for this capture, and resumed"));
 }
 
 static int64_t event_ns(const json_t *e)
@@ -95,7 +100,8 @@ static void add_object(json_t *list, const json_t *finding, const json_t *o)
 	if (kan_json_bytes(&value, o, file ? "path" : "exe_link", &ignored) < 0)
 		return;
 	if (file)
-		kan_buf_addf(&text, "%s ", *kan_get_str(o, "change") ? kan_get_str(o, "change") : "file");
+		kan_buf_addf(&text, "%s ",
+			     *kan_get_str(o, "change") ? kan_get_str(o, "change") : "file");
 	else
 		kan_buf_addf(&text, "process %lld started: ", (long long)kan_get_int(o, "pid", 0));
 	kan_buf_addb(&text, kan_buf_bytes(&value));

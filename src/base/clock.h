@@ -8,9 +8,10 @@
 int64_t kan_now_ns(void);  /* CLOCK_REALTIME */
 int64_t kan_boot_ns(void); /* CLOCK_BOOTTIME: durations */
 enum { KAN_RFC3339 = 40, KAN_COMPACT = 17 };
-void kan_rfc3339(char out[KAN_RFC3339], int64_t ns);           /* 2026-11-22T05:33:12.123456789Z */
-void kan_rfc3339_s(char out[KAN_RFC3339], int64_t ns);         /* 2026-11-22T05:33:12Z */
-void kan_compact_utc(char out[KAN_COMPACT], int64_t ns);       /* 20261122t053312z */
-int kan_rfc3339_parse(int64_t *ns, const char *s, struct kan_err *err); /* with offset and fraction; engine's zero time is 0 */
+void kan_rfc3339(char out[KAN_RFC3339], int64_t ns);     /* 2026-11-22T05:33:12.123456789Z */
+void kan_rfc3339_s(char out[KAN_RFC3339], int64_t ns);   /* 2026-11-22T05:33:12Z */
+void kan_compact_utc(char out[KAN_COMPACT], int64_t ns); /* 20261122t053312z */
+int kan_rfc3339_parse(int64_t *ns, const char *s,
+		      struct kan_err *err); /* with offset and fraction; engine's zero time is 0 */
 
 #endif

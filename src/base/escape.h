@@ -4,13 +4,20 @@
 
 #include <kanshiki/bytes.h>
 
-void kan_escape_terminal(struct kan_buf *out, struct kan_bytes v); /* C0, C1, DEL, bidi, invalid bytes as \xNN */
-void kan_escape_html(struct kan_buf *out, struct kan_bytes v);     /* five characters; control, bidi, invalid as \xNN */
-void kan_escape_markdown(struct kan_buf *out, struct kan_bytes v); /* a code span whose fence is longer than the data's */
-void kan_escape_csv(struct kan_buf *out, struct kan_bytes v);      /* RFC 4180 quoted; leading = + - @ TAB CR gets ' */
-/* Columns of a terminal: wide characters are two, combining ones none. Invalid bytes as their escape. */
+void kan_escape_terminal(struct kan_buf *out,
+			 struct kan_bytes v); /* C0, C1, DEL, bidi, invalid bytes as \xNN */
+void kan_escape_html(struct kan_buf *out,
+		     struct kan_bytes v); /* five characters; control, bidi, invalid as \xNN */
+void kan_escape_markdown(
+	struct kan_buf *out,
+	struct kan_bytes v); /* a code span whose fence is longer than the data's */
+void kan_escape_csv(struct kan_buf *out,
+		    struct kan_bytes v); /* RFC 4180 quoted; leading = + - @ TAB CR gets ' */
+/* Columns of a terminal: wide characters are two, combining ones none. Invalid bytes as their
+ * escape. */
 size_t kan_columns(struct kan_bytes v);
-/* The longest prefix of at most columns columns, then an ellipsis when cut. v must be escaped already. */
+/* The longest prefix of at most columns columns, then an ellipsis when cut. v must be escaped
+ * already. */
 void kan_cut_columns(struct kan_buf *out, struct kan_bytes v, size_t columns);
 
 #endif

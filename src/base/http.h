@@ -1,11 +1,17 @@
-/* HTTP/1.1 over a unix socket or TCP by libcurl: bounded in time and size, no redirect, no proxy. */
+/* HTTP/1.1 over a unix socket or TCP by libcurl: bounded in time and size, no redirect, no proxy.
+ */
 #ifndef KAN_BASE_HTTP_H
 #define KAN_BASE_HTTP_H
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-enum { KAN_HTTP_CONNECT_MS = 5000, KAN_HTTP_SILENCE_S = 10, KAN_HTTP_HEADERS_MAX = 64 << 10, KAN_HTTP_INTERIM_MAX = 16 };
+enum {
+	KAN_HTTP_CONNECT_MS = 5000,
+	KAN_HTTP_SILENCE_S = 10,
+	KAN_HTTP_HEADERS_MAX = 64 << 10,
+	KAN_HTTP_INTERIM_MAX = 16
+};
 
 typedef int kan_http_data_fn(struct kan_bytes piece, void *arg); /* -1 stops */
 struct kan_http_request {
@@ -14,12 +20,13 @@ struct kan_http_request {
 	const char *method; /* "GET" or "POST" */
 	struct kan_bytes body;
 	const char *content_type; /* of the body, or NULL */
-	uint64_t max;       /* octets of the answer's body; beyond: limit */
-	unsigned total_ms;  /* whole call */
+	uint64_t max;             /* octets of the answer's body; beyond: limit */
+	unsigned total_ms;        /* whole call */
 	kan_http_data_fn *on_data;
 	void *arg;
 };
-/* One call, one connection. -1: engine (sys ETIMEDOUT when too slow; format when the reply is no HTTP); status may be set. */
+/* One call, one connection. -1: engine (sys ETIMEDOUT when too slow; format when the reply is no
+ * HTTP); status may be set. */
 int kan_http_call(int *status, const struct kan_http_request *r, struct kan_err *err);
 /* Once per process, before threads, from main. */
 int kan_http_global_init(struct kan_err *err);

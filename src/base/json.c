@@ -130,7 +130,8 @@ void kan_json_set_bytes(json_t *obj, const char *key, struct kan_bytes v)
 	json_object_set_new(obj, key, json_stringn(kan_buf_str(&clean), clean.len));
 	(void)snprintf(b64, sizeof(b64), "%s_b64", key);
 	if (same) {
-		(void)json_object_del(obj, b64); /* the twin of an earlier value must not speak for this one */
+		(void)json_object_del(
+			obj, b64); /* the twin of an earlier value must not speak for this one */
 		return;
 	}
 	kan_buf_reset(&clean);

@@ -1,22 +1,25 @@
-/* The readers' sandbox: no_new_privs, Landlock, seccomp, rlimits; and a clean process to start from. */
+/* The readers' sandbox: no_new_privs, Landlock, seccomp, rlimits; and a clean process to start
+ * from. */
 #ifndef KAN_BASE_SANDBOX_H
 #define KAN_BASE_SANDBOX_H
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-/* Descriptors 0-2 open (/dev/null), umask 077, SIGPIPE and SIGXFSZ ignored, environment cut to a short list, LC_ALL=C. */
+/* Descriptors 0-2 open (/dev/null), umask 077, SIGPIPE and SIGXFSZ ignored, environment cut to a
+ * short list, LC_ALL=C. */
 int kan_process_clean(struct kan_err *err);
 
 struct kan_sandbox_state {
 	bool no_new_privs, landlock, seccomp;
 };
 /*
- * Before the first foreign byte: read only below the read paths, write only below the write paths (NULL-terminated),
- * a seccomp allow-list without socket, exec, ptrace and mount; RLIMIT_AS 512 MiB (not under sanitizers), CPU 600 s.
- * What the kernel lacks is told in state, never silent. -1 only when something that should work failed.
+ * Before the first foreign byte: read only below the read paths, write only below the write paths
+ * (NULL-terminated), a seccomp allow-list without socket, exec, ptrace and mount; RLIMIT_AS 512 MiB
+ * (not under sanitizers), CPU 600 s. What the kernel lacks is told in state, never silent. -1 only
+ * when something that should work failed.
  */
-int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_paths, const char *const *write_paths,
-		       struct kan_err *err);
+int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_paths,
+		       const char *const *write_paths, struct kan_err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* The one way to walk and open files of a target: by descriptor, no link followed, types checked first. */
+/* The one way to walk and open files of a target: by descriptor, no link followed, types checked
+ * first. */
 #ifndef KAN_BASE_TREE_H
 #define KAN_BASE_TREE_H
 
@@ -9,8 +10,10 @@
 
 enum {
 	KAN_TREE_DEPTH = 65536,
-	KAN_TREE_HELD = 64,         /* directory descriptors held; deeper ones are reopened through ".." checks */
-	KAN_TREE_OPEN_MS = 2000,    /* a real open or first read may block that long: a permission mark, dead storage */
+	KAN_TREE_HELD =
+		64, /* directory descriptors held; deeper ones are reopened through ".." checks */
+	KAN_TREE_OPEN_MS = 2000, /* a real open or first read may block that long: a permission
+				    mark, dead storage */
 	KAN_TREE_STUCK_MAX = 8,
 	KAN_TREE_XATTR_MAX = 256 << 10,
 };
@@ -21,9 +24,10 @@ struct kan_tree_entry {
 	struct kan_bytes name;
 	unsigned depth;
 	int parent_fd; /* O_PATH or real directory */
-	int fd;        /* O_PATH|O_NOFOLLOW of the entry itself: fstat, fgetxattr through /proc/self/fd */
-	const struct statx *st; /* AT_STATX_DONT_SYNC|AT_NO_AUTOMOUNT, all of STATX_BASIC_STATS|BTIME|MNT_ID */
-	bool post; /* directories only: second visit, after the entries below (when asked for) */
+	int fd; /* O_PATH|O_NOFOLLOW of the entry itself: fstat, fgetxattr through /proc/self/fd */
+	const struct statx
+		*st; /* AT_STATX_DONT_SYNC|AT_NO_AUTOMOUNT, all of STATX_BASIC_STATS|BTIME|MNT_ID */
+	bool post;   /* directories only: second visit, after the entries below (when asked for) */
 };
 
 enum kan_tree_next { KAN_TREE_GO, KAN_TREE_SKIP, KAN_TREE_STOP };
@@ -34,21 +38,23 @@ typedef void kan_tree_problem_fn(struct kan_bytes path, const struct kan_err *er
 struct kan_tree_walk {
 	uint64_t max_entries; /* 0: 2,000,000 */
 	bool post;            /* call directories twice */
-	bool cross_mounts;    /* default: another mount id or device is visited as an entry, not entered */
+	bool cross_mounts;    /* default: another mount id or device is visited as an entry, not
+				 entered */
 	bool sorted;          /* names in byte order within a directory (else inode order) */
 	kan_tree_fn *fn;
 	kan_tree_problem_fn *problem;
 	void *arg;
 	uint64_t seen; /* out: entries met */
 };
-/* Walk below root_fd (any directory descriptor). 0 whole; -1 limit when max_entries was hit, else as err. */
+/* Walk below root_fd (any directory descriptor). 0 whole; -1 limit when max_entries was hit, else
+ * as err. */
 int kan_tree_walk(struct kan_tree_walk *w, int root_fd, struct kan_err *err);
 
 /*
- * The open rule: from an O_PATH descriptor to a readable one. S_ISREG and S_ISDIR only (else refused);
- * O_RDONLY|O_NONBLOCK|O_NOCTTY|O_NOATIME|O_CLOEXEC through our own /proc/self/fd, fstat again: same
- * device and inode. *noatime false when O_NOATIME was refused. May block: call it in a worker that can be
- * left behind (kan_tree_opener).
+ * The open rule: from an O_PATH descriptor to a readable one. S_ISREG and S_ISDIR only (else
+ * refused); O_RDONLY|O_NONBLOCK|O_NOCTTY|O_NOATIME|O_CLOEXEC through our own /proc/self/fd, fstat
+ * again: same device and inode. *noatime false when O_NOATIME was refused. May block: call it in a
+ * worker that can be left behind (kan_tree_opener).
  */
 int kan_tree_open(int *fd, bool *noatime, int path_fd, struct kan_err *err);
 /* O_PATH|O_NOFOLLOW|O_CLOEXEC of one component. */
@@ -57,17 +63,19 @@ int kan_tree_pin(int *fd, int dir_fd, struct kan_bytes name, struct kan_err *err
 int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err);
 
 /*
- * Real opens with a bound: a worker thread opens, the caller waits at most KAN_TREE_OPEN_MS; then the
- * worker is left behind (err: io with sys ETIMEDOUT, gap "stuck") and a new one serves the next open.
+ * Real opens with a bound: a worker thread opens, the caller waits at most KAN_TREE_OPEN_MS; then
+ * the worker is left behind (err: io with sys ETIMEDOUT, gap "stuck") and a new one serves the next
+ * open.
  */
 struct kan_tree_opener;
 struct kan_tree_opener *kan_tree_opener_new(void);
 void kan_tree_opener_free(struct kan_tree_opener *o);
-int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd, struct kan_err *err);
+int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
+			  struct kan_err *err);
 
 /* Extended attributes of a pinned file or directory (any type): name and value, NUL-free names. */
 typedef void kan_tree_xattr_fn(struct kan_bytes name, struct kan_bytes value, void *arg);
-int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn, void *arg,
-		    struct kan_err *err);
+int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn,
+		    void *arg, struct kan_err *err);
 
 #endif

@@ -13,7 +13,12 @@
 #include "base/self.h"
 #include "capture/conductor.h"
 
-enum { DEFAULT_TIMEOUT_S = 3600, DEFAULT_FREEZE_MS = 2000, FULL_FREEZE_MS = 10000, STOP_WAIT_S = 5 };
+enum {
+	DEFAULT_TIMEOUT_S = 3600,
+	DEFAULT_FREEZE_MS = 2000,
+	FULL_FREEZE_MS = 10000,
+	STOP_WAIT_S = 5
+};
 
 /* Calls made before there is a journal. */
 struct early {
@@ -48,12 +53,13 @@ static void record_call(const struct kan_engine_call *call, void *arg)
 static void record_early(struct kan_conductor *c, const struct early *e)
 {
 	for (size_t i = 0; i < e->n; i++)
-		kan_record_request(c, e->calls[i].method, e->calls[i].path, e->calls[i].status, e->calls[i].octets,
-				   e->calls[i].sha256);
+		kan_record_request(c, e->calls[i].method, e->calls[i].path, e->calls[i].status,
+				   e->calls[i].octets, e->calls[i].sha256);
 	kan_engine_watch(c->engine, record_call, c);
 }
 
-/* A claim of the engine that the kernel contradicts is a gap; one that could not be proven is in capture.json alone. */
+/* A claim of the engine that the kernel contradicts is a gap; one that could not be proven is in
+ * capture.json alone. */
 static void record_contradictions(struct kan_conductor *c)
 {
 	size_t i = 0;
@@ -61,7 +67,8 @@ static void record_contradictions(struct kan_conductor *c)
 	json_array_foreach (c->target->claims, i, claim) {
 		const char *verdict = json_string_value(json_object_get(claim, "verdict"));
 		if (verdict && strcmp(verdict, "contradicted") == 0)
-			kan_record_gap(c, "conductor", json_string_value(json_object_get(claim, "claim")), verdict,
+			kan_record_gap(c, "conductor",
+				       json_string_value(json_object_get(claim, "claim")), verdict,
 				       json_string_value(json_object_get(claim, "proof")));
 	}
 }
@@ -87,7 +94,8 @@ static int known(const char *list, struct kan_err *err)
 		for (const struct kan_collector *const *k = kan_collectors; *k; k++)
 			found |= strlen((*k)->name) == len && strncmp(at, (*k)->name, len) == 0;
 		if (!found)
-			return kan_fail(err, KAN_EUSAGE, "no collector is called '%.*s': see kanshiki collectors",
+			return kan_fail(err, KAN_EUSAGE,
+					"no collector is called '%.*s': see kanshiki collectors",
 					(int)(len > 64 ? 64 : len), at);
 		at += len + (at[len] == ',');
 	}
@@ -96,14 +104,17 @@ static int known(const char *list, struct kan_err *err)
 
 static void choose_collectors(struct kan_conductor *c)
 {
-	for (const struct kan_collector *const *k = kan_collectors; *k && c->n_children < KAN_CHILDREN; k++) {
-		bool left_out = (c->req->only && !listed(c->req->only, (*k)->name)) || listed(c->req->skip, (*k)->name);
+	for (const struct kan_collector *const *k = kan_collectors;
+	     *k && c->n_children < KAN_CHILDREN; k++) {
+		bool left_out = (c->req->only && !listed(c->req->only, (*k)->name)) ||
+				listed(c->req->skip, (*k)->name);
 		if (left_out) {
-			kan_record_scope(c, (*k)->name, (*k)->name, c->req->only ? "--only" : "--skip");
+			kan_record_scope(c, (*k)->name, (*k)->name,
+					 c->req->only ? "--only" : "--skip");
 			continue;
 		}
-		c->children[c->n_children++] =
-			(struct kan_child){.collector = *k, .state = KAN_CHILD_IDLE, .channel = -1, .pidfd = -1};
+		c->children[c->n_children++] = (struct kan_child){
+			.collector = *k, .state = KAN_CHILD_IDLE, .channel = -1, .pidfd = -1};
 	}
 }
 
@@ -115,9 +126,11 @@ static void run_tier(struct kan_conductor *c, enum kan_tier tier)
 	for (;;) {
 		bool running = false;
 		for (size_t i = 0; i < c->n_children; i++) {
-			running |= c->children[i].collector->tier == tier && kan_child_running(&c->children[i]);
+			running |= c->children[i].collector->tier == tier &&
+				   kan_child_running(&c->children[i]);
 			/* Outside tiers 1 and 2 there is nothing to wait for. */
-			if (c->children[i].collector->tier == tier && c->children[i].state == KAN_CHILD_READY)
+			if (c->children[i].collector->tier == tier &&
+			    c->children[i].state == KAN_CHILD_READY)
 				kan_child_go(c, &c->children[i], false);
 		}
 		if (!running || c->stopped_by || c->fatal)
@@ -160,8 +173,10 @@ static void start_lease(struct kan_conductor *c)
 	if (c->target->state != KAN_STATE_RUNNING || c->req->policy.freeze == KAN_FREEZE_NEVER ||
 	    c->target->depth != KAN_DEPTH_HOST)
 		return;
-	c->lease_setup = (struct kan_lease_setup){
-		.engine = c->engine, .cgroup = c->target->cgroup, .id = c->target->id, .bundle_fd = c->bundle_fd};
+	c->lease_setup = (struct kan_lease_setup){.engine = c->engine,
+						  .cgroup = c->target->cgroup,
+						  .id = c->target->id,
+						  .bundle_fd = c->bundle_fd};
 	if (kan_lease_start(&c->lease, &c->lease_setup, &err) < 0)
 		kan_record_gap(c, "conductor", "pause lease", "crashed", err.text);
 }
@@ -258,14 +273,16 @@ static void warn_depth(struct kan_conductor *c)
 	struct kan_capture_progress p = {.event = KAN_CAPTURE_WARNING, .target = c->target};
 	if (c->target->depth != KAN_DEPTH_API || c->req->api_only || !c->req->progress)
 		return;
-	p.why = geteuid() == 0 ? "this host could not prove what the engine claims: only what the engine gives is taken"
-			       : "not root: only what the engine gives is taken; as root also processes, sockets, "
+	p.why = geteuid() == 0 ? "this host could not prove what the engine claims: only what the "
+				 "engine gives is taken"
+			       : "not root: only what the engine gives is taken; as root also "
+				 "processes, sockets, "
 				 "mounts, changed files and digests";
 	c->req->progress(&p, c->req->arg);
 }
 
-static int run_placed(struct kan_capture_result *out, struct kan_conductor *c, const struct early *early,
-		      struct kan_err *err)
+static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
+		      const struct early *early, struct kan_err *err)
 {
 	out->path = join(c->req->parent_dir, c->bundle, ".partial");
 	if (kan_record_start(c, err) < 0)
@@ -283,7 +300,8 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c, c
 	return 0;
 }
 
-static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c, struct kan_err *err)
+static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
+			struct kan_err *err)
 {
 	kan_auto_free struct early *early = kan_xalloc(sizeof(*early));
 	if (known(c->req->only, err) < 0 || known(c->req->skip, err) < 0)
@@ -341,10 +359,12 @@ static void defaults(struct kan_capture_request *r)
 	if (!r->policy.timeout_s)
 		r->policy.timeout_s = DEFAULT_TIMEOUT_S;
 	if (!r->policy.max_freeze_ms)
-		r->policy.max_freeze_ms = r->policy.freeze == KAN_FREEZE_FULL ? FULL_FREEZE_MS : DEFAULT_FREEZE_MS;
+		r->policy.max_freeze_ms =
+			r->policy.freeze == KAN_FREEZE_FULL ? FULL_FREEZE_MS : DEFAULT_FREEZE_MS;
 }
 
-int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *request, struct kan_err *err)
+int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *request,
+		    struct kan_err *err)
 {
 	struct kan_capture_request r = *request;
 	struct kan_conductor c = {.req = &r, .parent_fd = -1, .bundle_fd = -1, .signal_fd = -1};
@@ -356,7 +376,8 @@ int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_req
 	c.gaps = json_array();
 	c.scope = json_array();
 	c.impact = json_array();
-	c.window = mmap(NULL, sizeof(*c.window), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	c.window = mmap(NULL, sizeof(*c.window), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	if (c.window == MAP_FAILED) {
 		c.window = NULL;
 		(void)kan_fail_sys(err, "memory");

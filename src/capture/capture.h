@@ -12,7 +12,8 @@ enum kan_capture_event {
 	KAN_CAPTURE_END,          /* a collector ended: status, items, bytes, ms, gaps */
 	KAN_CAPTURE_PAUSED,       /* the kernel says frozen */
 	KAN_CAPTURE_RESUMED,      /* ms is the length of the pause */
-	KAN_CAPTURE_FIRST_SCREEN, /* tiers 0 to 2 are closed; path is the .partial; do not block here */
+	KAN_CAPTURE_FIRST_SCREEN, /* tiers 0 to 2 are closed; path is the .partial; do not block
+				     here */
 	KAN_CAPTURE_WARNING,      /* why: one line */
 	KAN_CAPTURE_SEALING,
 };
@@ -30,13 +31,15 @@ typedef void kan_capture_progress_fn(const struct kan_capture_progress *p, void 
 struct kan_capture_request {
 	const char *host, *container; /* engine (NULL: the default), name or id */
 	struct kan_policy policy;
-	const char *parent_dir;       /* the bundle becomes a directory in it; must exist when ready has returned */
-	const char *home_dir;         /* where it is committed afterwards; NULL: nowhere */
-	/* The container is found, and neither place is within its reach: make them. NULL: they are there. */
+	const char *parent_dir; /* the bundle becomes a directory in it; must exist when ready has
+				   returned */
+	const char *home_dir;   /* where it is committed afterwards; NULL: nowhere */
+	/* The container is found, and neither place is within its reach: make them. NULL: they are
+	 * there. */
 	int (*ready)(void *arg, struct kan_err *err);
 	const char *case_id, *request_id, *operator_name, *operator_email, *note;
-	const char *only, *skip;      /* comma lists of collector names */
-	bool api_only;                /* --depth api: the missing host is asked for, no gap */
+	const char *only, *skip; /* comma lists of collector names */
+	bool api_only;           /* --depth api: the missing host is asked for, no gap */
 	const char *const *argv;
 	kan_capture_progress_fn *progress;
 	void *arg;
@@ -44,22 +47,24 @@ struct kan_capture_request {
 
 struct kan_capture_result {
 	char bundle[64], seal[65];
-	char *path;           /* the sealed bundle, or the .partial when it could not be sealed; NULL: nothing written */
+	char *path; /* the sealed bundle, or the .partial when it could not be sealed; NULL: nothing
+		       written */
 	char id[65], *name, *image, *image_id;
-	bool partial;         /* sealed as partial: interrupted or out of time */
-	int stopped_by;       /* SIGINT, SIGTERM, SIGALRM (time limit), or 0 */
-	unsigned gaps;        /* that count: not-applicable left out */
-	json_t *capture;      /* the document capture.json */
-	json_t *gap_list;     /* array of {collector, what, code, why} */
+	bool partial;     /* sealed as partial: interrupted or out of time */
+	int stopped_by;   /* SIGINT, SIGTERM, SIGALRM (time limit), or 0 */
+	unsigned gaps;    /* that count: not-applicable left out */
+	json_t *capture;  /* the document capture.json */
+	json_t *gap_list; /* array of {collector, what, code, why} */
 	double seconds;
 };
 void kan_capture_result_free(struct kan_capture_result *r);
 
 /*
- * Take it and seal it. -1: nothing is sealed, err says why; out->path is set when a .partial stays. Interrupts
- * (SIGINT, SIGTERM) and the time limit are no error: partial and stopped_by tell. The container is never left
- * paused by us. Block nothing and start no thread before.
+ * Take it and seal it. -1: nothing is sealed, err says why; out->path is set when a .partial stays.
+ * Interrupts (SIGINT, SIGTERM) and the time limit are no error: partial and stopped_by tell. The
+ * container is never left paused by us. Block nothing and start no thread before.
  */
-int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *r, struct kan_err *err);
+int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *r,
+		    struct kan_err *err);
 
 #endif

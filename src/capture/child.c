@@ -16,9 +16,9 @@
 
 enum {
 	MEMORY_MAX = 1 << 30,
-	OPEN_FILES = 65536,      /* a process collector holds descriptors of every member */
-	KILL_WAIT_S = 2,         /* after SIGKILL: then it is stuck in the kernel and left behind */
-	DRAIN_MAX = 256,         /* messages read in one go, so that one child cannot starve the others */
+	OPEN_FILES = 65536, /* a process collector holds descriptors of every member */
+	KILL_WAIT_S = 2,    /* after SIGKILL: then it is stuck in the kernel and left behind */
+	DRAIN_MAX = 256, /* messages read in one go, so that one child cannot starve the others */
 	CHANNEL_BYTES = 1 << 20,
 };
 
@@ -38,7 +38,8 @@ static int64_t limit_s(enum kan_tier tier)
 	return 90;
 }
 
-void kan_child_progress(struct kan_conductor *c, const struct kan_child *k, enum kan_capture_event event)
+void kan_child_progress(struct kan_conductor *c, const struct kan_child *k,
+			enum kan_capture_event event)
 {
 	if (!c->req->progress)
 		return;
@@ -63,7 +64,8 @@ bool kan_child_running(const struct kan_child *k)
 static void set_limit(int what, rlim_t value)
 {
 	struct rlimit r = {value, value};
-	(void)setrlimit(what, &r); /* a limit that cannot be lowered is one that somebody set lower */
+	(void)setrlimit(what,
+			&r); /* a limit that cannot be lowered is one that somebody set lower */
 }
 
 static void confine(void)
@@ -83,7 +85,8 @@ static void confine(void)
 	set_limit(RLIMIT_NOFILE, OPEN_FILES);
 }
 
-static void run(struct kan_conductor *c, const struct kan_child *k, int channel) __attribute__((noreturn));
+static void run(struct kan_conductor *c, const struct kan_child *k, int channel)
+	__attribute__((noreturn));
 
 static void run(struct kan_conductor *c, const struct kan_child *k, int channel)
 {
@@ -109,7 +112,8 @@ static void run(struct kan_conductor *c, const struct kan_child *k, int channel)
 	if (c->engine)
 		kan_engine_watch(c->engine, kan_sink_request, sink);
 	int rc = k->collector->collect(c->target, sink, &err);
-	bool failed = kan_sink_failed(sink) || (rc < 0 && err.code == KAN_EIO && err.sys != ETIMEDOUT);
+	bool failed =
+		kan_sink_failed(sink) || (rc < 0 && err.code == KAN_EIO && err.sys != ETIMEDOUT);
 	if (rc < 0 && !failed)
 		kan_sink_gap_err(sink, kan_bytes_of(k->collector->name), &err);
 	kan_sink_end(sink, failed ? 2 : rc < 0 ? 1 : 0, rc < 0 || failed ? err.text : "");
@@ -137,18 +141,22 @@ static bool applicable(struct kan_conductor *c, struct kan_child *k)
 	const struct kan_target *t = c->target;
 	unsigned needs = k->collector->needs;
 	const char *code = NULL, *why = NULL;
-	bool stopped = t->state == KAN_STATE_CREATED || t->state == KAN_STATE_EXITED || t->state == KAN_STATE_DEAD;
+	bool stopped = t->state == KAN_STATE_CREATED || t->state == KAN_STATE_EXITED ||
+		       t->state == KAN_STATE_DEAD;
 	if ((needs & (KAN_NEEDS_HOST | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_API) {
 		code = "denied";
-		why = geteuid() == 0 ? "depth is api-only: the engine's claims could not be proven on this host"
+		why = geteuid() == 0 ? "depth is api-only: the engine's claims could not be proven "
+				       "on this host"
 				     : "depth is api-only: run as root on the engine's host";
 	} else if ((needs & KAN_NEEDS_PROCESS) && t->pid <= 0) {
 		code = stopped ? "not-applicable" : "vanished";
-		why = stopped ? "the container is not running" : "no live process of the container was found";
+		why = stopped ? "the container is not running"
+			      : "no live process of the container was found";
 	} else if ((needs & KAN_NEEDS_LAYERS) && t->upper_fd < 0) {
 		code = t->depth == KAN_DEPTH_API ? "denied" : "unsupported";
-		why = t->depth == KAN_DEPTH_API ? "depth is api-only: layers are not reachable"
-						: "no proven overlay directories (see the claims in capture.json)";
+		why = t->depth == KAN_DEPTH_API
+			      ? "depth is api-only: layers are not reachable"
+			      : "no proven overlay directories (see the claims in capture.json)";
 	}
 	if (!code)
 		return true;
@@ -170,7 +178,8 @@ void kan_child_start(struct kan_conductor *c, struct kan_child *k)
 	if (!applicable(c, k))
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", strerror(errno));
+		kan_record_gap(c, k->collector->name, k->collector->name, "crashed",
+			       strerror(errno));
 		k->gaps++;
 		finish(c, k, "failed");
 		return;
@@ -185,7 +194,8 @@ void kan_child_start(struct kan_conductor *c, struct kan_child *k)
 	(void)close(pair[1]);
 	if (pid < 0) {
 		(void)close(pair[0]);
-		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", "fork: no process to be had");
+		kan_record_gap(c, k->collector->name, k->collector->name, "crashed",
+			       "fork: no process to be had");
 		k->gaps++;
 		finish(c, k, "failed");
 		return;
@@ -205,7 +215,8 @@ void kan_child_go(struct kan_conductor *c, struct kan_child *k, bool inside)
 	(void)c;
 	k->state = KAN_CHILD_READING;
 	k->in_window = inside;
-	(void)send(k->channel, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT); /* it died: its end will tell */
+	(void)send(k->channel, &m, sizeof(m),
+		   MSG_NOSIGNAL | MSG_DONTWAIT); /* it died: its end will tell */
 }
 
 void kan_child_kill(struct kan_child *k)
@@ -217,12 +228,14 @@ void kan_child_kill(struct kan_child *k)
 	(void)kill(k->pid, SIGKILL);
 }
 
-static const char *const gap_names[] = {"denied",  "vanished",	   "limit",	"timeout",     "stuck",	       "crashed",
-					"changed", "contradicted", "malformed", "unsupported", "not-applicable"};
+static const char *const gap_names[] = {"denied",    "vanished",    "limit",         "timeout",
+					"stuck",     "crashed",     "changed",       "contradicted",
+					"malformed", "unsupported", "not-applicable"};
 
 static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
 {
-	const char *code = m->code < sizeof(gap_names) / sizeof(gap_names[0]) ? gap_names[m->code] : "unsupported";
+	const char *code = m->code < sizeof(gap_names) / sizeof(gap_names[0]) ? gap_names[m->code]
+									      : "unsupported";
 	kan_record_gap(c, k->collector->name, m->what, code, m->why);
 	bool counts = strcmp(code, "not-applicable") != 0;
 	k->gaps += counts;
@@ -292,14 +305,17 @@ static void say_crashed(struct kan_conductor *c, struct kan_child *k, int status
 {
 	char why[128];
 	if (k->timed_out)
-		(void)snprintf(why, sizeof(why), "not done after %lld s", (long long)limit_s(k->collector->tier));
+		(void)snprintf(why, sizeof(why), "not done after %lld s",
+			       (long long)limit_s(k->collector->tier));
 	else if (k->killed_ns)
 		(void)snprintf(why, sizeof(why), "stopped with the capture");
 	else if (WIFSIGNALED(status))
 		(void)snprintf(why, sizeof(why), "ended by signal %d", WTERMSIG(status));
 	else
-		(void)snprintf(why, sizeof(why), "ended with status %d and no last word", WEXITSTATUS(status));
-	kan_record_gap(c, k->collector->name, k->collector->name, k->timed_out ? "timeout" : "crashed", why);
+		(void)snprintf(why, sizeof(why), "ended with status %d and no last word",
+			       WEXITSTATUS(status));
+	kan_record_gap(c, k->collector->name, k->collector->name,
+		       k->timed_out ? "timeout" : "crashed", why);
 	k->gaps++;
 }
 
@@ -310,12 +326,18 @@ static void reap(struct kan_conductor *c, struct kan_child *k)
 	(void)kill(-k->pid, SIGKILL); /* what it left in its session */
 	if (!k->said_end)
 		say_crashed(c, k, status);
-	else if (!k->gave_up && k->artefacts == 0 && k->gaps == 0 && !k->not_applicable && !k->left_out) {
-		kan_record_gap(c, k->collector->name, k->collector->name, "crashed", "ended without artefact or gap");
+	else if (!k->gave_up && k->artefacts == 0 && k->gaps == 0 && !k->not_applicable &&
+		 !k->left_out) {
+		kan_record_gap(c, k->collector->name, k->collector->name, "crashed",
+			       "ended without artefact or gap");
 		k->gaps++;
 	}
 	bool nothing = k->artefacts == 0 && k->not_applicable;
-	finish(c, k, !k->said_end || k->gave_up ? "failed" : k->gaps ? "partial" : nothing ? "not-applicable" : "ok");
+	finish(c, k,
+	       !k->said_end || k->gave_up ? "failed"
+	       : k->gaps                  ? "partial"
+	       : nothing                  ? "not-applicable"
+					  : "ok");
 }
 
 void kan_child_attend(struct kan_conductor *c, struct kan_child *k)
@@ -327,13 +349,15 @@ void kan_child_attend(struct kan_conductor *c, struct kan_child *k)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !k->dead)
 			return;
-		/* Its end: the channel is closed, or it is dead and a worker of its still holds the channel. */
+		/* Its end: the channel is closed, or it is dead and a worker of its still holds the
+		 * channel. */
 		if (n <= 0) {
 			reap(c, k);
 			return;
 		}
 		if (!kan_msg_ok(&m, (size_t)n)) {
-			kan_record_gap(c, k->collector->name, k->collector->name, "malformed", "a bad message from the collector");
+			kan_record_gap(c, k->collector->name, k->collector->name, "malformed",
+				       "a bad message from the collector");
 			k->gaps++;
 			kan_child_kill(k);
 			continue;
@@ -352,7 +376,8 @@ void kan_child_check_time(struct kan_conductor *c, struct kan_child *k, int64_t 
 	}
 	if (k->killed_ns && now - k->killed_ns > (int64_t)KILL_WAIT_S * 1000000000) {
 		kan_record_word(c, "abandoned", "collector", k->collector->name);
-		kan_record_gap(c, k->collector->name, k->collector->name, "stuck", "blocked in the kernel; left behind");
+		kan_record_gap(c, k->collector->name, k->collector->name, "stuck",
+			       "blocked in the kernel; left behind");
 		k->gaps++;
 		finish(c, k, "failed");
 	}

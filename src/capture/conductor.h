@@ -61,16 +61,19 @@ struct kan_conductor {
 };
 
 /* record.c */
-void kan_record_gap(struct kan_conductor *c, const char *collector, const char *what, const char *code, const char *why);
+void kan_record_gap(struct kan_conductor *c, const char *collector, const char *what,
+		    const char *code, const char *why);
 void kan_record_limit(struct kan_conductor *c, const char *collector, const struct kan_msg *m);
-void kan_record_scope(struct kan_conductor *c, const char *collector, const char *what, const char *why);
+void kan_record_scope(struct kan_conductor *c, const char *collector, const char *what,
+		      const char *why);
 void kan_record_impact(struct kan_conductor *c, const char *text);
-void kan_record_word(struct kan_conductor *c, const char *type, const char *key, const char *word); /* one-key record */
+void kan_record_word(struct kan_conductor *c, const char *type, const char *key,
+		     const char *word); /* one-key record */
 void kan_record_lease(struct kan_conductor *c, const char *what, const struct kan_lease_report *r);
 void kan_record_collector(struct kan_conductor *c, const struct kan_child *child, bool begin);
 void kan_record_artefact(struct kan_conductor *c, struct kan_child *child, const struct kan_msg *m);
-void kan_record_request(struct kan_conductor *c, const char *method, const char *path, int status, uint64_t octets,
-			const char *sha256);
+void kan_record_request(struct kan_conductor *c, const char *method, const char *path, int status,
+			uint64_t octets, const char *sha256);
 int kan_record_start(struct kan_conductor *c, struct kan_err *err);
 void kan_record_sync(struct kan_conductor *c);
 /* The document capture.json. Yours. */
@@ -85,17 +88,20 @@ void kan_child_kill(struct kan_child *child);
 /* Time limits: kills what is late, leaves behind what does not die. */
 void kan_child_check_time(struct kan_conductor *c, struct kan_child *child, int64_t now);
 bool kan_child_running(const struct kan_child *child);
-void kan_child_progress(struct kan_conductor *c, const struct kan_child *child, enum kan_capture_event event);
+void kan_child_progress(struct kan_conductor *c, const struct kan_child *child,
+			enum kan_capture_event event);
 
 /* window.c: tiers 1 and 2 with the pause; and the loop all tiers share. */
 void kan_window_run(struct kan_conductor *c);
-/* Wait for events once, at most until_ns; false when the capture must stop (signal, time limit, fatal). */
+/* Wait for events once, at most until_ns; false when the capture must stop (signal, time limit,
+ * fatal). */
 bool kan_loop_step(struct kan_conductor *c, int64_t until_ns);
 void kan_window_resume(struct kan_conductor *c);
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err);
 
 /* place.c: where evidence may lie. */
-int kan_place_reach(const struct kan_conductor *c, struct kan_err *err); /* before anything is made */
+int kan_place_reach(const struct kan_conductor *c,
+		    struct kan_err *err); /* before anything is made */
 int kan_place_check(struct kan_conductor *c, struct kan_err *err);
 int kan_place_make(struct kan_conductor *c, struct kan_err *err);
 

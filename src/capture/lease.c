@@ -20,7 +20,7 @@
 #include "kernel/cgroup.h"
 
 enum {
-	FREEZE_WAIT_MS = 2000,  /* a task stuck in the kernel never freezes: then we go on live */
+	FREEZE_WAIT_MS = 2000, /* a task stuck in the kernel never freezes: then we go on live */
 	POLL_FREEZER_US = 500,
 	RETRY_FIRST_MS = 100,
 	RETRY_LAST_MS = 3200,
@@ -66,12 +66,13 @@ static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, st
 	int rc = kan_control_unpause(&status, s->engine, s->id, err);
 	*engine_ns += kan_boot_ns() - before;
 	int state = frozen(s);
-	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed nothing is none. */
+	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed
+	 * nothing is none. */
 	return state == 0 || (state < 0 && rc == 0);
 }
 
-int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn, void *arg,
-		   struct kan_err *err)
+int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn,
+		   void *arg, struct kan_err *err)
 {
 	struct kan_err why = {0};
 	int64_t spent = 0;
@@ -87,7 +88,8 @@ int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_leas
 	bool thawed = s->cgroup && kan_cgroup_thaw(s->cgroup, &why) == 0 && frozen(s) == 0;
 	fn(thawed ? "thawed through the cgroup's own file" : why.text, arg);
 	int64_t until = kan_boot_ns() + (int64_t)RETRY_API_S * 1000000000;
-	/* The engine still believes that it is paused: keep telling it, so that docker exec and stop work again. */
+	/* The engine still believes that it is paused: keep telling it, so that docker exec and
+	 * stop work again. */
 	while (kan_boot_ns() < until) {
 		int status = 0;
 		if (kan_control_unpause(&status, s->engine, s->id, &why) == 0 && frozen(s) <= 0)
@@ -97,12 +99,14 @@ int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_leas
 	*engine_ns = spent;
 	if (thawed || frozen(s) == 0)
 		return 0;
-	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s", s->id);
+	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s",
+			s->id);
 }
 
 static void report(struct holder *h, uint32_t what, int64_t asked, int64_t engine, const char *text)
 {
-	struct kan_lease_report r = {.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
+	struct kan_lease_report r = {
+		.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
 	(void)snprintf(r.text, sizeof(r.text), "%.255s", text ? text : "");
 	if (send(h->socket, &r, sizeof(r), MSG_NOSIGNAL) < 0)
 		h->orphan = true; /* the conductor is gone: lease.json will tell */
@@ -124,7 +128,8 @@ static void let_go(struct holder *h)
 	h->holding = false;
 	if (rc < 0)
 		(void)snprintf(h->last, sizeof(h->last), "%s", err.text);
-	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, engine, rc < 0 ? err.text : NULL);
+	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, engine,
+	       rc < 0 ? err.text : NULL);
 }
 
 static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
@@ -156,7 +161,8 @@ static void take(struct holder *h)
 	int64_t engine = kan_boot_ns() - h->paused_ns;
 	if (rc == 0 && status == 409) {
 		h->holding = false;
-		report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine, "the engine says it cannot be paused now (409)");
+		report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine,
+		       "the engine says it cannot be paused now (409)");
 		return;
 	}
 	if (wait_frozen(h->s, rc == 0)) {
@@ -166,7 +172,8 @@ static void take(struct holder *h)
 	int64_t asked = h->paused_ns, thaw = 0;
 	(void)kan_lease_thaw(&thaw, h->s, note_retry, h, NULL);
 	h->holding = false;
-	report(h, KAN_LEASE_NOT_FROZEN, asked, engine, rc < 0 ? err.text : "a task did not freeze in 2 s");
+	report(h, KAN_LEASE_NOT_FROZEN, asked, engine,
+	       rc < 0 ? err.text : "a task did not freeze in 2 s");
 }
 
 static void write_lease_json(const struct holder *h)
@@ -228,7 +235,8 @@ static void hold(struct holder *h)
 
 static void ignore_signals(void)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2};
+	static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+				      SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2};
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);
 	sigset_t none;
@@ -306,7 +314,8 @@ int kan_lease_read(struct kan_lease_report *r, struct kan_lease *l, struct kan_e
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		return 0;
 	if (n != (ssize_t)sizeof(got))
-		return n < 0 ? kan_fail_sys(err, "pause lease") : kan_fail(err, KAN_EFORMAT, "pause lease: short report");
+		return n < 0 ? kan_fail_sys(err, "pause lease")
+			     : kan_fail(err, KAN_EFORMAT, "pause lease: short report");
 	got.text[sizeof(got.text) - 1] = 0;
 	*r = got;
 	return 1;

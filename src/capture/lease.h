@@ -1,4 +1,5 @@
-/* The pause lease: a process of its own that owns the pause, so that the container resumes whatever dies. */
+/* The pause lease: a process of its own that owns the pause, so that the container resumes whatever
+ * dies. */
 #ifndef KAN_CAPTURE_LEASE_H
 #define KAN_CAPTURE_LEASE_H
 
@@ -14,7 +15,7 @@ struct kan_lease_setup {
 	struct kan_engine *engine;
 	struct kan_cgroup *cgroup; /* the freezer's state is the proof of a pause */
 	const char *id;
-	int bundle_fd;             /* where lease.json goes when the conductor is gone */
+	int bundle_fd; /* where lease.json goes when the conductor is gone */
 };
 
 enum kan_lease_what {
@@ -22,14 +23,14 @@ enum kan_lease_what {
 	KAN_LEASE_FOUND,      /* somebody else had it paused: not ours to resume */
 	KAN_LEASE_NOT_FROZEN, /* could not be frozen; resumed again */
 	KAN_LEASE_RESUMED,
-	KAN_LEASE_RETRIED,    /* an unpause failed; text says why; it goes on */
-	KAN_LEASE_FAILED,     /* could not resume: text says what to do by hand */
+	KAN_LEASE_RETRIED, /* an unpause failed; text says why; it goes on */
+	KAN_LEASE_FAILED,  /* could not resume: text says what to do by hand */
 };
 /* What the lease reports. Times are CLOCK_BOOTTIME. */
 struct kan_lease_report {
 	uint32_t what;
-	int64_t asked_ns, done_ns;  /* of the pause or the resume */
-	int64_t engine_ns;          /* time spent in the engine's call */
+	int64_t asked_ns, done_ns; /* of the pause or the resume */
+	int64_t engine_ns;         /* time spent in the engine's call */
 	char text[256];
 };
 
@@ -43,15 +44,16 @@ int kan_lease_fd(const struct kan_lease *l); /* for poll */
 int kan_lease_read(struct kan_lease_report *r, struct kan_lease *l, struct kan_err *err);
 /* End it (it resumes first, if it still holds a pause), wait for it, free. NULL allowed. */
 void kan_lease_free(struct kan_lease *l);
-void kan_lease_drop(struct kan_lease *l); /* in another child after fork: closes, frees, touches nothing */
+void kan_lease_drop(
+	struct kan_lease *l); /* in another child after fork: closes, frees, touches nothing */
 
 /*
- * The resume itself, with its retries: unpause, retry after 0.1 to 3.2 s, thaw by the cgroup's file, retry the API
- * for 60 s. The freezer's state decides; no call is repeated without reading it. Used by the lease, and by the
- * conductor when the lease has died.
+ * The resume itself, with its retries: unpause, retry after 0.1 to 3.2 s, thaw by the cgroup's
+ * file, retry the API for 60 s. The freezer's state decides; no call is repeated without reading
+ * it. Used by the lease, and by the conductor when the lease has died.
  */
 typedef void kan_lease_note_fn(const char *text, void *arg);
-int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn, void *arg,
-		   struct kan_err *err);
+int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn,
+		   void *arg, struct kan_err *err);
 
 #endif

@@ -9,7 +9,8 @@
 #include "base/self.h"
 #include "capture/conductor.h"
 
-/* A journal that cannot be written is the end of the capture: nothing may be sealed without its record. */
+/* A journal that cannot be written is the end of the capture: nothing may be sealed without its
+ * record. */
 static void end_record(struct kan_conductor *c)
 {
 	struct kan_err err = {0};
@@ -24,8 +25,8 @@ void kan_record_sync(struct kan_conductor *c)
 		kan_fatal(c, &err);
 }
 
-static void list_gap(struct kan_conductor *c, const char *collector, const char *what, const char *code,
-		     const char *why)
+static void list_gap(struct kan_conductor *c, const char *collector, const char *what,
+		     const char *code, const char *why)
 {
 	json_t *o = json_object();
 	kan_json_set_bytes(o, "collector", kan_bytes_of(collector));
@@ -35,7 +36,8 @@ static void list_gap(struct kan_conductor *c, const char *collector, const char 
 	json_array_append_new(c->gaps, o);
 }
 
-void kan_record_gap(struct kan_conductor *c, const char *collector, const char *what, const char *code, const char *why)
+void kan_record_gap(struct kan_conductor *c, const char *collector, const char *what,
+		    const char *code, const char *why)
 {
 	struct kan_err err = {0};
 	list_gap(c, collector, what, code, why);
@@ -51,7 +53,8 @@ void kan_record_limit(struct kan_conductor *c, const char *collector, const stru
 		kan_fatal(c, &err);
 }
 
-void kan_record_scope(struct kan_conductor *c, const char *collector, const char *what, const char *why)
+void kan_record_scope(struct kan_conductor *c, const char *collector, const char *what,
+		      const char *why)
 {
 	json_t *o = json_object();
 	kan_json_set_bytes(o, "collector", kan_bytes_of(collector));
@@ -114,8 +117,8 @@ void kan_record_artefact(struct kan_conductor *c, struct kan_child *child, const
 	end_record(c);
 }
 
-void kan_record_request(struct kan_conductor *c, const char *method, const char *path, int status, uint64_t octets,
-			const char *sha256)
+void kan_record_request(struct kan_conductor *c, const char *method, const char *path, int status,
+			uint64_t octets, const char *sha256)
 {
 	struct kan_row *row = kan_journal_begin(c->journal, "request");
 	kan_row_str(row, "method", method);
@@ -180,7 +183,8 @@ int kan_record_start(struct kan_conductor *c, struct kan_err *err)
 static json_t *freeze_document(const struct kan_conductor *c)
 {
 	const struct kan_freeze_record *f = &c->freeze;
-	json_t *o = json_pack("{s:s,s:b}", "mode", freeze_name(c->req->policy.freeze), "paused_by_us", f->paused_by_us);
+	json_t *o = json_pack("{s:s,s:b}", "mode", freeze_name(c->req->policy.freeze),
+			      "paused_by_us", f->paused_by_us);
 	if (f->found_paused)
 		json_object_set_new(o, "found_paused", json_true());
 	if (f->not_frozen)
@@ -201,10 +205,11 @@ static json_t *collectors_document(const struct kan_conductor *c)
 	for (size_t i = 0; i < c->n_children; i++) {
 		const struct kan_child *k = &c->children[i];
 		int64_t spent = k->began_ns ? k->ended_ns - k->began_ns : 0;
-		json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:i}", "name", k->collector->name, "status",
-						      k->status ? k->status : "skipped", "items",
-						      (json_int_t)k->items, "bytes", (json_int_t)k->bytes, "ns",
-						      (json_int_t)spent, "gaps", (int)k->gaps));
+		json_array_append_new(
+			list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:i}", "name", k->collector->name,
+					"status", k->status ? k->status : "skipped", "items",
+					(json_int_t)k->items, "bytes", (json_int_t)k->bytes, "ns",
+					(json_int_t)spent, "gaps", (int)k->gaps));
 	}
 	return list;
 }
@@ -256,7 +261,8 @@ int kan_record_document(json_t **out, struct kan_conductor *c, struct kan_err *e
 	if (c->req->request_id)
 		kan_json_set_bytes(o, "request_id", kan_bytes_of(c->req->request_id));
 	json_object_set_new(o, "tool", tool);
-	json_object_set_new(o, "operator", kan_operator_json(c->req->operator_name, c->req->operator_email));
+	json_object_set_new(o, "operator",
+			    kan_operator_json(c->req->operator_name, c->req->operator_email));
 	json_object_set_new(o, "host", kan_host_json());
 	json_object_set_new(o, "clock", kan_clock_json());
 	json_object_set_new(o, "started_ns", json_integer(c->started_ns));

@@ -1,4 +1,5 @@
-/* The loop that waits for children, lease and signals; and tiers 1 and 2 with the pause around them. */
+/* The loop that waits for children, lease and signals; and tiers 1 and 2 with the pause around
+ * them. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,11 +11,11 @@
 #include "capture/conductor.h"
 
 enum {
-	TICK_MS = 250,              /* how late a time limit may be noticed */
-	PREPARE_MS = 15000,         /* who is not ready for the window by then is read live */
+	TICK_MS = 250,      /* how late a time limit may be noticed */
+	PREPARE_MS = 15000, /* who is not ready for the window by then is read live */
 	AUTO_ENTRIES = 256,
 	AUTO_BYTES = 4 << 20,
-	LEASE_ANSWER_MS = 90000,    /* the engine's own limit on a call is below it */
+	LEASE_ANSWER_MS = 90000, /* the engine's own limit on a call is below it */
 };
 
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err)
@@ -31,7 +32,8 @@ static void on_signal(struct kan_conductor *c)
 		c->stopped_by = (int)info.ssi_signo;
 }
 
-static void progress(struct kan_conductor *c, enum kan_capture_event event, double ms, const char *why)
+static void progress(struct kan_conductor *c, enum kan_capture_event event, double ms,
+		     const char *why)
 {
 	struct kan_capture_progress p = {.event = event, .ms = ms, .why = why, .target = c->target};
 	if (c->req->progress)
@@ -93,7 +95,8 @@ static void lease_lost(struct kan_conductor *c)
 	kan_lease_free(c->lease);
 	c->lease = NULL;
 	atomic_store(&c->window->frozen, 0);
-	kan_record_gap(c, "conductor", "pause lease", "crashed", "the lease died; the conductor resumed the container");
+	kan_record_gap(c, "conductor", "pause lease", "crashed",
+		       "the lease died; the conductor resumed the container");
 	if (kan_lease_thaw(&r.engine_ns, &c->lease_setup, note_lost, c, &err) < 0) {
 		r.what = KAN_LEASE_FAILED;
 		(void)snprintf(r.text, sizeof(r.text), "%.255s", err.text);
@@ -157,7 +160,8 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns)
 	return !c->stopped_by && !c->fatal;
 }
 
-static bool tier_has(const struct kan_conductor *c, enum kan_tier low, enum kan_tier high, enum kan_child_state state)
+static bool tier_has(const struct kan_conductor *c, enum kan_tier low, enum kan_tier high,
+		     enum kan_child_state state)
 {
 	for (size_t i = 0; i < c->n_children; i++) {
 		const struct kan_child *k = &c->children[i];
@@ -171,7 +175,8 @@ static bool tier_has(const struct kan_conductor *c, enum kan_tier low, enum kan_
 static bool prepare(struct kan_conductor *c)
 {
 	int64_t until = kan_boot_ns() + (int64_t)PREPARE_MS * 1000000;
-	while (tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_PREPARING) && kan_boot_ns() < until)
+	while (tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_PREPARING) &&
+	       kan_boot_ns() < until)
 		if (!kan_loop_step(c, until))
 			return false;
 	return true;
@@ -195,7 +200,8 @@ static bool files_fit(const struct kan_conductor *c)
 static void let_go(struct kan_conductor *c, enum kan_tier tier, bool inside)
 {
 	for (size_t i = 0; i < c->n_children; i++)
-		if (c->children[i].collector->tier == tier && c->children[i].state == KAN_CHILD_READY)
+		if (c->children[i].collector->tier == tier &&
+		    c->children[i].state == KAN_CHILD_READY)
 			kan_child_go(c, &c->children[i], inside);
 }
 
@@ -220,7 +226,8 @@ static void pause_target(struct kan_conductor *c)
 		return;
 	}
 	int64_t until = kan_boot_ns() + (int64_t)LEASE_ANSWER_MS * 1000000;
-	while (c->lease && !c->window_open && !c->freeze.found_paused && !c->freeze.not_frozen && kan_boot_ns() < until)
+	while (c->lease && !c->window_open && !c->freeze.found_paused && !c->freeze.not_frozen &&
+	       kan_boot_ns() < until)
 		if (!kan_loop_step(c, until))
 			return;
 }
@@ -260,22 +267,25 @@ static bool wants_pause(const struct kan_conductor *c)
 static void not_frozen(struct kan_conductor *c)
 {
 	kan_record_lease(c, "not-frozen", NULL);
-	kan_record_gap(c, "conductor", "pause", "timeout",
-		       "the container could not be frozen; it was read live (rows say frozen:false)");
+	kan_record_gap(
+		c, "conductor", "pause", "timeout",
+		"the container could not be frozen; it was read live (rows say frozen:false)");
 }
 
 /* Go, paused or live, then wait for all of tiers 1 and 2. */
 void kan_window_run(struct kan_conductor *c)
 {
 	for (size_t i = 0; i < c->n_children; i++)
-		if (c->children[i].collector->tier == KAN_TIER_PAUSED || c->children[i].collector->tier == KAN_TIER_FILES)
+		if (c->children[i].collector->tier == KAN_TIER_PAUSED ||
+		    c->children[i].collector->tier == KAN_TIER_FILES)
 			kan_child_start(c, &c->children[i]);
 	if (prepare(c) && wants_pause(c)) {
 		pause_target(c);
 		if (c->window_open) {
 			read_paused(c);
 			kan_window_resume(c);
-			kan_record_impact(c, "paused the container's cgroup for the time in freeze");
+			kan_record_impact(c,
+					  "paused the container's cgroup for the time in freeze");
 		} else if (c->freeze.found_paused) {
 			kan_record_lease(c, "found-paused", NULL);
 		} else if (!c->stopped_by && !c->fatal) {

@@ -170,11 +170,14 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 			kan_print(stdout, kan_bytes_of(t->first));
 			(void)fputc('\n', stdout);
 		}
-		(void)fputs(t->repository ? "by other people's tools: git clone, then git fsck --strict, git "
-					    "verify-commit, git lfs fsck --dry-run\n"
-					  : "by other people's tools, in the bundle: sha256sum -c --quiet "
-					    "tagmanifest-sha256.txt manifest-sha256.txt (README-verify.txt)\n",
-			    stdout);
+		(void)fputs(
+			t->repository
+				? "by other people's tools: git clone, then git fsck --strict, git "
+				  "verify-commit, git lfs fsck --dry-run\n"
+				: "by other people's tools, in the bundle: sha256sum -c --quiet "
+				  "tagmanifest-sha256.txt manifest-sha256.txt "
+				  "(README-verify.txt)\n",
+			stdout);
 	}
 	return status;
 }

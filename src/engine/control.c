@@ -13,7 +13,8 @@ static int keep(struct kan_bytes piece, void *arg)
 	return 0;
 }
 
-static int post(int *status, struct kan_engine *e, const char *id, const char *what, struct kan_err *err)
+static int post(int *status, struct kan_engine *e, const char *id, const char *what,
+		struct kan_err *err)
 {
 	char path[128];
 	kan_auto_buf struct kan_buf body = KAN_BUF(BODY_OCTETS);

@@ -4,7 +4,8 @@
 
 #include <kanshiki/engine.h>
 
-/* POST /containers/ID/pause and /unpause. One call, never repeated here. *status 409: already so (returns 0). */
+/* POST /containers/ID/pause and /unpause. One call, never repeated here. *status 409: already so
+ * (returns 0). */
 int kan_control_pause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
 int kan_control_unpause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
 

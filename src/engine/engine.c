@@ -24,7 +24,8 @@ enum {
 	SMALL_ANSWER = 1 << 20,
 };
 
-static const char *const usual[] = {"/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock"};
+static const char *const usual[] = {"/run/docker.sock", "/var/run/docker.sock",
+				    "/run/podman/podman.sock"};
 
 /* Feeds the caller and the record of the call. */
 struct tap {
@@ -52,12 +53,13 @@ static unsigned patience(const char *path)
 	return CALL_MS;
 }
 
-static int over_socket(int *status, const struct kan_engine *e, const char *method, const char *path, uint64_t max,
-		       struct tap *tap, struct kan_err *err)
+static int over_socket(int *status, const struct kan_engine *e, const char *method,
+		       const char *path, uint64_t max, struct tap *tap, struct kan_err *err)
 {
 	char url[URL_OCTETS];
 	bool versioned = strcmp(path, "/_ping") != 0 && e->api[0];
-	int n = snprintf(url, sizeof(url), "http://localhost%s%s%s", versioned ? "/v" : "", versioned ? e->api : "", path);
+	int n = snprintf(url, sizeof(url), "http://localhost%s%s%s", versioned ? "/v" : "",
+			 versioned ? e->api : "", path);
 	if (n < 0 || (size_t)n >= sizeof(url))
 		return kan_fail(err, KAN_EUSAGE, "a request of %d octets", n);
 	struct kan_http_request r = {
@@ -72,9 +74,11 @@ static int over_socket(int *status, const struct kan_engine *e, const char *meth
 	return kan_http_call(status, &r, err);
 }
 
-static void tell(const struct kan_engine *e, const char *method, const char *path, int status, const struct tap *t)
+static void tell(const struct kan_engine *e, const char *method, const char *path, int status,
+		 const struct tap *t)
 {
-	struct kan_engine_call call = {.method = method, .path = path, .status = status, .octets = t->octets};
+	struct kan_engine_call call = {
+		.method = method, .path = path, .status = status, .octets = t->octets};
 	if (!e->watch)
 		return;
 	if (status && t->digest)
@@ -82,12 +86,13 @@ static void tell(const struct kan_engine *e, const char *method, const char *pat
 	e->watch(&call, e->watch_arg);
 }
 
-int kan_engine_request(int *status, struct kan_engine *e, const char *method, const char *path, uint64_t max,
-		       kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
+int kan_engine_request(int *status, struct kan_engine *e, const char *method, const char *path,
+		       uint64_t max, kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
 {
 	struct tap tap = {.fn = on_data, .arg = arg};
 	if (!kan_request_allowed(method, path))
-		return kan_fail(err, KAN_EREFUSED, "%s %.200s is no request that may be sent", method, path);
+		return kan_fail(err, KAN_EREFUSED, "%s %.200s is no request that may be sent",
+				method, path);
 	tap.digest = e->watch ? kan_digest_new() : NULL;
 	*status = 0;
 	int rc = e->replay ? kan_replay_request(status, e, path, tap_data, &tap, err)
@@ -97,8 +102,8 @@ int kan_engine_request(int *status, struct kan_engine *e, const char *method, co
 	return rc < 0 ? kan_wrap(err, "engine: %s %.200s", method, path) : 0;
 }
 
-int kan_engine_get(int *status, struct kan_engine *e, const char *path, uint64_t max, kan_engine_data_fn *on_data,
-		   void *arg, struct kan_err *err)
+int kan_engine_get(int *status, struct kan_engine *e, const char *path, uint64_t max,
+		   kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
 {
 	return kan_engine_request(status, e, "GET", path, max, on_data, arg, err);
 }
@@ -119,7 +124,8 @@ static void words(char *out, size_t n, struct kan_bytes body)
 	if (kan_engine_parse(&doc, body, NULL) == 0)
 		message = json_string_value(json_object_get(doc, "message"));
 	if (message)
-		(void)kan_text_clean(&clean, (struct kan_bytes){(const uint8_t *)message, strnlen(message, 300)});
+		(void)kan_text_clean(&clean, (struct kan_bytes){(const uint8_t *)message,
+								strnlen(message, 300)});
 	(void)snprintf(out, n, "%s", clean.len ? kan_buf_str(&clean) : "no words");
 	json_decref(doc);
 }
@@ -130,14 +136,15 @@ int kan_engine_status_err(int status, const char *path, struct kan_bytes body, s
 	if (status >= 200 && status < 300)
 		return 0;
 	words(said, sizeof(said), body);
-	enum kan_code code = status == 404			? KAN_ENOTFOUND
-			     : status == 500 || status == 501	? KAN_EUNSUPPORTED
-			     : status == 401 || status == 403	? KAN_EDENIED
-								: KAN_EENGINE;
+	enum kan_code code = status == 404                    ? KAN_ENOTFOUND
+			     : status == 500 || status == 501 ? KAN_EUNSUPPORTED
+			     : status == 401 || status == 403 ? KAN_EDENIED
+							      : KAN_EENGINE;
 	return kan_fail(err, code, "engine: %.200s: status %d: %s", path, status, said);
 }
 
-int kan_engine_get_raw(struct kan_buf *raw, struct kan_engine *e, const char *path, struct kan_err *err)
+int kan_engine_get_raw(struct kan_buf *raw, struct kan_engine *e, const char *path,
+		       struct kan_err *err)
 {
 	int status = 0;
 	if (kan_engine_get(&status, e, path, raw->max, keep, raw, err) < 0)
@@ -164,9 +171,11 @@ int kan_engine_choose_api(char out[16], const char *least, const char *most, str
 {
 	int high = minor(most), low = least && *least ? minor(least) : 0;
 	if (high < 0 || low < 0)
-		return kan_fail(err, KAN_EENGINE, "the engine names no API version that can be read");
+		return kan_fail(err, KAN_EENGINE,
+				"the engine names no API version that can be read");
 	if (high < API_FIRST || low > API_LAST)
-		return kan_fail(err, KAN_EENGINE, "the engine speaks API %s to %s; kanshiki speaks 1.%d to 1.%d",
+		return kan_fail(err, KAN_EENGINE,
+				"the engine speaks API %s to %s; kanshiki speaks 1.%d to 1.%d",
 				least && *least ? least : "?", most, API_FIRST, API_LAST);
 	(void)snprintf(out, 16, "1.%d", high < API_LAST ? high : API_LAST);
 	return 0;
@@ -182,9 +191,12 @@ static int negotiate(struct kan_engine *e, struct kan_err *err)
 		return kan_fail(err, KAN_EENGINE, "what answers there is no container engine");
 	kan_buf_reset(&raw);
 	/* Without a prefix: every engine answers it, whatever versions it speaks. */
-	if (kan_engine_get_raw(&raw, e, "/version", NULL) < 0 || kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) < 0)
-		return 0; /* it answers: then without a prefix, which is its newest version; the collector records why */
-	int rc = kan_engine_choose_api(e->api, json_string_value(json_object_get(doc, "MinAPIVersion")),
+	if (kan_engine_get_raw(&raw, e, "/version", NULL) < 0 ||
+	    kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) < 0)
+		return 0; /* it answers: then without a prefix, which is its newest version; the
+			     collector records why */
+	int rc = kan_engine_choose_api(e->api,
+				       json_string_value(json_object_get(doc, "MinAPIVersion")),
 				       json_string_value(json_object_get(doc, "ApiVersion")), err);
 	json_decref(doc);
 	return rc;
@@ -200,14 +212,19 @@ static int use(struct kan_engine **out, const char *host, struct kan_err *err)
 		e->replay = kan_xstrdup(host + 7);
 	else {
 		kan_engine_free(e);
-		return kan_fail(err, KAN_EUSAGE, "'%.200s' is no engine that can be used: unix:///path", host);
+		return kan_fail(err, KAN_EUSAGE,
+				"'%.200s' is no engine that can be used: unix:///path", host);
 	}
 	if (negotiate(e, err) < 0) {
 		if (e->socket && access(e->socket, W_OK) < 0 && errno == EACCES)
-			(void)kan_fail(err, KAN_EDENIED, "%s: permission denied: run as root or as a member of its group",
-				       e->socket);
+			(void)kan_fail(
+				err, KAN_EDENIED,
+				"%s: permission denied: run as root or as a member of its group",
+				e->socket);
 		else if (e->socket)
-			(void)kan_wrap(err, "%s: is the engine running, is it the right socket (-H)?", e->socket);
+			(void)kan_wrap(err,
+				       "%s: is the engine running, is it the right socket (-H)?",
+				       e->socket);
 		kan_engine_free(e);
 		return -1;
 	}
@@ -233,7 +250,9 @@ int kan_engine_open(struct kan_engine **out, const char *host, struct kan_err *e
 	}
 	if (err && err->code != KAN_OK)
 		return -1;
-	return kan_fail(err, KAN_EENGINE, "no engine found: no Docker or Podman socket; name one with -H unix:///path");
+	return kan_fail(
+		err, KAN_EENGINE,
+		"no engine found: no Docker or Podman socket; name one with -H unix:///path");
 }
 
 void kan_engine_free(struct kan_engine *e)

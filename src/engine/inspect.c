@@ -18,10 +18,15 @@ static const char *text(const json_t *o, const char *key)
 
 int kan_inspect_read(struct kan_inspect *out, const json_t *doc, struct kan_err *err)
 {
-	const json_t *state = json_object_get(doc, "State"), *config = json_object_get(doc, "Config");
-	const json_t *host = json_object_get(doc, "HostConfig"), *pid = json_object_get(state, "Pid");
-	if (!json_is_object(state) || !json_is_object(config) || !json_is_string(json_object_get(doc, "Id")))
-		return kan_fail(err, KAN_EENGINE, "the engine's inspect answer has no Id, State or Config that can be read");
+	const json_t *state = json_object_get(doc, "State"),
+		     *config = json_object_get(doc, "Config");
+	const json_t *host = json_object_get(doc, "HostConfig"),
+		     *pid = json_object_get(state, "Pid");
+	if (!json_is_object(state) || !json_is_object(config) ||
+	    !json_is_string(json_object_get(doc, "Id")))
+		return kan_fail(
+			err, KAN_EENGINE,
+			"the engine's inspect answer has no Id, State or Config that can be read");
 	struct kan_inspect i = {
 		.id = text(doc, "Id"),
 		.name = text(doc, "Name"),
@@ -50,9 +55,10 @@ int kan_state_of(enum kan_state *out, const char *status, struct kan_err *err)
 	static const struct {
 		const char *word;
 		enum kan_state state;
-	} words[] = {{"created", KAN_STATE_CREATED}, {"running", KAN_STATE_RUNNING}, {"paused", KAN_STATE_PAUSED},
-		     {"restarting", KAN_STATE_RESTARTING}, {"exited", KAN_STATE_EXITED}, {"dead", KAN_STATE_DEAD},
-		     {"removing", KAN_STATE_REMOVING}, {"configured", KAN_STATE_CREATED},
+	} words[] = {{"created", KAN_STATE_CREATED},     {"running", KAN_STATE_RUNNING},
+		     {"paused", KAN_STATE_PAUSED},       {"restarting", KAN_STATE_RESTARTING},
+		     {"exited", KAN_STATE_EXITED},       {"dead", KAN_STATE_DEAD},
+		     {"removing", KAN_STATE_REMOVING},   {"configured", KAN_STATE_CREATED},
 		     {"initialized", KAN_STATE_CREATED}, {"stopped", KAN_STATE_EXITED}};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(words[i].word, status) == 0) {
@@ -60,7 +66,8 @@ int kan_state_of(enum kan_state *out, const char *status, struct kan_err *err)
 			return 0;
 		}
 	}
-	return kan_fail(err, KAN_EENGINE, "the engine names a state that is not known: '%.32s'", status);
+	return kan_fail(err, KAN_EENGINE, "the engine names a state that is not known: '%.32s'",
+			status);
 }
 
 bool kan_inspect_answers(const struct kan_inspect *i, const char *asked)
@@ -71,7 +78,8 @@ bool kan_inspect_answers(const struct kan_inspect *i, const char *asked)
 	return strncmp(i->id, asked, strlen(asked)) == 0 || strcmp(i->name, asked) == 0;
 }
 
-/* Does an entry of /containers/json match what was asked, by the beginning of its id or by a name? */
+/* Does an entry of /containers/json match what was asked, by the beginning of its id or by a name?
+ */
 static bool matches(const json_t *entry, const char *asked)
 {
 	size_t i = 0;
@@ -97,13 +105,15 @@ static int explain_miss(struct kan_engine *e, const char *asked, struct kan_err 
 	json_array_foreach (list, i, entry) {
 		if (!matches(entry, asked) || ++found > CANDIDATES)
 			continue;
-		const char *name = json_string_value(json_array_get(json_object_get(entry, "Names"), 0));
+		const char *name =
+			json_string_value(json_array_get(json_object_get(entry, "Names"), 0));
 		kan_buf_addf(&names, "%s%.12s (%.20s)", found > 1 ? ", " : "", text(entry, "Id"),
 			     name ? name + (name[0] == '/') : "?");
 	}
 	json_decref(list);
 	if (found > 1)
-		return kan_fail(err, KAN_EUSAGE, "'%.64s' is ambiguous: %s: give more of the id", asked, kan_buf_str(&names));
+		return kan_fail(err, KAN_EUSAGE, "'%.64s' is ambiguous: %s: give more of the id",
+				asked, kan_buf_str(&names));
 	return kan_fail(err, KAN_ENOTFOUND, "no container '%.64s': see docker ps -a", asked);
 }
 
@@ -113,7 +123,8 @@ static int keep(struct kan_bytes piece, void *arg)
 	return 0;
 }
 
-int kan_find_container(json_t **out, struct kan_buf *raw, struct kan_engine *e, const char *asked, struct kan_err *err)
+int kan_find_container(json_t **out, struct kan_buf *raw, struct kan_engine *e, const char *asked,
+		       struct kan_err *err)
 {
 	char path[320];
 	struct kan_inspect i;
@@ -123,7 +134,8 @@ int kan_find_container(json_t **out, struct kan_buf *raw, struct kan_engine *e, 
 	(void)snprintf(path, sizeof(path), "/containers/%.255s/json", asked);
 	if (kan_engine_get(&status, e, path, KAN_ENGINE_ANSWER_MAX, keep, raw, err) < 0) {
 		if (err && err->code == KAN_EREFUSED) /* a text that can be no name and no id */
-			return kan_fail(err, KAN_ENOTFOUND, "no container '%.64s': see docker ps -a", asked);
+			return kan_fail(err, KAN_ENOTFOUND,
+					"no container '%.64s': see docker ps -a", asked);
 		return -1;
 	}
 	if (status == 404 || status == 400)
@@ -139,20 +151,23 @@ int kan_find_container(json_t **out, struct kan_buf *raw, struct kan_engine *e, 
 		return kan_engine_status_err(status, path, kan_buf_bytes(raw), err);
 	struct kan_err why = {0};
 	if (kan_engine_parse(&doc, kan_buf_bytes(raw), &why) < 0)
-		return kan_fail(err, KAN_EENGINE, "the engine's inspect answer cannot be read: %.200s", why.text);
+		return kan_fail(err, KAN_EENGINE,
+				"the engine's inspect answer cannot be read: %.200s", why.text);
 	if (kan_inspect_read(&i, doc, err) < 0) {
 		json_decref(doc);
 		return -1;
 	}
 	if (!kan_inspect_answers(&i, asked)) {
 		json_decref(doc);
-		return kan_fail(err, KAN_EENGINE, "the engine answered for another container than '%.64s'", asked);
+		return kan_fail(err, KAN_EENGINE,
+				"the engine answered for another container than '%.64s'", asked);
 	}
 	*out = doc;
 	return 0;
 }
 
-void kan_claim(struct kan_target *t, const char *claim, const char *value, enum kan_verdict verdict, const char *proof)
+void kan_claim(struct kan_target *t, const char *claim, const char *value, enum kan_verdict verdict,
+	       const char *proof)
 {
 	static const char *const verdicts[] = {"proven", "unproven", "contradicted"};
 	json_t *o = json_object();

@@ -19,7 +19,8 @@ static int on_root(const struct kan_mount *m, void *arg, struct kan_err *err)
 	kan_buf_addb(&c->fstype, m->fstype);
 	c->major = m->major;
 	c->minor = m->minor;
-	c->found = kan_bytes_eq(m->fstype, KAN_LIT("overlay")) && kan_mount_option(&c->upper, m->super, "upperdir") &&
+	c->found = kan_bytes_eq(m->fstype, KAN_LIT("overlay")) &&
+		   kan_mount_option(&c->upper, m->super, "upperdir") &&
 		   kan_mount_option(&c->lower, m->super, "lowerdir");
 	struct kan_buf none = KAN_BUF(1);
 	c->userxattr = kan_mount_option(&none, m->super, "userxattr");
@@ -29,8 +30,9 @@ static int on_root(const struct kan_mount *m, void *arg, struct kan_err *err)
 
 int kan_overlay_of(struct kan_overlay_claim *out, struct kan_bytes mountinfo, struct kan_err *err)
 {
-	struct kan_overlay_claim c = {
-		.upper = KAN_BUF(OPTION_OCTETS), .lower = KAN_BUF(OPTION_OCTETS), .fstype = KAN_BUF(256)};
+	struct kan_overlay_claim c = {.upper = KAN_BUF(OPTION_OCTETS),
+				      .lower = KAN_BUF(OPTION_OCTETS),
+				      .fstype = KAN_BUF(256)};
 	if (kan_mountinfo_each(mountinfo, on_root, &c, err) < 0) {
 		kan_overlay_free(&c);
 		return -1;
@@ -55,8 +57,8 @@ static int on_engine_mount(const struct kan_mount *m, void *arg, struct kan_err 
 {
 	struct sought *s = arg;
 	(void)err;
-	if (m->major != s->c->major || m->minor != s->c->minor || !kan_bytes_eq(m->fstype, KAN_LIT("overlay")) ||
-	    !below(m->point, s->data_root))
+	if (m->major != s->c->major || m->minor != s->c->minor ||
+	    !kan_bytes_eq(m->fstype, KAN_LIT("overlay")) || !below(m->point, s->data_root))
 		return 0;
 	struct kan_buf upper = KAN_BUF(OPTION_OCTETS);
 	bool same = kan_mount_option(&upper, m->super, "upperdir") &&
@@ -66,7 +68,8 @@ static int on_engine_mount(const struct kan_mount *m, void *arg, struct kan_err 
 	return same;
 }
 
-bool kan_overlay_known(const struct kan_overlay_claim *c, struct kan_bytes engine_mountinfo, const char *data_root)
+bool kan_overlay_known(const struct kan_overlay_claim *c, struct kan_bytes engine_mountinfo,
+		       const char *data_root)
 {
 	struct sought s = {.c = c, .data_root = data_root};
 	return kan_mountinfo_each(engine_mountinfo, on_engine_mount, &s, NULL) == 0 && s.found;

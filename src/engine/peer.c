@@ -47,7 +47,8 @@ static bool is_engine(int pid_dir, struct kan_buf *exe)
 	return false;
 }
 
-/* The listening socket's inode out of /proc/PID/net/unix: "num: refs protocol flags type st inode path". */
+/* The listening socket's inode out of /proc/PID/net/unix: "num: refs protocol flags type st inode
+ * path". */
 static bool listening_inode(char out[32], int pid_dir, const char *path)
 {
 	kan_auto_buf struct kan_buf table = KAN_BUF(TABLE_OCTETS);
@@ -58,8 +59,9 @@ static bool listening_inode(char out[32], int pid_dir, const char *path)
 		size_t n = strcspn(line, "\n");
 		char flags[16], inode[24];
 		int at = 0;
-		if (sscanf(line, "%*s %*s %*s %15s %*s %*s %23s %n", flags, inode, &at) == 2 && at > 0 &&
-		    strcmp(flags, "00010000") == 0 && n > want && strncmp(line + n - want, path, want) == 0) {
+		if (sscanf(line, "%*s %*s %*s %15s %*s %*s %23s %n", flags, inode, &at) == 2 &&
+		    at > 0 && strcmp(flags, "00010000") == 0 && n > want &&
+		    strncmp(line + n - want, path, want) == 0) {
 			(void)snprintf(out, 32, "socket:[%.20s]", inode);
 			return true;
 		}
@@ -94,7 +96,8 @@ static int try_holder(pid_t pid, void *arg)
 	struct search *s = arg;
 	kan_auto_close int dir = -1;
 	kan_auto_buf struct kan_buf exe = KAN_BUF(LINK_OCTETS);
-	if (kan_proc_pid_dir(&dir, s->proc_fd, pid, NULL) < 0 || !is_engine(dir, &exe) || !holds(dir, s->socket))
+	if (kan_proc_pid_dir(&dir, s->proc_fd, pid, NULL) < 0 || !is_engine(dir, &exe) ||
+	    !holds(dir, s->socket))
 		return 0;
 	s->found = pid;
 	return -1;
@@ -110,22 +113,27 @@ static pid_t holder(const struct kan_target *t, int listener_dir, const char *pa
 	return s.found;
 }
 
-static int find_engine(struct kan_target *t, const char *socket, struct kan_buf *exe, int *dir, struct kan_err *err)
+static int find_engine(struct kan_target *t, const char *socket, struct kan_buf *exe, int *dir,
+		       struct kan_err *err)
 {
 	char value[64];
 	pid_t pid = listener(socket);
 	(void)snprintf(value, sizeof(value), "pid %d", (int)pid);
 	if (pid < 1 || kan_proc_pid_dir(dir, t->proc_fd, pid, err) < 0) {
-		kan_claim(t, "engine", value, KAN_UNPROVEN, "SO_PEERCRED names no process of this host");
+		kan_claim(t, "engine", value, KAN_UNPROVEN,
+			  "SO_PEERCRED names no process of this host");
 		return kan_fail(err, KAN_EUNSUPPORTED, "the engine's process is not on this host");
 	}
 	if (!is_engine(*dir, exe)) {
 		pid = holder(t, *dir, socket);
 		kan_auto_close_fn(dir);
 		*dir = -1;
-		if (pid < 1 || kan_proc_pid_dir(dir, t->proc_fd, pid, err) < 0 || !is_engine(*dir, exe)) {
-			kan_claim(t, "engine", value, KAN_UNPROVEN, "the listener is no known engine, and none holds its socket");
-			return kan_fail(err, KAN_EUNSUPPORTED, "no engine's process holds the socket");
+		if (pid < 1 || kan_proc_pid_dir(dir, t->proc_fd, pid, err) < 0 ||
+		    !is_engine(*dir, exe)) {
+			kan_claim(t, "engine", value, KAN_UNPROVEN,
+				  "the listener is no known engine, and none holds its socket");
+			return kan_fail(err, KAN_EUNSUPPORTED,
+					"no engine's process holds the socket");
 		}
 	}
 	(void)snprintf(value, sizeof(value), "pid %d", (int)pid);
@@ -146,7 +154,8 @@ static int open_data_root(int *out, int root, const char *path)
 	return 0;
 }
 
-/* Where /info does not say it, inspect does: <root>/containers/<id>/resolv.conf. A claim like the other. Yours. */
+/* Where /info does not say it, inspect does: <root>/containers/<id>/resolv.conf. A claim like the
+ * other. Yours. */
 static char *root_of_inspect(const struct kan_target *t)
 {
 	char tail[128];
@@ -162,7 +171,8 @@ static char *claimed_root(const struct kan_target *t, struct kan_engine *e)
 {
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
 	json_t *info = NULL;
-	if (kan_engine_get_raw(&raw, e, "/info", NULL) < 0 || kan_engine_parse(&info, kan_buf_bytes(&raw), NULL) < 0)
+	if (kan_engine_get_raw(&raw, e, "/info", NULL) < 0 ||
+	    kan_engine_parse(&info, kan_buf_bytes(&raw), NULL) < 0)
 		return root_of_inspect(t);
 	char *path = kan_xstrdup(json_string_value(json_object_get(info, "DockerRootDir")));
 	json_decref(info);
@@ -173,12 +183,15 @@ static void prove_data_root(struct kan_target *t, struct kan_engine *e)
 {
 	kan_auto_free char *path = claimed_root(t, e);
 	if (!path || path[0] != '/' || !path[1])
-		kan_claim(t, "data root", path ? path : "", KAN_UNPROVEN, "no directory of its own is named");
+		kan_claim(t, "data root", path ? path : "", KAN_UNPROVEN,
+			  "no directory of its own is named");
 	else if (open_data_root(&t->data_root_fd, t->engine_root_fd, path) < 0)
-		kan_claim(t, "data root", path, KAN_CONTRADICTED, "no such directory in the engine's mount namespace");
+		kan_claim(t, "data root", path, KAN_CONTRADICTED,
+			  "no such directory in the engine's mount namespace");
 	else {
 		t->data_root = kan_xstrdup(path);
-		kan_claim(t, "data root", path, KAN_PROVEN, "a directory of the engine's mount namespace");
+		kan_claim(t, "data root", path, KAN_PROVEN,
+			  "a directory of the engine's mount namespace");
 	}
 }
 
@@ -187,7 +200,8 @@ int kan_prove_engine(struct kan_target *t, struct kan_engine *e, struct kan_err 
 	kan_auto_close int dir = -1;
 	kan_auto_buf struct kan_buf exe = KAN_BUF(LINK_OCTETS);
 	if (!kan_engine_socket(e))
-		return kan_fail(err, KAN_EUNSUPPORTED, "the engine is not on a unix socket of this host");
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"the engine is not on a unix socket of this host");
 	if (find_engine(t, kan_engine_socket(e), &exe, &dir, err) < 0)
 		return -1;
 	if (kan_proc_magic(&t->engine_root_fd, dir, "root", err) < 0)

@@ -6,7 +6,8 @@
 
 enum { ID_DIGITS = 64, NAME_OCTETS = 255 };
 
-/* {id}: 12 to 64 hex digits or an engine's name; {image}: "sha256:" and hex; a '?' allows a query. */
+/* {id}: 12 to 64 hex digits or an engine's name; {image}: "sha256:" and hex; a '?' allows a query.
+ */
 static const struct {
 	const char *method, *path;
 } table[] = {

@@ -1,4 +1,5 @@
-/* The overlay's directories: from mountinfo of a live container, from the data root of a stopped one. */
+/* The overlay's directories: from mountinfo of a live container, from the data root of a stopped
+ * one. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,16 @@
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
-enum { LAYERS = 512, PATH_OCTETS = 4096, LIST_OCTETS = 64 << 10, SMALL_OCTETS = 4096, CUT_AT = 4000 };
+enum {
+	LAYERS = 512,
+	PATH_OCTETS = 4096,
+	LIST_OCTETS = 64 << 10,
+	SMALL_OCTETS = 4096,
+	CUT_AT = 4000
+};
 
-/* "/data/overlay2/x" below "/data" is "overlay2/x"; relative ones are relative to the driver's directory. */
+/* "/data/overlay2/x" below "/data" is "overlay2/x"; relative ones are relative to the driver's
+ * directory. */
 static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, const char *path)
 {
 	size_t n = strlen(t->data_root);
@@ -23,11 +31,13 @@ static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, 
 	return snprintf(out, PATH_OCTETS, "%s", path + n + 1) < PATH_OCTETS;
 }
 
-int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags, struct kan_err *err)
+int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags,
+			 struct kan_err *err)
 {
 	char below[PATH_OCTETS];
 	if (!t->data_root || !relative_to_root(below, t, path))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root", path);
+		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
+				path);
 	return kan_open_beneath(fd, t->data_root_fd, below, flags, 0, err);
 }
 
@@ -46,14 +56,17 @@ static bool short_link(char out[PATH_OCTETS], const struct kan_target *t, const 
 	char *slash = strncmp(target, "../", 3) == 0 ? strchr(target + 3, '/') : NULL;
 	if (!slash || strcmp(slash, "/diff") != 0)
 		return false;
-	return snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(l - below), below, target + 3) < PATH_OCTETS;
+	return snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(l - below), below, target + 3) <
+	       PATH_OCTETS;
 }
 
-static int open_layer(struct kan_layer *out, const struct kan_target *t, const char *path, struct kan_err *err)
+static int open_layer(struct kan_layer *out, const struct kan_target *t, const char *path,
+		      struct kan_err *err)
 {
 	char below[PATH_OCTETS], resolved[PATH_OCTETS];
 	if (!relative_to_root(below, t, path))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root", path);
+		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
+				path);
 	const char *use = short_link(resolved, t, below) ? resolved : below;
 	int fd = -1;
 	if (kan_open_beneath(&fd, t->data_root_fd, use, O_PATH | O_DIRECTORY, 0, err) < 0)
@@ -83,7 +96,8 @@ static int open_lowers(struct kan_target *t, const char *list, struct kan_err *e
 		char one[PATH_OCTETS];
 		size_t n = strcspn(at, ":\n");
 		if (n >= sizeof(one) || t->n_lowers == LAYERS)
-			return kan_fail(err, KAN_ELIMIT, "more than %d layers, or a path too long", LAYERS);
+			return kan_fail(err, KAN_ELIMIT, "more than %d layers, or a path too long",
+					LAYERS);
 		memcpy(one, at, n);
 		one[n] = 0;
 		if (n && open_layer(&t->lowers[t->n_lowers], t, one, err) < 0)
@@ -104,7 +118,8 @@ static int open_upper(struct kan_target *t, const char *path, struct kan_err *er
 	return 0;
 }
 
-static void give_up(struct kan_target *t, const char *value, enum kan_verdict verdict, const char *why)
+static void give_up(struct kan_target *t, const char *value, enum kan_verdict verdict,
+		    const char *why)
 {
 	kan_auto_close_fn(&t->upper_fd);
 	t->upper_fd = -1;
@@ -112,14 +127,17 @@ static void give_up(struct kan_target *t, const char *value, enum kan_verdict ve
 	kan_claim(t, "overlay", value, verdict, why);
 }
 
-/* Mount options are cut at a page: the list is then completed from the engine's own file "lower". */
-static int whole_list(struct kan_buf *list, const struct kan_target *t, const char *upper, struct kan_err *err)
+/* Mount options are cut at a page: the list is then completed from the engine's own file "lower".
+ */
+static int whole_list(struct kan_buf *list, const struct kan_target *t, const char *upper,
+		      struct kan_err *err)
 {
 	char below[PATH_OCTETS];
 	if (list->len < CUT_AT)
 		return 0;
 	if (!relative_to_root(below, t, upper))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root", upper);
+		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
+				upper);
 	char *diff = strrchr(below, '/');
 	if (!diff)
 		return kan_fail(err, KAN_EFORMAT, "%.200s has no directory above", below);
@@ -144,7 +162,8 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 	bool known = engine_knows(t, c);
 	char below[PATH_OCTETS];
 	if (!known && !relative_to_root(below, t, upper)) {
-		give_up(t, upper, KAN_CONTRADICTED, "not a mount of the engine, and not below its data root");
+		give_up(t, upper, KAN_CONTRADICTED,
+			"not a mount of the engine, and not below its data root");
 		return;
 	}
 	t->userxattr = c->userxattr;
@@ -154,7 +173,8 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 		return;
 	}
 	kan_claim(t, "overlay", upper, KAN_PROVEN,
-		  known ? "mounted in the engine's mount namespace below its data root, same device and options"
+		  known ? "mounted in the engine's mount namespace below its data root, same "
+			  "device and options"
 			: "private mount; the directories lie below the engine's data root");
 }
 
@@ -163,18 +183,21 @@ static void from_mountinfo(struct kan_target *t)
 	struct kan_err why = {0};
 	struct kan_overlay_claim c = {0};
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
-	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 || kan_overlay_of(&c, kan_buf_bytes(&text), &why) < 0) {
+	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 ||
+	    kan_overlay_of(&c, kan_buf_bytes(&text), &why) < 0) {
 		give_up(t, "", KAN_UNPROVEN, why.text);
 		return;
 	}
 	if (c.found)
 		use_mounted(t, &c);
 	else
-		give_up(t, kan_buf_str(&c.fstype), KAN_UNPROVEN, "the container's root is no overlay");
+		give_up(t, kan_buf_str(&c.fstype), KAN_UNPROVEN,
+			"the container's root is no overlay");
 	kan_overlay_free(&c);
 }
 
-static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below, struct kan_err *err)
+static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below,
+		     struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
 	if (kan_open_beneath(&fd, t->data_root_fd, below, O_RDONLY | O_NONBLOCK, 0, err) < 0 ||
@@ -194,7 +217,8 @@ static void from_layerdb(struct kan_target *t)
 	char path[PATH_OCTETS];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS), lower = KAN_BUF(LIST_OCTETS);
-	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", t->storage, t->id);
+	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", t->storage,
+		       t->id);
 	if (read_word(&id, t, path, &why) < 0 || !plain_word(kan_buf_str(&id))) {
 		give_up(t, path, KAN_UNPROVEN, why.code ? why.text : "no name of a directory");
 		return;
@@ -202,8 +226,10 @@ static void from_layerdb(struct kan_target *t)
 	(void)snprintf(path, sizeof(path), "%s/%s/lower", t->storage, kan_buf_str(&id));
 	if (read_word(&lower, t, path, &why) == 0) {
 		(void)snprintf(path, sizeof(path), "%s/diff", kan_buf_str(&id));
-		if (open_upper(t, path, &why) == 0 && open_lowers(t, kan_buf_str(&lower), &why) == 0) {
-			kan_claim(t, "overlay", path, KAN_PROVEN, "layerdb/mounts and lower, below the engine's data root");
+		if (open_upper(t, path, &why) == 0 &&
+		    open_lowers(t, kan_buf_str(&lower), &why) == 0) {
+			kan_claim(t, "overlay", path, KAN_PROVEN,
+				  "layerdb/mounts and lower, below the engine's data root");
 			return;
 		}
 	}
@@ -219,5 +245,7 @@ void kan_prove_layers(struct kan_target *t)
 	else if (strcmp(t->storage, "overlay2") == 0)
 		from_layerdb(t);
 	else
-		give_up(t, t->storage, KAN_UNPROVEN, "the layers of a stopped container of this storage cannot be found offline");
+		give_up(t, t->storage, KAN_UNPROVEN,
+			"the layers of a stopped container of this storage cannot be found "
+			"offline");
 }

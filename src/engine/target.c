@@ -21,7 +21,8 @@ static struct kan_target *empty(struct kan_engine *e, const struct kan_policy *p
 	t->policy = policy;
 	t->claims = json_array();
 	t->inspect_raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
-	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->engine_root_fd = t->data_root_fd = t->upper_fd = -1;
+	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->engine_root_fd = t->data_root_fd =
+		t->upper_fd = -1;
 	t->depth = KAN_DEPTH_API;
 	return t;
 }
@@ -30,14 +31,16 @@ void kan_target_free(struct kan_target *t)
 {
 	if (!t)
 		return;
-	int *fds[] = {&t->proc_fd, &t->pid_fd, &t->pid_dir, &t->root_fd, &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
+	int *fds[] = {&t->proc_fd,        &t->pid_fd,       &t->pid_dir, &t->root_fd,
+		      &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		kan_auto_close_fn(fds[i]);
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		kan_auto_close_fn(&t->lowers[i].fd);
 		free(t->lowers[i].path);
 	}
-	char *texts[] = {t->name, t->image, t->image_id, t->log_driver, t->log_path, t->data_root, t->storage};
+	char *texts[] = {t->name,     t->image,     t->image_id, t->log_driver,
+			 t->log_path, t->data_root, t->storage};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
 	free(t->lowers);
@@ -68,7 +71,8 @@ static int take_claims(struct kan_target *t, struct kan_inspect *i, struct kan_e
 	t->auto_remove = i->auto_remove;
 	t->pid_private = !*i->pid_mode || strcmp(i->pid_mode, "private") == 0;
 	t->net_host = strcmp(i->network_mode, "host") == 0;
-	(void)kan_rfc3339_parse(&t->created_ns, i->created, NULL); /* 0: not known; the claim is in inspect */
+	(void)kan_rfc3339_parse(&t->created_ns, i->created,
+				NULL); /* 0: not known; the claim is in inspect */
 	(void)kan_rfc3339_parse(&t->started_ns, i->started_at, NULL);
 	return 0;
 }
@@ -103,7 +107,8 @@ static void prove(struct kan_target *t, int64_t pid)
 {
 	struct kan_err why = {0};
 	if (geteuid() != 0) {
-		kan_claim(t, "host", "", KAN_UNPROVEN, "not root: nothing of another user can be read");
+		kan_claim(t, "host", "", KAN_UNPROVEN,
+			  "not root: nothing of another user can be read");
 		return;
 	}
 	if (kan_proc_open(&t->proc_fd, &why) < 0 || kan_prove_engine(t, t->engine, &why) < 0) {
@@ -124,17 +129,19 @@ static void prove(struct kan_target *t, int64_t pid)
 static int open_found(struct kan_target *t, const char *asked, struct kan_err *err)
 {
 	struct kan_inspect i;
-	if (kan_find_container(&t->inspect, &t->inspect_raw, t->engine, asked, err) < 0 || settle(t, asked, err) < 0 ||
-	    take_claims(t, &i, err) < 0)
+	if (kan_find_container(&t->inspect, &t->inspect_raw, t->engine, asked, err) < 0 ||
+	    settle(t, asked, err) < 0 || take_claims(t, &i, err) < 0)
 		return -1;
 	if (t->state == KAN_STATE_REMOVING)
-		return kan_fail(err, KAN_ENOTFOUND, "the engine is removing %.64s: nothing can be taken any more", asked);
+		return kan_fail(err, KAN_ENOTFOUND,
+				"the engine is removing %.64s: nothing can be taken any more",
+				asked);
 	prove(t, i.pid);
 	return 0;
 }
 
-int kan_target_open(struct kan_target **out, struct kan_engine *e, const char *asked, const struct kan_policy *policy,
-		    struct kan_err *err)
+int kan_target_open(struct kan_target **out, struct kan_engine *e, const char *asked,
+		    const struct kan_policy *policy, struct kan_err *err)
 {
 	struct kan_target *t = empty(e, policy);
 	if (open_found(t, asked, err) < 0) {

@@ -11,13 +11,15 @@ struct kan_engine {
 	void *watch_arg;
 };
 
-/* One request, allowed by the table or refused; recorded through watch. total_ms 0: the default of the path. */
-int kan_engine_request(int *status, struct kan_engine *e, const char *method, const char *path, uint64_t max,
-		       kan_engine_data_fn *on_data, void *arg, struct kan_err *err);
+/* One request, allowed by the table or refused; recorded through watch. total_ms 0: the default of
+ * the path. */
+int kan_engine_request(int *status, struct kan_engine *e, const char *method, const char *path,
+		       uint64_t max, kan_engine_data_fn *on_data, void *arg, struct kan_err *err);
 /* The file of a recorded answer: the path without its query, '/' as '-': "containers-ID-json". */
-int kan_replay_request(int *status, const struct kan_engine *e, const char *path, kan_engine_data_fn *on_data, void *arg,
-		       struct kan_err *err);
-/* The version to speak, out of the engine's least and most ("1.12", "1.41"): at most 1.52, at least 1.24. */
+int kan_replay_request(int *status, const struct kan_engine *e, const char *path,
+		       kan_engine_data_fn *on_data, void *arg, struct kan_err *err);
+/* The version to speak, out of the engine's least and most ("1.12", "1.41"): at most 1.52, at
+ * least 1.24. */
 int kan_engine_choose_api(char out[16], const char *least, const char *most, struct kan_err *err);
 /* An error out of a status and the engine's own words in body. */
 int kan_engine_status_err(int status, const char *path, struct kan_bytes body, struct kan_err *err);

@@ -23,8 +23,10 @@ static enum kan_truth truth_of(const char *cond, const char *row, const char *ex
 	return t;
 }
 
-static const char row[] = "{\"path\":\"/etc/Passwd\",\"change\":\"added\",\"size\":10,\"differs\":[\"mode\",\"owner\"],"
-			  "\"below\":{\"mode\":\"0100755\"},\"name\":\"x\",\"name_b64\":\"/w==\"}";
+static const char row[] =
+	"{\"path\":\"/etc/"
+	"Passwd\",\"change\":\"added\",\"size\":10,\"differs\":[\"mode\",\"owner\"],"
+	"\"below\":{\"mode\":\"0100755\"},\"name\":\"x\",\"name_b64\":\"/w==\"}";
 static const char joined[] = "{\"file.hidden_from_engine\":null,\"of_service_user\":true}";
 
 static void is(const char *cond, enum kan_truth expected)
@@ -119,7 +121,8 @@ Test(cond, a_regular_expression_beyond_its_budget_leaves_the_row_unknown)
 	char text[64];
 	memset(text, 'a', sizeof text);
 	text[sizeof text - 1] = 'b';
-	struct kan_view v = {s.kind, json_pack("{s:s#}", "path", text, (int)sizeof text), json_object(), 1};
+	struct kan_view v = {s.kind, json_pack("{s:s#}", "path", text, (int)sizeof text),
+			     json_object(), 1};
 	cr_assert_eq(kan_cond_new(&c, j, &s, &err), 0);
 	struct kan_cond_run run = {.gaps = false};
 	cr_assert_eq(kan_cond_eval(&run, c, &v), KAN_UNDECIDED);
@@ -136,20 +139,26 @@ Test(cond, a_network_holds_its_addresses_and_v4_mapped_is_v4)
 	static const struct {
 		const char *net, *address;
 		bool in;
-	} cases[] = {{"10.0.0.0/8", "10.200.1.2", true},	 {"10.0.0.0/8", "11.0.0.1", false},
-		     {"172.16.0.0/12", "172.31.255.255", true}, {"172.16.0.0/12", "172.32.0.0", false},
-		     {"10.0.0.0/8", "::ffff:10.0.0.1", true},	 {"fc00::/7", "fd00::1", true},
-		     {"::1", "::1", true},			 {"::1", "::2", false},
-		     {"0.0.0.0/0", "8.8.8.8", true},		 {"0.0.0.0/0", "2001:db8::1", false}};
+	} cases[] = {{"10.0.0.0/8", "10.200.1.2", true},
+		     {"10.0.0.0/8", "11.0.0.1", false},
+		     {"172.16.0.0/12", "172.31.255.255", true},
+		     {"172.16.0.0/12", "172.32.0.0", false},
+		     {"10.0.0.0/8", "::ffff:10.0.0.1", true},
+		     {"fc00::/7", "fd00::1", true},
+		     {"::1", "::1", true},
+		     {"::1", "::2", false},
+		     {"0.0.0.0/0", "8.8.8.8", true},
+		     {"0.0.0.0/0", "2001:db8::1", false}};
 	const struct kan_scope s = {.kind = kan_kind_find("socket")};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct kan_cond *c = NULL;
 		json_t *j = json_pack("{s:{s:s}}", "raddr", "cidr", cases[i].net);
-		struct kan_view v = {s.kind, json_pack("{s:s}", "raddr", cases[i].address), json_object(), 1};
+		struct kan_view v = {s.kind, json_pack("{s:s}", "raddr", cases[i].address),
+				     json_object(), 1};
 		cr_assert_eq(kan_cond_new(&c, j, &s, &err), 0, "%s", err.text);
 		struct kan_cond_run run = {.gaps = false};
-		cr_assert_eq(kan_cond_eval(&run, c, &v) == KAN_TRUE, cases[i].in, "%s in %s", cases[i].address,
-			     cases[i].net);
+		cr_assert_eq(kan_cond_eval(&run, c, &v) == KAN_TRUE, cases[i].in, "%s in %s",
+			     cases[i].address, cases[i].net);
 		kan_cond_free(c);
 		json_decref(j);
 		json_decref(v.row);

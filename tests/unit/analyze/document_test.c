@@ -1,4 +1,5 @@
-/* The analysis document: the joins it rests on, its named caps, the same bytes for the same input. */
+/* The analysis document: the joins it rests on, its named caps, the same bytes for the same input.
+ */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ static json_t *over_base(const char *path, struct kan_bytes content)
 	char dir[64] = "/tmp/kanshiki-doc-XXXXXX", whole[512];
 	cr_assert_not_null(mkdtemp(dir));
 	(void)snprintf(whole, sizeof whole, "%s/%s", dir, path);
-	for (char *slash = strchr(whole + strlen(dir) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(whole + strlen(dir) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		cr_assert_eq(mkdir(whole, 0700), 0);
 		*slash = '/';
@@ -47,7 +49,8 @@ static json_t *over_base(const char *path, struct kan_bytes content)
 	return analysis_of(dir, FIXTURES "/base");
 }
 
-static const json_t *row_of(const json_t *doc, const char *section, const char *key, json_int_t value)
+static const json_t *row_of(const json_t *doc, const char *section, const char *key,
+			    json_int_t value)
 {
 	size_t i = 0;
 	json_t *row = NULL;
@@ -111,9 +114,11 @@ Test(document, how_a_change_came_about_follows_the_origin_inode)
 
 Test(document, a_renamed_file_names_where_it_came_from)
 {
-	json_t *doc = over_base("data/filesystem/changes.ndjson",
-				KAN_LIT("{\"path\":\"/usr/bin/.id.real\",\"type\":\"file\",\"change\":\"added\",\"mode\":"
-					"\"0100755\",\"origin_ino\":\"262201\"}\n"));
+	json_t *doc =
+		over_base("data/filesystem/changes.ndjson",
+			  KAN_LIT("{\"path\":\"/usr/bin/"
+				  ".id.real\",\"type\":\"file\",\"change\":\"added\",\"mode\":"
+				  "\"0100755\",\"origin_ino\":\"262201\"}\n"));
 	const json_t *row = change_of(doc, "/usr/bin/.id.real");
 	cr_assert_str_eq(str(row, "how"), "renamed");
 	cr_assert_str_eq(str(row, "from"), "/usr/bin/id");
@@ -124,19 +129,31 @@ Test(document, peers_have_the_scope_of_their_network)
 {
 	static const struct {
 		const char *address, *scope;
-	} cases[] = {{"198.51.100.7", "public"},  {"::ffff:198.51.100.7", "public"}, {"2001:db8::1", "public"},
-		     {"127.0.0.1", "loopback"},	  {"::1", "loopback"},		     {"172.17.0.2", "self"},
-		     {"172.17.0.1", "gateway"},	  {"172.17.9.9", "neighbour"},	     {"10.1.2.3", "private"},
-		     {"169.254.1.1", "private"},  {"169.254.169.254", "metadata"},   {"fd12::1", "private"},
-		     {"0.0.0.0", ""},		  {"nonsense", ""}};
+	} cases[] = {{"198.51.100.7", "public"},
+		     {"::ffff:198.51.100.7", "public"},
+		     {"2001:db8::1", "public"},
+		     {"127.0.0.1", "loopback"},
+		     {"::1", "loopback"},
+		     {"172.17.0.2", "self"},
+		     {"172.17.0.1", "gateway"},
+		     {"172.17.9.9", "neighbour"},
+		     {"10.1.2.3", "private"},
+		     {"169.254.1.1", "private"},
+		     {"169.254.169.254", "metadata"},
+		     {"fd12::1", "private"},
+		     {"0.0.0.0", ""},
+		     {"nonsense", ""}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		kan_auto_buf struct kan_buf row = KAN_BUF(4096);
-		kan_buf_addf(&row, "{\"family\":\"inet\",\"proto\":\"tcp\",\"state\":\"ESTABLISHED\",\"laddr\":\"172.17.0.2\","
-				   "\"lport\":4000,\"raddr\":\"%s\",\"rport\":443,\"ino\":\"1\",\"owners\":[[4650,3]]}\n",
+		kan_buf_addf(&row,
+			     "{\"family\":\"inet\",\"proto\":\"tcp\",\"state\":\"ESTABLISHED\","
+			     "\"laddr\":\"172.17.0.2\","
+			     "\"lport\":4000,\"raddr\":\"%s\",\"rport\":443,\"ino\":\"1\","
+			     "\"owners\":[[4650,3]]}\n",
 			     cases[i].address);
 		json_t *doc = over_base("data/network/sockets.ndjson", kan_buf_bytes(&row));
-		cr_expect_str_eq(str(row_of(doc, "sockets", "lport", 4000), "peer_scope"), cases[i].scope, "%s",
-				 cases[i].address);
+		cr_expect_str_eq(str(row_of(doc, "sockets", "lport", 4000), "peer_scope"),
+				 cases[i].scope, "%s", cases[i].address);
 		json_decref(doc);
 	}
 }
@@ -156,9 +173,11 @@ Test(document, a_connection_to_a_listening_port_came_in)
 Test(document, what_the_engine_overlooks_is_counted_and_named)
 {
 	json_t *doc = hostile();
-	const json_t *hidden = json_object_get(json_object_get(doc, "changes"), "hidden_from_engine");
+	const json_t *hidden =
+		json_object_get(json_object_get(doc, "changes"), "hidden_from_engine");
 	cr_assert_eq(json_integer_value(json_object_get(hidden, "count")), 1);
-	cr_assert_str_eq(str(json_array_get(json_object_get(hidden, "rows"), 0), "path"), "/usr/bin/id");
+	cr_assert_str_eq(str(json_array_get(json_object_get(hidden, "rows"), 0), "path"),
+			 "/usr/bin/id");
 	cr_assert(json_is_true(json_object_get(hidden, "compared")));
 	json_decref(doc);
 }
@@ -210,18 +229,23 @@ Test(document, lists_stop_at_their_caps_and_say_what_they_left_out)
 {
 	kan_auto_buf struct kan_buf rows = KAN_BUF(8 << 20);
 	for (int i = 0; i < 1500; i++)
-		kan_buf_addf(&rows, "{\"path\":\"/srv/%d\",\"name\":\"%d\",\"type\":\"file\",\"change\":\"added\",\"mode\":"
-				    "\"0104755\",\"uid\":0,\"size\":1}\n", i, i);
+		kan_buf_addf(&rows,
+			     "{\"path\":\"/srv/"
+			     "%d\",\"name\":\"%d\",\"type\":\"file\",\"change\":\"added\",\"mode\":"
+			     "\"0104755\",\"uid\":0,\"size\":1}\n",
+			     i, i);
 	json_t *doc = over_base("data/filesystem/changes.ndjson", kan_buf_bytes(&rows));
 	const json_t *changes = json_object_get(doc, "changes");
 	cr_assert_eq(json_array_size(json_object_get(changes, "rows")), KAN_LIST_CHANGES);
-	cr_assert_eq(json_integer_value(json_object_get(changes, "left_out")), 1500 - KAN_LIST_CHANGES);
+	cr_assert_eq(json_integer_value(json_object_get(changes, "left_out")),
+		     1500 - KAN_LIST_CHANGES);
 	cr_assert_eq(json_array_size(json_object_get(doc, "findings")), KAN_RUN_FINDINGS);
 	size_t i = 0;
 	json_t *r = NULL;
 	json_array_foreach (json_object_get(doc, "rules"), i, r)
 		if (strcmp(str(r, "id"), "priv.setuid-new") == 0)
-			cr_assert_eq(json_integer_value(json_object_get(r, "left_out")), 1500 - KAN_RUN_FINDINGS);
+			cr_assert_eq(json_integer_value(json_object_get(r, "left_out")),
+				     1500 - KAN_RUN_FINDINGS);
 	json_decref(doc);
 }
 
@@ -251,5 +275,6 @@ Test(document, the_page_of_rows_is_the_table)
 		cr_assert_eq(fclose(f), 0);
 	}
 	cr_assert_eq(kan_read_file(&page, AT_FDCWD, TOP "/docs/rows.md", &err), 0, "%s", err.text);
-	cr_assert(kan_bytes_eq(kan_buf_bytes(&made), kan_buf_bytes(&page)), "docs/rows.md is not the table of kinds.c");
+	cr_assert(kan_bytes_eq(kan_buf_bytes(&made), kan_buf_bytes(&page)),
+		  "docs/rows.md is not the table of kinds.c");
 }

@@ -1,4 +1,5 @@
-/* Every shipped rule against its fixtures: hit, miss, what a missing row kind does, and every clause negated. */
+/* Every shipped rule against its fixtures: hit, miss, what a missing row kind does, and every
+ * clause negated. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -57,7 +58,8 @@ static const json_t *names(const struct kan_rule *r, const char *which)
 }
 
 /* Does the set of one rule do on its fixtures what they say? */
-static bool as_expected(const struct kan_rules *set, const struct kan_rule *r, const char *which, bool expected)
+static bool as_expected(const struct kan_rules *set, const struct kan_rule *r, const char *which,
+			bool expected)
 {
 	size_t i = 0;
 	json_t *name = NULL;
@@ -74,8 +76,10 @@ Test(fixtures, every_rule_hits_where_it_should_and_nowhere_else)
 {
 	struct kan_rules *r = shipped();
 	for (size_t i = 0; i < r->n; i++) {
-		cr_expect(as_expected(r, &r->rules[i], "hit", true), "%s misses a hit", r->rules[i].id);
-		cr_expect(as_expected(r, &r->rules[i], "miss", false), "%s hits a miss", r->rules[i].id);
+		cr_expect(as_expected(r, &r->rules[i], "hit", true), "%s misses a hit",
+			  r->rules[i].id);
+		cr_expect(as_expected(r, &r->rules[i], "miss", false), "%s hits a miss",
+			  r->rules[i].id);
 	}
 	kan_rules_free(r);
 }
@@ -129,7 +133,8 @@ static int copy_one(const char *path, const struct stat *st, int type, struct FT
 	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
 	cr_assert_eq(kan_read_file(&text, AT_FDCWD, path, &err), 0, "%s", err.text);
 	(void)unlink(to);
-	cr_assert_eq(kan_put_file(AT_FDCWD, to, 0600, kan_buf_bytes(&text), &err), 0, "%s", err.text);
+	cr_assert_eq(kan_put_file(AT_FDCWD, to, 0600, kan_buf_bytes(&text), &err), 0, "%s",
+		     err.text);
 	return 0;
 }
 
@@ -219,9 +224,14 @@ Test(fixtures, what_is_not_applicable_is_none_and_not_unknown)
 	(void)snprintf(path, sizeof path, "%s/data/processes/fds.ndjson", copy_to);
 	cr_assert_eq(unlink(path), 0);
 	(void)snprintf(path, sizeof path, "%s/gaps.ndjson", copy_to);
-	cr_assert_eq(kan_put_file(AT_FDCWD, path, 0600,
-				  KAN_LIT("{\"type\":\"gap\",\"collector\":\"processes\",\"what\":\"processes\",\"code\":"
-					  "\"not-applicable\",\"why\":\"the container is not running\"}\n"), &err), 0);
+	cr_assert_eq(
+		kan_put_file(
+			AT_FDCWD, path, 0600,
+			KAN_LIT("{\"type\":\"gap\",\"collector\":\"processes\",\"what\":"
+				"\"processes\",\"code\":"
+				"\"not-applicable\",\"why\":\"the container is not running\"}\n"),
+			&err),
+		0);
 	json_t *doc = analysis_of(copy_to, NULL, r);
 	cr_assert(!has(doc, "not_assessed", "exe.memfd"));
 	json_decref(doc);
@@ -263,12 +273,14 @@ static struct kan_rules *mutant(const struct kan_rule *r, size_t n)
 	json_t *join = NULL;
 	bool done = negate(json_object_get(doc, "where"), &n);
 	json_array_foreach (json_object_get(doc, "join"), i, join)
-		if (!done && !json_is_true(json_object_get(join, "optional")) && json_object_get(join, "where"))
+		if (!done && !json_is_true(json_object_get(join, "optional")) &&
+		    json_object_get(join, "where"))
 			done = negate(json_object_get(join, "where"), &n);
 	if (done) {
 		char *text = json_dumps(doc, 0);
 		cr_assert_eq(kan_rules_begin(&set, &err), 0);
-		cr_assert_eq(kan_rules_add(set, "mutant", kan_bytes_of(text), &err), 0, "%s", err.text);
+		cr_assert_eq(kan_rules_add(set, "mutant", kan_bytes_of(text), &err), 0, "%s",
+			     err.text);
 		cr_assert_eq(kan_rules_finish(set, &err), 0);
 		free(text);
 	}

@@ -68,9 +68,10 @@ Test(rules, the_sound_rule_is_taken)
 
 Test(rules, every_required_key_is_missed)
 {
-	static const char *const keys[] = {"schema",	 "id",	   "version", "class", "title",		  "rows",
-					   "where",	 "key",	   "severity", "confidence", "attack", "says",
-					   "why",	 "false_positives", "next", "tests"};
+	static const char *const keys[] = {
+		"schema", "id",       "version",    "class",  "title", "rows", "where",
+		"key",    "severity", "confidence", "attack", "says",  "why",  "false_positives",
+		"next",   "tests"};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		char reason[64];
 		(void)snprintf(reason, sizeof reason, "no %s", keys[i]);
@@ -89,11 +90,17 @@ Test(rules, what_is_unknown_is_named)
 	refused(with("attack", "[\"T9999\"]"), "attack: unknown T9999");
 	refused(with("severity", "\"awful\""), "severity: low, medium, high or critical");
 	refused(with("class", "\"opinion\""), "class:");
-	refused(with("votes", "[{\"for\":\"aliens\",\"if\":{\"pid\":1},\"weight\":1}]"), "unknown hypothesis aliens");
-	refused(with("votes", "[{\"for\":\"exec\",\"if\":{\"pid\":1},\"weight\":4}]"), "weight is 1 to 3");
-	refused(with("join", "[{\"as\":\"x\",\"rows\":\"nothing\",\"on\":[\"pid\"]}]"), "unknown row kind nothing");
-	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid=nothing\"]}]"), "unknown column");
-	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid\"],\"raise\":{\"severity\":2}}]"), "one step");
+	refused(with("votes", "[{\"for\":\"aliens\",\"if\":{\"pid\":1},\"weight\":1}]"),
+		"unknown hypothesis aliens");
+	refused(with("votes", "[{\"for\":\"exec\",\"if\":{\"pid\":1},\"weight\":4}]"),
+		"weight is 1 to 3");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"nothing\",\"on\":[\"pid\"]}]"),
+		"unknown row kind nothing");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid=nothing\"]}]"),
+		"unknown column");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid\"],\"raise\":{"
+			     "\"severity\":2}}]"),
+		"one step");
 	refused(with("schema", "\"kanshiki.rule/2\""), "schema is not kanshiki.rule/1");
 	refused(with("id", "\"Exe\""), "id is not family.name");
 }
@@ -119,7 +126,8 @@ Test(rules, a_suggested_command_holds_no_words_of_the_container)
 {
 	refused(with("next", "[\"rm {exe.link}\"]"), "only ids, digests and numbers");
 	char text[KAN_ERR_TEXT];
-	load(text, sizeof text, with("next", "[\"look at {pid} {exe.sha256} {finding} {container}\"]"));
+	load(text, sizeof text,
+	     with("next", "[\"look at {pid} {exe.sha256} {finding} {container}\"]"));
 	cr_assert_str_eq(text, "");
 }
 
@@ -202,7 +210,8 @@ Test(rules, the_shipped_rules_are_those_of_the_directory)
 	cr_assert_geq(kan_rules_count(shipped), 10);
 	cr_assert_eq(kan_rules_count(shipped), kan_rules_count(files));
 	for (size_t i = 0; i < kan_rules_count(shipped); i++)
-		cr_assert_str_eq(shipped->rules[i].sha256, files->rules[i].sha256, "%s", shipped->rules[i].id);
+		cr_assert_str_eq(shipped->rules[i].sha256, files->rules[i].sha256, "%s",
+				 shipped->rules[i].id);
 	kan_rules_free(shipped);
 	kan_rules_free(files);
 }

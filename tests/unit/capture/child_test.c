@@ -19,19 +19,22 @@
 #include "capture/conductor.h"
 
 static struct kan_capture_request request = {.policy = {.timeout_s = 30}};
-static struct kan_target target = {.state = KAN_STATE_RUNNING, .depth = KAN_DEPTH_HOST, .upper_fd = -1};
+static struct kan_target target = {
+	.state = KAN_STATE_RUNNING, .depth = KAN_DEPTH_HOST, .upper_fd = -1};
 static char place[] = "/tmp/kan-child-XXXXXX";
 
 static void make(struct kan_conductor *c, const struct kan_collector *collector)
 {
-	*c = (struct kan_conductor){.req = &request, .target = &target, .parent_fd = -1, .signal_fd = -1};
+	*c = (struct kan_conductor){
+		.req = &request, .target = &target, .parent_fd = -1, .signal_fd = -1};
 	cr_assert(mkdtemp(place));
 	c->bundle_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cr_assert(mkdirat(c->bundle_fd, "data", 0700) == 0);
 	(void)snprintf(c->bundle, sizeof(c->bundle), "20261122t053312z-3f2a9c41d0be-7c1e");
 	struct kan_err err = {0};
 	cr_assert(kan_journal_new(&c->journal, c->bundle_fd, c->bundle, &err) == 0, "%s", err.text);
-	c->window = mmap(NULL, sizeof(*c->window), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	c->window = mmap(NULL, sizeof(*c->window), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	c->gaps = json_array();
 	c->scope = json_array();
 	c->impact = json_array();
@@ -96,9 +99,11 @@ static int break_storage(const struct kan_target *t, struct kan_sink *sink, stru
 	return kan_fail(err, KAN_EIO, "no space left on device");
 }
 
-static struct kan_collector collector(int (*collect)(const struct kan_target *, struct kan_sink *, struct kan_err *))
+static struct kan_collector collector(int (*collect)(const struct kan_target *, struct kan_sink *,
+						     struct kan_err *))
 {
-	return (struct kan_collector){.name = "probe", .summary = "-", .tier = KAN_TIER_BEFORE, .collect = collect};
+	return (struct kan_collector){
+		.name = "probe", .summary = "-", .tier = KAN_TIER_BEFORE, .collect = collect};
 }
 
 Test(child, an_artefact_is_recorded_with_its_size_and_the_status_is_ok)
@@ -114,7 +119,8 @@ Test(child, an_artefact_is_recorded_with_its_size_and_the_status_is_ok)
 	struct kan_buf text = KAN_BUF(1 << 20);
 	cr_assert(kan_read_file(&text, c.bundle_fd, "journal.ndjson", NULL) == 0);
 	/* SHA-256 of "hello\n", by sha256sum */
-	cr_assert(strstr(kan_buf_str(&text), "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"));
+	cr_assert(strstr(kan_buf_str(&text),
+			 "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"));
 	cr_assert(strstr(kan_buf_str(&text), "\"data/probe/one.txt\""));
 	kan_buf_free(&text);
 }

@@ -34,7 +34,8 @@ static void reply(int fd, const char *status, const char *body)
 {
 	char text[512];
 	int n = snprintf(text, sizeof(text),
-			 "HTTP/1.1 %s\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+			 "HTTP/1.1 %s\r\nApi-Version: 1.41\r\nContent-Type: "
+			 "application/json\r\nContent-Length: %zu\r\n"
 			 "Connection: close\r\n\r\n%s",
 			 status, strlen(body), body);
 	(void)!write(fd, text, (size_t)n);
@@ -58,7 +59,9 @@ static void serve_one(int fd)
 		if (!seen->lose_pause_reply)
 			reply(fd, "204 No Content", "");
 	} else if (strstr(text, "/version")) {
-		reply(fd, "200 OK", "{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.12\",\"Version\":\"20.10.24\"}");
+		reply(fd, "200 OK",
+		      "{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.12\",\"Version\":\"20.10."
+		      "24\"}");
 	} else {
 		reply(fd, "200 OK", "OK");
 	}
@@ -93,8 +96,10 @@ static struct kan_lease *start(struct kan_lease_setup *setup)
 	struct kan_lease *lease = NULL;
 	start_engine();
 	cr_assert(kan_engine_open(&engine, host, &err) == 0, "%s", err.text);
-	*setup = (struct kan_lease_setup){
-		.engine = engine, .id = id, .bundle_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	*setup = (struct kan_lease_setup){.engine = engine,
+					  .id = id,
+					  .bundle_fd =
+						  open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 	cr_assert(kan_lease_start(&lease, setup, &err) == 0, "%s", err.text);
 	return lease;
 }
@@ -193,7 +198,9 @@ Test(lease, a_killed_conductor_leaves_a_resumed_container_and_lease_json, .timeo
 		int others = 0;
 		(void)kan_engine_open(&engine, host, NULL);
 		struct kan_lease_setup setup = {
-			.engine = engine, .id = id, .bundle_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+			.engine = engine,
+			.id = id,
+			.bundle_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 		(void)kan_lease_start(&l, &setup, NULL);
 		(void)close(told[0]);
 		(void)kan_lease_pause(l, 60000, NULL);
@@ -203,7 +210,8 @@ Test(lease, a_killed_conductor_leaves_a_resumed_container_and_lease_json, .timeo
 	(void)close(told[1]);
 	cr_assert(waitpid(conductor, NULL, 0) == conductor);
 	char c;
-	cr_assert(read(told[0], &c, 1) == 0, "the lease has ended"); /* it held the last writing end */
+	cr_assert(read(told[0], &c, 1) == 0,
+		  "the lease has ended"); /* it held the last writing end */
 	cr_assert_eq(seen->pauses, 1);
 	cr_assert_eq(seen->unpauses, 1);
 	struct kan_buf text = KAN_BUF(1 << 16);

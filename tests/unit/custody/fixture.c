@@ -37,11 +37,11 @@ void fixture_remove(struct fixture *f)
 static void child(const char *dir, const char *command, int fd)
 {
 	static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
-				    "HOME=/nonexistent",
-				    "LC_ALL=C",
-				    "GIT_CONFIG_NOSYSTEM=1",
-				    "GIT_TERMINAL_PROMPT=0",
-				    NULL};
+					  "HOME=/nonexistent",
+					  "LC_ALL=C",
+					  "GIT_CONFIG_NOSYSTEM=1",
+					  "GIT_TERMINAL_PROMPT=0",
+					  NULL};
 
 	dup2(fd, 1);
 	dup2(fd, 2);

@@ -1,4 +1,5 @@
-/* Every renderer against its golden file. KAN_GOLDEN_WRITE=1 writes them anew; then read the difference. */
+/* Every renderer against its golden file. KAN_GOLDEN_WRITE=1 writes them anew; then read the
+ * difference. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,8 @@ enum { FILE_MAX = 16 << 20 };
 static json_t *receipt(void)
 {
 	return json_pack("{s:s,s:s,s:i,s:s,s:s}", "repo", "/var/lib/kanshiki/custody.git", "commit",
-			 "9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f", "event", 3, "case_id", "inc-42", "signer",
-			 "SHA256:abcdefgh");
+			 "9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f", "event", 3, "case_id",
+			 "inc-42", "signer", "SHA256:abcdefgh");
 }
 
 static void compare(const struct kan_report *r, const struct kan_model *m)
@@ -29,7 +30,8 @@ static void compare(const struct kan_report *r, const struct kan_model *m)
 		cr_assert_eq(fclose(f), 0);
 	}
 	cr_assert_eq(kan_read_file(&golden, AT_FDCWD, path, &err), 0, "%s", err.text);
-	cr_expect(kan_bytes_eq(kan_buf_bytes(&made), kan_buf_bytes(&golden)), "%s differs from its golden file", r->file);
+	cr_expect(kan_bytes_eq(kan_buf_bytes(&made), kan_buf_bytes(&golden)),
+		  "%s differs from its golden file", r->file);
 }
 
 Test(golden, every_report_is_as_it_was_looked_at)

@@ -17,12 +17,14 @@ static json_t *incident(void)
 	struct kan_source *s = NULL;
 	json_t *doc = NULL;
 	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
-	cr_assert_eq(kan_source_dir(&s, TOP "/tests/fixtures/report/hostile", NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_source_dir(&s, TOP "/tests/fixtures/report/hostile", NULL, &err), 0, "%s",
+		     err.text);
 	cr_assert_eq(kan_analyze_source(&doc, s, r, &err), 0, "%s", err.text);
 	kan_source_free(s);
 	kan_rules_free(r);
 	json_object_set_new(doc, "seal", json_string(seal_text));
-	json_object_set_new(doc, "generator", json_pack("{s:s,s:s}", "tool", "kanshiki", "version", "test"));
+	json_object_set_new(doc, "generator",
+			    json_pack("{s:s,s:s}", "tool", "kanshiki", "version", "test"));
 	return doc;
 }
 

@@ -23,7 +23,8 @@ static void render(struct kan_buf *out, const char *name, const json_t *doc)
 /* Every string of the evidence replaced by these bytes. */
 static void poison(json_t *row, struct kan_bytes with)
 {
-	static const char *const keys[] = {"comm", "exe_link", "path", "name", "message", "says", "value", "what", "why"};
+	static const char *const keys[] = {"comm", "exe_link", "path", "name", "message",
+					   "says", "value",    "what", "why"};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (json_is_string(json_object_get(row, keys[i])))
 			kan_json_set_bytes(row, keys[i], with);
@@ -55,8 +56,10 @@ static void poison_all(json_t *v, struct kan_bytes with)
 		poison_all(kid, with);
 }
 
-static const char attack[] = "\x1b[2J\x1b]0;pwn\x07\r\n<script>alert(1)</script><img src=x onerror=alert(2)>\"' onload=\"x\" "
-			     "](javascript:alert(3)) ```` ` | [a](http://evil.example) \xe2\x80\xae\xe2\x81\xa6 \xff\xfe\xc0\x80 "
+static const char attack[] = "\x1b[2J\x1b]0;pwn\x07\r\n<script>alert(1)</script><img src=x "
+			     "onerror=alert(2)>\"' onload=\"x\" "
+			     "](javascript:alert(3)) ```` ` | [a](http://evil.example) "
+			     "\xe2\x80\xae\xe2\x81\xa6 \xff\xfe\xc0\x80 "
 			     "\xc2\x9b=cmd|' /C calc'!A0\n# heading\n</style><svg/onload=alert(4)>";
 
 static json_t *poisoned(struct kan_bytes with)
@@ -78,7 +81,8 @@ static size_t count(const struct kan_buf *b, const char *needle)
 static void no_active_character(const struct kan_buf *b, const char *name)
 {
 	for (size_t i = 0; i < b->len; i++)
-		cr_assert(b->data[i] == '\n' || (b->data[i] >= 0x20 && b->data[i] != 0x7f), "%s: byte %zu", name, i);
+		cr_assert(b->data[i] == '\n' || (b->data[i] >= 0x20 && b->data[i] != 0x7f),
+			  "%s: byte %zu", name, i);
 	cr_assert_eq(count(b, "\xe2\x80\xae"), 0, "%s", name);
 	cr_assert_eq(count(b, "\xe2\x81\xa6"), 0, "%s", name);
 	cr_assert_eq(count(b, "\xc2\x9b"), 0, "%s", name);
@@ -86,7 +90,8 @@ static void no_active_character(const struct kan_buf *b, const char *name)
 
 Test(inert, html_has_the_elements_of_the_page_and_no_others)
 {
-	static const char *const counted[] = {"<script", "<img", "</style", "<svg/", "onerror", " onload"};
+	static const char *const counted[] = {"<script", "<img",    "</style",
+					      "<svg/",   "onerror", " onload"};
 	kan_auto_buf struct kan_buf calm = KAN_BUF(FILE_MAX), hot = KAN_BUF(FILE_MAX);
 	json_t *a = poisoned(KAN_LIT("calm")), *b = poisoned(KAN_LIT(attack));
 	render(&calm, "html", a);
@@ -133,8 +138,10 @@ Test(inert, json_is_json_and_keeps_the_exact_bytes)
 	struct kan_err err = {0};
 	json_t *doc = poisoned(KAN_LIT(attack)), *back = NULL;
 	render(&out, "json", doc);
-	cr_assert_eq(kan_json_parse(&back, kan_buf_bytes(&out), FILE_MAX, 32, &err), 0, "%s", err.text);
-	const json_t *row = json_array_get(json_object_get(json_object_get(back, "changes"), "rows"), 0);
+	cr_assert_eq(kan_json_parse(&back, kan_buf_bytes(&out), FILE_MAX, 32, &err), 0, "%s",
+		     err.text);
+	const json_t *row =
+		json_array_get(json_object_get(json_object_get(back, "changes"), "rows"), 0);
 	cr_assert_eq(kan_json_bytes(&raw, row, "path", &err), 0);
 	cr_assert(kan_bytes_eq(kan_buf_bytes(&raw), KAN_LIT(attack)));
 	json_decref(doc);

@@ -7,14 +7,18 @@
 #include "reports/model.h"
 
 static const char bundle_path[] = "/var/lib/kanshiki/bundles/20261122t053312z-3f2a9c41d0be-7c1e";
-static const char report_path[] = "/var/lib/kanshiki/reports/20261122t053312z-3f2a9c41d0be-7c1e/report.html";
+static const char report_path[] =
+	"/var/lib/kanshiki/reports/20261122t053312z-3f2a9c41d0be-7c1e/report.html";
 
 static void draw(struct kan_buf *out, const json_t *doc, const char *bundle, bool provisional)
 {
 	struct kan_err err = {0};
 	struct kan_model *m = model_of(doc, NULL);
-	const struct kan_screen s = {.columns = 80, .provisional = provisional, .bundle_path = bundle,
-				     .report_path = report_path, .exit_words = "something that was asked for is missing",
+	const struct kan_screen s = {.columns = 80,
+				     .provisional = provisional,
+				     .bundle_path = bundle,
+				     .report_path = report_path,
+				     .exit_words = "something that was asked for is missing",
 				     .exit_status = 5};
 	cr_assert_eq(kan_report_terminal(out, m, &s, &err), 0, "%s", err.text);
 	kan_model_free(m);
@@ -59,7 +63,8 @@ Test(terminal, it_fits_a_screen_and_its_foot_is_whole)
 
 Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 {
-	static const char *const order[] = {"REACH", "HIDDEN", "CHANGED", "TALKS", "NOW", "DO NOW", "FIRST"};
+	static const char *const order[] = {"REACH", "HIDDEN", "CHANGED", "TALKS",
+					    "NOW",   "DO NOW", "FIRST"};
 	json_t *doc = incident();
 	size_t gone_before = 0;
 	/* Longer, and the foot alone is more than a screen. */
@@ -81,7 +86,8 @@ Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 		}
 		cr_assert_geq(gone, gone_before);
 		gone_before = gone;
-		cr_assert_eq(strstr(kan_buf_str(&out), "more: ") != NULL, gone > 0, "%zu blocks are gone", gone);
+		cr_assert_eq(strstr(kan_buf_str(&out), "more: ") != NULL, gone > 0,
+			     "%zu blocks are gone", gone);
 	}
 	cr_assert_eq(gone_before, 7, "every block was dropped once");
 	json_decref(doc);
@@ -115,11 +121,13 @@ Test(terminal, hostile_names_are_inert_and_cut_by_columns)
 	json_t *doc = incident();
 	for (int i = 0; i < 100000; i++)
 		kan_buf_adds(&name, "東京\xe2\x80\xae\x1b[2J");
-	json_object_set_new(json_object_get(doc, "container"), "image", json_string(kan_buf_str(&name)));
+	json_object_set_new(json_object_get(doc, "container"), "image",
+			    json_string(kan_buf_str(&name)));
 	draw(&out, doc, bundle_path, false);
 	cr_assert_leq(screen_lines(&out), 23);
 	for (size_t i = 0; i < out.len; i++)
-		cr_assert(out.data[i] == '\n' || (out.data[i] >= 0x20 && out.data[i] != 0x7f), "byte %zu", i);
+		cr_assert(out.data[i] == '\n' || (out.data[i] >= 0x20 && out.data[i] != 0x7f),
+			  "byte %zu", i);
 	cr_assert_null(strstr(kan_buf_str(&out), "\xe2\x80\xae"), "no bidi control");
 	json_decref(doc);
 }
@@ -131,7 +139,9 @@ Test(terminal, nothing_found_is_said_and_never_called_clean)
 	json_object_set_new(doc, "findings", json_array());
 	json_object_set_new(doc, "counts", json_object());
 	draw(&out, doc, bundle_path, false);
-	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  no intrusion found in what was collected\n", 50), 0);
+	cr_assert_eq(strncmp(kan_buf_str(&out),
+			     "VERDICT  no intrusion found in what was collected\n", 50),
+		     0);
 	json_decref(doc);
 }
 
