@@ -89,8 +89,12 @@ Test(version, an_engine_is_opened_or_refused_by_its_version_answer)
 	opened("{\"ApiVersion\":null}", NULL);
 	opened("{}", NULL);
 	opened("[]", NULL);
-	opened("not json", NULL);
-	opened("", NULL);
+}
+
+Test(version, a_version_answer_that_cannot_be_read_costs_the_prefix_and_nothing_else)
+{
+	opened("not json", "");
+	opened("", "");
 }
 
 Test(version, a_folder_without_a_ping_is_no_engine)
