@@ -377,12 +377,13 @@ static void about(struct kan_model *m)
 	kan_part_value(p, c, "name");
 	textf(p, " %s  ", id);
 	kan_part_value(p, c, "image");
-	textf(p, "  %s", clock);
+	if (*clock)
+		textf(p, "  %s", clock);
 	if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		textf(p, "  paused %" PRId64 " ms", number(freeze, "total_ns") / NS_PER_MS);
-	else
+	else if (freeze)
 		kan_part_text(p, "  not paused");
-	kan_part_text(p, ", nothing run in it");
+	kan_part_text(p, freeze ? ", nothing run in it" : "  nothing run in it");
 	m->about = p;
 }
 

@@ -177,7 +177,9 @@ static void build(struct screen *sc)
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
 	struct block *unseen = &sc->blocks[sc->n - 1];
 	if (!unseen->n)
-		kan_buf_adds(&unseen->lines[unseen->n++], "nothing that was asked for is missing");
+		kan_buf_adds(&unseen->lines[unseen->n++],
+			     sc->s->provisional ? "what is still being collected"
+						: "nothing that was asked for is missing");
 }
 
 static size_t wrapped(const struct screen *sc, const char *label, const char *value)
@@ -247,7 +249,9 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 static void print_exit(struct kan_buf *out, const struct screen *sc)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
-	if (sc->s->exit_words)
+	if (sc->s->provisional)
+		kan_buf_adds(&text, "not sealed yet: the capture goes on");
+	else if (sc->s->exit_words)
 		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
 	if (sc->m->not_assessed)
 		kan_buf_addf(&text, "%s%" PRIu64 " rules not assessed", text.len ? "; " : "",

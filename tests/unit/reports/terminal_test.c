@@ -154,6 +154,20 @@ Test(terminal, the_first_screen_says_that_it_is_provisional)
 	json_decref(doc);
 }
 
+Test(terminal, the_first_screen_claims_nothing_that_is_not_yet_known)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	json_object_del(json_object_get(doc, "record"), "freeze");
+	json_object_set_new(doc, "not_seen", json_array());
+	draw(&out, doc, bundle_path, true);
+	cr_assert_null(strstr(kan_buf_str(&out), "paused"), "%s", kan_buf_str(&out));
+	cr_assert_null(strstr(kan_buf_str(&out), "exit "), "%s", kan_buf_str(&out));
+	cr_assert_null(strstr(kan_buf_str(&out), "nothing that was asked for is missing"));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nnot sealed yet"));
+	json_decref(doc);
+}
+
 Test(terminal, without_colour_there_is_no_escape_sequence)
 {
 	struct kan_err err = {0};
