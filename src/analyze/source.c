@@ -142,6 +142,23 @@ static int slurp(struct kan_buf *out, const struct kan_source *s, const char *pa
 			 : kan_read_file(out, folder_of(s, path), path, err);
 }
 
+static int skip(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)piece;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+int kan_source_intact(const struct kan_source *s, const char *path, struct kan_err *err)
+{
+	struct kan_err why = {0};
+	if (!s->bundle || !kan_source_has(s, path) ||
+	    kan_bundle_stream(s->bundle, path, skip, NULL, &why) == 0 || why.code != KAN_ETAMPER)
+		return 0;
+	return kan_fail(err, KAN_ETAMPER, "%s", why.text);
+}
+
 int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
 		    struct kan_err *err)
 {
