@@ -40,6 +40,7 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.colour = kan_colour(a),
 		.fail_on = kan_arg(a, "fail-on"),
 		.report_path = html,
+		.done = "the reports are written",
 	};
 	return kan_own_dir(dir, err) < 0 ? -1 : kan_read_bundle(read, &r, err);
 }

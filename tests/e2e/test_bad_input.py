@@ -422,11 +422,15 @@ class BadInput(unittest.TestCase):
 
     def test_usage_errors_are_2_and_one_line(self):
         for argv in (("capture",), ("capture", "--no-such-option", NAME), ("capture", "--freeze", "sometimes", NAME),
-                     ("capture", "--timeout", "soon", NAME)):
+                     ("capture", "--timeout", "soon", NAME), ("capture", "--fail-on", "severe", NAME),
+                     ("capture", "--rules", "/nonexistent", NAME), ("capture", "--request-id", "", NAME),
+                     ("compare", "--only", "delted"), ("verify", "--seal", "12", self.home),
+                     ("verify", "--allowed-signers", "/nonexistent", self.home)):
             with self.subTest(argv):
                 done = world.kanshiki("-H", engine().url, "--home", self.home, *argv)
                 self.assertEqual(done.status, 2, str(done))
                 self.assertLessEqual(len(done.messages.strip().splitlines()), 2, str(done))
+        self.assertEqual(list(self.home.iterdir()), [])
 
 
 @contextlib.contextmanager
