@@ -161,12 +161,15 @@ static void build(struct screen *sc)
 	entries(sc, block(sc, "FIRST", "first"), &m->first, 3, whole);
 	entries(sc, block(sc, "DO NOW", "do now"), &m->do_now, 3, whole);
 	struct block *now = block(sc, "NOW", "now");
-	/* The last entry counts the others: it is one of the three lines. */
+	/* An entry without a finding counts the others: it is one of the three lines. */
+	size_t found = m->now.n;
+	if (found && !m->now.at[found - 1].n)
+		found--;
 	if (m->now.n > 3) {
 		struct kan_entries some = {m->now.at, 2};
 		entries(sc, now, &some, 2, VALUE_COLUMNS);
 		kan_buf_addf(&now->lines[now->n++], "+%zu more in findings, see the report",
-			     m->now.n - 3);
+			     found - 2);
 	} else {
 		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
 	}
@@ -254,8 +257,8 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 	else if (sc->s->exit_words)
 		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
 	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rules not assessed", text.len ? "; " : "",
-			     sc->m->not_assessed);
+		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
+			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	bool any = false;
 	for (size_t i = 0; i < sc->n; i++) {
 		if (!sc->blocks[i].gone)

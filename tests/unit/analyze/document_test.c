@@ -81,6 +81,15 @@ static bool seen(const json_t *doc, const char *section)
 	return json_is_true(json_object_get(json_object_get(doc, section), "seen"));
 }
 
+Test(document, an_engine_that_lists_no_change_was_compared)
+{
+	json_t *doc = over_base("data/engine-after/changes.json", KAN_LIT("null\n"));
+	const json_t *changes = json_object_get(doc, "changes");
+	cr_assert(json_is_true(
+		json_object_get(json_object_get(changes, "hidden_from_engine"), "compared")));
+	json_decref(doc);
+}
+
 Test(document, no_rows_of_a_collector_that_was_cut_off_are_no_answer)
 {
 	static const char gap[] =

@@ -154,6 +154,23 @@ Test(terminal, the_first_screen_says_that_it_is_provisional)
 	json_decref(doc);
 }
 
+Test(terminal, a_container_that_does_not_run_has_no_processes_and_that_is_no_gap)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	static const char *const sections[] = {"processes", "sockets"};
+	json_object_set_new(json_object_get(doc, "container"), "state", json_string("exited"));
+	for (size_t i = 0; i < 2; i++) {
+		json_t *section = json_object_get(doc, sections[i]);
+		json_array_clear(json_object_get(section, "rows"));
+		json_object_set_new(section, "seen", json_false());
+	}
+	draw(&out, doc, bundle_path, false);
+	cr_assert_not_null(strstr(kan_buf_str(&out), "NOW      nothing: the container does not"));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "TALKS    nothing: the container does not"));
+	json_decref(doc);
+}
+
 Test(terminal, the_first_screen_claims_nothing_that_is_not_yet_known)
 {
 	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
