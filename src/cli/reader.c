@@ -80,19 +80,18 @@ static int write_reports(json_t *paths, const struct kan_model *m, const struct 
 	return 0;
 }
 
-/* By change word; and how many the engine's own list lacks, where it could be compared. */
-static json_t *count_changes(const json_t *analysis)
+/* By change word; and how many the engine's own list lacks, where it could be compared. Nothing
+ * when the changes were not read. */
+static void count_changes(json_t *answer, const json_t *analysis)
 {
 	const json_t *changes = json_object_get(analysis, "changes");
 	const json_t *hidden = json_object_get(changes, "hidden_from_engine");
-	json_t *o = NULL;
-	if (json_is_true(json_object_get(changes, "seen")))
-		o = json_copy(json_object_get(changes, "counts"));
-	if (!o)
-		o = json_object();
+	if (!json_is_true(json_object_get(changes, "seen")))
+		return;
+	json_t *o = json_copy(json_object_get(changes, "counts"));
 	if (json_is_true(json_object_get(hidden, "compared")))
 		json_object_set(o, "hidden_from_engine", json_object_get(hidden, "count"));
-	return o;
+	json_object_set_new(answer, "changes", o);
 }
 
 static json_t *count_findings(int *worst, const json_t *analysis)
@@ -148,7 +147,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err 
 	    kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
-	json_object_set_new(answer, "changes", count_changes(analysis));
+	count_changes(answer, analysis);
 	int status = r->status;
 	if (r->fail_on && worst >= severity_rank(r->fail_on))
 		status = kan_status_worst(status, KAN_EXIT_FINDINGS);
