@@ -145,7 +145,8 @@ static void verdict(struct screen *sc)
 		kan_buf_adds(&text, "LOOK AT THESE FIRST: ");
 		counts(&text, sc->m);
 	} else {
-		kan_buf_adds(&text, "no intrusion found in what was collected");
+		kan_buf_addc(&text, *sc->m->calm | ' '); /* on the screen it goes on a line */
+		kan_buf_adds(&text, sc->m->calm + 1);
 	}
 	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
 	b->n = 1;

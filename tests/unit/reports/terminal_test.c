@@ -154,6 +154,18 @@ Test(terminal, the_first_screen_says_that_it_is_provisional)
 	json_decref(doc);
 }
 
+Test(terminal, what_no_rule_could_look_at_is_not_called_clean)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	json_object_set_new(doc, "counts", json_object());
+	json_object_set_new(doc, "rules", json_pack("[{s:s}]", "id", "exe.memfd"));
+	json_object_set_new(doc, "not_assessed", json_pack("[{s:s}]", "rule", "exe.memfd"));
+	draw(&out, doc, bundle_path, false);
+	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  not assessed: ", 23), 0);
+	json_decref(doc);
+}
+
 Test(terminal, a_container_that_does_not_run_has_no_processes_and_that_is_no_gap)
 {
 	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
