@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "capture/conductor.h"
+#include "kernel/cgroup.h"
 
 enum {
 	TICK_MS = 250,      /* how late a time limit may be noticed */
@@ -134,6 +135,17 @@ static void attend_lease(struct kan_conductor *c)
 	}
 }
 
+/* Who had it paused lets it run while we read: no later row may say "frozen". */
+static void watch_found(struct kan_conductor *c)
+{
+	if (!c->freeze.found_paused || !c->target->cgroup || !atomic_load(&c->window->frozen) ||
+	    kan_cgroup_frozen(c->target->cgroup, NULL) != 0)
+		return;
+	atomic_store(&c->window->frozen, 0);
+	kan_record_gap(c, "conductor", "pause", "changed",
+		       "found paused; somebody resumed it while it was being read");
+}
+
 static size_t fill(struct pollfd *p, struct kan_child **who, struct kan_conductor *c)
 {
 	size_t n = 0;
@@ -173,6 +185,7 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns)
 			who[i]->dead = true;
 		kan_child_attend(c, who[i]);
 	}
+	watch_found(c);
 	int64_t now = kan_boot_ns();
 	for (size_t i = 0; i < c->n_children; i++)
 		kan_child_check_time(c, &c->children[i], now);

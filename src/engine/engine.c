@@ -16,6 +16,7 @@
 enum {
 	CALL_MS = 60000,
 	CHANGES_MS = 120000,
+	CHANGES_SILENCE_S = 30,
 	PAUSE_MS = 4000,    /* what the lease waits for: a container may stand still meanwhile */
 	UNPAUSE_MS = 2000,  /* then the kernel's own file ends the pause */
 	STREAM_MS = 900000, /* logs, export, images: bounded by silence and size, not by a minute */
@@ -74,6 +75,8 @@ static int over_socket(int *status, const struct kan_engine *e, const char *meth
 		.method = method,
 		.max = max,
 		.total_ms = patience(path),
+		/* The engine walks two trees before it says the first word. */
+		.silence_s = strstr(path, "/changes") ? CHANGES_SILENCE_S : 0,
 		.on_data = tap_data,
 		.arg = tap,
 	};

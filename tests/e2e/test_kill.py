@@ -231,6 +231,20 @@ class Kill(unittest.TestCase):
         self.nobody_left()
         self.running_again()
 
+    def test_a_container_found_paused_and_resumed_by_another_while_it_is_read_is_a_gap(self):
+        docker("pause", NAME)
+        capture = self.start()
+        self.assertTrue(capture.wait_for(lambda j: b'"name":"processes"' in j))
+        stopped = list(capture.children())
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        docker("unpause", NAME)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        done = capture.end()
+        self.assertEqual(done.status, 5, str(done))
+        self.assertIn(("conductor", "changed"), [(g["collector"], g["code"]) for g in done.json["gaps"]])
+
     def test_a_killed_collector_is_a_gap_and_the_others_go_on(self):
         capture = self.start("--freeze", "full")
         self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
