@@ -121,7 +121,8 @@ int main(int argc, char **argv)
 	if (kan_process_clean(&err) < 0 || kan_http_global_init(&err) < 0)
 		return kan_say_err(&err);
 	int status = run(argc, argv);
-	if (fflush(stdout) != 0)
+	/* What was flushed before, and failed, shows in the stream's flag alone. */
+	if (fflush(stdout) != 0 || ferror(stdout))
 		return kan_status_worst(status, KAN_EXIT_FAILED);
 	return status;
 }

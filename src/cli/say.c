@@ -86,7 +86,8 @@ void kan_print(FILE *out, struct kan_bytes text)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(text.n * 4 + 1);
 	kan_escape_terminal(&clean, text);
-	(void)fwrite(clean.data, 1, clean.len, out);
+	if (clean.len)
+		(void)fwrite(clean.data, 1, clean.len, out);
 }
 
 void kan_say(const char *fmt, ...)

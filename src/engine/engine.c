@@ -16,6 +16,9 @@
 enum {
 	CALL_MS = 60000,
 	CHANGES_MS = 120000,
+	CHANGES_SILENCE_S = 30,
+	PAUSE_MS = 4000,    /* what the lease waits for: a container may stand still meanwhile */
+	UNPAUSE_MS = 2000,  /* then the kernel's own file ends the pause */
 	STREAM_MS = 900000, /* logs, export, images: bounded by silence and size, not by a minute */
 	DEPTH_MAX = 128,
 	URL_OCTETS = 4096,
@@ -48,6 +51,10 @@ static unsigned patience(const char *path)
 {
 	if (strstr(path, "/changes"))
 		return CHANGES_MS;
+	if (strstr(path, "/unpause"))
+		return UNPAUSE_MS;
+	if (strstr(path, "/pause"))
+		return PAUSE_MS;
 	if (strstr(path, "/logs") || strstr(path, "/export") || strstr(path, "/get"))
 		return STREAM_MS;
 	return CALL_MS;
@@ -68,6 +75,8 @@ static int over_socket(int *status, const struct kan_engine *e, const char *meth
 		.method = method,
 		.max = max,
 		.total_ms = patience(path),
+		/* The engine walks two trees before it says the first word. */
+		.silence_s = strstr(path, "/changes") ? CHANGES_SILENCE_S : 0,
 		.on_data = tap_data,
 		.arg = tap,
 	};

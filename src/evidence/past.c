@@ -16,9 +16,12 @@ static json_t *collector(struct kan_past *p, const char *name)
 	return o;
 }
 
+/* The numbers are the journal's, and it may lie: a sum stops at the greatest one. */
 static void add(json_t *o, const char *key, uint64_t n)
 {
-	json_int_t sum = json_integer_value(json_object_get(o, key)) + (json_int_t)n;
+	json_int_t sum = json_integer_value(json_object_get(o, key));
+	if (__builtin_add_overflow(sum, n, &sum))
+		sum = INT64_MAX;
 	json_object_set_new(o, key, json_integer(sum));
 }
 

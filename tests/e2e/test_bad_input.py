@@ -407,6 +407,15 @@ class BadInput(unittest.TestCase):
         self.unsealed(self.home)
         self.assertFalse(world.inspect("b-limit")["State"]["Paused"])
 
+    def test_too_few_descriptors_are_1_and_leave_nothing_or_a_partial_with_a_journal(self):
+        for limit in (24, 32):
+            with self.subTest(limit):
+                home = world.new_directory("home")
+                done = world.capture(NAME, *LIGHT, home=home, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+                self.assertIn(done.status, (1, 5), str(done))
+                for left in home.glob("bundles/*"):
+                    self.assertIn(world.verify(left).status, (0, 5), str(done))
+
     def unsealed(self, home):
         left = list((home / "bundles").iterdir())
         self.assertEqual([p.suffix for p in left], [".partial"], left)

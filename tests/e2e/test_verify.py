@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import unittest
 
 import world
@@ -140,6 +141,13 @@ class Verify(unittest.TestCase):
         argv = world.kanshiki("--home", demo().home, "--json", "custody", "log").text.splitlines()[0]
         words = json.loads(argv)["how"]["argv"]
         self.assertEqual(words[1:], demo().result.argv[1:])
+
+    def test_output_that_cannot_be_written_is_status_1(self):
+        for argv in (("--json", "verify"), ("verify",), ("ls",), ("--json", "report", "-o", world.new_directory("report"))):
+            with self.subTest(argv), open("/dev/full", "wb") as full:
+                done = subprocess.run([str(world.KANSHIKI), *map(str, argv), str(demo().bundle.path)], stdout=full,
+                                      stderr=subprocess.PIPE, env=world.environment(), check=False)
+                self.assertEqual(done.returncode, 1, done.stderr)
 
     def test_version_and_help_name_every_command_and_status(self):
         self.assertEqual(world.kanshiki("version").status, 0)
