@@ -21,8 +21,8 @@ static struct kan_target *empty(struct kan_engine *e, const struct kan_policy *p
 	t->policy = policy;
 	t->claims = json_array();
 	t->inspect_raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
-	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->engine_root_fd = t->data_root_fd =
-		t->upper_fd = -1;
+	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->space_fd = t->engine_root_fd =
+		t->data_root_fd = t->upper_fd = -1;
 	t->depth = KAN_DEPTH_API;
 	return t;
 }
@@ -31,8 +31,8 @@ void kan_target_free(struct kan_target *t)
 {
 	if (!t)
 		return;
-	int *fds[] = {&t->proc_fd,        &t->pid_fd,       &t->pid_dir, &t->root_fd,
-		      &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
+	int *fds[] = {&t->proc_fd,  &t->pid_fd,         &t->pid_dir,      &t->root_fd,
+		      &t->space_fd, &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		kan_auto_close_fn(fds[i]);
 	for (size_t i = 0; i < t->n_lowers; i++) {
@@ -45,6 +45,7 @@ void kan_target_free(struct kan_target *t)
 		free(texts[i]);
 	free(t->lowers);
 	kan_buf_free(&t->inspect_raw);
+	kan_buf_free(&t->mountinfo);
 	kan_cgroup_free(t->cgroup);
 	json_decref(t->inspect);
 	json_decref(t->claims);
