@@ -26,6 +26,7 @@ enum {
 	RETRY_LAST_MS = 3200,
 	RETRY_API_S = 60,
 	LEASE_JSON_MAX = 8192,
+	NO_SUCH_CONTAINER = 404,
 };
 
 enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT };
@@ -59,6 +60,12 @@ static int frozen(const struct kan_lease_setup *s)
 	return s->cgroup ? kan_cgroup_frozen(s->cgroup, NULL) : -1;
 }
 
+/* What was to be paused has ended. With a restart policy there may be a new life under its id. */
+static bool gone(const struct kan_lease_setup *s)
+{
+	return s->cgroup && kan_cgroup_gone(s->cgroup);
+}
+
 static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, struct kan_err *err)
 {
 	int status = 0;
@@ -68,7 +75,10 @@ static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, st
 	int state = frozen(s);
 	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed
 	 * nothing is none. */
-	return state == 0 || (state < 0 && rc == 0);
+	if (state >= 0 || rc == 0 || status == NO_SUCH_CONTAINER)
+		return state <= 0;
+	/* A pause of ours may have met the new life: it must not stay paused either. */
+	return gone(s) && kan_control_paused(s->engine, s->id) == 0;
 }
 
 int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn,
@@ -142,7 +152,7 @@ static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
 		if (state > 0)
 			return true;
 		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
-			return state < 0 && engine_said_so;
+			return state < 0 && engine_said_so && !gone(s);
 		nap_us(POLL_FREEZER_US);
 	}
 }

@@ -280,6 +280,12 @@ int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err)
 	return c->v2 ? strstr(text, "frozen 1") != NULL : strncmp(text, "FROZEN", 6) == 0;
 }
 
+bool kan_cgroup_gone(const struct kan_cgroup *c)
+{
+	char octet;
+	return c->state_fd >= 0 && pread(c->state_fd, &octet, 1, 0) < 0 && errno == ENODEV;
+}
+
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
 {
 	if (c->freezer < 0)

@@ -25,6 +25,8 @@ bool kan_cgroup_v2(const struct kan_cgroup *c); /* the freezer is v2's */
 /* Is the freezer frozen? v2 cgroup.events "frozen 1", v1 freezer.state FROZEN. 1, 0, or -1. Cheap:
  * kept open. */
 int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err);
+/* Has the freezer's cgroup been removed? Then nothing is left in it that could be frozen. */
+bool kan_cgroup_gone(const struct kan_cgroup *c);
 /* Thaw through the cgroup's own file: the last resort of the lease. */
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
 
