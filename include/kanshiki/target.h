@@ -64,6 +64,10 @@ struct kan_target {
 	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with this process, ESRCH after its end
 		      */
 	int root_fd; /* its root directory */
+	/* An init in a chroot sees less than its mount namespace has: the whole table, and the root
+	 * that its paths begin at. Empty and -1: it sees all there is. */
+	struct kan_buf mountinfo;
+	int space_fd;
 	struct kan_cgroup *cgroup;
 
 	pid_t engine_pid;

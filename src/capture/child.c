@@ -142,7 +142,7 @@ static bool applicable(struct kan_conductor *c, struct kan_child *k)
 	unsigned needs = k->collector->needs;
 	const char *code = NULL, *why = NULL;
 	bool stopped = t->state == KAN_STATE_CREATED || t->state == KAN_STATE_EXITED ||
-		       t->state == KAN_STATE_DEAD;
+		       t->state == KAN_STATE_DEAD || t->state == KAN_STATE_RESTARTING;
 	if ((needs & (KAN_NEEDS_HOST | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_API) {
 		code = "denied";
 		why = geteuid() == 0 ? "depth is api-only: the engine's claims could not be proven "
