@@ -94,10 +94,12 @@ static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, st
 	int state = thawed(s);
 	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed
 	 * nothing is none. */
-	if (!gone(s))
-		return state > 0 || (state < 0 && rc == 0);
+	if (state >= 0 && !gone(s))
+		return state > 0;
+	if (rc == 0 || status == NO_SUCH_CONTAINER)
+		return true;
 	/* A pause of ours may have met the new life: it must not stay paused either. */
-	return rc == 0 || status == NO_SUCH_CONTAINER || kan_control_paused(s->engine, s->id) == 0;
+	return gone(s) && kan_control_paused(s->engine, s->id) == 0;
 }
 
 int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
