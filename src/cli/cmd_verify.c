@@ -120,10 +120,11 @@ static int known_requirements(const char *list)
 
 static int known_seal(const char *seal)
 {
-	if (!seal || (strlen(seal) == SEAL_HEX && strspn(seal, "0123456789abcdefABCDEF") == SEAL_HEX))
+	if (!seal ||
+	    (strlen(seal) == SEAL_HEX && strspn(seal, "0123456789abcdefABCDEF") == SEAL_HEX))
 		return 0;
-	kan_say("--seal takes the %d hexadecimal digits that were printed, not '%s'",
-		SEAL_HEX, seal);
+	kan_say("--seal takes the %d hexadecimal digits that were printed, not '%s'", SEAL_HEX,
+		seal);
 	return -1;
 }
 
