@@ -68,8 +68,9 @@ static struct kan_points *mounts_of(const struct kan_target *t, struct kan_sink 
 	struct kan_err why = {0};
 	if (t->pid_dir < 0)
 		return NULL;
-	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 ||
-	    kan_points_new(&points, kan_buf_bytes(&text), &why) < 0)
+	bool whole = t->mountinfo.len > 0;
+	if ((!whole && kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0) ||
+	    kan_points_new(&points, kan_buf_bytes(whole ? &t->mountinfo : &text), &why) < 0)
 		kan_sink_gap_err(sink, KAN_LIT("mountinfo"), &why);
 	return points;
 }

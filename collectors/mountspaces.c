@@ -58,11 +58,20 @@ static struct kan_space make_space(const struct gather *g, uint64_t ino, int dir
 {
 	struct kan_space s = {.ino = ino, .root_fd = -1, .host = ino == g->first || ino == g->own};
 	struct kan_err why = {0};
-	if (g->plan->n_spaces == 0 && g->t->root_fd >= 0)
-		s.root_fd = fcntl(g->t->root_fd, F_DUPFD_CLOEXEC, 0);
+	int held = g->t->space_fd >= 0 ? g->t->space_fd : g->t->root_fd;
+	if (dir == g->t->pid_dir && held >= 0)
+		s.root_fd = fcntl(held, F_DUPFD_CLOEXEC, 0);
 	else if (kan_proc_magic(&s.root_fd, dir, "root", &why) < 0)
 		kan_sink_gap_err(g->sink, KAN_LIT("root of a mount namespace"), &why);
 	return s;
+}
+
+static int read_table(struct kan_buf *text, const struct gather *g, int dir, struct kan_err *err)
+{
+	if (dir != g->t->pid_dir || g->t->mountinfo.len == 0)
+		return kan_proc_read(text, dir, "mountinfo", err);
+	kan_buf_addb(text, kan_buf_bytes(&g->t->mountinfo));
+	return 0;
 }
 
 /* dir: a held /proc/PID or task directory. -1: evidence cannot be written. */
@@ -77,10 +86,12 @@ static int look_at(struct gather *g, int dir)
 		g->left_out++;
 		return 0;
 	}
-	if (kan_proc_read(&text, dir, "mountinfo", &why) < 0 || text.len == 0) {
-		if (g->plan->n_spaces == 0)
-			kan_sink_gap(g->sink, KAN_LIT("mountinfo"), KAN_GAP_VANISHED,
-				     "the table of the init is gone: %s", why.text);
+	if (read_table(&text, g, dir, &why) < 0 || text.len == 0) {
+		if (dir == g->t->pid_dir && why.code == KAN_OK)
+			kan_sink_gap(g->sink, KAN_LIT("mountinfo"), KAN_GAP_UNSUPPORTED,
+				     "the init is in a chroot: its table has no mounts");
+		else if (dir == g->t->pid_dir)
+			kan_sink_gap_err(g->sink, KAN_LIT("mountinfo"), &why);
 		return 0;
 	}
 	if (put_raw(g, ino, kan_buf_bytes(&text)) < 0)

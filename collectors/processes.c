@@ -97,7 +97,7 @@ static int take(struct kan_procs *c, struct kan_err *err)
 						    .cgroup = t->cgroup,
 						    .pid_private = t->pid_private,
 						    .neighbours = !t->pid_private},
-					.root_fd = t->root_fd,
+					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
 					.frozen = frozen,
 					.stuck = stuck,
 					.arg = c->sink};

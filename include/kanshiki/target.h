@@ -64,6 +64,10 @@ struct kan_target {
 	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with this process, ESRCH after its end
 		      */
 	int root_fd; /* its root directory */
+	/* An init in a chroot sees less than its mount namespace has: the whole table, and the root
+	 * that its paths begin at. Empty and -1: it sees all there is. */
+	struct kan_buf mountinfo;
+	int space_fd;
 	struct kan_cgroup *cgroup;
 
 	pid_t engine_pid;
@@ -82,6 +86,8 @@ struct kan_target {
 int kan_target_open(struct kan_target **out, struct kan_engine *e, const char *asked,
 		    const struct kan_policy *policy, struct kan_err *err);
 void kan_target_free(struct kan_target *t);
+/* --depth api: what is held of the host is let go, and only the engine is left. */
+void kan_target_api_only(struct kan_target *t);
 /* Is the container still the one that was opened (same init, still there)? */
 bool kan_target_alive(const struct kan_target *t);
 /* Open a path that the engine names, below its data root, no symlink followed. fd is yours. */

@@ -320,6 +320,8 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 		rc = kan_place_check(c, err);
 	if (rc == 0)
 		rc = kan_place_make(c, err);
+	if (c->req->api_only)
+		kan_target_api_only(c->target);
 	if (rc == 0)
 		rc = run_placed(out, c, early, err);
 	fill_result(out, c);

@@ -38,6 +38,7 @@ enum {
 	STOPPED_LOOK_MS = 250,
 	REAP_US = 1000,
 	REAP_TRIES = 100,
+	NO_SUCH_CONTAINER = 404,
 };
 
 enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT };
@@ -78,6 +79,12 @@ static int thawed(const struct kan_lease_setup *s)
 	return s->cgroup ? kan_cgroup_thawed(s->cgroup, NULL) : -1;
 }
 
+/* What was to be paused has ended. With a restart policy there may be a new life under its id. */
+static bool gone(const struct kan_lease_setup *s)
+{
+	return s->cgroup && kan_cgroup_gone(s->cgroup);
+}
+
 static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, struct kan_err *err)
 {
 	int status = 0;
@@ -87,7 +94,12 @@ static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, st
 	int state = thawed(s);
 	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed
 	 * nothing is none. */
-	return state > 0 || (state < 0 && rc == 0);
+	if (state >= 0 && !gone(s))
+		return state > 0;
+	if (rc == 0 || status == NO_SUCH_CONTAINER)
+		return true;
+	/* A pause of ours may have met the new life: it must not stay paused either. */
+	return gone(s) && kan_control_paused(s->engine, s->id) == 0;
 }
 
 int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
@@ -202,7 +214,7 @@ static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
 		if (state > 0)
 			return true;
 		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
-			return state < 0 && engine_said_so;
+			return state < 0 && engine_said_so && !gone(s);
 		nap_us(POLL_FREEZER_US);
 	}
 }

@@ -76,6 +76,12 @@ const char *kan_status_words(int status)
 	return "unknown";
 }
 
+const char *kan_done_words(int status)
+{
+	return status == KAN_EXIT_OK ? "all that was asked for is preserved"
+				     : kan_status_words(status);
+}
+
 void kan_print(FILE *out, struct kan_bytes text)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(text.n * 4 + 1);

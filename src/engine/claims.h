@@ -35,6 +35,8 @@ void kan_prove_pid(struct kan_target *t, int64_t claimed);
 /* storage.c: the overlay's directories, from mountinfo or from the data root of a stopped
  * container. */
 void kan_prove_layers(struct kan_target *t);
+/* space.c: fills mountinfo and space_fd when the namespace has more than seen, the init's table. */
+void kan_see_whole_space(struct kan_target *t, struct kan_bytes seen);
 
 /* The overlay of "/" out of an init's mountinfo; proven when the engine has the same superblock
  * below its data root. */

@@ -8,6 +8,8 @@
  * (returns 0). */
 int kan_control_pause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
 int kan_control_unpause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+/* Does the engine call it paused now? 1, 0 (also when it has no such container any more), or -1. */
+int kan_control_paused(struct kan_engine *e, const char *id);
 
 /* The table of all requests that may ever be sent; tests compare the log of a capture with it. */
 bool kan_request_allowed(const char *method, const char *path);

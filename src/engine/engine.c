@@ -221,8 +221,10 @@ static int use(struct kan_engine **out, const char *host, struct kan_err *err)
 		e->replay = kan_xstrdup(host + 7);
 	else {
 		kan_engine_free(e);
-		return kan_fail(err, KAN_EUSAGE,
-				"'%.200s' is no engine that can be used: unix:///path", host);
+		return kan_fail(
+			err, KAN_EUSAGE,
+			"'%.200s' is no engine that can be used: name its socket, -H unix:///path",
+			host);
 	}
 	if (negotiate(e, err) < 0) {
 		if (e->socket && access(e->socket, W_OK) < 0 && errno == EACCES)

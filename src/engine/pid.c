@@ -1,4 +1,5 @@
 /* The container's init: the engine's word against the kernel's cgroups. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,13 +20,19 @@ static bool in_container(int dir, const char *id)
 	       kan_cgroup_names(kan_buf_bytes(&text), id);
 }
 
+static bool is_dead(const struct kan_proc_stat *st)
+{
+	return st->state == 'Z' || st->state == 'X';
+}
+
 struct search {
 	const struct kan_target *t;
 	pid_t best;
 	uint64_t starttime;
 };
 
-/* The oldest process of the container's cgroup is the best guess for its init. */
+/* The oldest process of the container's cgroup is the best guess for its init. A leader that is
+ * dead with threads that live is a process like others. */
 static int consider(pid_t pid, void *arg)
 {
 	struct search *s = arg;
@@ -33,7 +40,7 @@ static int consider(pid_t pid, void *arg)
 	kan_auto_close int dir = -1;
 	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
 	if (kan_proc_pid_dir(&dir, s->t->proc_fd, pid, NULL) < 0 || !in_container(dir, s->t->id) ||
-	    kan_proc_stat_read(&st, &text, dir, NULL) < 0 || st.state == 'Z')
+	    kan_proc_stat_read(&st, &text, dir, NULL) < 0 || (is_dead(&st) && st.threads < 2))
 		return 0;
 	if (!s->best || st.starttime < s->starttime) {
 		s->best = pid;
@@ -42,28 +49,62 @@ static int consider(pid_t pid, void *arg)
 	return 0;
 }
 
+struct threads {
+	int leader; /* its /proc directory */
+	int found;
+};
+
+static int first_alive(pid_t tid, void *arg)
+{
+	struct threads *s = arg;
+	struct kan_proc_stat st;
+	char path[32];
+	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
+	(void)snprintf(path, sizeof(path), "task/%d", (int)tid);
+	kan_auto_close int dir =
+		openat(s->leader, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || kan_proc_stat_read(&st, &text, dir, NULL) < 0 || is_dead(&st))
+		return 0;
+	s->found = kan_take_fd(&dir);
+	return -1;
+}
+
+/* A leader that called pthread_exit has no root and no tables any more: a thread that lives has
+ * them. -1: none does. */
+static int live_thread(int leader)
+{
+	struct threads s = {.leader = leader, .found = -1};
+	kan_auto_close int task = openat(leader, "task", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (task >= 0)
+		(void)kan_proc_each(task, first_alive, &s, NULL);
+	return s.found;
+}
+
 /* Everything of the process, through descriptors that stay with it. false: it went away meanwhile.
  */
 static bool hold(struct kan_target *t, pid_t pid, int *dir)
 {
 	struct kan_proc_stat st, again;
 	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
-	kan_auto_close int pidfd = -1, root = -1;
-	if (kan_proc_stat_read(&st, &text, *dir, NULL) < 0 ||
-	    kan_pidfd_open(&pidfd, pid, NULL) < 0 || kan_proc_magic(&root, *dir, "root", NULL) < 0)
+	kan_auto_close int pidfd = -1, root = -1, thread = -1;
+	if (kan_proc_stat_read(&st, &text, *dir, NULL) < 0 || kan_pidfd_open(&pidfd, pid, NULL) < 0)
+		return false;
+	if (is_dead(&st) && (thread = live_thread(*dir)) < 0)
+		return false;
+	if (kan_proc_magic(&root, thread < 0 ? *dir : thread, "root", NULL) < 0)
 		return false;
 	/* Between the first and the second look the pidfd was opened: the same starttime, the same
 	 * process. */
 	if (kan_proc_stat_read(&again, &text, *dir, NULL) < 0 || again.starttime != st.starttime ||
-	    again.state == 'Z')
+	    (is_dead(&again) && thread < 0))
 		return false;
 	t->pid = pid;
 	t->starttime = again.starttime;
 	t->pid_fd = kan_take_fd(&pidfd);
 	t->root_fd = kan_take_fd(&root);
-	t->pid_dir = kan_take_fd(dir);
-	(void)kan_cgroup_open(&t->cgroup, t->proc_fd, t->pid_dir, t->id,
+	(void)kan_cgroup_open(&t->cgroup, t->proc_fd, *dir, t->id,
 			      NULL); /* without: no proof of a pause */
+	t->pid_dir = kan_take_fd(thread < 0 ? dir : &thread);
 	return true;
 }
 
@@ -123,15 +164,17 @@ void kan_prove_pid(struct kan_target *t, int64_t claimed)
 		  "no process of this host has a cgroup that names the container");
 }
 
+/* By its number: what is held may be a thread of it, which may end before it does. */
 bool kan_target_alive(const struct kan_target *t)
 {
 	struct kan_proc_stat st;
+	kan_auto_close int dir = -1;
 	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
 	struct pollfd p = {.fd = t->pid_fd, .events = POLLIN};
 	if (t->pid <= 0)
 		return false;
 	if (t->pid_fd >= 0 && poll(&p, 1, 0) > 0)
 		return false;
-	return kan_proc_stat_read(&st, &text, t->pid_dir, NULL) == 0 &&
-	       st.starttime == t->starttime;
+	return kan_proc_pid_dir(&dir, t->proc_fd, t->pid, NULL) == 0 &&
+	       kan_proc_stat_read(&st, &text, dir, NULL) == 0 && st.starttime == t->starttime;
 }

@@ -155,47 +155,6 @@ static bool engine_knows(const struct kan_target *t, const struct kan_overlay_cl
 	       kan_overlay_known(c, kan_buf_bytes(&text), t->data_root);
 }
 
-static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
-{
-	struct kan_err why = {0};
-	const char *upper = kan_buf_str(&c->upper);
-	bool known = engine_knows(t, c);
-	char below[PATH_OCTETS];
-	if (!known && !relative_to_root(below, t, upper)) {
-		give_up(t, upper, KAN_CONTRADICTED,
-			"not a mount of the engine, and not below its data root");
-		return;
-	}
-	t->userxattr = c->userxattr;
-	if (open_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
-	    open_lowers(t, kan_buf_str(&c->lower), &why) < 0) {
-		give_up(t, upper, KAN_UNPROVEN, why.text);
-		return;
-	}
-	kan_claim(t, "overlay", upper, KAN_PROVEN,
-		  known ? "mounted in the engine's mount namespace below its data root, same "
-			  "device and options"
-			: "private mount; the directories lie below the engine's data root");
-}
-
-static void from_mountinfo(struct kan_target *t)
-{
-	struct kan_err why = {0};
-	struct kan_overlay_claim c = {0};
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
-	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 ||
-	    kan_overlay_of(&c, kan_buf_bytes(&text), &why) < 0) {
-		give_up(t, "", KAN_UNPROVEN, why.text);
-		return;
-	}
-	if (c.found)
-		use_mounted(t, &c);
-	else
-		give_up(t, kan_buf_str(&c.fstype), KAN_UNPROVEN,
-			"the container's root is no overlay");
-	kan_overlay_free(&c);
-}
-
 static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below,
 		     struct kan_err *err)
 {
@@ -211,21 +170,34 @@ static bool plain_word(const char *s)
 	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
 }
 
-/* Docker: layerdb/mounts/ID/mount-id names the directory of overlay2; its file "lower" the rest. */
+/* Docker: layerdb/mounts/ID/mount-id names the directory of overlay2. out: its directory, below the
+ * data root. */
+static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS);
+	(void)snprintf(out, PATH_OCTETS, "image/%.64s/layerdb/mounts/%s/mount-id", t->storage,
+		       t->id);
+	if (read_word(&id, t, out, err) < 0)
+		return -1;
+	if (!plain_word(kan_buf_str(&id)))
+		return kan_fail(err, KAN_EFORMAT, "%.200s is no name of a directory", out);
+	(void)snprintf(out, PATH_OCTETS, "%.64s/%.200s", t->storage, kan_buf_str(&id));
+	return 0;
+}
+
+/* The file "lower" there has the rest. */
 static void from_layerdb(struct kan_target *t)
 {
-	char path[PATH_OCTETS];
+	char dir[PATH_OCTETS], path[PATH_OCTETS + 16];
 	struct kan_err why = {0};
-	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS), lower = KAN_BUF(LIST_OCTETS);
-	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", t->storage,
-		       t->id);
-	if (read_word(&id, t, path, &why) < 0 || !plain_word(kan_buf_str(&id))) {
-		give_up(t, path, KAN_UNPROVEN, why.code ? why.text : "no name of a directory");
+	kan_auto_buf struct kan_buf lower = KAN_BUF(LIST_OCTETS);
+	if (layerdb_dir(dir, t, &why) < 0) {
+		give_up(t, dir, KAN_UNPROVEN, why.text);
 		return;
 	}
-	(void)snprintf(path, sizeof(path), "%s/%s/lower", t->storage, kan_buf_str(&id));
+	(void)snprintf(path, sizeof(path), "%s/lower", dir);
 	if (read_word(&lower, t, path, &why) == 0) {
-		(void)snprintf(path, sizeof(path), "%s/diff", kan_buf_str(&id));
+		(void)snprintf(path, sizeof(path), "%s/diff", strchr(dir, '/') + 1);
 		if (open_upper(t, path, &why) == 0 &&
 		    open_lowers(t, kan_buf_str(&lower), &why) == 0) {
 			kan_claim(t, "overlay", path, KAN_PROVEN,
@@ -236,13 +208,91 @@ static void from_layerdb(struct kan_target *t)
 	give_up(t, path, KAN_UNPROVEN, why.text);
 }
 
+static bool is_overlay2(const struct kan_target *t)
+{
+	return strcmp(t->storage, "overlay2") == 0;
+}
+
+/* A mount that is private to a runtime is not in the engine's table. Then the engine has to name
+ * the same upper directory: a container may mount an overlay with any words it likes. */
+static bool engine_names(const struct kan_target *t, const char *upper)
+{
+	char below[PATH_OCTETS], dir[PATH_OCTETS], diff[PATH_OCTETS + 16];
+	if (!relative_to_root(below, t, upper))
+		return false;
+	if (!is_overlay2(t)) {
+		const json_t *data =
+			json_object_get(json_object_get(t->inspect, "GraphDriver"), "Data");
+		const char *named = json_string_value(json_object_get(data, "UpperDir"));
+		return named && strcmp(named, upper) == 0;
+	}
+	if (layerdb_dir(dir, t, NULL) < 0)
+		return false;
+	(void)snprintf(diff, sizeof(diff), "%s/diff", dir);
+	return strcmp(diff, below) == 0;
+}
+
+static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool known)
+{
+	struct kan_err why = {0};
+	const char *upper = kan_buf_str(&c->upper);
+	t->userxattr = c->userxattr;
+	if (open_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
+	    open_lowers(t, kan_buf_str(&c->lower), &why) < 0) {
+		give_up(t, upper, KAN_UNPROVEN, why.text);
+		return;
+	}
+	kan_claim(t, "overlay", upper, KAN_PROVEN,
+		  known ? "mounted in the engine's mount namespace below its data root, same "
+			  "device and options"
+			: "private mount; the engine names the same directory below its data root");
+}
+
+/* The init's root is not what the engine mounted: it is in a chroot, or something lies over it. The
+ * engine's own files tell what the container has, whatever its init shows. */
+static void not_the_engines(struct kan_target *t, const struct kan_overlay_claim *c,
+			    struct kan_bytes table)
+{
+	static const char why[] = "not what the engine mounted: a chroot, or a mount over it";
+	const char *value = c->found ? kan_buf_str(&c->upper) : kan_buf_str(&c->fstype);
+	kan_see_whole_space(t, table);
+	if (is_overlay2(t)) {
+		kan_claim(t, "root of the init", value, c->found ? KAN_CONTRADICTED : KAN_UNPROVEN,
+			  why);
+		from_layerdb(t);
+	} else if (c->found) {
+		give_up(t, value, KAN_CONTRADICTED,
+			"not a mount of the engine, and not what the engine names");
+	} else {
+		give_up(t, value, KAN_UNPROVEN, "the container's root is no overlay");
+	}
+}
+
+static void from_mountinfo(struct kan_target *t)
+{
+	struct kan_err why = {0};
+	struct kan_overlay_claim c = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
+	if (kan_proc_read(&text, t->pid_dir, "mountinfo", &why) < 0 ||
+	    kan_overlay_of(&c, kan_buf_bytes(&text), &why) < 0) {
+		give_up(t, "", KAN_UNPROVEN, why.text);
+		return;
+	}
+	bool known = c.found && engine_knows(t, &c);
+	if (known || (c.found && engine_names(t, kan_buf_str(&c.upper))))
+		use_mounted(t, &c, known);
+	else
+		not_the_engines(t, &c, kan_buf_bytes(&text));
+	kan_overlay_free(&c);
+}
+
 void kan_prove_layers(struct kan_target *t)
 {
 	if (!t->data_root || !t->storage)
 		return;
 	if (t->pid > 0)
 		from_mountinfo(t);
-	else if (strcmp(t->storage, "overlay2") == 0)
+	else if (is_overlay2(t))
 		from_layerdb(t);
 	else
 		give_up(t, t->storage, KAN_UNPROVEN,

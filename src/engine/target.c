@@ -21,31 +21,52 @@ static struct kan_target *empty(struct kan_engine *e, const struct kan_policy *p
 	t->policy = policy;
 	t->claims = json_array();
 	t->inspect_raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
-	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->engine_root_fd = t->data_root_fd =
-		t->upper_fd = -1;
+	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->space_fd = t->engine_root_fd =
+		t->data_root_fd = t->upper_fd = -1;
 	t->depth = KAN_DEPTH_API;
 	return t;
+}
+
+/* All that was opened of the host. */
+static void close_host(struct kan_target *t)
+{
+	int *fds[] = {&t->proc_fd,  &t->pid_fd,         &t->pid_dir,      &t->root_fd,
+		      &t->space_fd, &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		kan_auto_close_fn(fds[i]);
+		*fds[i] = -1;
+	}
+	for (size_t i = 0; i < t->n_lowers; i++) {
+		kan_auto_close_fn(&t->lowers[i].fd);
+		free(t->lowers[i].path);
+	}
+	free(t->lowers);
+	t->lowers = NULL;
+	t->n_lowers = 0;
+	kan_cgroup_free(t->cgroup);
+	free(t->data_root);
+	t->cgroup = NULL;
+	t->data_root = NULL;
+	t->pid = 0;
+	t->starttime = 0;
+}
+
+void kan_target_api_only(struct kan_target *t)
+{
+	close_host(t);
+	t->depth = KAN_DEPTH_API;
 }
 
 void kan_target_free(struct kan_target *t)
 {
 	if (!t)
 		return;
-	int *fds[] = {&t->proc_fd,        &t->pid_fd,       &t->pid_dir, &t->root_fd,
-		      &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
-	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-		kan_auto_close_fn(fds[i]);
-	for (size_t i = 0; i < t->n_lowers; i++) {
-		kan_auto_close_fn(&t->lowers[i].fd);
-		free(t->lowers[i].path);
-	}
-	char *texts[] = {t->name,     t->image,     t->image_id, t->log_driver,
-			 t->log_path, t->data_root, t->storage};
+	close_host(t);
+	char *texts[] = {t->name, t->image, t->image_id, t->log_driver, t->log_path, t->storage};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
-	free(t->lowers);
 	kan_buf_free(&t->inspect_raw);
-	kan_cgroup_free(t->cgroup);
+	kan_buf_free(&t->mountinfo);
 	json_decref(t->inspect);
 	json_decref(t->claims);
 	free(t);
@@ -103,6 +124,19 @@ static bool live(enum kan_state s)
 	return s == KAN_STATE_RUNNING || s == KAN_STATE_PAUSED || s == KAN_STATE_RESTARTING;
 }
 
+/* No process was found of one that the engine called running: has it ended since it was asked? */
+static bool ended_meanwhile(struct kan_target *t)
+{
+	json_t *doc = NULL;
+	struct kan_inspect i;
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
+	bool known = kan_find_container(&doc, &raw, t->engine, t->id, NULL) == 0 &&
+		     kan_inspect_read(&i, doc, NULL) == 0 && strcmp(i.id, t->id) == 0 &&
+		     kan_state_of(&t->state, i.status, NULL) == 0;
+	json_decref(doc);
+	return known && t->state != KAN_STATE_RUNNING && t->state != KAN_STATE_PAUSED;
+}
+
 static void prove(struct kan_target *t, int64_t pid)
 {
 	struct kan_err why = {0};
@@ -116,9 +150,11 @@ static void prove(struct kan_target *t, int64_t pid)
 		return;
 	}
 	t->depth = KAN_DEPTH_HOST;
-	if (live(t->state)) {
+	/* Between two lives a restarting one has no process, and is taken like one that ended. */
+	bool between = t->state == KAN_STATE_RESTARTING && pid <= 0;
+	if (live(t->state) && !between) {
 		kan_prove_pid(t, pid);
-		if (t->pid <= 0) {
+		if (t->pid <= 0 && t->state != KAN_STATE_RESTARTING && !ended_meanwhile(t)) {
 			t->depth = KAN_DEPTH_API;
 			return;
 		}

@@ -297,6 +297,12 @@ int kan_cgroup_thawed(struct kan_cgroup *c, struct kan_err *err)
 	return strncmp(kan_buf_str(&text), c->v2 ? "0" : "THAWED", c->v2 ? 1 : 6) == 0;
 }
 
+bool kan_cgroup_gone(const struct kan_cgroup *c)
+{
+	char octet;
+	return c->state_fd >= 0 && pread(c->state_fd, &octet, 1, 0) < 0 && errno == ENODEV;
+}
+
 static int set_freezer(struct kan_cgroup *c, bool freeze, struct kan_err *err)
 {
 	if (c->freezer < 0)

@@ -31,6 +31,8 @@ int kan_cgroup_thawed(struct kan_cgroup *c, struct kan_err *err);
 /* Freeze through the cgroup's own file: only to let an engine take back a pause that it believes in
  * and that the kernel has ended. */
 int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err);
+/* Has the freezer's cgroup been removed? Then nothing is left in it that could be frozen. */
+bool kan_cgroup_gone(const struct kan_cgroup *c);
 /* Thaw through the cgroup's own file: the last resort of the lease. */
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
 

@@ -132,13 +132,14 @@ class Kill(unittest.TestCase):
         self.nobody_left()
 
     def test_a_killed_conductor_leaves_the_container_resumed_and_a_partial_that_is_no_bundle(self):
-        capture = self.start("--freeze", "full")
+        capture = self.start("--freeze", "full", "--case", "inc-7")
         self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
         capture.process.kill()
         self.assertEqual(capture.end().status, -signal.SIGKILL)
         self.running_again()
         self.nobody_left()
         self.unsealed_then_sealed(capture)
+        self.assertIn("Kanshiki-Case: inc-7\n", (capture.bundles()[0] / "bag-info.txt").read_text())
         self.assertIn("lease", (capture.bundles()[0] / "journal.ndjson").read_text())
 
     def unsealed_then_sealed(self, capture):

@@ -25,7 +25,7 @@
 
 /* What the engine of the test has seen, and how it behaves. Shared with its process. */
 struct seen {
-	_Atomic int pauses, unpauses, fail_unpauses, lose_pause_reply, mute;
+	_Atomic int pauses, unpauses, fail_unpauses, lose_pause_reply, mute, gone;
 };
 static struct seen *seen;
 static char place[] = "/tmp/kan-lease-XXXXXX";
@@ -52,7 +52,9 @@ static void serve_one(int fd)
 		(void)pause(); /* its process ends with the test's */
 	if (strstr(text, "/unpause")) {
 		seen->unpauses++;
-		if (seen->fail_unpauses > 0) {
+		if (seen->gone) {
+			reply(fd, "404 Not Found", "{\"message\":\"No such container\"}");
+		} else if (seen->fail_unpauses > 0) {
 			seen->fail_unpauses--;
 			reply(fd, "500 Internal Server Error", "{\"message\":\"not now\"}");
 		} else {
@@ -175,6 +177,21 @@ Test(lease, a_failed_unpause_is_tried_again_and_reported, .timeout = 60)
 	kan_lease_free(l);
 	cr_assert_eq(others, 2, "two retries reported");
 	cr_assert_eq(seen->unpauses, 3);
+}
+
+Test(lease, a_container_that_was_removed_is_not_asked_for_again, .timeout = 20)
+{
+	struct kan_lease_setup setup;
+	struct kan_lease *l = start(&setup);
+	int others = 0;
+	cr_assert(kan_lease_pause(l, 20000, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
+	seen->gone = 1;
+	cr_assert(kan_lease_resume(l, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_RESUMED, &others);
+	kan_lease_free(l);
+	cr_assert_eq(others, 0);
+	cr_assert_eq(seen->unpauses, 1);
 }
 
 Test(lease, a_pause_whose_reply_is_lost_is_taken_back, .timeout = 60)

@@ -1,5 +1,6 @@
 /* The container's init is proven by its cgroup, whatever the engine says. */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +16,8 @@ static struct kan_target *target(void)
 {
 	struct kan_target *t = kan_xalloc(sizeof(*t));
 	t->claims = json_array();
-	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->engine_root_fd = t->data_root_fd =
-		t->upper_fd = -1;
+	t->proc_fd = t->pid_fd = t->pid_dir = t->root_fd = t->space_fd = t->engine_root_fd =
+		t->data_root_fd = t->upper_fd = -1;
 	(void)snprintf(t->id, sizeof(t->id), "%s", ID_A);
 	struct kan_err err = {0};
 	cr_assert_eq(kan_proc_open(&t->proc_fd, &err), 0, "%s", err.text);
@@ -120,9 +121,61 @@ Test(pid, a_process_whose_cgroup_names_the_container_is_proven_and_held)
 	cr_expect_geq(t->root_fd, 0);
 	cr_expect_str_eq(answers_verdict(t, "State.Pid"), "proven");
 	cr_expect(kan_target_alive(t));
+	bool freezer = t->cgroup && kan_cgroup_frozen(t->cgroup, NULL) >= 0;
+	cr_expect(!freezer || !kan_cgroup_gone(t->cgroup));
 	member_end(&m);
+	cr_expect(!freezer || kan_cgroup_gone(t->cgroup), "nothing is left to be resumed");
 	cr_expect_not(kan_target_alive(t), "its end is seen, whoever has its number next");
 	kan_target_free(t);
+}
+
+static void *outlive(void *arg)
+{
+	for (;;)
+		(void)pause();
+	return arg;
+}
+
+Test(pid, a_leader_that_is_dead_is_held_through_a_thread_that_lives)
+{
+	struct member m = member_or_skip();
+	struct kan_target *t = target();
+	struct kan_proc_stat st;
+	uint64_t root = 0;
+	struct stat of;
+	/* The member forks one whose first thread ends; it inherits the cgroup. */
+	int pids[2];
+	cr_assert_eq(pipe(pids), 0);
+	pid_t leader = fork();
+	if (leader == 0) {
+		pthread_t thread;
+		(void)join(m.dir, getpid());
+		(void)pthread_create(&thread, NULL, outlive, NULL);
+		(void)!write(pids[1], "x", 1);
+		pthread_exit(NULL);
+	}
+	char c;
+	cr_assert_eq(read(pids[0], &c, 1), 1);
+	struct kan_buf text = KAN_BUF(4096);
+	do {
+		int dir = -1;
+		cr_assert_eq(kan_proc_pid_dir(&dir, t->proc_fd, leader, NULL), 0);
+		cr_assert_eq(kan_proc_stat_read(&st, &text, dir, NULL), 0);
+		(void)close(dir);
+	} while (st.state != 'Z');
+	kan_buf_free(&text);
+	kan_prove_pid(t, leader);
+	cr_expect_eq(t->pid, leader);
+	cr_expect_eq(t->starttime, st.starttime);
+	cr_expect_str_eq(answers_verdict(t, "State.Pid"), "proven");
+	cr_expect(kan_target_alive(t));
+	cr_expect(t->root_fd >= 0 && fstat(t->root_fd, &of) == 0 && S_ISDIR(of.st_mode));
+	cr_expect_eq(kan_proc_ns(&root, t->pid_dir, "mnt", NULL), 0);
+	(void)kill(leader, SIGKILL);
+	(void)waitpid(leader, NULL, 0);
+	cr_expect_not(kan_target_alive(t));
+	kan_target_free(t);
+	member_end(&m);
 }
 
 Test(pid, a_wrong_number_is_contradicted_and_the_true_init_is_found)
