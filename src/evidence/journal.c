@@ -85,6 +85,9 @@ int kan_journal_lock(int *out, int bundle_fd, struct kan_err *err)
 		return -1;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s is not a regular file", journal_file);
+	if (st.st_nlink > 1) /* before its mode is touched */
+		return kan_fail(err, KAN_EREFUSED, "%s has a second name (a hard link)",
+				journal_file);
 	(void)close(kan_take_fd(&fd));
 	int rc = open_writable(&fd, bundle_fd, &why);
 	/* Stopped after the seal line it is 0400, which keeps out an owner who is not root. */

@@ -98,6 +98,8 @@ static const char *entry_fault(int dir_fd, const char *name)
 		return S_ISDIR(st.st_mode) ? NULL : "not a directory";
 	if (!S_ISREG(st.st_mode))
 		return "a link, a directory or a special file";
+	if (st.st_nlink > 1) /* what is cut, written or protected here would be another's too */
+		return "it has a second name (a hard link)";
 	if (kan_tag_is(name) || is_unfinished(name) || strcmp(name, "lease.json") == 0)
 		return NULL;
 	return "not a file of a bundle";

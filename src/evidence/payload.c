@@ -55,6 +55,9 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 	}
 	if (!S_ISREG(e->st->stx_mode))
 		return stop(l, e->path, "a link or a special file");
+	if (e->st->stx_nlink >
+	    1) /* its mode, and what else is done to it, would be another's too */
+		return stop(l, e->path, "it has a second name (a hard link)");
 	kan_manifest_add(&l->payload->files, path, "", e->st->stx_size);
 	l->payload->octets += e->st->stx_size;
 	return l->payload->files.n <= KAN_BAG_FILES

@@ -101,6 +101,30 @@ Test(custody, a_home_that_others_can_enter_is_refused)
 	cr_assert_eq(err.code, KAN_EREFUSED);
 }
 
+Test(custody, a_repository_file_that_is_a_fifo_a_link_or_a_hole_is_refused_at_once, .timeout = 60)
+{
+	static const char *const names[] = {"config", "HEAD", "packed-refs", "refs/heads/main",
+					    "kanshiki.lock"};
+	static const char *const becomes[] = {"mkfifo", "ln -s /dev/zero", "truncate -s 1T"};
+	auto_fixture struct fixture f;
+
+	fixture_make(&f);
+	kan_custody_free(open_home(&f));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t k = 0; k < sizeof(becomes) / sizeof(becomes[0]); k++) {
+			struct kan_custody *c = NULL;
+			struct kan_err err = {0};
+
+			free(fixture_must(f.repo, "mv %s ../kept 2>/dev/null; rm -f %s; %s %s",
+					  names[i], names[i], becomes[k], names[i]));
+			cr_assert_eq(kan_custody_open(&c, f.home, NULL, &err), -1, "%s", names[i]);
+			cr_assert_eq(err.code, KAN_ETAMPER, "%s", err.text);
+			free(fixture_must(f.repo, "rm %s; ! test -e ../kept || mv ../kept %s",
+					  names[i], names[i]));
+		}
+	kan_custody_free(open_home(&f));
+}
+
 Test(custody, the_second_use_finds_the_first_ones_key)
 {
 	auto_fixture struct fixture f;

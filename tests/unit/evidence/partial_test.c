@@ -232,6 +232,10 @@ Test(partial, what_no_bundle_has_stops_it_before_anything_is_touched)
 		"touch data/engine/con",
 		"rm -r data; ln -s /etc data",
 		"mkdir capture.json",
+		"ln journal.ndjson ../mine",
+		"ln data/engine/inspect.json ../mine",
+		"echo '{}' >../mine; ln ../mine lease.json",
+		"echo '{}' >../mine; ln ../mine capture.json",
 	};
 	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
 		auto_world struct world w;
