@@ -66,6 +66,21 @@ static bool gone(const struct kan_lease_setup *s)
 	return s->cgroup && kan_cgroup_gone(s->cgroup);
 }
 
+static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
+{
+	if (!s->cgroup)
+		return engine_said_so;
+	int64_t until = kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000;
+	for (;;) {
+		int state = frozen(s);
+		if (state > 0)
+			return true;
+		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
+			return state < 0 && engine_said_so && !gone(s);
+		nap_us(POLL_FREEZER_US);
+	}
+}
+
 static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, struct kan_err *err)
 {
 	int status = 0;
@@ -81,32 +96,52 @@ static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, st
 	return gone(s) && kan_control_paused(s->engine, s->id) == 0;
 }
 
-int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn,
-		   void *arg, struct kan_err *err)
+static bool thaw_by_file(const struct kan_lease_setup *s, struct kan_err *err)
+{
+	return s->cgroup && kan_cgroup_thaw(s->cgroup, err) == 0 && frozen(s) == 0;
+}
+
+/*
+ * The container runs, and the engine still believes that it is paused: docker exec and stop do not
+ * work. It ends a pause only of what is frozen, so it is frozen for that one call.
+ */
+static void tell_engine(const struct kan_lease_setup *s)
+{
+	int64_t until = kan_boot_ns() + (int64_t)RETRY_API_S * 1000000000, spent = 0;
+	while (kan_boot_ns() < until && kan_control_paused(s->engine, s->id) != 0 && !gone(s)) {
+		bool again = s->cgroup && kan_cgroup_freeze(s->cgroup, NULL) == 0 &&
+			     wait_frozen(s, true);
+		if (unpause_once(&spent, s, NULL))
+			return;
+		if (again)
+			(void)thaw_by_file(s, NULL);
+		nap_us((long)RETRY_LAST_MS * 1000);
+	}
+}
+
+/* An engine that does not answer may be waiting for what it froze (a health check that was about to
+ * start): then the kernel thaws first. */
+int kan_lease_thaw(struct kan_lease_thawed *out, const struct kan_lease_setup *s,
+		   kan_lease_note_fn *fn, void *arg, struct kan_err *err)
 {
 	struct kan_err why = {0};
-	int64_t spent = 0;
+	*out = (struct kan_lease_thawed){0};
 	for (long ms = RETRY_FIRST_MS; ms <= RETRY_LAST_MS * 2; ms *= 2) {
-		if (unpause_once(&spent, s, &why)) {
-			*engine_ns = spent;
+		why = (struct kan_err){0};
+		bool ended = unpause_once(&out->engine_ns, s, &why);
+		out->at_ns = kan_boot_ns();
+		if (ended)
 			return 0;
-		}
 		fn(why.text, arg);
+		if (s->cgroup && why.sys == ETIMEDOUT)
+			break;
 		if (ms <= RETRY_LAST_MS)
 			nap_us(ms * 1000);
 	}
-	bool thawed = s->cgroup && kan_cgroup_thaw(s->cgroup, &why) == 0 && frozen(s) == 0;
+	bool thawed = thaw_by_file(s, &why);
+	out->at_ns = kan_boot_ns();
 	fn(thawed ? "thawed through the cgroup's own file" : why.text, arg);
-	int64_t until = kan_boot_ns() + (int64_t)RETRY_API_S * 1000000000;
-	/* The engine still believes that it is paused: keep telling it, so that docker exec and
-	 * stop work again. */
-	while (kan_boot_ns() < until) {
-		int status = 0;
-		if (kan_control_unpause(&status, s->engine, s->id, &why) == 0 && frozen(s) <= 0)
-			break;
-		nap_us((long)RETRY_LAST_MS * 1000);
-	}
-	*engine_ns = spent;
+	tell_engine(s);
 	if (thawed || frozen(s) == 0)
 		return 0;
 	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s",
@@ -115,8 +150,11 @@ int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_leas
 
 static void report(struct holder *h, uint32_t what, int64_t asked, int64_t engine, const char *text)
 {
-	struct kan_lease_report r = {
-		.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
+	struct kan_lease_report r = {.what = what,
+				     .asked_ns = asked,
+				     .done_ns = what == KAN_LEASE_RESUMED ? h->resumed_ns
+									  : kan_boot_ns(),
+				     .engine_ns = engine};
 	(void)snprintf(r.text, sizeof(r.text), "%.255s", text ? text : "");
 	if (send(h->socket, &r, sizeof(r), MSG_NOSIGNAL) < 0)
 		h->orphan = true; /* the conductor is gone: lease.json will tell */
@@ -132,29 +170,15 @@ static void note_retry(const char *text, void *arg)
 static void let_go(struct holder *h)
 {
 	struct kan_err err = {0};
-	int64_t asked = kan_boot_ns(), engine = 0;
-	int rc = kan_lease_thaw(&engine, h->s, note_retry, h, &err);
-	h->resumed_ns = kan_boot_ns();
+	struct kan_lease_thawed t;
+	int64_t asked = kan_boot_ns();
+	int rc = kan_lease_thaw(&t, h->s, note_retry, h, &err);
+	h->resumed_ns = t.at_ns;
 	h->holding = false;
 	if (rc < 0)
 		(void)snprintf(h->last, sizeof(h->last), "%s", err.text);
-	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, engine,
+	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, t.engine_ns,
 	       rc < 0 ? err.text : NULL);
-}
-
-static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
-{
-	if (!s->cgroup)
-		return engine_said_so;
-	int64_t until = kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000;
-	for (;;) {
-		int state = frozen(s);
-		if (state > 0)
-			return true;
-		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
-			return state < 0 && engine_said_so && !gone(s);
-		nap_us(POLL_FREEZER_US);
-	}
 }
 
 static void take(struct holder *h)
@@ -179,7 +203,8 @@ static void take(struct holder *h)
 		report(h, KAN_LEASE_PAUSED, h->paused_ns, engine, NULL);
 		return;
 	}
-	int64_t asked = h->paused_ns, thaw = 0;
+	struct kan_lease_thawed thaw;
+	int64_t asked = h->paused_ns;
 	(void)kan_lease_thaw(&thaw, h->s, note_retry, h, NULL);
 	h->holding = false;
 	report(h, KAN_LEASE_NOT_FROZEN, asked, engine,

@@ -49,11 +49,16 @@ void kan_lease_drop(
 
 /*
  * The resume itself, with its retries: unpause, retry after 0.1 to 3.2 s, thaw by the cgroup's
- * file, retry the API for 60 s. The freezer's state decides; no call is repeated without reading
- * it. Used by the lease, and by the conductor when the lease has died.
+ * file, retry the API for 60 s. An engine that gives no answer is not waited for: the file comes
+ * next. The freezer's state decides; no call is repeated without reading it. Used by the lease, and
+ * by the conductor when the lease has died.
  */
+struct kan_lease_thawed {
+	int64_t at_ns,
+		engine_ns; /* when it ran again; time spent in the engine's calls until then */
+};
 typedef void kan_lease_note_fn(const char *text, void *arg);
-int kan_lease_thaw(int64_t *engine_ns, const struct kan_lease_setup *s, kan_lease_note_fn *fn,
-		   void *arg, struct kan_err *err);
+int kan_lease_thaw(struct kan_lease_thawed *out, const struct kan_lease_setup *s,
+		   kan_lease_note_fn *fn, void *arg, struct kan_err *err);
 
 #endif

@@ -97,11 +97,13 @@ static void lease_lost(struct kan_conductor *c)
 	atomic_store(&c->window->frozen, 0);
 	kan_record_gap(c, "conductor", "pause lease", "crashed",
 		       "the lease died; the conductor resumed the container");
-	if (kan_lease_thaw(&r.engine_ns, &c->lease_setup, note_lost, c, &err) < 0) {
+	struct kan_lease_thawed t;
+	if (kan_lease_thaw(&t, &c->lease_setup, note_lost, c, &err) < 0) {
 		r.what = KAN_LEASE_FAILED;
 		(void)snprintf(r.text, sizeof(r.text), "%.255s", err.text);
 	}
-	r.done_ns = kan_boot_ns();
+	r.done_ns = t.at_ns;
+	r.engine_ns = t.engine_ns;
 	on_lease(c, &r);
 }
 

@@ -16,6 +16,7 @@
 enum {
 	CALL_MS = 60000,
 	CHANGES_MS = 120000,
+	UNPAUSE_MS = 2000,  /* the container stands still meanwhile: the lease knows another way */
 	STREAM_MS = 900000, /* logs, export, images: bounded by silence and size, not by a minute */
 	DEPTH_MAX = 128,
 	URL_OCTETS = 4096,
@@ -50,7 +51,7 @@ static unsigned patience(const char *path)
 		return CHANGES_MS;
 	if (strstr(path, "/logs") || strstr(path, "/export") || strstr(path, "/get"))
 		return STREAM_MS;
-	return CALL_MS;
+	return strstr(path, "/unpause") ? UNPAUSE_MS : CALL_MS;
 }
 
 static int over_socket(int *status, const struct kan_engine *e, const char *method,

@@ -286,17 +286,26 @@ bool kan_cgroup_gone(const struct kan_cgroup *c)
 	return c->state_fd >= 0 && pread(c->state_fd, &octet, 1, 0) < 0 && errno == ENODEV;
 }
 
-int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
+static int set_freezer(const struct kan_cgroup *c, const char *word, struct kan_err *err)
 {
 	if (c->freezer < 0)
 		return kan_fail(err, KAN_EUNSUPPORTED,
 				"no freezer of the container is mounted here");
-	const char *file = c->v2 ? "cgroup.freeze" : "freezer.state",
-		   *word = c->v2 ? "0" : "THAWED";
+	const char *file = c->v2 ? "cgroup.freeze" : "freezer.state";
 	kan_auto_close int fd = openat(c->h[c->freezer].dir, file, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", file);
 	return kan_write_all(fd, word, strlen(word), err);
+}
+
+int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
+{
+	return set_freezer(c, c->v2 ? "0" : "THAWED", err);
+}
+
+int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err)
+{
+	return set_freezer(c, c->v2 ? "1" : "FROZEN", err);
 }
 
 typedef int dir_fn(int dir, const char *path, void *arg);

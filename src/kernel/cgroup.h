@@ -29,6 +29,8 @@ int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err);
 bool kan_cgroup_gone(const struct kan_cgroup *c);
 /* Thaw through the cgroup's own file: the last resort of the lease. */
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
+/* Freeze the same way: so that an engine that believes in a pause can end it. */
+int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err);
 
 /* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates
  * possible. */
