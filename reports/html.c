@@ -80,8 +80,7 @@ static void first(struct kan_buf *out, const struct kan_model *m)
 	if (m->total)
 		kan_buf_adds(out, "Look at these first</p>\n<p class=\"note\">");
 	else
-		kan_buf_adds(out,
-			     "No intrusion found in what was collected</p>\n<p class=\"note\">");
+		kan_buf_addf(out, "%s</p>\n<p class=\"note\">", m->calm);
 	counts(out, m);
 	kan_buf_adds(out, m->total ? ". What could not be seen is listed below; no finding is a "
 				     "verdict.</p>\n<ol>"

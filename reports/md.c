@@ -85,7 +85,7 @@ static void impact(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "\n## Impact\n");
 	if (!m->total)
-		kan_buf_adds(out, "No intrusion found in what was collected.\n");
+		kan_buf_addf(out, "%s.\n", m->calm);
 	else
 		kan_buf_adds(out, "Look at these first:\n");
 	for (size_t i = 0; i < m->first.n; i++) {

@@ -166,6 +166,10 @@ int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *
 		m->total += m->counts[i];
 	}
 	m->not_assessed = json_array_size(json_object_get(analysis, "not_assessed"));
+	size_t rules = json_array_size(json_object_get(analysis, "rules"));
+	m->calm = rules && m->not_assessed >= rules
+			  ? "Not assessed: nothing that a rule looks at was collected"
+			  : "No intrusion found in what was collected";
 	indicators(m);
 	kan_model_screen(m);
 	kan_model_pictures(m);

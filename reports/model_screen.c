@@ -116,6 +116,14 @@ static int by_finding(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* It has no processes and no sockets: that is an answer, and nothing was missed. */
+static bool is_stopped(const struct kan_model *m)
+{
+	const char *state = str(json_object_get(m->doc, "container"), "state");
+	return strcmp(state, "created") == 0 || strcmp(state, "exited") == 0 ||
+	       strcmp(state, "dead") == 0;
+}
+
 static void now(struct kan_model *m)
 {
 	const json_t *section = json_object_get(m->doc, "processes");
@@ -131,12 +139,16 @@ static void now(struct kan_model *m)
 	json_t *p = json_array();
 	uint64_t all = (uint64_t)number(section, "count");
 	if (!json_is_true(json_object_get(section, "seen")))
-		kan_part_text(p, "not assessed: no process was read");
+		kan_part_text(p, is_stopped(m) ? "nothing: the container does not run"
+					       : "not assessed: no process was read");
 	else if (m->now.n == 0)
 		textf(p, "%" PRIu64 " processes, none of them in a finding", all);
-	else
+	else if (all > m->now.n)
 		textf(p, "+%" PRIu64 " other processes", all - m->now.n);
-	kan_entry_add(&m->now, p, 0);
+	if (json_array_size(p))
+		kan_entry_add(&m->now, p, 0);
+	else
+		json_decref(p);
 }
 
 static const char *const peer_keys[] = {"peer_scope", "sock_dir", "raddr", "rport", NULL};
@@ -269,7 +281,8 @@ static void talks(struct kan_model *m)
 	if (m->talks.n == 0 &&
 	    !json_is_true(json_object_get(json_object_get(m->doc, "sockets"), "seen"))) {
 		json_t *p = json_array();
-		kan_part_text(p, "not assessed: no socket was read");
+		kan_part_text(p, is_stopped(m) ? "nothing: the container does not run"
+					       : "not assessed: no socket was read");
 		kan_entry_add(&m->talks, p, 0);
 	}
 }
@@ -377,12 +390,13 @@ static void about(struct kan_model *m)
 	kan_part_value(p, c, "name");
 	textf(p, " %s  ", id);
 	kan_part_value(p, c, "image");
-	textf(p, "  %s", clock);
+	if (*clock)
+		textf(p, "  %s", clock);
 	if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		textf(p, "  paused %" PRId64 " ms", number(freeze, "total_ns") / NS_PER_MS);
-	else
+	else if (freeze)
 		kan_part_text(p, "  not paused");
-	kan_part_text(p, ", nothing run in it");
+	kan_part_text(p, freeze ? ", nothing run in it" : "  nothing run in it");
 	m->about = p;
 }
 

@@ -145,7 +145,8 @@ static void verdict(struct screen *sc)
 		kan_buf_adds(&text, "LOOK AT THESE FIRST: ");
 		counts(&text, sc->m);
 	} else {
-		kan_buf_adds(&text, "no intrusion found in what was collected");
+		kan_buf_addc(&text, *sc->m->calm | ' '); /* on the screen it goes on a line */
+		kan_buf_adds(&text, sc->m->calm + 1);
 	}
 	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
 	b->n = 1;
@@ -161,12 +162,15 @@ static void build(struct screen *sc)
 	entries(sc, block(sc, "FIRST", "first"), &m->first, 3, whole);
 	entries(sc, block(sc, "DO NOW", "do now"), &m->do_now, 3, whole);
 	struct block *now = block(sc, "NOW", "now");
-	/* The last entry counts the others: it is one of the three lines. */
+	/* An entry without a finding counts the others: it is one of the three lines. */
+	size_t found = m->now.n;
+	if (found && !m->now.at[found - 1].n)
+		found--;
 	if (m->now.n > 3) {
 		struct kan_entries some = {m->now.at, 2};
 		entries(sc, now, &some, 2, VALUE_COLUMNS);
 		kan_buf_addf(&now->lines[now->n++], "+%zu more in findings, see the report",
-			     m->now.n - 3);
+			     found - 2);
 	} else {
 		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
 	}
@@ -177,7 +181,9 @@ static void build(struct screen *sc)
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
 	struct block *unseen = &sc->blocks[sc->n - 1];
 	if (!unseen->n)
-		kan_buf_adds(&unseen->lines[unseen->n++], "nothing that was asked for is missing");
+		kan_buf_adds(&unseen->lines[unseen->n++],
+			     sc->s->provisional ? "what is still being collected"
+						: "nothing that was asked for is missing");
 }
 
 static size_t wrapped(const struct screen *sc, const char *label, const char *value)
@@ -247,11 +253,13 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 static void print_exit(struct kan_buf *out, const struct screen *sc)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
-	if (sc->s->exit_words)
+	if (sc->s->provisional)
+		kan_buf_adds(&text, "not sealed yet: the capture goes on");
+	else if (sc->s->exit_words)
 		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
 	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rules not assessed", text.len ? "; " : "",
-			     sc->m->not_assessed);
+		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
+			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	bool any = false;
 	for (size_t i = 0; i < sc->n; i++) {
 		if (!sc->blocks[i].gone)

@@ -86,6 +86,8 @@ struct kan_target {
 int kan_target_open(struct kan_target **out, struct kan_engine *e, const char *asked,
 		    const struct kan_policy *policy, struct kan_err *err);
 void kan_target_free(struct kan_target *t);
+/* --depth api: what is held of the host is let go, and only the engine is left. */
+void kan_target_api_only(struct kan_target *t);
 /* Is the container still the one that was opened (same init, still there)? */
 bool kan_target_alive(const struct kan_target *t);
 /* Open a path that the engine names, below its data root, no symlink followed. fd is yours. */

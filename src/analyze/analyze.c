@@ -68,6 +68,16 @@ static json_t *record(const struct kan_facts *f)
 	return o;
 }
 
+/* Nothing of what was not read to its end is no answer: "0 changed" would be a claim. */
+static bool seen(const struct kan_facts *f, const char *artefact, uint64_t n)
+{
+	char collector[NAME_TEXT];
+	const char *name = artefact + strlen("data/");
+	(void)snprintf(collector, sizeof collector, "%.*s", (int)strcspn(name, "/"), name);
+	enum kan_coverage c = kan_cover_of(f->cover, f->source, collector, artefact);
+	return c == KAN_COVER_WHOLE || (c == KAN_COVER_CUT && n > 0);
+}
+
 static json_t *rows_of(json_t *rows, uint64_t n, const char *artefact, const struct kan_facts *f)
 {
 	json_t *o = json_pack("{s:I,s:O,s:s}", "count", (json_int_t)n, "rows", rows, "artefact",
@@ -75,7 +85,7 @@ static json_t *rows_of(json_t *rows, uint64_t n, const char *artefact, const str
 	if (n > json_array_size(rows))
 		json_object_set_new(o, "left_out",
 				    json_integer((json_int_t)(n - json_array_size(rows))));
-	json_object_set_new(o, "seen", json_boolean(kan_source_has(f->source, artefact)));
+	json_object_set_new(o, "seen", json_boolean(seen(f, artefact, n)));
 	return o;
 }
 
@@ -242,6 +252,21 @@ static int analyze(json_t **out, const struct kan_source *s, const struct kan_ru
 	return 0;
 }
 
+/* A document that does not parse is a gap of its collector; one that was altered ends it all. */
+static int intact(const struct kan_source *s, struct kan_err *err)
+{
+	static const char *const documents[] = {"capture.json",
+						"data/engine/inspect.json",
+						"data/engine/image-inspect.json",
+						"data/engine/networks.json",
+						"data/engine/events.json",
+						"data/engine-after/changes.json"};
+	for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
+		if (kan_source_intact(s, documents[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
 		       struct kan_err *err)
 {
@@ -249,6 +274,8 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 	struct kan_err ignored = {0};
 	struct kan_cover *cover = NULL;
 	struct kan_facts *facts = NULL;
+	if (intact(s, err) < 0)
+		return -1;
 	if (kan_source_json(&capture, s, "capture.json", KAN_FACTS_DOCUMENT, &ignored) < 0)
 		capture = NULL; /* an unsealed bundle has none yet */
 	int rc = kan_cover_new(&cover, s, capture, err);

@@ -209,7 +209,7 @@ static json_t *document(const struct kan_source *s, const char *path)
 	struct kan_err ignored = {0};
 	if (kan_source_json(&doc, s, path, KAN_FACTS_DOCUMENT, &ignored) < 0)
 		return NULL;
-	return doc;
+	return json_is_null(doc) ? NULL : doc;
 }
 
 static bool whole(const struct kan_facts *f, const char *collector, const char *artefact)

@@ -174,6 +174,8 @@ static void add_word(struct kan_buf *out, const struct kan_run *run, const char 
 		return;
 	}
 	const char *container = kan_get_str(kan_get(run->facts->capture, "target"), "id");
+	if (!*container) /* an unsealed bundle has only the engine's word yet */
+		container = kan_get_str(run->facts->inspect, "Id");
 	kan_buf_add(out, container, strnlen(container, CONTAINER_SHORT));
 }
 

@@ -142,12 +142,41 @@ static int slurp(struct kan_buf *out, const struct kan_source *s, const char *pa
 			 : kan_read_file(out, folder_of(s, path), path, err);
 }
 
+static int skip(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)piece;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+int kan_source_intact(const struct kan_source *s, const char *path, struct kan_err *err)
+{
+	struct kan_err why = {0};
+	if (!s->bundle || !kan_source_has(s, path) ||
+	    kan_bundle_stream(s->bundle, path, skip, NULL, &why) == 0 || why.code != KAN_ETAMPER)
+		return 0;
+	return kan_fail(err, KAN_ETAMPER, "%s", why.text);
+}
+
+/* An engine's word for an empty list. */
+static bool is_null(struct kan_bytes text)
+{
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == ' '))
+		text.n--;
+	return text.n == 4 && memcmp(text.p, "null", 4) == 0;
+}
+
 int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
 		    struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(max);
 	if (slurp(&text, s, path, err) < 0)
 		return -1;
+	if (is_null(kan_buf_bytes(&text))) {
+		*out = json_null();
+		return 0;
+	}
 	return kan_json_parse(out, kan_buf_bytes(&text), max, DOCUMENT_DEPTH, err);
 }
 

@@ -27,6 +27,8 @@ int kan_source_json(json_t **out, const struct kan_source *s, const char *path, 
  * Yours. */
 int kan_source_events(json_t **out, const struct kan_source *s, const char *path,
 		      struct kan_err *err);
+/* -1 only when the artefact is there and is not what was sealed. */
+int kan_source_intact(const struct kan_source *s, const char *path, struct kan_err *err);
 /* SHA-256 of an artefact as the manifest has it; "" when it is not there. */
 void kan_source_digest(char hex[65], const struct kan_source *s, const char *path);
 

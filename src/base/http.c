@@ -68,7 +68,8 @@ static void set_limits(CURL *curl, const struct kan_http_request *r)
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)KAN_HTTP_CONNECT_MS);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)KAN_HTTP_SILENCE_S);
+	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+			       (long)(r->silence_s ? r->silence_s : KAN_HTTP_SILENCE_S));
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(r->total_ms ? r->total_ms : 60000));
 	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");

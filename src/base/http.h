@@ -22,6 +22,7 @@ struct kan_http_request {
 	const char *content_type; /* of the body, or NULL */
 	uint64_t max;             /* octets of the answer's body; beyond: limit */
 	unsigned total_ms;        /* whole call */
+	unsigned silence_s;       /* without a byte; 0: KAN_HTTP_SILENCE_S */
 	kan_http_data_fn *on_data;
 	void *arg;
 };

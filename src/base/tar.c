@@ -26,6 +26,7 @@ struct kan_tar {
 	uint64_t in_extent,
 		at; /* sparse: bytes of the extent already given; logical offset reached */
 	uint64_t size;
+	bool gone; /* nothing more is written: the writer failed, or the tar is given up */
 	struct kan_err err;
 };
 
@@ -36,20 +37,20 @@ static int flush(struct kan_tar *t)
 	return n ? t->out(t->arg, t->block, n, &t->err) : 0;
 }
 
+/* Our failure is ours to tell: libarchive leaks what it holds when a writer fails, so it never
+ * hears of it. */
 static la_ssize_t on_write(struct archive *a, void *arg, const void *p, size_t n)
 {
 	struct kan_tar *t = arg;
 	const uint8_t *at = p;
-	for (size_t rest = n; rest;) {
+	(void)a;
+	for (size_t rest = n; rest && !t->gone;) {
 		size_t room = KAN_IO_WRITE - t->used, step = rest < room ? rest : room;
 		memcpy(t->block + t->used, at, step);
 		t->used += step;
 		at += step;
 		rest -= step;
-		if (t->used == KAN_IO_WRITE && flush(t) < 0) {
-			archive_set_error(a, EIO, "%s", t->err.text);
-			return -1;
-		}
+		t->gone = t->used == KAN_IO_WRITE && flush(t) < 0;
 	}
 	return (la_ssize_t)n;
 }
@@ -62,6 +63,11 @@ static int fail(struct kan_tar *t, struct kan_err *err)
 		return -1;
 	const char *why = archive_error_string(t->archive);
 	return kan_fail(err, KAN_EIO, "tar: %.200s", why ? why : "unknown");
+}
+
+static int told(struct kan_tar *t, bool fine, struct kan_err *err)
+{
+	return fine && t->err.code == KAN_OK ? 0 : fail(t, err);
 }
 
 int kan_tar_new(struct kan_tar **out, kan_tar_out_fn *fn, void *arg, struct kan_err *err)
@@ -197,7 +203,7 @@ int kan_tar_entry(struct kan_tar *t, const struct kan_tar_entry *e, struct kan_e
 	locale_t before = uselocale(t->ascii);
 	int rc = archive_write_header(t->archive, t->entry);
 	(void)uselocale(before);
-	return rc < ARCHIVE_WARN ? fail(t, err) : 0;
+	return told(t, rc >= ARCHIVE_WARN, err);
 }
 
 static int give(struct kan_tar *t, const void *p, size_t n, struct kan_err *err)
@@ -205,8 +211,8 @@ static int give(struct kan_tar *t, const void *p, size_t n, struct kan_err *err)
 	const uint8_t *at = p;
 	while (n) {
 		la_ssize_t done = archive_write_data(t->archive, at, n);
-		if (done < 0)
-			return fail(t, err);
+		if (told(t, done >= 0, err) < 0)
+			return -1;
 		if (done == 0)
 			return kan_fail(err, KAN_EIO, "tar: more bytes than announced");
 		at += done;
@@ -264,12 +270,13 @@ int kan_tar_finish(struct kan_tar *t, struct kan_err *err)
 	if (t->size && zeros_until(t, t->size, err) < 0)
 		return -1;
 	t->size = t->left = 0;
-	return archive_write_finish_entry(t->archive) < ARCHIVE_WARN ? fail(t, err) : 0;
+	return told(t, archive_write_finish_entry(t->archive) >= ARCHIVE_WARN, err);
 }
 
 int kan_tar_close(struct kan_tar *t, struct kan_err *err)
 {
-	int rc = archive_write_close(t->archive) < ARCHIVE_WARN || flush(t) < 0 ? fail(t, err) : 0;
+	bool closed = archive_write_close(t->archive) >= ARCHIVE_WARN && !t->gone && flush(t) == 0;
+	int rc = told(t, closed, err);
 	kan_tar_free(t);
 	return rc;
 }
@@ -278,11 +285,9 @@ void kan_tar_free(struct kan_tar *t)
 {
 	if (!t)
 		return;
-	if (t->archive) {
-		(void)archive_write_fail(
-			t->archive); /* no end of archive is written behind a failure */
+	t->gone = true; /* no end of archive is written behind a failure */
+	if (t->archive)
 		(void)archive_write_free(t->archive);
-	}
 	archive_entry_free(t->entry);
 	if (t->ascii)
 		freelocale(t->ascii);

@@ -176,7 +176,9 @@ static void start_lease(struct kan_conductor *c)
 	c->lease_setup = (struct kan_lease_setup){.engine = c->engine,
 						  .cgroup = c->target->cgroup,
 						  .id = c->target->id,
-						  .bundle_fd = c->bundle_fd};
+						  .bundle_fd = c->bundle_fd,
+						  .window = c->window,
+						  .journal = c->journal};
 	if (kan_lease_start(&c->lease, &c->lease_setup, &err) < 0)
 		kan_record_gap(c, "conductor", "pause lease", "crashed", err.text);
 }
@@ -198,8 +200,7 @@ static void collect(struct kan_conductor *c, const char *partial)
 		kan_window_run(c);
 	}
 	kan_window_resume(c);
-	kan_lease_free(c->lease);
-	c->lease = NULL;
+	kan_window_end(c);
 	if (!c->stopped_by && !c->fatal) {
 		event(c, KAN_CAPTURE_FIRST_SCREEN, partial);
 		tier_mark(c, 2);
@@ -319,6 +320,8 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 		rc = kan_place_check(c, err);
 	if (rc == 0)
 		rc = kan_place_make(c, err);
+	if (c->req->api_only)
+		kan_target_api_only(c->target);
 	if (rc == 0)
 		rc = run_placed(out, c, early, err);
 	fill_result(out, c);

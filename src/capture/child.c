@@ -236,6 +236,10 @@ static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct ka
 {
 	const char *code = m->code < sizeof(gap_names) / sizeof(gap_names[0]) ? gap_names[m->code]
 									      : "unsupported";
+	if (c->req->api_only && m->code == KAN_GAP_DENIED) { /* what only the host has */
+		kan_record_scope(c, k->collector->name, m->what, "--depth api");
+		return;
+	}
 	kan_record_gap(c, k->collector->name, m->what, code, m->why);
 	bool counts = strcmp(code, "not-applicable") != 0;
 	k->gaps += counts;

@@ -55,6 +55,8 @@ struct kan_conductor {
 	json_t *gaps, *scope, *impact;
 	struct kan_freeze_record freeze;
 	bool window_open, window_break, fatal;
+	bool pause_out;   /* the lease was told to pause, and has not said that it holds none */
+	bool lease_quits; /* it was told to end: its end is no loss */
 	int stopped_by;
 	int64_t started_ns, started_boot, deadline_boot;
 	struct kan_err fatal_err;
@@ -97,6 +99,8 @@ void kan_window_run(struct kan_conductor *c);
  * fatal). */
 bool kan_loop_step(struct kan_conductor *c, int64_t until_ns);
 void kan_window_resume(struct kan_conductor *c);
+/* The lease ends, whatever state it is in; what it still says is recorded. */
+void kan_window_end(struct kan_conductor *c);
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err);
 
 /* place.c: where evidence may lie. */

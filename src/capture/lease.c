@@ -1,6 +1,7 @@
 /* The pause lease: pauses, watches the clock and the conductor, resumes. */
 #include "capture/lease.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,11 +13,14 @@
 #include <unistd.h>
 
 #include <kanshiki/bytes.h>
+#include <kanshiki/engine.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/row.h"
 #include "engine/control.h"
+#include "evidence/channel.h"
+#include "evidence/journal.h"
 #include "kernel/cgroup.h"
 
 enum {
@@ -24,8 +28,16 @@ enum {
 	POLL_FREEZER_US = 500,
 	RETRY_FIRST_MS = 100,
 	RETRY_LAST_MS = 3200,
-	RETRY_API_S = 60,
-	LEASE_JSON_MAX = 8192,
+	THAW_AFTER_MS = 2000, /* the engine had its chance: then the kernel is told */
+	TELL_EVERY_MS = 500,
+	TELL_S = 60,
+	SETTLE_MS = 300, /* a pause that the engine still had in hand takes effect in it */
+	REFREEZE_TRIES = 400,
+	INSPECT_MAX = 4 << 20,
+	END_MS = 15000, /* the longest way from a word to the lease to its end */
+	STOPPED_LOOK_MS = 250,
+	REAP_US = 1000,
+	REAP_TRIES = 100,
 	NO_SUCH_CONTAINER = 404,
 };
 
@@ -44,6 +56,7 @@ struct holder {
 	const struct kan_lease_setup *s;
 	int socket;
 	bool holding, orphan;
+	bool owes; /* the engine still believes in our pause, or may yet carry it out */
 	int64_t paused_ns, resumed_ns;
 	char last[KAN_ERR_TEXT];
 };
@@ -60,25 +73,16 @@ static int frozen(const struct kan_lease_setup *s)
 	return s->cgroup ? kan_cgroup_frozen(s->cgroup, NULL) : -1;
 }
 
+/* 1 nothing is held, not even by half; 0 not so; -1 unknown. */
+static int thawed(const struct kan_lease_setup *s)
+{
+	return s->cgroup ? kan_cgroup_thawed(s->cgroup, NULL) : -1;
+}
+
 /* What was to be paused has ended. With a restart policy there may be a new life under its id. */
 static bool gone(const struct kan_lease_setup *s)
 {
 	return s->cgroup && kan_cgroup_gone(s->cgroup);
-}
-
-static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
-{
-	if (!s->cgroup)
-		return engine_said_so;
-	int64_t until = kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000;
-	for (;;) {
-		int state = frozen(s);
-		if (state > 0)
-			return true;
-		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
-			return state < 0 && engine_said_so && !gone(s);
-		nap_us(POLL_FREEZER_US);
-	}
 }
 
 static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, struct kan_err *err)
@@ -87,74 +91,94 @@ static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, st
 	int64_t before = kan_boot_ns();
 	int rc = kan_control_unpause(&status, s->engine, s->id, err);
 	*engine_ns += kan_boot_ns() - before;
-	int state = frozen(s);
+	int state = thawed(s);
 	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed
 	 * nothing is none. */
-	if (state >= 0 || rc == 0 || status == NO_SUCH_CONTAINER)
-		return state <= 0;
+	if (state >= 0 && !gone(s))
+		return state > 0;
+	if (rc == 0 || status == NO_SUCH_CONTAINER)
+		return true;
 	/* A pause of ours may have met the new life: it must not stay paused either. */
 	return gone(s) && kan_control_paused(s->engine, s->id) == 0;
 }
 
-static bool thaw_by_file(const struct kan_lease_setup *s, struct kan_err *err)
-{
-	return s->cgroup && kan_cgroup_thaw(s->cgroup, err) == 0 && frozen(s) == 0;
-}
-
-/*
- * The container runs, and the engine still believes that it is paused: docker exec and stop do not
- * work. It ends a pause only of what is frozen, so it is frozen for that one call.
- */
-static void tell_engine(const struct kan_lease_setup *s)
-{
-	int64_t until = kan_boot_ns() + (int64_t)RETRY_API_S * 1000000000, spent = 0;
-	while (kan_boot_ns() < until && kan_control_paused(s->engine, s->id) != 0 && !gone(s)) {
-		bool again = s->cgroup && kan_cgroup_freeze(s->cgroup, NULL) == 0 &&
-			     wait_frozen(s, true);
-		if (unpause_once(&spent, s, NULL))
-			return;
-		if (again)
-			(void)thaw_by_file(s, NULL);
-		nap_us((long)RETRY_LAST_MS * 1000);
-	}
-}
-
-/* An engine that does not answer may be waiting for what it froze (a health check that was about to
- * start): then the kernel thaws first. */
-int kan_lease_thaw(struct kan_lease_thawed *out, const struct kan_lease_setup *s,
+int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
 		   kan_lease_note_fn *fn, void *arg, struct kan_err *err)
 {
 	struct kan_err why = {0};
-	*out = (struct kan_lease_thawed){0};
-	for (long ms = RETRY_FIRST_MS; ms <= RETRY_LAST_MS * 2; ms *= 2) {
-		why = (struct kan_err){0};
-		bool ended = unpause_once(&out->engine_ns, s, &why);
-		out->at_ns = kan_boot_ns();
-		if (ended)
+	int64_t until = kan_boot_ns() + (int64_t)THAW_AFTER_MS * 1000000;
+	*engine_ns = 0;
+	if (s->window) /* before anything runs: no later row may say "frozen" */
+		atomic_store(&s->window->frozen, 0);
+	for (long ms = RETRY_FIRST_MS; ms <= RETRY_LAST_MS; ms *= 2) {
+		if (unpause_once(engine_ns, s, &why))
 			return 0;
 		fn(why.text, arg);
-		if (s->cgroup && why.sys == ETIMEDOUT)
+		if (s->cgroup && kan_boot_ns() + ms * 1000000 > until)
 			break;
-		if (ms <= RETRY_LAST_MS)
-			nap_us(ms * 1000);
+		nap_us(ms * 1000);
 	}
-	bool thawed = thaw_by_file(s, &why);
-	out->at_ns = kan_boot_ns();
-	fn(thawed ? "thawed through the cgroup's own file" : why.text, arg);
-	tell_engine(s);
-	if (thawed || frozen(s) == 0)
+	*owes = true;
+	bool open = s->cgroup && kan_cgroup_thaw(s->cgroup, &why) == 0 && thawed(s) > 0;
+	fn(open ? "thawed through the cgroup's own file" : why.text, arg);
+	if (open)
 		return 0;
 	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s",
 			s->id);
 }
 
+static int keep_answer(struct kan_bytes piece, void *arg)
+{
+	kan_buf_addb(arg, piece);
+	return 0;
+}
+
+static bool engine_says_paused(const struct kan_lease_setup *s)
+{
+	char path[128];
+	json_t *doc = NULL;
+	int status = 0;
+	kan_auto_buf struct kan_buf raw = KAN_BUF(INSPECT_MAX);
+	(void)snprintf(path, sizeof(path), "/containers/%.64s/json", s->id);
+	if (kan_engine_get(&status, s->engine, path, INSPECT_MAX, keep_answer, &raw, NULL) < 0 ||
+	    kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) < 0)
+		return false;
+	bool paused = json_is_true(json_object_get(json_object_get(doc, "State"), "Paused"));
+	json_decref(doc);
+	return paused;
+}
+
+/*
+ * The kernel has ended the pause and the engine still believes in it: runc refuses to resume what
+ * is not paused, so that the engine would believe it for ever and refuse exec and stop. So the
+ * freezer is shut once more, for the time of one unpause, by an engine that does answer.
+ */
+static bool unpause_refrozen(const struct kan_lease_setup *s)
+{
+	int64_t engine = 0;
+	if (!s->cgroup || kan_cgroup_freeze(s->cgroup, NULL) < 0)
+		return false;
+	for (int i = 0; i < REFREEZE_TRIES && frozen(s) == 0; i++)
+		nap_us(POLL_FREEZER_US);
+	bool done = unpause_once(&engine, s, NULL);
+	if (!done)
+		(void)kan_cgroup_thaw(s->cgroup, NULL);
+	return done;
+}
+
+bool kan_lease_settle(const struct kan_lease_setup *s)
+{
+	int status = 0, rc = kan_control_unpause(&status, s->engine, s->id, NULL);
+	if (rc < 0 && (!status || (engine_says_paused(s) && !unpause_refrozen(s))))
+		return false;
+	nap_us((long)SETTLE_MS * 1000);
+	return thawed(s) != 0;
+}
+
 static void report(struct holder *h, uint32_t what, int64_t asked, int64_t engine, const char *text)
 {
-	struct kan_lease_report r = {.what = what,
-				     .asked_ns = asked,
-				     .done_ns = what == KAN_LEASE_RESUMED ? h->resumed_ns
-									  : kan_boot_ns(),
-				     .engine_ns = engine};
+	struct kan_lease_report r = {
+		.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
 	(void)snprintf(r.text, sizeof(r.text), "%.255s", text ? text : "");
 	if (send(h->socket, &r, sizeof(r), MSG_NOSIGNAL) < 0)
 		h->orphan = true; /* the conductor is gone: lease.json will tell */
@@ -170,15 +194,29 @@ static void note_retry(const char *text, void *arg)
 static void let_go(struct holder *h)
 {
 	struct kan_err err = {0};
-	struct kan_lease_thawed t;
-	int64_t asked = kan_boot_ns();
-	int rc = kan_lease_thaw(&t, h->s, note_retry, h, &err);
-	h->resumed_ns = t.at_ns;
+	int64_t asked = kan_boot_ns(), engine = 0;
+	int rc = kan_lease_thaw(&h->owes, &engine, h->s, note_retry, h, &err);
+	h->resumed_ns = kan_boot_ns();
 	h->holding = false;
 	if (rc < 0)
 		(void)snprintf(h->last, sizeof(h->last), "%s", err.text);
-	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, t.engine_ns,
+	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, engine,
 	       rc < 0 ? err.text : NULL);
+}
+
+static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
+{
+	if (!s->cgroup)
+		return engine_said_so;
+	int64_t until = kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000;
+	for (;;) {
+		int state = frozen(s);
+		if (state > 0)
+			return true;
+		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
+			return state < 0 && engine_said_so && !gone(s);
+		nap_us(POLL_FREEZER_US);
+	}
 }
 
 static void take(struct holder *h)
@@ -203,9 +241,10 @@ static void take(struct holder *h)
 		report(h, KAN_LEASE_PAUSED, h->paused_ns, engine, NULL);
 		return;
 	}
-	struct kan_lease_thawed thaw;
-	int64_t asked = h->paused_ns;
-	(void)kan_lease_thaw(&thaw, h->s, note_retry, h, NULL);
+	int64_t asked = h->paused_ns, thaw = 0;
+	h->owes |= rc < 0 && status == 0; /* it may lie in the engine's queue */
+	(void)kan_lease_thaw(&h->owes, &thaw, h->s, note_retry, h, NULL);
+	h->resumed_ns = kan_boot_ns();
 	h->holding = false;
 	report(h, KAN_LEASE_NOT_FROZEN, asked, engine,
 	       rc < 0 ? err.text : "a task did not freeze in 2 s");
@@ -235,9 +274,22 @@ static void write_lease_json(const struct holder *h)
 static int patience(const struct holder *h, int64_t deadline)
 {
 	if (!h->holding)
-		return -1;
+		return h->owes ? TELL_EVERY_MS : -1;
 	int64_t left = deadline - kan_boot_ns();
 	return left <= 0 ? 0 : (int)(left / 1000000 + 1);
+}
+
+/* Nobody spoke: the deadline of a pause, or time to tell the engine again. */
+static void on_silence(struct holder *h)
+{
+	if (h->holding) {
+		(void)snprintf(h->last, sizeof(h->last), "deadline");
+		let_go(h);
+	} else if (h->owes) {
+		if (frozen(h->s) > 0)
+			note_retry("the engine carried out the pause late; it is resumed again", h);
+		h->owes = !kan_lease_settle(h->s);
+	}
 }
 
 static void hold(struct holder *h)
@@ -246,9 +298,8 @@ static void hold(struct holder *h)
 	for (;;) {
 		struct pollfd p = {.fd = h->socket, .events = POLLIN};
 		int n = poll(&p, 1, patience(h, deadline));
-		if (n == 0 && h->holding) {
-			(void)snprintf(h->last, sizeof(h->last), "deadline");
-			let_go(h);
+		if (n == 0) {
+			on_silence(h);
 			continue;
 		}
 		struct order_msg m = {0};
@@ -265,6 +316,26 @@ static void hold(struct holder *h)
 		} else if (m.order == ORDER_RESUME && h->holding) {
 			let_go(h);
 		}
+	}
+}
+
+/*
+ * The container runs, but the engine did not answer yet: it may still believe in the pause, so that
+ * docker exec and stop fail, or find our pause in its queue and carry it out. Nobody waits for
+ * this: socket, streams and the journal's lock are given back first.
+ */
+static void keep_telling(struct holder *h)
+{
+	int64_t until = kan_boot_ns() + (int64_t)TELL_S * 1000000000;
+	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; nowhere >= 0 && fd <= 2; fd++)
+		(void)dup2(nowhere, fd);
+	kan_journal_drop(h->s->journal);
+	(void)close(h->socket);
+	while (!kan_lease_settle(h->s) && kan_boot_ns() < until) {
+		if (thawed(h->s) == 0)
+			(void)kan_cgroup_thaw(h->s->cgroup, NULL);
+		nap_us((long)TELL_EVERY_MS * 1000);
 	}
 }
 
@@ -292,6 +363,8 @@ static void run(const struct kan_lease_setup *s, int socket)
 		let_go(&h);
 	if (h.orphan && h.paused_ns)
 		write_lease_json(&h);
+	if (h.owes)
+		keep_telling(&h);
 	_exit(0);
 }
 
@@ -337,6 +410,11 @@ int kan_lease_resume(struct kan_lease *l, struct kan_err *err)
 	return tell(l, ORDER_RESUME, 0, err);
 }
 
+pid_t kan_lease_pid(const struct kan_lease *l)
+{
+	return l->pid;
+}
+
 int kan_lease_fd(const struct kan_lease *l)
 {
 	return l->socket;
@@ -356,13 +434,36 @@ int kan_lease_read(struct kan_lease_report *r, struct kan_lease *l, struct kan_e
 	return 1;
 }
 
+bool kan_lease_stopped(const struct kan_lease *l)
+{
+	siginfo_t info = {0};
+	return waitid(P_PID, (id_t)l->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == l->pid;
+}
+
+void kan_lease_quit(struct kan_lease *l)
+{
+	(void)tell(l, ORDER_QUIT, 0, NULL); /* gone already: nothing to tell */
+}
+
 void kan_lease_free(struct kan_lease *l)
 {
 	if (!l)
 		return;
-	(void)tell(l, ORDER_QUIT, 0, NULL); /* gone already: nothing to tell */
+	kan_lease_quit(l);
+	int64_t until = kan_boot_ns() + (int64_t)END_MS * 1000000;
+	bool ended = false;
+	while (!ended && !kan_lease_stopped(l) && kan_boot_ns() < until) {
+		struct pollfd p = {.fd = l->socket, .events = POLLIN};
+		struct kan_lease_report r;
+		ended = poll(&p, 1, STOPPED_LOOK_MS) > 0 && kan_lease_read(&r, l, NULL) == 0;
+	}
+	if (!ended)
+		(void)kill(l->pid, SIGKILL);
 	(void)close(l->socket);
-	(void)waitpid(l->pid, NULL, 0);
+	/* One that still tells the engine has given its socket back, and is left to that. */
+	for (int i = 0; i < REAP_TRIES && waitpid(l->pid, NULL, WNOHANG) == 0; i++)
+		nap_us(REAP_US);
 	free(l);
 }
 

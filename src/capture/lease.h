@@ -6,16 +6,21 @@
 #include <kanshiki/err.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct kan_engine;
 struct kan_cgroup;
+struct kan_journal;
+struct kan_window;
 struct kan_lease;
 
 struct kan_lease_setup {
 	struct kan_engine *engine;
 	struct kan_cgroup *cgroup; /* the freezer's state is the proof of a pause */
 	const char *id;
-	int bundle_fd; /* where lease.json goes when the conductor is gone */
+	int bundle_fd;               /* where lease.json goes when the conductor is gone */
+	struct kan_window *window;   /* "frozen" ends here before a resume is asked; or NULL */
+	struct kan_journal *journal; /* whose lock it holds until lease.json is written; or NULL */
 };
 
 enum kan_lease_what {
@@ -39,26 +44,29 @@ int kan_lease_start(struct kan_lease **out, const struct kan_lease_setup *s, str
 /* Tell it to pause; it resumes by itself deadline_ms later. The answer comes as a report. */
 int kan_lease_pause(struct kan_lease *l, unsigned deadline_ms, struct kan_err *err);
 int kan_lease_resume(struct kan_lease *l, struct kan_err *err);
+pid_t kan_lease_pid(const struct kan_lease *l);
 int kan_lease_fd(const struct kan_lease *l); /* for poll */
 /* One report: 1 read, 0 the lease is gone, -1 error. */
 int kan_lease_read(struct kan_lease_report *r, struct kan_lease *l, struct kan_err *err);
-/* End it (it resumes first, if it still holds a pause), wait for it, free. NULL allowed. */
+/* Has somebody stopped it (SIGSTOP)? Then it keeps no deadline. */
+bool kan_lease_stopped(const struct kan_lease *l);
+/* Tell it to end: it resumes first, if it still holds a pause; reports come until it is gone. */
+void kan_lease_quit(struct kan_lease *l);
+/* Quit, wait for it in bounded time, kill it if it is stopped or late, free. NULL allowed. */
 void kan_lease_free(struct kan_lease *l);
 void kan_lease_drop(
 	struct kan_lease *l); /* in another child after fork: closes, frees, touches nothing */
 
 /*
- * The resume itself, with its retries: unpause, retry after 0.1 to 3.2 s, thaw by the cgroup's
- * file, retry the API for 60 s. An engine that gives no answer is not waited for: the file comes
- * next. The freezer's state decides; no call is repeated without reading it. Used by the lease, and
- * by the conductor when the lease has died.
+ * The resume itself, with its retries: unpause, retry after 0.1, 0.2, 0.4 ... s; when the engine
+ * has not done it in 2 s, thaw by the cgroup's file. The freezer's state decides; no call is
+ * repeated without reading it. *owes is set when the engine must still be told (kan_lease_settle).
+ * Used by the lease, and by the conductor when the lease has died.
  */
-struct kan_lease_thawed {
-	int64_t at_ns,
-		engine_ns; /* when it ran again; time spent in the engine's calls until then */
-};
 typedef void kan_lease_note_fn(const char *text, void *arg);
-int kan_lease_thaw(struct kan_lease_thawed *out, const struct kan_lease_setup *s,
+int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
 		   kan_lease_note_fn *fn, void *arg, struct kan_err *err);
+/* One call: true when the engine has answered that it holds no pause, and the freezer is open. */
+bool kan_lease_settle(const struct kan_lease_setup *s);
 
 #endif

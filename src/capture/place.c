@@ -200,6 +200,16 @@ static void name_bundle(struct kan_conductor *c)
 		       random[0], random[1]);
 }
 
+static int begin(struct kan_conductor *c, const char *partial, struct kan_err *err)
+{
+	if (kan_open_beneath(&c->bundle_fd, c->parent_fd, partial, O_RDONLY | O_DIRECTORY, 0, err) <
+	    0)
+		return -1;
+	if (mkdirat(c->bundle_fd, "data", 0700) < 0)
+		return kan_fail_sys(err, "%s/%s/data", c->req->parent_dir, partial);
+	return kan_journal_new(&c->journal, c->bundle_fd, c->bundle, err);
+}
+
 int kan_place_make(struct kan_conductor *c, struct kan_err *err)
 {
 	char partial[96];
@@ -216,13 +226,16 @@ int kan_place_make(struct kan_conductor *c, struct kan_err *err)
 	}
 	if (!c->bundle[0])
 		return kan_fail(err, KAN_EIO, "%s: no free name for a bundle", c->req->parent_dir);
-	if (kan_open_beneath(&c->bundle_fd, c->parent_fd, partial, O_RDONLY | O_DIRECTORY, 0, err) <
-	    0)
+	if (begin(c, partial, err) < 0) {
+		/* Without a journal it is no beginning of a bundle: nothing is left to be finished.
+		 */
+		if (c->bundle_fd >= 0) {
+			(void)unlinkat(c->bundle_fd, "journal.ndjson", 0);
+			(void)unlinkat(c->bundle_fd, "data", AT_REMOVEDIR);
+		}
+		(void)unlinkat(c->parent_fd, partial, AT_REMOVEDIR);
 		return -1;
-	if (mkdirat(c->bundle_fd, "data", 0700) < 0)
-		return kan_fail_sys(err, "%s/%s/data", c->req->parent_dir, partial);
-	if (kan_journal_new(&c->journal, c->bundle_fd, c->bundle, err) < 0)
-		return -1;
+	}
 	same_disk(c);
 	within_reach(c);
 	return 0;

@@ -166,6 +166,8 @@ int kan_record_start(struct kan_conductor *c, struct kan_err *err)
 	for (const char *const *a = c->req->argv; a && *a; a++)
 		kan_row_bytes(row, NULL, kan_bytes_of(*a));
 	kan_row_arr_end(row);
+	if (c->req->case_id)
+		kan_row_bytes(row, "case", kan_bytes_of(c->req->case_id));
 	if (kan_journal_end(c->journal, err) < 0)
 		return -1;
 	row = kan_journal_begin(c->journal, "target");

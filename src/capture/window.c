@@ -9,13 +9,15 @@
 
 #include "base/clock.h"
 #include "capture/conductor.h"
+#include "kernel/cgroup.h"
 
 enum {
 	TICK_MS = 250,      /* how late a time limit may be noticed */
 	PREPARE_MS = 15000, /* who is not ready for the window by then is read live */
 	AUTO_ENTRIES = 256,
 	AUTO_BYTES = 4 << 20,
-	LEASE_ANSWER_MS = 90000, /* the engine's own limit on a call is below it */
+	LEASE_ANSWER_MS = 15000, /* above the longest way of the lease: pause, wait, thaw */
+	SETTLE_MAX_MS = 5000,
 };
 
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err)
@@ -43,6 +45,7 @@ static void progress(struct kan_conductor *c, enum kan_capture_event event, doub
 static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 {
 	struct kan_freeze_record *f = &c->freeze;
+	c->pause_out &= r->what == KAN_LEASE_PAUSED || r->what == KAN_LEASE_RETRIED;
 	switch ((enum kan_lease_what)r->what) {
 	case KAN_LEASE_PAUSED:
 		f->paused_by_us = true;
@@ -52,6 +55,7 @@ static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 		c->window_open = true;
 		atomic_store(&c->window->frozen, 1);
 		kan_record_lease(c, "paused", r); /* one unsynced write */
+		kan_record_impact(c, "paused the container's cgroup for the time in freeze");
 		break;
 	case KAN_LEASE_FOUND:
 		f->found_paused = true;
@@ -87,34 +91,59 @@ static void note_lost(const char *text, void *arg)
 	kan_record_lease(arg, "retried", &r);
 }
 
-/* The lease is dead: what it held, we resume. */
+/* A pause that the lease had sent off may still take effect after our look at the freezer. */
+static void settle(const struct kan_conductor *c)
+{
+	int64_t until = kan_boot_ns() + (int64_t)SETTLE_MAX_MS * 1000000;
+	while (!kan_lease_settle(&c->lease_setup) && kan_boot_ns() < until)
+		;
+}
+
+/* The lease is dead, stopped or mute: what it held, we resume. A pause of somebody else stays. */
 static void lease_lost(struct kan_conductor *c)
 {
 	struct kan_lease_report r = {.what = KAN_LEASE_RESUMED, .asked_ns = kan_boot_ns()};
 	struct kan_err err = {0};
+	bool held = c->pause_out, owes = false;
 	kan_lease_free(c->lease);
 	c->lease = NULL;
-	atomic_store(&c->window->frozen, 0);
 	kan_record_gap(c, "conductor", "pause lease", "crashed",
-		       "the lease died; the conductor resumed the container");
-	struct kan_lease_thawed t;
-	if (kan_lease_thaw(&t, &c->lease_setup, note_lost, c, &err) < 0) {
+		       held ? "the lease was lost; the conductor resumed the container"
+			    : "the lease was lost; it held no pause");
+	if (!held)
+		return;
+	if (kan_lease_thaw(&owes, &r.engine_ns, &c->lease_setup, note_lost, c, &err) < 0) {
 		r.what = KAN_LEASE_FAILED;
 		(void)snprintf(r.text, sizeof(r.text), "%.255s", err.text);
 	}
-	r.done_ns = t.at_ns;
-	r.engine_ns = t.engine_ns;
+	r.done_ns = kan_boot_ns();
 	on_lease(c, &r);
+	settle(c);
 }
 
 static void attend_lease(struct kan_conductor *c)
 {
 	struct kan_lease_report r = {0};
 	int got = kan_lease_read(&r, c->lease, NULL);
-	if (got == 0)
-		lease_lost(c);
-	else if (got > 0)
+	if (got > 0) {
 		on_lease(c, &r);
+	} else if (got == 0 && c->lease_quits && !c->pause_out) {
+		kan_lease_free(c->lease);
+		c->lease = NULL;
+	} else if (got == 0) {
+		lease_lost(c);
+	}
+}
+
+/* Who had it paused lets it run while we read: no later row may say "frozen". */
+static void watch_found(struct kan_conductor *c)
+{
+	if (!c->freeze.found_paused || !c->target->cgroup || !atomic_load(&c->window->frozen) ||
+	    kan_cgroup_frozen(c->target->cgroup, NULL) != 0)
+		return;
+	atomic_store(&c->window->frozen, 0);
+	kan_record_gap(c, "conductor", "pause", "changed",
+		       "found paused; somebody resumed it while it was being read");
 }
 
 static size_t fill(struct pollfd *p, struct kan_child **who, struct kan_conductor *c)
@@ -147,6 +176,8 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns)
 		on_signal(c);
 	if (p[1].revents && c->lease)
 		attend_lease(c);
+	else if (c->lease && kan_lease_stopped(c->lease))
+		lease_lost(c);
 	for (size_t i = 2; i < n; i++) {
 		if (!p[i].revents)
 			continue;
@@ -154,6 +185,7 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns)
 			who[i]->dead = true;
 		kan_child_attend(c, who[i]);
 	}
+	watch_found(c);
 	int64_t now = kan_boot_ns();
 	for (size_t i = 0; i < c->n_children; i++)
 		kan_child_check_time(c, &c->children[i], now);
@@ -227,11 +259,14 @@ static void pause_target(struct kan_conductor *c)
 		kan_record_gap(c, "conductor", "pause", "crashed", err.text);
 		return;
 	}
+	c->pause_out = true;
 	int64_t until = kan_boot_ns() + (int64_t)LEASE_ANSWER_MS * 1000000;
 	while (c->lease && !c->window_open && !c->freeze.found_paused && !c->freeze.not_frozen &&
 	       kan_boot_ns() < until)
 		if (!kan_loop_step(c, until))
 			return;
+	if (c->lease && c->pause_out && !c->window_open)
+		lease_lost(c);
 }
 
 /* End the pause: rows from now on say "frozen":false, then the container runs. */
@@ -241,11 +276,25 @@ void kan_window_resume(struct kan_conductor *c)
 		return;
 	atomic_store(&c->window->frozen, 0);
 	(void)kan_lease_resume(c->lease, NULL); /* it is gone: attend_lease resumes */
-	int stopped = c->stopped_by;
-	while (c->lease && c->window_open)
-		(void)kan_loop_step(c, kan_boot_ns() + (int64_t)TICK_MS * 1000000);
-	c->stopped_by = stopped ? stopped : c->stopped_by;
+	int64_t until = kan_boot_ns() + (int64_t)LEASE_ANSWER_MS * 1000000;
+	while (c->lease && c->window_open && kan_boot_ns() < until)
+		(void)kan_loop_step(c, until);
+	if (c->lease && c->window_open)
+		lease_lost(c);
 	kan_record_sync(c);
+}
+
+void kan_window_end(struct kan_conductor *c)
+{
+	if (!c->lease)
+		return;
+	c->lease_quits = true;
+	kan_lease_quit(c->lease);
+	int64_t until = kan_boot_ns() + (int64_t)LEASE_ANSWER_MS * 1000000;
+	while (c->lease && kan_boot_ns() < until)
+		(void)kan_loop_step(c, until);
+	if (c->lease)
+		lease_lost(c);
 }
 
 static void read_paused(struct kan_conductor *c)
@@ -286,8 +335,6 @@ void kan_window_run(struct kan_conductor *c)
 		if (c->window_open) {
 			read_paused(c);
 			kan_window_resume(c);
-			kan_record_impact(c,
-					  "paused the container's cgroup for the time in freeze");
 		} else if (c->freeze.found_paused) {
 			kan_record_lease(c, "found-paused", NULL);
 		} else if (!c->stopped_by && !c->fatal) {

@@ -13,7 +13,6 @@ struct kan_capture_doc {
 	const struct kan_receipt *receipt, *derived; /* NULL: not committed */
 	const struct kan_read *read;
 	int status;
-	bool signed_;
 };
 int kan_print_capture(const struct kan_capture_doc *doc);
 

@@ -60,6 +60,7 @@ extern const struct kan_status_row kan_statuses[]; /* ends with NULL words */
 int kan_status_of(const struct kan_err *err);
 int kan_status_worst(int a, int b);
 const char *kan_status_words(int status);
+const char *kan_done_words(int status); /* below a capture: nothing was verified */
 
 /* opt.c. -1: said what is wrong on stderr. */
 int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv);
@@ -92,6 +93,7 @@ void kan_name_leftovers(const char *bundles);
 int kan_own_dir(const char *path, struct kan_err *err);
 
 /* reader.c: analysis and rendering, in a sandboxed child. */
+extern const char *const kan_severity_words[]; /* of --fail-on; NULL-terminated */
 struct kan_reading {
 	const char *bundle; /* directory */
 	bool unsealed;
@@ -101,6 +103,7 @@ struct kan_reading {
 	const json_t *receipt; /* or NULL */
 	bool colour;
 	int status;              /* of the capture so far: for the exit line */
+	const char *done;        /* what status 0 means; NULL: a capture is complete */
 	const char *fail_on;     /* severity, or NULL */
 	const char *report_path; /* what the screen names */
 };

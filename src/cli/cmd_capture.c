@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <kanshiki/custody.h>
+#include <kanshiki/rule.h>
 
 #include "base/clock.h"
 #include "base/row.h"
@@ -97,6 +98,32 @@ static int read_operator(struct job *j)
 	return 0;
 }
 
+/* What would only be noticed after the collecting is tried before it. */
+static int try_analysis(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_rules *rules = NULL;
+	const char *dir = kan_arg(a, "rules");
+	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
+		return -1;
+	if (dir && kan_rules_load(&rules, dir, &err) < 0) {
+		kan_say("--rules: %s", err.text);
+		return -1;
+	}
+	kan_rules_free(rules);
+	return 0;
+}
+
+/* An empty word is a variable that a script never set. */
+static int not_empty(const struct kan_args *a, const char *name)
+{
+	const char *text = kan_arg(a, name);
+	if (!text || *text)
+		return 0;
+	kan_say("--%s is empty", name);
+	return -1;
+}
+
 static int read_request(struct job *j)
 {
 	const struct kan_args *a = j->a;
@@ -104,7 +131,8 @@ static int read_request(struct job *j)
 	j->quiet = kan_flag(a, "quiet") || j->json;
 	j->commit = !kan_flag(a, "no-commit");
 	j->report = !kan_flag(a, "no-report");
-	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0)
+	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0 || try_analysis(a) < 0 ||
+	    not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0)
 		return -1;
 	j->request.host = kan_arg(a, "host");
 	j->request.case_id = kan_arg(a, "case");
@@ -300,7 +328,7 @@ static void plain_ending(const struct kan_capture_result *c, int status)
 {
 	(void)printf("seal %s\nbundle ", c->seal);
 	kan_print(stdout, kan_bytes_of(c->path));
-	(void)printf("\nexit %d: %s\n", status, kan_status_words(status));
+	(void)printf("\nexit %d: %s\n", status, kan_done_words(status));
 }
 
 /* What fails behind the seal is ours, whatever its code: the evidence stands, the job is not done.
@@ -313,7 +341,7 @@ static int after_seal(int status, const struct kan_err *err)
 
 static int finish(struct job *j, struct kan_capture_result *c)
 {
-	struct kan_capture_doc doc = {.capture = c, .status = status_of(c), .signed_ = j->commit};
+	struct kan_capture_doc doc = {.capture = c, .status = status_of(c)};
 	struct kan_receipt receipt = {0}, derived = {0};
 	struct kan_read read = {0};
 	struct kan_err err = {0};

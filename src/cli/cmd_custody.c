@@ -1,7 +1,9 @@
 /* custody log and note, and import: the chain of who did what. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <kanshiki/bundle.h>
 #include <kanshiki/custody.h>
 
 #include "base/clock.h"
@@ -21,11 +23,18 @@ static const struct kan_option import_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+struct log {
+	bool json;
+	uint64_t events;
+};
+
 static int print_event(const json_t *event, const char *commit, void *arg, struct kan_err *err)
 {
 	char when[KAN_RFC3339];
+	struct log *log = arg;
 	(void)err;
-	if (*(bool *)arg)
+	log->events++;
+	if (log->json)
 		return kan_print_json(event) == KAN_EXIT_OK ? 0 : -1;
 	const json_t *who = json_object_get(event, "who"), *note = json_object_get(event, "note");
 	kan_rfc3339_s(when, json_integer_value(
@@ -69,9 +78,32 @@ static int note(struct kan_custody *c, const struct kan_args *a, struct kan_err 
 	return print_receipt(&r, kan_flag(a, "json"));
 }
 
+/* Reading makes nothing: a mistyped home does not become one. */
+static int there(const char *home, struct kan_err *err)
+{
+	kan_auto_free char *repo = kan_path(home, "custody.git");
+	if (access(repo, F_OK) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return kan_fail_sys(err, "%s", repo);
+	return kan_fail(err, KAN_ENOTFOUND, "no repository in %s: name the home with --home", home);
+}
+
+static int print_log(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+{
+	const char *wanted = kan_arg(a, "case");
+	struct log log = {.json = kan_flag(a, "json")};
+	if (kan_custody_log(c, wanted, print_event, &log, err) < 0)
+		return -1;
+	if (wanted && !log.events)
+		return kan_fail(err, KAN_ENOTFOUND, "no case '%s' here: see kanshiki custody log",
+				wanted);
+	return 0;
+}
+
 static int custody(const struct kan_args *a)
 {
-	bool log = strcmp(a->words[0], "log") == 0, json = kan_flag(a, "json");
+	bool log = strcmp(a->words[0], "log") == 0;
 	if (log ? a->n_words != 1 : strcmp(a->words[0], "note") != 0 || a->n_words != 2) {
 		kan_say("usage: kanshiki custody log | custody note --case ID TEXT");
 		return KAN_EXIT_USAGE;
@@ -80,15 +112,41 @@ static int custody(const struct kan_args *a)
 	struct kan_err err = {0};
 	kan_auto_free char *home = kan_home(a);
 	int status = KAN_EXIT_OK;
-	int rc = kan_custody_open(&c, home, kan_arg(a, "key"), &err);
+	int rc = there(home, &err);
+	if (rc == 0)
+		rc = kan_custody_open(&c, home, kan_arg(a, "key"), &err);
 	if (rc == 0 && log)
-		rc = kan_custody_log(c, kan_arg(a, "case"), print_event, &json, &err);
+		rc = print_log(c, a, &err);
 	else if (rc == 0)
 		status = note(c, a, &err);
 	if (rc < 0)
 		status = kan_say_err(&err);
 	kan_custody_free(c);
 	return status;
+}
+
+static void first_fault(const struct kan_check *c, void *arg)
+{
+	struct kan_err *fault = arg;
+	if (c->result == KAN_CHECK_FAILED && fault->code == KAN_OK)
+		kan_err_set(fault, KAN_ETAMPER, 0, "%s: %s", *c->path ? c->path : c->name,
+			    c->detail);
+}
+
+/* What was altered is not signed: our signature would vouch for it. */
+static int whole_bundle(char **path, const struct kan_args *a, struct kan_err *err)
+{
+	struct kan_bundle *b = NULL;
+	struct kan_err fault = {0};
+	if (kan_find_bundle(path, a, a->words[0], err) < 0 ||
+	    kan_bundle_open(&b, *path, false, err) < 0)
+		return -1;
+	kan_bundle_free(b);
+	if (kan_bundle_verify(*path, NULL, first_fault, &fault, err) < 0)
+		return -1;
+	if (fault.code != KAN_OK)
+		return kan_fail(err, fault.code, "%s: %s", *path, fault.text);
+	return 0;
 }
 
 static int import(const struct kan_args *a)
@@ -101,8 +159,8 @@ static int import(const struct kan_args *a)
 	kan_auto_free char *home = kan_home(a);
 	kan_auto_free char *path = NULL;
 	int status = KAN_EXIT_OK;
-	if (kan_custody_open(&c, home, kan_arg(a, "key"), &err) < 0 ||
-	    kan_find_bundle(&path, a, a->words[0], &err) < 0 ||
+	if (whole_bundle(&path, a, &err) < 0 ||
+	    kan_custody_open(&c, home, kan_arg(a, "key"), &err) < 0 ||
 	    kan_custody_sign(c, path, &err) < 0 ||
 	    kan_custody_commit(&r, c, path, "import", &act, &err) < 0)
 		status = kan_say_err(&err);

@@ -36,18 +36,26 @@ static int open_boxed(struct kan_bundle **out, const struct kan_args *a, const c
 	return kan_bundle_open(out, path, false, err);
 }
 
+static void print_file(const struct kan_bundle_file *f, json_t *files)
+{
+	if (files)
+		json_array_append_new(files, json_pack("{s:s,s:s,s:I}", "path", f->path, "sha256",
+						       f->sha256, "octets", (json_int_t)f->size));
+	else
+		(void)printf("%s %12llu  %s\n", f->sha256, (unsigned long long)f->size, f->path);
+}
+
 static int list(const struct kan_args *a)
 {
 	struct kan_err err = {0};
 	struct kan_bundle *b = NULL;
+	json_auto_t *files = kan_flag(a, "json") ? json_array() : NULL;
 	if (open_boxed(&b, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
 		return kan_say_err(&err);
-	for (size_t i = 0; i < kan_bundle_count(b); i++) {
-		const struct kan_bundle_file *f = kan_bundle_file(b, i);
-		(void)printf("%s %12llu  %s\n", f->sha256, (unsigned long long)f->size, f->path);
-	}
+	for (size_t i = 0; i < kan_bundle_count(b); i++)
+		print_file(kan_bundle_file(b, i), files);
 	kan_bundle_free(b);
-	return KAN_EXIT_OK;
+	return files ? kan_print_json(files) : KAN_EXIT_OK;
 }
 
 static int write_out(struct kan_bytes piece, void *arg, struct kan_err *err)
@@ -145,6 +153,9 @@ static int show(const struct kan_args *a)
 	return status;
 }
 
+static const char *const change_words[] = {"added",     "changed", "metadata", "deleted",
+					   "identical", "parent",  "engine",   NULL};
+
 struct comparison {
 	const char *only;
 	bool json;
@@ -208,12 +219,32 @@ static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err
 	return 0;
 }
 
+static int known_words(const char *list_)
+{
+	for (const char *at = list_; at && *at;) {
+		size_t len = strcspn(at, ",");
+		bool known = false;
+		for (const char *const *w = change_words; *w; w++)
+			known |= strlen(*w) == len && strncmp(at, *w, len) == 0;
+		if (!known) {
+			kan_say("--only takes added, changed, metadata, deleted, identical, parent "
+				"and engine, not '%.*s'",
+				(int)len, at);
+			return -1;
+		}
+		at += len + (at[len] == ',');
+	}
+	return 0;
+}
+
 static int compare(const struct kan_args *a)
 {
 	struct kan_err err = {0};
 	struct kan_bundle *b = NULL;
 	struct comparison c = {.only = kan_arg(a, "only"), .json = kan_flag(a, "json")};
 	int status = KAN_EXIT_OK;
+	if (known_words(c.only) < 0)
+		return KAN_EXIT_USAGE;
 	if (open_boxed(&b, a, a->n_words ? a->words[0] : NULL, &err) < 0 ||
 	    kan_bundle_rows(b, "data/filesystem/changes.ndjson", on_change, &c, &err) < 0)
 		status = kan_say_err(&err);

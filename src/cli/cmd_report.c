@@ -1,5 +1,6 @@
 /* report: render a sealed bundle again; writes files, commits nothing. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
@@ -25,13 +26,20 @@ static char *default_dir(const struct kan_args *a, const char *bundle)
 	return kan_path(reports, slash ? slash + 1 : bundle);
 }
 
+/* What the screen names: a file that was written. */
+static char *named(const char *dir, const char *formats)
+{
+	return formats && !strstr(formats, "html") ? kan_xstrdup(dir)
+						   : kan_path(dir, "report.html");
+}
+
 static int render(struct kan_read *read, const struct kan_args *a, struct kan_err *err)
 {
 	kan_auto_free char *bundle = NULL;
 	if (kan_find_bundle(&bundle, a, a->n_words ? a->words[0] : NULL, err) < 0)
 		return -1;
 	kan_auto_free char *dir = default_dir(a, bundle);
-	kan_auto_free char *html = kan_path(dir, "report.html");
+	kan_auto_free char *shown = named(dir, kan_arg(a, "format"));
 	struct kan_reading r = {
 		.bundle = bundle,
 		.out_dir = dir,
@@ -39,7 +47,8 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.rules = kan_arg(a, "rules"),
 		.colour = kan_colour(a),
 		.fail_on = kan_arg(a, "fail-on"),
-		.report_path = html,
+		.report_path = shown,
+		.done = "the reports are written",
 	};
 	return kan_own_dir(dir, err) < 0 ? -1 : kan_read_bundle(read, &r, err);
 }

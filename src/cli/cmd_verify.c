@@ -20,6 +20,8 @@ static const struct kan_option options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+enum { SEAL_HEX = 64 };
+
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
@@ -116,6 +118,24 @@ static int known_requirements(const char *list)
 	return 0;
 }
 
+static int known_seal(const char *seal)
+{
+	if (!seal || (strlen(seal) == SEAL_HEX && strspn(seal, "0123456789abcdefABCDEF") == SEAL_HEX))
+		return 0;
+	kan_say("--seal takes the %d hexadecimal digits that were printed, not '%s'",
+		SEAL_HEX, seal);
+	return -1;
+}
+
+/* What may not be looked into is not the same as what is not there. */
+static int readable(const char *path, struct kan_err *err)
+{
+	struct stat st;
+	if (stat(path, &st) < 0 || access(path, S_ISDIR(st.st_mode) ? R_OK | X_OK : R_OK) < 0)
+		return kan_fail_sys(err, "%s", path);
+	return 0;
+}
+
 /* A bag, a .partial, a repository, or a home. */
 static int check(struct tally *t, const char *path, const char *signers, const struct kan_args *a,
 		 struct kan_err *err)
@@ -124,9 +144,13 @@ static int check(struct tally *t, const char *path, const char *signers, const s
 	    has(path, "journal.ndjson")) {
 		if (kan_bundle_verify(path, kan_arg(a, "seal"), on_check, t, err) < 0)
 			return -1;
+		if (!has(path, "tagmanifest-sha256.txt") && !has(path, "seal"))
+			return 0; /* not sealed: there is nothing that could be signed */
 		return kan_custody_verify_seal(path, signers, on_check, t, err);
 	}
 	t->repository = true;
+	if (kan_arg(a, "seal"))
+		return kan_fail(err, KAN_EUSAGE, "--seal is of a bundle: %s is none", path);
 	if (has(path, "HEAD") && has(path, "objects"))
 		return kan_custody_verify(path, signers, on_check, t, err);
 	if (has(path, "custody.git")) {
@@ -198,12 +222,14 @@ static int run(const struct kan_args *a)
 	const char *require = kan_arg(a, "require"), *signers = trusted(a);
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(a->words[0]);
-	if (known_requirements(require) == 0) {
+	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
 		const char *read_paths[] = {path, signers ? signers : path, NULL};
 		const char *write_paths[] = {NULL};
-		if (access(path, F_OK) < 0)
-			(void)kan_fail_sys(&err, "%s", path);
-		else if (kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
+		if (signers && access(signers, R_OK) < 0)
+			(void)kan_fail(&err, KAN_EUSAGE, "--allowed-signers %s: %s", signers,
+				       strerror(errno));
+		else if (readable(path, &err) == 0 &&
+			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, signers, a, &err);
 		if (err.code == KAN_OK && (!box.landlock || !box.seccomp))
 			kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",

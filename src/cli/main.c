@@ -13,7 +13,11 @@ extern const struct kan_command kan_cmd_capture, kan_cmd_verify, kan_cmd_compare
 
 static int version(const struct kan_args *a)
 {
-	(void)a;
+	if (a && kan_flag(a, "json")) {
+		json_auto_t *o = json_pack("{s:s,s:s,s:s}", "tool", KAN_NAME, "version",
+					   kan_version(), "commit", kan_commit());
+		return kan_print_json(o);
+	}
 	(void)printf("%s %s (%s)\n", KAN_NAME, kan_version(), kan_commit());
 	return KAN_EXIT_OK;
 }
@@ -72,6 +76,14 @@ static void command_first(char **argv, int at)
 	argv[1] = word;
 }
 
+static int perform(const struct kan_command *cmd, const struct kan_args *args)
+{
+	if (!kan_flag(args, "help"))
+		return cmd->run(args);
+	kan_help(stdout, cmd);
+	return KAN_EXIT_OK;
+}
+
 static int run(int argc, char **argv)
 {
 	int at = command_at(argc, argv);
@@ -90,15 +102,17 @@ static int run(int argc, char **argv)
 		return KAN_EXIT_USAGE;
 	}
 	struct kan_args args;
+	/* The parser moves words about; the record has them as they were typed. */
+	const char **typed = kan_xalloc(((size_t)argc + 1) * sizeof(*typed));
+	for (int i = 0; i < argc; i++)
+		typed[i] = argv[i];
 	command_first(argv, at);
-	if (kan_args_parse(&args, cmd, argc - 1, argv + 1) < 0)
-		return KAN_EXIT_USAGE;
-	args.argv = (const char *const *)argv;
-	if (kan_flag(&args, "help")) {
-		kan_help(stdout, cmd);
-		return KAN_EXIT_OK;
-	}
-	return cmd->run(&args);
+	int status = kan_args_parse(&args, cmd, argc - 1, argv + 1) < 0 ? KAN_EXIT_USAGE : -1;
+	args.argv = typed;
+	if (status < 0)
+		status = perform(cmd, &args);
+	free(typed);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -107,7 +121,8 @@ int main(int argc, char **argv)
 	if (kan_process_clean(&err) < 0 || kan_http_global_init(&err) < 0)
 		return kan_say_err(&err);
 	int status = run(argc, argv);
-	if (fflush(stdout) != 0)
+	/* What was flushed before, and failed, shows in the stream's flag alone. */
+	if (fflush(stdout) != 0 || ferror(stdout))
 		return kan_status_worst(status, KAN_EXIT_FAILED);
 	return status;
 }

@@ -17,12 +17,12 @@
 
 enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32 };
 
-static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
+const char *const kan_severity_words[] = {"low", "medium", "high", "critical", NULL};
 
 static int severity_rank(const char *word)
 {
-	for (int i = 0; word && severities[i]; i++)
-		if (strcmp(severities[i], word) == 0)
+	for (int i = 0; word && kan_severity_words[i]; i++)
+		if (strcmp(kan_severity_words[i], word) == 0)
 			return i;
 	return -1;
 }
@@ -80,17 +80,18 @@ static int write_reports(json_t *paths, const struct kan_model *m, const struct 
 	return 0;
 }
 
-/* By change word; and how many the engine's own list lacks, where it could be compared. */
-static json_t *count_changes(const json_t *analysis)
+/* By change word; and how many the engine's own list lacks, where it could be compared. Nothing
+ * when the changes were not read. */
+static void count_changes(json_t *answer, const json_t *analysis)
 {
 	const json_t *changes = json_object_get(analysis, "changes");
 	const json_t *hidden = json_object_get(changes, "hidden_from_engine");
+	if (!json_is_true(json_object_get(changes, "seen")))
+		return;
 	json_t *o = json_copy(json_object_get(changes, "counts"));
-	if (!o)
-		o = json_object();
 	if (json_is_true(json_object_get(hidden, "compared")))
 		json_object_set(o, "hidden_from_engine", json_object_get(hidden, "count"));
-	return o;
+	json_object_set_new(answer, "changes", o);
 }
 
 static json_t *count_findings(int *worst, const json_t *analysis)
@@ -106,8 +107,8 @@ static json_t *count_findings(int *worst, const json_t *analysis)
 		*worst = rank > *worst ? rank : *worst;
 	}
 	json_t *o = json_object();
-	for (int k = 0; severities[k]; k++)
-		json_object_set_new(o, severities[k], json_integer(counts[k]));
+	for (int k = 0; kan_severity_words[k]; k++)
+		json_object_set_new(o, kan_severity_words[k], json_integer(counts[k]));
 	return o;
 }
 
@@ -123,9 +124,8 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 		.report_path = r->report_path,
 		.exit_status = (int)json_integer_value(json_object_get(answer, "status")),
 	};
-	/* What the status means of a verify has no place below a capture. */
-	s.exit_words = s.exit_status == KAN_EXIT_OK ? "all that was asked for is preserved"
-						    : kan_status_words(s.exit_status);
+	s.exit_words =
+		s.exit_status == KAN_EXIT_OK && r->done ? r->done : kan_done_words(s.exit_status);
 	if (kan_report_terminal(&text, m, &s, err) < 0)
 		return -1;
 	json_object_set_new(answer, "screen", json_string(kan_buf_str(&text)));
@@ -147,7 +147,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err 
 	    kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
-	json_object_set_new(answer, "changes", count_changes(analysis));
+	count_changes(answer, analysis);
 	int status = r->status;
 	if (r->fail_on && worst >= severity_rank(r->fail_on))
 		status = kan_status_worst(status, KAN_EXIT_FINDINGS);

@@ -76,11 +76,18 @@ const char *kan_status_words(int status)
 	return "unknown";
 }
 
+const char *kan_done_words(int status)
+{
+	return status == KAN_EXIT_OK ? "all that was asked for is preserved"
+				     : kan_status_words(status);
+}
+
 void kan_print(FILE *out, struct kan_bytes text)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(text.n * 4 + 1);
 	kan_escape_terminal(&clean, text);
-	(void)fwrite(clean.data, 1, clean.len, out);
+	if (clean.len)
+		(void)fwrite(clean.data, 1, clean.len, out);
 }
 
 void kan_say(const char *fmt, ...)

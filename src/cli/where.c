@@ -120,6 +120,8 @@ int kan_find_bundle(char **out, const struct kan_args *a, const char *word, stru
 	kan_auto_free char *home = kan_home(a);
 	kan_auto_free char *bundles = kan_path(home, "bundles");
 	kan_auto_free char *name = word ? NULL : newest(bundles);
+	if (!name && access(bundles, F_OK) < 0 && errno == EACCES)
+		return kan_fail_sys(err, "%s", bundles);
 	if (!word && !name)
 		return kan_fail(err, KAN_ENOTFOUND, "no bundle in %s: name one", bundles);
 	char *path = kan_path(bundles, word ? word : name);

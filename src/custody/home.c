@@ -61,11 +61,13 @@ static int open_home(struct kan_home *h, const char *path, struct kan_err *err)
 
 	if (make_parents(path, err) < 0)
 		return -1;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != ENOTDIR)
 		return kan_fail_sys(err, "home %s", path);
 	h->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (h->fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-		return kan_fail(err, KAN_EREFUSED, "home %s: not a directory, or a link", path);
+		return kan_fail(err, KAN_EREFUSED,
+				"home %s is a link or no directory: name another with --home",
+				path);
 	if (h->fd < 0 || fstat(h->fd, &st) < 0 || !realpath(path, h->path))
 		return kan_fail_sys(err, "home %s", path);
 	if (st.st_uid != geteuid() || st.st_mode & 077)

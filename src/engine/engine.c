@@ -16,7 +16,9 @@
 enum {
 	CALL_MS = 60000,
 	CHANGES_MS = 120000,
-	UNPAUSE_MS = 2000,  /* the container stands still meanwhile: the lease knows another way */
+	CHANGES_SILENCE_S = 30,
+	PAUSE_MS = 4000,    /* what the lease waits for: a container may stand still meanwhile */
+	UNPAUSE_MS = 2000,  /* then the kernel's own file ends the pause */
 	STREAM_MS = 900000, /* logs, export, images: bounded by silence and size, not by a minute */
 	DEPTH_MAX = 128,
 	URL_OCTETS = 4096,
@@ -49,9 +51,13 @@ static unsigned patience(const char *path)
 {
 	if (strstr(path, "/changes"))
 		return CHANGES_MS;
+	if (strstr(path, "/unpause"))
+		return UNPAUSE_MS;
+	if (strstr(path, "/pause"))
+		return PAUSE_MS;
 	if (strstr(path, "/logs") || strstr(path, "/export") || strstr(path, "/get"))
 		return STREAM_MS;
-	return strstr(path, "/unpause") ? UNPAUSE_MS : CALL_MS;
+	return CALL_MS;
 }
 
 static int over_socket(int *status, const struct kan_engine *e, const char *method,
@@ -69,6 +75,8 @@ static int over_socket(int *status, const struct kan_engine *e, const char *meth
 		.method = method,
 		.max = max,
 		.total_ms = patience(path),
+		/* The engine walks two trees before it says the first word. */
+		.silence_s = strstr(path, "/changes") ? CHANGES_SILENCE_S : 0,
 		.on_data = tap_data,
 		.arg = tap,
 	};
@@ -213,8 +221,10 @@ static int use(struct kan_engine **out, const char *host, struct kan_err *err)
 		e->replay = kan_xstrdup(host + 7);
 	else {
 		kan_engine_free(e);
-		return kan_fail(err, KAN_EUSAGE,
-				"'%.200s' is no engine that can be used: unix:///path", host);
+		return kan_fail(
+			err, KAN_EUSAGE,
+			"'%.200s' is no engine that can be used: name its socket, -H unix:///path",
+			host);
 	}
 	if (negotiate(e, err) < 0) {
 		if (e->socket && access(e->socket, W_OK) < 0 && errno == EACCES)

@@ -27,26 +27,46 @@ static struct kan_target *empty(struct kan_engine *e, const struct kan_policy *p
 	return t;
 }
 
-void kan_target_free(struct kan_target *t)
+/* All that was opened of the host. */
+static void close_host(struct kan_target *t)
 {
-	if (!t)
-		return;
 	int *fds[] = {&t->proc_fd,  &t->pid_fd,         &t->pid_dir,      &t->root_fd,
 		      &t->space_fd, &t->engine_root_fd, &t->data_root_fd, &t->upper_fd};
-	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		kan_auto_close_fn(fds[i]);
+		*fds[i] = -1;
+	}
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		kan_auto_close_fn(&t->lowers[i].fd);
 		free(t->lowers[i].path);
 	}
-	char *texts[] = {t->name,     t->image,     t->image_id, t->log_driver,
-			 t->log_path, t->data_root, t->storage};
+	free(t->lowers);
+	t->lowers = NULL;
+	t->n_lowers = 0;
+	kan_cgroup_free(t->cgroup);
+	free(t->data_root);
+	t->cgroup = NULL;
+	t->data_root = NULL;
+	t->pid = 0;
+	t->starttime = 0;
+}
+
+void kan_target_api_only(struct kan_target *t)
+{
+	close_host(t);
+	t->depth = KAN_DEPTH_API;
+}
+
+void kan_target_free(struct kan_target *t)
+{
+	if (!t)
+		return;
+	close_host(t);
+	char *texts[] = {t->name, t->image, t->image_id, t->log_driver, t->log_path, t->storage};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
-	free(t->lowers);
 	kan_buf_free(&t->inspect_raw);
 	kan_buf_free(&t->mountinfo);
-	kan_cgroup_free(t->cgroup);
 	json_decref(t->inspect);
 	json_decref(t->claims);
 	free(t);

@@ -16,9 +16,12 @@ static json_t *collector(struct kan_past *p, const char *name)
 	return o;
 }
 
+/* The numbers are the journal's, and it may lie: a sum stops at the greatest one. */
 static void add(json_t *o, const char *key, uint64_t n)
 {
-	json_int_t sum = json_integer_value(json_object_get(o, key)) + (json_int_t)n;
+	json_int_t sum = json_integer_value(json_object_get(o, key));
+	if (__builtin_add_overflow(sum, n, &sum))
+		sum = INT64_MAX;
 	json_object_set_new(o, key, json_integer(sum));
 }
 
@@ -152,9 +155,12 @@ json_t *kan_past_document(const struct kan_past *p, const char *bundle)
 {
 	static const char *const tool[] = {"tool", "version", "argv", "argv_b64", NULL};
 	static const char *const target[] = {"id", "pid", "starttime", NULL};
+	static const char *const named[] = {"case", "case_b64", NULL};
 	json_t *o = json_object(), *impact = json_array();
 	json_object_set_new(o, "schema", json_string("kanshiki.acquisition/1"));
 	json_object_set_new(o, "bundle", json_string(bundle));
+	for (const char *const *k = named; *k; k++)
+		json_object_set(o, *k, json_object_get(p->start, *k));
 	json_object_set_new(o, "started_ns", json_integer(p->started_ns));
 	json_object_set_new(o, "tool", own(p->start, tool));
 	json_object_set_new(o, "target", own(p->target, target));

@@ -132,5 +132,5 @@ int kan_rowread_end(struct kan_rowread *r, struct kan_err *err)
 		kan_err_set(&r->fault, KAN_EFORMAT, 0, "line 1: no header");
 	if (!r->whole || r->fault.code == KAN_OK)
 		return 0;
-	return kan_fail(err, KAN_EFORMAT, "%s: %s", r->path, r->fault.text);
+	return kan_fail(err, KAN_ETAMPER, "%s: %s", r->path, r->fault.text);
 }

@@ -280,32 +280,50 @@ int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err)
 	return c->v2 ? strstr(text, "frozen 1") != NULL : strncmp(text, "FROZEN", 6) == 0;
 }
 
+int kan_cgroup_thawed(struct kan_cgroup *c, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_CGROUP_FILE);
+	struct kan_err why = {0};
+	if (c->freezer < 0)
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"no freezer of the container is mounted here");
+	if (kan_read_pseudo(&text, c->h[c->freezer].dir, c->v2 ? "cgroup.freeze" : "freezer.state",
+			    &why) < 0) {
+		if (err)
+			*err = why;
+		/* A cgroup that went away with its tasks holds nobody. */
+		return why.code == KAN_ENOTFOUND ? 1 : -1;
+	}
+	return strncmp(kan_buf_str(&text), c->v2 ? "0" : "THAWED", c->v2 ? 1 : 6) == 0;
+}
+
 bool kan_cgroup_gone(const struct kan_cgroup *c)
 {
 	char octet;
 	return c->state_fd >= 0 && pread(c->state_fd, &octet, 1, 0) < 0 && errno == ENODEV;
 }
 
-static int set_freezer(const struct kan_cgroup *c, const char *word, struct kan_err *err)
+static int set_freezer(struct kan_cgroup *c, bool freeze, struct kan_err *err)
 {
 	if (c->freezer < 0)
 		return kan_fail(err, KAN_EUNSUPPORTED,
 				"no freezer of the container is mounted here");
-	const char *file = c->v2 ? "cgroup.freeze" : "freezer.state";
+	const char *file = c->v2 ? "cgroup.freeze" : "freezer.state",
+		   *word = c->v2 ? (freeze ? "1" : "0") : (freeze ? "FROZEN" : "THAWED");
 	kan_auto_close int fd = openat(c->h[c->freezer].dir, file, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", file);
 	return kan_write_all(fd, word, strlen(word), err);
 }
 
-int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
-{
-	return set_freezer(c, c->v2 ? "0" : "THAWED", err);
-}
-
 int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err)
 {
-	return set_freezer(c, c->v2 ? "1" : "FROZEN", err);
+	return set_freezer(c, true, err);
+}
+
+int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
+{
+	return set_freezer(c, false, err);
 }
 
 typedef int dir_fn(int dir, const char *path, void *arg);

@@ -25,12 +25,16 @@ bool kan_cgroup_v2(const struct kan_cgroup *c); /* the freezer is v2's */
 /* Is the freezer frozen? v2 cgroup.events "frozen 1", v1 freezer.state FROZEN. 1, 0, or -1. Cheap:
  * kept open. */
 int kan_cgroup_frozen(struct kan_cgroup *c, struct kan_err *err);
+/* Is it wholly open: not frozen and not on its way there (v1 FREEZING, v2 cgroup.freeze 1)? 1, 0,
+ * or -1. */
+int kan_cgroup_thawed(struct kan_cgroup *c, struct kan_err *err);
+/* Freeze through the cgroup's own file: only to let an engine take back a pause that it believes in
+ * and that the kernel has ended. */
+int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err);
 /* Has the freezer's cgroup been removed? Then nothing is left in it that could be frozen. */
 bool kan_cgroup_gone(const struct kan_cgroup *c);
 /* Thaw through the cgroup's own file: the last resort of the lease. */
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
-/* Freeze the same way: so that an engine that believes in a pause can end it. */
-int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err);
 
 /* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates
  * possible. */

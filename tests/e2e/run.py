@@ -87,6 +87,7 @@ def main():
     parser.add_argument("filter", nargs="?", default="")
     options = parser.parse_args()
     signal.signal(signal.SIGALRM, timed_out)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the engine is taken down
     suite = unittest.defaultTestLoader.discover(str(pathlib.Path(__file__).resolve().parent), pattern="test_*.py")
     tests = [t for t in flatten(suite) if re.search(options.filter, sentence(t))]
     results = open(options.results, "w") if options.results else None

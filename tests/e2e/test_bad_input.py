@@ -285,6 +285,15 @@ class BadInput(unittest.TestCase):
         done = self.as_nobody(engine().url)
         self.one_line(done, 6)
 
+    def test_root_that_asks_for_the_engine_alone_reads_nothing_of_the_host_and_that_is_no_gap(self):
+        done = world.capture(NAME, "--depth", "api", home=self.home)
+        self.assertEqual((done.status, done.json["depth"], self.gaps(done)), (0, "api-only", []), str(done))
+        self.assertFalse(done.json["freeze"]["paused_by_us"])
+        self.assertNotIn("changes", done.json)
+        bundle = world.Bundle(done.json["bundle"])
+        self.assertEqual({p.name for p in (bundle.path / "data").iterdir()}, {"engine", "engine-after", "logs"})
+        self.assertIn("--depth api", {s["why"] for s in done.json["scope"] if s["collector"] == "processes"})
+
     def test_a_user_with_access_to_the_socket_gets_an_api_only_bundle_and_5(self):
         with faulty() as (url, _):
             done = self.as_nobody(url)
@@ -398,6 +407,15 @@ class BadInput(unittest.TestCase):
         self.unsealed(self.home)
         self.assertFalse(world.inspect("b-limit")["State"]["Paused"])
 
+    def test_too_few_descriptors_are_1_and_leave_nothing_or_a_partial_with_a_journal(self):
+        for limit in (24, 32):
+            with self.subTest(limit):
+                home = world.new_directory("home")
+                done = world.capture(NAME, *LIGHT, home=home, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+                self.assertIn(done.status, (1, 5), str(done))
+                for left in home.glob("bundles/*"):
+                    self.assertIn(world.verify(left).status, (0, 5), str(done))
+
     def unsealed(self, home):
         left = list((home / "bundles").iterdir())
         self.assertEqual([p.suffix for p in left], [".partial"], left)
@@ -422,11 +440,15 @@ class BadInput(unittest.TestCase):
 
     def test_usage_errors_are_2_and_one_line(self):
         for argv in (("capture",), ("capture", "--no-such-option", NAME), ("capture", "--freeze", "sometimes", NAME),
-                     ("capture", "--timeout", "soon", NAME)):
+                     ("capture", "--timeout", "soon", NAME), ("capture", "--fail-on", "severe", NAME),
+                     ("capture", "--rules", "/nonexistent", NAME), ("capture", "--request-id", "", NAME),
+                     ("compare", "--only", "delted"), ("verify", "--seal", "12", self.home),
+                     ("verify", "--allowed-signers", "/nonexistent", self.home)):
             with self.subTest(argv):
                 done = world.kanshiki("-H", engine().url, "--home", self.home, *argv)
                 self.assertEqual(done.status, 2, str(done))
                 self.assertLessEqual(len(done.messages.strip().splitlines()), 2, str(done))
+        self.assertEqual(list(self.home.iterdir()), [])
 
 
 @contextlib.contextmanager

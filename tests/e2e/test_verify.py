@@ -1,7 +1,9 @@
 """verify and the other readers: what is no bundle, what is unfinished, what a requirement changes."""
+import json
 import os
 import pathlib
 import shutil
+import subprocess
 import unittest
 
 import world
@@ -92,6 +94,60 @@ class Verify(unittest.TestCase):
             self.assertEqual(done.status, 0, str(done))
         finally:
             shutil.rmtree(home)
+
+    def test_a_home_of_somebody_else_is_permission_and_not_an_empty_one(self):
+        place = pathlib.Path(world.sh("mktemp", "-d", "/tmp/kan-e2e-XXXXXX").strip())
+        try:
+            os.chmod(place, 0o755)
+            (place / "home").mkdir(mode=0o700)
+            shutil.copy(world.KANSHIKI, place / "kanshiki")
+            for argv in (("verify", place / "home"), ("--home", place / "home", "ls")):
+                done = world.kanshiki("--reuid", "65534", "--clear-groups", place / "kanshiki", *argv, program="/usr/bin/setpriv")
+                self.assertEqual(done.status, 6, str(done))
+        finally:
+            shutil.rmtree(place)
+
+    def test_reading_the_log_of_a_home_that_is_not_there_makes_none(self):
+        home = world.scratch() / "mistyped"
+        self.assertEqual(world.kanshiki("--home", home, "custody", "log").status, 3)
+        self.assertFalse(home.exists())
+        self.assertEqual(world.kanshiki("--home", demo().home, "custody", "log", "--case", "no-such").status, 3)
+
+    def test_an_altered_bundle_is_neither_signed_nor_imported_nor_reported_on(self):
+        bag, home = demo_copy(), world.scratch() / "importing"
+        path = bag / "data/engine/inspect.json"
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes() + b"\n")
+        proofs = sorted((bag / "seal").iterdir())
+        for argv in (("--home", home, "import", bag), ("report", "-o", world.new_directory("report"), bag),
+                     ("show", "-b", bag, "#1")):
+            done = world.kanshiki(*argv)
+            self.assertEqual(done.status, 7, str(done))
+            self.assertIn("inspect.json", done.messages)
+        self.assertEqual(sorted((bag / "seal").iterdir()), proofs)
+        self.assertFalse(home.exists())
+
+    def test_the_seal_that_was_told_is_compared_with_a_bundle_and_with_nothing_else(self):
+        seal = world.sha256_file(demo().bundle.path / "tagmanifest-sha256.txt")
+        self.assertEqual(world.verify(demo().bundle.path, "--seal", seal).status, 0)
+        self.assertEqual(world.verify(demo().bundle.path, "--seal", "0" * 64).status, 7)
+        self.assertEqual(world.kanshiki("verify", "--seal", seal, demo().home / "custody.git").status, 2)
+
+    def test_the_list_of_artefacts_is_one_document_with_json(self):
+        files = world.kanshiki("--json", "ls", demo().bundle.path).json
+        self.assertIn("data/engine/inspect.json", [f["path"] for f in files])
+
+    def test_the_record_has_the_words_as_they_were_typed(self):
+        argv = world.kanshiki("--home", demo().home, "--json", "custody", "log").text.splitlines()[0]
+        words = json.loads(argv)["how"]["argv"]
+        self.assertEqual(words[1:], demo().result.argv[1:])
+
+    def test_output_that_cannot_be_written_is_status_1(self):
+        for argv in (("--json", "verify"), ("verify",), ("ls",), ("--json", "report", "-o", world.new_directory("report"))):
+            with self.subTest(argv), open("/dev/full", "wb") as full:
+                done = subprocess.run([str(world.KANSHIKI), *map(str, argv), str(demo().bundle.path)], stdout=full,
+                                      stderr=subprocess.PIPE, env=world.environment(), check=False)
+                self.assertEqual(done.returncode, 1, done.stderr)
 
     def test_version_and_help_name_every_command_and_status(self):
         self.assertEqual(world.kanshiki("version").status, 0)

@@ -19,6 +19,10 @@ def page(top, name):
     return path.read_text().replace("\\-", "-").replace("\\fR", "").replace("\\fB", "") if path.exists() else ""
 
 
+def indented(match):
+    return match[0].replace("\n.B ", "\n.BI ")
+
+
 class Check:
     def __init__(self, top, binary):
         self.top, self.binary, self.count, self.faults = top, binary, 0, []
@@ -35,11 +39,19 @@ class Check:
         self.want(known, "the help names no command")
         for command in known:
             self.want(re.search(rf"^\.B {command}\b", self.manual, re.M), f"command {command} is not in the manual")
-            for option in re.findall(r"^  .{0,4}--([a-z-]+)", run(self.binary, command, "--help"), re.M):
-                self.want(re.search(rf"--{option}(?![a-z-])", self.manual), f"option --{option} of {command} is not in the manual")
+            own, common = (run(self.binary, command, "--help").split("common options:") + [""])[:2]
+            for options, place in ((own, self.section(command)), (common, self.manual.split(".SH COMMON")[-1])):
+                for option in re.findall(r"^  .{0,4}--([a-z-]+)", options, re.M):
+                    self.want(re.search(rf"--{option}(?![a-z-])", place), f"option --{option} of {command} is not in the manual there")
         told = self.manual.split(".SH COMMANDS")[1].split(".SH COMMON")[0]
         for command in re.findall(r"^\.B ([a-z]+)\b", told, re.M):
             self.want(command in known or command in OTHER_BOLD_WORDS, f"the manual has a command {command} that the program lacks")
+
+    def section(self, command):
+        """What the manual says of one command: up to the next one at the same depth."""
+        found = re.search(rf"^\.B {command}\b.*?(?=^\.TP\n\.B [a-z]|^\.SH )", re.sub(r"^\.RS$.*?^\.RE$", indented, self.manual, flags=re.M | re.S),
+                          re.M | re.S)
+        return found[0] if found else ""
 
     def statuses(self, text):
         known = re.findall(r"^  (\d+) +\S", text, re.M)

@@ -76,6 +76,34 @@ static const char *str(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
+static bool seen(const json_t *doc, const char *section)
+{
+	return json_is_true(json_object_get(json_object_get(doc, section), "seen"));
+}
+
+Test(document, an_engine_that_lists_no_change_was_compared)
+{
+	json_t *doc = over_base("data/engine-after/changes.json", KAN_LIT("null\n"));
+	const json_t *changes = json_object_get(doc, "changes");
+	cr_assert(json_is_true(
+		json_object_get(json_object_get(changes, "hidden_from_engine"), "compared")));
+	json_decref(doc);
+}
+
+Test(document, no_rows_of_a_collector_that_was_cut_off_are_no_answer)
+{
+	static const char gap[] =
+		"{\"collector\":\"filesystem\",\"what\":\"filesystem\",\"code\":\"crashed\","
+		"\"why\":\"killed\"}\n";
+	json_t *whole = analysis_of(FIXTURES "/base", NULL);
+	json_t *cut = over_base("gaps.ndjson", kan_bytes_of(gap));
+	cr_assert(seen(whole, "changes") && seen(whole, "processes"));
+	cr_assert_not(seen(cut, "changes"));
+	cr_assert(seen(cut, "processes"));
+	json_decref(whole);
+	json_decref(cut);
+}
+
 Test(document, the_ancestor_says_who_started_a_process)
 {
 	json_t *doc = hostile();

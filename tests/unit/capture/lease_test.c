@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "capture/lease.h"
+#include "evidence/channel.h"
 
 /* What the engine of the test has seen, and how it behaves. Shared with its process. */
 struct seen {
-	_Atomic int pauses, unpauses, fail_unpauses, lose_pause_reply, gone;
+	_Atomic int pauses, unpauses, fail_unpauses, lose_pause_reply, mute, gone;
 };
 static struct seen *seen;
 static char place[] = "/tmp/kan-lease-XXXXXX";
@@ -46,6 +48,8 @@ static void serve_one(int fd)
 	char text[4096] = {0};
 	if (read(fd, text, sizeof(text) - 1) <= 0)
 		return;
+	if (seen->mute)
+		(void)pause(); /* its process ends with the test's */
 	if (strstr(text, "/unpause")) {
 		seen->unpauses++;
 		if (seen->gone) {
@@ -236,4 +240,52 @@ Test(lease, a_killed_conductor_leaves_a_resumed_container_and_lease_json, .timeo
 	cr_assert(kan_read_file(&text, dir, "lease.json", NULL) == 0);
 	cr_assert(strstr(kan_buf_str(&text), "\"what\":\"resumed\""), "%s", kan_buf_str(&text));
 	kan_buf_free(&text);
+}
+
+Test(lease, a_stopped_lease_is_seen_and_its_end_takes_no_time, .timeout = 60)
+{
+	struct kan_lease_setup setup;
+	struct kan_lease *l = start(&setup);
+	int others = 0;
+	cr_assert(kan_lease_pause(l, 50, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_RESUMED, &others);
+	cr_assert_not(kan_lease_stopped(l));
+	cr_assert(kill(kan_lease_pid(l), SIGSTOP) == 0);
+	while (!kan_lease_stopped(l))
+		(void)sched_yield();
+	kan_lease_free(l);
+	cr_assert(waitpid(-1, NULL, WNOHANG) == 0, "only the engine is left");
+}
+
+Test(lease, the_window_is_shut_before_the_engine_is_asked_to_resume, .timeout = 60)
+{
+	struct kan_window *window = mmap(NULL, sizeof(*window), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct kan_lease_setup setup;
+	struct kan_lease *l = NULL;
+	int others = 0;
+	kan_lease_free(start(&setup));
+	setup.window = window;
+	cr_assert(kan_lease_start(&l, &setup, NULL) == 0);
+	cr_assert(kan_lease_pause(l, 50, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
+	atomic_store(&window->frozen, 1);
+	seen->mute = 1;
+	while (atomic_load(&window->frozen))
+		(void)sched_yield();
+	cr_assert_eq(seen->unpauses, 0, "no later row says frozen, though nobody was told yet");
+	kan_lease_free(l);
+}
+
+Test(lease, a_pause_that_may_still_be_in_the_engines_queue_is_taken_back_again, .timeout = 60)
+{
+	struct kan_lease_setup setup;
+	struct kan_lease *l = start(&setup);
+	int others = 0;
+	seen->lose_pause_reply = 1;
+	cr_assert(kan_lease_pause(l, 20000, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_NOT_FROZEN, &others);
+	while (seen->unpauses < 2)
+		(void)sched_yield();
+	kan_lease_free(l);
 }

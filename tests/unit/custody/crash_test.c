@@ -63,7 +63,7 @@ static void is_whole(const struct fixture *f, const char *when, long stops)
 	kan_buf_free(&v.text);
 }
 
-Test(crash, a_writer_killed_at_any_call_leaves_a_whole_chain_that_goes_on, .timeout = 110)
+Test(crash, a_writer_killed_at_any_call_leaves_a_whole_chain_that_goes_on, .timeout = 550)
 {
 	bool ended = false;
 
@@ -89,7 +89,7 @@ Test(crash, a_writer_killed_at_any_call_leaves_a_whole_chain_that_goes_on, .time
 	cr_assert(ended);
 }
 
-Test(crash, a_home_whose_first_use_was_killed_is_used_all_the_same, .timeout = 110)
+Test(crash, a_home_whose_first_use_was_killed_is_used_all_the_same, .timeout = 550)
 {
 	bool ended = false;
 

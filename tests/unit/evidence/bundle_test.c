@@ -89,6 +89,27 @@ Test(bundle, content_is_read_whole_and_capped)
 	kan_bundle_free(b);
 }
 
+static int never(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)arg;
+	return kan_fail(err, KAN_EIO, "%zu octets were read", piece.n);
+}
+
+Test(bundle, a_file_of_another_size_than_recorded_is_tamper_before_a_byte_is_read)
+{
+	auto_world struct world w;
+	char seal[65];
+	struct kan_err err = {0};
+	world_sealed(&w, seal, NULL);
+	int fd = openat(w.dir, "data/engine/inspect.json", O_WRONLY | O_CLOEXEC);
+	cr_assert_eq(ftruncate(fd, (off_t)1 << 40), 0);
+	cr_assert_eq(close(fd), 0);
+	struct kan_bundle *b = opened(w.final, false);
+	cr_assert_eq(kan_bundle_stream(b, "data/engine/inspect.json", never, NULL, &err), -1);
+	cr_assert_eq(err.code, KAN_ETAMPER, "%s", err.text);
+	kan_bundle_free(b);
+}
+
 Test(bundle, a_tag_file_that_is_altered_gone_or_special_is_tamper_at_once)
 {
 	static const char *const files[] = {"README-verify.txt",  "bag-info.txt", "bagit.txt",

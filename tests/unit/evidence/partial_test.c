@@ -127,6 +127,23 @@ Test(partial, a_file_unlike_its_record_is_a_gap_and_recorded_anew)
 		      "\"what\":\"data/engine/inspect.json\",\"code\":\"changed-after-close\""));
 }
 
+Test(partial, a_journal_with_absurd_numbers_is_finished_and_its_sums_stop)
+{
+	auto_world struct world w;
+	world_begin(&w);
+	world_fill(&w);
+	world_collector(&w, "logs", "begin", NULL);
+	for (int i = 0; i < 2; i++) {
+		struct kan_row *row = kan_journal_begin(w.journal, "artefact");
+		kan_row_str(row, "path", "data/logs/huge");
+		kan_row_str(row, "sha256", WORLD_ID);
+		kan_row_uint(row, "octets", INT64_MAX);
+		cr_assert_eq(kan_journal_end(w.journal, NULL), 0);
+	}
+	finish(&w, NULL);
+	cr_assert(has(&w, "capture.json", "9223372036854775807"));
+}
+
 Test(partial, a_record_without_its_file_is_a_gap)
 {
 	auto_world struct world w;

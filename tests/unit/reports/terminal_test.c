@@ -154,6 +154,49 @@ Test(terminal, the_first_screen_says_that_it_is_provisional)
 	json_decref(doc);
 }
 
+Test(terminal, what_no_rule_could_look_at_is_not_called_clean)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	json_object_set_new(doc, "counts", json_object());
+	json_object_set_new(doc, "rules", json_pack("[{s:s}]", "id", "exe.memfd"));
+	json_object_set_new(doc, "not_assessed", json_pack("[{s:s}]", "rule", "exe.memfd"));
+	draw(&out, doc, bundle_path, false);
+	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  not assessed: ", 23), 0);
+	json_decref(doc);
+}
+
+Test(terminal, a_container_that_does_not_run_has_no_processes_and_that_is_no_gap)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	static const char *const sections[] = {"processes", "sockets"};
+	json_object_set_new(json_object_get(doc, "container"), "state", json_string("exited"));
+	for (size_t i = 0; i < 2; i++) {
+		json_t *section = json_object_get(doc, sections[i]);
+		json_array_clear(json_object_get(section, "rows"));
+		json_object_set_new(section, "seen", json_false());
+	}
+	draw(&out, doc, bundle_path, false);
+	cr_assert_not_null(strstr(kan_buf_str(&out), "NOW      nothing: the container does not"));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "TALKS    nothing: the container does not"));
+	json_decref(doc);
+}
+
+Test(terminal, the_first_screen_claims_nothing_that_is_not_yet_known)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	json_object_del(json_object_get(doc, "record"), "freeze");
+	json_object_set_new(doc, "not_seen", json_array());
+	draw(&out, doc, bundle_path, true);
+	cr_assert_null(strstr(kan_buf_str(&out), "paused"), "%s", kan_buf_str(&out));
+	cr_assert_null(strstr(kan_buf_str(&out), "exit "), "%s", kan_buf_str(&out));
+	cr_assert_null(strstr(kan_buf_str(&out), "nothing that was asked for is missing"));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nnot sealed yet"));
+	json_decref(doc);
+}
+
 Test(terminal, without_colour_there_is_no_escape_sequence)
 {
 	struct kan_err err = {0};
