@@ -326,8 +326,11 @@ static void say_crashed(struct kan_conductor *c, struct kan_child *k, int status
 static void reap(struct kan_conductor *c, struct kan_child *k)
 {
 	int status = 0;
+	siginfo_t ended;
+	(void)waitid(P_PID, (id_t)k->pid, &ended, WEXITED | WNOWAIT);
+	/* What it left in its session, while its number is still its own. */
+	(void)kill(-k->pid, SIGKILL);
 	(void)waitpid(k->pid, &status, 0);
-	(void)kill(-k->pid, SIGKILL); /* what it left in its session */
 	if (!k->said_end)
 		say_crashed(c, k, status);
 	else if (!k->gave_up && k->artefacts == 0 && k->gaps == 0 && !k->not_applicable &&

@@ -67,7 +67,8 @@ void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const ch
 		      const struct kan_err *err)
 {
 	bool end = err->code == KAN_ENOTFOUND;
-	if (!end || !p->ended)
+	/* Of a neighbour's end nobody asked. */
+	if (!end || (!p->ended && p->who.by))
 		kan_proc_missed(all, p->who.pid, what, err);
 	p->ended |= end;
 }

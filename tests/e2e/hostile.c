@@ -1,7 +1,10 @@
-/* What an attacker does inside of a container: one act an argument, then it waits. Built static by the tests. */
+/* What an attacker does inside of a container: one act an argument, then it waits. Built static by
+ * the tests. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -20,8 +23,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <linux/fs.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 static void must(int ok, const char *what)
@@ -52,9 +53,13 @@ static void ready(const char *act)
 	put(path, "", 0);
 }
 
-static long number(char **v, int i, long other) { return v[i] ? atol(v[i]) : other; }
+static long number(char **v, int i, long other)
+{
+	return v[i] ? atol(v[i]) : other;
+}
 
-/* swap DIR TARGET: a directory and a link to TARGET, a file and a link to TARGET/marker, exchanged without end. */
+/* swap DIR TARGET: a directory and a link to TARGET, a file and a link to TARGET/marker, exchanged
+ * without end. */
 static void *exchange(void *arg)
 {
 	char a[4096], b[4096];
@@ -104,8 +109,19 @@ static void names(char **v)
 		snprintf(path, sizeof(path), "%s/b%c", v[2], c);
 		put(path, &c, 1);
 	}
-	static const char *const more[] = {".wh.passwd", ".wh..wh..opq", ".git", "x (deleted)", "../", "a\nb",
-					   "\xe2\x80\xae" "exe", "caf\xc3\xa9", "cafe\xcc\x81", "Case", "case", NULL};
+	static const char *const more[] = {".wh.passwd",
+					   ".wh..wh..opq",
+					   ".git",
+					   "x (deleted)",
+					   "../",
+					   "a\nb",
+					   "\xe2\x80\xae"
+					   "exe",
+					   "caf\xc3\xa9",
+					   "cafe\xcc\x81",
+					   "Case",
+					   "case",
+					   NULL};
 	for (int i = 0; more[i]; i++) {
 		if (strchr(more[i], '/'))
 			continue;
@@ -156,10 +172,12 @@ static void odd(char **v)
 	must(mknod("watchdog", S_IFCHR | 0644, makedev(10, 130)) == 0, "watchdog");
 	must(mknod("zero", S_IFCHR | 0644, makedev(1, 5)) == 0, "zero");
 	must(mknod("disk", S_IFBLK | 0644, makedev(254, 0)) == 0, "disk");
-	must(symlink("loop", "loop") == 0 && symlink("/proc/self/root/etc/shadow", "magic") == 0, "links");
+	must(symlink("loop", "loop") == 0 && symlink("/proc/self/root/etc/shadow", "magic") == 0,
+	     "links");
 	put("hard1", "hard\n", 5);
 	must(link("hard1", "hard2") == 0 && link("hard1", "hard3") == 0, "hard");
-	must(link("fifo", "fifo2") == 0 && link("loop", "loop2") == 0, "hard links of special files");
+	must(link("fifo", "fifo2") == 0 && link("loop", "loop2") == 0,
+	     "hard links of special files");
 	int fd = open("hole", O_CREAT | O_RDWR, 0644);
 	must(ftruncate(fd, 100L << 30) == 0 && pwrite(fd, "end", 3, (100L << 30) - 3) == 3, "hole");
 	close(fd);
@@ -275,7 +293,8 @@ static void threads(char **v)
 
 static void comm(char **v)
 {
-	static const char *const lies[] = {"x) R 1 (", "a\nb\x1b[31m", "kworker/0:1", "\xff\xfe)", NULL};
+	static const char *const lies[] = {"x) R 1 (", "a\nb\x1b[31m", "kworker/0:1", "\xff\xfe)",
+					   NULL};
 	for (int i = 0; lies[i]; i++)
 		if (fork() == 0) {
 			prctl(PR_SET_NAME, lies[i]);
@@ -350,7 +369,8 @@ static void run_deleted(char **v)
 	close(fd);
 	for (int i = 0; i < 2; i++)
 		if (fork() == 0) {
-			execl(i ? "/tmp/gone" : "/tmp/gone (deleted)", i ? "gone-proc" : "named-proc", "wait", NULL);
+			execl(i ? "/tmp/gone" : "/tmp/gone (deleted)",
+			      i ? "gone-proc" : "named-proc", "wait", NULL);
 			_exit(9);
 		}
 	while (access("/tmp/ready-wait2", F_OK) && access("/tmp/ready-wait", F_OK))
@@ -384,14 +404,21 @@ static void sockets(char **v)
 
 static void abstract(char **v)
 {
-	static const struct { const char *p; size_t n; } names_[] = {
-		{"\0a\nffff: 00000002 0 10000 1 1 99 @forged", 40}, {"\0\0\0x", 4}, {"\0", 1}, {"\0\xff\x1b[2J", 6}};
+	static const struct {
+		const char *p;
+		size_t n;
+	} names_[] = {{"\0a\nffff: 00000002 0 10000 1 1 99 @forged", 40},
+		      {"\0\0\0x", 4},
+		      {"\0", 1},
+		      {"\0\xff\x1b[2J", 6}};
 	(void)v;
 	for (int i = 0; i < 4; i++) {
 		struct sockaddr_un a = {.sun_family = AF_UNIX};
 		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 		memcpy(a.sun_path, names_[i].p, names_[i].n);
-		must(bind(fd, (void *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + names_[i].n)) == 0, "abstract");
+		must(bind(fd, (void *)&a,
+			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + names_[i].n)) == 0,
+		     "abstract");
 		listen(fd, 3);
 	}
 }
@@ -403,12 +430,19 @@ static void scm(char **v)
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(7777)};
 	char c = 'x', control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {&c, 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
 	(void)v;
 	memset(control, 0, sizeof(control));
-	must(bind(fd, (void *)&a, sizeof(a)) == 0 && listen(fd, 1) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "scm");
+	must(bind(fd, (void *)&a, sizeof(a)) == 0 && listen(fd, 1) == 0 &&
+		     socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0,
+	     "scm");
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-	*h = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	*h = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS};
 	memcpy(CMSG_DATA(h), &fd, sizeof(int));
 	must(sendmsg(pair[0], &m, 0) == 1, "sendmsg");
 	close(fd);
@@ -420,7 +454,8 @@ static void spaces(char **v)
 	(void)v;
 	pthread_create(&t, NULL, in_other_netns, NULL);
 	if (fork() == 0) {
-		must(unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) == 0, "unshare");
+		must(unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) == 0,
+		     "unshare");
 		if (fork() == 0) {
 			must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "private");
 			must(mount("t", "/mnt", "tmpfs", 0, NULL) == 0, "tmpfs");
@@ -454,7 +489,8 @@ static void cover(char **v)
 	/* an overlay whose words name paths of the host */
 	must(mount("t", "/mnt", "tmpfs", 0, NULL) == 0, "tmpfs");
 	mkdir("/mnt/u", 0755), mkdir("/mnt/w", 0755), mkdir("/mnt/m", 0755), mkdir("/mnt/l", 0755);
-	if (mount("o", "/mnt/m", "overlay", 0, "lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w") < 0)
+	if (mount("o", "/mnt/m", "overlay", 0, "lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w") <
+	    0)
 		perror("overlay");
 	for (int i = 0; i < number(v, 2, 0); i++)
 		must(mount("many", "/mnt/l", "tmpfs", 0, NULL) == 0, "many mounts");
@@ -470,7 +506,8 @@ static void gush(char **v)
 		must(write(1, line, sizeof(line)) > 0, "write");
 }
 
-/* The init itself: its root is another one, its first thread is gone, something lies over its root. */
+/* The init itself: its root is another one, its first thread is gone, something lies over its root.
+ */
 static void jail(char **v)
 {
 	(void)v;
@@ -507,7 +544,8 @@ static void forge(char **v)
 	for (int i = 2; i < 4; i++)
 		for (char *at = v[i] + 1; at; at = at[-1] ? at : NULL) {
 			at = strchr(at, '/');
-			snprintf(path, sizeof(path), "/mnt%.*s", (int)(at ? at - v[i] : (long)strlen(v[i])), v[i]);
+			snprintf(path, sizeof(path), "/mnt%.*s",
+				 (int)(at ? at - v[i] : (long)strlen(v[i])), v[i]);
 			mkdir(path, 0755);
 			if (!at++)
 				break;
@@ -519,16 +557,29 @@ static void forge(char **v)
 	mkdir("/tmp", 0755);
 }
 
-static void nothing(char **v) { (void)v; }
+static void nothing(char **v)
+{
+	(void)v;
+}
 
 int main(int argc, char **argv)
 {
-	static const struct { const char *name; void (*act)(char **); } acts[] = {
-		{"swap", swap}, {"names", names}, {"deep", deep}, {"many", many}, {"odd", odd}, {"moving", moving},
-		{"fds", fds}, {"threads", threads}, {"comm", comm}, {"argv", argv_mb}, {"zombies", zombies},
-		{"deadleader", deadleader}, {"memfd", run_memfd}, {"deleted", run_deleted}, {"storm", storm},
-		{"sockets", sockets}, {"abstract", abstract}, {"scm", scm}, {"spaces", spaces}, {"cover", cover},
-		{"gush", gush}, {"jail", jail}, {"deadinit", deadinit}, {"overroot", overroot}, {"forge", forge}, {"wait", nothing}};
+	static const struct {
+		const char *name;
+		void (*act)(char **);
+	} acts[] = {{"swap", swap},         {"names", names},
+		    {"deep", deep},         {"many", many},
+		    {"odd", odd},           {"moving", moving},
+		    {"fds", fds},           {"threads", threads},
+		    {"comm", comm},         {"argv", argv_mb},
+		    {"zombies", zombies},   {"deadleader", deadleader},
+		    {"memfd", run_memfd},   {"deleted", run_deleted},
+		    {"storm", storm},       {"sockets", sockets},
+		    {"abstract", abstract}, {"scm", scm},
+		    {"spaces", spaces},     {"cover", cover},
+		    {"gush", gush},         {"jail", jail},
+		    {"deadinit", deadinit}, {"overroot", overroot},
+		    {"forge", forge},       {"wait", nothing}};
 	for (size_t i = 0; argc > 1 && i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (strcmp(acts[i].name, argv[1]) == 0) {
 			acts[i].act(argv);
@@ -539,7 +590,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		if (fork() == 0) {
 			char *v[8] = {argv[0]}, *save = NULL;
-			for (int k = 1; k < 7 && (v[k] = strtok_r(k == 1 ? argv[i] : NULL, " ", &save)); k++)
+			for (int k = 1;
+			     k < 7 && (v[k] = strtok_r(k == 1 ? argv[i] : NULL, " ", &save)); k++)
 				;
 			execv("/proc/self/exe", v);
 			_exit(9);

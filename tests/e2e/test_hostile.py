@@ -123,3 +123,95 @@ class Hostile(unittest.TestCase):
         _, bundle = self.taken("h-forge")
         self.assertEqual([c["verdict"] for c in self.claim(bundle, "root of the init")], ["contradicted"])
         self.assertIn(b"/hostile", self.changes(bundle))
+
+    # --- the pause ---------------------------------------------------------------------------------------------------
+
+    def test_an_exec_that_is_frozen_while_it_starts_does_not_hold_the_pause(self):
+        self.names.append("h-exec")
+        run_container("h-exec", "sleep", "100000", flags=("--health-cmd", "true", "--health-interval", "1s"))
+        busy = [subprocess.Popen(["sh", "-c", 'while "$@"; do :; done', "sh", *world.engine().client, "exec", "h-exec", "true"],
+                                 env=world.engine().environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+        try:
+            document, _ = self.taken("h-exec")
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+        self.assertLess(document["freeze"]["ms"], 10000)
+        self.assertEqual(docker("exec", "h-exec", "echo", "works"), "works")
+
+    def test_a_crash_loop_is_taken_in_every_phase_and_never_left_paused(self):
+        self.names.append("h-loop")
+        run_container("h-loop", "sh", "-c", "echo x >/root/left; sleep 0.3; exit 1", flags=("--restart", "always"))
+        for least in (0, 5):
+            world.wait_until(lambda: inspect("h-loop")["RestartCount"] >= least, 60, f"{least} restarts")
+            done = world.capture("h-loop", "--no-report", "--image", "none", home=self.home)
+            self.assertIn(done.status, (0, 5), str(done))
+            self.assertLess(done.seconds, 60)
+            self.assertNotIn("still paused", done.messages)
+            self.assertFalse(inspect("h-loop")["State"]["Paused"])
+            bundle = world.Bundle(done.json["bundle"])
+            self.assertEqual(self.changes(bundle)[b"/root/left"]["sha256"], world.sha256(b"x\n"))
+
+    def test_neighbours_that_come_and_go_are_no_gap(self):
+        self.names.append("h-host")
+        run_container("h-host", "sleep", "100000", flags=("--pid", "host"))
+        busy = [subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"]) for _ in range(2)]
+        try:
+            _, bundle = self.taken("h-host")
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+        self.assertEqual(bundle.gaps(), [])
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def test_files_of_every_kind_are_exact_while_links_to_the_host_are_exchanged(self):
+        self.names.append("h-files")
+        docker("volume", "rm", "-f", "h-volume", check=False)
+        self.several("h-files", f"swap /srv/swap {canary()}", "names /srv/names", "odd /srv/odd", f"swap /data/swap {canary()}",
+                     flags=("-v", "h-volume:/data", "--cap-add", "LINUX_IMMUTABLE"))
+        _, bundle = self.taken("h-files", "--freeze", "never")
+        rows = self.changes(bundle)
+        for code in range(1, 256):
+            if code != ord("/"):
+                self.assertEqual(rows[b"/srv/names/b" + bytes([code])]["sha256"], world.sha256(bytes([code])))
+        kinds = {"fifo": "fifo", "socket": "socket", "watchdog": "chr", "disk": "blk", "loop": "symlink", "hole": "file"}
+        self.assertEqual({k: rows[b"/srv/odd/" + k.encode()]["type"] for k in kinds}, kinds)
+        self.assertEqual(rows[b"/srv/odd/watchdog"]["rdev"], "10:130")
+        self.assertEqual(rows[b"/srv/odd/hole"]["size"], 100 << 30)
+        self.assertLess((bundle / "data/filesystem/upper.tar").stat().st_size, 64 << 20)
+        self.assertEqual(rows[b"/srv/odd/setid"]["mode"], "0106755")
+        self.assertIn("immutable", rows[b"/srv/odd/immutable"]["flags"])
+        self.assertEqual(len([r for r in rows.values() if r.get("hardlink_to", "").startswith("/srv/odd/hard")]), 2)
+        self.assertIn("user.overlay.opaque", rows[b"/srv/odd/attrs"]["planted"])
+        world.sh("chattr", "-i", f"{inspect('h-files')['GraphDriver']['Data']['UpperDir']}/srv/odd/immutable")
+
+    # --- processes ---------------------------------------------------------------------------------------------------
+
+    def test_processes_that_lie_and_sockets_that_hide_are_exact(self):
+        info = self.several("h-procs", "fds 5000", "threads 500", "comm", "argv 2", "zombies 20", "deadleader", "memfd", "deleted",
+                            "abstract", "scm", "spaces", flags=UNCONFINED)
+        world.wait_until(lambda: os.path.exists(f"/proc/{info['State']['Pid']}/root/tmp/ready-netns"), 20, "the namespace")
+        _, bundle = self.taken("h-procs")
+        members = [int(p.parent.name) for p in pathlib.Path("/proc").glob("[0-9]*/cgroup") if info["Id"] in self.text(p)]
+        rows = {r["pid"]: r for r in bundle.rows("processes/processes.ndjson")}
+        self.assertEqual(sorted(rows), sorted(members))
+        self.assertEqual(sum(r["state"] == "Z" and not r.get("leader_dead") for r in rows.values()), 20)
+        names = {value(r, "comm") for r in rows.values()}
+        self.assertLessEqual({b"x) R 1 (", b"a\nb\x1b[31m", b"kworker/0:1", b"\xff\xfe)"}, names)
+        forms = {r["argv"][0]: (r["exe"]["memfd"], r["exe"]["deleted"]) for r in rows.values() if "argv" in r}
+        self.assertEqual([forms[k] for k in ("memfd-proc", "named-proc", "gone-proc")], [(True, True), (False, False), (False, True)])
+        sockets = bundle.rows("network/sockets.ndjson")
+        abstract = {value(r, "name") for r in sockets if "name" in r}
+        self.assertIn(b"\0a\nffff: 00000002 0 10000 1 1 99 @forged", abstract)
+        ports = {r.get("lport"): r for r in sockets}
+        self.assertEqual(ports[7777]["owners"], [])
+        self.assertNotEqual(ports[4242]["netns"], ports[7777]["netns"])
+
+    def text(self, path):
+        try:
+            return path.read_text()
+        except OSError:
+            return ""
