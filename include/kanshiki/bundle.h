@@ -39,8 +39,7 @@ int kan_bundle_read(struct kan_buf *out, const struct kan_bundle *b, const char 
 typedef int kan_bundle_data_fn(struct kan_bytes piece, void *arg, struct kan_err *err);
 int kan_bundle_stream(const struct kan_bundle *b, const char *path, kan_bundle_data_fn *fn,
 		      void *arg, struct kan_err *err);
-/* Each row but the header, parsed under the reader's limits; row is borrowed; line counts from 1 =
- * header. */
+/* Each row but the header, parsed under the reader's limits; row is borrowed; line 1: header. */
 typedef int kan_bundle_row_fn(const json_t *row, uint64_t line, void *arg, struct kan_err *err);
 int kan_bundle_rows(const struct kan_bundle *b, const char *path, kan_bundle_row_fn *fn, void *arg,
 		    struct kan_err *err);
@@ -51,7 +50,7 @@ enum kan_check_kind {
 	KAN_CHECK_GENERAL,
 	KAN_CHECK_ALTERED,
 	KAN_CHECK_MISSING,
-	KAN_CHECK_INCOMPLETE
+	KAN_CHECK_INCOMPLETE,
 };
 struct kan_check {
 	const char *name; /* custody.md section 9: layout, seal, payload ... */

@@ -1,5 +1,4 @@
-/* Byte views and capped buffers: what a container controls stays bytes until a renderer escapes it.
- */
+/* Byte views and capped buffers: what a container controls stays bytes until it is rendered. */
 #ifndef KANSHIKI_BYTES_H
 #define KANSHIKI_BYTES_H
 

@@ -42,7 +42,7 @@ int kan_custody_signer_line(struct kan_buf *out, const struct kan_custody *c, co
 			    struct kan_err *err);
 /* SSHSIG (namespace file) over the tag manifest, into the bundle's seal/. Before commit_bundle. */
 int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_err *err);
-/* The collect commit: bag verbatim, data/ as LFS objects, one event. type is "collect" or "import".
+/* The collect commit: bag verbatim, data/ as LFS objects, one event. type: "collect" or "import".
  */
 int kan_custody_commit(struct kan_receipt *out, struct kan_custody *c, const char *bundle_dir,
 		       const char *type, const struct kan_act *act, struct kan_err *err);

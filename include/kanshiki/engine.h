@@ -10,8 +10,7 @@ struct kan_engine;
 
 enum { KAN_ENGINE_ANSWER_MAX = 64 << 20 };
 
-/* One call the engine was asked, for the journal. path has no query secrets; status 0: no answer.
- */
+/* One call the engine was asked, for the journal. status 0: no answer. */
 struct kan_engine_call {
 	const char *method, *path;
 	int status;

@@ -18,8 +18,7 @@ struct kan_report {
 };
 extern const struct kan_report *const kan_reports[]; /* order of reports.list; NULL-terminated */
 
-/* receipt: {repo, commit, event, signer...} or NULL. Both are borrowed and must outlive the model.
- */
+/* receipt: {repo, commit, event, signer...} or NULL. Both are borrowed, outlive the model. */
 int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *receipt,
 		  struct kan_err *err);
 void kan_model_free(struct kan_model *m);

@@ -8,8 +8,7 @@
 struct kan_rules;
 struct kan_bundle;
 
-/* Load all *.json below dir (families as directories). The first fault: usage, "file: id: reason".
- */
+/* Load all *.json below dir (families as directories). First fault: usage, "file: id: reason". */
 int kan_rules_load(struct kan_rules **out, const char *dir, struct kan_err *err);
 /* The shipped rules, compiled in. */
 int kan_rules_shipped(struct kan_rules **out, struct kan_err *err);
