@@ -227,6 +227,9 @@ static int use(struct kan_engine **out, const char *host, struct kan_err *err)
 			host);
 	}
 	if (negotiate(e, err) < 0) {
+		/* Whatever it was that could not be read: an engine that cannot be used. */
+		if (err && (err->code == KAN_ELIMIT || err->code == KAN_EFORMAT))
+			err->code = KAN_EENGINE;
 		if (e->socket && access(e->socket, W_OK) < 0 && errno == EACCES)
 			(void)kan_fail(
 				err, KAN_EDENIED,

@@ -129,3 +129,17 @@ Test(version, a_socket_where_nobody_listens_is_said_with_its_path)
 	cr_expect_eq(err.code, KAN_EENGINE, "%s", err.text);
 	cr_expect(strstr(err.text, "/nowhere/docker.sock"), "%s", err.text);
 }
+
+Test(version, what_answers_a_ping_with_other_words_is_no_engine_that_can_be_used)
+{
+	static const char *const pings[] = {"", "<html>", "{}", "OK\n", "ok"};
+	for (size_t i = 0; i < sizeof(pings) / sizeof(pings[0]); i++) {
+		struct answers a = answers_new();
+		struct kan_engine *e = NULL;
+		struct kan_err err = {0};
+		answers_put(&a, "_ping", pings[i]);
+		cr_expect_eq(kan_engine_open(&e, a.host, &err), -1, "'%s'", pings[i]);
+		cr_expect_eq(err.code, KAN_EENGINE, "'%s'", pings[i]);
+		answers_leave(&a);
+	}
+}
