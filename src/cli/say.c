@@ -7,7 +7,7 @@
 #include "base/row.h"
 #include "cli/cmd.h"
 
-enum { LINE_MAX_OCTETS = 8192, DOCUMENT_MAX = 64 << 20 };
+enum { LINE_MAX_OCTETS = 8192 };
 
 const struct kan_status_row kan_statuses[] = {
 	{KAN_EXIT_OK, "all that was asked for is preserved; verify: integrity holds"},
@@ -110,7 +110,6 @@ int kan_say_err(const struct kan_err *err)
 
 int kan_print_json(const json_t *doc)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(DOCUMENT_MAX);
 	struct kan_err err = {0};
 	char *line = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
 	if (!line) {
