@@ -178,7 +178,9 @@ static char *temporary(char *text)
 Test(rules, an_id_may_occur_once_in_a_directory)
 {
 	char dir[64];
-	char *json = json_dumps(sound_rule(), 0);
+	json_t *rule = sound_rule();
+	char *json = json_dumps(rule, 0);
+	json_decref(rule);
 	cr_assert_not_null(temporary(dir));
 	put(dir, "a.json", kan_bytes_of(json));
 	put(dir, "b.json", kan_bytes_of(json));

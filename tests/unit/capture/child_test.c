@@ -47,6 +47,14 @@ static void make(struct kan_conductor *c, const struct kan_collector *collector)
 	c->n_children = 1;
 }
 
+static void leave(struct kan_conductor *c)
+{
+	kan_journal_free(c->journal);
+	json_decref(c->gaps);
+	json_decref(c->scope);
+	json_decref(c->impact);
+}
+
 static void run(struct kan_conductor *c)
 {
 	kan_child_start(c, &c->children[0]);
@@ -108,7 +116,7 @@ static struct kan_collector collector(int (*collect)(const struct kan_target *, 
 
 Test(child, an_artefact_is_recorded_with_its_size_and_the_status_is_ok)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(write_one);
 	make(&c, &k);
 	run(&c);
@@ -127,7 +135,7 @@ Test(child, an_artefact_is_recorded_with_its_size_and_the_status_is_ok)
 
 Test(child, a_collector_that_is_killed_is_a_gap_crashed_and_its_file_stays)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(crash);
 	make(&c, &k);
 	run(&c);
@@ -140,7 +148,7 @@ Test(child, a_collector_that_is_killed_is_a_gap_crashed_and_its_file_stays)
 
 Test(child, neither_artefact_nor_gap_is_a_gap_crashed)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(say_nothing);
 	make(&c, &k);
 	run(&c);
@@ -150,7 +158,7 @@ Test(child, neither_artefact_nor_gap_is_a_gap_crashed)
 
 Test(child, a_collector_that_gives_up_is_failed_with_its_reason_as_a_gap)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(give_up);
 	make(&c, &k);
 	run(&c);
@@ -162,7 +170,7 @@ Test(child, a_collector_that_gives_up_is_failed_with_its_reason_as_a_gap)
 
 Test(child, evidence_that_cannot_be_written_ends_the_capture)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(break_storage);
 	make(&c, &k);
 	run(&c);
@@ -172,7 +180,7 @@ Test(child, evidence_that_cannot_be_written_ends_the_capture)
 
 Test(child, a_stopped_container_has_no_processes_and_that_is_no_gap_that_counts)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(write_one);
 	k.needs = KAN_NEEDS_PROCESS;
 	make(&c, &k);
@@ -185,7 +193,7 @@ Test(child, a_stopped_container_has_no_processes_and_that_is_no_gap_that_counts)
 
 Test(child, a_missing_upper_directory_is_a_gap_not_a_failure)
 {
-	struct kan_conductor c;
+	__attribute__((cleanup(leave))) struct kan_conductor c;
 	struct kan_collector k = collector(write_one);
 	k.needs = KAN_NEEDS_LAYERS;
 	make(&c, &k);

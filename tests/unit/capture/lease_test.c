@@ -110,6 +110,13 @@ static struct kan_lease *start(struct kan_lease_setup *setup)
 	return lease;
 }
 
+static void leave(struct kan_lease *l, struct kan_lease_setup *setup)
+{
+	kan_lease_free(l);
+	kan_engine_free(setup->engine);
+	(void)close(setup->bundle_fd);
+}
+
 /* The next report of this kind; others before it are counted. */
 static struct kan_lease_report wait_for(struct kan_lease *l, enum kan_lease_what what, int *others)
 {
@@ -133,7 +140,7 @@ Test(lease, a_pause_and_a_resume_are_one_call_each, .timeout = 60)
 	struct kan_lease_report p = wait_for(l, KAN_LEASE_PAUSED, &others);
 	cr_assert(kan_lease_resume(l, NULL) == 0);
 	struct kan_lease_report r = wait_for(l, KAN_LEASE_RESUMED, &others);
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert_eq(seen->pauses, 1);
 	cr_assert_eq(seen->unpauses, 1);
 	cr_assert_eq(others, 0);
@@ -149,7 +156,7 @@ Test(lease, the_container_is_resumed_at_the_deadline_without_a_word, .timeout = 
 	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
 	(void)wait_for(l, KAN_LEASE_RESUMED, &others);
 	cr_assert_eq(seen->unpauses, 1);
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert_eq(seen->unpauses, 1, "resumed once, not again at the end");
 }
 
@@ -160,7 +167,7 @@ Test(lease, ending_a_lease_that_holds_a_pause_resumes, .timeout = 60)
 	int others = 0;
 	cr_assert(kan_lease_pause(l, 20000, NULL) == 0);
 	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert_eq(seen->unpauses, 1);
 }
 
@@ -174,7 +181,7 @@ Test(lease, a_failed_unpause_is_tried_again_and_reported, .timeout = 60)
 	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
 	cr_assert(kan_lease_resume(l, NULL) == 0);
 	(void)wait_for(l, KAN_LEASE_RESUMED, &others);
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert_eq(others, 2, "two retries reported");
 	cr_assert_eq(seen->unpauses, 3);
 }
@@ -189,7 +196,7 @@ Test(lease, a_container_that_was_removed_is_not_asked_for_again, .timeout = 20)
 	seen->gone = 1;
 	cr_assert(kan_lease_resume(l, NULL) == 0);
 	(void)wait_for(l, KAN_LEASE_RESUMED, &others);
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert_eq(others, 0);
 	cr_assert_eq(seen->unpauses, 1);
 }
@@ -202,7 +209,7 @@ Test(lease, a_pause_whose_reply_is_lost_is_taken_back, .timeout = 60)
 	seen->lose_pause_reply = 1;
 	cr_assert(kan_lease_pause(l, 20000, NULL) == 0);
 	(void)wait_for(l, KAN_LEASE_NOT_FROZEN, &others);
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert_eq(seen->pauses, 1, "a POST is never repeated");
 	cr_assert_geq(seen->unpauses, 1);
 }
@@ -253,7 +260,7 @@ Test(lease, a_stopped_lease_is_seen_and_its_end_takes_no_time, .timeout = 60)
 	cr_assert(kill(kan_lease_pid(l), SIGSTOP) == 0);
 	while (!kan_lease_stopped(l))
 		(void)sched_yield();
-	kan_lease_free(l);
+	leave(l, &setup);
 	cr_assert(waitpid(-1, NULL, WNOHANG) == 0, "only the engine is left");
 }
 
@@ -274,7 +281,7 @@ Test(lease, the_window_is_shut_before_the_engine_is_asked_to_resume, .timeout = 
 	while (atomic_load(&window->frozen))
 		(void)sched_yield();
 	cr_assert_eq(seen->unpauses, 0, "no later row says frozen, though nobody was told yet");
-	kan_lease_free(l);
+	leave(l, &setup);
 }
 
 Test(lease, a_pause_that_may_still_be_in_the_engines_queue_is_taken_back_again, .timeout = 60)
@@ -287,5 +294,5 @@ Test(lease, a_pause_that_may_still_be_in_the_engines_queue_is_taken_back_again, 
 	(void)wait_for(l, KAN_LEASE_NOT_FROZEN, &others);
 	while (seen->unpauses < 2)
 		(void)sched_yield();
-	kan_lease_free(l);
+	leave(l, &setup);
 }

@@ -55,6 +55,7 @@ struct world *world_new(size_t layers)
 				 .pid_fd = -1,
 				 .pid_dir = -1,
 				 .root_fd = -1,
+				 .space_fd = -1,
 				 .engine_root_fd = -1,
 				 .data_root_fd = -1,
 				 .upper_fd = -1,
