@@ -146,7 +146,7 @@ class Bench:
             workload.build_image(self.engine, work, GIB // self.scale)
             if self.scale != 1:
                 print("less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p2", "p5", "p6", "p10", "p12"):
+            for item in ("p10", "p2", "p5", "p12", "p6"):
                 if not self.wanted(item.upper()):
                     continue
                 try:

@@ -3,6 +3,7 @@ import io
 import os
 import pathlib
 import random
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -20,12 +21,11 @@ class Engine:
         for line in text.splitlines():
             key, _, value = line.removeprefix("export ").partition("=")
             self.env[key] = value.strip("'\"")
-        self.docker = self.env.get("DOCKER", "docker")
-        self.env["PATH"] = os.path.dirname(self.docker) + ":" + self.env["PATH"]
+        self.docker = self.env.get("DOCKER", "docker")  # may be several words: env LD_LIBRARY_PATH=... docker
         self.pid = int(self.env["ENGINE_PID"])
 
     def run(self, *words, **more):
-        return subprocess.run([self.docker, *words], check=True, env=self.env, capture_output=True, text=True,
+        return subprocess.run([*shlex.split(self.docker), *words], check=True, env=self.env, capture_output=True, text=True,
                               **more).stdout.strip()
 
     def down(self):
