@@ -55,3 +55,11 @@ def side_by_side(ours, theirs, rounds, env, daemon_pid):
     for number in range(rounds):
         for side in (ours, theirs) if number % 2 == 0 else (theirs, ours):
             side.run(env, daemon)
+
+
+def peak_rss(command, env):
+    """KiB of the largest process. Asked in a small process: a child begins with the peak of what forked it."""
+    code = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, "
+            "stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    done = subprocess.run(["/usr/bin/python3", "-c", code, *command], env=env, check=True, capture_output=True, text=True)
+    return int(done.stdout)
