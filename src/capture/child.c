@@ -228,20 +228,16 @@ void kan_child_kill(struct kan_child *k)
 	(void)kill(k->pid, SIGKILL);
 }
 
-static const char *const gap_names[] = {"denied",    "vanished",    "limit",         "timeout",
-					"stuck",     "crashed",     "changed",       "contradicted",
-					"malformed", "unsupported", "not-applicable"};
-
 static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
 {
-	const char *code = m->code < sizeof(gap_names) / sizeof(gap_names[0]) ? gap_names[m->code]
-									      : "unsupported";
+	/* kan_msg_ok has refused a code that is none. */
+	const char *code = kan_gap_name((enum kan_gap)m->code);
 	if (c->req->api_only && m->code == KAN_GAP_DENIED) { /* what only the host has */
 		kan_record_scope(c, k->collector->name, m->what, "--depth api");
 		return;
 	}
 	kan_record_gap(c, k->collector->name, m->what, code, m->why);
-	bool counts = strcmp(code, "not-applicable") != 0;
+	bool counts = m->code != KAN_GAP_NOT_APPLICABLE;
 	k->gaps += counts;
 	k->not_applicable |= !counts;
 }
