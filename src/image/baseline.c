@@ -73,32 +73,17 @@ static bool member(const struct kan_file *f, void *layer)
 	return fits;
 }
 
-static void put_layer(struct kan_row *r, const char *key, int number)
-{
-	if (number < 0)
-		kan_row_str(r, key, "init");
-	else
-		kan_row_int(r, key, number);
-}
-
 static void put_fields(struct kan_row *r, const struct layer *l, const struct kan_file *f)
 {
 	const struct statx *st = &f->st;
-	put_layer(r, "layer", l->number);
+	kan_row_layer(r, "layer", l->number);
 	if (f->path.n == 0)
 		kan_row_bytes(r, "name", f->name);
 	else
 		kan_row_bytes(r, "path", f->path);
 	if (f->path_len > f->path.n)
 		kan_row_uint(r, "path_len", f->path_len);
-	kan_row_str(r, "type", kan_file_type(st->stx_mode));
-	kan_row_mode(r, "mode", st->stx_mode);
-	kan_row_uint(r, "uid", st->stx_uid);
-	kan_row_uint(r, "gid", st->stx_gid);
-	kan_row_uint(r, "size", st->stx_size);
-	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
-	kan_row_dec(r, "ino", st->stx_ino);
-	kan_row_uint(r, "nlink", st->stx_nlink);
+	kan_row_layer_facts(r, st);
 	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
 		kan_row_dev(r, "rdev", makedev(st->stx_rdev_major, st->stx_rdev_minor));
 	if (S_ISLNK(st->stx_mode))
@@ -111,7 +96,7 @@ static void put_fields(struct kan_row *r, const struct layer *l, const struct ka
 	if (f->content == KAN_CONTENT_READ && !f->stable)
 		kan_row_bool(r, "stable", false);
 	if (f->note >= 0)
-		put_layer(r, "hidden_by", kan_stack_number(&l->b->stack, (unsigned)f->note));
+		kan_row_layer(r, "hidden_by", kan_stack_number(&l->b->stack, (unsigned)f->note));
 }
 
 static int ghost(struct layer *l, const struct kan_file *f, const char *stored, struct kan_err *err)

@@ -27,20 +27,9 @@ static struct kan_side lower_side(const struct kan_entry *e)
 void kan_below_row(struct kan_row *r, const struct kan_changes *c, const struct kan_entry *e)
 {
 	const struct statx *st = &e->below.st;
-	int layer = kan_stack_number(&c->stack, e->below.layer);
 	kan_row_obj(r, "below");
-	if (layer < 0)
-		kan_row_str(r, "layer", "init");
-	else
-		kan_row_int(r, "layer", layer);
-	kan_row_str(r, "type", kan_file_type(st->stx_mode));
-	kan_row_mode(r, "mode", st->stx_mode);
-	kan_row_uint(r, "uid", st->stx_uid);
-	kan_row_uint(r, "gid", st->stx_gid);
-	kan_row_uint(r, "size", st->stx_size);
-	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
-	kan_row_uint(r, "nlink", st->stx_nlink);
-	kan_row_dec(r, "ino", st->stx_ino);
+	kan_row_layer(r, "layer", kan_stack_number(&c->stack, e->below.layer));
+	kan_row_layer_facts(r, st);
 	if (e->link.len)
 		kan_row_bytes(r, "link", kan_buf_bytes(&e->link));
 	kan_row_flags(r, st);

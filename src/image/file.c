@@ -134,3 +134,23 @@ void kan_row_content(struct kan_row *r, const struct kan_file *f, const char *st
 		kan_row_uint(r, "octets", f->octets);
 	}
 }
+
+void kan_row_layer(struct kan_row *r, const char *key, int number)
+{
+	if (number < 0)
+		kan_row_str(r, key, "init");
+	else
+		kan_row_int(r, key, number);
+}
+
+void kan_row_layer_facts(struct kan_row *r, const struct statx *st)
+{
+	kan_row_str(r, "type", kan_file_type(st->stx_mode));
+	kan_row_mode(r, "mode", st->stx_mode);
+	kan_row_uint(r, "uid", st->stx_uid);
+	kan_row_uint(r, "gid", st->stx_gid);
+	kan_row_uint(r, "size", st->stx_size);
+	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
+	kan_row_dec(r, "ino", st->stx_ino);
+	kan_row_uint(r, "nlink", st->stx_nlink);
+}
