@@ -139,18 +139,22 @@ static void run_tier(struct kan_conductor *c, enum kan_tier tier)
 	}
 }
 
+static bool somebody_runs(const struct kan_conductor *c)
+{
+	for (size_t i = 0; i < c->n_children; i++)
+		if (kan_child_running(&c->children[i]))
+			return true;
+	return false;
+}
+
 /* Stop what still runs: an interrupt, the time limit, or evidence that cannot be written. */
 static void stop_children(struct kan_conductor *c)
 {
 	for (size_t i = 0; i < c->n_children; i++)
 		kan_child_kill(&c->children[i]);
 	int64_t until = kan_boot_ns() + (int64_t)STOP_WAIT_S * 1000000000;
-	for (bool running = true; running && kan_boot_ns() < until;) {
-		running = false;
+	while (somebody_runs(c) && kan_boot_ns() < until)
 		(void)kan_loop_step(c, kan_boot_ns() + 100000000);
-		for (size_t i = 0; i < c->n_children; i++)
-			running |= kan_child_running(&c->children[i]);
-	}
 	for (size_t i = 0; i < c->n_children; i++)
 		if (!c->children[i].status)
 			c->children[i].status = "skipped";
