@@ -124,6 +124,15 @@ static int not_empty(const struct kan_args *a, const char *name)
 	return -1;
 }
 
+/* One request is one capture: a second container would be taken for the first one's repetition. */
+static int one_request(const struct kan_args *a)
+{
+	if (!kan_arg(a, "request-id") || a->n_words == 1)
+		return 0;
+	kan_say("--request-id names one capture: give one container");
+	return -1;
+}
+
 static int read_request(struct job *j)
 {
 	const struct kan_args *a = j->a;
@@ -132,7 +141,8 @@ static int read_request(struct job *j)
 	j->commit = !kan_flag(a, "no-commit");
 	j->report = !kan_flag(a, "no-report");
 	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0 || try_analysis(a) < 0 ||
-	    not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0)
+	    not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 ||
+	    one_request(a) < 0)
 		return -1;
 	j->request.host = kan_arg(a, "host");
 	j->request.case_id = kan_arg(a, "case");

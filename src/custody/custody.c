@@ -256,6 +256,25 @@ static int case_name(char out[KAN_FORM_CASE], const struct kan_bundle *b, const 
 	return 0;
 }
 
+/* A request id seen before: the same bundle is the same request. Another one must not get its
+ * receipt. */
+static int done_before(struct kan_receipt *out, struct kan_custody *c, const struct kan_write *w,
+		       struct kan_err *err)
+{
+	struct kan_receipt seen = {0};
+	int found = kan_write_find_request(&seen, c, w->act->request_id, w->type, err);
+
+	if (found <= 0)
+		return found;
+	if (strcmp(seen.bundle, w->bundle) != 0)
+		return kan_fail(
+			err, KAN_EREFUSED,
+			"the request id %.80s was used for %s: without it, import commits this one",
+			w->act->request_id, seen.bundle);
+	*out = seen;
+	return 1;
+}
+
 static int commit_bundle(struct kan_receipt *out, struct kan_custody *c, const struct kan_bundle *b,
 			 struct kan_write *w, struct kan_err *err)
 {
@@ -264,7 +283,7 @@ static int commit_bundle(struct kan_receipt *out, struct kan_custody *c, const s
 
 	if (open_dir(&dir, kan_bundle_dir(b), err) < 0 || kan_home_lock(&lock, &c->home, err) < 0)
 		return -1;
-	found = kan_write_find_request(out, c, w->act->request_id, w->type, err);
+	found = done_before(out, c, w, err);
 	if (!found)
 		found = kan_write_find_bundle(out, c, w->case_id, w->bundle, w->seal, err);
 	if (found)
@@ -345,12 +364,12 @@ int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const str
 
 	if (check_of(of, err) < 0 || kan_home_lock(&lock, &c->home, err) < 0)
 		return -1;
-	found = kan_write_find_request(out, c, act->request_id, w.type, err);
-	if (found)
-		return found < 0 ? -1 : 0;
 	w.case_id = of->case_id;
 	w.bundle = of->bundle;
 	w.seal = of->seal;
+	found = done_before(out, c, &w, err);
+	if (found)
+		return found < 0 ? -1 : 0;
 	if (kan_write_what(&what, c, of, err) < 0 || add_derived(&w, c, files_dir, err) < 0)
 		return -1;
 	w.what = what;

@@ -144,6 +144,8 @@ class States(unittest.TestCase):
         self.assertEqual(second.status, 0, str(second))
         self.assertEqual(second.json["custody"]["commit"], first["custody"]["commit"])
         self.assertEqual(len(list((self.home / "bundles").iterdir())), 1)
+        self.container("s-else")
+        self.assertEqual(world.capture("s-else", "s-again", "--request-id", "r-2", home=self.home).status, 2)
 
     def test_many_files_and_long_names_are_taken(self):
         script = ("i=0; mkdir -p /srv/many; while [ $i -lt 2000 ]; do echo $i >/srv/many/$i; i=$((i+1)); done; "

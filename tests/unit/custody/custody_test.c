@@ -467,6 +467,35 @@ Test(custody, a_request_is_done_once_and_its_receipt_is_found)
 	kan_custody_free(c);
 }
 
+Test(custody, another_bundle_under_a_request_id_gets_no_receipt_of_the_first)
+{
+	auto_fixture struct fixture f;
+	struct kan_receipt first, derived, other = {0};
+	struct kan_custody *c;
+	struct kan_act act = fixture_act;
+	struct kan_err err = {0};
+	char a[512], b[512];
+
+	fixture_make(&f);
+	act.request_id = "req-7";
+	fixture_bag(a, &f, BUNDLE_A, "x");
+	fixture_bag(b, &f, BUNDLE_B, "y");
+	free(fixture_must(f.dir, "mkdir files; echo report >files/report.md"));
+	c = open_home(&f);
+	cr_assert_eq(kan_custody_commit(&first, c, a, "collect", &act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_commit(&other, c, b, "collect", &act, &err), -1);
+	cr_assert_eq(err.code, KAN_EREFUSED, "%s", err.text);
+	cr_assert(strstr(err.text, BUNDLE_A), "%s", err.text);
+	cr_assert_eq(other.commit[0], 0);
+	act.request_id = NULL;
+	cr_assert_eq(kan_custody_commit(&other, c, b, "collect", &act, &err), 0, "%s", err.text);
+	(void)snprintf(a, sizeof(a), "%s/files", f.dir);
+	act.request_id = "req-7";
+	cr_assert_eq(kan_custody_derive(&derived, c, &first, a, &act, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_derive(&derived, c, &other, a, &act, &err), -1);
+	kan_custody_free(c);
+}
+
 static int count_event(const json_t *event, const char *commit, void *arg, struct kan_err *err)
 {
 	struct kan_buf *out = arg;
