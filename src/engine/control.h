@@ -11,7 +11,15 @@ int kan_control_unpause(int *status, struct kan_engine *e, const char *id, struc
 /* Does the engine call it paused now? 1, 0 (also when it has no such container any more), or -1. */
 int kan_control_paused(struct kan_engine *e, const char *id);
 
-/* The table of all requests that may ever be sent; tests compare the log of a capture with it. */
+/* A request that may be sent: {id} stands for one segment; how long the whole call may take, and
+ * how long the engine may be silent (0: the default). */
+struct kan_request {
+	const char *method, *path;
+	unsigned total_ms, silence_s;
+};
+/* The table of all requests that may ever be sent: its row, or NULL. Tests compare the log of a
+ * capture with it. */
+const struct kan_request *kan_request_find(const char *method, const char *path);
 bool kan_request_allowed(const char *method, const char *path);
 
 #endif

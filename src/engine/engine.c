@@ -14,12 +14,6 @@
 #include "engine/transport.h"
 
 enum {
-	CALL_MS = 60000,
-	CHANGES_MS = 120000,
-	CHANGES_SILENCE_S = 30,
-	PAUSE_MS = 4000,    /* what the lease waits for: a container may stand still meanwhile */
-	UNPAUSE_MS = 2000,  /* then the kernel's own file ends the pause */
-	STREAM_MS = 900000, /* logs, export, images: bounded by silence and size, not by a minute */
 	DEPTH_MAX = 128,
 	URL_OCTETS = 4096,
 	API_FIRST = 24, /* of 1.NN: the oldest that we speak */
@@ -47,20 +41,7 @@ static int tap_data(struct kan_bytes piece, void *arg)
 	return t->fn ? t->fn(piece, t->arg) : 0;
 }
 
-static unsigned patience(const char *path)
-{
-	if (strstr(path, "/changes"))
-		return CHANGES_MS;
-	if (strstr(path, "/unpause"))
-		return UNPAUSE_MS;
-	if (strstr(path, "/pause"))
-		return PAUSE_MS;
-	if (strstr(path, "/logs") || strstr(path, "/export") || strstr(path, "/get"))
-		return STREAM_MS;
-	return CALL_MS;
-}
-
-static int over_socket(int *status, const struct kan_engine *e, const char *method,
+static int over_socket(int *status, const struct kan_engine *e, const struct kan_request *kind,
 		       const char *path, uint64_t max, struct tap *tap, struct kan_err *err)
 {
 	char url[URL_OCTETS];
@@ -72,11 +53,10 @@ static int over_socket(int *status, const struct kan_engine *e, const char *meth
 	struct kan_http_request r = {
 		.socket = e->socket,
 		.url = url,
-		.method = method,
+		.method = kind->method,
 		.max = max,
-		.total_ms = patience(path),
-		/* The engine walks two trees before it says the first word. */
-		.silence_s = strstr(path, "/changes") ? CHANGES_SILENCE_S : 0,
+		.total_ms = kind->total_ms,
+		.silence_s = kind->silence_s,
 		.on_data = tap_data,
 		.arg = tap,
 	};
@@ -99,13 +79,14 @@ int kan_engine_request(int *status, struct kan_engine *e, const char *method, co
 		       uint64_t max, kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
 {
 	struct tap tap = {.fn = on_data, .arg = arg};
-	if (!kan_request_allowed(method, path))
+	const struct kan_request *kind = kan_request_find(method, path);
+	if (!kind)
 		return kan_fail(err, KAN_EREFUSED, "%s %.200s is no request that may be sent",
 				method, path);
 	tap.digest = e->watch ? kan_digest_new() : NULL;
 	*status = 0;
 	int rc = e->replay ? kan_replay_request(status, e, path, tap_data, &tap, err)
-			   : over_socket(status, e, method, path, max, &tap, err);
+			   : over_socket(status, e, kind, path, max, &tap, err);
 	tell(e, method, path, *status, &tap);
 	kan_digest_free(tap.digest);
 	return rc < 0 ? kan_wrap(err, "engine: %s %.200s", method, path) : 0;

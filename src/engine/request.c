@@ -4,32 +4,40 @@
 
 #include "engine/control.h"
 
-enum { ID_DIGITS = 64, NAME_OCTETS = 255 };
+enum { NAME_OCTETS = 255 };
+/* Limits of a whole call in milliseconds, and of silence in seconds where the default is too short.
+ */
+enum {
+	CALL_MS = 60000,
+	CHANGES_MS = 120000,
+	CHANGES_SILENCE_S = 30, /* the engine walks two trees before it says the first word */
+	PAUSE_MS = 4000,    /* what the lease waits for: a container may stand still meanwhile */
+	UNPAUSE_MS = 2000,  /* then the kernel's own file ends the pause */
+	STREAM_MS = 900000, /* bounded by silence and size, not by a minute */
+};
 
 /* {id}: 12 to 64 hex digits or an engine's name; {image}: "sha256:" and hex; a '?' allows a query.
  */
-static const struct {
-	const char *method, *path;
-} table[] = {
-	{"GET", "/_ping"},
-	{"GET", "/version"},
-	{"GET", "/info"},
-	{"GET", "/events?"},
-	{"GET", "/networks"},
-	{"GET", "/networks/{id}"},
-	{"GET", "/volumes"},
-	{"GET", "/volumes/{id}"},
-	{"GET", "/containers/json?"},
-	{"GET", "/containers/{id}/json"},
-	{"GET", "/containers/{id}/changes"},
-	{"GET", "/containers/{id}/logs?"},
-	{"GET", "/containers/{id}/stats?"},
-	{"GET", "/containers/{id}/export"},
-	{"GET", "/images/{id}/json"},
-	{"GET", "/images/{id}/history"},
-	{"GET", "/images/{id}/get"},
-	{"POST", "/containers/{id}/pause"},
-	{"POST", "/containers/{id}/unpause"},
+static const struct kan_request table[] = {
+	{"GET", "/_ping", CALL_MS, 0},
+	{"GET", "/version", CALL_MS, 0},
+	{"GET", "/info", CALL_MS, 0},
+	{"GET", "/events?", CALL_MS, 0},
+	{"GET", "/networks", CALL_MS, 0},
+	{"GET", "/networks/{id}", CALL_MS, 0},
+	{"GET", "/volumes", CALL_MS, 0},
+	{"GET", "/volumes/{id}", CALL_MS, 0},
+	{"GET", "/containers/json?", CALL_MS, 0},
+	{"GET", "/containers/{id}/json", CALL_MS, 0},
+	{"GET", "/containers/{id}/changes", CHANGES_MS, CHANGES_SILENCE_S},
+	{"GET", "/containers/{id}/logs?", STREAM_MS, 0},
+	{"GET", "/containers/{id}/stats?", CALL_MS, 0},
+	{"GET", "/containers/{id}/export", STREAM_MS, 0},
+	{"GET", "/images/{id}/json", CALL_MS, 0},
+	{"GET", "/images/{id}/history", CALL_MS, 0},
+	{"GET", "/images/{id}/get", STREAM_MS, 0},
+	{"POST", "/containers/{id}/pause", PAUSE_MS, 0},
+	{"POST", "/containers/{id}/unpause", UNPAUSE_MS, 0},
 };
 
 /* One path segment that cannot climb, split or carry a query. */
@@ -60,10 +68,15 @@ static bool matches(const char *shape, const char *path)
 	return *path == 0;
 }
 
-bool kan_request_allowed(const char *method, const char *path)
+const struct kan_request *kan_request_find(const char *method, const char *path)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strcmp(table[i].method, method) == 0 && matches(table[i].path, path))
-			return true;
-	return false;
+			return &table[i];
+	return NULL;
+}
+
+bool kan_request_allowed(const char *method, const char *path)
+{
+	return kan_request_find(method, path) != NULL;
 }

@@ -1,5 +1,6 @@
 /* The table of requests: what may be sent, and that nothing else ever is. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "answers.h"
@@ -172,4 +173,20 @@ Test(request, a_status_becomes_a_code_with_the_engines_words_made_harmless)
 	struct kan_err err = {0};
 	cr_expect_eq(kan_engine_status_err(500, "/x", KAN_LIT("\xff\xff not json"), &err), -1);
 	cr_expect(strstr(err.text, "no words"), "%s", err.text);
+}
+
+Test(request, how_long_a_call_may_take_follows_its_kind_and_not_the_containers_name)
+{
+	static const char *const names[] = {"web",      "pause-x", "x-unpause", "changes",
+					    "logs-web", "get",     "export"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[128];
+		(void)snprintf(path, sizeof(path), "/containers/%s/json", names[i]);
+		const struct kan_request *kind = kan_request_find("GET", path);
+		cr_assert_not_null(kind, "%s", path);
+		cr_expect_eq(kind->total_ms, 60000, "%s", path);
+		cr_expect_eq(kind->silence_s, 0, "%s", path);
+	}
+	cr_expect_eq(kan_request_find("GET", HEX64 "/changes")->silence_s, 30);
+	cr_expect_lt(kan_request_find("POST", HEX64 "/unpause")->total_ms, 5000);
 }
