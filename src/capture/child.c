@@ -18,6 +18,7 @@ enum {
 	MEMORY_MAX = 1 << 30,
 	OPEN_FILES = 65536, /* a process collector holds descriptors of every member */
 	KILL_WAIT_S = 2,    /* after SIGKILL: then it is stuck in the kernel and left behind */
+	LINGER_S = 3,       /* after its last word */
 	DRAIN_MAX = 256, /* messages read in one go, so that one child cannot starve the others */
 	CHANNEL_BYTES = 1 << 20,
 };
@@ -245,6 +246,7 @@ static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct ka
 static void on_end(struct kan_conductor *c, struct kan_child *k, const struct kan_msg *m)
 {
 	k->said_end = true;
+	k->end_ns = kan_boot_ns();
 	k->gave_up = m->n[0] == 1;
 	if (m->n[0] == 2) {
 		struct kan_err err = {0};
@@ -319,11 +321,28 @@ static void say_crashed(struct kan_conductor *c, struct kan_child *k, int status
 	k->gaps++;
 }
 
+/* ok, partial, failed or not-applicable: what it said itself, and whether it lived to say it. */
+static const char *outcome(const struct kan_child *k)
+{
+	if (!k->said_end || k->gave_up)
+		return "failed";
+	if (k->gaps)
+		return "partial";
+	return k->artefacts == 0 && k->not_applicable ? "not-applicable" : "ok";
+}
+
+/* It has ended, or its channel has: then it is looked for again at each step of the loop. Never a
+ * wait: a thread that is stuck in the kernel may keep a process from ending. */
 static void reap(struct kan_conductor *c, struct kan_child *k)
 {
 	int status = 0;
-	siginfo_t ended;
-	(void)waitid(P_PID, (id_t)k->pid, &ended, WEXITED | WNOWAIT);
+	siginfo_t ended = {0};
+	if (waitid(P_PID, (id_t)k->pid, &ended, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+	    ended.si_pid == 0) {
+		kan_auto_close_fn(&k->channel);
+		k->channel = -1;
+		return;
+	}
 	/* What it left in its session, while its number is still its own. */
 	(void)kill(-k->pid, SIGKILL);
 	(void)waitpid(k->pid, &status, 0);
@@ -335,12 +354,7 @@ static void reap(struct kan_conductor *c, struct kan_child *k)
 			       "ended without artefact or gap");
 		k->gaps++;
 	}
-	bool nothing = k->artefacts == 0 && k->not_applicable;
-	finish(c, k,
-	       !k->said_end || k->gave_up ? "failed"
-	       : k->gaps                  ? "partial"
-	       : nothing                  ? "not-applicable"
-					  : "ok");
+	finish(c, k, outcome(k));
 }
 
 void kan_child_attend(struct kan_conductor *c, struct kan_child *k)
@@ -369,19 +383,31 @@ void kan_child_attend(struct kan_conductor *c, struct kan_child *k)
 	}
 }
 
+/* After SIGKILL it did not end. What it said before counts; what it had to say is a gap. */
+static void leave_behind(struct kan_conductor *c, struct kan_child *k)
+{
+	kan_record_word(c, "abandoned", "collector", k->collector->name);
+	if (!k->said_end) {
+		kan_record_gap(c, k->collector->name, k->collector->name, "stuck",
+			       "blocked in the kernel; left behind");
+		k->gaps++;
+	}
+	finish(c, k, outcome(k));
+}
+
 void kan_child_check_time(struct kan_conductor *c, struct kan_child *k, int64_t now)
 {
+	if (kan_child_running(k) && k->channel < 0)
+		reap(c, k);
 	if (!kan_child_running(k))
 		return;
 	if (!k->killed_ns && now - k->began_ns > limit_s(k->collector->tier) * 1000000000) {
 		k->timed_out = true;
 		kan_child_kill(k);
 	}
-	if (k->killed_ns && now - k->killed_ns > (int64_t)KILL_WAIT_S * 1000000000) {
-		kan_record_word(c, "abandoned", "collector", k->collector->name);
-		kan_record_gap(c, k->collector->name, k->collector->name, "stuck",
-			       "blocked in the kernel; left behind");
-		k->gaps++;
-		finish(c, k, "failed");
-	}
+	/* Done, and still there: a reader that it left behind holds it. */
+	if (!k->killed_ns && k->said_end && now - k->end_ns > (int64_t)LINGER_S * 1000000000)
+		kan_child_kill(k);
+	if (k->killed_ns && now - k->killed_ns > (int64_t)KILL_WAIT_S * 1000000000)
+		leave_behind(c, k);
 }

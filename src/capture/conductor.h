@@ -27,7 +27,7 @@ struct kan_child {
 	enum kan_child_state state;
 	pid_t pid;
 	int channel, pidfd;
-	int64_t began_ns, ended_ns, killed_ns; /* CLOCK_BOOTTIME */
+	int64_t began_ns, end_ns, ended_ns, killed_ns; /* CLOCK_BOOTTIME; end_ns: its last word */
 	uint64_t est_entries, est_bytes, items, bytes;
 	unsigned artefacts, gaps;
 	bool said_end, gave_up, timed_out, in_window, dead;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <kanshiki/sink.h>
@@ -201,4 +202,31 @@ Test(child, a_missing_upper_directory_is_a_gap_not_a_failure)
 	cr_assert_str_eq(c.children[0].status, "skipped");
 	cr_assert_str_eq(gap(&c, 0, "code"), "unsupported");
 	cr_assert_eq(kan_journal_gaps(c.journal), 1);
+}
+
+static int hang_up(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	(void)t;
+	(void)sink;
+	(void)err;
+	(void)syscall(SYS_close_range, 3, ~0U, 0);
+	for (;;)
+		(void)pause();
+	return 0;
+}
+
+Test(child, one_that_hangs_up_and_lives_on_does_not_hold_the_conductor, .timeout = 30)
+{
+	const struct kan_collector k = {.name = "mute", .collect = hang_up};
+	__attribute__((cleanup(leave))) struct kan_conductor c;
+	make(&c, &k);
+	c.deadline_boot = kan_boot_ns() + 300000000;
+	run(&c);
+	cr_assert_eq(c.stopped_by, SIGALRM, "the time limit was seen");
+	cr_assert(kan_child_running(&c.children[0]));
+	kan_child_kill(&c.children[0]);
+	while (kan_child_running(&c.children[0]))
+		(void)kan_loop_step(&c, kan_boot_ns() + 10000000);
+	cr_assert_str_eq(c.children[0].status, "failed");
+	cr_assert_str_eq(gap(&c, 0, "code"), "crashed");
 }
