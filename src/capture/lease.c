@@ -29,11 +29,12 @@ enum {
 	RETRY_FIRST_MS = 100,
 	RETRY_LAST_MS = 3200,
 	THAW_AFTER_MS = 2000, /* the engine had its chance: then the kernel is told */
+	BLIND_MS = 8000, /* without a cgroup there is only the engine; with both calls it is below
+			    END_MS */
 	TELL_EVERY_MS = 500,
 	TELL_S = 60,
 	SETTLE_MS = 300, /* a pause that the engine still had in hand takes effect in it */
 	REFREEZE_TRIES = 400,
-	INSPECT_MAX = 4 << 20,
 	END_MS = 15000, /* the longest way from a word to the lease to its end */
 	STOPPED_LOOK_MS = 250,
 	REAP_US = 1000,
@@ -106,7 +107,7 @@ int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup 
 		   kan_lease_note_fn *fn, void *arg, struct kan_err *err)
 {
 	struct kan_err why = {0};
-	int64_t until = kan_boot_ns() + (int64_t)THAW_AFTER_MS * 1000000;
+	int64_t until = kan_boot_ns() + (int64_t)(s->cgroup ? THAW_AFTER_MS : BLIND_MS) * 1000000;
 	*engine_ns = 0;
 	if (s->window) /* before anything runs: no later row may say "frozen" */
 		atomic_store(&s->window->frozen, 0);
@@ -114,7 +115,7 @@ int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup 
 		if (unpause_once(engine_ns, s, &why))
 			return 0;
 		fn(why.text, arg);
-		if (s->cgroup && kan_boot_ns() + ms * 1000000 > until)
+		if (kan_boot_ns() + ms * 1000000 > until)
 			break;
 		nap_us(ms * 1000);
 	}
@@ -125,27 +126,6 @@ int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup 
 		return 0;
 	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s",
 			s->id);
-}
-
-static int keep_answer(struct kan_bytes piece, void *arg)
-{
-	kan_buf_addb(arg, piece);
-	return 0;
-}
-
-static bool engine_says_paused(const struct kan_lease_setup *s)
-{
-	char path[128];
-	json_t *doc = NULL;
-	int status = 0;
-	kan_auto_buf struct kan_buf raw = KAN_BUF(INSPECT_MAX);
-	(void)snprintf(path, sizeof(path), "/containers/%.64s/json", s->id);
-	if (kan_engine_get(&status, s->engine, path, INSPECT_MAX, keep_answer, &raw, NULL) < 0 ||
-	    kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) < 0)
-		return false;
-	bool paused = json_is_true(json_object_get(json_object_get(doc, "State"), "Paused"));
-	json_decref(doc);
-	return paused;
 }
 
 /*
@@ -169,7 +149,8 @@ static bool unpause_refrozen(const struct kan_lease_setup *s)
 bool kan_lease_settle(const struct kan_lease_setup *s)
 {
 	int status = 0, rc = kan_control_unpause(&status, s->engine, s->id, NULL);
-	if (rc < 0 && (!status || (engine_says_paused(s) && !unpause_refrozen(s))))
+	if (rc < 0 &&
+	    (!status || (kan_control_paused(s->engine, s->id) > 0 && !unpause_refrozen(s))))
 		return false;
 	nap_us((long)SETTLE_MS * 1000);
 	return thawed(s) != 0;

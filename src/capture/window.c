@@ -17,6 +17,7 @@ enum {
 	AUTO_ENTRIES = 256,
 	AUTO_BYTES = 4 << 20,
 	LEASE_ANSWER_MS = 15000, /* above the longest way of the lease: pause, wait, thaw */
+	SETTLE_NAP_MS = 100,
 	SETTLE_MAX_MS = 5000,
 };
 
@@ -96,7 +97,7 @@ static void settle(const struct kan_conductor *c)
 {
 	int64_t until = kan_boot_ns() + (int64_t)SETTLE_MAX_MS * 1000000;
 	while (!kan_lease_settle(&c->lease_setup) && kan_boot_ns() < until)
-		;
+		(void)poll(NULL, 0, SETTLE_NAP_MS); /* an engine that is gone answers at once */
 }
 
 /* The lease is dead, stopped or mute: what it held, we resume. A pause of somebody else stays. */
