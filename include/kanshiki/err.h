@@ -28,7 +28,8 @@ struct kan_err {
 	char text[KAN_ERR_TEXT];
 };
 
-/* Set err (NULL is allowed). The first error stays: use kan_wrap to add to it. Never allocates. */
+/* Set err (NULL is allowed). A later call replaces it: use kan_wrap to add to it. Never allocates.
+ */
 void kan_err_set(struct kan_err *err, enum kan_code code, int sys, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Code from errno: EACCES/EPERM denied, ENOENT/ESRCH not-found, else io; appends strerror. */

@@ -237,7 +237,7 @@ static int seal_as_recorded(char seal[65], struct left *l, struct kan_err *err)
 static void first_failure(const struct kan_check *c, void *arg)
 {
 	struct kan_err *first = arg;
-	if (c->result == KAN_CHECK_FAILED)
+	if (c->result == KAN_CHECK_FAILED && first->code == KAN_OK)
 		kan_err_set(first, KAN_ETAMPER, 0, "%s: %s: %s", c->name,
 			    c->path[0] ? c->path : "the bundle", c->detail);
 }
