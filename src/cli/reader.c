@@ -199,7 +199,10 @@ static int take_answer(struct kan_read *out, json_t *answer, struct kan_err *err
 			    0, "%s", fault);
 		return -1;
 	}
-	out->screen = kan_xstrdup(json_string_value(json_object_get(answer, "screen")));
+	const char *screen = json_string_value(json_object_get(answer, "screen"));
+	if (!screen)
+		return kan_fail(err, KAN_EFORMAT, "the analysis gave no summary");
+	out->screen = kan_xstrdup(screen);
 	out->status = (int)json_integer_value(json_object_get(answer, "status"));
 	out->model = json_incref(answer);
 	return 0;
@@ -230,6 +233,11 @@ int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, str
 	if (pid < 0)
 		return kan_fail_sys(err, "fork");
 	int rc = kan_read_all(&text, from, err), status = 0;
+	kan_auto_close_fn(
+		&from); /* a child that still writes must not wait for us while we wait for it */
+	from = -1;
+	if (rc < 0)
+		(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);
 	if (rc < 0)
 		return kan_wrap(err, "analysis");
