@@ -12,9 +12,10 @@
 
 #include "base/file.h"
 #include "engine/claims.h"
+#include "engine/listener.h"
 #include "kernel/procfs.h"
 
-enum { TABLE_OCTETS = 64 << 20, LINK_OCTETS = 4096, FD_LAST = 4096 };
+enum { LINK_OCTETS = 4096, FD_LAST = 4096 };
 
 static const char *const engines[] = {"dockerd", "podman", "docker", "com.docker.backend"};
 
@@ -44,29 +45,6 @@ static bool is_engine(int pid_dir, struct kan_buf *exe)
 	for (size_t i = 0; slash && i < sizeof(engines) / sizeof(engines[0]); i++)
 		if (strcmp(slash + 1, engines[i]) == 0)
 			return true;
-	return false;
-}
-
-/* The listening socket's inode out of /proc/PID/net/unix: "num: refs protocol flags type st inode
- * path". */
-static bool listening_inode(char out[32], int pid_dir, const char *path)
-{
-	kan_auto_buf struct kan_buf table = KAN_BUF(TABLE_OCTETS);
-	size_t want = strlen(path);
-	if (kan_proc_read(&table, pid_dir, "net/unix", NULL) < 0)
-		return false;
-	for (const char *line = kan_buf_str(&table); *line;) {
-		size_t n = strcspn(line, "\n");
-		char flags[16], inode[24];
-		int at = 0;
-		if (sscanf(line, "%*s %*s %*s %15s %*s %*s %23s %n", flags, inode, &at) == 2 &&
-		    at > 0 && strcmp(flags, "00010000") == 0 && n > want &&
-		    strncmp(line + n - want, path, want) == 0) {
-			(void)snprintf(out, 32, "socket:[%.20s]", inode);
-			return true;
-		}
-		line += n + (line[n] == '\n');
-	}
 	return false;
 }
 
@@ -107,8 +85,10 @@ static int try_holder(pid_t pid, void *arg)
 static pid_t holder(const struct kan_target *t, int listener_dir, const char *path)
 {
 	struct search s = {.proc_fd = t->proc_fd};
-	if (!listening_inode(s.socket, listener_dir, path))
+	uint64_t ino = 0;
+	if (kan_listening_socket(&ino, listener_dir, path, NULL) < 0)
 		return 0;
+	(void)snprintf(s.socket, sizeof(s.socket), "socket:[%llu]", (unsigned long long)ino);
 	(void)kan_proc_each(t->proc_fd, try_holder, &s, NULL);
 	return s.found;
 }
