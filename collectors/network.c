@@ -13,7 +13,7 @@
 #include "kernel/netlink.h"
 #include "kernel/procfs.h"
 
-enum { PROTOCOLS_MAX = 64 << 10, MODULES_MAX = 4 << 20, TWINS_INSIDE = 1 << 20 };
+enum { PROTOCOLS_MAX = 64 << 10, MODULES_MAX = 4 << 20 };
 
 static const char *const artefacts[] = {"sockets.ndjson",     "links.ndjson",
 					"addresses.ndjson",   "routes.ndjson",
@@ -74,14 +74,16 @@ static uint64_t net_of(const struct kan_target *t, pid_t pid)
 }
 
 /* Who is in them now: what went away stays, its netlink sockets keep it alive. */
-static int find(struct kan_network *n, struct kan_err *err)
+static int find(struct kan_network *n, bool in_window, struct kan_err *err)
 {
 	const struct kan_target *t = n->t;
 	const struct kan_members_ask ask = {.proc_fd = t->proc_fd,
 					    .init_dir = t->pid_dir,
 					    .id = t->id,
 					    .cgroup = t->cgroup,
-					    .pid_private = t->pid_private};
+					    .pid_private = t->pid_private,
+					    .known = in_window ? &n->strangers : NULL,
+					    .note = in_window ? NULL : &n->strangers};
 	uint64_t own = net_of(t, getpid()), first = net_of(t, 1);
 	kan_members_free(&n->members);
 	if (kan_members_find(&n->members, &ask, err) < 0)
@@ -117,7 +119,7 @@ static void owners(struct kan_network *n)
 /* In the pause. */
 static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct kan_err *err)
 {
-	if (find(n, err) < 0)
+	if (find(n, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n->list.n; i++)
 		kan_netspace_read(n->spaces[i], ask);
@@ -152,7 +154,7 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf protocols = KAN_BUF(PROTOCOLS_MAX);
 	struct kan_err why = {0};
-	if (find(n, err) < 0)
+	if (find(n, false, err) < 0)
 		return -1;
 	if (kan_proc_read(&protocols, n->t->pid_dir, "net/protocols", &why) < 0)
 		kan_sink_gap_err(n->sink, KAN_LIT("protocols"), &why);
@@ -172,12 +174,9 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	int rc = kan_sink_window_enter(n->sink, 0, 0, err);
 	if (rc == 0)
 		rc = read_all(n, &ask, err);
-	/* The twins take as long again: of a busy container they are read when it runs. */
-	bool busy = KAN_NETSPACE_TOTAL - ask.budget > TWINS_INSIDE;
-	if (rc == 0 && !busy)
-		texts(n, &ask);
 	kan_sink_window_leave(n->sink);
-	if (rc == 0 && busy)
+	/* The twins say again what the dumps have said, and take as long again. */
+	if (rc == 0)
 		texts(n, &ask);
 	kan_bounded_free(ask.worker);
 	return rc;
@@ -217,6 +216,7 @@ static void free_network(struct kan_network *n)
 	kan_netns_free(&n->list);
 	kan_members_free(&n->members);
 	kan_owners_free(&n->owners);
+	kan_strangers_free(&n->strangers);
 }
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)

@@ -88,9 +88,36 @@ static void stuck(void *sink)
 	kan_sink_window_break(sink);
 }
 
+/* Before the pause, everybody on the host is looked at; in it, only who is new or in the cgroup. */
+static void look_around(struct kan_strangers *out, const struct kan_members_ask *members)
+{
+	struct kan_members found = {0};
+	struct kan_members_ask ask = *members;
+	ask.note = out;
+	if (kan_members_find(&found, &ask, NULL) < 0)
+		kan_strangers_free(out); /* then everybody is looked at in the pause */
+	kan_members_free(&found);
+}
+
+static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *ask,
+			  struct kan_err *err)
+{
+	if (kan_sink_window_enter(c->sink, 0, 0, err) < 0)
+		return -1;
+	int64_t boot_ns = kan_boot_ns();
+	c->read_ns = kan_now_ns();
+	int rc = kan_processes_read(&c->all, ask, err);
+	kan_procs_read_cgroups(c);
+	kan_sink_window_leave(c->sink);
+	if (rc == 0 && ask->members.known)
+		rc = kan_processes_late(&c->all, ask, boot_ns, err);
+	return rc;
+}
+
 static int take(struct kan_procs *c, struct kan_err *err)
 {
 	const struct kan_target *t = c->t;
+	struct kan_strangers strangers = {0};
 	struct kan_processes_ask ask = {.members = {.proc_fd = t->proc_fd,
 						    .init_dir = t->pid_dir,
 						    .id = t->id,
@@ -101,12 +128,10 @@ static int take(struct kan_procs *c, struct kan_err *err)
 					.frozen = frozen,
 					.stuck = stuck,
 					.arg = c->sink};
-	if (kan_sink_window_enter(c->sink, 0, 0, err) < 0)
-		return -1;
-	c->read_ns = kan_now_ns();
-	int rc = kan_processes_read(&c->all, &ask, err);
-	kan_procs_read_cgroups(c);
-	kan_sink_window_leave(c->sink);
+	look_around(&strangers, &ask.members);
+	ask.members.known = &strangers;
+	int rc = read_in_window(c, &ask, err);
+	kan_strangers_free(&strangers);
 	return rc;
 }
 

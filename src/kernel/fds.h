@@ -11,7 +11,7 @@ struct kan_helds;
 
 struct kan_fd {
 	int fd;
-	int flags;  /* of fdinfo; -1 unknown */
+	int flags;  /* of fdinfo; -1 unknown, and of sockets not asked for */
 	bool known; /* the stat fields are valid */
 	bool memfd; /* the kernel's own memory, under a memfd's name */
 	mode_t mode;

@@ -71,6 +71,24 @@ static bool names_id(const struct search *s, int dir, const char *prefix)
 	return kan_cgroup_names((struct kan_bytes){text, n}, s->ask->id);
 }
 
+static bool known_stranger(const struct search *s, pid_t pid)
+{
+	const struct kan_strangers *k = s->ask->known;
+	return k && k->n && bsearch(&pid, k->v, k->n, sizeof(pid), by_number);
+}
+
+static void note_stranger(const struct search *s, pid_t pid)
+{
+	struct kan_strangers *out = s->ask->note;
+	if (!out)
+		return;
+	if (out->n == out->cap) {
+		out->cap = out->cap ? 2 * out->cap : FIRST;
+		out->v = kan_xrealloc(out->v, out->cap, sizeof(*out->v));
+	}
+	out->v[out->n++] = pid;
+}
+
 /* Why this process is a member; through a held directory the answer is final. */
 static unsigned why(const struct search *s, int dir, const char *prefix, pid_t pid)
 {
@@ -105,9 +123,12 @@ static int look_at(pid_t pid, void *arg)
 	kan_auto_close int dir = -1;
 	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
 	/* The cheap look is for the many that are none of ours. */
-	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid) &&
-	    !neighbour(s, s->ask->proc_fd, prefix))
+	if (!listed(s, pid) &&
+	    (known_stranger(s, pid) ||
+	     (!why(s, s->ask->proc_fd, prefix, pid) && !neighbour(s, s->ask->proc_fd, prefix)))) {
+		note_stranger(s, pid);
 		return 0;
+	}
 	struct kan_err ended = {0};
 	s->out->seen++;
 	if (s->out->n >= s->room)
@@ -145,6 +166,8 @@ static int search(struct search *s, struct kan_err *err)
 		qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
 	if (kan_proc_each(s->ask->proc_fd, look_at, s, err) < 0)
 		return -1;
+	if (s->ask->note && s->ask->note->n)
+		qsort(s->ask->note->v, s->ask->note->n, sizeof(pid_t), by_number);
 	if (s->out->n)
 		qsort(s->out->v, s->out->n, sizeof(*s->out->v), by_pid);
 	return 0;
@@ -178,4 +201,10 @@ void kan_members_free(struct kan_members *m)
 		kan_auto_close_fn(&m->v[i].dir);
 	free(m->v);
 	*m = (struct kan_members){0};
+}
+
+void kan_strangers_free(struct kan_strangers *s)
+{
+	free(s->v);
+	*s = (struct kan_strangers){0};
 }

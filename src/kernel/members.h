@@ -24,12 +24,24 @@ struct kan_members {
 	size_t n;
 	uint64_t seen; /* more than n: KAN_MEMBERS_MAX or our own descriptors ended */
 };
+/* Processes that were looked at and are not the container's; sorted by pid. */
+struct kan_strangers {
+	pid_t *v;
+	size_t n, cap;
+};
 struct kan_members_ask {
 	int proc_fd, init_dir;
 	const char *id;
 	struct kan_cgroup *cgroup;
 	bool pid_private; /* only then does the pid namespace count */
 	bool neighbours;  /* list strangers of a shared pid namespace, too */
+	/*
+	 * Looked at before, and not again unless the cgroup lists them: a pause must not last as
+	 * long as a look at every process of the host. NULL: everybody is looked at. Somebody may
+	 * have got the pid of one meanwhile: look once more without it when the pause is over.
+	 */
+	const struct kan_strangers *known;
+	struct kan_strangers *note; /* gets them; NULL: nobody asks */
 };
 /*
  * Now. A pid that was given to somebody else between listing and open is left out: cgroup and
@@ -38,5 +50,6 @@ struct kan_members_ask {
 int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
 		     struct kan_err *err);
 void kan_members_free(struct kan_members *m); /* closes what is not -1 */
+void kan_strangers_free(struct kan_strangers *s);
 
 #endif

@@ -4,28 +4,30 @@
 
 #include "kernel/passes.h"
 
-enum { ANCESTORS_MAX = 256 };
+enum { ANCESTORS_MAX = 256, STAT_OCTETS = 8192 };
 
-static void first_pass(struct kan_processes *all, const struct kan_processes_ask *ask)
+static void first_pass(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
 {
-	for (size_t i = 0; i < all->n; i++) {
+	for (size_t i = first; i < all->n; i++) {
 		bool before = kan_pass_frozen(ask);
 		kan_pass_a(all, &all->v[i]);
 		all->v[i].frozen_a = before && kan_pass_frozen(ask);
 	}
 }
 
-static void second_pass(struct kan_processes *all, const struct kan_processes_ask *ask,
-			struct kan_bounded *b)
+static void second_pass(struct kan_processes *all, size_t first,
+			const struct kan_processes_ask *ask)
 {
+	struct kan_bounded *b = kan_bounded_new();
 	struct kan_pass_b how = {.bounded = b, .ask = ask, .root_fd = ask->root_fd};
 	(void)kan_proc_ns(&how.mntns, ask->members.init_dir, "mnt",
 			  NULL); /* gone: every root is looked at by itself */
-	kan_pass_b(all, 0, &how);
-	for (size_t i = 0; i < all->n; i++) {
+	kan_pass_b(all, first, &how);
+	for (size_t i = first; i < all->n; i++) {
 		kan_auto_close_fn(&all->v[i].who.dir);
 		all->v[i].who.dir = -1;
 	}
+	kan_bounded_free(b);
 }
 
 static void start(struct kan_process *p, struct kan_member *m)
@@ -47,10 +49,8 @@ int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask
 	for (; all.n < m.n; all.n++)
 		start(&all.v[all.n], &m.v[all.n]);
 	kan_members_free(&m);
-	struct kan_bounded *b = kan_bounded_new();
-	first_pass(&all, ask);
-	second_pass(&all, ask, b);
-	kan_bounded_free(b);
+	first_pass(&all, 0, ask);
+	second_pass(&all, 0, ask);
 	*out = all;
 	return 0;
 }
@@ -65,6 +65,49 @@ static int by_pid(const void *key, const void *element)
 const struct kan_process *kan_processes_find(const struct kan_processes *all, pid_t pid)
 {
 	return all->n ? bsearch(&pid, all->v, all->n, sizeof(*all->v), by_pid) : NULL;
+}
+
+/* starttime has the grain of a clock tick: a process of that very tick counts as one that was
+ * there.
+ */
+static bool there_at(const struct kan_member *m, int64_t boot_ns)
+{
+	struct kan_proc_stat st;
+	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
+	return kan_proc_stat_read(&st, &text, m->dir, NULL) == 0 &&
+	       kan_proc_started(0, st.starttime) <= boot_ns;
+}
+
+static int by_own_pid(const void *a, const void *b)
+{
+	const struct kan_process *x = a, *y = b;
+	return (x->who.pid > y->who.pid) - (x->who.pid < y->who.pid);
+}
+
+int kan_processes_late(struct kan_processes *all, const struct kan_processes_ask *ask,
+		       int64_t boot_ns, struct kan_err *err)
+{
+	struct kan_members m = {0};
+	struct kan_members_ask everybody = ask->members;
+	size_t before = all->n, late = 0;
+	everybody.known = NULL;
+	if (kan_members_find(&m, &everybody, err) < 0)
+		return -1;
+	for (size_t i = 0; i < m.n; i++)
+		if (!kan_processes_find(all, m.v[i].pid) && there_at(&m.v[i], boot_ns))
+			m.v[late++] = (struct kan_member){m.v[i].pid, kan_take_fd(&m.v[i].dir),
+							  m.v[i].by};
+	if (late)
+		all->v = kan_xrealloc(all->v, before + late, sizeof(*all->v));
+	for (size_t i = 0; i < late; i++)
+		start(&all->v[all->n++], &m.v[i]);
+	kan_members_free(&m);
+	all->members_seen += late;
+	first_pass(all, before, ask);
+	second_pass(all, before, ask);
+	if (late)
+		qsort(all->v, all->n, sizeof(*all->v), by_own_pid);
+	return 0;
 }
 
 static bool have(const struct kan_processes *list, pid_t pid)

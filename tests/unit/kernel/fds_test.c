@@ -73,6 +73,22 @@ Test(fds, each_kind_by_what_the_kernel_says)
 	cr_assert_eq(find(pipes[1])->flags & O_ACCMODE, O_WRONLY);
 }
 
+Test(fds, every_socket_has_its_own_inode_and_the_facts_of_its_kind)
+{
+	int sockets[3];
+	struct stat st;
+	for (int i = 0; i < 3; i++)
+		cr_assert_geq(sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), 0);
+	look(1024, 1 << 20);
+	for (int i = 0; i < 3; i++) {
+		const struct kan_fd *d = find(sockets[i]);
+		cr_assert_eq(fstat(sockets[i], &st), 0);
+		is(sockets[i], "socket", "socket:[");
+		cr_assert(d->ino == st.st_ino && d->dev == st.st_dev && d->mode == st.st_mode);
+		cr_assert(d->nlink == st.st_nlink && d->rdev == st.st_rdev && d->size == 0);
+	}
+}
+
 Test(fds, a_file_without_a_name_is_held_and_has_its_position)
 {
 	char path[] = "/tmp/kan-fds-XXXXXX";

@@ -1,5 +1,6 @@
 /* Who belongs to a container. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "kernel/members.h"
@@ -22,6 +23,12 @@ static void teardown(void)
 }
 
 TestSuite(members, .init = setup, .fini = teardown);
+
+static int by_number(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
 
 static void find(bool pid_private, bool neighbours)
 {
@@ -87,4 +94,35 @@ Test(members, the_hosts_mount_namespace_makes_no_members)
 	find(true, false);
 	for (size_t i = 0; i < m.n; i++)
 		cr_assert_eq(m.v[i].by & KAN_BY_MNTNS, 0);
+}
+
+Test(members, a_stranger_is_looked_at_once)
+{
+	struct kan_strangers strangers = {0};
+	struct kan_members_ask ask = {.proc_fd = s->proc_fd,
+				      .init_dir = s->init_dir,
+				      .id = NOBODY,
+				      .pid_private = true,
+				      .note = &strangers};
+	cr_assert_eq(kan_members_find(&m, &ask, NULL), 0);
+	size_t others = 0;
+	for (size_t i = 0; i < strangers.n; i++) {
+		cr_assert_null(member(strangers.v[i]));
+		cr_assert(i == 0 || strangers.v[i - 1] < strangers.v[i], "sorted");
+		others += strangers.v[i] == getpid();
+	}
+	cr_assert_eq(others, 1, "we are none of the container's");
+	/* Who came since is found; who is called a stranger is not looked at. */
+	pid_t late = subject(s, subject_wait, NULL);
+	pid_t *called = realloc(strangers.v, (strangers.n + 1) * sizeof(*called));
+	called[strangers.n++] = s->init;
+	qsort(called, strangers.n, sizeof(*called), by_number);
+	strangers.v = called;
+	kan_members_free(&m);
+	ask.known = &strangers;
+	ask.note = NULL;
+	cr_assert_eq(kan_members_find(&m, &ask, NULL), 0);
+	cr_assert_eq(m.n, 1);
+	cr_assert_eq(member(late)->by, KAN_BY_PIDNS);
+	kan_strangers_free(&strangers);
 }
