@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "evidence/holders.h"
 #include "kernel/bounded.h"
 #include "kernel/netlink.h"
 #include "kernel/procfs.h"
@@ -123,8 +124,19 @@ static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct 
 		return -1;
 	for (size_t i = 0; i < n->list.n; i++)
 		kan_netspace_read(n->spaces[i], ask);
-	owners(n);
+	if (!kan_holders_promised(n->sink))
+		owners(n);
 	return 0;
+}
+
+/* As the collector processes has read them; read by us when it does not say. */
+static void told_owners(struct kan_network *n)
+{
+	if (!kan_holders_promised(n->sink))
+		return;
+	if (!kan_holders_wait(&n->owners, &n->owners_frozen, n->sink))
+		owners(n);
+	kan_owners_sort(&n->owners);
 }
 
 static void texts(struct kan_network *n, struct kan_netspace_ask *ask)
@@ -175,6 +187,8 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	if (rc == 0)
 		rc = read_all(n, &ask, err);
 	kan_sink_window_leave(n->sink);
+	if (rc == 0)
+		told_owners(n);
 	/* The twins say again what the dumps have said, and take as long again. */
 	if (rc == 0)
 		texts(n, &ask);

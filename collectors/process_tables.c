@@ -149,7 +149,7 @@ static void descriptor(struct kan_row *r, const struct table *t, const struct ka
 	}
 	if (f && d->nlink == 0)
 		kan_row_bool(r, "content", f->content);
-	kan_row_bool(r, "frozen", t->p->frozen_a);
+	kan_row_bool(r, "frozen", t->p->frozen_fds);
 }
 
 static int fds(struct table *t, struct kan_err *err)

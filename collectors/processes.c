@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "collectors/process_parts.h"
+#include "evidence/holders.h"
 #include "kernel/bounded.h"
 #include "kernel/cgroup.h"
 
@@ -70,6 +71,7 @@ static struct kan_file_id id_of(int dir, const char *path, int flags)
 static void prepare(struct kan_procs *c)
 {
 	struct kan_err why = {0};
+	kan_held_init(&c->all.held);
 	c->init_root = id_of(c->t->root_fd, "", AT_EMPTY_PATH);
 	c->host_root = id_of(c->t->proc_fd, "1/root", 0);
 	if (kan_proc_ns(&c->init_mntns, c->t->pid_dir, "mnt", NULL) < 0)
@@ -99,9 +101,27 @@ static void look_around(struct kan_strangers *out, const struct kan_members_ask 
 	kan_members_free(&found);
 }
 
+/* The collector network would have to look at every descriptor again, while the container waits. */
+static void tell_holders(struct kan_procs *c)
+{
+	struct kan_owners o = {0};
+	bool whole = true;
+	for (size_t i = 0; i < c->all.n; i++) {
+		const struct kan_process *p = &c->all.v[i];
+		whole &= !p->has_fds || p->frozen_fds;
+		for (size_t k = 0; k < p->fds.n; k++)
+			if (S_ISSOCK(p->fds.v[k].mode))
+				kan_owners_add(&o, p->fds.v[k].ino, p->who.pid, p->fds.v[k].fd);
+	}
+	o.seen += c->all.fds_seen - c->all.fds_kept;
+	kan_holders_tell(c->sink, &o, whole);
+	kan_owners_free(&o);
+}
+
 static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *ask,
 			  struct kan_err *err)
 {
+	kan_holders_promise(c->sink);
 	if (kan_sink_window_enter(c->sink, 0, 0, err) < 0)
 		return -1;
 	int64_t boot_ns = kan_boot_ns();
@@ -109,6 +129,10 @@ static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *a
 	int rc = kan_processes_read(&c->all, ask, err);
 	kan_procs_read_cgroups(c);
 	kan_sink_window_leave(c->sink);
+	if (rc == 0)
+		tell_holders(c);
+	else
+		kan_holders_tell(c->sink, NULL, false);
 	if (rc == 0 && ask->members.known)
 		rc = kan_processes_late(&c->all, ask, boot_ns, err);
 	return rc;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/self.h"
 #include "capture/conductor.h"
+#include "evidence/holders.h"
 
 enum {
 	DEFAULT_TIMEOUT_S = 3600,
@@ -351,6 +352,8 @@ static void release(struct kan_conductor *c)
 	kan_journal_free(c->journal);
 	kan_target_free(c->target);
 	kan_engine_free(c->engine);
+	if (c->window && c->window->holders)
+		(void)munmap(c->window->holders, sizeof(*c->window->holders));
 	if (c->window)
 		(void)munmap(c->window, sizeof(*c->window));
 	json_decref(c->gaps);
@@ -359,6 +362,14 @@ static void release(struct kan_conductor *c)
 	int *fds[] = {&c->parent_fd, &c->bundle_fd, &c->signal_fd};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		kan_auto_close_fn(fds[i]);
+}
+
+/* With every process that comes from here; NULL: no memory. */
+static void *share(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static void defaults(struct kan_capture_request *r)
@@ -383,14 +394,13 @@ int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_req
 	c.gaps = json_array();
 	c.scope = json_array();
 	c.impact = json_array();
-	c.window = mmap(NULL, sizeof(*c.window), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			-1, 0);
-	if (c.window == MAP_FAILED) {
-		c.window = NULL;
+	c.window = share(sizeof(*c.window));
+	if (!c.window) {
 		(void)kan_fail_sys(err, "memory");
 		release(&c);
 		return -1;
 	}
+	c.window->holders = share(sizeof(*c.window->holders));
 	int rc = listen_to_signals(&c, &before, err);
 	if (rc == 0)
 		rc = find_and_run(out, &c, err);

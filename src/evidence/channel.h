@@ -37,11 +37,12 @@ bool kan_msg_ok(const struct kan_msg *m, size_t size);
 
 /*
  * Shared (MAP_SHARED|MAP_ANONYMOUS) by conductor, lease and children: the state a row's "frozen"
- * tells, and how many files the bundle has so far.
+ * tells; and what one collector reads for another (evidence/holders.h), NULL: nothing.
  */
+struct kan_holders;
 struct kan_window {
 	_Atomic int frozen;
-	_Atomic unsigned files;
+	struct kan_holders *holders;
 };
 
 struct kan_sink_opts {

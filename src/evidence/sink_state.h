@@ -16,7 +16,7 @@ struct kan_sink {
 	struct kan_artefact *open;
 	unsigned files, temporary;
 	_Atomic int failed;
-	bool inside, waited;
+	bool inside;
 };
 
 void kan_sink_send(struct kan_sink *s, struct kan_msg *m);

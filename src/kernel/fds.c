@@ -13,10 +13,18 @@
 #include "kernel/held.h"
 #include "kernel/owners.h"
 
-enum { FIRST = 16, LINK_OCTETS = 8192, INFO_OCTETS = 512 };
+enum {
+	FIRST = 16,
+	LINK_OCTETS = 8192,
+	INFO_OCTETS = 512,
+	PROBED_MAX = 1 << 20,
+	PROBED_GAP = 32, /* so many closed numbers are tried, beside as many as are open */
+};
 
 struct table {
-	int fd_dir, info_dir;
+	struct kan_fds *out;
+	int info_dir;
+	bool full;
 	struct kan_fd socket; /* known: what all sockets share, asked of the first */
 	const struct kan_fds_room *room;
 	size_t cap;
@@ -83,13 +91,14 @@ static void read_stat(struct kan_fd *d, int fd_dir, const char *name)
  * on. The kernel's text has the inode; device, mode and mount are those of sockfs, the same for
  * all. Their flags are not asked for.
  */
-static bool is_socket(struct kan_fd *d, struct table *t, const char *name, struct kan_bytes link)
+static bool is_socket(struct kan_fd *d, struct table *t, int fd_dir, const char *name,
+		      struct kan_bytes link)
 {
 	uint64_t ino = kan_owners_ino(link);
 	if (!ino)
 		return false;
 	if (!t->socket.known)
-		read_stat(&t->socket, t->fd_dir, name);
+		read_stat(&t->socket, fd_dir, name);
 	if (!t->socket.known || !S_ISSOCK(t->socket.mode))
 		return false;
 	struct kan_fd mine = *d;
@@ -129,29 +138,31 @@ static struct kan_fd *more(struct kan_fds *f, size_t *cap)
 	return d;
 }
 
-/* false: no room for its link. */
-static bool one(struct kan_fds *f, struct table *t, const char *name)
+/* false: no such descriptor. */
+static bool one(int fd_dir, const char *name, int fd, void *arg)
 {
+	struct table *t = arg;
+	struct kan_fds *f = t->out;
 	uint8_t link[LINK_OCTETS];
-	ssize_t n = readlinkat(t->fd_dir, name, (char *)link, sizeof(link));
-	if (n < 0) { /* closed while we looked; frozen, that cannot be */
-		f->seen--;
-		return true;
-	}
-	if (f->text.len + (size_t)n > t->room->text)
+	ssize_t n = readlinkat(fd_dir, name, (char *)link, sizeof(link));
+	if (n < 0)
 		return false;
+	f->seen++;
+	t->full = t->full || f->n >= t->room->fds || f->text.len + (size_t)n > t->room->text;
+	if (t->full)
+		return true;
 	struct kan_fd *d = more(f, &t->cap);
-	d->fd = (int)strtol(name, NULL, 10);
+	d->fd = fd;
 	d->link_at = f->text.len;
 	d->link_n = (uint32_t)n;
 	kan_buf_add(&f->text, link, (size_t)n);
-	if (is_socket(d, t, name, (struct kan_bytes){link, (size_t)n}))
+	if (is_socket(d, t, fd_dir, name, (struct kan_bytes){link, (size_t)n}))
 		return true;
-	read_stat(d, t->fd_dir, name);
+	read_stat(d, fd_dir, name);
 	read_info(d, t->info_dir, name);
 	d->memfd = d->known &&
 		   kan_held_memfd(t->room->held, d->dev, (struct kan_bytes){link, (size_t)n});
-	hold(t->room->held, d, t->fd_dir, name);
+	hold(t->room->held, d, fd_dir, name);
 	return true;
 }
 
@@ -161,26 +172,49 @@ static int by_fd(const void *a, const void *b)
 	return (x->fd > y->fd) - (x->fd < y->fd);
 }
 
-int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room, struct kan_err *err)
+/* The first number that was not tried; *found is count when there can be no more. */
+static int probe(int list, uint64_t count, uint64_t *found, kan_fd_fn *fn, void *arg)
 {
-	*out = (struct kan_fds){.text = KAN_BUF(room->text)};
-	int list = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = list < 0 ? NULL : fdopendir(list);
+	char name[16];
+	uint64_t most = count < PROBED_MAX ? 2 * count + PROBED_GAP : 0;
+	int fd = 0;
+	for (; *found < count && (uint64_t)fd < most; fd++) {
+		(void)snprintf(name, sizeof(name), "%d", fd);
+		*found += fn(list, name, fd, arg);
+	}
+	return fd;
+}
+
+int kan_fds_each(int dir, const char *path, kan_fd_fn *fn, void *arg, struct kan_err *err)
+{
+	struct stat st;
+	uint64_t found = 0;
+	int list = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = list < 0 || fstat(list, &st) < 0 ? NULL : fdopendir(list);
 	if (!d) {
-		(void)kan_fail_sys(err, "fd");
+		(void)kan_fail_sys(err, "%s", path);
 		kan_auto_close_fn(&list);
 		return -1;
 	}
-	kan_auto_close int info = openat(dir, "fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct table t = {.fd_dir = list, .info_dir = info, .room = room};
-	bool full = false;
-	for (struct dirent *e; (e = readdir(d));) {
-		if (e->d_name[0] < '0' || e->d_name[0] > '9')
-			continue;
-		out->seen++;
-		full = full || out->n >= room->fds || !one(out, &t, e->d_name);
-	}
+	/* Listing makes the kernel look up every descriptor, and then we would have it do so again.
+	 */
+	int from = st.st_size > 0 ? probe(list, (uint64_t)st.st_size, &found, fn, arg) : 0;
+	bool all = st.st_size > 0 && found == (uint64_t)st.st_size;
+	for (struct dirent *e; !all && (e = readdir(d));)
+		if (e->d_name[0] >= '0' && e->d_name[0] <= '9' &&
+		    strtol(e->d_name, NULL, 10) >= from)
+			(void)fn(list, e->d_name, (int)strtol(e->d_name, NULL, 10), arg);
 	(void)closedir(d);
+	return 0;
+}
+
+int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room, struct kan_err *err)
+{
+	*out = (struct kan_fds){.text = KAN_BUF(room->text)};
+	kan_auto_close int info = openat(dir, "fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct table t = {.out = out, .info_dir = info, .room = room};
+	if (kan_fds_each(dir, "fd", one, &t, err) < 0)
+		return -1;
 	if (out->n)
 		qsort(out->v, out->n, sizeof(*out->v), by_fd);
 	return 0;

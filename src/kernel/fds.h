@@ -30,6 +30,13 @@ struct kan_fds_room {
 	size_t fds, text;       /* descriptors, and octets of their links, that are kept */
 	struct kan_helds *held; /* gets unlinked regular files: their bytes exist nowhere else */
 };
+/*
+ * Calls fn with each number that may be a descriptor, lowest first where the kernel counts them
+ * (Linux 6.2: the size of /proc/PID/fd), else as the directory lists them. fn: false when it is
+ * none. -1: the directory cannot be read.
+ */
+typedef bool kan_fd_fn(int fd_dir, const char *name, int fd, void *arg);
+int kan_fds_each(int dir, const char *path, kan_fd_fn *fn, void *arg, struct kan_err *err);
 /* dir: a held /proc/PID or task/TID. What finds no room is counted. Free out in every case. */
 int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room,
 		 struct kan_err *err);

@@ -10,6 +10,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "kernel/fds.h"
+
 enum { FIRST = 256, LINK_OCTETS = 64, TASK_OCTETS = 40 };
 
 uint64_t kan_owners_ino(struct kan_bytes link)
@@ -27,7 +29,7 @@ uint64_t kan_owners_ino(struct kan_bytes link)
 	return ino;
 }
 
-static void add(struct kan_owners *o, uint64_t ino, pid_t pid, int fd)
+void kan_owners_add(struct kan_owners *o, uint64_t ino, pid_t pid, int fd)
 {
 	o->seen++;
 	if (o->n >= KAN_OWNERS_MAX)
@@ -48,24 +50,27 @@ static DIR *open_list(int dir, const char *path)
 	return d;
 }
 
+struct holder {
+	struct kan_owners *o;
+	pid_t pid;
+};
+
+static bool look(int fd_dir, const char *name, int fd, void *arg)
+{
+	const struct holder *h = arg;
+	char link[LINK_OCTETS];
+	ssize_t n = readlinkat(fd_dir, name, link, sizeof(link));
+	uint64_t ino =
+		n > 0 ? kan_owners_ino((struct kan_bytes){(const uint8_t *)link, (size_t)n}) : 0;
+	if (ino)
+		kan_owners_add(h->o, ino, h->pid, fd);
+	return n >= 0;
+}
+
 static bool read_table(struct kan_owners *o, int dir, const char *path, pid_t pid)
 {
-	char link[LINK_OCTETS];
-	DIR *d = open_list(dir, path);
-	if (!d)
-		return false;
-	for (struct dirent *e; (e = readdir(d));) {
-		if (e->d_name[0] < '0' || e->d_name[0] > '9')
-			continue;
-		ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link));
-		uint64_t ino =
-			n > 0 ? kan_owners_ino((struct kan_bytes){(const uint8_t *)link, (size_t)n})
-			      : 0;
-		if (ino)
-			add(o, ino, pid, (int)strtol(e->d_name, NULL, 10));
-	}
-	(void)closedir(d);
-	return true;
+	struct holder h = {o, pid};
+	return kan_fds_each(dir, path, look, &h, NULL) == 0;
 }
 
 /* A dead leader has no table; the threads that live on share one. */

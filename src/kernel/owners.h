@@ -23,6 +23,7 @@ struct kan_owners {
 /* The sockets of a held /proc/PID, by the kernel's links alone; nothing is opened but the
  * directory. */
 int kan_owners_read(struct kan_owners *o, int dir, pid_t pid, struct kan_err *err);
+void kan_owners_add(struct kan_owners *o, uint64_t ino, pid_t pid, int fd);
 void kan_owners_sort(struct kan_owners *o);
 /* All of one socket, by pid and descriptor. inode 0 has none. */
 struct kan_owner *kan_owners_find(size_t *n, const struct kan_owners *o, uint64_t ino);

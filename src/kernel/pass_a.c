@@ -155,15 +155,16 @@ static void read_ns(uint64_t *ns, int dir)
 			ns[i] = 0; /* an old kernel has no time namespace, a zombie few others */
 }
 
-static void read_fds(struct kan_processes *all, struct kan_process *p, int dir)
+void kan_pass_a_fds(struct kan_processes *all, struct kan_process *p)
 {
 	struct kan_err why = {0};
+	kan_auto_close int own = -1;
 	struct kan_fds_room room = {.fds = (size_t)(KAN_PROC_FDS_TOTAL - all->fds_kept),
 				    .text = (size_t)(KAN_PROC_LINKS_TOTAL - all->link_bytes),
 				    .held = &all->held};
-	if (kan_process_ended(p) || kan_process_kthread(p))
+	if (p->has_fds || p->gone || !p->who.by || kan_process_ended(p) || kan_process_kthread(p))
 		return;
-	p->has_fds = kan_fds_read(&p->fds, dir, &room, &why) == 0;
+	p->has_fds = kan_fds_read(&p->fds, kan_pass_dir(&own, p), &room, &why) == 0;
 	if (!p->has_fds)
 		kan_proc_refused(all, p, "fd", &why);
 	all->fds_seen += p->fds.seen;
@@ -314,5 +315,4 @@ void kan_pass_a(struct kan_processes *all, struct kan_process *p)
 		p->cwd.known = read_path(&p->cwd, dir, "cwd");
 		p->root.known = read_path(&p->root, dir, "root");
 	}
-	read_fds(all, p, dir);
 }

@@ -14,6 +14,18 @@ void kan_proc_refused(struct kan_processes *all, struct kan_process *p, const ch
 
 /* Nothing here waits for the memory of the process. */
 void kan_pass_a(struct kan_processes *all, struct kan_process *p);
+/*
+ * The descriptor tables of all processes from first on, by a thread of their own: they are half of
+ * what a busy container costs in the pause. join adds its counts and held files to all; what it
+ * could not read, kan_pass_a_fds looks at again. start: NULL when it is not
+ * worth it or no thread can be had.
+ */
+struct kan_pass_fds;
+struct kan_pass_fds *kan_pass_fds_start(struct kan_processes *all, size_t first,
+					const struct kan_processes_ask *ask);
+void kan_pass_fds_join(struct kan_processes *all, struct kan_pass_fds *f);
+/* The table of p, when the thread did not get it: of a dead leader, through a thread that lives. */
+void kan_pass_a_fds(struct kan_processes *all, struct kan_process *p);
 /* exe of a process whose stat is read. */
 void kan_pass_exe(struct kan_processes *all, struct kan_process *p, int dir);
 /* The directory that facts come from: the process's, or that of a dead leader's live thread (then

@@ -87,10 +87,11 @@ struct kan_unlinked {
 };
 
 struct kan_process {
-	struct kan_member who;   /* dir is closed and -1 after both passes */
-	bool frozen_a, frozen_b; /* the facts of that pass were read while the target was frozen */
-	bool gone;               /* ended before anything could be read */
-	bool ended;              /* ended while it was read: the rest is not missing */
+	struct kan_member who; /* dir is closed and -1 after both passes */
+	bool frozen_a, frozen_fds,
+		frozen_b; /* the facts of that pass were read while the target was frozen */
+	bool gone;        /* ended before anything could be read */
+	bool ended;       /* ended while it was read: the rest is not missing */
 	bool stuck, leader_dead, has_fds;
 	pid_t via_tid; /* a dead leader's facts are those of this live thread; 0 */
 	struct kan_proc_stat stat;
@@ -132,7 +133,8 @@ struct kan_processes_ask {
 	void (*stuck)(void *arg);        /* a read blocks: the pause has to end */
 	void *arg;
 };
-/* Both passes over all members. -1 only when the members cannot be listed; what single reads refuse
+/* Both passes over all members. out: zeroed, or with held prepared by kan_held_init before the
+ * pause; free it in every case. -1 only when the members cannot be listed; what single reads refuse
  * is a miss. */
 int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask,
 		       struct kan_err *err);

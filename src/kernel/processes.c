@@ -8,10 +8,18 @@ enum { ANCESTORS_MAX = 256, STAT_OCTETS = 8192 };
 
 static void first_pass(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
 {
+	struct kan_pass_fds *tables = kan_pass_fds_start(all, first, ask);
 	for (size_t i = first; i < all->n; i++) {
 		bool before = kan_pass_frozen(ask);
 		kan_pass_a(all, &all->v[i]);
 		all->v[i].frozen_a = before && kan_pass_frozen(ask);
+	}
+	kan_pass_fds_join(all, tables);
+	for (size_t i = first; i < all->n; i++) {
+		bool read = all->v[i].has_fds;
+		kan_pass_a_fds(all, &all->v[i]);
+		if (!read)
+			all->v[i].frozen_fds = kan_pass_frozen(ask);
 	}
 }
 
@@ -41,10 +49,12 @@ int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask
 {
 	struct kan_members m = {0};
 	struct kan_processes all = {0};
+	if (!out->held.slots)
+		kan_held_init(&out->held);
 	if (kan_members_find(&m, &ask->members, err) < 0)
 		return -1;
 	all.members_seen = m.seen;
-	kan_held_init(&all.held);
+	all.held = out->held;
 	all.v = kan_xalloc((m.n ? m.n : 1) * sizeof(*all.v));
 	for (; all.n < m.n; all.n++)
 		start(&all.v[all.n], &m.v[all.n]);

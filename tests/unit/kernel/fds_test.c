@@ -1,11 +1,13 @@
 /* Descriptor tables, of ourselves: what each kind looks like. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/fds.h"
@@ -35,6 +37,24 @@ static void look(size_t fds, size_t text)
 	struct kan_fds_room room = {.fds = fds, .text = text, .held = &held};
 	struct kan_err err = {0};
 	cr_assert_eq(kan_fds_read(&table, dir, &room, &err), 0, "%s", err.text);
+}
+
+/* Of a copy of ourselves: what reading opens is not in it. */
+static void look_at_copy(void)
+{
+	char path[32];
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	int own = dir;
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	look(1024, 1 << 20);
+	(void)close(dir);
+	dir = own;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
 }
 
 static const struct kan_fd *find(int fd)
@@ -89,6 +109,21 @@ Test(fds, every_socket_has_its_own_inode_and_the_facts_of_its_kind)
 	}
 }
 
+Test(fds, numbers_far_apart_are_found)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int far[] = {40, 41, 300, 1000};
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(dup3(null, far[i], O_CLOEXEC), far[i]);
+	(void)close(null);
+	look_at_copy();
+	for (size_t i = 0; i < 4; i++)
+		is(far[i], "chr", "/dev/null");
+	for (size_t i = 1; i < table.n; i++)
+		cr_assert_lt(table.v[i - 1].fd, table.v[i].fd, "each once");
+	cr_assert_eq(table.seen, table.n);
+}
+
 Test(fds, a_file_without_a_name_is_held_and_has_its_position)
 {
 	char path[] = "/tmp/kan-fds-XXXXXX";
@@ -140,7 +175,7 @@ Test(fds, what_finds_no_room_is_counted)
 Test(fds, rows_come_in_the_order_of_their_numbers)
 {
 	int low = open("/dev/null", O_RDONLY | O_CLOEXEC), high = fcntl(low, F_DUPFD_CLOEXEC, 500);
-	look(1024, 1 << 20);
+	look_at_copy();
 	for (size_t i = 1; i < table.n; i++)
 		cr_assert_lt(table.v[i - 1].fd, table.v[i].fd);
 	cr_assert_eq(table.v[table.n - 1].fd, high);
