@@ -101,6 +101,7 @@ static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
 	}
 	/* A file that this kernel does not have says ENOENT; the end of the process is ESRCH. */
 	bool none = files[f].optional && (why.sys == ENOENT || why.sys == EINVAL);
+	all->no_lsm |= f == KAN_PF_ATTR && why.sys == EINVAL;
 	if (!none && !kan_process_ended(p))
 		kan_proc_refused(all, p, files[f].name, &why);
 }
@@ -290,11 +291,41 @@ static bool read_stat(struct kan_processes *all, struct kan_process *p)
 	return false;
 }
 
+/* The maps are of the user namespace, which most processes of a container share. */
+static bool copied(struct kan_processes *all, struct kan_process *p, enum kan_proc_file f)
+{
+	const struct kan_process *other = all->mapped ? &all->v[all->mapped - 1] : NULL;
+	if ((f != KAN_PF_UID_MAP && f != KAN_PF_GID_MAP) || !other || !p->ns[KAN_NS_USER] ||
+	    p->ns[KAN_NS_USER] != other->ns[KAN_NS_USER])
+		return false;
+	p->raw[f] = KAN_BUF(files[f].max);
+	kan_buf_addb(&p->raw[f], kan_buf_bytes(&other->raw[f]));
+	all->raw_bytes += p->raw[f].cap;
+	p->has |= 1u << f;
+	return true;
+}
+
+/* A kernel without security modules says so once, and would say it of each. */
+static bool needless(const struct kan_processes *all, enum kan_proc_file f)
+{
+	return f == KAN_PF_ATTR && all->no_lsm;
+}
+
+static void remember(struct kan_processes *all, const struct kan_process *p)
+{
+	const uint32_t maps = 1u << KAN_PF_UID_MAP | 1u << KAN_PF_GID_MAP;
+	if (!all->mapped && (p->has & maps) == maps && !(p->cut & maps))
+		all->mapped = (size_t)(p - all->v) + 1;
+}
+
 /* Of a dead leader, status and cgroup are its own; the others it has no more. */
 static void read_files(struct kan_processes *all, struct kan_process *p, int dir)
 {
 	for (enum kan_proc_file f = KAN_PF_STATUS; f < KAN_PF_IO; f++)
-		read_file(all, p, f == KAN_PF_CGROUP || f == KAN_PF_STATUS ? p->who.dir : dir, f);
+		if (!needless(all, f) && !copied(all, p, f))
+			read_file(all, p,
+				  f == KAN_PF_CGROUP || f == KAN_PF_STATUS ? p->who.dir : dir, f);
+	remember(all, p);
 }
 
 void kan_pass_a(struct kan_processes *all, struct kan_process *p)
@@ -305,11 +336,11 @@ void kan_pass_a(struct kan_processes *all, struct kan_process *p)
 	read_threads(all, p);
 	choose_thread(p);
 	int dir = kan_pass_dir(&own, p);
+	read_ns(p->ns, dir);
 	if (all->raw_bytes >= KAN_PROC_RAW_TOTAL)
 		all->raw_left_out++;
 	else
 		read_files(all, p, dir);
-	read_ns(p->ns, dir);
 	kan_pass_exe(all, p, dir);
 	if (!kan_process_ended(p)) {
 		p->cwd.known = read_path(&p->cwd, dir, "cwd");

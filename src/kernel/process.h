@@ -121,6 +121,8 @@ struct kan_processes {
 	uint64_t members_seen, fds_seen, fds_kept, link_bytes, threads_seen, threads_kept;
 	uint64_t raw_bytes,
 		raw_left_out;      /* processes without their raw files: KAN_PROC_RAW_TOTAL */
+	size_t mapped;             /* index + 1 of a process whose uid_map and gid_map were read */
+	bool no_lsm;               /* this kernel has nothing in attr/current */
 	uint64_t stuck, not_tried; /* in pass B; not_tried: behind KAN_PROC_STUCK_MAX */
 	struct kan_proc_miss *miss;
 	size_t n_miss;

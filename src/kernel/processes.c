@@ -8,18 +8,10 @@ enum { ANCESTORS_MAX = 256, STAT_OCTETS = 8192 };
 
 static void first_pass(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
 {
-	struct kan_pass_fds *tables = kan_pass_fds_start(all, first, ask);
 	for (size_t i = first; i < all->n; i++) {
 		bool before = kan_pass_frozen(ask);
 		kan_pass_a(all, &all->v[i]);
 		all->v[i].frozen_a = before && kan_pass_frozen(ask);
-	}
-	kan_pass_fds_join(all, tables);
-	for (size_t i = first; i < all->n; i++) {
-		bool read = all->v[i].has_fds;
-		kan_pass_a_fds(all, &all->v[i]);
-		if (!read)
-			all->v[i].frozen_fds = kan_pass_frozen(ask);
 	}
 }
 
@@ -31,11 +23,35 @@ static void second_pass(struct kan_processes *all, size_t first,
 	(void)kan_proc_ns(&how.mntns, ask->members.init_dir, "mnt",
 			  NULL); /* gone: every root is looked at by itself */
 	kan_pass_b(all, first, &how);
+	kan_bounded_free(b);
+}
+
+/* What the thread got none of: few processes, dead leaders, the end of one. */
+static void rest_of_tables(struct kan_processes *all, size_t first,
+			   const struct kan_processes_ask *ask)
+{
+	for (size_t i = first; i < all->n; i++) {
+		if (all->v[i].has_fds)
+			continue;
+		kan_pass_a_fds(all, &all->v[i]);
+		all->v[i].frozen_fds = kan_pass_frozen(ask);
+	}
+}
+
+static void passes(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
+{
+	struct kan_pass_fds *tables = kan_pass_fds_start(all, first, ask);
+	first_pass(all, first, ask);
+	if (!tables)
+		rest_of_tables(all, first, ask);
+	second_pass(all, first, ask);
+	kan_pass_fds_join(all, tables);
+	if (tables)
+		rest_of_tables(all, first, ask);
 	for (size_t i = first; i < all->n; i++) {
 		kan_auto_close_fn(&all->v[i].who.dir);
 		all->v[i].who.dir = -1;
 	}
-	kan_bounded_free(b);
 }
 
 static void start(struct kan_process *p, struct kan_member *m)
@@ -59,8 +75,7 @@ int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask
 	for (; all.n < m.n; all.n++)
 		start(&all.v[all.n], &m.v[all.n]);
 	kan_members_free(&m);
-	first_pass(&all, 0, ask);
-	second_pass(&all, 0, ask);
+	passes(&all, 0, ask);
 	*out = all;
 	return 0;
 }
@@ -113,8 +128,7 @@ int kan_processes_late(struct kan_processes *all, const struct kan_processes_ask
 		start(&all->v[all->n++], &m.v[i]);
 	kan_members_free(&m);
 	all->members_seen += late;
-	first_pass(all, before, ask);
-	second_pass(all, before, ask);
+	passes(all, before, ask);
 	if (late)
 		qsort(all->v, all->n, sizeof(*all->v), by_own_pid);
 	return 0;
