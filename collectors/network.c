@@ -81,7 +81,8 @@ static int find(struct kan_network *n, struct kan_err *err)
 					    .init_dir = t->pid_dir,
 					    .id = t->id,
 					    .cgroup = t->cgroup,
-					    .pid_private = t->pid_private};
+					    .pid_private = t->pid_private,
+					    .strangers = &n->strangers};
 	uint64_t own = net_of(t, getpid()), first = net_of(t, 1);
 	kan_members_free(&n->members);
 	if (kan_members_find(&n->members, &ask, err) < 0)
@@ -216,6 +217,7 @@ static void free_network(struct kan_network *n)
 	}
 	kan_netns_free(&n->list);
 	kan_members_free(&n->members);
+	kan_strangers_free(&n->strangers);
 	kan_owners_free(&n->owners);
 }
 

@@ -91,22 +91,30 @@ static void stuck(void *sink)
 static int take(struct kan_procs *c, struct kan_err *err)
 {
 	const struct kan_target *t = c->t;
+	struct kan_strangers strangers = {0};
+	struct kan_members early = {0};
 	struct kan_processes_ask ask = {.members = {.proc_fd = t->proc_fd,
 						    .init_dir = t->pid_dir,
 						    .id = t->id,
 						    .cgroup = t->cgroup,
 						    .pid_private = t->pid_private,
-						    .neighbours = !t->pid_private},
+						    .neighbours = !t->pid_private,
+						    .strangers = &strangers},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
 					.frozen = frozen,
 					.stuck = stuck,
 					.arg = c->sink};
-	if (kan_sink_window_enter(c->sink, 0, 0, err) < 0)
-		return -1;
-	c->read_ns = kan_now_ns();
-	int rc = kan_processes_read(&c->all, &ask, err);
-	kan_procs_read_cgroups(c);
-	kan_sink_window_leave(c->sink);
+	/* Most processes of a host are none of ours: that is found out before the pause. */
+	(void)kan_members_find(&early, &ask.members, NULL);
+	kan_members_free(&early);
+	int rc = kan_sink_window_enter(c->sink, 0, 0, err);
+	if (rc == 0) {
+		c->read_ns = kan_now_ns();
+		rc = kan_processes_read(&c->all, &ask, err);
+		kan_procs_read_cgroups(c);
+		kan_sink_window_leave(c->sink);
+	}
+	kan_strangers_free(&strangers);
 	return rc;
 }
 

@@ -24,12 +24,27 @@ struct kan_members {
 	size_t n;
 	uint64_t seen; /* more than n: KAN_MEMBERS_MAX or our own descriptors ended */
 };
+/* Processes that were looked at and found to be none of the target's: pid, and the inode of its
+ * directory in /proc, which no later process of that pid has. */
+struct kan_strangers {
+	struct kan_stranger {
+		pid_t pid;
+		uint64_t ino;
+	} * v; /* sorted by pid */
+	size_t n, cap;
+};
 struct kan_members_ask {
 	int proc_fd, init_dir;
 	const char *id;
 	struct kan_cgroup *cgroup;
 	bool pid_private; /* only then does the pid namespace count */
 	bool neighbours;  /* list strangers of a shared pid namespace, too */
+	/*
+	 * Or NULL. Who stands in it is passed over, unless a cgroup lists it; who is found to be
+	 * none of ours is added. A host has hundreds of them: they are looked at before the pause,
+	 * not in it.
+	 */
+	struct kan_strangers *strangers;
 };
 /*
  * Now. A pid that was given to somebody else between listing and open is left out: cgroup and
@@ -38,5 +53,6 @@ struct kan_members_ask {
 int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
 		     struct kan_err *err);
 void kan_members_free(struct kan_members *m); /* closes what is not -1 */
+void kan_strangers_free(struct kan_strangers *s);
 
 #endif
