@@ -75,7 +75,7 @@ static uint64_t net_of(const struct kan_target *t, pid_t pid)
 }
 
 /* Who is in them now: what went away stays, its netlink sockets keep it alive. */
-static int find(struct kan_network *n, bool in_window, struct kan_err *err)
+static int find(struct kan_network *n, struct kan_err *err)
 {
 	const struct kan_target *t = n->t;
 	const struct kan_members_ask ask = {.proc_fd = t->proc_fd,
@@ -83,8 +83,7 @@ static int find(struct kan_network *n, bool in_window, struct kan_err *err)
 					    .id = t->id,
 					    .cgroup = t->cgroup,
 					    .pid_private = t->pid_private,
-					    .known = in_window ? &n->strangers : NULL,
-					    .note = in_window ? NULL : &n->strangers};
+					    .strangers = &n->strangers};
 	uint64_t own = net_of(t, getpid()), first = net_of(t, 1);
 	kan_members_free(&n->members);
 	if (kan_members_find(&n->members, &ask, err) < 0)
@@ -120,7 +119,7 @@ static void owners(struct kan_network *n)
 /* In the pause. */
 static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct kan_err *err)
 {
-	if (find(n, true, err) < 0)
+	if (find(n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n->list.n; i++)
 		kan_netspace_read(n->spaces[i], ask);
@@ -166,7 +165,7 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf protocols = KAN_BUF(PROTOCOLS_MAX);
 	struct kan_err why = {0};
-	if (find(n, false, err) < 0)
+	if (find(n, err) < 0)
 		return -1;
 	if (kan_proc_read(&protocols, n->t->pid_dir, "net/protocols", &why) < 0)
 		kan_sink_gap_err(n->sink, KAN_LIT("protocols"), &why);
@@ -229,8 +228,8 @@ static void free_network(struct kan_network *n)
 	}
 	kan_netns_free(&n->list);
 	kan_members_free(&n->members);
-	kan_owners_free(&n->owners);
 	kan_strangers_free(&n->strangers);
+	kan_owners_free(&n->owners);
 }
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)

@@ -20,7 +20,7 @@ struct kan_network {
 	const struct kan_target *t;
 	struct kan_sink *sink;
 	struct kan_members members;
-	struct kan_strangers strangers; /* found before the pause */
+	struct kan_strangers strangers; /* who was looked at before the pause */
 	struct kan_netns_list list;
 	struct kan_netspace *spaces[KAN_NETNS_MAX]; /* of each in list */
 	struct kan_owners owners;

@@ -90,17 +90,6 @@ static void stuck(void *sink)
 	kan_sink_window_break(sink);
 }
 
-/* Before the pause, everybody on the host is looked at; in it, only who is new or in the cgroup. */
-static void look_around(struct kan_strangers *out, const struct kan_members_ask *members)
-{
-	struct kan_members found = {0};
-	struct kan_members_ask ask = *members;
-	ask.note = out;
-	if (kan_members_find(&found, &ask, NULL) < 0)
-		kan_strangers_free(out); /* then everybody is looked at in the pause */
-	kan_members_free(&found);
-}
-
 /* The collector network would have to look at every descriptor again, while the container waits. */
 static void tell_holders(struct kan_procs *c)
 {
@@ -124,7 +113,6 @@ static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *a
 	kan_holders_promise(c->sink);
 	if (kan_sink_window_enter(c->sink, 0, 0, err) < 0)
 		return -1;
-	int64_t boot_ns = kan_boot_ns();
 	c->read_ns = kan_now_ns();
 	int rc = kan_processes_read(&c->all, ask, err);
 	kan_procs_read_cgroups(c);
@@ -133,8 +121,6 @@ static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *a
 		tell_holders(c);
 	else
 		kan_holders_tell(c->sink, NULL, false);
-	if (rc == 0 && ask->members.known)
-		rc = kan_processes_late(&c->all, ask, boot_ns, err);
 	return rc;
 }
 
@@ -142,18 +128,21 @@ static int take(struct kan_procs *c, struct kan_err *err)
 {
 	const struct kan_target *t = c->t;
 	struct kan_strangers strangers = {0};
+	struct kan_members early = {0};
 	struct kan_processes_ask ask = {.members = {.proc_fd = t->proc_fd,
 						    .init_dir = t->pid_dir,
 						    .id = t->id,
 						    .cgroup = t->cgroup,
 						    .pid_private = t->pid_private,
-						    .neighbours = !t->pid_private},
+						    .neighbours = !t->pid_private,
+						    .strangers = &strangers},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
 					.frozen = frozen,
 					.stuck = stuck,
 					.arg = c->sink};
-	look_around(&strangers, &ask.members);
-	ask.members.known = &strangers;
+	/* Most processes of a host are none of ours: that is found out before the pause. */
+	(void)kan_members_find(&early, &ask.members, NULL);
+	kan_members_free(&early);
 	int rc = read_in_window(c, &ask, err);
 	kan_strangers_free(&strangers);
 	return rc;

@@ -20,7 +20,7 @@ enum kan_state {
 	KAN_STATE_REMOVING,
 };
 enum kan_depth { KAN_DEPTH_HOST, KAN_DEPTH_API, KAN_DEPTH_OFFLINE };
-enum kan_freeze { KAN_FREEZE_AUTO, KAN_FREEZE_FULL, KAN_FREEZE_NEVER };
+enum kan_freeze { KAN_FREEZE_AUTO, KAN_FREEZE_FULL, KAN_FREEZE_NEVER, KAN_FREEZE_CGROUP };
 enum kan_mounts { KAN_MOUNTS_AUTO, KAN_MOUNTS_ALL, KAN_MOUNTS_NONE };
 
 /* What the request asks for. Open data; the conductor fills it, collectors read it. */

@@ -178,14 +178,20 @@ static void start_lease(struct kan_conductor *c)
 	if (c->target->state != KAN_STATE_RUNNING || c->req->policy.freeze == KAN_FREEZE_NEVER ||
 	    c->target->depth != KAN_DEPTH_HOST)
 		return;
-	c->lease_setup = (struct kan_lease_setup){.engine = c->engine,
+	c->lease_setup = (struct kan_lease_setup){.how = c->req->policy.freeze == KAN_FREEZE_CGROUP
+								 ? KAN_LEASE_KERNEL
+								 : KAN_LEASE_EITHER,
+						  .engine = c->engine,
 						  .cgroup = c->target->cgroup,
 						  .id = c->target->id,
 						  .bundle_fd = c->bundle_fd,
 						  .window = c->window,
 						  .journal = c->journal};
-	if (kan_lease_start(&c->lease, &c->lease_setup, &err) < 0)
+	if (kan_lease_share_new(&c->lease_setup.share, &err) < 0 ||
+	    kan_lease_start(&c->lease, &c->lease_setup, &err) < 0)
 		kan_record_gap(c, "conductor", "pause lease", "crashed", err.text);
+	else if (kan_guard_start(&c->guard, &c->lease_setup, c->lease, &err) < 0)
+		kan_record_gap(c, "conductor", "guard of the pause", "crashed", err.text);
 }
 
 static void tier_mark(struct kan_conductor *c, int tier)
@@ -349,6 +355,8 @@ static int listen_to_signals(struct kan_conductor *c, sigset_t *before, struct k
 static void release(struct kan_conductor *c)
 {
 	kan_lease_free(c->lease);
+	kan_guard_free(c->guard);
+	kan_lease_share_free(c->lease_setup.share);
 	kan_journal_free(c->journal);
 	kan_target_free(c->target);
 	kan_engine_free(c->engine);

@@ -94,6 +94,8 @@ static void run(struct kan_conductor *c, const struct kan_child *k, int channel)
 	confine();
 	kan_journal_drop(c->journal);
 	kan_lease_drop(c->lease);
+	kan_guard_drop(c->guard);
+	kan_lease_share_free(c->lease_setup.share);
 	(void)close(c->signal_fd);
 	for (size_t i = 0; i < c->n_children; i++)
 		if (c->children[i].channel >= 0)

@@ -6,6 +6,7 @@
 #include <kanshiki/engine.h>
 
 #include "capture/capture.h"
+#include "capture/guard.h"
 #include "capture/lease.h"
 #include "evidence/channel.h"
 #include "evidence/journal.h"
@@ -36,7 +37,8 @@ struct kan_child {
 };
 
 struct kan_freeze_record {
-	bool paused_by_us, found_paused, not_frozen;
+	bool paused_by_us, found_paused, not_frozen, by_kernel;
+	char why[KAN_ERR_TEXT]; /* not frozen, or not by the engine: why */
 	int64_t asked_ns, frozen_ns, resume_asked_ns, resumed_ns, engine_ns;
 };
 
@@ -46,6 +48,7 @@ struct kan_conductor {
 	struct kan_target *target;
 	struct kan_journal *journal;
 	struct kan_lease *lease;
+	struct kan_guard *guard;
 	struct kan_lease_setup lease_setup;
 	struct kan_window *window;
 	int parent_fd, bundle_fd, signal_fd;

@@ -7,17 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/engine.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/row.h"
+#include "capture/pause.h"
 #include "engine/control.h"
 #include "evidence/channel.h"
 #include "evidence/journal.h"
@@ -25,21 +24,12 @@
 
 enum {
 	FREEZE_WAIT_MS = 2000, /* a task stuck in the kernel never freezes: then we go on live */
-	POLL_FREEZER_US = 500,
-	RETRY_FIRST_MS = 100,
-	RETRY_LAST_MS = 3200,
-	THAW_AFTER_MS = 2000, /* the engine had its chance: then the kernel is told */
-	BLIND_MS = 8000, /* without a cgroup there is only the engine; with both calls it is below
-			    END_MS */
 	TELL_EVERY_MS = 500,
 	TELL_S = 60,
-	SETTLE_MS = 300, /* a pause that the engine still had in hand takes effect in it */
-	REFREEZE_TRIES = 400,
 	END_MS = 15000, /* the longest way from a word to the lease to its end */
 	STOPPED_LOOK_MS = 250,
 	REAP_US = 1000,
 	REAP_TRIES = 100,
-	NO_SUCH_CONTAINER = 404,
 };
 
 enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT };
@@ -52,6 +42,8 @@ struct kan_lease {
 	int socket;
 };
 
+static const char no_freeze[] = "a task did not freeze in 2 s";
+
 /* The child's side. */
 struct holder {
 	const struct kan_lease_setup *s;
@@ -62,104 +54,13 @@ struct holder {
 	char last[KAN_ERR_TEXT];
 };
 
-static void nap_us(long us)
-{
-	struct timespec t = {us / 1000000, us % 1000000 * 1000};
-	(void)nanosleep(&t, NULL);
-}
-
-/* 1 frozen, 0 not, -1 unknown: without a cgroup only the engine's word is left. */
-static int frozen(const struct kan_lease_setup *s)
-{
-	return s->cgroup ? kan_cgroup_frozen(s->cgroup, NULL) : -1;
-}
-
-/* 1 nothing is held, not even by half; 0 not so; -1 unknown. */
-static int thawed(const struct kan_lease_setup *s)
-{
-	return s->cgroup ? kan_cgroup_thawed(s->cgroup, NULL) : -1;
-}
-
-/* What was to be paused has ended. With a restart policy there may be a new life under its id. */
-static bool gone(const struct kan_lease_setup *s)
-{
-	return s->cgroup && kan_cgroup_gone(s->cgroup);
-}
-
-static bool unpause_once(int64_t *engine_ns, const struct kan_lease_setup *s, struct kan_err *err)
-{
-	int status = 0;
-	int64_t before = kan_boot_ns();
-	int rc = kan_control_unpause(&status, s->engine, s->id, err);
-	*engine_ns += kan_boot_ns() - before;
-	int state = thawed(s);
-	/* The freezer decides: a lost reply after success is a success, and a 204 that thawed
-	 * nothing is none. */
-	if (state >= 0 && !gone(s))
-		return state > 0;
-	if (rc == 0 || status == NO_SUCH_CONTAINER)
-		return true;
-	/* A pause of ours may have met the new life: it must not stay paused either. */
-	return gone(s) && kan_control_paused(s->engine, s->id) == 0;
-}
-
-int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
-		   kan_lease_note_fn *fn, void *arg, struct kan_err *err)
-{
-	struct kan_err why = {0};
-	int64_t until = kan_boot_ns() + (int64_t)(s->cgroup ? THAW_AFTER_MS : BLIND_MS) * 1000000;
-	*engine_ns = 0;
-	if (s->window) /* before anything runs: no later row may say "frozen" */
-		atomic_store(&s->window->frozen, 0);
-	for (long ms = RETRY_FIRST_MS; ms <= RETRY_LAST_MS; ms *= 2) {
-		if (unpause_once(engine_ns, s, &why))
-			return 0;
-		fn(why.text, arg);
-		if (kan_boot_ns() + ms * 1000000 > until)
-			break;
-		nap_us(ms * 1000);
-	}
-	*owes = true;
-	bool open = s->cgroup && kan_cgroup_thaw(s->cgroup, &why) == 0 && thawed(s) > 0;
-	fn(open ? "thawed through the cgroup's own file" : why.text, arg);
-	if (open)
-		return 0;
-	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s",
-			s->id);
-}
-
-/*
- * The kernel has ended the pause and the engine still believes in it: runc refuses to resume what
- * is not paused, so that the engine would believe it for ever and refuse exec and stop. So the
- * freezer is shut once more, for the time of one unpause, by an engine that does answer.
- */
-static bool unpause_refrozen(const struct kan_lease_setup *s)
-{
-	int64_t engine = 0;
-	if (!s->cgroup || kan_cgroup_freeze(s->cgroup, NULL) < 0)
-		return false;
-	for (int i = 0; i < REFREEZE_TRIES && frozen(s) == 0; i++)
-		nap_us(POLL_FREEZER_US);
-	bool done = unpause_once(&engine, s, NULL);
-	if (!done)
-		(void)kan_cgroup_thaw(s->cgroup, NULL);
-	return done;
-}
-
-bool kan_lease_settle(const struct kan_lease_setup *s)
-{
-	int status = 0, rc = kan_control_unpause(&status, s->engine, s->id, NULL);
-	if (rc < 0 &&
-	    (!status || (kan_control_paused(s->engine, s->id) > 0 && !unpause_refrozen(s))))
-		return false;
-	nap_us((long)SETTLE_MS * 1000);
-	return thawed(s) != 0;
-}
-
 static void report(struct holder *h, uint32_t what, int64_t asked, int64_t engine, const char *text)
 {
-	struct kan_lease_report r = {
-		.what = what, .asked_ns = asked, .done_ns = kan_boot_ns(), .engine_ns = engine};
+	struct kan_lease_report r = {.what = what,
+				     .asked_ns = asked,
+				     .done_ns = kan_boot_ns(),
+				     .engine_ns = engine,
+				     .by_kernel = kan_pause_by_kernel(h->s)};
 	(void)snprintf(r.text, sizeof(r.text), "%.255s", text ? text : "");
 	if (send(h->socket, &r, sizeof(r), MSG_NOSIGNAL) < 0)
 		h->orphan = true; /* the conductor is gone: lease.json will tell */
@@ -183,72 +84,87 @@ static void let_go(struct holder *h)
 		(void)snprintf(h->last, sizeof(h->last), "%s", err.text);
 	report(h, rc < 0 ? KAN_LEASE_FAILED : KAN_LEASE_RESUMED, asked, engine,
 	       rc < 0 ? err.text : NULL);
+	if (rc == 0 && kan_pause_by_kernel(h->s) && kan_pause_of_another(h->s))
+		note_retry("somebody paused it while it was frozen by us; that pause stays", h);
 }
 
 static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
 {
-	if (!s->cgroup)
+	if (!s->cgroup || !engine_said_so)
 		return engine_said_so;
-	int64_t until = kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000;
-	for (;;) {
-		int state = frozen(s);
-		if (state > 0)
-			return true;
-		if (state < 0 || !engine_said_so || kan_boot_ns() > until)
-			return state < 0 && engine_said_so && !gone(s);
-		nap_us(POLL_FREEZER_US);
+	if (kan_pause_wait(s, false, kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000))
+		return true;
+	return kan_pause_frozen(s) < 0 && !kan_pause_gone(s);
+}
+
+/* Ours from now on, or no more; what the guard goes by, too. */
+static void holding(struct holder *h, bool held)
+{
+	h->holding = held;
+	kan_pause_held(h->s, held);
+}
+
+/* It could not be frozen: whatever came of the attempt is taken back. */
+static void take_back(struct holder *h, int64_t engine_ns, const char *why)
+{
+	int64_t thaw = 0;
+	(void)kan_lease_thaw(&h->owes, &thaw, h->s, note_retry, h, NULL);
+	h->resumed_ns = kan_boot_ns();
+	holding(h, false);
+	report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine_ns, why);
+}
+
+/* Through the cgroup's own file. refusal: why the engine would not; NULL: it was not asked. */
+static void take_by_kernel(struct holder *h, int64_t engine_ns, const char *refusal)
+{
+	if (kan_pause_frozen(h->s) < 0) {
+		report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine_ns,
+		       "no freezer of the container's cgroup is mounted here");
+		return;
 	}
+	atomic_store(&h->s->share->by_kernel, 1);
+	holding(h, true);
+	if (kan_pause_freeze(h->s, kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000))
+		report(h, KAN_LEASE_PAUSED, h->paused_ns, engine_ns, refusal);
+	else
+		take_back(h, engine_ns, no_freeze);
+}
+
+/* The engine has answered, and its answer is no; the kernel sees the container run. */
+static bool refused(const struct kan_lease_setup *s, int status)
+{
+	return status >= 400 && s->share && s->how == KAN_LEASE_EITHER && kan_pause_thawed(s) > 0 &&
+	       !kan_pause_gone(s);
 }
 
 static void take(struct holder *h)
 {
-	if (frozen(h->s) > 0) {
+	struct kan_err err = {0};
+	int status = 0;
+	if (kan_pause_frozen(h->s) > 0) {
 		report(h, KAN_LEASE_FOUND, 0, 0, "found paused");
 		return;
 	}
-	struct kan_err err = {0};
-	int status = 0;
-	h->holding = true; /* from here on a pause may be ours, whatever the reply says */
 	h->paused_ns = kan_boot_ns();
+	if (h->s->how == KAN_LEASE_KERNEL) {
+		take_by_kernel(h, 0, NULL);
+		return;
+	}
+	holding(h, true); /* from here on a pause may be ours, whatever the reply says */
 	int rc = kan_control_pause(&status, h->s->engine, h->s->id, &err);
 	int64_t engine = kan_boot_ns() - h->paused_ns;
-	if (rc == 0 && status == 409) {
-		h->holding = false;
-		report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine,
-		       "the engine says it cannot be paused now (409)");
-		return;
-	}
-	if (wait_frozen(h->s, rc == 0)) {
+	const char *why = rc == 0 ? "the engine says it cannot be paused now (409)" : err.text;
+	if (refused(h->s, status)) {
+		take_by_kernel(h, engine, why);
+	} else if (rc == 0 && status == 409) {
+		holding(h, false);
+		report(h, KAN_LEASE_NOT_FROZEN, h->paused_ns, engine, why);
+	} else if (wait_frozen(h->s, rc == 0)) {
 		report(h, KAN_LEASE_PAUSED, h->paused_ns, engine, NULL);
-		return;
+	} else {
+		h->owes |= rc < 0 && status == 0; /* it may lie in the engine's queue */
+		take_back(h, engine, rc < 0 ? err.text : no_freeze);
 	}
-	int64_t asked = h->paused_ns, thaw = 0;
-	h->owes |= rc < 0 && status == 0; /* it may lie in the engine's queue */
-	(void)kan_lease_thaw(&h->owes, &thaw, h->s, note_retry, h, NULL);
-	h->resumed_ns = kan_boot_ns();
-	h->holding = false;
-	report(h, KAN_LEASE_NOT_FROZEN, asked, engine,
-	       rc < 0 ? err.text : "a task did not freeze in 2 s");
-}
-
-static void write_lease_json(const struct holder *h)
-{
-	struct kan_row row;
-	struct kan_bytes line = {0};
-	kan_row_init(&row);
-	kan_row_begin(&row);
-	kan_row_str(&row, "what", h->resumed_ns ? "resumed" : "ended");
-	kan_row_str(&row, "by", "lease");
-	kan_row_int(&row, "t_ns", kan_now_ns());
-	kan_row_int(&row, "boot_ns", kan_boot_ns());
-	if (h->paused_ns)
-		kan_row_int(&row, "paused_boot_ns", h->paused_ns);
-	if (h->resumed_ns)
-		kan_row_int(&row, "resumed_boot_ns", h->resumed_ns);
-	kan_row_str(&row, "why", h->last[0] ? h->last : "the conductor is gone");
-	if (kan_row_end(&line, &row, NULL) == 0)
-		(void)kan_put_file(h->s->bundle_fd, "lease.json", 0400, line, NULL);
-	kan_row_free(&row);
 }
 
 /* Milliseconds poll may wait: until the deadline while holding, else for ever. */
@@ -267,7 +183,7 @@ static void on_silence(struct holder *h)
 		(void)snprintf(h->last, sizeof(h->last), "deadline");
 		let_go(h);
 	} else if (h->owes) {
-		if (frozen(h->s) > 0)
+		if (kan_pause_frozen(h->s) > 0)
 			note_retry("the engine carried out the pause late; it is resumed again", h);
 		h->owes = !kan_lease_settle(h->s);
 	}
@@ -293,6 +209,8 @@ static void hold(struct holder *h)
 		}
 		if (m.order == ORDER_PAUSE) {
 			deadline = kan_boot_ns() + (int64_t)m.deadline_ms * 1000000;
+			if (h->s->share)
+				atomic_store(&h->s->share->deadline_ns, deadline);
 			take(h);
 		} else if (m.order == ORDER_RESUME && h->holding) {
 			let_go(h);
@@ -314,9 +232,9 @@ static void keep_telling(struct holder *h)
 	kan_journal_drop(h->s->journal);
 	(void)close(h->socket);
 	while (!kan_lease_settle(h->s) && kan_boot_ns() < until) {
-		if (thawed(h->s) == 0)
+		if (kan_pause_thawed(h->s) == 0)
 			(void)kan_cgroup_thaw(h->s->cgroup, NULL);
-		nap_us((long)TELL_EVERY_MS * 1000);
+		kan_pause_nap((long)TELL_EVERY_MS * 1000);
 	}
 }
 
@@ -337,13 +255,14 @@ static void run(const struct kan_lease_setup *s, int socket)
 {
 	struct holder h = {.s = s, .socket = socket};
 	(void)setsid();
+	(void)prctl(PR_SET_NAME, KAN_LEASE_NAME);
 	ignore_signals();
 	kan_engine_watch(s->engine, NULL, NULL);
 	hold(&h);
 	if (h.holding)
 		let_go(&h);
 	if (h.orphan && h.paused_ns)
-		write_lease_json(&h);
+		kan_pause_write(s->bundle_fd, "lease", h.paused_ns, h.resumed_ns, h.last);
 	if (h.owes)
 		keep_telling(&h);
 	_exit(0);
@@ -444,7 +363,7 @@ void kan_lease_free(struct kan_lease *l)
 	(void)close(l->socket);
 	/* One that still tells the engine has given its socket back, and is left to that. */
 	for (int i = 0; i < REAP_TRIES && waitpid(l->pid, NULL, WNOHANG) == 0; i++)
-		nap_us(REAP_US);
+		kan_pause_nap(REAP_US);
 	free(l);
 }
 

@@ -8,13 +8,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define KAN_LEASE_NAME "kanshiki-lease"
+
 struct kan_engine;
 struct kan_cgroup;
 struct kan_journal;
 struct kan_window;
 struct kan_lease;
+struct kan_lease_share;
 
+enum kan_lease_how {
+	KAN_LEASE_EITHER, /* the engine; the kernel's own freezer where the engine refuses */
+	KAN_LEASE_KERNEL, /* the freezer's file, behind the engine's back */
+};
 struct kan_lease_setup {
+	enum kan_lease_how how;
+	struct kan_lease_share *share; /* pause.h; NULL: the engine alone pauses, and no guard */
 	struct kan_engine *engine;
 	struct kan_cgroup *cgroup; /* the freezer's state is the proof of a pause */
 	const char *id;
@@ -36,6 +45,7 @@ struct kan_lease_report {
 	uint32_t what;
 	int64_t asked_ns, done_ns; /* of the pause or the resume */
 	int64_t engine_ns;         /* time spent in the engine's call */
+	uint32_t by_kernel;        /* through the cgroup's own file; of a pause, text says why */
 	char text[256];
 };
 
@@ -52,6 +62,9 @@ int kan_lease_read(struct kan_lease_report *r, struct kan_lease *l, struct kan_e
 bool kan_lease_stopped(const struct kan_lease *l);
 /* Tell it to end: it resumes first, if it still holds a pause; reports come until it is gone. */
 void kan_lease_quit(struct kan_lease *l);
+/* The memory that lease, conductor and guard share; freed when all of them are done with it. */
+int kan_lease_share_new(struct kan_lease_share **out, struct kan_err *err);
+void kan_lease_share_free(struct kan_lease_share *s);
 /* Quit, wait for it in bounded time, kill it if it is stopped or late, free. NULL allowed. */
 void kan_lease_free(struct kan_lease *l);
 void kan_lease_drop(

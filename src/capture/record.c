@@ -8,6 +8,7 @@
 #include "base/row.h"
 #include "base/self.h"
 #include "capture/conductor.h"
+#include "kernel/cgroup.h"
 
 /* A journal that cannot be written is the end of the capture: nothing may be sealed without its
  * record. */
@@ -153,6 +154,8 @@ static const char *freeze_name(enum kan_freeze f)
 		return "full";
 	case KAN_FREEZE_NEVER:
 		return "never";
+	case KAN_FREEZE_CGROUP:
+		return "cgroup";
 	}
 	return "never";
 }
@@ -182,6 +185,14 @@ int kan_record_start(struct kan_conductor *c, struct kan_err *err)
 	return kan_journal_sync(c->journal, err);
 }
 
+/* What said "frozen". */
+static const char *proof(struct kan_cgroup *g)
+{
+	if (!g || kan_cgroup_thawed(g, NULL) < 0)
+		return "the engine's answer";
+	return kan_cgroup_v2(g) ? "cgroup.events: frozen 1" : "freezer.state: FROZEN";
+}
+
 static json_t *freeze_document(const struct kan_conductor *c)
 {
 	const struct kan_freeze_record *f = &c->freeze;
@@ -191,6 +202,12 @@ static json_t *freeze_document(const struct kan_conductor *c)
 		json_object_set_new(o, "found_paused", json_true());
 	if (f->not_frozen)
 		json_object_set_new(o, "not_frozen", json_true());
+	if (f->paused_by_us)
+		json_object_set_new(o, "by", json_string(f->by_kernel ? "cgroup" : "engine"));
+	if (f->why[0])
+		kan_json_set_bytes(o, "why", kan_bytes_of(f->why));
+	if (f->paused_by_us || f->found_paused)
+		json_object_set_new(o, "proof", json_string(proof(c->target->cgroup)));
 	if (f->paused_by_us && f->resumed_ns) {
 		json_object_set_new(o, "asked_boot_ns", json_integer(f->asked_ns));
 		json_object_set_new(o, "frozen_boot_ns", json_integer(f->frozen_ns));

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "capture/conductor.h"
+#include "capture/pause.h"
 #include "kernel/cgroup.h"
 
 enum {
@@ -55,8 +56,14 @@ static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 		f->engine_ns += r->engine_ns;
 		c->window_open = true;
 		atomic_store(&c->window->frozen, 1);
+		f->by_kernel = r->by_kernel != 0;
+		(void)snprintf(f->why, sizeof(f->why), "%s", r->text);
 		kan_record_lease(c, "paused", r); /* one unsynced write */
-		kan_record_impact(c, "paused the container's cgroup for the time in freeze");
+		kan_record_impact(c, f->by_kernel ? "froze the container's cgroup through the "
+						    "kernel's own file, behind the engine's back, "
+						    "for the time in freeze"
+						  : "paused the container's cgroup for the time "
+						    "in freeze");
 		break;
 	case KAN_LEASE_FOUND:
 		f->found_paused = true;
@@ -64,6 +71,7 @@ static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 		break;
 	case KAN_LEASE_NOT_FROZEN:
 		f->not_frozen = true;
+		(void)snprintf(f->why, sizeof(f->why), "%s", r->text);
 		break;
 	case KAN_LEASE_RESUMED:
 		f->resumed_ns = r->done_ns;
@@ -113,13 +121,15 @@ static void lease_lost(struct kan_conductor *c)
 			    : "the lease was lost; it held no pause");
 	if (!held)
 		return;
+	r.by_kernel = c->freeze.by_kernel = kan_pause_by_kernel(&c->lease_setup);
 	if (kan_lease_thaw(&owes, &r.engine_ns, &c->lease_setup, note_lost, c, &err) < 0) {
 		r.what = KAN_LEASE_FAILED;
 		(void)snprintf(r.text, sizeof(r.text), "%.255s", err.text);
 	}
 	r.done_ns = kan_boot_ns();
 	on_lease(c, &r);
-	settle(c);
+	if (!c->freeze.by_kernel)
+		settle(c);
 }
 
 static void attend_lease(struct kan_conductor *c)
@@ -318,10 +328,15 @@ static bool wants_pause(const struct kan_conductor *c)
 
 static void not_frozen(struct kan_conductor *c)
 {
-	kan_record_lease(c, "not-frozen", NULL);
-	kan_record_gap(
-		c, "conductor", "pause", "timeout",
-		"the container could not be frozen; it was read live (rows say frozen:false)");
+	struct kan_lease_report r = {.what = KAN_LEASE_NOT_FROZEN};
+	char why[sizeof(c->freeze.why) + 128];
+	(void)snprintf(r.text, sizeof(r.text), "%.255s", c->freeze.why);
+	kan_record_lease(c, "not-frozen", &r);
+	(void)snprintf(why, sizeof(why),
+		       "the container could not be frozen; it was read live (rows say "
+		       "frozen:false): %s",
+		       c->freeze.why);
+	kan_record_gap(c, "conductor", "pause", "timeout", why);
 }
 
 /* Go, paused or live, then wait for all of tiers 1 and 2. */

@@ -76,6 +76,8 @@ static json_t *freeze(const json_t *capture)
 	json_t *o = json_object();
 	json_object_set(o, "mode", json_object_get(f, "mode"));
 	json_object_set(o, "paused_by_us", json_object_get(f, "paused_by_us"));
+	if (json_object_get(f, "by"))
+		json_object_set(o, "by", json_object_get(f, "by"));
 	json_object_set_new(o, "ms", json_real(ms_of(f, "total_ns")));
 	json_object_set_new(o, "engine_ms", json_real(ms_of(f, "engine_ns")));
 	return o;

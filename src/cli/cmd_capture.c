@@ -21,7 +21,8 @@ static const struct kan_option options[] = {
 	{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"},
 	{"note", 0, "TEXT", "why: goes into the custody event"},
 	{"freeze", 0, "WHEN",
-	 "auto, full or never: how much is read while the container is paused"},
+	 "auto, full or never: how much is read while the container is paused; cgroup: as auto, "
+	 "by the kernel's freezer"},
 	{"max-freeze", 0, "SEC", "the pause ends after so many seconds (2; with full 10)"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
@@ -53,7 +54,7 @@ struct job {
 
 static void progress(const struct kan_capture_progress *p, void *arg);
 
-static const char *const freezes[] = {"auto", "full", "never", NULL};
+static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
 static const char *const mounts[] = {"auto", "all", "none", NULL};
 static const char *const images[] = {"full", "none", NULL};
 static const char *const depths[] = {"host", "api", NULL};

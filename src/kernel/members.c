@@ -23,6 +23,7 @@ struct search {
 	pid_t *listed; /* of cgroup.procs, sorted */
 	size_t n_listed, cap_listed;
 	uint64_t pidns, mntns; /* of the init; 0: does not count */
+	size_t n_known;        /* of the strangers: those of an earlier search, sorted */
 	struct kan_err err;
 };
 
@@ -71,24 +72,6 @@ static bool names_id(const struct search *s, int dir, const char *prefix)
 	return kan_cgroup_names((struct kan_bytes){text, n}, s->ask->id);
 }
 
-static bool known_stranger(const struct search *s, pid_t pid)
-{
-	const struct kan_strangers *k = s->ask->known;
-	return k && k->n && bsearch(&pid, k->v, k->n, sizeof(pid), by_number);
-}
-
-static void note_stranger(const struct search *s, pid_t pid)
-{
-	struct kan_strangers *out = s->ask->note;
-	if (!out)
-		return;
-	if (out->n == out->cap) {
-		out->cap = out->cap ? 2 * out->cap : FIRST;
-		out->v = kan_xrealloc(out->v, out->cap, sizeof(*out->v));
-	}
-	out->v[out->n++] = pid;
-}
-
 /* Why this process is a member; through a held directory the answer is final. */
 static unsigned why(const struct search *s, int dir, const char *prefix, pid_t pid)
 {
@@ -116,17 +99,44 @@ static void keep(struct search *s, pid_t pid, int dir, unsigned by)
 	s->out->v[s->out->n++] = (struct kan_member){.pid = pid, .dir = dir, .by = by};
 }
 
-static int look_at(pid_t pid, void *arg)
+static int by_stranger(const void *a, const void *b)
+{
+	const struct kan_stranger *x = a, *y = b;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static bool is_stranger(const struct search *s, pid_t pid, uint64_t ino)
+{
+	const struct kan_stranger key = {.pid = pid}, *found = NULL;
+	if (s->n_known)
+		found = bsearch(&key, s->ask->strangers->v, s->n_known, sizeof(key), by_stranger);
+	return found && found->ino == ino;
+}
+
+static void add_stranger(const struct search *s, pid_t pid, uint64_t ino)
+{
+	struct kan_strangers *l = s->ask->strangers;
+	if (!l)
+		return;
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : FIRST;
+		l->v = kan_xrealloc(l->v, l->cap, sizeof(*l->v));
+	}
+	l->v[l->n++] = (struct kan_stranger){pid, ino};
+}
+
+static int look_at(pid_t pid, uint64_t ino, void *arg)
 {
 	struct search *s = arg;
 	char prefix[16];
+	if (!listed(s, pid) && is_stranger(s, pid, ino))
+		return 0;
 	kan_auto_close int dir = -1;
 	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
 	/* The cheap look is for the many that are none of ours. */
-	if (!listed(s, pid) &&
-	    (known_stranger(s, pid) ||
-	     (!why(s, s->ask->proc_fd, prefix, pid) && !neighbour(s, s->ask->proc_fd, prefix)))) {
-		note_stranger(s, pid);
+	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid) &&
+	    !neighbour(s, s->ask->proc_fd, prefix)) {
+		add_stranger(s, pid, ino);
 		return 0;
 	}
 	struct kan_err ended = {0};
@@ -164,10 +174,12 @@ static int search(struct search *s, struct kan_err *err)
 		return -1;
 	if (s->n_listed)
 		qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
-	if (kan_proc_each(s->ask->proc_fd, look_at, s, err) < 0)
+	s->n_known = s->ask->strangers ? s->ask->strangers->n : 0;
+	if (kan_proc_each_ino(s->ask->proc_fd, look_at, s, err) < 0)
 		return -1;
-	if (s->ask->note && s->ask->note->n)
-		qsort(s->ask->note->v, s->ask->note->n, sizeof(pid_t), by_number);
+	if (s->ask->strangers && s->ask->strangers->n)
+		qsort(s->ask->strangers->v, s->ask->strangers->n, sizeof(struct kan_stranger),
+		      by_stranger);
 	if (s->out->n)
 		qsort(s->out->v, s->out->n, sizeof(*s->out->v), by_pid);
 	return 0;
@@ -195,16 +207,16 @@ int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
 	return rc;
 }
 
+void kan_strangers_free(struct kan_strangers *s)
+{
+	free(s->v);
+	*s = (struct kan_strangers){0};
+}
+
 void kan_members_free(struct kan_members *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		kan_auto_close_fn(&m->v[i].dir);
 	free(m->v);
 	*m = (struct kan_members){0};
-}
-
-void kan_strangers_free(struct kan_strangers *s)
-{
-	free(s->v);
-	*s = (struct kan_strangers){0};
 }

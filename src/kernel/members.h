@@ -24,9 +24,13 @@ struct kan_members {
 	size_t n;
 	uint64_t seen; /* more than n: KAN_MEMBERS_MAX or our own descriptors ended */
 };
-/* Processes that were looked at and are not the container's; sorted by pid. */
+/* Processes that were looked at and found to be none of the target's: pid, and the inode of its
+ * directory in /proc, which no later process of that pid has. */
 struct kan_strangers {
-	pid_t *v;
+	struct kan_stranger {
+		pid_t pid;
+		uint64_t ino;
+	} * v; /* sorted by pid */
 	size_t n, cap;
 };
 struct kan_members_ask {
@@ -36,12 +40,11 @@ struct kan_members_ask {
 	bool pid_private; /* only then does the pid namespace count */
 	bool neighbours;  /* list strangers of a shared pid namespace, too */
 	/*
-	 * Looked at before, and not again unless the cgroup lists them: a pause must not last as
-	 * long as a look at every process of the host. NULL: everybody is looked at. Somebody may
-	 * have got the pid of one meanwhile: look once more without it when the pause is over.
+	 * Or NULL. Who stands in it is passed over, unless a cgroup lists it; who is found to be
+	 * none of ours is added. A host has hundreds of them: they are looked at before the pause,
+	 * not in it.
 	 */
-	const struct kan_strangers *known;
-	struct kan_strangers *note; /* gets them; NULL: nobody asks */
+	struct kan_strangers *strangers;
 };
 /*
  * Now. A pid that was given to somebody else between listing and open is left out: cgroup and

@@ -141,12 +141,6 @@ struct kan_processes_ask {
 int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask,
 		       struct kan_err *err);
 /*
- * Once more, after the pause, over everybody: members that were there at boot_ns (CLOCK_BOOTTIME)
- * and were not found then, because they had the pid of a known stranger. Errors as above.
- */
-int kan_processes_late(struct kan_processes *all, const struct kan_processes_ask *ask,
-		       int64_t boot_ns, struct kan_err *err);
-/*
  * Parents outside of all, up to host pid 1: stat, exe and argv only. misses as above.
  */
 int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd,

@@ -4,7 +4,7 @@
 
 #include "kernel/passes.h"
 
-enum { ANCESTORS_MAX = 256, STAT_OCTETS = 8192 };
+enum { ANCESTORS_MAX = 256 };
 
 static void first_pass(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
 {
@@ -90,48 +90,6 @@ static int by_pid(const void *key, const void *element)
 const struct kan_process *kan_processes_find(const struct kan_processes *all, pid_t pid)
 {
 	return all->n ? bsearch(&pid, all->v, all->n, sizeof(*all->v), by_pid) : NULL;
-}
-
-/* starttime has the grain of a clock tick: a process of that very tick counts as one that was
- * there.
- */
-static bool there_at(const struct kan_member *m, int64_t boot_ns)
-{
-	struct kan_proc_stat st;
-	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
-	return kan_proc_stat_read(&st, &text, m->dir, NULL) == 0 &&
-	       kan_proc_started(0, st.starttime) <= boot_ns;
-}
-
-static int by_own_pid(const void *a, const void *b)
-{
-	const struct kan_process *x = a, *y = b;
-	return (x->who.pid > y->who.pid) - (x->who.pid < y->who.pid);
-}
-
-int kan_processes_late(struct kan_processes *all, const struct kan_processes_ask *ask,
-		       int64_t boot_ns, struct kan_err *err)
-{
-	struct kan_members m = {0};
-	struct kan_members_ask everybody = ask->members;
-	size_t before = all->n, late = 0;
-	everybody.known = NULL;
-	if (kan_members_find(&m, &everybody, err) < 0)
-		return -1;
-	for (size_t i = 0; i < m.n; i++)
-		if (!kan_processes_find(all, m.v[i].pid) && there_at(&m.v[i], boot_ns))
-			m.v[late++] = (struct kan_member){m.v[i].pid, kan_take_fd(&m.v[i].dir),
-							  m.v[i].by};
-	if (late)
-		all->v = kan_xrealloc(all->v, before + late, sizeof(*all->v));
-	for (size_t i = 0; i < late; i++)
-		start(&all->v[all->n++], &m.v[i]);
-	kan_members_free(&m);
-	all->members_seen += late;
-	passes(all, before, ask);
-	if (late)
-		qsort(all->v, all->n, sizeof(*all->v), by_own_pid);
-	return 0;
 }
 
 static bool have(const struct kan_processes *list, pid_t pid)

@@ -63,6 +63,9 @@ int64_t kan_proc_started(int64_t btime_ns, uint64_t starttime);
 int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_err *err);
 /* Every number in /proc: return -1 to stop. */
 typedef int kan_proc_pid_fn(pid_t pid, void *arg);
+typedef int kan_proc_pid_ino_fn(pid_t pid, uint64_t ino, void *arg);
+/* With the inode of each process's directory: never that of an earlier process of the same pid. */
+int kan_proc_each_ino(int proc_fd, kan_proc_pid_ino_fn *fn, void *arg, struct kan_err *err);
 int kan_proc_each(int proc_fd, kan_proc_pid_fn *fn, void *arg, struct kan_err *err);
 
 #endif

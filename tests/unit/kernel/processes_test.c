@@ -87,35 +87,6 @@ static void raw_is(const struct kan_process *p, enum kan_proc_file f, struct kan
 		  (int)p->raw[f].len, (const char *)p->raw[f].data);
 }
 
-Test(processes, one_that_took_a_strangers_pid_is_found_when_the_pause_is_over)
-{
-	/* As if its pid had been somebody else's at the look before the pause. */
-	pid_t hidden = subject(s, subject_wait, NULL);
-	struct kan_strangers wrong = {.v = &hidden, .n = 1, .cap = 1};
-	struct kan_processes_ask ask = {.members = {.proc_fd = s->proc_fd,
-						    .init_dir = s->init_dir,
-						    .id = NOBODY,
-						    .pid_private = true,
-						    .known = &wrong},
-					.root_fd = s->root_fd,
-					.frozen = frozen,
-					.stuck = stuck};
-	cr_assert_eq(kan_processes_read(&all, &ask, NULL), 0);
-	cr_assert_null(kan_processes_find(&all, hidden));
-	int64_t paused = kan_boot_ns();
-	is_frozen = false;
-	/* One that was started after the pause is not what was looked for. */
-	struct timespec tick = {.tv_nsec = 30000000};
-	(void)nanosleep(&tick, NULL);
-	pid_t later = subject(s, subject_wait, NULL);
-	cr_assert_eq(kan_processes_late(&all, &ask, paused, NULL), 0);
-	const struct kan_process *p = of(hidden);
-	cr_assert(p->exe.known && !p->frozen_a && !p->frozen_b);
-	cr_assert(of(s->init)->frozen_a, "what was read in the pause stays");
-	cr_assert_null(kan_processes_find(&all, later));
-	cr_assert_eq(all.n_miss, 0);
-}
-
 Test(processes, one_that_runs_an_ordinary_file)
 {
 	look();
