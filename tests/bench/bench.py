@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import measure
+import volatile
 import workload
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ class Bench:
         self.binary = options.binary
         self.engine = None
         self.cases = {}
+        self.busy, self.image, self.work = None, False, None
 
     def wanted(self, item):
         return not self.options.items or item in self.options.items
@@ -34,8 +36,15 @@ class Bench:
         shutil.rmtree(self.out, ignore_errors=True)
         os.makedirs(self.out, 0o700)
 
+    def need_image(self):
+        """The large image, made when the first item asks for it."""
+        if not self.image:
+            workload.build_image(self.engine, self.work, GIB // self.scale)
+        self.image = True
+
     def case(self, count):
         """The container with so many changes: made once."""
+        self.need_image()
         if count not in self.cases:
             total = {50: 400 << 10, 10000: 80 * MIB, 100000: 800 * MIB}[count]
             self.cases[count] = workload.container(self.engine, f"c{count}", count, total)
@@ -120,6 +129,21 @@ class Bench:
         print(f"P10  freeze, few processes: own part min {min(own):.1f} ms max {max(own):.1f} ms of "
               f"{min(total):.1f} ms  goal 20 ms  {met}", flush=True)
 
+    def busy_item(self, item):
+        if not self.busy:
+            self.busy = volatile.Busy(self.engine, self.work, self.scale)
+        item(self, self.busy)
+
+    def p7(self):
+        self.busy_item(volatile.p7)
+
+    def p8(self):
+        self.busy_item(volatile.p8)
+
+    def p10b(self):
+        """Of a busy container: after all that has to be quiet."""
+        self.busy_item(volatile.p10)
+
     def p12(self):
         peaks = {}
         for count in (50, 10000):
@@ -140,13 +164,12 @@ class Bench:
     def run(self):
         try:
             self.engine = workload.Engine(TOP, os.path.join(self.place, "e"))
-            work = os.path.join(self.place, "w")
-            os.mkdir(work)
-            workload.build_image(self.engine, work, GIB // self.scale)
+            self.work = os.path.join(self.place, "w")
+            os.mkdir(self.work)
             if self.scale != 1:
                 print("asked for, or less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p10", "p2", "p5", "p12", "p6"):
-                if not self.wanted(item.upper()):
+            for item in ("p10", "p2", "p5", "p12", "p6", "p10b", "p7", "p8"):
+                if not self.wanted(item.upper().removesuffix("B")):
                     continue
                 try:
                     getattr(self, item)()
@@ -181,7 +204,7 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(description="side-by-side benchmark")
-    parser.add_argument("items", nargs="*", help="P2 P5 P6 P10 P12; none: all")
+    parser.add_argument("items", nargs="*", help="P2 P5 P6 P7 P8 P10 P12; none: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="everything at a tenth")
     parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))
