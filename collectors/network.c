@@ -186,11 +186,11 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	if (rc == 0)
 		rc = read_all(n, &ask, err);
 	kan_sink_window_leave(n->sink);
-	if (rc == 0)
-		told_owners(n);
 	/* The twins say again what the dumps have said, and take as long again. */
 	if (rc == 0)
 		texts(n, &ask);
+	if (rc == 0)
+		told_owners(n);
 	kan_bounded_free(ask.worker);
 	return rc;
 }
