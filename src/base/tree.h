@@ -14,7 +14,6 @@ enum {
 		64, /* directory descriptors held; deeper ones are reopened through ".." checks */
 	KAN_TREE_OPEN_MS = 2000, /* a real open or first read may block that long: a permission
 				    mark, dead storage */
-	KAN_TREE_STUCK_MAX = 8,
 	KAN_TREE_XATTR_MAX = 256 << 10,
 };
 

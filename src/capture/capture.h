@@ -10,7 +10,6 @@ enum kan_capture_event {
 	KAN_CAPTURE_TARGET,       /* found and proven; path is the .partial */
 	KAN_CAPTURE_BEGIN,        /* a collector starts */
 	KAN_CAPTURE_END,          /* a collector ended: status, items, bytes, ms, gaps */
-	KAN_CAPTURE_PAUSED,       /* the kernel says frozen */
 	KAN_CAPTURE_RESUMED,      /* ms is the length of the pause */
 	KAN_CAPTURE_FIRST_SCREEN, /* tiers 0 to 2 are closed; path is the .partial; do not block
 				     here */

@@ -39,7 +39,7 @@ struct kan_child {
 struct kan_freeze_record {
 	bool paused_by_us, found_paused, not_frozen, by_kernel;
 	char why[KAN_ERR_TEXT]; /* not frozen, or not by the engine: why */
-	int64_t asked_ns, frozen_ns, resume_asked_ns, resumed_ns, engine_ns;
+	int64_t asked_ns, frozen_ns, resumed_ns, engine_ns;
 };
 
 struct kan_conductor {

@@ -75,7 +75,6 @@ static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 		break;
 	case KAN_LEASE_RESUMED:
 		f->resumed_ns = r->done_ns;
-		f->resume_asked_ns = r->asked_ns;
 		f->engine_ns += r->engine_ns;
 		c->window_open = false;
 		atomic_store(&c->window->frozen, 0);

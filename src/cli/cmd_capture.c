@@ -245,7 +245,6 @@ static void progress(const struct kan_capture_progress *p, void *arg)
 	case KAN_CAPTURE_TARGET:
 	case KAN_CAPTURE_BEGIN:
 	case KAN_CAPTURE_END:
-	case KAN_CAPTURE_PAUSED:
 	case KAN_CAPTURE_RESUMED:
 	case KAN_CAPTURE_SEALING:
 		break;

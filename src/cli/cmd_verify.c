@@ -28,7 +28,6 @@ struct tally {
 	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer;
 	unsigned ok, failed, not_done;
 	json_t *checks;
-	const char *first_path;
 	char first[1024];
 };
 

@@ -116,18 +116,6 @@ static int two(const char *s)
 	return (s[0] - '0') * 10 + (s[1] - '0');
 }
 
-int64_t kan_form_bundle_time(const char *name)
-{
-	struct tm tm = {.tm_year = two(name) * 100 + two(name + 2) - 1900,
-			.tm_mon = two(name + 4) - 1,
-			.tm_mday = two(name + 6),
-			.tm_hour = two(name + 9),
-			.tm_min = two(name + 11),
-			.tm_sec = two(name + 13)};
-
-	return timegm(&tm);
-}
-
 int kan_form_case_of_bundle(char out[KAN_FORM_CASE], const char *bundle, struct kan_err *err)
 {
 	if (!kan_form_bundle_ok(bundle))

@@ -28,8 +28,6 @@ bool kan_form_case_ok(const char *name);
 int kan_form_case_of_bundle(char out[KAN_FORM_CASE], const char *bundle, struct kan_err *err);
 /* <yyyymmdd>t<hhmmss>z-<12 hex>-<4 hex> */
 bool kan_form_bundle_ok(const char *name);
-/* The UTC second a bundle's name begins with. */
-int64_t kan_form_bundle_time(const char *name);
 /* One of the event types of this format. */
 bool kan_form_type_ok(const char *type);
 

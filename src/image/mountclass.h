@@ -17,7 +17,6 @@ enum kan_mount_class {
 	KAN_MOUNT_SYSTEM,  /* a bind of the host's system */
 	KAN_MOUNT_NETWORK, /* it can hang: network, FUSE, autofs */
 	KAN_MOUNT_PSEUDO,  /* the kernel's own */
-	KAN_MOUNT_CLASSES
 };
 const char *kan_mount_word(enum kan_mount_class c); /* "bind" for the system's, too */
 
