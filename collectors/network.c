@@ -126,10 +126,10 @@ static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct 
 	return 0;
 }
 
-static void texts(struct kan_network *n, struct kan_netspace_ask *ask)
+static void texts(struct kan_network *n, struct kan_netspace_ask *ask, bool slow)
 {
 	for (size_t i = 0; i < n->list.n; i++)
-		kan_netspace_texts(n->spaces[i], ask);
+		kan_netspace_texts(n->spaces[i], ask, slow);
 }
 
 /* Which helpers of netlink's the kernel has loaded, for our sake or another's. */
@@ -173,13 +173,16 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	int rc = kan_sink_window_enter(n->sink, 0, 0, err);
 	if (rc == 0)
 		rc = read_all(n, &ask, err);
-	/* The twins take as long again: of a busy container they are read when it runs. */
+	/* The twins take as long again: of a busy container they are read when it runs, and so are
+	 * those that are slow for everybody. */
 	bool busy = KAN_NETSPACE_TOTAL - ask.budget > TWINS_INSIDE;
 	if (rc == 0 && !busy)
-		texts(n, &ask);
+		texts(n, &ask, false);
 	kan_sink_window_leave(n->sink);
 	if (rc == 0 && busy)
-		texts(n, &ask);
+		texts(n, &ask, false);
+	if (rc == 0)
+		texts(n, &ask, true);
 	kan_bounded_free(ask.worker);
 	return rc;
 }

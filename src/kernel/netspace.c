@@ -2,6 +2,7 @@
 #include "kernel/netspace.h"
 
 #include <fcntl.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -19,14 +20,17 @@
 enum { SOCKETS = KAN_NETSPACE_SOCKETS, REQUEST_MAX = 256 };
 
 const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS] = {
-	{"tcp", true},        {"tcp6", true},       {"udp", true},         {"udp6", true},
-	{"udplite", true},    {"udplite6", true},   {"raw", true},         {"raw6", true},
-	{"icmp", true},       {"icmp6", true},      {"unix", true},        {"packet", true},
-	{"netlink", true},    {"sctp/eps", true},   {"sctp/assocs", true}, {"arp", false},
-	{"dev", false},       {"dev_mcast", false}, {"fib_trie", false},   {"if_inet6", false},
-	{"igmp", false},      {"igmp6", false},     {"ipv6_route", false}, {"netstat", false},
-	{"protocols", false}, {"ptype", false},     {"route", false},      {"snmp", false},
-	{"snmp6", false},     {"sockstat", false},  {"sockstat6", false},  {NULL, false},
+	{"tcp", true, true},         {"tcp6", true, true},         {"udp", true, false},
+	{"udp6", true, false},       {"udplite", true, false},     {"udplite6", true, false},
+	{"raw", true, false},        {"raw6", true, false},        {"icmp", true, false},
+	{"icmp6", true, false},      {"unix", true, false},        {"packet", true, false},
+	{"netlink", true, false},    {"sctp/eps", true, false},    {"sctp/assocs", true, false},
+	{"arp", false, false},       {"dev", false, false},        {"dev_mcast", false, false},
+	{"fib_trie", false, false},  {"if_inet6", false, false},   {"igmp", false, false},
+	{"igmp6", false, false},     {"ipv6_route", false, false}, {"netstat", false, false},
+	{"protocols", false, false}, {"ptype", false, false},      {"route", false, false},
+	{"snmp", false, false},      {"snmp6", false, false},      {"sockstat", false, false},
+	{"sockstat6", false, false}, {NULL, false, false},
 };
 
 /* In the child, inside the namespace. */
@@ -66,6 +70,7 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
  * for ever. */
 struct job {
 	int fd;
+	uint16_t type;
 	struct kan_buf request, raw;
 	struct kan_err err;
 };
@@ -73,8 +78,7 @@ struct job {
 static void dump(void *arg)
 {
 	struct job *j = arg;
-	(void)kan_netlink_dump(&j->raw, j->fd, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&j->request),
-			       &j->err);
+	(void)kan_netlink_dump(&j->raw, j->fd, j->type, kan_buf_bytes(&j->request), &j->err);
 }
 
 static void drop(void *arg)
@@ -91,16 +95,20 @@ static size_t most(const struct kan_netspace_ask *ask)
 	return ask->budget < KAN_NETLINK_DUMP_MAX ? ask->budget : KAN_NETLINK_DUMP_MAX;
 }
 
-/* false: left behind, and with it the socket it was asked through. */
+/* false: left behind, and with it the socket it was asked through. k NULL: TCP of both families. */
 static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
 			const struct kan_netspace_ask *ask)
 {
 	struct job *j = kan_xalloc(sizeof(*j));
 	struct kan_err err = {0};
 	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+			  .type = k ? SOCK_DIAG_BY_FAMILY : TCPDIAG_GETSOCK,
 			  .request = KAN_BUF(REQUEST_MAX),
 			  .raw = KAN_BUF(most(ask))};
-	kan_sock_request(&j->request, k, KAN_SOCK_ALL);
+	if (k)
+		kan_sock_request(&j->request, k, KAN_SOCK_ALL);
+	else
+		kan_sock_request_tcp(&j->request);
 	const struct kan_bounded_work asked = {
 		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
 	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
@@ -146,13 +154,59 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 	}
 }
 
+static bool registered(const struct kan_netspace_ask *ask, size_t kind)
+{
+	/* Nothing is known of what is registered: everything is asked for. */
+	return !ask->protocols.n ||
+	       kan_sock_registered(ask->protocols, kan_sock_kinds[kind].registered);
+}
+
+/* A kernel that does not know the old words is asked in the new ones, twice. */
+static void read_tcp_at_once(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
+	if (n->diag < 0 || !registered(ask, KAN_SOCK_TCP) || !registered(ask, KAN_SOCK_TCP6))
+		return;
+	four->frozen = ask->frozen(ask->arg);
+	if (!ask_bounded(four, n->diag, NULL, ask)) {
+		n->less = true;
+		ask->stuck(ask->arg);
+		return;
+	}
+	if (four->err.code == KAN_EUNSUPPORTED || four->err.sys == EINVAL) {
+		kan_buf_free(&four->raw);
+		*four = (struct kan_net_dump){0};
+		return;
+	}
+	four->asked = six->asked = n->at_once = true;
+	six->frozen = four->frozen &= ask->frozen(ask->arg);
+	six->err = four->err;
+	ask->budget -= four->raw.len;
+}
+
+void kan_netspace_split(struct kan_netspace *n)
+{
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
+	if (!n->at_once)
+		return;
+	struct kan_buf both = four->raw;
+	n->at_once = false;
+	four->raw = KAN_BUF(both.max);
+	six->raw = KAN_BUF(both.max);
+	/* A message that is cut was cut by a limit, which is told already. */
+	(void)kan_sock_split_tcp(&four->raw, &six->raw, kan_buf_bytes(&both), NULL);
+	kan_buf_free(&both);
+}
+
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
+	read_tcp_at_once(n, ask);
 	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		struct kan_net_dump *d = &n->socks[i];
-		/* Nothing is known of what is registered: everything is asked for. */
-		d->asked = !ask->protocols.n || kan_sock_registered(ask->protocols, k->registered);
+		if (n->at_once && (i == KAN_SOCK_TCP || i == KAN_SOCK_TCP6))
+			continue;
+		d->asked = registered(ask, i);
 		if (!d->asked)
 			continue;
 		d->frozen = ask->frozen(ask->arg);
@@ -190,11 +244,11 @@ void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *as
 	}
 }
 
-void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask)
+void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask, bool slow)
 {
 	for (size_t i = 0; i < KAN_NETSPACE_TEXTS && kan_net_texts[i].file; i++) {
 		struct kan_net_dump *d = &n->texts[i];
-		if (n->host && kan_net_texts[i].sockets)
+		if (kan_net_texts[i].slow != slow || (n->host && kan_net_texts[i].sockets))
 			continue;
 		d->asked = true;
 		d->frozen = ask->frozen(ask->arg);

@@ -14,10 +14,11 @@ enum {
 	KAN_NETSPACE_SOCKETS = 3,
 };
 
-/* A text twin: below net/. sockets: it lists the sockets of everybody in the namespace. */
+/* A text twin: below net/. sockets: it lists the sockets of everybody in the namespace. slow: the
+ * kernel walks the table of all namespaces for it, 8 ms and more on a large host. */
 struct kan_net_text {
 	const char *file;
-	bool sockets;
+	bool sockets, slow;
 };
 extern const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS]; /* file NULL: unused */
 
@@ -37,7 +38,8 @@ struct kan_netspace {
 	uint64_t own[KAN_NETSPACE_SOCKETS]; /* their inodes: they are in the answers, and no
 					       evidence */
 	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];
-	bool less; /* a socket's lock was held: asked again without what waits for it */
+	bool at_once; /* tcp6 is in the dump of tcp, until kan_netspace_split */
+	bool less;    /* a socket's lock was held: asked again without what waits for it */
 };
 
 struct kan_netspace_ask {
@@ -55,8 +57,10 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask);
 /* In the pause: all dumps. Failures stay with the dump. */
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
-/* The text twins. */
-void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* After the pause: what was asked for at once, by kind. */
+void kan_netspace_split(struct kan_netspace *n);
+/* The text twins: the slow ones, or the others. */
+void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask, bool slow);
 void kan_netspace_free(struct kan_netspace *n);
 
 #endif
