@@ -63,16 +63,6 @@ static void stuck(void *arg)
 	kan_sink_window_break(arg);
 }
 
-/* 0: unknown. */
-static uint64_t net_of(const struct kan_target *t, pid_t pid)
-{
-	kan_auto_close int dir = -1;
-	uint64_t ino = 0;
-	if (kan_proc_pid_dir(&dir, t->proc_fd, pid, NULL) == 0)
-		(void)kan_proc_ns(&ino, dir, "net", NULL);
-	return ino;
-}
-
 /* Who is in them now: what went away stays, its netlink sockets keep it alive. */
 static int find(struct kan_network *n, struct kan_err *err)
 {
@@ -83,7 +73,7 @@ static int find(struct kan_network *n, struct kan_err *err)
 					    .cgroup = t->cgroup,
 					    .pid_private = t->pid_private,
 					    .strangers = &n->strangers};
-	uint64_t own = net_of(t, getpid()), first = net_of(t, 1);
+	uint64_t own = kan_netns_of(t->proc_fd, getpid()), first = kan_netns_of(t->proc_fd, 1);
 	kan_members_free(&n->members);
 	if (kan_members_find(&n->members, &ask, err) < 0)
 		return -1;

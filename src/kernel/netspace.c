@@ -108,7 +108,7 @@ static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_ki
 	if (k)
 		kan_sock_request(&j->request, k, KAN_SOCK_ALL);
 	else
-		kan_sock_request_tcp(&j->request);
+		kan_sock_request_tcp(&j->request, KAN_SOCK_ALL);
 	const struct kan_bounded_work asked = {
 		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
 	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
@@ -228,6 +228,32 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		d->frozen &= ask->frozen(ask->arg);
 		ask->budget -= d->raw.len;
 	}
+}
+
+static int one_established(struct kan_buf *out, const struct kan_netspace *n, size_t kind,
+			   struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
+	kan_sock_request(&request, &kan_sock_kinds[kind], KAN_SOCK_ESTABLISHED);
+	return kan_netlink_dump(out, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request), err);
+}
+
+int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
+			     const struct kan_netspace *n, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX), both = KAN_BUF(four->max);
+	struct kan_err why = {0};
+	kan_sock_request_tcp(&request, KAN_SOCK_ESTABLISHED);
+	if (kan_netlink_dump(&both, n->diag, TCPDIAG_GETSOCK, kan_buf_bytes(&request), &why) == 0)
+		return kan_sock_split_tcp(four, six, kan_buf_bytes(&both), err);
+	if (why.code == KAN_EUNSUPPORTED || why.sys == EINVAL)
+		return one_established(four, n, KAN_SOCK_TCP, err) < 0 ||
+				       one_established(six, n, KAN_SOCK_TCP6, err) < 0
+			       ? -1
+			       : 0;
+	if (err)
+		*err = why;
+	return -1;
 }
 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask)

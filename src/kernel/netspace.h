@@ -61,6 +61,9 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
 void kan_netspace_split(struct kan_netspace *n);
 /* The text twins: the slow ones, or the others. */
 void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask, bool slow);
+/* The connections of this moment, by family. */
+int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
+			     const struct kan_netspace *n, struct kan_err *err);
 void kan_netspace_free(struct kan_netspace *n);
 
 #endif

@@ -19,6 +19,7 @@
 enum {
 	NEWEST_ATTRIBUTE = INET_DIAG_CGROUP_ID,
 	EVERY_STATE = -1,
+	TCP_ESTABLISHED = 1,
 	PACKET_SHOW = PACKET_SHOW_INFO | PACKET_SHOW_FANOUT | PACKET_SHOW_FILTER,
 	UNIX_SHOW = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
 		    UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID,
@@ -70,9 +71,16 @@ const char *kan_sock_type(unsigned type)
 	}
 }
 
+static uint32_t states_of(enum kan_sock_ask ask)
+{
+	if (ask == KAN_SOCK_ESTABLISHED)
+		return 1U << TCP_ESTABLISHED;
+	return ask == KAN_SOCK_NONE ? 0 : (uint32_t)EVERY_STATE;
+}
+
 void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum kan_sock_ask ask)
 {
-	uint32_t states = ask == KAN_SOCK_NONE ? 0 : (uint32_t)EVERY_STATE;
+	uint32_t states = states_of(ask);
 	if (k->af == AF_UNIX) {
 		struct unix_diag_req q = {
 			.sdiag_family = k->af, .udiag_states = states, .udiag_show = UNIX_SHOW};
@@ -97,10 +105,10 @@ void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum k
 	}
 }
 
-void kan_sock_request_tcp(struct kan_buf *out)
+void kan_sock_request_tcp(struct kan_buf *out, enum kan_sock_ask ask)
 {
-	struct inet_diag_req q = {.idiag_ext = 1 << (INET_DIAG_INFO - 1),
-				  .idiag_states = (uint32_t)EVERY_STATE};
+	struct inet_diag_req q = {.idiag_states = states_of(ask)};
+	q.idiag_ext = ask == KAN_SOCK_ALL ? 1 << (INET_DIAG_INFO - 1) : 0;
 	kan_buf_add(out, &q, sizeof(q));
 }
 
