@@ -44,7 +44,8 @@ static int members(struct again *a, const struct kan_members *all, struct kan_er
 		if (member(a, &all->v[i], err) < 0)
 			return -1;
 	if (all->seen > all->n)
-		kan_sink_limit(a->sink, KAN_LIT("members"), all->seen, all->n, KAN_MEMBERS_MAX);
+		kan_sink_limit(a->sink, KAN_LIT("members.ndjson"), all->seen, all->n,
+			       KAN_MEMBERS_MAX);
 	return kan_rows_close(a->rows, err);
 }
 
@@ -75,7 +76,7 @@ static int of_space(struct again *a, const struct kan_netspace *s, struct kan_er
 	struct kan_err why = s->closed;
 	a->space = s;
 	if (s->closed.code != KAN_OK || kan_netspace_established(&four, &six, s, &why) < 0)
-		kan_sink_gap_err(a->sink, KAN_LIT("connections"), &why);
+		kan_sink_gap_err(a->sink, KAN_LIT("connections.ndjson"), &why);
 	a->kind = KAN_SOCK_TCP;
 	if (kan_netlink_each(kan_buf_bytes(&four), connection, a, err) < 0)
 		return -1;
@@ -83,37 +84,45 @@ static int of_space(struct again *a, const struct kan_netspace *s, struct kan_er
 	return kan_netlink_each(kan_buf_bytes(&six), connection, a, err);
 }
 
+/* Strangers' connections would be among them. */
+static bool host_is_in(const struct kan_target *t, const struct kan_netns_list *list)
+{
+	uint64_t own = kan_netns_of(t->proc_fd, getpid()), first = kan_netns_of(t->proc_fd, 1);
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].ino == own || list->v[i].ino == first)
+			return true;
+	return t->net_host;
+}
+
 static int spaces(struct again *a, const struct kan_netns_list *list, struct kan_err *err)
 {
-	uint64_t own = kan_netns_of(a->t->proc_fd, getpid()),
-		 first = kan_netns_of(a->t->proc_fd, 1);
 	int rc = 0;
+	if (kan_rows_open(&a->rows, a->sink, "connections.ndjson", err) < 0)
+		return -1;
 	for (size_t i = 0; rc == 0 && i < list->n; i++) {
 		kan_auto_free struct kan_netspace *s = kan_xalloc(sizeof(*s));
-		if (a->t->net_host || list->v[i].ino == own || list->v[i].ino == first) {
-			kan_sink_scope(a->sink, KAN_LIT("connections"),
-				       "of the host's network namespace they are not listed again");
-			continue;
-		}
 		kan_netspace_open(s, &list->v[i], false);
 		rc = of_space(a, s, err);
 		kan_netspace_free(s);
 	}
 	if (list->seen)
-		kan_sink_limit(a->sink, KAN_LIT("network namespaces"), list->n + list->seen,
+		kan_sink_limit(a->sink, KAN_LIT("connections.ndjson"), list->n + list->seen,
 			       list->n, KAN_NETNS_MAX);
-	return rc;
+	return rc < 0 ? -1 : kan_rows_close(a->rows, err);
 }
 
 static int connections(struct again *a, const struct kan_members *all, struct kan_err *err)
 {
 	kan_auto_free struct kan_netns_list *list = kan_xalloc(sizeof(*list));
-	if (kan_rows_open(&a->rows, a->sink, "connections.ndjson", err) < 0)
-		return -1;
+	int rc = 0;
 	kan_netns_add(list, all);
-	int rc = spaces(a, list, err);
+	if (host_is_in(a->t, list))
+		kan_sink_scope(a->sink, KAN_LIT("connections"),
+			       "of the host's network namespace they are not listed again");
+	else
+		rc = spaces(a, list, err);
 	kan_netns_free(list);
-	return rc < 0 ? -1 : kan_rows_close(a->rows, err);
+	return rc;
 }
 
 int kan_again(uint64_t *n, const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
@@ -131,7 +140,7 @@ int kan_again(uint64_t *n, const struct kan_target *t, struct kan_sink *sink, st
 		return 0;
 	}
 	if (kan_members_find(&all, &ask, &why) < 0) {
-		kan_sink_gap_err(sink, KAN_LIT("members"), &why);
+		kan_sink_gap_err(sink, KAN_LIT("members.ndjson"), &why);
 		return 0;
 	}
 	int rc = members(&a, &all, err);

@@ -177,6 +177,13 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_addf(out, "- Seal `%s`\n", str(m->doc, "seal"));
 	if (m->receipt && *str(m->receipt, "commit"))
 		kan_buf_addf(out, "- Custody commit `%s`\n", str(m->receipt, "commit"));
+	const char *after =
+		str(json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
+	if (*after)
+		kan_buf_addf(out,
+			     "- Right after the resume: %s. A container that runs changes by "
+			     "itself\n",
+			     after);
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
 }
