@@ -105,15 +105,22 @@ static void owners(struct kan_network *n)
 	n->owners_frozen &= kan_sink_frozen(n->sink);
 }
 
-/* In the pause. */
+/* In the pause. TCP takes as long as all the rest: of the first namespace it is begun first. */
 static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct kan_err *err)
 {
-	if (find(n, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n->list.n; i++)
-		kan_netspace_read(n->spaces[i], ask);
-	owners(n);
-	return 0;
+	if (n->list.n)
+		kan_netspace_begin(n->spaces[0], ask);
+	int rc = find(n, err);
+	for (size_t i = 0; i < n->list.n; i++) {
+		if (i)
+			kan_netspace_begin(n->spaces[i], ask);
+		if (rc == 0)
+			kan_netspace_read(n->spaces[i], ask);
+		if (i + 1 == n->list.n)
+			owners(n);
+		kan_netspace_finish(n->spaces[i], ask);
+	}
+	return rc;
 }
 
 static void texts(struct kan_network *n, struct kan_netspace_ask *ask, bool slow)
@@ -163,8 +170,7 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	int rc = kan_sink_window_enter(n->sink, 0, 0, err);
 	if (rc == 0)
 		rc = read_all(n, &ask, err);
-	/* The twins take as long again: of a busy container they are read when it runs, and so are
-	 * those that are slow for everybody. */
+	/* The twins take as long again: of a busy container, and the slow ones, after the pause. */
 	bool busy = KAN_NETSPACE_TOTAL - ask.budget > TWINS_INSIDE;
 	if (rc == 0 && !busy)
 		texts(n, &ask, false);

@@ -95,12 +95,11 @@ static size_t most(const struct kan_netspace_ask *ask)
 	return ask->budget < KAN_NETLINK_DUMP_MAX ? ask->budget : KAN_NETLINK_DUMP_MAX;
 }
 
-/* false: left behind, and with it the socket it was asked through. k NULL: TCP of both families. */
-static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
-			const struct kan_netspace_ask *ask)
+/* k NULL: TCP of both families. */
+static struct job *new_job(int fd, const struct kan_sock_kind *k,
+			   const struct kan_netspace_ask *ask)
 {
 	struct job *j = kan_xalloc(sizeof(*j));
-	struct kan_err err = {0};
 	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
 			  .type = k ? SOCK_DIAG_BY_FAMILY : TCPDIAG_GETSOCK,
 			  .request = KAN_BUF(REQUEST_MAX),
@@ -109,18 +108,42 @@ static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_ki
 		kan_sock_request(&j->request, k, KAN_SOCK_ALL);
 	else
 		kan_sock_request_tcp(&j->request, KAN_SOCK_ALL);
-	const struct kan_bounded_work asked = {
+	return j;
+}
+
+static struct kan_bounded_work work_of(struct job *j)
+{
+	return (struct kan_bounded_work){
 		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
+}
+
+static void take_job(struct kan_net_dump *d, struct job *j)
+{
+	d->raw = j->raw;
+	d->err = j->err;
+	j->raw = KAN_BUF(0);
+	drop(j);
+}
+
+/* false: left behind, and with it the socket it was asked through. */
+static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
+			const struct kan_netspace_ask *ask)
+{
+	struct job *j = new_job(fd, k, ask);
+	struct kan_err err = {0};
+	const struct kan_bounded_work asked = work_of(j);
 	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
 		if (err.sys != ETIMEDOUT)
 			drop(j);
 		return false;
 	}
-	d->raw = j->raw;
-	d->err = j->err;
-	j->raw = KAN_BUF(0);
-	drop(j);
+	take_job(d, j);
 	return true;
+}
+
+static void spend(struct kan_netspace_ask *ask, const struct kan_net_dump *d)
+{
+	ask->budget -= d->raw.len < ask->budget ? d->raw.len : ask->budget;
 }
 
 static void ask_plain(struct kan_net_dump *d, int fd, uint16_t type, const struct kan_buf *request,
@@ -150,7 +173,9 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 	}
 	if (!waits || n->less) {
 		kan_sock_request(&request, k, KAN_SOCK_LESS);
-		ask_plain(d, n->less ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request, ask);
+		/* Through diag, TCP may be under way. */
+		ask_plain(d, n->less || n->tcp ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request,
+			  ask);
 	}
 }
 
@@ -161,27 +186,44 @@ static bool registered(const struct kan_netspace_ask *ask, size_t kind)
 	       kan_sock_registered(ask->protocols, kan_sock_kinds[kind].registered);
 }
 
-/* A kernel that does not know the old words is asked in the new ones, twice. */
-static void read_tcp_at_once(struct kan_netspace *n, struct kan_netspace_ask *ask)
+void kan_netspace_begin(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
-	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP];
 	if (n->diag < 0 || !registered(ask, KAN_SOCK_TCP) || !registered(ask, KAN_SOCK_TCP6))
 		return;
+	struct job *j = new_job(n->diag, NULL, ask);
+	const struct kan_bounded_work asked = work_of(j);
 	four->frozen = ask->frozen(ask->arg);
-	if (!ask_bounded(four, n->diag, NULL, ask)) {
+	if (kan_bounded_begin(ask->worker, &asked, NULL) < 0)
+		drop(j);
+	else
+		n->tcp = j;
+}
+
+/* true: TCP is there, of both families. */
+static bool finish_tcp(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
+	struct job *j = n->tcp;
+	n->tcp = NULL;
+	if (!j)
+		return false;
+	if (kan_bounded_wait(ask->worker, NULL) < 0) {
 		n->less = true;
 		ask->stuck(ask->arg);
-		return;
+		return false;
 	}
+	take_job(four, j);
 	if (four->err.code == KAN_EUNSUPPORTED || four->err.sys == EINVAL) {
 		kan_buf_free(&four->raw);
 		*four = (struct kan_net_dump){0};
-		return;
+		return false;
 	}
 	four->asked = six->asked = n->at_once = true;
 	six->frozen = four->frozen &= ask->frozen(ask->arg);
 	six->err = four->err;
-	ask->budget -= four->raw.len;
+	spend(ask, four);
+	return true;
 }
 
 void kan_netspace_split(struct kan_netspace *n)
@@ -198,14 +240,11 @@ void kan_netspace_split(struct kan_netspace *n)
 	kan_buf_free(&both);
 }
 
-void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
+static void read_socks(struct kan_netspace *n, struct kan_netspace_ask *ask, size_t from, size_t to)
 {
-	read_tcp_at_once(n, ask);
-	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+	for (size_t i = from; i < to && n->diag >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		struct kan_net_dump *d = &n->socks[i];
-		if (n->at_once && (i == KAN_SOCK_TCP || i == KAN_SOCK_TCP6))
-			continue;
 		d->asked = registered(ask, i);
 		if (!d->asked)
 			continue;
@@ -216,8 +255,13 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		if (d->text)
 			ask_text(d, &n->where, k->name, ask);
 		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
+		spend(ask, d);
 	}
+}
+
+void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	read_socks(n, ask, KAN_SOCK_TCP6 + 1, KAN_SOCK_KINDS);
 	for (size_t i = 0; i < KAN_RT_KINDS && n->route >= 0; i++) {
 		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 		struct kan_net_dump *d = &n->routes[i];
@@ -226,8 +270,15 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		kan_rt_request(&request, (enum kan_rt_kind)i);
 		ask_plain(d, n->route, kan_rts[i].request, &request, ask);
 		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
+		spend(ask, d);
 	}
+}
+
+void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	/* A kernel that does not know the old words is asked in the new ones, twice. */
+	if (!finish_tcp(n, ask))
+		read_socks(n, ask, KAN_SOCK_TCP, KAN_SOCK_TCP6 + 1);
 }
 
 static int one_established(struct kan_buf *out, const struct kan_netspace *n, size_t kind,
@@ -280,7 +331,7 @@ void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask, bo
 		d->frozen = ask->frozen(ask->arg);
 		ask_text(d, &n->where, kan_net_texts[i].file, ask);
 		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
+		spend(ask, d);
 	}
 }
 

@@ -68,7 +68,9 @@ static void end(struct reading *r)
 
 static void read_space(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
+	kan_netspace_begin(n, ask);
 	kan_netspace_read(n, ask);
+	kan_netspace_finish(n, ask);
 	kan_netspace_split(n);
 }
 
