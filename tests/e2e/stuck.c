@@ -1,12 +1,15 @@
-/* What keeps a freezer from closing, or a reader from coming back: one act, then it waits. Built
+/* What keeps a freezer from closing, or a reader from coming back, and what has to be the same
+ * after a pause: one act, then it waits. Built
  * static by the tests. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -76,6 +79,19 @@ static void parent(void)
 	ready("vfork");
 }
 
+/* Both ends of a connection, and a listener that is none. */
+static void connected(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t n = sizeof(a);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	must(bind(listener, (struct sockaddr *)&a, n) == 0 && listen(listener, 1) == 0, "listen");
+	must(getsockname(listener, (struct sockaddr *)&a, &n) == 0, "getsockname");
+	must(connect(client, (struct sockaddr *)&a, n) == 0, "connect");
+	must(accept(listener, NULL, NULL) >= 0, "accept");
+	ready("connected");
+}
+
 int main(int argc, char **argv)
 {
 	must(argc >= 2, "usage");
@@ -85,6 +101,8 @@ int main(int argc, char **argv)
 		fuse(argv[2]);
 	else if (strcmp(argv[1], "vfork") == 0)
 		parent();
+	else if (strcmp(argv[1], "connected") == 0)
+		connected();
 	wait_for_ever();
 	return 0;
 }

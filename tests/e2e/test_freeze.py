@@ -1,4 +1,5 @@
 """The pause: by whom, proven by what, how long, and what is done when it cannot be had."""
+import json
 import os
 import pathlib
 import signal
@@ -130,6 +131,26 @@ class Freeze(unittest.TestCase):
         self.assertEqual((freeze["mode"], freeze["by"], freeze["paused_by_us"]), ("auto", "cgroup", True))
         self.assertIn("pause", freeze["why"])
         self.assertEqual(self.frozen(bundle), {True})
+
+    def test_the_self_check_finds_the_same_processes_and_connections(self):
+        info = self.start("f-check", "/stuck", "connected", ready="connected")
+        told = world.sh("nsenter", "-t", info["State"]["Pid"], "-n", "ss", "-Htne", "state", "established").splitlines()
+        truth = {(*line.split()[2:4], line.split("ino:")[1].split()[0]) for line in told}
+        self.assertEqual(len(truth), 2)
+        done = world.capture("f-check", "--image", "none", home=self.home)
+        bundle = world.Bundle(done.json["bundle"])
+        rows = bundle.rows("engine-after/connections.ndjson")
+        self.assertEqual({(f"{r['laddr']}:{r['lport']}", f"{r['raddr']}:{r['rport']}", r["ino"]) for r in rows}, truth)
+        check = self.report(done)["record"]["self_check"]
+        self.assertEqual(check["says"], "the same 1 process and 2 connections")
+        freeze, clock = bundle.json("capture.json")["freeze"], bundle.json("data/engine-after/clock.json")
+        late = (clock["boottime_ns"] - freeze["resumed_boot_ns"]) / 1e9
+        self.assertTrue(0 < late < SLACK, f"the check ran {late} s after the resume")
+
+    @staticmethod
+    def report(done):
+        path = next(pathlib.Path(p) for p in done.json["report"].values() if str(p).endswith("report.json"))
+        return json.loads(path.read_text())
 
     # --- cgroup v2 ---------------------------------------------------------------------------------------------------
 
