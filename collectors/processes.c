@@ -113,6 +113,8 @@ static int take(struct kan_procs *c, struct kan_err *err)
 		rc = kan_processes_read(&c->all, &ask, err);
 		kan_procs_read_cgroups(c);
 		kan_sink_window_leave(c->sink);
+		kan_sink_impact(c->sink, "read arguments and environments through /proc, which may "
+					 "bring pages of the processes back into memory");
 	}
 	kan_strangers_free(&strangers);
 	return rc;
