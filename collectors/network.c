@@ -64,16 +64,6 @@ static void stuck(void *arg)
 	kan_sink_window_break(arg);
 }
 
-/* 0: unknown. */
-static uint64_t net_of(const struct kan_target *t, pid_t pid)
-{
-	kan_auto_close int dir = -1;
-	uint64_t ino = 0;
-	if (kan_proc_pid_dir(&dir, t->proc_fd, pid, NULL) == 0)
-		(void)kan_proc_ns(&ino, dir, "net", NULL);
-	return ino;
-}
-
 /* Who is in them now: what went away stays, its netlink sockets keep it alive. */
 static int find(struct kan_network *n, struct kan_err *err)
 {
@@ -84,7 +74,7 @@ static int find(struct kan_network *n, struct kan_err *err)
 					    .cgroup = t->cgroup,
 					    .pid_private = t->pid_private,
 					    .strangers = &n->strangers};
-	uint64_t own = net_of(t, getpid()), first = net_of(t, 1);
+	uint64_t own = kan_netns_of(t->proc_fd, getpid()), first = kan_netns_of(t->proc_fd, 1);
 	kan_members_free(&n->members);
 	if (kan_members_find(&n->members, &ask, err) < 0)
 		return -1;
@@ -116,16 +106,22 @@ static void owners(struct kan_network *n)
 	n->owners_frozen &= kan_sink_frozen(n->sink);
 }
 
-/* In the pause. */
+/* In the pause. TCP takes as long as all the rest: of the first namespace it is begun first. */
 static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct kan_err *err)
 {
-	if (find(n, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n->list.n; i++)
-		kan_netspace_read(n->spaces[i], ask);
-	if (!kan_holders_promised(n->sink))
-		owners(n);
-	return 0;
+	if (n->list.n)
+		kan_netspace_begin(n->spaces[0], ask);
+	int rc = find(n, err);
+	for (size_t i = 0; i < n->list.n; i++) {
+		if (i)
+			kan_netspace_begin(n->spaces[i], ask);
+		if (rc == 0)
+			kan_netspace_read(n->spaces[i], ask);
+		if (i + 1 == n->list.n && !kan_holders_promised(n->sink))
+			owners(n);
+		kan_netspace_finish(n->spaces[i], ask);
+	}
+	return rc;
 }
 
 /* As the collector processes has read them; read by us when it does not say. */
@@ -187,10 +183,10 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 		rc = read_all(n, &ask, err);
 	kan_sink_window_leave(n->sink);
 	/* The twins say again what the dumps have said, and take as long again. */
-	if (rc == 0)
+	if (rc == 0) {
 		texts(n, &ask);
-	if (rc == 0)
 		told_owners(n);
+	}
 	kan_bounded_free(ask.worker);
 	return rc;
 }

@@ -193,6 +193,8 @@ int kan_network_sockets(struct kan_network *n, struct kan_err *err)
 	struct rowing w = {.n = n};
 	if (kan_rows_open(&w.rows, n->sink, "sockets.ndjson", err) < 0)
 		return -1;
+	for (size_t i = 0; i < n->list.n; i++)
+		kan_netspace_split(n->spaces[i]);
 	int rc = all_rows(&w, err);
 	kan_seen_free(&w.met);
 	if (rc < 0) {

@@ -144,6 +144,8 @@ static int take(struct kan_procs *c, struct kan_err *err)
 	(void)kan_members_find(&early, &ask.members, NULL);
 	kan_members_free(&early);
 	int rc = read_in_window(c, &ask, err);
+	kan_sink_impact(c->sink, "read arguments and environments through /proc, which may bring "
+				 "pages of the processes back into memory");
 	kan_strangers_free(&strangers);
 	return rc;
 }

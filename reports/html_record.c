@@ -5,6 +5,8 @@
 #include "base/row.h"
 #include "reports/html.h"
 
+enum { NS_PER_MS = 1000000 };
+
 static const char *str(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
@@ -96,6 +98,69 @@ static void impact(struct kan_buf *out, const json_t *list)
 	kan_buf_adds(out, "</ul>\n");
 }
 
+/* Paused from when to when, by whom; and what the self-check saw. */
+static void pause_of(struct kan_buf *out, const json_t *record)
+{
+	const json_t *f = json_object_get(record, "freeze"),
+		     *check = json_object_get(record, "self_check");
+	if (json_is_true(json_object_get(f, "paused_by_us"))) {
+		int64_t asked = integer(f, "asked_boot_ns");
+		kan_buf_addf(out,
+			     "<dt>Paused</dt><dd>%" PRId64 " ms, of it %" PRId64
+			     " ms the engine's; frozen %" PRId64 " ms after it was asked; ",
+			     integer(f, "total_ns") / NS_PER_MS,
+			     integer(f, "engine_ns") / NS_PER_MS,
+			     (integer(f, "frozen_boot_ns") - asked) / NS_PER_MS);
+		kan_buf_adds(out, strcmp(str(f, "by"), "cgroup") == 0
+					  ? "through the cgroup's own file"
+					  : "by the engine");
+		kan_buf_adds(out, "; ");
+		kan_html_text(out, str(f, "proof"));
+		kan_buf_adds(out, "</dd>");
+	}
+	kan_buf_adds(out, "<dt>Right after the resume</dt><dd>");
+	kan_html_text(out, str(check, "says"));
+	kan_buf_adds(out, ". A container that runs changes by itself.</dd>");
+}
+
+static void only_in(struct kan_buf *out, const json_t *list, const char *what, const char *when)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
+		kan_buf_addf(out, "<li>%s %s: ", what, when);
+		if (json_object_get(v, "pid")) {
+			kan_buf_addf(out, "%" PRId64, integer(v, "pid"));
+		} else {
+			kan_html_value(out, v, "laddr");
+			kan_buf_addf(out, " %" PRId64 " &#8596; ", integer(v, "lport"));
+			kan_html_value(out, v, "raddr");
+			kan_buf_addf(out, " %" PRId64, integer(v, "rport"));
+		}
+		kan_buf_adds(out, "</li>\n");
+	}
+}
+
+static void differs(struct kan_buf *out, const json_t *check)
+{
+	static const char *const names[] = {"processes", "connections"}, *const ones[] = {
+										 "process",
+										 "connection"};
+	bool any = false;
+	for (size_t i = 0; i < 2; i++)
+		any |= integer(json_object_get(check, names[i]), "gone") ||
+		       integer(json_object_get(check, names[i]), "new");
+	if (!any)
+		return;
+	kan_buf_adds(out, "<h3>What differed right after the resume</h3>\n<ul>\n");
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *o = json_object_get(check, names[i]);
+		only_in(out, json_object_get(o, "gone_rows"), ones[i], "gone");
+		only_in(out, json_object_get(o, "new_rows"), ones[i], "new");
+	}
+	kan_buf_adds(out, "</ul>\n");
+}
+
 void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 {
 	const json_t *r = json_object_get(m->doc, "record");
@@ -116,9 +181,12 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 	kan_html_text(out, str(json_object_get(r, "tool"), "version"));
 	kan_buf_addc(out, ' ');
 	kan_html_value(out, json_object_get(r, "tool"), "commit");
-	kan_buf_addf(out, "</dd><dt>Status</dt><dd>%s, %" PRId64 " gaps</dd></dl>\n",
+	kan_buf_addf(out, "</dd><dt>Status</dt><dd>%s, %" PRId64 " gaps</dd>",
 		     json_is_true(json_object_get(r, "partial")) ? "partial" : "complete",
 		     integer(r, "gaps"));
+	pause_of(out, r);
+	kan_buf_adds(out, "</dl>\n");
+	differs(out, json_object_get(r, "self_check"));
 	not_seen(out, m);
 	impact(out, json_object_get(r, "impact"));
 	kan_buf_adds(out, "<h3>Collectors</h3>\n");

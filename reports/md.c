@@ -8,7 +8,13 @@
 #include "base/row.h"
 #include "reports/model.h"
 
-enum { RAW_MAX = 1 << 20, FINDINGS_MAX = 200, TIMELINE_MAX = 60, NOT_SEEN_MAX = 60 };
+enum {
+	NS_PER_MS = 1000000,
+	RAW_MAX = 1 << 20,
+	FINDINGS_MAX = 200,
+	TIMELINE_MAX = 60,
+	NOT_SEEN_MAX = 60
+};
 
 static const char *str(const json_t *o, const char *key)
 {
@@ -177,6 +183,19 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_addf(out, "- Seal `%s`\n", str(m->doc, "seal"));
 	if (m->receipt && *str(m->receipt, "commit"))
 		kan_buf_addf(out, "- Custody commit `%s`\n", str(m->receipt, "commit"));
+	const json_t *freeze = json_object_get(json_object_get(m->doc, "record"), "freeze");
+	if (json_is_true(json_object_get(freeze, "paused_by_us")))
+		kan_buf_addf(out,
+			     "- Paused for %" PRId64 " ms, of it %" PRId64 " ms the engine's. %s\n",
+			     integer(freeze, "total_ns") / NS_PER_MS,
+			     integer(freeze, "engine_ns") / NS_PER_MS, str(freeze, "proof"));
+	const char *after =
+		str(json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
+	if (*after)
+		kan_buf_addf(out,
+			     "- Right after the resume: %s. A container that runs changes by "
+			     "itself\n",
+			     after);
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
 }

@@ -377,6 +377,19 @@ static void unseen(struct kan_model *m, const char *kind)
 	}
 }
 
+/* Nothing is said where nothing was compared: of a dead container, and while it is collected. */
+static void after(struct kan_model *m)
+{
+	const json_t *check = json_object_get(json_object_get(m->doc, "record"), "self_check");
+	json_t *p = NULL;
+	if (!json_is_true(json_object_get(json_object_get(check, "processes"), "compared")) &&
+	    !json_is_true(json_object_get(json_object_get(check, "connections"), "compared")))
+		return;
+	p = json_array();
+	kan_part_text(p, str(check, "says"));
+	kan_entry_add(&m->after, p, 0);
+}
+
 static void about(struct kan_model *m)
 {
 	const json_t *c = json_object_get(m->doc, "container"),
@@ -410,6 +423,7 @@ void kan_model_screen(struct kan_model *m)
 	talks(m);
 	changed(m);
 	reach(m);
+	after(m);
 	unseen(m, "gap");
 	unseen(m, "window");
 	unseen(m, "scope");

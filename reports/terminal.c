@@ -14,7 +14,7 @@ enum {
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 9,
+	BLOCKS = 10,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -178,6 +178,7 @@ static void build(struct screen *sc)
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
+	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
 	struct block *unseen = &sc->blocks[sc->n - 1];
 	if (!unseen->n)
@@ -215,16 +216,18 @@ static size_t total_lines(const struct screen *sc)
 	return n;
 }
 
-/* First NOT SEEN shrinks to one line, then whole blocks go from the end. VERDICT stays. */
+/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks to one line, then whole
+ * blocks go from the end. VERDICT stays. */
 static void drop(struct screen *sc)
 {
-	struct block *unseen = &sc->blocks[sc->n - 1];
+	struct block *unseen = &sc->blocks[sc->n - 1], *after = &sc->blocks[sc->n - 2];
+	after->gone = total_lines(sc) > LINES_MAX;
 	if (total_lines(sc) > LINES_MAX && unseen->n > 1) {
 		unseen->n = 1;
 		kan_buf_reset(&unseen->lines[0]);
 		kan_buf_addf(&unseen->lines[0], "%zu things, see the report", sc->m->not_seen.n);
 	}
-	for (size_t i = sc->n - 1; i-- > 1 && total_lines(sc) > LINES_MAX;)
+	for (size_t i = sc->n - 2; i-- > 1 && total_lines(sc) > LINES_MAX;)
 		if (sc->blocks[i].n)
 			sc->blocks[i].gone = true;
 }
@@ -262,7 +265,7 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	bool any = false;
 	for (size_t i = 0; i < sc->n; i++) {
-		if (!sc->blocks[i].gone)
+		if (!sc->blocks[i].gone || !sc->blocks[i].dropped)
 			continue;
 		kan_buf_addf(&text, "%s%s",
 			     any        ? ", "

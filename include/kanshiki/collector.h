@@ -17,6 +17,7 @@ enum kan_needs {
 	KAN_NEEDS_PROCESS = 1, /* a proven, live init */
 	KAN_NEEDS_HOST = 2,    /* depth host */
 	KAN_NEEDS_LAYERS = 4,  /* a proven upper directory */
+	KAN_NEEDS_RESUME = 8,  /* starts at the resume; window_enter waits for its tier */
 };
 
 /* A limit in force, for capture.json: a guard protects us (hit: gap), a budget bounds a default

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "analyze/after.h"
 #include "analyze/object.h"
 #include "base/clock.h"
 #include "base/row.h"
@@ -65,6 +66,7 @@ static json_t *record(const struct kan_facts *f)
 	}
 	json_object_set_new(o, "gaps", json_integer((json_int_t)f->cover->n_gaps));
 	json_object_set_new(o, "partial", json_boolean(f->cover->partial));
+	json_object_set_new(o, "self_check", kan_after(f));
 	return o;
 }
 

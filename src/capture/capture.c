@@ -122,7 +122,8 @@ static void choose_collectors(struct kan_conductor *c)
 static void run_tier(struct kan_conductor *c, enum kan_tier tier)
 {
 	for (size_t i = 0; i < c->n_children; i++)
-		if (c->children[i].collector->tier == tier && !c->stopped_by && !c->fatal)
+		if (c->children[i].collector->tier == tier &&
+		    c->children[i].state == KAN_CHILD_IDLE && !c->stopped_by && !c->fatal)
 			kan_child_start(c, &c->children[i]);
 	for (;;) {
 		bool running = false;

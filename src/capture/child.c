@@ -218,6 +218,8 @@ void kan_child_go(struct kan_conductor *c, struct kan_child *k, bool inside)
 	(void)c;
 	k->state = KAN_CHILD_READING;
 	k->in_window = inside;
+	if (k->collector->tier == KAN_TIER_AFTER)
+		k->began_ns = kan_boot_ns(); /* it waited for the tiers before its own */
 	(void)send(k->channel, &m, sizeof(m),
 		   MSG_NOSIGNAL | MSG_DONTWAIT); /* it died: its end will tell */
 }

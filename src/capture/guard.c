@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,8 +36,7 @@ struct kan_guard {
 /* The guard's side. */
 struct watch {
 	const struct kan_lease_setup *s;
-	pid_t lease;
-	int lease_stat, pipe;
+	int lease, lease_stat, pipe; /* lease: a pidfd, which never becomes another process's */
 	bool orphan;
 	char last[KAN_ERR_TEXT];
 };
@@ -80,8 +80,8 @@ static void act(struct watch *w)
 	bool owes = false;
 	int64_t engine = 0, resumed = 0;
 	struct kan_err err = {0};
-	(void)kill(w->lease, SIGKILL); /* it would end its pause when it is continued, and it has
-					  the journal's lock */
+	/* It would end its pause when it is continued, and it has the journal's lock. */
+	(void)syscall(SYS_pidfd_send_signal, w->lease, SIGKILL, NULL, 0);
 	note("conductor and lease are gone or stopped", w);
 	if (kan_lease_thaw(&owes, &engine, w->s, note, w, &err) == 0)
 		resumed = kan_boot_ns();
@@ -115,7 +115,7 @@ static void run(const struct kan_lease_setup *s, pid_t lease, int pipe) __attrib
 static void run(const struct kan_lease_setup *s, pid_t lease, int pipe)
 {
 	char path[64];
-	struct watch w = {.s = s, .lease = lease, .pipe = pipe};
+	struct watch w = {.s = s, .lease = (int)syscall(SYS_pidfd_open, lease, 0), .pipe = pipe};
 	sigset_t all;
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, KAN_GUARD_NAME);

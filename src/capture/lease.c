@@ -23,6 +23,7 @@
 #include "kernel/cgroup.h"
 
 enum {
+	FREEZE_LEAST_MS = 200,
 	FREEZE_WAIT_MS = 2000, /* a task stuck in the kernel never freezes: then we go on live */
 	TELL_EVERY_MS = 500,
 	TELL_S = 60,
@@ -124,7 +125,10 @@ static void take_by_kernel(struct holder *h, int64_t engine_ns, const char *refu
 	}
 	atomic_store(&h->s->share->by_kernel, 1);
 	holding(h, true);
-	if (kan_pause_freeze(h->s, kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000))
+	/* What the engine has tried counts: half frozen is worse than not. */
+	int64_t until = h->paused_ns + (int64_t)FREEZE_WAIT_MS * 1000000,
+		least = kan_boot_ns() + (int64_t)FREEZE_LEAST_MS * 1000000;
+	if (kan_pause_freeze(h->s, until > least ? until : least))
 		report(h, KAN_LEASE_PAUSED, h->paused_ns, engine_ns, refusal);
 	else
 		take_back(h, engine_ns, no_freeze);

@@ -10,6 +10,8 @@
 #include "capture/conductor.h"
 #include "kernel/cgroup.h"
 
+enum { RECORDS_MAX = 10000 };
+
 /* A journal that cannot be written is the end of the capture: nothing may be sealed without its
  * record. */
 static void end_record(struct kan_conductor *c)
@@ -54,26 +56,63 @@ void kan_record_limit(struct kan_conductor *c, const char *collector, const stru
 		kan_fatal(c, &err);
 }
 
+/* A collector that was taken over can only say so much. true: the list takes one more; the last
+ * one says that the rest is left out. */
+static bool room(const json_t *list, const char **what)
+{
+	size_t n = json_array_size(list);
+	if (n == RECORDS_MAX)
+		*what = "more than is listed here was left out";
+	return n <= RECORDS_MAX;
+}
+
 void kan_record_scope(struct kan_conductor *c, const char *collector, const char *what,
 		      const char *why)
 {
+	if (!room(c->scope, &what))
+		return;
 	json_t *o = json_object();
 	kan_json_set_bytes(o, "collector", kan_bytes_of(collector));
 	kan_json_set_bytes(o, "what", kan_bytes_of(what));
 	kan_json_set_bytes(o, "why", kan_bytes_of(why));
 	json_array_append_new(c->scope, o);
+	/* After a crash the journal is all there is. */
+	struct kan_row *row = kan_journal_begin(c->journal, "scope");
+	kan_row_bytes(row, "collector", kan_bytes_of(collector));
+	kan_row_bytes(row, "what", kan_bytes_of(what));
+	kan_row_bytes(row, "why", kan_bytes_of(why));
+	end_record(c);
+}
+
+static void journal_impact(struct kan_conductor *c, const char *text)
+{
+	kan_row_str(kan_journal_begin(c->journal, "impact"), "what", text);
+	end_record(c);
 }
 
 void kan_record_impact(struct kan_conductor *c, const char *text)
 {
 	size_t i = 0;
 	json_t *seen = NULL;
-	json_array_foreach (c->impact, i, seen)
-		if (strcmp(json_string_value(seen), text) == 0)
-			return;
 	kan_auto_buf struct kan_buf clean = KAN_BUF(KAN_MSG_WHY * 4);
+	if (!room(c->impact, &text))
+		return;
 	(void)kan_text_clean(&clean, kan_bytes_of(text));
+	json_array_foreach (c->impact, i, seen)
+		if (strcmp(json_string_value(seen), kan_buf_str(&clean)) == 0)
+			return;
 	json_array_append_new(c->impact, json_string(kan_buf_str(&clean)));
+	if (c->journal)
+		journal_impact(c, kan_buf_str(&clean));
+}
+
+/* Known before there was a journal. */
+static void record_early_impact(struct kan_conductor *c)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach (c->impact, i, v)
+		journal_impact(c, json_string_value(v));
 }
 
 void kan_record_word(struct kan_conductor *c, const char *type, const char *key, const char *word)
@@ -182,6 +221,7 @@ int kan_record_start(struct kan_conductor *c, struct kan_err *err)
 	kan_row_str(row, "depth", depth_name(c->target->depth));
 	if (kan_journal_end(c->journal, err) < 0)
 		return -1;
+	record_early_impact(c);
 	return kan_journal_sync(c->journal, err);
 }
 

@@ -338,6 +338,18 @@ static void not_frozen(struct kan_conductor *c)
 	kan_record_gap(c, "conductor", "pause", "timeout", why);
 }
 
+/* Who checks on the target starts when it runs again, or, without a pause, when tier 1 has read. */
+static void start_checks(struct kan_conductor *c)
+{
+	bool reading = !c->freeze.resumed_ns &&
+		       (tier_has(c, KAN_TIER_PAUSED, KAN_TIER_PAUSED, KAN_CHILD_PREPARING) ||
+			tier_has(c, KAN_TIER_PAUSED, KAN_TIER_PAUSED, KAN_CHILD_READING));
+	for (size_t i = 0; i < c->n_children && !reading; i++)
+		if (c->children[i].collector->needs & KAN_NEEDS_RESUME &&
+		    c->children[i].state == KAN_CHILD_IDLE)
+			kan_child_start(c, &c->children[i]);
+}
+
 /* Go, paused or live, then wait for all of tiers 1 and 2. */
 void kan_window_run(struct kan_conductor *c)
 {
@@ -360,6 +372,7 @@ void kan_window_run(struct kan_conductor *c)
 		bool found = atomic_load(&c->window->frozen) != 0;
 		let_go(c, KAN_TIER_PAUSED, found);
 		let_go(c, KAN_TIER_FILES, found);
+		start_checks(c);
 		if (!tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_PREPARING) &&
 		    !tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_READING) &&
 		    !tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_LEFT))

@@ -58,6 +58,23 @@ static void take_gap(struct kan_past *p, const json_t *record)
 		json_object_set_new(p->told, name, json_true());
 }
 
+/* The keys of a record that are its own. */
+static json_t *own(const json_t *record, const char *const *keys)
+{
+	json_t *o = json_object();
+	for (; *keys; keys++)
+		if (json_object_get(record, *keys))
+			json_object_set(o, *keys, json_object_get(record, *keys));
+	return o;
+}
+
+static void take_scope(struct kan_past *p, const json_t *record)
+{
+	static const char *const keys[] = {"collector", "collector_b64", "what", "what_b64",
+					   "why",       "why_b64",       NULL};
+	json_array_append_new(p->scope, own(record, keys));
+}
+
 static void keep(json_t **place, const json_t *record)
 {
 	json_decref(*place);
@@ -83,6 +100,10 @@ static int take(const json_t *record, void *arg, struct kan_err *err)
 		take_artefact(p, record);
 	else if (strcmp(type, "gap") == 0 || strcmp(type, "limit") == 0)
 		take_gap(p, record);
+	else if (strcmp(type, "scope") == 0)
+		take_scope(p, record);
+	else if (strcmp(type, "impact") == 0)
+		json_array_append_new(p->impact, json_string(kan_journal_text(record, "what")));
 	else if (strcmp(type, "lease") == 0)
 		p->paused |= strcmp(kan_journal_text(record, "what"), "paused") == 0;
 	return 0;
@@ -90,7 +111,10 @@ static int take(const json_t *record, void *arg, struct kan_err *err)
 
 int kan_past_read(struct kan_past *out, struct kan_bytes journal, struct kan_err *err)
 {
-	struct kan_past p = {.collectors = json_object(), .told = json_object()};
+	struct kan_past p = {.collectors = json_object(),
+			     .told = json_object(),
+			     .scope = json_array(),
+			     .impact = json_array()};
 	if (kan_journal_read(&p.end, journal, take, &p, err) < 0) {
 		kan_past_free(&p);
 		return -1;
@@ -105,7 +129,8 @@ int kan_past_read(struct kan_past *out, struct kan_bytes journal, struct kan_err
 
 void kan_past_free(struct kan_past *p)
 {
-	json_t *held[] = {p->start, p->target, p->seal, p->collectors, p->told};
+	json_t *held[] = {p->start, p->target, p->seal,  p->collectors,
+			  p->told,  p->scope,  p->impact};
 	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++)
 		json_decref(held[i]);
 	*p = (struct kan_past){0};
@@ -141,22 +166,12 @@ static json_t *collectors_document(const struct kan_past *p)
 	return list;
 }
 
-/* The keys of a record that are its own. */
-static json_t *own(const json_t *record, const char *const *keys)
-{
-	json_t *o = json_object();
-	for (; *keys; keys++)
-		if (json_object_get(record, *keys))
-			json_object_set(o, *keys, json_object_get(record, *keys));
-	return o;
-}
-
 json_t *kan_past_document(const struct kan_past *p, const char *bundle)
 {
 	static const char *const tool[] = {"tool", "version", "argv", "argv_b64", NULL};
 	static const char *const target[] = {"id", "pid", "starttime", NULL};
 	static const char *const named[] = {"case", "case_b64", NULL};
-	json_t *o = json_object(), *impact = json_array();
+	json_t *o = json_object(), *impact = json_copy(p->impact);
 	json_object_set_new(o, "schema", json_string("kanshiki.acquisition/1"));
 	json_object_set_new(o, "bundle", json_string(bundle));
 	for (const char *const *k = named; *k; k++)
@@ -167,8 +182,8 @@ json_t *kan_past_document(const struct kan_past *p, const char *bundle)
 	if (kan_journal_text(p->target, "depth")[0])
 		json_object_set(o, "depth", json_object_get(p->target, "depth"));
 	json_object_set_new(o, "collectors", collectors_document(p));
-	json_object_set_new(o, "scope", json_array());
-	if (p->paused)
+	json_object_set(o, "scope", p->scope);
+	if (p->paused && json_array_size(impact) == 0)
 		json_array_append_new(impact, json_string("the container was paused"));
 	json_object_set_new(o, "impact", impact);
 	return o;

@@ -12,6 +12,7 @@ struct kan_past {
 	json_t *seal;           /* the record, when it is the last one and whole */
 	json_t *collectors;     /* name: {status, bytes, gaps}; status "" without an end */
 	json_t *told;           /* names of collectors whose stop is a gap already */
+	json_t *scope, *impact; /* as in capture.json */
 	int64_t started_ns;
 	bool paused;
 };

@@ -12,6 +12,7 @@ struct worker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct kan_bounded_work what;
+	int64_t begun_ns;
 	bool waits, done, quit, abandoned; /* waits: what has not been begun */
 };
 
@@ -130,23 +131,38 @@ static bool too_late(struct timespec *until, const struct kan_bounded_work *what
 	return false;
 }
 
-int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, struct kan_err *err)
+int kan_bounded_begin(struct kan_bounded *b, const struct kan_bounded_work *what,
+		      struct kan_err *err)
 {
 	if (!b->worker)
 		b->worker = new_worker();
 	if (!b->worker)
 		return kan_fail(err, KAN_ELIMIT, "no thread to be had");
 	struct worker *w = b->worker;
-	struct timespec until = deadline(kan_bounded_now(), what->ms);
 	(void)pthread_mutex_lock(&w->lock);
 	w->done = false;
 	w->what = *what;
+	w->begun_ns = kan_bounded_now();
 	w->waits = true;
 	(void)pthread_cond_broadcast(&w->changed);
+	(void)pthread_mutex_unlock(&w->lock);
+	return 0;
+}
+
+int kan_bounded_wait(struct kan_bounded *b, struct kan_err *err)
+{
+	struct worker *w = b->worker;
+	(void)pthread_mutex_lock(&w->lock);
+	struct timespec until = deadline(w->begun_ns, w->what.ms);
 	while (!w->done)
 		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT &&
-		    !w->done && too_late(&until, what))
+		    !w->done && too_late(&until, &w->what))
 			return leave_behind(b, err);
 	(void)pthread_mutex_unlock(&w->lock);
 	return 0;
+}
+
+int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what, struct kan_err *err)
+{
+	return kan_bounded_begin(b, what, err) < 0 ? -1 : kan_bounded_wait(b, err);
 }

@@ -35,4 +35,10 @@ struct kan_bounded_work {
 int kan_bounded_run(struct kan_bounded *b, const struct kan_bounded_work *what,
 		    struct kan_err *err);
 
+/* The same in two steps, for a caller that has something to do meanwhile; each begin has its wait.
+ */
+int kan_bounded_begin(struct kan_bounded *b, const struct kan_bounded_work *what,
+		      struct kan_err *err);
+int kan_bounded_wait(struct kan_bounded *b, struct kan_err *err);
+
 #endif

@@ -96,3 +96,12 @@ int kan_netns_read(struct kan_buf *out, const struct kan_netns *n, const char *f
 	(void)snprintf(path, sizeof(path), "%snet/%.24s", n->path, file);
 	return kan_proc_read(out, n->dir, path, err);
 }
+
+uint64_t kan_netns_of(int proc_fd, pid_t pid)
+{
+	kan_auto_close int dir = -1;
+	uint64_t ino = 0;
+	if (kan_proc_pid_dir(&dir, proc_fd, pid, NULL) == 0)
+		(void)kan_proc_ns(&ino, dir, "net", NULL);
+	return ino;
+}

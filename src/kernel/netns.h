@@ -34,4 +34,7 @@ int kan_netns_open(int *fd, const struct kan_netns *n, struct kan_err *err);
 int kan_netns_read(struct kan_buf *out, const struct kan_netns *n, const char *file,
 		   struct kan_err *err);
 
+/* The inode of a process's network namespace; 0: unknown. */
+uint64_t kan_netns_of(int proc_fd, pid_t pid);
+
 #endif

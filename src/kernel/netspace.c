@@ -2,6 +2,7 @@
 #include "kernel/netspace.h"
 
 #include <fcntl.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -66,6 +67,7 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
  * for ever. */
 struct job {
 	int fd;
+	uint16_t type;
 	struct kan_buf request, raw;
 	struct kan_err err;
 };
@@ -73,8 +75,7 @@ struct job {
 static void dump(void *arg)
 {
 	struct job *j = arg;
-	(void)kan_netlink_dump(&j->raw, j->fd, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&j->request),
-			       &j->err);
+	(void)kan_netlink_dump(&j->raw, j->fd, j->type, kan_buf_bytes(&j->request), &j->err);
 }
 
 static void drop(void *arg)
@@ -91,28 +92,55 @@ static size_t most(const struct kan_netspace_ask *ask)
 	return ask->budget < KAN_NETLINK_DUMP_MAX ? ask->budget : KAN_NETLINK_DUMP_MAX;
 }
 
+/* k NULL: TCP of both families. */
+static struct job *new_job(int fd, const struct kan_sock_kind *k,
+			   const struct kan_netspace_ask *ask)
+{
+	struct job *j = kan_xalloc(sizeof(*j));
+	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+			  .type = k ? SOCK_DIAG_BY_FAMILY : TCPDIAG_GETSOCK,
+			  .request = KAN_BUF(REQUEST_MAX),
+			  .raw = KAN_BUF(most(ask))};
+	if (k)
+		kan_sock_request(&j->request, k, KAN_SOCK_ALL);
+	else
+		kan_sock_request_tcp(&j->request, KAN_SOCK_ALL);
+	return j;
+}
+
+static struct kan_bounded_work work_of(struct job *j)
+{
+	return (struct kan_bounded_work){
+		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
+}
+
+static void take_job(struct kan_net_dump *d, struct job *j)
+{
+	d->raw = j->raw;
+	d->err = j->err;
+	j->raw = KAN_BUF(0);
+	drop(j);
+}
+
 /* false: left behind, and with it the socket it was asked through. */
 static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
 			const struct kan_netspace_ask *ask)
 {
-	struct job *j = kan_xalloc(sizeof(*j));
+	struct job *j = new_job(fd, k, ask);
 	struct kan_err err = {0};
-	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
-			  .request = KAN_BUF(REQUEST_MAX),
-			  .raw = KAN_BUF(most(ask))};
-	kan_sock_request(&j->request, k, KAN_SOCK_ALL);
-	const struct kan_bounded_work asked = {
-		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
+	const struct kan_bounded_work asked = work_of(j);
 	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
 		if (err.sys != ETIMEDOUT)
 			drop(j);
 		return false;
 	}
-	d->raw = j->raw;
-	d->err = j->err;
-	j->raw = KAN_BUF(0);
-	drop(j);
+	take_job(d, j);
 	return true;
+}
+
+static void spend(struct kan_netspace_ask *ask, const struct kan_net_dump *d)
+{
+	ask->budget -= d->raw.len < ask->budget ? d->raw.len : ask->budget;
 }
 
 static void ask_plain(struct kan_net_dump *d, int fd, uint16_t type, const struct kan_buf *request,
@@ -142,17 +170,79 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 	}
 	if (!waits || n->less) {
 		kan_sock_request(&request, k, KAN_SOCK_LESS);
-		ask_plain(d, n->less ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request, ask);
+		/* Through diag, TCP may be under way. */
+		ask_plain(d, n->less || n->tcp ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request,
+			  ask);
 	}
 }
 
-void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
+static bool registered(const struct kan_netspace_ask *ask, size_t kind)
 {
-	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+	/* Nothing is known of what is registered: everything is asked for. */
+	return !ask->protocols.n ||
+	       kan_sock_registered(ask->protocols, kan_sock_kinds[kind].registered);
+}
+
+void kan_netspace_begin(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP];
+	if (n->diag < 0 || !registered(ask, KAN_SOCK_TCP) || !registered(ask, KAN_SOCK_TCP6))
+		return;
+	struct job *j = new_job(n->diag, NULL, ask);
+	const struct kan_bounded_work asked = work_of(j);
+	four->frozen = ask->frozen(ask->arg);
+	if (kan_bounded_begin(ask->worker, &asked, NULL) < 0)
+		drop(j);
+	else
+		n->tcp = j;
+}
+
+/* true: TCP is there, of both families. */
+static bool finish_tcp(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
+	struct job *j = n->tcp;
+	n->tcp = NULL;
+	if (!j)
+		return false;
+	if (kan_bounded_wait(ask->worker, NULL) < 0) {
+		n->less = true;
+		ask->stuck(ask->arg);
+		return false;
+	}
+	take_job(four, j);
+	if (four->err.code == KAN_EUNSUPPORTED || four->err.sys == EINVAL) {
+		kan_buf_free(&four->raw);
+		*four = (struct kan_net_dump){0};
+		return false;
+	}
+	four->asked = six->asked = n->at_once = true;
+	six->frozen = four->frozen &= ask->frozen(ask->arg);
+	six->err = four->err;
+	spend(ask, four);
+	return true;
+}
+
+void kan_netspace_split(struct kan_netspace *n)
+{
+	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
+	if (!n->at_once)
+		return;
+	struct kan_buf both = four->raw;
+	n->at_once = false;
+	four->raw = KAN_BUF(both.max);
+	six->raw = KAN_BUF(both.max);
+	/* A message that is cut was cut by a limit, which is told already. */
+	(void)kan_sock_split_tcp(&four->raw, &six->raw, kan_buf_bytes(&both), NULL);
+	kan_buf_free(&both);
+}
+
+static void read_socks(struct kan_netspace *n, struct kan_netspace_ask *ask, size_t from, size_t to)
+{
+	for (size_t i = from; i < to && n->diag >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		struct kan_net_dump *d = &n->socks[i];
-		/* Nothing is known of what is registered: everything is asked for. */
-		d->asked = !ask->protocols.n || kan_sock_registered(ask->protocols, k->registered);
+		d->asked = registered(ask, i);
 		if (!d->asked)
 			continue;
 		d->frozen = ask->frozen(ask->arg);
@@ -162,8 +252,13 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		if (d->text)
 			ask_text(d, &n->where, k->name, ask);
 		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
+		spend(ask, d);
 	}
+}
+
+void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	read_socks(n, ask, KAN_SOCK_TCP6 + 1, KAN_SOCK_KINDS);
 	for (size_t i = 0; i < KAN_RT_KINDS && n->route >= 0; i++) {
 		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 		struct kan_net_dump *d = &n->routes[i];
@@ -172,8 +267,41 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		kan_rt_request(&request, (enum kan_rt_kind)i);
 		ask_plain(d, n->route, kan_rts[i].request, &request, ask);
 		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
+		spend(ask, d);
 	}
+}
+
+void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	/* A kernel that does not know the old words is asked in the new ones, twice. */
+	if (!finish_tcp(n, ask))
+		read_socks(n, ask, KAN_SOCK_TCP, KAN_SOCK_TCP6 + 1);
+}
+
+static int one_established(struct kan_buf *out, const struct kan_netspace *n, size_t kind,
+			   struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
+	kan_sock_request(&request, &kan_sock_kinds[kind], KAN_SOCK_ESTABLISHED);
+	return kan_netlink_dump(out, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request), err);
+}
+
+int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
+			     const struct kan_netspace *n, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX), both = KAN_BUF(four->max);
+	struct kan_err why = {0};
+	kan_sock_request_tcp(&request, KAN_SOCK_ESTABLISHED);
+	if (kan_netlink_dump(&both, n->diag, TCPDIAG_GETSOCK, kan_buf_bytes(&request), &why) == 0)
+		return kan_sock_split_tcp(four, six, kan_buf_bytes(&both), err);
+	if (why.code == KAN_EUNSUPPORTED || why.sys == EINVAL)
+		return one_established(four, n, KAN_SOCK_TCP, err) < 0 ||
+				       one_established(six, n, KAN_SOCK_TCP6, err) < 0
+			       ? -1
+			       : 0;
+	if (err)
+		*err = why;
+	return -1;
 }
 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask)
@@ -200,7 +328,7 @@ void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		d->frozen = ask->frozen(ask->arg);
 		ask_text(d, &n->where, kan_net_texts[i].file, ask);
 		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
+		spend(ask, d);
 	}
 }
 

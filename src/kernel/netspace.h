@@ -37,7 +37,9 @@ struct kan_netspace {
 	uint64_t own[KAN_NETSPACE_SOCKETS]; /* their inodes: they are in the answers, and no
 					       evidence */
 	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];
-	bool less; /* a socket's lock was held: asked again without what waits for it */
+	void *tcp;    /* begun, and not finished */
+	bool at_once; /* tcp6 is in the dump of tcp, until kan_netspace_split */
+	bool less;    /* a socket's lock was held: asked again without what waits for it */
 };
 
 struct kan_netspace_ask {
@@ -53,10 +55,21 @@ struct kan_netspace_ask {
 void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, bool host);
 /* Makes the kernel load what it needs to answer: that takes time, and is done before the pause. */
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask);
-/* In the pause: all dumps. Failures stay with the dump. */
+/*
+ * In the pause, in this order. TCP takes as long as all the rest: it is begun, and read beside it
+ * by the worker, one namespace at a time. Failures stay with the dump. Each begin has its finish.
+ */
+void kan_netspace_begin(struct kan_netspace *n, struct kan_netspace_ask *ask);
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
-/* The text twins. */
+void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* After the pause: what was asked for at once, by kind. */
+void kan_netspace_split(struct kan_netspace *n);
+/* The text twins. Not in the pause: for some of them the kernel walks the table of all namespaces.
+ */
 void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* The connections of this moment, by family. */
+int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
+			     const struct kan_netspace *n, struct kan_err *err);
 void kan_netspace_free(struct kan_netspace *n);
 
 #endif

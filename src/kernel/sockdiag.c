@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
+#include <linux/netlink.h>
 #include <linux/netlink_diag.h>
 #include <linux/packet_diag.h>
 #include <linux/tcp.h>
@@ -18,6 +19,7 @@
 enum {
 	NEWEST_ATTRIBUTE = INET_DIAG_CGROUP_ID,
 	EVERY_STATE = -1,
+	TCP_ESTABLISHED = 1,
 	PACKET_SHOW = PACKET_SHOW_INFO | PACKET_SHOW_FANOUT | PACKET_SHOW_FILTER,
 	UNIX_SHOW = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
 		    UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID,
@@ -69,9 +71,16 @@ const char *kan_sock_type(unsigned type)
 	}
 }
 
+static uint32_t states_of(enum kan_sock_ask ask)
+{
+	if (ask == KAN_SOCK_ESTABLISHED)
+		return 1U << TCP_ESTABLISHED;
+	return ask == KAN_SOCK_NONE ? 0 : (uint32_t)EVERY_STATE;
+}
+
 void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum kan_sock_ask ask)
 {
-	uint32_t states = ask == KAN_SOCK_NONE ? 0 : (uint32_t)EVERY_STATE;
+	uint32_t states = states_of(ask);
 	if (k->af == AF_UNIX) {
 		struct unix_diag_req q = {
 			.sdiag_family = k->af, .udiag_states = states, .udiag_show = UNIX_SHOW};
@@ -94,6 +103,33 @@ void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum k
 		q.idiag_ext = ask == KAN_SOCK_ALL ? 1 << (INET_DIAG_INFO - 1) : 0;
 		kan_buf_add(out, &q, sizeof(q));
 	}
+}
+
+void kan_sock_request_tcp(struct kan_buf *out, enum kan_sock_ask ask)
+{
+	struct inet_diag_req q = {.idiag_states = states_of(ask)};
+	q.idiag_ext = ask == KAN_SOCK_ALL ? 1 << (INET_DIAG_INFO - 1) : 0;
+	kan_buf_add(out, &q, sizeof(q));
+}
+
+int kan_sock_split_tcp(struct kan_buf *four, struct kan_buf *six, struct kan_bytes dump,
+		       struct kan_err *err)
+{
+	while (dump.n) {
+		struct nlmsghdr h = {0};
+		if (dump.n < sizeof(h))
+			return kan_fail(err, KAN_EFORMAT, "netlink: a cut header");
+		memcpy(&h, dump.p, sizeof(h));
+		if (h.nlmsg_len < sizeof(h) + 1 || h.nlmsg_len > dump.n)
+			return kan_fail(err, KAN_EFORMAT, "netlink: a message of %u bytes in %zu",
+					h.nlmsg_len, dump.n);
+		size_t n = NLMSG_ALIGN((size_t)h.nlmsg_len);
+		n = n < dump.n ? n : dump.n;
+		kan_buf_add(dump.p[sizeof(h)] == AF_INET6 ? six : four, dump.p, n);
+		dump.p += n;
+		dump.n -= n;
+	}
+	return 0;
 }
 
 /* The kernel appends fields over the years: one is there when the attribute is long enough. */

@@ -8,6 +8,8 @@
 
 enum {
 	KAN_SOCK_KINDS = 17,
+	KAN_SOCK_TCP = 0, /* of kan_sock_kinds */
+	KAN_SOCK_TCP6 = 1,
 	KAN_SOCK_ADDRESS = 48,
 	KAN_SOCK_LINE = 4096, /* of a text twin; a longer one is malformed */
 };
@@ -40,11 +42,20 @@ struct kan_sock {
 
 enum kan_sock_ask {
 	KAN_SOCK_ALL,
-	KAN_SOCK_LESS, /* without tcp_info, which waits for a socket's lock */
-	KAN_SOCK_NONE, /* no socket at all: it only loads what the kernel needs to answer */
+	KAN_SOCK_LESS,        /* without tcp_info, which waits for a socket's lock */
+	KAN_SOCK_ESTABLISHED, /* as less, and connections alone */
+	KAN_SOCK_NONE,        /* no socket at all: it only loads what the kernel needs to answer */
 };
 /* The request of a dump, for type SOCK_DIAG_BY_FAMILY. */
 void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum kan_sock_ask ask);
+/*
+ * TCP of both families in one dump, in the words of before Linux 3.3 (type TCPDIAG_GETSOCK). For
+ * each dump of TCP the kernel walks the table of all namespaces, which takes 8 ms on a large host.
+ */
+void kan_sock_request_tcp(struct kan_buf *out, enum kan_sock_ask ask);
+/* The answers to it, by family; both keep their maximum. format: cut. */
+int kan_sock_split_tcp(struct kan_buf *four, struct kan_buf *six, struct kan_bytes dump,
+		       struct kan_err *err);
 /* One answer, behind its netlink header. format: cut; what came before is set. */
 int kan_sock_parse(struct kan_sock *out, const struct kan_sock_kind *k, struct kan_bytes payload,
 		   struct kan_err *err);

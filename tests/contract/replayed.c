@@ -213,6 +213,10 @@ static void *listen_all(void *arg)
 		cr_assert(kan_msg_ok(&m, sizeof(m)));
 		cr_assert_lt(r->n, REPLAYED_WORDS);
 		r->words[r->n++] = m;
+		struct kan_msg go = {.type = KAN_MSG_GO};
+		if (m.type == KAN_MSG_READY)
+			cr_assert_eq(send(r->channel[0], &go, sizeof(go), MSG_NOSIGNAL),
+				     (ssize_t)sizeof(go));
 	}
 	return NULL;
 }

@@ -13,7 +13,13 @@ from world import docker
 
 NAME = "k-web"
 RESUME_SECONDS = 5
-POINTS = 40 if world.SWEEP else 8
+FULL_SECONDS = 10               # the longest pause of --freeze full
+BATCH = 20                      # points of one test
+BATCHES = 10 if world.SWEEP else 2
+MAX_DELAY = 0.02
+MODES = ("auto", "full", "cgroup")
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+OUTCOMES = {}                   # exit status -> how often
 
 
 class Capture:
@@ -42,18 +48,22 @@ class Capture:
         return False
 
     def children(self):
-        """pid -> is it the lease? The lease is the one that ignores SIGINT and SIGTERM both."""
+        """pid -> is it the lease? The guard, which only acts when lease and conductor cannot, is left out."""
         found = {}
         for pid in world.own_processes():
             if pid == self.process.pid:
                 continue
-            try:
-                status = pathlib.Path(f"/proc/{pid}/status").read_text()
-                ignored = int(status.split("SigIgn:\t")[1].split()[0], 16)
-                found[pid] = bool(ignored >> (signal.SIGINT - 1) & 1) and bool(ignored >> (signal.SIGTERM - 1) & 1)
-            except (OSError, IndexError):
-                pass
+            name = self.name_of(pid)
+            if name and name != "kanshiki-guard":
+                found[pid] = name == "kanshiki-lease"
         return found
+
+    @staticmethod
+    def name_of(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        except OSError:
+            return ""
 
     def end(self):
         out, err = self.process.communicate(timeout=world.MAX_SECONDS)
@@ -262,41 +272,86 @@ class Kill(unittest.TestCase):
             self.assertEqual(len(failed), 1, done.json["collectors"])
         self.assertEqual(world.verify(done.json["bundle"]).status, 0)
 
-    def test_killed_at_seeded_points_the_container_is_always_as_found(self):
+    def killed_at_seeded_points(self, batch):
         lines = self.journal_length()
-        chance = random.Random(world.SEED)
-        for point in range(POINTS):
-            at, victim = chance.randint(1, lines), chance.choice(("conductor", "lease", "collector"))
-            with self.subTest(f"point {point}: {victim} at line {at}, seed {world.SEED}"):
-                capture = self.start("--freeze", chance.choice(("full", "auto")))
-                reached = capture.wait_for(lambda journal: journal.count(b"\n") >= at)
-                if reached:
-                    self.strike(capture, victim)
-                done = capture.end()
-                self.running_again()
-                self.nobody_left()
-                if done.status == -signal.SIGKILL:
-                    self.unsealed_then_sealed(capture)
-                else:
-                    self.assertIn(done.status, (0, 5), str(done))
-                    self.assertIn(world.verify(done.json["bundle"]).status, (0, 5))
+        chance = random.Random(f"{world.SEED}/{batch}")
+        for point in range(BATCH):
+            strike = (chance.choice(("conductor", "conductor", "lease", "collector", "guard")), chance.choice(SIGNALS))
+            at, later, mode = chance.randint(1, lines), chance.random() * MAX_DELAY, chance.choice(MODES)
+            with self.subTest(f"point {batch}.{point}: {strike[1].name} to {strike[0]} {later * 1000:.1f} ms after line {at}, "
+                              f"--freeze {mode}, seed {world.SEED}"):
+                self.struck(at, later, strike, mode)
+
+    def struck(self, at, later, strike, mode):
+        capture = self.start("--freeze", mode)
+        reached = capture.wait_for(lambda journal: journal.count(b"\n") >= at)
+        if reached:
+            time.sleep(later)       # no wait for anything: where in between it strikes is the point
+            self.strike(capture, *strike)
+        done = capture.end()
+        self.running_again()
+        self.nobody_left()
+        OUTCOMES[done.status] = OUTCOMES.get(done.status, 0) + 1
+        if done.status in (-signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM):   # the two others only once it is sealed
+            self.unsealed_then_sealed(capture)
+        elif done.status == 130:
+            self.sealed_partial(done, 130, capture)
+        else:
+            self.assertIn(done.status, (0, 5), str(done))
+            self.assertIn(world.verify(done.json["bundle"]).status, (0, 5))
 
     def journal_length(self):
         done = self.start("--freeze", "full").end()
         self.assertEqual(done.status, 0, str(done))
         return len(world.Bundle(done.json["bundle"]).lines("journal.ndjson"))
 
-    def strike(self, capture, victim):
+    def strike(self, capture, victim, number):
         if victim == "conductor":
-            capture.process.kill()
+            capture.process.send_signal(number)
             return
-        for pid, lease in capture.children().items():
-            if lease == (victim == "lease"):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        for pid in world.own_processes():
+            name = capture.name_of(pid)
+            kind = {"kanshiki-lease": "lease", "kanshiki-guard": "guard"}.get(name, "collector")
+            if pid != capture.process.pid and kind == victim:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
                 return
+
+    def stopped_and_killed(self, mode, stopped):
+        """The lease is stopped, so it resumes nothing; the conductor is dead, so it does not either."""
+        capture = self.start("--freeze", mode)
+        self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
+        victims = [pid for pid in world.own_processes() if capture.name_of(pid) in stopped]
+        for pid in victims:
+            os.kill(pid, signal.SIGSTOP)
+        return capture
+
+    def test_a_stopped_lease_and_a_killed_conductor_do_not_leave_it_paused(self):
+        for mode in ("full", "cgroup"):
+            with self.subTest(mode):
+                capture = self.stopped_and_killed(mode, ("kanshiki-lease",))
+                capture.process.kill()
+                self.assertEqual(capture.end().status, -signal.SIGKILL)
+                self.running_again()
+                self.nobody_left()
+                self.unsealed_then_sealed(capture)
+
+    def test_a_stopped_lease_and_a_stopped_conductor_do_not_leave_it_paused(self):
+        capture = self.stopped_and_killed("full", ("kanshiki-lease",))
+        os.kill(capture.process.pid, signal.SIGSTOP)
+        world.wait_until(lambda: not world.is_paused(self.info["Id"]), FULL_SECONDS + RESUME_SECONDS, "the guard has resumed it")
+        os.kill(capture.process.pid, signal.SIGCONT)
+        self.assertIn(capture.end().status, (0, 5))
+        self.running_again()
+        self.nobody_left()
+
+    def test_a_killed_guard_changes_nothing(self):
+        capture = self.start("--freeze", "full")
+        self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
+        self.strike(capture, "guard", signal.SIGKILL)
+        self.assertEqual(capture.end().status, 0)
+        self.running_again()
+        self.nobody_left()
 
     def test_a_partial_that_a_running_capture_holds_is_not_sealed(self):
         capture = self.start("--freeze", "never")
@@ -331,3 +386,12 @@ class Kill(unittest.TestCase):
         self.assertIn(left.name, done.messages)
 
 
+def batch(number):
+    def test(self):
+        self.killed_at_seeded_points(number)
+        print(f"        exit statuses so far: {dict(sorted(OUTCOMES.items()))}", flush=True)
+    return test
+
+
+for one in range(BATCHES):
+    setattr(Kill, f"test_killed_at_seeded_points_the_container_is_always_as_found_{one}", batch(one))

@@ -95,15 +95,15 @@ def sh(*argv, check=True, **more):
 # --- the engine ------------------------------------------------------------------------------------------------------
 
 class Engine:
-    def __init__(self):
-        directory = BUILD / "engine" / f"e2e-{NAME}"
+    def __init__(self, suffix="", cgroup=1):
+        directory = BUILD / "engine" / f"e2e-{NAME}{suffix}"
         if len(str(directory)) > MAX_ENGINE_PATH:
-            directory = pathlib.Path(f"/var/tmp/kanshiki-e2e-{NAME}")
+            directory = pathlib.Path(f"/var/tmp/kanshiki-e2e-{NAME}{suffix}")
         self.directory = directory
         directory.parent.mkdir(parents=True, exist_ok=True)
         sh(ENGINE_SH, "down", directory)
         atexit.register(self.down)
-        sh(ENGINE_SH, "up", directory)
+        sh(ENGINE_SH, "up", directory, env=dict(os.environ, KAN_ENGINE_CGROUP=str(cgroup)))
         self.socket = directory / "docker.sock"
         self.data_root = directory / "data"
         self.environment = dict(os.environ, DOCKER_HOST=self.url, DOCKER_CONFIG=str(directory / "client"))

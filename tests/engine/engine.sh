@@ -10,6 +10,7 @@
 # dpkg -x: an installed docker.io would conflict with docker-ce and could remove somebody's engine. The engine gets its
 # own network namespace (dockerd in the host's would rearrange the host's bridges and filter rules) and mount namespace
 # (an empty /run, so that it cannot meet the host's containerd). Several may run side by side with different DIRs.
+# With KAN_ENGINE_CGROUP=2 the engine sees cgroup2 at /sys/fs/cgroup, so that runc uses it alone: its freezer is cgroup.freeze.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -131,8 +132,9 @@ cgroup_parent() { printf 'kanshiki-engine-%s' "$(printf '%s' "$1" | sha256sum | 
 # Runs inside the new namespaces, with nothing else there; ends as dockerd.
 inside='
 	set -eu
-	dir=$1; parent=$2; iptables=$3
+	dir=$1; parent=$2; iptables=$3; cgroup=$4
 	mount --make-rprivate /
+	[ "$cgroup" != 2 ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	mount -t tmpfs -o mode=755 run /run
 	if [ -e /sys/module/apparmor/parameters/enabled ]; then
 		printf "N\n" >"$dir/apparmor"
@@ -157,7 +159,7 @@ start_engine()
 	printf '%s\n' "$config" >"$dir/daemon.json"
 	env -i PATH="$(engine_path "$kind")" LD_LIBRARY_PATH="$(library_path)" XTABLES_LIBDIR="$(xtables_dir)" \
 		HOME="$dir" TMPDIR="$dir" LC_ALL=C \
-		setsid unshare --net --mount sh -c "$inside" sh "$dir" "$(cgroup_parent "$dir")" "$iptables" \
+		setsid unshare --net --mount sh -c "$inside" sh "$dir" "$(cgroup_parent "$dir")" "$iptables" "${KAN_ENGINE_CGROUP:-1}" \
 		</dev/null >"$dir/dockerd.log" 2>&1 &
 	engine=$!
 	printf '%s\n' "$engine" >"$dir/started.pid"

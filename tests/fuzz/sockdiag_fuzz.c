@@ -39,6 +39,14 @@ static int answer(uint16_t type, struct kan_bytes payload, void *arg, struct kan
 	return 0;
 }
 
+/* What is split is all there, or it is malformed. */
+static void split(struct kan_bytes all)
+{
+	kan_auto_buf struct kan_buf four = KAN_BUF(1 << 20), six = KAN_BUF(1 << 20);
+	if (kan_sock_split_tcp(&four, &six, all, NULL) == 0 && four.len + six.len != all.n)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kan_err err = {0};
@@ -48,5 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			  .kind = &kan_sock_kinds[*data % KAN_SOCK_KINDS]};
 	(void)kan_netlink_each(s.all, answer, &s, &err);
 	(void)answer(0, s.all, &s, &err);
+	split(s.all);
 	return 0;
 }

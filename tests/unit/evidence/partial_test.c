@@ -105,6 +105,36 @@ Test(partial, a_collector_without_an_end_failed_and_is_a_gap)
 	json_decref(doc);
 }
 
+Test(partial, what_was_left_out_and_what_it_altered_survive_a_crash)
+{
+	auto_world struct world w;
+	json_t *doc = NULL;
+	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
+	world_begin(&w);
+	world_fill(&w);
+	struct kan_row *row = kan_journal_begin(w.journal, "scope");
+	kan_row_str(row, "collector", "mounts");
+	kan_row_str(row, "what", "/srv/data");
+	kan_row_str(row, "why", "larger than the budget");
+	cr_assert_eq(kan_journal_end(w.journal, NULL), 0);
+	row = kan_journal_begin(w.journal, "impact");
+	kan_row_str(row, "what", "access times of links were set");
+	cr_assert_eq(kan_journal_end(w.journal, NULL), 0);
+	finish(&w, NULL);
+	world_read(&text, w.dir, "capture.json");
+	cr_assert_eq(kan_json_parse(&doc, kan_buf_bytes(&text), text.len, 16, NULL), 0);
+	const json_t *scope = json_array_get(json_object_get(doc, "scope"), 0);
+	cr_assert_str_eq(kan_journal_text(scope, "collector"), "mounts");
+	cr_assert_str_eq(kan_journal_text(scope, "what"), "/srv/data");
+	cr_assert_str_eq(kan_journal_text(scope, "why"), "larger than the budget");
+	cr_assert_eq(json_object_size(scope), 3);
+	const json_t *impact = json_object_get(doc, "impact");
+	cr_assert_eq(json_array_size(impact), 1);
+	cr_assert_str_eq(json_string_value(json_array_get(impact, 0)),
+			 "access times of links were set");
+	json_decref(doc);
+}
+
 Test(partial, a_file_that_nobody_closed_is_recorded_as_not_whole)
 {
 	auto_world struct world w;

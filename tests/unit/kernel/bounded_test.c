@@ -53,6 +53,21 @@ Test(bounded, work_is_done_again_and_again_by_the_same_thread)
 	kan_bounded_free(b);
 }
 
+Test(bounded, who_begins_a_work_goes_on_beside_it_until_the_wait)
+{
+	int in[2];
+	cr_assert_eq(pipe(in), 0);
+	struct kan_bounded *b = kan_bounded_new();
+	struct job j = {.from = in[0]};
+	struct kan_bounded_work w = {
+		.job = &j, .ms = KAN_BOUNDED_MS, .work = wait_for_a_byte, .drop = drop};
+	cr_assert_eq(kan_bounded_begin(b, &w, NULL), 0);
+	cr_assert_eq(write(in[1], "x", 1), 1); /* what the work waits for comes from here */
+	cr_assert_eq(kan_bounded_wait(b, NULL), 0);
+	cr_assert_eq(j.steps, 2);
+	kan_bounded_free(b);
+}
+
 Test(bounded, what_blocks_is_left_behind_and_the_next_work_is_done)
 {
 	int in[2], out[2];

@@ -1,9 +1,13 @@
 /* Answers of sock_diag, as octets of a little-endian machine. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink.h"
 #include "kernel/sockdiag.h"
 
 static const struct kan_sock_kind *kind(const char *name)
@@ -179,4 +183,57 @@ Test(sockdiag, a_request_without_locks_asks_for_no_tcp_info)
 	cr_assert_eq(less.data[2], 0);
 	cr_assert_eq(memcmp(all.data + 4, "\377\377\377\377", 4), 0);
 	cr_assert_eq(memcmp(none.data + 4, "\0\0\0\0", 4), 0);
+}
+
+/* A message of a dump: header and inet_diag_msg of that family, with a port to know it by. */
+static void put_inet(struct kan_buf *out, uint8_t family, uint16_t port)
+{
+	struct inet_diag_msg m = {.idiag_family = family, .idiag_state = 10};
+	struct nlmsghdr h = {.nlmsg_len = NLMSG_LENGTH(sizeof(m)), .nlmsg_type = TCPDIAG_GETSOCK};
+	m.id.idiag_sport = htons(port);
+	kan_buf_add(out, &h, sizeof(h));
+	kan_buf_add(out, &m, sizeof(m));
+}
+
+static int port_of(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err)
+{
+	struct kan_sock s;
+	(void)type;
+	cr_assert_eq(kan_sock_parse(&s, &kan_sock_kinds[KAN_SOCK_TCP], payload, err), 0);
+	*(uint32_t *)arg = *(uint32_t *)arg * 100 + s.lport;
+	return 0;
+}
+
+static uint32_t ports(const struct kan_buf *b)
+{
+	uint32_t all = 0;
+	cr_assert_eq(kan_netlink_each(kan_buf_bytes(b), port_of, &all, NULL), 0);
+	return all;
+}
+
+Test(sockdiag, a_dump_of_both_families_is_split_in_order_and_nothing_is_lost)
+{
+	kan_auto_buf struct kan_buf both = KAN_BUF(4096), four = KAN_BUF(4096), six = KAN_BUF(4096);
+	put_inet(&both, AF_INET, 11);
+	put_inet(&both, AF_INET6, 22);
+	put_inet(&both, AF_INET, 33);
+	cr_assert_eq(kan_sock_split_tcp(&four, &six, kan_buf_bytes(&both), NULL), 0);
+	cr_assert_eq(ports(&four), 1133);
+	cr_assert_eq(ports(&six), 22);
+	cr_assert_eq(four.len + six.len, both.len);
+}
+
+Test(sockdiag, a_cut_dump_gives_what_came_before)
+{
+	kan_auto_buf struct kan_buf both = KAN_BUF(4096), four = KAN_BUF(4096), six = KAN_BUF(4096);
+	struct kan_err err = {0};
+	put_inet(&both, AF_INET6, 22);
+	size_t whole = both.len;
+	put_inet(&both, AF_INET, 33);
+	cr_assert_lt(
+		kan_sock_split_tcp(&four, &six, (struct kan_bytes){both.data, both.len - 4}, &err),
+		0);
+	cr_assert_eq(err.code, KAN_EFORMAT);
+	cr_assert_eq(six.len, whole);
+	cr_assert_eq(four.len, 0);
 }

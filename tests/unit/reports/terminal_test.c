@@ -93,6 +93,19 @@ Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 	json_decref(doc);
 }
 
+Test(terminal, the_self_check_has_a_line_when_there_is_room)
+{
+	kan_auto_buf struct kan_buf full = KAN_BUF(1 << 20), roomy = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&full, doc, bundle_path, false);
+	cr_assert_null(strstr(kan_buf_str(&full), "\nAFTER "));
+	json_object_set_new(doc, "not_seen", json_array());
+	draw(&roomy, doc, bundle_path, false);
+	cr_assert_not_null(strstr(kan_buf_str(&roomy), "\nAFTER    differs: processes 6 same, "));
+	cr_assert_leq(screen_lines(&roomy), 23);
+	json_decref(doc);
+}
+
 Test(terminal, not_seen_shrinks_before_a_block_goes)
 {
 	char bundle[240] = "/";
