@@ -76,20 +76,37 @@ static void read_stat(struct kan_fd *d, int fd_dir, const char *name)
 	d->mnt_id = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
 }
 
-static void hold(struct kan_helds *held, const struct kan_fd *d, int fd_dir, const char *name)
+static void lose(const struct kan_fds_room *room, int fd)
+{
+	struct kan_err why = {0};
+	kan_err_sys(&why, errno, "a file without a name could not be held");
+	if (room->lost)
+		room->lost(room->arg, fd, &why);
+}
+
+static void hold(const struct kan_fds_room *room, const struct kan_fd *d, int fd_dir,
+		 const char *name)
 {
 	struct stat st;
 	if (!d->known || !S_ISREG(d->mode) || d->nlink != 0)
 		return;
-	int fd = openat(fd_dir, name, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		held->left_out++;
-		kan_auto_close_fn(&fd);
+	if (kan_held_find(room->held, d->dev, d->ino) != KAN_HELD_NONE)
+		return;
+	kan_auto_close int fd = openat(fd_dir, name, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		lose(room, d->fd);
 		return;
 	}
-	struct kan_held file = {
-		.dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .fd = fd};
-	kan_held_add(held, &file);
+	if (st.st_dev != d->dev || st.st_ino != d->ino) {
+		errno = ESTALE; /* the number became another file's: it was closed meanwhile */
+		lose(room, d->fd);
+		return;
+	}
+	struct kan_held file = {.dev = st.st_dev,
+				.ino = st.st_ino,
+				.size = (uint64_t)st.st_size,
+				.fd = kan_take_fd(&fd)};
+	kan_held_add(room->held, &file);
 }
 
 static struct kan_fd *more(struct kan_fds *f, size_t *cap)
@@ -123,7 +140,7 @@ static bool one(struct kan_fds *f, struct table *t, const char *name)
 	read_info(d, t->info_dir, name);
 	d->memfd = d->known &&
 		   kan_held_memfd(t->room->held, d->dev, (struct kan_bytes){link, (size_t)n});
-	hold(t->room->held, d, t->fd_dir, name);
+	hold(t->room, d, t->fd_dir, name);
 	return true;
 }
 
@@ -145,12 +162,12 @@ int kan_fds_read(struct kan_fds *out, int dir, const struct kan_fds_room *room, 
 	}
 	kan_auto_close int info = openat(dir, "fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct table t = {.fd_dir = list, .info_dir = info, .room = room};
-	bool full = false;
 	for (struct dirent *e; (e = readdir(d));) {
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
 		out->seen++;
-		full = full || out->n >= room->fds || !one(out, &t, e->d_name);
+		if (out->n < room->fds && !out->text_full)
+			out->text_full = !one(out, &t, e->d_name);
 	}
 	(void)closedir(d);
 	if (out->n)
