@@ -31,7 +31,7 @@ struct carver {
 	struct kan_bounded *bounded;
 	struct kan_digest *digest;
 	int64_t until_ns;
-	uint64_t kept, left_out; /* octets; files beyond KAN_CARVE_TOTAL */
+	uint64_t kept, left_out; /* octets; the latter of files beyond KAN_CARVE_TOTAL */
 	unsigned stuck, not_opened, late;
 	bool atime;
 };
@@ -137,7 +137,7 @@ static int choose(struct carver *c, struct where *to, enum kan_carve_want want, 
 	if (want == KAN_CARVE_CONTENT && !fits)
 		kan_sink_limit(c->sink, kan_bytes_of(to->name), to->size, 0, KAN_CARVE_FILE);
 	else if (want == KAN_CARVE_CONTENT && !to->stored)
-		c->left_out++;
+		c->left_out += to->size;
 	if (!to->stored) {
 		kan_digest_start(c->digest);
 		return 0;
@@ -200,7 +200,8 @@ static void sum_up(struct carver *c)
 		kan_sink_impact(c->sink,
 				"access times of executables changed: O_NOATIME was refused");
 	if (c->left_out)
-		kan_sink_limit(c->sink, KAN_LIT("content"), c->kept, c->kept, KAN_CARVE_TOTAL);
+		kan_sink_limit(c->sink, KAN_LIT("content"), c->kept + c->left_out, c->kept,
+			       KAN_CARVE_TOTAL);
 	if (c->not_opened)
 		kan_sink_gap(c->sink, KAN_LIT("content"), KAN_GAP_STUCK,
 			     "%u files were not opened: %u before them blocked", c->not_opened,

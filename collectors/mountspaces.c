@@ -133,7 +133,7 @@ static int members(struct gather *g)
 			(void)kan_proc_each(task, thread, g, NULL);
 	}
 	if (found.seen > found.n)
-		kan_sink_limit(g->sink, KAN_LIT("members"), found.seen, found.n, KAN_MEMBERS_MAX);
+		kan_sink_limit(g->sink, KAN_LIT("members"), found.seen, found.n, found.limit);
 	kan_members_free(&found);
 	return g->rc;
 }

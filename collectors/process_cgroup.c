@@ -30,7 +30,9 @@ static int keep(const struct kan_cgroup_file *f, void *arg)
 	struct kan_procs *c = arg;
 	uint64_t octets = f->content.n + f->dir.n + sizeof(struct kan_cgroup_kept);
 	if (f->cut)
-		kan_sink_limit(c->sink, f->dir, f->content.n, f->content.n, KAN_CGROUP_FILE);
+		kan_sink_gap(c->sink, f->dir, KAN_GAP_LIMIT,
+			     "%s/%s is over %d bytes; the rest is left out", f->group, f->key,
+			     KAN_CGROUP_FILE);
 	if (c->cgroup_octets + octets > KAN_CGROUP_KEPT) {
 		c->cgroups_left_out++;
 		return 0;

@@ -7,6 +7,7 @@
 #include "base/row.h"
 #include "base/tar.h"
 #include "collectors/process_parts.h"
+#include "image/file.h"
 #include "image/take.h"
 
 enum { FIRST = 64, MEMBER_MODE = 0400, NAME_OCTETS = 64 };
@@ -57,7 +58,7 @@ static struct refs all_refs(const struct kan_procs *c)
 		const struct kan_process *p = &c->all.v[i];
 		struct ref r = {.p = p, .as = AS_EXE};
 		if (p->exe.known)
-			add(&refs, c, kan_procs_dev(&p->exe.st), p->exe.st.stx_ino, r);
+			add(&refs, c, kan_statx_dev(&p->exe.st), p->exe.st.stx_ino, r);
 		for (size_t k = 0; k < p->fds.n; k++) {
 			const struct kan_fd *d = &p->fds.v[k];
 			r = (struct ref){.p = p, .as = AS_FD, .at = (uint64_t)d->fd};
@@ -76,7 +77,7 @@ static struct refs all_refs(const struct kan_procs *c)
 
 bool kan_procs_is_memfd(const struct kan_procs *c, const struct kan_process *p)
 {
-	return kan_held_memfd(&c->all.held, kan_procs_dev(&p->exe.st), kan_buf_bytes(&p->exe.link));
+	return kan_held_memfd(&c->all.held, kan_statx_dev(&p->exe.st), kan_buf_bytes(&p->exe.link));
 }
 
 /* On another mount than the container's root: whether that is copied is not known here. */
@@ -84,7 +85,7 @@ static bool on_root(const struct kan_procs *c, const struct kan_process *p)
 {
 	const struct kan_file_id *root = &c->init_root;
 	bool same_ns = p->ns[KAN_NS_MNT] == c->init_mntns;
-	if (!root->known || kan_procs_dev(&p->exe.st) != root->dev)
+	if (!root->known || kan_statx_dev(&p->exe.st) != root->dev)
 		return false;
 	return !same_ns || !root->mnt_id || !(p->exe.st.stx_mask & STATX_MNT_ID) ||
 	       p->exe.st.stx_mnt_id == root->mnt_id;
@@ -115,7 +116,7 @@ static void want_ancestors(struct kan_procs *c)
 {
 	for (size_t i = 0; i < c->up.n; i++) {
 		const struct kan_process *p = &c->up.v[i];
-		int at = p->exe.known ? kan_held_find(&c->up.held, kan_procs_dev(&p->exe.st),
+		int at = p->exe.known ? kan_held_find(&c->up.held, kan_statx_dev(&p->exe.st),
 						      p->exe.st.stx_ino)
 				      : KAN_HELD_NONE;
 		if (at == KAN_HELD_NONE)

@@ -48,7 +48,6 @@ struct kan_procs {
 
 /* Of a held file; NULL when there was no room for it. */
 const struct kan_carved *kan_procs_file(const struct kan_procs *c, dev_t dev, uint64_t ino);
-dev_t kan_procs_dev(const struct statx *st);
 
 /* process_row.c: processes.ndjson and ancestry.ndjson. */
 int kan_procs_rows(struct kan_procs *c, struct kan_err *err);

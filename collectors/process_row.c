@@ -1,11 +1,8 @@
 /* A row a process: identity, what it runs, where it lives; and its parents outside the container.
  */
-#include <sys/sysmacros.h>
-
 #include "base/row.h"
 #include "collectors/process_parts.h"
-
-enum { NS_PER_S = 1000000000 };
+#include "image/file.h"
 
 static void words(struct kan_row *r, const struct kan_member *who)
 {
@@ -45,11 +42,6 @@ static void argv(struct kan_row *r, const struct kan_process *p)
 	r->cut = cut;
 }
 
-static int64_t ns_of(const struct statx_timestamp *t)
-{
-	return t->tv_sec * NS_PER_S + t->tv_nsec;
-}
-
 static const char *path_now(enum kan_path_now now)
 {
 	switch (now) {
@@ -68,19 +60,19 @@ static const char *path_now(enum kan_path_now now)
 static void exe(struct kan_row *r, const struct kan_procs *c, const struct kan_process *p)
 {
 	const struct statx *st = &p->exe.st;
-	const struct kan_carved *f = kan_procs_file(c, kan_procs_dev(st), st->stx_ino);
+	const struct kan_carved *f = kan_procs_file(c, kan_statx_dev(st), st->stx_ino);
 	const char *now = path_now(p->path_now);
 	if (!p->exe.known)
 		return;
 	kan_row_obj(r, "exe");
 	kan_row_bytes(r, "link", kan_buf_bytes(&p->exe.link));
-	kan_row_dev(r, "dev", kan_procs_dev(st));
+	kan_row_dev(r, "dev", kan_statx_dev(st));
 	kan_row_dec(r, "ino", st->stx_ino);
 	kan_row_uint(r, "nlink", st->stx_nlink);
 	kan_row_uint(r, "size", st->stx_size);
 	kan_row_mode(r, "mode", st->stx_mode);
-	kan_row_int(r, "mtime_ns", ns_of(&st->stx_mtime));
-	kan_row_int(r, "ctime_ns", ns_of(&st->stx_ctime));
+	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
+	kan_row_int(r, "ctime_ns", kan_statx_ns(&st->stx_ctime));
 	kan_row_bool(r, "deleted", st->stx_nlink == 0);
 	kan_row_bool(r, "memfd", kan_procs_is_memfd(c, p));
 	if (now)
@@ -94,7 +86,7 @@ static void exe(struct kan_row *r, const struct kan_procs *c, const struct kan_p
 
 static bool same(const struct statx *st, const struct kan_file_id *id)
 {
-	return id->known && kan_procs_dev(st) == id->dev && st->stx_ino == id->ino;
+	return id->known && kan_statx_dev(st) == id->dev && st->stx_ino == id->ino;
 }
 
 static void places(struct kan_row *r, const struct kan_procs *c, const struct kan_process *p)
@@ -105,7 +97,7 @@ static void places(struct kan_row *r, const struct kan_procs *c, const struct ka
 		return;
 	kan_row_obj(r, "root");
 	kan_row_bytes(r, "link", kan_buf_bytes(&p->root.link));
-	kan_row_dev(r, "dev", kan_procs_dev(&p->root.st));
+	kan_row_dev(r, "dev", kan_statx_dev(&p->root.st));
 	kan_row_dec(r, "ino", p->root.st.stx_ino);
 	kan_row_bool(r, "is_init_root", same(&p->root.st, &c->init_root));
 	kan_row_bool(r, "is_host_root", same(&p->root.st, &c->host_root));
@@ -163,7 +155,7 @@ int kan_procs_rows(struct kan_procs *c, struct kan_err *err)
 static void ancestor(struct kan_row *r, const struct kan_procs *c, const struct kan_process *p)
 {
 	const struct statx *st = &p->exe.st;
-	int at = p->exe.known ? kan_held_find(&c->up.held, kan_procs_dev(st), st->stx_ino)
+	int at = p->exe.known ? kan_held_find(&c->up.held, kan_statx_dev(st), st->stx_ino)
 			      : KAN_HELD_NONE;
 	from_stat(r, c, p);
 	argv(r, p);

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "base/clock.h"
 #include "collectors/process_parts.h"
 #include "evidence/holders.h"
+#include "image/file.h"
 #include "kernel/bounded.h"
 #include "kernel/cgroup.h"
 
@@ -39,15 +39,10 @@ static const struct kan_limit limits[] = {{"members", KAN_MEMBERS_MAX, false},
 					  {"memory_ms", KAN_BOUNDED_MS, false},
 					  {"held_files", KAN_HELD_MAX, false},
 					  {"content_file_octets", KAN_CARVE_FILE, false},
-					  {"content_octets", UINT64_C(2) << 30, false},
+					  {"content_octets", KAN_CARVE_TOTAL, false},
 					  {"digest_octets", KAN_CARVE_DIGESTED, false},
 					  {"cgroups", KAN_CGROUP_DIRS, false},
 					  {NULL, 0, false}};
-
-dev_t kan_procs_dev(const struct statx *st)
-{
-	return makedev(st->stx_dev_major, st->stx_dev_minor);
-}
 
 const struct kan_carved *kan_procs_file(const struct kan_procs *c, dev_t dev, uint64_t ino)
 {
@@ -61,7 +56,7 @@ static struct kan_file_id id_of(int dir, const char *path, int flags)
 	if (dir < 0 || statx(dir, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 			     STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
 		return (struct kan_file_id){0};
-	return (struct kan_file_id){.dev = kan_procs_dev(&st),
+	return (struct kan_file_id){.dev = kan_statx_dev(&st),
 				    .ino = st.stx_ino,
 				    .mnt_id = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0,
 				    .known = true};
@@ -135,7 +130,8 @@ static int take(struct kan_procs *c, struct kan_err *err)
 						    .cgroup = t->cgroup,
 						    .pid_private = t->pid_private,
 						    .neighbours = !t->pid_private,
-						    .strangers = &strangers},
+						    .strangers = &strangers,
+						    .unheld = true},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
 					.frozen = frozen,
 					.stuck = stuck,
@@ -183,19 +179,30 @@ static void limit(struct kan_sink *sink, const char *what, uint64_t seen, uint64
 static void tell(const struct kan_procs *c)
 {
 	const struct kan_processes *all = &c->all;
-	uint64_t unlinked = 0, mapped = 0, members = 0;
+	uint64_t unlinked = 0, mapped = 0, members = 0, raw_less = 0;
 	for (size_t i = 0; i < all->n; i++) {
 		unlinked += all->v[i].unlinked_seen;
 		mapped += all->v[i].n_unlinked;
 		members += all->v[i].who.by != 0;
+		raw_less += all->v[i].raw_left_out;
 	}
 	tell_misses(c->sink, all, false);
 	tell_misses(c->sink, &c->up, true);
-	limit(c->sink, "members", all->members_seen, all->n, KAN_MEMBERS_MAX);
+	/* Neighbours take room, too: both numbers count them. */
+	limit(c->sink, "members", all->seen, all->n, all->limit);
 	limit(c->sink, "descriptors", all->fds_seen, all->fds_kept, KAN_PROC_FDS_TOTAL);
+	if (all->links_full)
+		kan_sink_gap(c->sink, KAN_LIT("descriptors"), KAN_GAP_LIMIT,
+			     "what they name is over %d bytes: those of %llu processes are not all "
+			     "kept",
+			     KAN_PROC_LINKS_TOTAL, (unsigned long long)all->links_full);
 	limit(c->sink, "threads", all->threads_seen, all->threads_kept, KAN_PROC_THREADS_TOTAL);
-	limit(c->sink, "raw files of processes", all->n + all->raw_left_out, all->n,
-	      KAN_PROC_RAW_TOTAL);
+	if (raw_less)
+		kan_sink_gap(c->sink, KAN_LIT("proc.tar"), KAN_GAP_LIMIT,
+			     "over %d bytes of raw files: of %llu of %llu processes they are not "
+			     "all kept",
+			     KAN_PROC_RAW_TOTAL, (unsigned long long)raw_less,
+			     (unsigned long long)members);
 	limit(c->sink, "held files", all->held.n + all->held.left_out, all->held.n, KAN_HELD_MAX);
 	limit(c->sink, "mappings of unlinked files", unlinked, mapped, KAN_PROC_UNLINKED_MAX);
 	if (all->not_tried)
@@ -210,8 +217,7 @@ static void tell(const struct kan_procs *c)
 
 static int write_all(struct kan_procs *c, struct kan_err *err)
 {
-	if (kan_processes_ancestors(&c->up, &c->all, c->t->proc_fd, err) < 0)
-		return -1;
+	kan_processes_ancestors(&c->up, &c->all, c->t->proc_fd);
 	tell(c);
 	if (kan_procs_carve(c, err) < 0 || kan_procs_rows(c, err) < 0 ||
 	    kan_procs_tables(c, err) < 0 || kan_procs_ancestry(c, err) < 0 ||

@@ -10,6 +10,7 @@
 
 enum {
 	BATCH = 64,
+	UNHELD = 8,             /* of those that have to be opened anew */
 	BATCH_OCTETS = 32 << 20 /* then it ends early: memory is bounded by what all may have */
 };
 
@@ -85,6 +86,8 @@ static void take(struct batch *b, bool left_behind)
 			kan_pass_job_take(b->v[i]);
 		if (left_behind && i == b->at)
 			continue; /* it stays with the thread that has it in hand */
+		if (i >= b->at)
+			kan_pass_job_back(b->v[i]);
 		kan_pass_job_free(b->v[i]);
 		b->v[i] = NULL;
 	}
@@ -110,10 +113,21 @@ static bool asks_for(struct kan_processes *all, const struct kan_process *p,
 	return all->stuck < KAN_PROC_STUCK_MAX;
 }
 
+/* Where there are more than our descriptors can hold, each is opened for its own turn. */
+static bool reach(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how)
+{
+	struct kan_err why = {0};
+	if (p->who.dir >= 0 || kan_member_open(&p->who, how->ask->members.proc_fd, &why) == 0)
+		return true;
+	kan_proc_refused(all, p, "memory", &why);
+	return false;
+}
+
 /* Where in all the batch ends. */
 static size_t fill(struct batch *b, struct kan_processes *all, size_t from,
 		   const struct kan_pass_b *how)
 {
+	unsigned unheld = 0;
 	b->root = how->root_fd < 0 ? -1 : fcntl(how->root_fd, F_DUPFD_CLOEXEC, 0);
 	b->ask = how->ask;
 	(void)pthread_mutex_init(&b->lock, NULL);
@@ -121,6 +135,10 @@ static size_t fill(struct batch *b, struct kan_processes *all, size_t from,
 		struct kan_process *p = &all->v[from];
 		p->frozen_b = p->frozen_a; /* when there is nothing to read */
 		if (!asks_for(all, p, how))
+			continue;
+		if (p->who.dir < 0 && unheld++ == UNHELD)
+			break;
+		if (!reach(all, p, how))
 			continue;
 		b->of[b->n] = p;
 		b->v[b->n++] = kan_pass_job_new(all, p, how->argv_only,

@@ -1,7 +1,6 @@
 /* cgroups: where the container's are, who is in them, are they frozen. */
 #include "kernel/cgroup.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +8,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "kernel/cgroup_walk.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
-enum {
-	TEXT_OCTETS = 1 << 20,
-	PROCS_OCTETS = 8 << 20,
-	DEPTH = 32,
-	PATH_OCTETS = 4096,
-	HIERARCHIES = 32
-};
+enum { TEXT_OCTETS = 1 << 20, PROCS_OCTETS = 8 << 20, PATH_OCTETS = 4096, HIERARCHIES = 32 };
 
 struct hierarchy {
 	char *controllers; /* "freezer", "cpu,cpuacct", "name=systemd", "" for v2 */
@@ -326,55 +320,6 @@ int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err)
 	return set_freezer(c, false, err);
 }
 
-typedef int dir_fn(int dir, const char *path, void *arg);
-struct dir_walk {
-	dir_fn *fn;
-	void *arg;
-	unsigned seen; /* more than KAN_CGROUP_DIRS: the rest was left out */
-};
-
-static int each_dir(int dir, const char *path, unsigned depth, struct dir_walk *w);
-
-/* Names of cgroups are of the container's making: bytes in path. */
-static int below_dir(int dir, const char *path, unsigned depth, struct dir_walk *w)
-{
-	int rc = 0, copy_fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy_fd < 0 ? NULL : fdopendir(copy_fd);
-	for (struct dirent *e; d && rc >= 0 && (e = readdir(d));) {
-		char below[PATH_OCTETS];
-		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 ||
-		    strcmp(e->d_name, "..") == 0)
-			continue;
-		kan_auto_close int child =
-			openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		int n = snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
-		if (child >= 0 && n > 0 && (size_t)n < sizeof(below))
-			rc = each_dir(child, below, depth + 1, w);
-		else
-			w->seen += child >= 0 ? KAN_CGROUP_DIRS
-					      : 0; /* deeper than a path may be: told as left out */
-	}
-	if (d)
-		(void)closedir(d);
-	else
-		kan_auto_close_fn(&copy_fd);
-	return rc;
-}
-
-/* The directory and those below it. */
-static int each_dir(int dir, const char *path, unsigned depth, struct dir_walk *w)
-{
-	if (++w->seen > KAN_CGROUP_DIRS)
-		return 0;
-	int rc = w->fn(dir, path, w->arg);
-	if (rc < 0)
-		return rc;
-	if (depth < DEPTH)
-		return below_dir(dir, path, depth, w);
-	w->seen += KAN_CGROUP_DIRS;
-	return 0;
-}
-
 struct pid_call {
 	kan_cgroup_pid_fn *fn;
 	void *arg;
@@ -411,8 +356,8 @@ int kan_cgroup_pids(struct kan_cgroup *c, kan_cgroup_pid_fn *fn, void *arg, stru
 	if (c->members < 0)
 		return kan_fail(err, KAN_EUNSUPPORTED,
 				"no cgroup of the container is mounted here");
-	struct dir_walk w = {.fn = pids_of, .arg = &call};
-	if (each_dir(c->h[c->members].dir, c->h[c->members].path, 0, &w) < 0) {
+	struct kan_cgroup_walk w = {.fn = pids_of, .arg = &call};
+	if (kan_cgroup_walk(&w, c->h[c->members].dir, c->h[c->members].path) < 0) {
 		if (err)
 			*err = why;
 		return -1;
@@ -479,16 +424,17 @@ static int files_of(int dir, const char *path, void *arg)
 
 int kan_cgroup_files(struct kan_cgroup *c, kan_cgroup_file_fn *fn, void *arg, struct kan_err *err)
 {
-	struct dir_walk w = {.fn = files_of};
+	bool left_out = false;
 	for (size_t i = 0; i < c->n; i++) {
 		struct file_call call = {fn, c->h[i].controllers, arg};
-		w.arg = &call;
-		w.seen = w.seen > KAN_CGROUP_DIRS ? w.seen : 0;
-		if (c->h[i].dir >= 0 && each_dir(c->h[i].dir, c->h[i].path, 0, &w) < 0)
+		struct kan_cgroup_walk w = {.fn = files_of, .arg = &call};
+		if (c->h[i].dir >= 0 && kan_cgroup_walk(&w, c->h[i].dir, c->h[i].path) < 0)
 			return kan_fail(err, KAN_EIO, "cgroup files");
+		left_out |= w.left_out;
 	}
-	return w.seen > KAN_CGROUP_DIRS
-		       ? kan_fail(err, KAN_ELIMIT, "over %d cgroups; the rest is left out",
-				  KAN_CGROUP_DIRS)
-		       : 0;
+	return left_out ? kan_fail(err, KAN_ELIMIT,
+				   "over %d cgroups of one hierarchy, or nested too deep; the "
+				   "rest is left out",
+				   KAN_CGROUP_DIRS)
+			: 0;
 }

@@ -24,7 +24,6 @@ enum {
 struct table {
 	struct kan_fds *out;
 	int info_dir;
-	bool full;
 	struct kan_fd socket; /* known: what all sockets share, asked of the first */
 	const struct kan_fds_room *room;
 	size_t cap;
@@ -111,20 +110,37 @@ static bool is_socket(struct kan_fd *d, struct table *t, int fd_dir, const char 
 	return true;
 }
 
-static void hold(struct kan_helds *held, const struct kan_fd *d, int fd_dir, const char *name)
+static void lose(const struct kan_fds_room *room, int fd)
+{
+	struct kan_err why = {0};
+	kan_err_sys(&why, errno, "a file without a name could not be held");
+	if (room->lost)
+		room->lost(room->arg, fd, &why);
+}
+
+static void hold(const struct kan_fds_room *room, const struct kan_fd *d, int fd_dir,
+		 const char *name)
 {
 	struct stat st;
 	if (!d->known || !S_ISREG(d->mode) || d->nlink != 0)
 		return;
-	int fd = openat(fd_dir, name, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		held->left_out++;
-		kan_auto_close_fn(&fd);
+	if (kan_held_find(room->held, d->dev, d->ino) != KAN_HELD_NONE)
+		return;
+	kan_auto_close int fd = openat(fd_dir, name, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		lose(room, d->fd);
 		return;
 	}
-	struct kan_held file = {
-		.dev = st.st_dev, .ino = st.st_ino, .size = (uint64_t)st.st_size, .fd = fd};
-	kan_held_add(held, &file);
+	if (st.st_dev != d->dev || st.st_ino != d->ino) {
+		errno = ESTALE; /* the number became another file's: it was closed meanwhile */
+		lose(room, d->fd);
+		return;
+	}
+	struct kan_held file = {.dev = st.st_dev,
+				.ino = st.st_ino,
+				.size = (uint64_t)st.st_size,
+				.fd = kan_take_fd(&fd)};
+	kan_held_add(room->held, &file);
 }
 
 static struct kan_fd *more(struct kan_fds *f, size_t *cap)
@@ -148,8 +164,8 @@ static bool one(int fd_dir, const char *name, int fd, void *arg)
 	if (n < 0)
 		return false;
 	f->seen++;
-	t->full = t->full || f->n >= t->room->fds || f->text.len + (size_t)n > t->room->text;
-	if (t->full)
+	f->text_full = f->text_full || f->text.len + (size_t)n > t->room->text;
+	if (f->n >= t->room->fds || f->text_full)
 		return true;
 	struct kan_fd *d = more(f, &t->cap);
 	d->fd = fd;
@@ -162,7 +178,7 @@ static bool one(int fd_dir, const char *name, int fd, void *arg)
 	read_info(d, t->info_dir, name);
 	d->memfd = d->known &&
 		   kan_held_memfd(t->room->held, d->dev, (struct kan_bytes){link, (size_t)n});
-	hold(t->room->held, d, fd_dir, name);
+	hold(t->room, d, fd_dir, name);
 	return true;
 }
 

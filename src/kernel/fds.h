@@ -23,12 +23,16 @@ struct kan_fd {
 struct kan_fds {
 	struct kan_fd *v;
 	size_t n;
-	uint64_t seen; /* more than n: no room */
+	uint64_t seen;  /* more than n: no room */
+	bool text_full; /* it was the room for links that ended */
 	struct kan_buf text;
 };
 struct kan_fds_room {
 	size_t fds, text;       /* descriptors, and octets of their links, that are kept */
 	struct kan_helds *held; /* gets unlinked regular files: their bytes exist nowhere else */
+	/* One of those could not be held; NULL: nobody asks. */
+	void (*lost)(void *arg, int fd, const struct kan_err *why);
+	void *arg;
 };
 /*
  * Calls fn with each number that may be a descriptor, lowest first where the kernel counts them

@@ -2,6 +2,7 @@
  */
 #include "kernel/members.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +14,14 @@
 #include "kernel/cgroup.h"
 #include "kernel/procfs.h"
 
-enum { CGROUP_OCTETS = 64 << 10, FIRST = 64 };
+enum { CGROUP_OCTETS = 64 << 10, STAT_OCTETS = 4096, FIRST = 64 };
 
 struct search {
 	const struct kan_members_ask *ask;
 	struct kan_members *out;
 	size_t cap;
-	size_t room;
-	pid_t *listed; /* of cgroup.procs, sorted */
+	size_t room, holds; /* processes; descriptors for them */
+	pid_t *listed;      /* of cgroup.procs, sorted */
 	size_t n_listed, cap_listed;
 	uint64_t pidns, mntns; /* of the init; 0: does not count */
 	size_t n_known;        /* of the strangers: those of an earlier search, sorted */
@@ -90,13 +91,23 @@ static bool neighbour(const struct search *s, int dir, const char *prefix)
 	return s->ask->neighbours && s->pidns && ns_of(dir, prefix, "pid") == s->pidns;
 }
 
+/* Takes dir, or does without it. */
 static void keep(struct search *s, pid_t pid, int dir, unsigned by)
 {
+	struct kan_member m = {.pid = pid, .dir = dir, .by = by};
+	if (s->out->n >= s->holds) {
+		struct kan_proc_stat st = {0};
+		kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
+		(void)kan_proc_stat_read(&st, &text, dir, NULL); /* ended: known by 0 no more */
+		m.starttime = st.starttime;
+		kan_auto_close_fn(&m.dir);
+		m.dir = -1;
+	}
 	if (s->out->n == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : FIRST;
 		s->out->v = kan_xrealloc(s->out->v, s->cap, sizeof(*s->out->v));
 	}
-	s->out->v[s->out->n++] = (struct kan_member){.pid = pid, .dir = dir, .by = by};
+	s->out->v[s->out->n++] = m;
 }
 
 static int by_stranger(const void *a, const void *b)
@@ -185,19 +196,37 @@ static int search(struct search *s, struct kan_err *err)
 	return 0;
 }
 
-/* A descriptor a member; an eighth of ours is for what is read through them. */
-static size_t room(void)
+static size_t in_use(int proc_fd)
+{
+	size_t n = 0;
+	int fd = openat(proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	while (d && readdir(d))
+		n++;
+	if (d)
+		(void)closedir(d);
+	else
+		kan_auto_close_fn(&fd);
+	return n;
+}
+
+/* A descriptor a member; a quarter of those we have left is for what is read through them. */
+static size_t holds(int proc_fd)
 {
 	struct rlimit r;
-	rlim_t most = getrlimit(RLIMIT_NOFILE, &r) == 0 ? r.rlim_cur / 8 * 7 : KAN_MEMBERS_MAX;
-	return most < KAN_MEMBERS_MAX ? (size_t)most : KAN_MEMBERS_MAX;
+	size_t used = in_use(proc_fd);
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur > 2 * KAN_MEMBERS_MAX)
+		return KAN_MEMBERS_MAX;
+	return r.rlim_cur > used ? (size_t)(r.rlim_cur - used) / 4 * 3 : 0;
 }
 
 int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
 		     struct kan_err *err)
 {
 	struct kan_members found = {0};
-	struct search s = {.ask = ask, .out = &found, .room = room()};
+	struct search s = {.ask = ask, .out = &found, .holds = holds(ask->proc_fd)};
+	s.room = ask->unheld ? KAN_MEMBERS_MAX : s.holds;
+	found.limit = s.room;
 	int rc = search(&s, err);
 	free(s.listed);
 	if (rc < 0)
@@ -211,6 +240,20 @@ void kan_strangers_free(struct kan_strangers *s)
 {
 	free(s->v);
 	*s = (struct kan_strangers){0};
+}
+
+int kan_member_open(struct kan_member *m, int proc_fd, struct kan_err *err)
+{
+	kan_auto_close int dir = -1;
+	struct kan_proc_stat st = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
+	if (kan_proc_pid_dir(&dir, proc_fd, m->pid, err) < 0 ||
+	    kan_proc_stat_read(&st, &text, dir, err) < 0)
+		return -1;
+	if (!m->starttime || st.starttime != m->starttime)
+		return kan_fail(err, KAN_ENOTFOUND, "%d has ended", (int)m->pid);
+	m->dir = kan_take_fd(&dir);
+	return 0;
 }
 
 void kan_members_free(struct kan_members *m)

@@ -16,13 +16,15 @@ enum kan_member_by { KAN_BY_CGROUP = 1, KAN_BY_SCAN = 2, KAN_BY_PIDNS = 4, KAN_B
 
 struct kan_member {
 	pid_t pid;
-	int dir;     /* /proc/PID, held: never becomes another process */
-	unsigned by; /* 0: a neighbour, a stranger in a shared pid namespace */
+	int dir;            /* /proc/PID, held: never becomes another process. -1: not held */
+	unsigned by;        /* 0: a neighbour, a stranger in a shared pid namespace */
+	uint64_t starttime; /* of one that is not held: by it the process is known again */
 };
 struct kan_members {
 	struct kan_member *v; /* sorted by pid */
 	size_t n;
-	uint64_t seen; /* more than n: KAN_MEMBERS_MAX or our own descriptors ended */
+	uint64_t seen;  /* more than n: limit */
+	uint64_t limit; /* KAN_MEMBERS_MAX, or less where our own descriptors end before */
 };
 /* Processes that were looked at and found to be none of the target's: pid, and the inode of its
  * directory in /proc, which no later process of that pid has. */
@@ -45,6 +47,7 @@ struct kan_members_ask {
 	 * not in it.
 	 */
 	struct kan_strangers *strangers;
+	bool unheld; /* when our descriptors end, go on without holding: see kan_member_open */
 };
 /*
  * Now. A pid that was given to somebody else between listing and open is left out: cgroup and
@@ -54,5 +57,7 @@ int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
 		     struct kan_err *err);
 void kan_members_free(struct kan_members *m); /* closes what is not -1 */
 void kan_strangers_free(struct kan_strangers *s);
+/* Holds one that was not held, when it is the same process still; not-found when it is not. */
+int kan_member_open(struct kan_member *m, int proc_fd, struct kan_err *err);
 
 #endif

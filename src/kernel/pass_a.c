@@ -156,14 +156,31 @@ static void read_ns(uint64_t *ns, int dir)
 			ns[i] = 0; /* an old kernel has no time namespace, a zombie few others */
 }
 
+struct lost {
+	struct kan_processes *all;
+	struct kan_process *p;
+};
+
+static void lost(void *arg, int fd, const struct kan_err *why)
+{
+	const struct lost *of = arg;
+	char what[32];
+	(void)snprintf(what, sizeof(what), "fd/%d", fd);
+	kan_proc_missed(of->all, of->p->who.pid, what, why);
+}
+
 void kan_pass_a_fds(struct kan_processes *all, struct kan_process *p)
 {
 	struct kan_err why = {0};
 	kan_auto_close int own = -1;
+	struct lost of = {all, p};
 	struct kan_fds_room room = {.fds = (size_t)(KAN_PROC_FDS_TOTAL - all->fds_kept),
 				    .text = (size_t)(KAN_PROC_LINKS_TOTAL - all->link_bytes),
-				    .held = &all->held};
-	if (p->has_fds || p->gone || !p->who.by || kan_process_ended(p) || kan_process_kthread(p))
+				    .held = &all->held,
+				    .lost = lost,
+				    .arg = &of};
+	if (p->has_fds || p->gone || !p->who.by || p->who.dir < 0 || kan_process_ended(p) ||
+	    kan_process_kthread(p))
 		return;
 	p->has_fds = kan_fds_read(&p->fds, kan_pass_dir(&own, p), &room, &why) == 0;
 	if (!p->has_fds)
@@ -171,6 +188,7 @@ void kan_pass_a_fds(struct kan_processes *all, struct kan_process *p)
 	all->fds_seen += p->fds.seen;
 	all->fds_kept += p->fds.n;
 	all->link_bytes += p->fds.text.len;
+	all->links_full += p->fds.text_full;
 }
 
 /* The buffer is one for all threads: none keeps its text. */
@@ -266,14 +284,31 @@ static void choose_thread(struct kan_process *p)
 	p->leader_dead = p->via_tid != 0;
 }
 
+/* /proc/TID has all that /proc/PID has; task/TID lacks map_files. */
+static bool same_thread(int dir, const struct kan_process *p)
+{
+	struct kan_proc_stat st;
+	kan_auto_buf struct kan_buf text = KAN_BUF(TEXT_OCTETS);
+	if (kan_proc_stat_read(&st, &text, dir, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < p->n_threads; i++)
+		if (p->threads[i].tid == st.pid)
+			return p->threads[i].starttime == st.starttime;
+	return false;
+}
+
 int kan_pass_dir(int *own, struct kan_process *p)
 {
 	char path[32];
 	if (!p->via_tid)
 		return p->who.dir;
-	(void)snprintf(path, sizeof(path), "task/%d", (int)p->via_tid);
-	*own = openat(p->who.dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return *own >= 0 ? *own : p->who.dir;
+	(void)snprintf(path, sizeof(path), "../%d", (int)p->via_tid);
+	kan_auto_close int fd =
+		openat(p->who.dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || !same_thread(fd, p))
+		return p->who.dir;
+	*own = kan_take_fd(&fd);
+	return *own;
 }
 
 static bool read_stat(struct kan_processes *all, struct kan_process *p)
@@ -338,7 +373,7 @@ void kan_pass_a(struct kan_processes *all, struct kan_process *p)
 	int dir = kan_pass_dir(&own, p);
 	read_ns(p->ns, dir);
 	if (all->raw_bytes >= KAN_PROC_RAW_TOTAL)
-		all->raw_left_out++;
+		p->raw_left_out = true;
 	else
 		read_files(all, p, dir);
 	kan_pass_exe(all, p, dir);

@@ -44,6 +44,8 @@ struct kan_pass_job {
 	struct unlinked *unlinked;
 	size_t n_unlinked;
 	uint64_t unlinked_seen;
+	uint64_t not_held; /* mappings of which the file could not be reached; why, of the first */
+	struct kan_err why_not;
 };
 
 static const char deleted[] = " (deleted)";
@@ -108,19 +110,37 @@ static bool known_file(const struct kan_pass_job *j, dev_t dev, uint64_t ino)
 	return false;
 }
 
+static void not_held(struct kan_pass_job *j, const struct kan_map *m)
+{
+	if (j->not_held++ == 0)
+		kan_err_sys(&j->why_not, errno, "the deleted file mapped at %llx",
+			    (unsigned long long)m->start);
+}
+
+/* Shared anonymous memory: its text says so before anything is asked. */
+static bool nobodys_file(const struct kan_pass_job *j, const struct kan_map *m)
+{
+	const struct kan_helds memory = {.shm = j->shm, .huge = j->huge};
+	return kan_held_memory(&memory, makedev(m->major, m->minor), m->path);
+}
+
 /* 1: a mapping of a regular file without a name, in u. */
-static int unlinked_file(struct unlinked *u, const struct kan_pass_job *j, const struct kan_map *m,
+static int unlinked_file(struct unlinked *u, struct kan_pass_job *j, const struct kan_map *m,
 			 char *name)
 {
 	struct statx st;
-	const struct kan_helds memory = {.shm = j->shm, .huge = j->huge};
-	if (statx(j->dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0 ||
-	    !S_ISREG(st.stx_mode) || st.stx_nlink != 0)
+	if (nobodys_file(j, m))
+		return 0;
+	if (statx(j->dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st) < 0) {
+		not_held(j, m);
+		return 0;
+	}
+	if (!S_ISREG(st.stx_mode) || st.stx_nlink != 0)
 		return 0;
 	*u = (struct unlinked){.seen = {.start = m->start, .size = st.stx_size, .ino = st.stx_ino},
 			       .pin = -1};
 	u->seen.dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	return !kan_held_memory(&memory, u->seen.dev, m->path);
+	return 1;
 }
 
 static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
@@ -137,8 +157,13 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 		return 0;
 	if (++j->unlinked_seen > KAN_PROC_UNLINKED_MAX)
 		return 0;
-	if (!known_file(j, u.seen.dev, u.seen.ino))
+	if (!known_file(j, u.seen.dev, u.seen.ino)) {
 		u.pin = openat(j->dir, name, O_PATH | O_CLOEXEC);
+		if (u.pin < 0) {
+			not_held(j, m);
+			return 0;
+		}
+	}
 	if (j->n_unlinked % FIRST == 0)
 		j->unlinked = kan_xrealloc(j->unlinked, j->n_unlinked + FIRST, sizeof(u));
 	j->unlinked[j->n_unlinked++] = u;
@@ -189,7 +214,8 @@ static void size_of_job(struct kan_pass_job *j, bool full)
 struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p,
 				      bool argv_only, int root_fd)
 {
-	kan_auto_close int own = -1;
+	int own = -1;
+	(void)kan_pass_dir(&own, p);
 	struct kan_pass_job *j = kan_xalloc(sizeof(*j));
 	j->full = all->raw_bytes >= KAN_PROC_RAW_TOTAL;
 	j->all = all;
@@ -197,7 +223,7 @@ struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_proc
 	j->argv_only = argv_only || j->full;
 	j->shm = all->held.shm;
 	j->huge = all->held.huge;
-	j->dir = fcntl(kan_pass_dir(&own, p), F_DUPFD_CLOEXEC, 0);
+	j->dir = own >= 0 ? own : kan_take_fd(&p->who.dir);
 	j->root = root_fd;
 	j->link = KAN_BUF(p->exe.link.max);
 	if (p->exe.known)
@@ -206,6 +232,12 @@ struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_proc
 	j->exe_dev = makedev(p->exe.st.stx_dev_major, p->exe.st.stx_dev_minor);
 	size_of_job(j, j->full);
 	return j;
+}
+
+void kan_pass_job_back(struct kan_pass_job *j)
+{
+	if (j->p->who.dir < 0) /* a dead leader kept its own */
+		j->p->who.dir = kan_take_fd(&j->dir);
 }
 
 size_t kan_pass_job_octets(const struct kan_pass_job *j)
@@ -267,11 +299,14 @@ static void compare_lengths(struct kan_pass_job *j)
 void kan_pass_job_take(struct kan_pass_job *j)
 {
 	unsigned finished = j->finished;
-	j->all->raw_left_out += j->full;
+	j->p->raw_left_out |= j->full;
 	for (unsigned i = 0; i < SLOW_FILES && i < finished; i++)
 		take_file(j, i);
-	if (finished > KAN_PF_MAPS - KAN_PF_IO)
+	if (finished > KAN_PF_MAPS - KAN_PF_IO) {
 		take_unlinked(j);
+		if (j->not_held)
+			kan_proc_missed(j->all, j->p->who.pid, "map_files", &j->why_not);
+	}
 	if (finished <= SLOW_FILES)
 		return;
 	j->p->path_now = j->path_now;

@@ -50,8 +50,10 @@ bool kan_pass_frozen(const struct kan_processes_ask *ask);
 
 /* One process of pass B: made and taken by who waits, done by the thread. */
 struct kan_pass_job;
+/* Takes the descriptor of p. */
 struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_process *p,
 				      bool argv_only, int root_fd);
+void kan_pass_job_back(struct kan_pass_job *j); /* it was not begun: gives it back */
 void kan_pass_job_do(struct kan_pass_job *j);
 size_t kan_pass_job_octets(const struct kan_pass_job *j); /* done: what it has read */
 void kan_pass_job_take(

@@ -93,7 +93,8 @@ struct kan_process {
 	bool gone;        /* ended before anything could be read */
 	bool ended;       /* ended while it was read: the rest is not missing */
 	bool stuck, leader_dead, has_fds;
-	pid_t via_tid; /* a dead leader's facts are those of this live thread; 0 */
+	bool raw_left_out; /* all or some of its raw files: KAN_PROC_RAW_TOTAL */
+	pid_t via_tid;     /* a dead leader's facts are those of this live thread; 0 */
 	struct kan_proc_stat stat;
 	struct kan_buf raw[KAN_PF_COUNT];
 	uint32_t has, cut; /* bit per kan_proc_file: read; stopped at its maximum */
@@ -118,11 +119,11 @@ struct kan_processes {
 	struct kan_process *v; /* sorted by pid */
 	size_t n;
 	struct kan_helds held; /* executables, unlinked files */
-	uint64_t members_seen, fds_seen, fds_kept, link_bytes, threads_seen, threads_kept;
-	uint64_t raw_bytes,
-		raw_left_out;      /* processes without their raw files: KAN_PROC_RAW_TOTAL */
-	size_t mapped;             /* index + 1 of a process whose uid_map and gid_map were read */
-	bool no_lsm;               /* this kernel has nothing in attr/current */
+	uint64_t seen, limit;  /* processes that were found; how many may be kept */
+	uint64_t fds_seen, fds_kept, link_bytes, threads_seen, threads_kept, raw_bytes;
+	uint64_t links_full; /* processes of which descriptors found no room for their links */
+	size_t mapped;       /* index + 1 of a process whose uid_map and gid_map were read */
+	bool no_lsm;         /* this kernel has nothing in attr/current */
 	uint64_t stuck, not_tried; /* in pass B; not_tried: behind KAN_PROC_STUCK_MAX */
 	struct kan_proc_miss *miss;
 	size_t n_miss;
@@ -140,11 +141,9 @@ struct kan_processes_ask {
  * is a miss. */
 int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask *ask,
 		       struct kan_err *err);
-/*
- * Parents outside of all, up to host pid 1: stat, exe and argv only. misses as above.
- */
-int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd,
-			    struct kan_err *err);
+/* Parents outside of all, up to host pid 1: stat, exe and argv only. misses as above. */
+void kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all,
+			     int proc_fd);
 void kan_processes_free(struct kan_processes *p);
 const struct kan_process *kan_processes_find(const struct kan_processes *all, pid_t pid);
 

@@ -6,12 +6,39 @@
 
 enum { ANCESTORS_MAX = 256 };
 
+static void release(struct kan_process *p)
+{
+	kan_auto_close_fn(&p->who.dir);
+	p->who.dir = -1;
+}
+
+/* One of those for which our descriptors did not suffice. */
+static bool hold(struct kan_processes *all, struct kan_process *p,
+		 const struct kan_processes_ask *ask)
+{
+	struct kan_err why = {0};
+	p->gone = kan_member_open(&p->who, ask->members.proc_fd, &why) < 0;
+	if (p->gone)
+		kan_proc_refused(all, p, "stat", &why);
+	return !p->gone;
+}
+
+/* Of one that was not held, all of it now: it is let go at once. */
 static void first_pass(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
 {
 	for (size_t i = first; i < all->n; i++) {
-		bool before = kan_pass_frozen(ask);
-		kan_pass_a(all, &all->v[i]);
-		all->v[i].frozen_a = before && kan_pass_frozen(ask);
+		struct kan_process *p = &all->v[i];
+		bool before = kan_pass_frozen(ask), unheld = p->who.dir < 0;
+		if (unheld && !hold(all, p, ask))
+			continue;
+		kan_pass_a(all, p);
+		if (unheld)
+			kan_pass_a_fds(all, p);
+		p->frozen_a = before && kan_pass_frozen(ask);
+		if (!unheld)
+			continue;
+		p->frozen_fds = p->frozen_a;
+		release(p);
 	}
 }
 
@@ -31,7 +58,7 @@ static void rest_of_tables(struct kan_processes *all, size_t first,
 			   const struct kan_processes_ask *ask)
 {
 	for (size_t i = first; i < all->n; i++) {
-		if (all->v[i].has_fds)
+		if (all->v[i].has_fds || all->v[i].who.dir < 0)
 			continue;
 		kan_pass_a_fds(all, &all->v[i]);
 		all->v[i].frozen_fds = kan_pass_frozen(ask);
@@ -48,10 +75,8 @@ static void passes(struct kan_processes *all, size_t first, const struct kan_pro
 	kan_pass_fds_join(all, tables);
 	if (tables)
 		rest_of_tables(all, first, ask);
-	for (size_t i = first; i < all->n; i++) {
-		kan_auto_close_fn(&all->v[i].who.dir);
-		all->v[i].who.dir = -1;
-	}
+	for (size_t i = first; i < all->n; i++)
+		release(&all->v[i]);
 }
 
 static void start(struct kan_process *p, struct kan_member *m)
@@ -69,7 +94,8 @@ int kan_processes_read(struct kan_processes *out, const struct kan_processes_ask
 		kan_held_init(&out->held);
 	if (kan_members_find(&m, &ask->members, err) < 0)
 		return -1;
-	all.members_seen = m.seen;
+	all.seen = m.seen;
+	all.limit = m.limit;
 	all.held = out->held;
 	all.v = kan_xalloc((m.n ? m.n : 1) * sizeof(*all.v));
 	for (; all.n < m.n; all.n++)
@@ -118,18 +144,16 @@ static pid_t climb(struct kan_processes *out, pid_t pid, int proc_fd, struct kan
 		kan_pass_exe(out, p, p->who.dir);
 		kan_pass_b(out, out->n - 1, &how);
 	}
-	kan_auto_close_fn(&p->who.dir);
-	p->who.dir = -1;
+	release(p);
 	return p->gone ? 0 : p->stat.ppid;
 }
 
-int kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all, int proc_fd,
-			    struct kan_err *err)
+void kan_processes_ancestors(struct kan_processes *out, const struct kan_processes *all,
+			     int proc_fd)
 {
 	struct kan_processes up = {0};
 	struct kan_bounded *b = kan_bounded_new();
 	struct kan_err full = {0};
-	(void)err;
 	kan_held_init(&up.held);
 	up.v = kan_xalloc(ANCESTORS_MAX * sizeof(*up.v));
 	for (size_t i = 0; i < all->n; i++) {
@@ -148,7 +172,6 @@ int kan_processes_ancestors(struct kan_processes *out, const struct kan_processe
 	if (up.n == ANCESTORS_MAX)
 		kan_proc_missed(&up, 0, "ancestry", &full);
 	*out = up;
-	return 0;
 }
 
 static void free_process(struct kan_process *p)

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/row.h"
@@ -177,6 +180,27 @@ Test(collector, an_open_file_without_a_name_is_carved_and_says_whose_it_is)
 			found = r;
 	cr_assert_not_null(found);
 	cr_assert_str_eq(str(found, "kind"), "file");
+}
+
+/* A program in memory, with a time that no clock has shown. */
+static void far_from_now(const char *word)
+{
+	char *const argv[] = {(char *)(uintptr_t) "cat", (char *)(uintptr_t) "-", NULL};
+	struct timespec times[2] = {{.tv_sec = INT64_MAX - 1}, {.tv_sec = INT64_MAX - 1}};
+	int fd = memfd_create(word, MFD_CLOEXEC), from = open("/bin/cat", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || from < 0 || fstat(from, &st) < 0 ||
+	    sendfile(fd, from, NULL, (size_t)st.st_size) != st.st_size || futimens(fd, times) < 0)
+		_exit(1);
+	(void)fexecve(fd, argv, argv + 2);
+	_exit(126);
+}
+
+Test(collector, an_absurd_time_is_the_last_there_is_and_not_another)
+{
+	pid_t pid = subject(s, far_from_now, "x");
+	capture();
+	cr_assert_eq(json_integer_value(at(row(pid), "exe.mtime_ns")), INT64_MAX);
 }
 
 Test(collector, a_zombie_is_a_row_with_its_exit_code_and_no_gap)

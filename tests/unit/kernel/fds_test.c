@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,6 +140,32 @@ Test(fds, a_file_without_a_name_is_held_and_has_its_position)
 	int at = kan_held_find(&held, d->dev, d->ino);
 	cr_assert_neq(at, KAN_HELD_NONE);
 	cr_assert_eq(held.v[at].size, 4);
+}
+
+/* The one that is waited for becomes -1. */
+static void note_lost(void *arg, int fd, const struct kan_err *why)
+{
+	int *wanted = arg;
+	cr_assert_eq(why->sys, EMFILE, "%d: %s", fd, why->text);
+	*wanted = fd == *wanted ? -1 : *wanted;
+}
+
+Test(fds, one_that_could_not_be_held_is_told_and_is_no_limit)
+{
+	char path[] = "/tmp/kan-fds-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC), wanted = fd;
+	struct kan_err err = {0};
+	struct kan_fds_room room = {
+		.fds = 1024, .text = 1 << 20, .held = &held, .lost = note_lost, .arg = &wanted};
+	cr_assert_eq(unlink(path), 0);
+	int most = dup(fd); /* two are left: for the lists */
+	(void)close(most);
+	struct rlimit few = {.rlim_cur = (rlim_t)most + 2, .rlim_max = (rlim_t)most + 2};
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cr_assert_eq(kan_fds_read(&table, dir, &room, &err), 0, "%s", err.text);
+	cr_assert_eq(wanted, -1);
+	cr_assert_eq(held.left_out, 0);
+	cr_assert_eq(find(fd)->nlink, 0, "the row is there all the same");
 }
 
 Test(fds, a_file_with_a_name_is_not_held)

@@ -1,6 +1,7 @@
 /* Both passes, over processes that the test has made. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -60,7 +62,8 @@ static void look(void)
 	struct kan_processes_ask ask = {.members = {.proc_fd = s->proc_fd,
 						    .init_dir = s->init_dir,
 						    .id = NOBODY,
-						    .pid_private = true},
+						    .pid_private = true,
+						    .unheld = true},
 					.root_fd = s->root_fd,
 					.frozen = frozen,
 					.stuck = stuck};
@@ -314,6 +317,55 @@ Test(processes, more_than_fit_one_batch_are_read_alike)
 	}
 }
 
+/* map_files asks for CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. */
+static void give_up_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2];
+	cr_assert_eq(syscall(SYS_capget, &head, caps), 0);
+	caps[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	caps[1].effective &= ~(1U << (CAP_CHECKPOINT_RESTORE - 32));
+	cr_assert_eq(syscall(SYS_capset, &head, caps), 0);
+}
+
+Test(processes, a_deleted_mapping_that_may_not_be_looked_at_is_missing_and_not_silent)
+{
+	subject_copy(s, "gone");
+	pid_t pid = subject(s, subject_exec, subject_path(s, "gone"));
+	free(subject_line("rm '%s/gone'", s->dir));
+	give_up_capabilities();
+	look();
+	cr_assert_eq(of(pid)->n_unlinked, 0);
+	bool told = false;
+	for (size_t i = 0; i < all.n_miss; i++)
+		told |= all.miss[i].pid == pid && strcmp(all.miss[i].what, "map_files") == 0 &&
+			all.miss[i].err.code == KAN_EDENIED;
+	cr_assert(told);
+}
+
+Test(processes, more_than_our_descriptors_can_hold_are_read_all_the_same)
+{
+	pid_t pids[150];
+	for (size_t i = 0; i < 150; i++)
+		pids[i] = i % 2 ? subject(s, subject_exec, "/bin/cat") : subject_zombie(s, 0);
+	struct rlimit few = {.rlim_cur = 120};
+	int top = dup(s->proc_fd);
+	(void)close(top);
+	few.rlim_cur += (rlim_t)top;
+	few.rlim_max = few.rlim_cur;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	look();
+	cr_assert_eq(all.n, 151);
+	cr_assert_eq(all.seen, 151);
+	for (size_t i = 0; i < 150; i++) {
+		const struct kan_process *p = of(pids[i]);
+		cr_assert_eq(p->stat.state, i % 2 ? 'S' : 'Z');
+		cr_assert(!(i % 2) || p->has & 1u << KAN_PF_CMDLINE);
+		cr_assert_eq(p->who.dir, -1);
+	}
+	cr_assert_eq(all.n_miss, 0, "%s: %s", all.miss[0].what, all.miss[0].err.text);
+}
+
 static bool own_mounts(void)
 {
 	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
@@ -352,7 +404,7 @@ Test(ancestors, parents_outside_up_to_the_first_process)
 	s = subjects_new();
 	struct kan_processes up = {0};
 	look();
-	cr_assert_eq(kan_processes_ancestors(&up, &all, s->proc_fd, NULL), 0);
+	kan_processes_ancestors(&up, &all, s->proc_fd);
 	pid_t want[] = {s->keepers[0], getpid()};
 	for (size_t i = 0; i < 2; i++) {
 		bool found = false;
