@@ -90,22 +90,6 @@ static int find(struct kan_network *n, struct kan_err *err)
 	return 0;
 }
 
-static void owners(struct kan_network *n)
-{
-	n->owners_frozen = kan_sink_frozen(n->sink);
-	for (size_t i = 0; i < n->members.n; i++) {
-		struct kan_err why = {0};
-		char what[KAN_NETWORK_WHAT];
-		(void)snprintf(what, sizeof(what), "descriptors of %d", (int)n->members.v[i].pid);
-		if (kan_owners_read(&n->owners, n->members.v[i].dir, n->members.v[i].pid, &why) <
-			    0 &&
-		    why.code != KAN_ENOTFOUND)
-			kan_sink_gap_err(n->sink, kan_bytes_of(what), &why);
-	}
-	kan_owners_sort(&n->owners);
-	n->owners_frozen &= kan_sink_frozen(n->sink);
-}
-
 /* In the pause. TCP takes as long as all the rest: of the first namespace it is begun first. */
 static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct kan_err *err)
 {
@@ -118,20 +102,10 @@ static int read_all(struct kan_network *n, struct kan_netspace_ask *ask, struct 
 		if (rc == 0)
 			kan_netspace_read(n->spaces[i], ask);
 		if (i + 1 == n->list.n && !kan_holders_promised(n->sink))
-			owners(n);
+			kan_network_owners(n);
 		kan_netspace_finish(n->spaces[i], ask);
 	}
 	return rc;
-}
-
-/* As the collector processes has read them; read by us when it does not say. */
-static void told_owners(struct kan_network *n)
-{
-	if (!kan_holders_promised(n->sink))
-		return;
-	if (!kan_holders_wait(&n->owners, &n->owners_frozen, n->sink))
-		owners(n);
-	kan_owners_sort(&n->owners);
 }
 
 static void texts(struct kan_network *n, struct kan_netspace_ask *ask)
@@ -185,7 +159,7 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 	/* The twins say again what the dumps have said, and take as long again. */
 	if (rc == 0) {
 		texts(n, &ask);
-		told_owners(n);
+		kan_network_told_owners(n);
 	}
 	kan_bounded_free(ask.worker);
 	return rc;

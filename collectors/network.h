@@ -31,6 +31,10 @@ struct kan_network {
 /* Fields of one socket, as it was told. */
 struct kan_row;
 void kan_network_sock(struct kan_row *r, const struct kan_sock *s);
+/* network_owners.c: read in the pause; taken after it, when the collector processes has promised.
+ */
+void kan_network_owners(struct kan_network *n);
+void kan_network_told_owners(struct kan_network *n);
 /* sockets.ndjson. */
 int kan_network_sockets(struct kan_network *n, struct kan_err *err);
 /* links, addresses, routes, rules, neighbours. */

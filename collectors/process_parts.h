@@ -61,6 +61,9 @@ int kan_procs_threads(struct kan_procs *c, struct kan_err *err); /* process_thre
 /* process_tables.c: threads, environ, maps, fds. */
 int kan_procs_tables(struct kan_procs *c, struct kan_err *err);
 
+/* process_holders.c: the sockets among the descriptors, once they are read. */
+void kan_procs_tell_holders(const struct kan_procs *c);
+
 /* process_cgroup.c: read in the window, written after it. */
 void kan_procs_read_cgroups(struct kan_procs *c);
 int kan_procs_cgroups(struct kan_procs *c, struct kan_err *err);

@@ -85,23 +85,6 @@ static void stuck(void *sink)
 	kan_sink_window_break(sink);
 }
 
-/* The collector network would have to look at every descriptor again, while the container waits. */
-static void tell_holders(struct kan_procs *c)
-{
-	struct kan_owners o = {0};
-	bool whole = true;
-	for (size_t i = 0; i < c->all.n; i++) {
-		const struct kan_process *p = &c->all.v[i];
-		whole &= !p->has_fds || p->frozen_fds;
-		for (size_t k = 0; k < p->fds.n; k++)
-			if (S_ISSOCK(p->fds.v[k].mode))
-				kan_owners_add(&o, p->fds.v[k].ino, p->who.pid, p->fds.v[k].fd);
-	}
-	o.seen += c->all.fds_seen - c->all.fds_kept;
-	kan_holders_tell(c->sink, &o, whole);
-	kan_owners_free(&o);
-}
-
 static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *ask,
 			  struct kan_err *err)
 {
@@ -113,7 +96,7 @@ static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *a
 	kan_procs_read_cgroups(c);
 	kan_sink_window_leave(c->sink);
 	if (rc == 0)
-		tell_holders(c);
+		kan_procs_tell_holders(c);
 	else
 		kan_holders_tell(c->sink, NULL, false);
 	return rc;
