@@ -6,6 +6,7 @@
 #include <kanshiki/target.h>
 
 #include "collectors/carve.h"
+#include "kernel/ipcspace.h"
 #include "kernel/process.h"
 
 enum {
@@ -13,6 +14,8 @@ enum {
 	KAN_MAPS_ROWS = 2 << 20,
 	KAN_CGROUP_KEPT = 32 << 20, /* octets of cgroup files */
 	KAN_REFS_ROW = 4096,        /* references in one row of content.ndjson */
+	KAN_KEYS_OCTETS = 4 << 20,
+	KAN_KMSG_ROWS = 10000,
 };
 
 struct kan_row;
@@ -44,6 +47,11 @@ struct kan_procs {
 	uint64_t init_mntns;
 	int64_t btime_ns; /* 0: not known */
 	int64_t read_ns;
+	struct kan_bounded *worker;
+	struct kan_ipcspaces ipc;
+	struct kan_buf keys;
+	struct kan_err no_keys;
+	bool keys_frozen;
 };
 
 /* Of a held file; NULL when there was no room for it. */
@@ -74,6 +82,21 @@ void kan_procs_free_cgroups(struct kan_procs *c);
 int kan_procs_carve(struct kan_procs *c, struct kan_err *err);
 int kan_procs_content(struct kan_procs *c, struct kan_err *err);
 int kan_procs_tar(struct kan_procs *c, struct kan_err *err);
+
+/* process_ipc.c: namespaces are entered before the window, read in it; what came up in it is read
+ * after it. */
+void kan_procs_prepare_ipc(struct kan_procs *c, const struct kan_members *early);
+void kan_procs_read_ipc(struct kan_procs *c);
+int kan_procs_ipc(struct kan_procs *c, struct kan_err *err);
+
+/* process_keys.c: read in the window, written after it. */
+void kan_procs_read_keys(struct kan_procs *c);
+int kan_procs_keys(struct kan_procs *c, struct kan_err *err);
+
+int kan_procs_kmsg(struct kan_procs *c, struct kan_err *err); /* process_kmsg.c: after the window */
+
+/* pid is one of a member, not of a neighbour. */
+bool kan_procs_is_member(const struct kan_procs *c, pid_t pid);
 
 /* exe of p is memory that never had a name. */
 bool kan_procs_is_memfd(const struct kan_procs *c, const struct kan_process *p);

@@ -16,17 +16,13 @@
 #include "kernel/bounded.h"
 #include "kernel/cgroup.h"
 
-static const char *const artefacts[] = {"processes.ndjson",
-					"threads.ndjson",
-					"environ.ndjson",
-					"maps.ndjson",
-					"fds.ndjson",
-					"ancestry.ndjson",
-					"cgroup.ndjson",
-					"content/",
-					"content.ndjson",
-					"proc.tar",
-					NULL};
+static const char *const artefacts[] = {"processes.ndjson", "threads.ndjson",
+					"environ.ndjson",   "maps.ndjson",
+					"fds.ndjson",       "ancestry.ndjson",
+					"cgroup.ndjson",    "content/",
+					"content.ndjson",   "proc.tar",
+					"ipc.ndjson",       "keys.ndjson",
+					"kmsg.ndjson",      NULL};
 
 static const struct kan_limit limits[] = {{"members", KAN_MEMBERS_MAX, false},
 					  {"argv_octets", KAN_PROC_ARG_MAX, false},
@@ -42,6 +38,11 @@ static const struct kan_limit limits[] = {{"members", KAN_MEMBERS_MAX, false},
 					  {"content_octets", KAN_CARVE_TOTAL, false},
 					  {"digest_octets", KAN_CARVE_DIGESTED, false},
 					  {"cgroups", KAN_CGROUP_DIRS, false},
+					  {"ipc_namespaces", KAN_IPCSPACES_MAX, false},
+					  {"ipc_octets", KAN_SYSV_OCTETS, false},
+					  {"message_queues", KAN_MQUEUES_MAX, false},
+					  {"keys_octets", KAN_KEYS_OCTETS, false},
+					  {"log_lines", KAN_KMSG_ROWS, false},
 					  {NULL, 0, false}};
 
 const struct kan_carved *kan_procs_file(const struct kan_procs *c, dev_t dev, uint64_t ino)
@@ -73,6 +74,7 @@ static void prepare(struct kan_procs *c)
 		c->init_mntns = 0; /* the init has ended: no namespace is its */
 	if (kan_proc_btime(&c->btime_ns, c->t->proc_fd, &why) < 0)
 		kan_sink_gap_err(c->sink, KAN_LIT("start times"), &why);
+	c->worker = kan_bounded_new();
 }
 
 static bool frozen(const void *sink)
@@ -94,6 +96,8 @@ static int read_in_window(struct kan_procs *c, const struct kan_processes_ask *a
 	c->read_ns = kan_now_ns();
 	int rc = kan_processes_read(&c->all, ask, err);
 	kan_procs_read_cgroups(c);
+	kan_procs_read_ipc(c);
+	kan_procs_read_keys(c);
 	kan_sink_window_leave(c->sink);
 	if (rc == 0)
 		kan_procs_tell_holders(c);
@@ -120,7 +124,8 @@ static int take(struct kan_procs *c, struct kan_err *err)
 					.stuck = stuck,
 					.arg = c->sink};
 	/* Most processes of a host are none of ours: that is found out before the pause. */
-	(void)kan_members_find(&early, &ask.members, NULL);
+	(void)kan_members_find(&early, &ask.members, NULL); /* in the window it is told */
+	kan_procs_prepare_ipc(c, &early);
 	kan_members_free(&early);
 	int rc = read_in_window(c, &ask, err);
 	kan_sink_impact(c->sink, "read arguments and environments through /proc, which may bring "
@@ -204,7 +209,8 @@ static int write_all(struct kan_procs *c, struct kan_err *err)
 	tell(c);
 	if (kan_procs_carve(c, err) < 0 || kan_procs_rows(c, err) < 0 ||
 	    kan_procs_tables(c, err) < 0 || kan_procs_ancestry(c, err) < 0 ||
-	    kan_procs_cgroups(c, err) < 0 || kan_procs_content(c, err) < 0)
+	    kan_procs_cgroups(c, err) < 0 || kan_procs_content(c, err) < 0 ||
+	    kan_procs_ipc(c, err) < 0 || kan_procs_keys(c, err) < 0 || kan_procs_kmsg(c, err) < 0)
 		return -1;
 	return kan_procs_tar(c, err);
 }
@@ -219,6 +225,9 @@ static int collect(const struct kan_target *target, struct kan_sink *sink, struc
 	kan_processes_free(&c.all);
 	kan_processes_free(&c.up);
 	kan_procs_free_cgroups(&c);
+	kan_ipcspaces_free(&c.ipc);
+	kan_bounded_free(c.worker);
+	kan_buf_free(&c.keys);
 	free(c.files);
 	free(c.up_files);
 	return rc;
