@@ -14,23 +14,13 @@ struct writer {
 	struct kan_seen mapped; /* ids of segments that a member maps, and 1 */
 };
 
-static bool frozen(const void *sink)
-{
-	return kan_sink_frozen(sink);
-}
-
-static void stuck(void *sink)
-{
-	kan_sink_window_break(sink);
-}
-
 static struct kan_ipcspaces_ask ask_of(const struct kan_procs *c)
 {
 	const struct kan_target *t = c->t;
 	return (struct kan_ipcspaces_ask){.proc_fd = t->proc_fd,
 					  .worker = c->worker,
-					  .frozen = frozen,
-					  .stuck = stuck,
+					  .frozen = kan_procs_frozen,
+					  .stuck = kan_procs_stuck,
 					  .arg = c->sink,
 					  .init_dir = t->pid_dir,
 					  .init_root = t->space_fd >= 0 ? t->space_fd : t->root_fd,

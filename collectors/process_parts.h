@@ -57,6 +57,10 @@ struct kan_procs {
 /* Of a held file; NULL when there was no room for it. */
 const struct kan_carved *kan_procs_file(const struct kan_procs *c, dev_t dev, uint64_t ino);
 
+/* Callbacks of the kernel room: is the target frozen, and a read blocks. arg: the sink. */
+bool kan_procs_frozen(const void *sink);
+void kan_procs_stuck(void *sink);
+
 /* process_row.c: processes.ndjson and ancestry.ndjson. */
 int kan_procs_rows(struct kan_procs *c, struct kan_err *err);
 int kan_procs_ancestry(struct kan_procs *c, struct kan_err *err);

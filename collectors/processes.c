@@ -77,12 +77,12 @@ static void prepare(struct kan_procs *c)
 	c->worker = kan_bounded_new();
 }
 
-static bool frozen(const void *sink)
+bool kan_procs_frozen(const void *sink)
 {
 	return kan_sink_frozen(sink);
 }
 
-static void stuck(void *sink)
+void kan_procs_stuck(void *sink)
 {
 	kan_sink_window_break(sink);
 }
@@ -120,8 +120,8 @@ static int take(struct kan_procs *c, struct kan_err *err)
 						    .strangers = &strangers,
 						    .unheld = true},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
-					.frozen = frozen,
-					.stuck = stuck,
+					.frozen = kan_procs_frozen,
+					.stuck = kan_procs_stuck,
 					.arg = c->sink};
 	/* Most processes of a host are none of ours: that is found out before the pause. */
 	(void)kan_members_find(&early, &ask.members, NULL); /* in the window it is told */
