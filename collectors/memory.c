@@ -43,6 +43,7 @@ static int prepare(struct kan_mem *m, struct kan_strangers *strangers, struct ka
 	m->allowed_ms = p && p->max_freeze_ms ? p->max_freeze_ms : usual_ms;
 	m->page = (uint64_t)sysconf(_SC_PAGESIZE);
 	m->bounded = kan_bounded_new();
+	kan_held_init(&m->held);
 	/* Without anything stored a digest costs time in the pause: only when one is looked for. */
 	kan_mem_scan_init(&m->scan, look, m->store || (look && look->n_digests));
 	(void)kan_members_find(&early, &ask, NULL); /* in the window it is told */
@@ -50,6 +51,12 @@ static int prepare(struct kan_mem *m, struct kan_strangers *strangers, struct ka
 	if (!look)
 		return 0;
 	return kan_sink_put(m->sink, "indicators.txt", kan_buf_bytes(&look->text), err);
+}
+
+static int take(struct kan_mem *m, const struct kan_member *who, struct kan_err *err)
+{
+	kan_mem_exe_hold(m, who->pid, who->dir);
+	return kan_mem_take(m, who->pid, who->dir, err);
 }
 
 /* Ends a little before the pause does: what is read then is frozen, and the resume is in time. */
@@ -61,7 +68,7 @@ static int in_window(struct kan_mem *m, struct kan_strangers *strangers, struct 
 	int rc = kan_members_find(&all, &ask, err);
 	for (size_t i = 0; i < all.n && rc == 0; i++)
 		if (all.v[i].by)
-			rc = kan_mem_take(m, all.v[i].pid, all.v[i].dir, err);
+			rc = take(m, &all.v[i], err);
 	if (rc == 0 && all.seen > all.n)
 		kan_sink_limit(m->sink, KAN_LIT("members"), all.seen, all.n, all.limit);
 	kan_members_free(&all);
@@ -73,7 +80,7 @@ static int afterwards(struct kan_mem *m, struct kan_err *err)
 	for (size_t i = 0; i < m->n_processes; i++)
 		if (kan_mem_core_read(m, &m->processes[i], err) < 0)
 			return -1;
-	if (kan_mem_rows(m, err) < 0)
+	if (kan_mem_exe_read(m, err) < 0 || kan_mem_rows(m, err) < 0)
 		return -1;
 	kan_mem_tell(m);
 	kan_sink_items(m->sink, m->n_regions);
@@ -89,6 +96,8 @@ static void release(struct kan_mem *m)
 	free(m->processes); /* cores that are open are the sink's */
 	free(m->regions);
 	free(m->kept);
+	free(m->exes);
+	kan_held_free(&m->held);
 }
 
 static int collect(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err)

@@ -7,6 +7,7 @@
 #include <kanshiki/target.h>
 
 #include "base/digest.h"
+#include "kernel/held.h"
 #include "kernel/indicators.h"
 #include "kernel/memory.h"
 
@@ -25,6 +26,7 @@ enum {
 enum kan_mem_why {
 	KAN_MEM_WHOLE,
 	KAN_MEM_LIMIT,
+	KAN_MEM_RUNS, /* too many runs of pages, or too long a look for them */
 	KAN_MEM_DEADLINE,
 	KAN_MEM_DEVICE,
 	KAN_MEM_STUCK,
@@ -45,7 +47,13 @@ struct kan_mem_region {
 struct kan_mem_process {
 	pid_t pid;
 	size_t first, n; /* of regions */
+	uint64_t room;   /* octets that it was allowed */
 	struct kan_artefact *core;
+};
+struct kan_mem_exe {
+	pid_t pid;
+	dev_t dev;
+	uint64_t ino;
 };
 enum kan_mem_as { KAN_MEM_BYTES, KAN_MEM_REGION, KAN_MEM_EXE };
 struct kan_mem_hit {
@@ -88,8 +96,12 @@ struct kan_mem {
 	struct kan_memory_run *kept;
 	size_t n_processes, n_regions, n_kept, room_processes, room_regions, room_kept;
 	struct kan_mem_scan scan;
+	struct kan_mem_exe *exes;
+	struct kan_helds held;
+	size_t n_exes, room_exes;
 	uint64_t octets, present; /* of all */
-	uint64_t regions_seen, not_looked_at, late_octets, unreadable, devices;
+	uint64_t regions_seen, not_looked_at, devices, late;
+	uint64_t runs_seen, runs_kept, threads_seen, threads_kept, maps_seen, maps_kept, names_left;
 	bool ended; /* the deadline is over */
 };
 
@@ -117,9 +129,13 @@ void kan_mem_unhex(uint8_t raw[KAN_SHA256_SIZE], const char *hex); /* 64 digits 
 /* One more; beyond what is kept it is counted. */
 struct kan_mem_hit *kan_mem_scan_hit(struct kan_mem_scan *s, size_t indicator);
 
+/* memory_exe.c: only when a digest is looked for. */
+void kan_mem_exe_hold(struct kan_mem *m, pid_t pid, int dir);
+int kan_mem_exe_read(struct kan_mem *m, struct kan_err *err);
+
 /* memory_rows.c: regions.ndjson, hits.ndjson; what was left out. */
 int kan_mem_rows(struct kan_mem *m, struct kan_err *err);
-void kan_mem_tell(struct kan_mem *m);
+void kan_mem_tell(const struct kan_mem *m); /* memory_tell.c */
 
 void *kan_mem_grow(void *v, size_t n, size_t *room, size_t size);
 

@@ -22,13 +22,14 @@ static int by_size(const void *a, const void *b)
 	return ((*x)->start > (*y)->start) - ((*x)->start < (*y)->start);
 }
 
-static void choose(struct kan_mem *m, const struct kan_mem_process *p)
+static void choose(struct kan_mem *m, struct kan_mem_process *p)
 {
 	uint64_t room = KAN_MEM_TOTAL - m->octets;
 	struct kan_mem_region *all = m->regions + p->first;
 	kan_auto_free struct kan_mem_region **v =
 		kan_xalloc((p->n + 1) * sizeof(struct kan_mem_region *));
 	room = room < KAN_MEM_PROCESS ? room : KAN_MEM_PROCESS;
+	p->room = room;
 	for (size_t i = 0; i < p->n; i++)
 		v[i] = &all[i];
 	qsort(v, p->n, sizeof(*v), by_size);

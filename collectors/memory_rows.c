@@ -1,15 +1,14 @@
-/* Tables of the collector memory, and what was left out. */
+/* Tables of the collector memory. */
 #include "base/row.h"
 #include "collectors/memory_parts.h"
-
-enum { NS_PER_MS = 1000000 };
 
 static const char *why_word(enum kan_mem_why why)
 {
 	static const char *const words[] = {
-		[KAN_MEM_LIMIT] = "limit",       [KAN_MEM_DEADLINE] = "deadline",
-		[KAN_MEM_DEVICE] = "device",     [KAN_MEM_STUCK] = "stuck",
-		[KAN_MEM_VANISHED] = "vanished", [KAN_MEM_DENIED] = "denied",
+		[KAN_MEM_LIMIT] = "limit",       [KAN_MEM_RUNS] = "limit",
+		[KAN_MEM_DEADLINE] = "deadline", [KAN_MEM_DEVICE] = "device",
+		[KAN_MEM_STUCK] = "stuck",       [KAN_MEM_VANISHED] = "vanished",
+		[KAN_MEM_DENIED] = "denied",
 	};
 	return words[why];
 }
@@ -94,63 +93,4 @@ static int hits(struct kan_mem *m, struct kan_err *err)
 int kan_mem_rows(struct kan_mem *m, struct kan_err *err)
 {
 	return regions(m, err) < 0 ? -1 : hits(m, err);
-}
-
-/* By process: what did not fit is told once for each. */
-static void tell_process(const struct kan_mem *m, const struct kan_mem_process *p)
-{
-	char what[32];
-	uint64_t seen = 0, kept = 0, limited = 0, denied = 0;
-	for (size_t i = p->first; i < p->first + p->n; i++) {
-		const struct kan_mem_region *r = &m->regions[i];
-		seen += r->present;
-		kept += r->octets;
-		limited += r->why == KAN_MEM_LIMIT;
-		denied += r->why == KAN_MEM_DENIED;
-	}
-	(void)snprintf(what, sizeof(what), "%d", (int)p->pid);
-	if (limited)
-		kan_sink_limit(m->sink, kan_bytes_of(what), seen, kept, KAN_MEM_PROCESS);
-	if (denied)
-		kan_sink_gap(m->sink, kan_bytes_of(what), KAN_GAP_DENIED,
-			     "pages of %llu regions are given to nobody by the kernel",
-			     (unsigned long long)denied);
-}
-
-static void tell_hits(const struct kan_mem *m)
-{
-	const struct kan_mem_scan *s = &m->scan;
-	if (!s->look)
-		return;
-	for (size_t i = 0; i < s->look->n; i++) {
-		char what[48];
-		(void)snprintf(what, sizeof(what), "hits of indicator %u", s->look->v[i].line);
-		if (s->seen[i] > KAN_MEM_HITS)
-			kan_sink_limit(m->sink, kan_bytes_of(what), s->seen[i], KAN_MEM_HITS,
-				       KAN_MEM_HITS);
-	}
-	if (s->n_hits == KAN_MEM_HITS_ALL)
-		kan_sink_limit(m->sink, KAN_LIT("hits"), s->all_seen, s->n_hits, KAN_MEM_HITS_ALL);
-}
-
-void kan_mem_tell(struct kan_mem *m)
-{
-	for (size_t i = 0; i < m->n_processes; i++)
-		tell_process(m, &m->processes[i]);
-	if (m->ended)
-		kan_sink_gap(m->sink, KAN_LIT("deadline"), KAN_GAP_LIMIT,
-			     "%u ms for memory were over: %llu of %llu bytes are taken, and %llu "
-			     "processes were not looked at",
-			     m->allowed_ms, (unsigned long long)m->octets,
-			     (unsigned long long)m->present, (unsigned long long)m->not_looked_at);
-	else if (m->not_looked_at)
-		kan_sink_limit(m->sink, KAN_LIT("processes"), m->n_processes + m->not_looked_at,
-			       m->n_processes, KAN_MEM_CORES);
-	if (m->regions_seen > m->n_regions)
-		kan_sink_limit(m->sink, KAN_LIT("regions"), m->regions_seen, m->n_regions,
-			       KAN_MEM_REGIONS);
-	if (m->devices)
-		kan_sink_scope(m->sink, KAN_LIT("device memory"),
-			       "mappings of devices are never read");
-	tell_hits(m);
 }

@@ -78,7 +78,7 @@ static int keep(struct taking *t, struct kan_mem_region *r, uint64_t start, stru
 {
 	struct kan_mem *m = t->m;
 	if (!note_kept(m, r, start, v.n)) {
-		r->why = KAN_MEM_LIMIT;
+		r->why = KAN_MEM_RUNS;
 		return 0;
 	}
 	if (m->store)
@@ -107,7 +107,6 @@ static int consume(struct taking *t, struct kan_mem_region *r, uint64_t *done, s
 		}
 		/* What follows this page is read anew. */
 		*done += t->m->page;
-		t->m->unreadable += t->m->page;
 		r->why = KAN_MEM_DENIED;
 		return 0;
 	}
@@ -128,7 +127,7 @@ static int read_region(struct taking *t, const struct kan_memory_map *map, struc
 {
 	struct cursor c = {0};
 	struct kan_err why = {0};
-	while (c.run < map->n && !t->stop && r->why != KAN_MEM_LIMIT) {
+	while (c.run < map->n && !t->stop && r->why != KAN_MEM_RUNS) {
 		uint64_t done = 0;
 		if (deadline(t->m)) {
 			t->stop = KAN_MEM_DEADLINE;
@@ -169,7 +168,7 @@ static int region(struct taking *t, const struct kan_memory_map *map, size_t num
 		kan_mem_scan_end(&m->scan, r);
 	r->frozen &= kan_sink_frozen(m->sink);
 	if (map->cut && r->why == KAN_MEM_WHOLE)
-		r->why = KAN_MEM_LIMIT;
+		r->why = KAN_MEM_RUNS;
 	return rc;
 }
 
@@ -185,6 +184,18 @@ static int all_regions(struct taking *t, struct kan_err *err)
 	return 0;
 }
 
+static void count(struct kan_mem *m, const struct kan_memspace *of)
+{
+	m->late += of->late;
+	m->runs_seen += of->runs_seen;
+	m->runs_kept += of->n_runs;
+	m->threads_seen += of->tids_seen;
+	m->threads_kept += of->n_tids;
+	m->maps_seen += of->maps_seen;
+	m->maps_kept += of->n_maps;
+	m->names_left += of->files.left_out;
+}
+
 static int take(struct kan_mem *m, struct kan_memspace *of, pid_t pid, struct kan_err *err)
 {
 	m->processes = kan_mem_grow(m->processes, m->n_processes, &m->room_processes,
@@ -192,6 +203,7 @@ static int take(struct kan_mem *m, struct kan_memspace *of, pid_t pid, struct ka
 	struct kan_mem_process *p = &m->processes[m->n_processes];
 	*p = (struct kan_mem_process){.pid = pid};
 	kan_mem_regions(m, p, of);
+	count(m, of);
 	m->n_processes++;
 	if (m->store && kan_mem_core_open(&p->core, m, of, err) < 0)
 		return -1;
@@ -217,7 +229,10 @@ int kan_mem_take(struct kan_mem *m, pid_t pid, int dir, struct kan_err *err)
 		return 0;
 	}
 	(void)snprintf(what, sizeof(what), "%d", (int)pid);
-	if (kan_memory_look(&of, m->bounded, dir, &why) < 0) {
+	int found = kan_memory_look(&of, m->bounded, dir, &why);
+	if (found > 0)
+		return 0;
+	if (found < 0) {
 		bool hangs = why.sys == ETIMEDOUT;
 		kan_sink_gap(m->sink, kan_bytes_of(what),
 			     hangs ? KAN_GAP_STUCK : kan_gap_of_err(&why), "%s", why.text);

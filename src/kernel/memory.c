@@ -23,6 +23,7 @@ struct look {
 	uint64_t page;
 	int64_t until_ns;
 	size_t room_maps, room_runs, room_tids;
+	bool none; /* a zombie */
 	struct kan_err err;
 };
 
@@ -84,9 +85,10 @@ static void read_threads(struct look *l)
 	(void)closedir(d);
 }
 
-/* A dead leader has no memory; its threads have. */
+/* A dead leader has no memory; its threads have, if there are any. */
 static void live_dir(struct look *l)
 {
+	l->none = true;
 	for (size_t i = 0; i < l->m->n_tids; i++) {
 		char name[32];
 		struct kan_proc_stat s;
@@ -99,6 +101,7 @@ static void live_dir(struct look *l)
 			continue;
 		kan_auto_close_fn(&l->dir);
 		l->dir = kan_take_fd(&dir);
+		l->none = false;
 		return;
 	}
 }
@@ -226,7 +229,7 @@ static int open_memory(struct look *l)
 static void work(void *arg)
 {
 	struct look *l = arg;
-	if (read_identity(l) < 0 || open_memory(l) < 0)
+	if (read_identity(l) < 0 || l->none || open_memory(l) < 0)
 		return;
 	(void)kan_proc_read(&l->m->auxv, l->dir, "auxv", NULL); /* empty: its note is */
 	if (read_maps(l) < 0)
@@ -259,10 +262,10 @@ int kan_memory_look(struct kan_memspace **out, struct kan_bounded *b, int pid_di
 			drop(l);
 		return -1;
 	}
-	int rc = l->err.code == KAN_OK ? 0 : -1;
+	int rc = l->err.code != KAN_OK ? -1 : l->none;
 	if (rc == 0)
 		*out = kan_take_ptr(l->m);
-	else if (err)
+	else if (rc < 0 && err)
 		*err = l->err;
 	drop(l);
 	return rc;
