@@ -43,8 +43,8 @@ struct kan_memspace {
 	int mem; /* /proc/PID/mem; own */
 };
 /*
- * 0: *out is yours. 1: a zombie, which has no memory. -1: ETIMEDOUT as kan_bounded_run; not-found: it has ended, or has no memory any
- * more; denied; unsupported: this kernel tells no flags.
+ * 0: *out is yours. 1: a zombie, which has no memory. -1: ETIMEDOUT as kan_bounded_run; not-found:
+ * it has ended; denied; io.
  */
 int kan_memory_look(struct kan_memspace **out, struct kan_bounded *b, int pid_dir,
 		    struct kan_err *err);
