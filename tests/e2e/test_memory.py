@@ -237,7 +237,7 @@ class Memory(unittest.TestCase):
 
     def test_a_process_that_ends_in_the_middle_leaves_a_core_that_opens_and_a_gap(self):
         target = self.planted("child", "200")
-        child = int(sh_pids(target.name)[-1])
+        child = int(processes_of(target.name)[-1])
         argv = [str(world.KANSHIKI), *world.capture_argv(target.name, "--no-report", "--no-commit", "--image", "none", "--freeze",
                                                          "never", "--memory", "writable", home=self.home)]
         world.wait_until(lambda: (target.root / "tmp/child").exists(), 30, "the child has its memory")
@@ -295,6 +295,23 @@ class Memory(unittest.TestCase):
         self.assertEqual(rows[0], rows[1])
         self.assertEqual(len(rows[0]), 3)
 
+    def test_an_indicator_that_is_found_is_a_finding_with_its_row_as_evidence(self):
+        target = self.planted()
+        path = self.indicators(b"# seen on another host", b"planted on the heap 4111")
+        done = world.capture(target.name, "--image", "none", "--indicators", path, home=self.home)
+        self.assertIn(done.status, (0, 5), str(done))
+        report = json.loads(pathlib.Path(done.json["report"]["json"]).read_text())
+        found = [f for f in report["findings"] if f["rule"] == "memory.indicator"]
+        self.assertEqual([(f["severity"], f["confidence"]) for f in found], [("high", "moderate")])
+        self.assertIn(f"process {target.pid}", json.dumps(found[0]))
+        evidence = [e for e in found[0]["evidence"] if e["artefact"] == "data/memory/hits.ndjson"]
+        self.assertTrue(evidence, found[0]["evidence"])
+        html = pathlib.Path(done.json["report"]["html"]).read_text()
+        self.assertIn("memory.indicator", html)
+        without = world.capture(target.name, "--image", "none", home=self.home)
+        report = json.loads(pathlib.Path(without.json["report"]["json"]).read_text())
+        self.assertNotIn("memory.indicator", [r["rule"] for r in report["not_assessed"]])
+
     def test_digests_name_regions_and_executables(self):
         target = self.planted()
         path = self.indicators(b"sha256:" + world.sha256(pattern(4 * PAGE, 3)).encode(), world.sha256_file(program()).encode(),
@@ -324,7 +341,7 @@ class Memory(unittest.TestCase):
         self.assertEqual(list(self.home.iterdir()), [])
 
 
-def sh_pids(name):
+def processes_of(name):
     return docker("top", name, "-o", "pid").split()[1:]
 
 
