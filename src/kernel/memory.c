@@ -210,6 +210,10 @@ static int read_maps(struct look *l)
 			rc = kan_fail_sys(&l->err, "smaps");
 		else
 			rc = kan_smaps_add(&s, (struct kan_bytes){piece, (size_t)n}, &l->err);
+		/* Millions of mappings: what is known by then is read. */
+		l->m->late |= n > 0 && kan_bounded_now() >= l->until_ns;
+		if (l->m->late)
+			break;
 	}
 	if (rc == 0)
 		rc = kan_smaps_end(&s, &l->err);
