@@ -42,7 +42,7 @@ enum {
 	NO_SUCH_CONTAINER = 404,
 };
 
-enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT };
+enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT, ORDER_KEEP };
 struct order_msg {
 	uint32_t order, deadline_ms;
 };
@@ -56,7 +56,7 @@ struct kan_lease {
 struct holder {
 	const struct kan_lease_setup *s;
 	int socket;
-	bool holding, orphan;
+	bool holding, orphan, kept;
 	bool owes; /* the engine still believes in our pause, or may yet carry it out */
 	int64_t paused_ns, resumed_ns;
 	char last[KAN_ERR_TEXT];
@@ -185,6 +185,15 @@ static void let_go(struct holder *h)
 	       rc < 0 ? err.text : NULL);
 }
 
+/* What was asked for: it stays paused. Who acts on it, or the person who said so, has it now. */
+static void keep(struct holder *h, const char *why)
+{
+	h->holding = false;
+	h->kept = true;
+	(void)snprintf(h->last, sizeof(h->last), "%s", why);
+	report(h, KAN_LEASE_KEPT, h->paused_ns, 0, why);
+}
+
 static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
 {
 	if (!s->cgroup)
@@ -231,13 +240,30 @@ static void take(struct holder *h)
 	       rc < 0 ? err.text : "a task did not freeze in 2 s");
 }
 
+/* Nobody else is left to say it. */
+static void say_kept(const struct holder *h)
+{
+	(void)dprintf(STDERR_FILENO,
+		      "kanshiki: the capture is dead; the container stays paused, as --on-fail "
+		      "says; resume it by hand: docker unpause %.12s\n",
+		      h->s->id);
+}
+
+/* A whole bag is not written into any more: that would be an alteration. */
+static bool sealed(const struct holder *h)
+{
+	return faccessat(h->s->bundle_fd, "bagit.txt", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static void write_lease_json(const struct holder *h)
 {
+	if (sealed(h))
+		return;
 	struct kan_row row;
 	struct kan_bytes line = {0};
 	kan_row_init(&row);
 	kan_row_begin(&row);
-	kan_row_str(&row, "what", h->resumed_ns ? "resumed" : "ended");
+	kan_row_str(&row, "what", h->kept ? "kept" : h->resumed_ns ? "resumed" : "ended");
 	kan_row_str(&row, "by", "lease");
 	kan_row_int(&row, "t_ns", kan_now_ns());
 	kan_row_int(&row, "boot_ns", kan_boot_ns());
@@ -263,7 +289,9 @@ static int patience(const struct holder *h, int64_t deadline)
 /* Nobody spoke: the deadline of a pause, or time to tell the engine again. */
 static void on_silence(struct holder *h)
 {
-	if (h->holding) {
+	if (h->holding && h->s->stay_paused) {
+		keep(h, "deadline; --on-fail stay-paused");
+	} else if (h->holding) {
 		(void)snprintf(h->last, sizeof(h->last), "deadline");
 		let_go(h);
 	} else if (h->owes) {
@@ -296,6 +324,8 @@ static void hold(struct holder *h)
 			take(h);
 		} else if (m.order == ORDER_RESUME && h->holding) {
 			let_go(h);
+		} else if (m.order == ORDER_KEEP && h->holding) {
+			keep(h, "");
 		}
 	}
 }
@@ -340,6 +370,10 @@ static void run(const struct kan_lease_setup *s, int socket)
 	ignore_signals();
 	kan_engine_watch(s->engine, NULL, NULL);
 	hold(&h);
+	if (h.holding && h.orphan && s->stay_paused) {
+		keep(&h, "the conductor is gone; --on-fail stay-paused");
+		say_kept(&h);
+	}
 	if (h.holding)
 		let_go(&h);
 	if (h.orphan && h.paused_ns)
@@ -389,6 +423,11 @@ int kan_lease_pause(struct kan_lease *l, unsigned deadline_ms, struct kan_err *e
 int kan_lease_resume(struct kan_lease *l, struct kan_err *err)
 {
 	return tell(l, ORDER_RESUME, 0, err);
+}
+
+int kan_lease_keep(struct kan_lease *l, struct kan_err *err)
+{
+	return tell(l, ORDER_KEEP, 0, err);
 }
 
 pid_t kan_lease_pid(const struct kan_lease *l)

@@ -13,6 +13,7 @@
 #include "capture/capture.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/then.h"
 
 enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600, CONTAINERS_MAX = 64 };
 
@@ -23,6 +24,12 @@ static const struct kan_option options[] = {
 	{"freeze", 0, "WHEN",
 	 "auto, full or never: how much is read while the container is paused"},
 	{"max-freeze", 0, "SEC", "the pause ends after so many seconds (2; with full 10)"},
+	{"then", 0, "ACT",
+	 "after the seal, held paused until then: pause, disconnect, kill, or stop (SIGTERM: its "
+	 "handler runs)"},
+	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused"},
+	{"yes-loses-original", 0, NULL,
+	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
 	{"only", 0, "LIST", "only these collectors"},
@@ -47,11 +54,14 @@ struct job {
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email, *case_id;
 	struct kan_custody *custody;
+	struct kan_then then;
 	bool json, quiet, commit, report, opened;
 	pid_t first_screen;
 };
 
 static void progress(const struct kan_capture_progress *p, void *arg);
+static int allowed(const struct kan_target *t, void *arg, struct kan_err *err);
+static int act(struct kan_capture_hold *h, void *arg, struct kan_err *err);
 
 static const char *const freezes[] = {"auto", "full", "never", NULL};
 static const char *const mounts[] = {"auto", "all", "none", NULL};
@@ -141,8 +151,8 @@ static int read_request(struct job *j)
 	j->commit = !kan_flag(a, "no-commit");
 	j->report = !kan_flag(a, "no-report");
 	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0 || try_analysis(a) < 0 ||
-	    not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 ||
-	    one_request(a) < 0)
+	    kan_then_read(&j->then, a) < 0 || not_empty(a, "case") < 0 ||
+	    not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 || one_request(a) < 0)
 		return -1;
 	j->request.host = kan_arg(a, "host");
 	j->request.case_id = kan_arg(a, "case");
@@ -155,6 +165,8 @@ static int read_request(struct job *j)
 	j->request.argv = a->argv;
 	j->request.progress = progress;
 	j->request.arg = j;
+	if (j->then.asked)
+		j->request.then = (struct kan_capture_then){j->then.stay_paused, allowed, act};
 	return 0;
 }
 
@@ -262,6 +274,18 @@ static void progress(const struct kan_capture_progress *p, void *arg)
 	}
 }
 
+static int allowed(const struct kan_target *t, void *arg, struct kan_err *err)
+{
+	struct job *j = arg;
+	return kan_then_allowed(&j->then, t, err);
+}
+
+static int act(struct kan_capture_hold *h, void *arg, struct kan_err *err)
+{
+	struct job *j = arg;
+	return kan_then_do(&j->then, h, err);
+}
+
 static struct kan_act act_of(const struct job *j)
 {
 	return (struct kan_act){
@@ -274,12 +298,15 @@ static struct kan_act act_of(const struct job *j)
 	};
 }
 
-static int status_of(const struct kan_capture_result *c)
+static int status_of(const struct job *j, const struct kan_capture_result *c)
 {
 	int status = c->gaps || c->partial ? KAN_EXIT_MISSING : KAN_EXIT_OK;
 	if (c->stopped_by)
 		status = kan_status_worst(status, c->stopped_by == SIGALRM ? KAN_EXIT_TIME
 									   : KAN_EXIT_INTERRUPTED);
+	/* The evidence stands, and the job is not done. An interrupt says so by itself. */
+	else if (j->then.asked && !c->acted)
+		status = KAN_EXIT_FAILED;
 	return status;
 }
 
@@ -292,7 +319,8 @@ static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan
 		return kan_wrap(err, "sealed as %s, not signed", c->path);
 	if (kan_custody_commit(receipt, j->custody, c->path, "collect", &act, err) < 0)
 		return kan_wrap(err, "sealed as %s, not committed", c->path);
-	return 0;
+	act = act_of(j); /* no impact of the collecting */
+	return kan_then_commit(&j->then, j->custody, receipt, &act, err);
 }
 
 static char *report_dir(const struct job *j, const struct kan_capture_result *c)
@@ -351,14 +379,15 @@ static int after_seal(int status, const struct kan_err *err)
 
 static int finish(struct job *j, struct kan_capture_result *c)
 {
-	struct kan_capture_doc doc = {.capture = c, .status = status_of(c)};
+	struct kan_capture_doc doc = {.capture = c, .then = &j->then, .status = status_of(j, c)};
 	struct kan_receipt receipt = {0}, derived = {0};
 	struct kan_read read = {0};
 	struct kan_err err = {0};
 	int rc = 0;
+	kan_then_settle(&j->then, c);
 	if (j->commit)
 		rc = preserve(&receipt, j, c, &err);
-	bool committed = j->commit && rc == 0;
+	bool committed = receipt.commit[0];
 	/* The next container of this command belongs to the same case. */
 	if (committed && !j->request.case_id)
 		j->request.case_id = j->case_id = kan_xstrdup(receipt.case_id);
@@ -380,19 +409,24 @@ static int finish(struct job *j, struct kan_capture_result *c)
 		(void)fputs(read.screen, stdout);
 	else
 		plain_ending(c, doc.status);
+	if (!j->json || j->then.failed)
+		kan_then_say(j->json ? stderr : stdout, &j->then, c);
 	kan_read_free(&read);
 	return doc.status;
 }
 
-static int say_failed(const struct job *j, const struct kan_capture_result *c, struct kan_err *err)
+static int say_failed(struct job *j, const struct kan_capture_result *c, struct kan_err *err)
 {
 	int status = kan_say_err(err);
+	kan_then_settle(&j->then, c);
+	if (c->path)
+		kan_then_say(stderr, &j->then, c);
 	if (c->path)
 		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial "
 			"finishes it",
 			c->path);
 	if (j->json)
-		(void)kan_print_failure(err, status, c->path);
+		(void)kan_print_failure(err, status, c, c->path ? &j->then : NULL);
 	return status;
 }
 
@@ -430,6 +464,7 @@ static int capture_one(struct job *j, const char *container)
 	if (j->first_screen > 0)
 		(void)waitpid(j->first_screen, NULL, 0);
 	int status = rc < 0 ? say_failed(j, &c, &err) : finish(j, &c);
+	kan_then_reset(&j->then);
 	kan_capture_result_free(&c);
 	return status;
 }
