@@ -280,31 +280,37 @@ static void many(long n)
 	say("many n=%ld\n", n);
 }
 
+static void fork_for_ever(void)
+{
+	for (;;) {
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(0);
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+	}
+}
+
 static void storm(long n)
 {
 	say("storm n=%ld\n", n);
 	for (long i = 0; i < n; i++)
 		if (fork() == 0)
-			for (pid_t p;;)
-				if ((p = fork()) == 0)
-					_exit(0);
-				else if (p > 0)
-					waitpid(p, NULL, 0);
+			fork_for_ever();
 }
 
 /* Pid namespaces within pid namespaces, the innermost with an IPC namespace of its own. */
 static void nested(long levels)
 {
-	if (levels == 0) {
-		must(unshare(CLONE_NEWIPC) == 0, "unshare");
-		int shm = shmget(IPC_PRIVATE, FULL, 0600 | IPC_CREAT);
-		must(shm >= 0, "shm");
-		say("nested pid=%d shm=%d\n", (int)getpid(), shm);
-		rest();
+	for (; levels > 0; levels--) {
+		must(unshare(CLONE_NEWPID) == 0, "unshare");
+		if (fork())
+			rest();
 	}
-	must(unshare(CLONE_NEWPID) == 0, "unshare");
-	if (fork() == 0)
-		nested(levels - 1);
+	must(unshare(CLONE_NEWIPC) == 0, "unshare");
+	int shm = shmget(IPC_PRIVATE, FULL, 0600 | IPC_CREAT);
+	must(shm >= 0, "shm");
+	say("nested pid=%d shm=%d\n", (int)getpid(), shm);
 	rest();
 }
 

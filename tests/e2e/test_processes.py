@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import threading
 import unittest
@@ -38,12 +39,14 @@ class Staged:
         for word in (*wait, "init"):
             world.wait_until(lambda: self.facts(word), 60, f"the word of {word}")
 
-    def facts(self, word):
+    def text(self):
         try:
-            lines = pathlib.Path(f"/proc/{self.init}/root/tmp/truth").read_text().splitlines()
+            return pathlib.Path(f"/proc/{self.init}/root/tmp/truth").read_text()
         except OSError:
-            return None
-        for line in lines:
+            return ""
+
+    def facts(self, word):
+        for line in self.text().splitlines():
             if line.startswith(f"{word} "):
                 return {k: int(v, 0) for k, v in re.findall(r"(\w+)=(\S+)", line)}
         return None
@@ -227,7 +230,10 @@ class Processes(unittest.TestCase):
         rows = self.processes(bundle)
         self.assertEqual(sorted(rows), staged.members())
         for pid, row in rows.items():
-            self.assertEqual((row["ppid"], row["state"], row["uid"][0]), seen[pid], pid)
+            ppid, state, uid = seen[pid]
+            # What sleeps is shown as D while a freezer of cgroup v1 holds it: that is the kernel's word of then.
+            self.assertEqual((row["ppid"], row["uid"][0]), (ppid, uid), pid)
+            self.assertIn(row["state"], (state, "D") if state in "SR" else (state,), pid)
         inner = self.processes(bundle, inner=True)
         self.assertEqual(inner[staged.facts("stopped")["pid"]]["state"], "T")
         traced = inner[staged.facts("traced")["pid"]]
@@ -253,12 +259,14 @@ class Processes(unittest.TestCase):
         self.assertEqual([r for r in rows if not r["frozen"]], [])
 
     def test_a_hundred_thousand_descriptors_are_all_rows(self):
-        staged = self.stage("p-fds", "descriptors 100000", flags=("--ulimit", "nofile=200000:200000"), wait=("descriptors",))
-        _, bundle = self.taken(staged, status=(0, 5))
-        pid = self.processes(bundle, inner=True)[staged.facts("descriptors")["pid"]]["pid"]
-        rows = [r for r in bundle.rows("processes/fds.ndjson") if r["pid"] == pid and r["link"] == "/dev/null"]
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100
+        number = -(-100000 // most)
+        staged = self.stage("p-fds", *[f"descriptors {min(most, 100000)}"] * number, wait=("descriptors",))
+        world.wait_until(lambda: staged.text().count("descriptors ") == number, 60, "all")
+        document, bundle = self.taken(staged)
+        rows = [r for r in bundle.rows("processes/fds.ndjson") if r["link"] == "/dev/null"]
         self.assertGreaterEqual(len(rows), 100000)
-        self.assertEqual([g for g in bundle.gaps() if g["collector"] == "processes"], [])
+        self.assertEqual([r for r in rows if not r["frozen"]], [])
 
     def test_nested_pid_namespaces_and_an_ipc_namespace_of_their_own(self):
         staged = self.stage("p-nested", "nested 5", flags=UNCONFINED, wait=("nested",))
