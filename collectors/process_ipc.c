@@ -159,60 +159,9 @@ static int object(const struct kan_sysv *o, void *arg, struct kan_err *err)
 	return kan_rows_end(w->rows, err);
 }
 
-static bool holds(const struct kan_procs *c, const struct kan_mqueue *q)
-{
-	for (size_t i = 0; i < c->all.n; i++)
-		for (size_t k = 0; k < c->all.v[i].fds.n; k++) {
-			const struct kan_fd *d = &c->all.v[i].fds.v[k];
-			if (d->known && d->dev == q->dev && d->ino == q->ino)
-				return true;
-		}
-	return false;
-}
-
-static int queue(struct writer *w, const struct kan_mqueue *q, struct kan_err *err)
-{
-	char name[sizeof(q->name) + 1];
-	if (w->s->host && !holds(w->c, q))
-		return 0;
-	struct kan_row *r = kan_rows_begin(w->rows);
-	(void)snprintf(name, sizeof(name), "/%s", q->name);
-	kan_row_str(r, "kind", "mqueue");
-	kan_row_dec(r, "ipcns", w->s->ino);
-	kan_row_bytes(r, "name", kan_bytes_of(name));
-	kan_row_mode(r, "mode", q->mode);
-	kan_row_uint(r, "uid", q->uid);
-	kan_row_uint(r, "gid", q->gid);
-	if (q->known) {
-		kan_row_int(r, "maxmsg", q->maxmsg);
-		kan_row_int(r, "msgsize", q->msgsize);
-		kan_row_int(r, "curmsgs", q->curmsgs);
-	}
-	kan_row_bool(r, "frozen", w->s->frozen);
-	return kan_rows_end(w->rows, err);
-}
-
 static void gap(const struct writer *w, const char *of, const struct kan_err *why)
 {
-	char what[64];
-	(void)snprintf(what, sizeof(what), "%s of ipc %llu", of, (unsigned long long)w->s->ino);
-	if (why->code != KAN_OK)
-		kan_sink_gap_err(w->c->sink, kan_bytes_of(what), why);
-}
-
-/* Of the host's, only what a member holds counts, and fds.ndjson has that. */
-static void tell_queues(const struct writer *w)
-{
-	const struct kan_mqueues *q = &w->s->queues;
-	gap(w, "queues", &q->err);
-	if (q->seen > q->n)
-		kan_sink_limit(w->c->sink, KAN_LIT("message queues"), q->seen, q->n,
-			       KAN_MQUEUES_MAX);
-	if (!w->s->host)
-		gap(w, "queues", &w->s->no_queues);
-	else if (w->s->no_queues.code != KAN_OK)
-		kan_sink_scope(w->c->sink, KAN_LIT("message queues of the host's namespace"),
-			       w->s->no_queues.text);
+	kan_procs_ipc_gap(w->c, w->s, of, why);
 }
 
 static int space(struct writer *w, struct kan_err *err)
@@ -230,11 +179,7 @@ static int space(struct writer *w, struct kan_err *err)
 		}
 		gap(w, kan_sysv_tables[k].name, &said);
 	}
-	tell_queues(w);
-	for (size_t i = 0; i < w->s->queues.n; i++)
-		if (queue(w, &w->s->queues.v[i], err) < 0)
-			return -1;
-	return 0;
+	return kan_procs_queues(w->c, w->rows, w->s, err);
 }
 
 int kan_procs_ipc(struct kan_procs *c, struct kan_err *err)

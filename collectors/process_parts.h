@@ -86,6 +86,12 @@ void kan_procs_prepare_ipc(struct kan_procs *c);
 void kan_procs_read_ipc(struct kan_procs *c);
 int kan_procs_ipc(struct kan_procs *c, struct kan_err *err);
 
+/* process_mqueue.c: the message queues of one; and what could not be had of it, where why tells. */
+int kan_procs_queues(const struct kan_procs *c, struct kan_rows *rows, const struct kan_ipcspace *s,
+		     struct kan_err *err);
+void kan_procs_ipc_gap(const struct kan_procs *c, const struct kan_ipcspace *s, const char *of,
+		       const struct kan_err *why);
+
 /* process_keys.c: read in the window, written after it. */
 void kan_procs_read_keys(struct kan_procs *c);
 int kan_procs_keys(struct kan_procs *c, struct kan_err *err);

@@ -141,6 +141,8 @@ static void descriptor(struct kan_row *r, const struct table *t, const struct ka
 		kan_row_uint(r, "nlink", d->nlink);
 		kan_row_mode(r, "mode", d->mode);
 	}
+	if (d->brief)
+		kan_row_dec(r, "ino", d->ino);
 	if (d->mnt_id)
 		kan_row_uint(r, "mnt_id", d->mnt_id);
 	if (d->flags >= 0) {

@@ -28,6 +28,7 @@ static const struct kan_limit limits[] = {{"members", KAN_MEMBERS_MAX, false},
 					  {"maps_octets", KAN_PROC_MAPS_MAX, false},
 					  {"raw_octets", KAN_PROC_RAW_TOTAL, false},
 					  {"descriptors", KAN_PROC_FDS_TOTAL, false},
+					  {"whole_sockets", KAN_PROC_SOCKETS_WHOLE, true},
 					  {"mappings", KAN_MAPS_ROWS, false},
 					  {"variables", KAN_ENVIRON_ROWS, false},
 					  {"threads", KAN_PROC_THREADS_TOTAL, false},
@@ -95,6 +96,7 @@ static int take(struct kan_procs *c, struct kan_err *err)
 						    .cgroup = t->cgroup,
 						    .pid_private = t->pid_private,
 						    .neighbours = !t->pid_private,
+						    .texts = true,
 						    .unheld = true},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
 					.frozen = frozen,
@@ -141,6 +143,15 @@ static void limit(struct kan_sink *sink, const char *what, uint64_t seen, uint64
 		kan_sink_limit(sink, kan_bytes_of(what), seen, kept, most);
 }
 
+static void tell_brief(struct kan_sink *sink, uint64_t n)
+{
+	char text[160];
+	(void)snprintf(text, sizeof(text),
+		       "flags, mode and device of %llu sockets beyond %d: a budget of the pause",
+		       (unsigned long long)n, KAN_PROC_SOCKETS_WHOLE);
+	kan_sink_scope(sink, KAN_LIT("fds.ndjson"), text);
+}
+
 static void tell(const struct kan_procs *c)
 {
 	const struct kan_processes *all = &c->all;
@@ -162,6 +173,8 @@ static void tell(const struct kan_procs *c)
 			     "kept",
 			     KAN_PROC_LINKS_TOTAL, (unsigned long long)all->links_full);
 	limit(c->sink, "threads", all->threads_seen, all->threads_kept, KAN_PROC_THREADS_TOTAL);
+	if (all->sockets_brief)
+		tell_brief(c->sink, all->sockets_brief);
 	if (raw_less)
 		kan_sink_gap(c->sink, KAN_LIT("proc.tar"), KAN_GAP_LIMIT,
 			     "over %d bytes of raw files: of %llu of %llu processes they are not "

@@ -120,6 +120,20 @@ static struct kan_fd *more(struct kan_fds *f, size_t *cap)
 	return d;
 }
 
+/* "socket:[4026]": no file can be called so, as paths begin with a slash. */
+static bool is_socket(struct kan_fd *d, struct kan_bytes link)
+{
+	static const char start[] = "socket:[";
+	char text[32], *end = NULL;
+	size_t n = sizeof(start) - 1;
+	if (!kan_bytes_starts(link, start) || link.n - n >= sizeof(text))
+		return false;
+	memcpy(text, link.p + n, link.n - n);
+	text[link.n - n] = 0;
+	d->ino = strtoull(text, &end, 10);
+	return strcmp(end, "]") == 0;
+}
+
 /* false: no room for its link. */
 static bool one(struct kan_fds *f, struct table *t, const char *name)
 {
@@ -136,6 +150,12 @@ static bool one(struct kan_fds *f, struct table *t, const char *name)
 	d->link_at = f->text.len;
 	d->link_n = (uint32_t)n;
 	kan_buf_add(&f->text, link, (size_t)n);
+	if (is_socket(d, (struct kan_bytes){link, (size_t)n}) && f->sockets++ >= t->room->sockets) {
+		f->sockets--;
+		f->brief++;
+		d->brief = true;
+		return true;
+	}
 	read_stat(d, t->fd_dir, name);
 	read_info(d, t->info_dir, name);
 	d->memfd = d->known &&
@@ -190,6 +210,8 @@ struct kan_bytes kan_fd_link(const struct kan_fds *f, const struct kan_fd *d)
 const char *kan_fd_kind(const struct kan_fds *f, const struct kan_fd *d)
 {
 	struct kan_bytes link = kan_fd_link(f, d);
+	if (d->brief)
+		return "socket";
 	if (!d->known || kan_bytes_starts(link, "anon_inode:"))
 		return "anon";
 	switch (d->mode & S_IFMT) {

@@ -13,6 +13,7 @@ struct kan_fd {
 	int fd;
 	int flags;  /* of fdinfo; -1 unknown */
 	bool known; /* the stat fields are valid */
+	bool brief; /* a socket of which the link alone was read: ino is known, and nothing else */
 	bool memfd; /* the kernel's own memory, under a memfd's name */
 	mode_t mode;
 	dev_t dev, rdev;
@@ -23,12 +24,14 @@ struct kan_fd {
 struct kan_fds {
 	struct kan_fd *v;
 	size_t n;
-	uint64_t seen;  /* more than n: no room */
-	bool text_full; /* it was the room for links that ended */
+	uint64_t seen;           /* more than n: no room */
+	uint64_t sockets, brief; /* of those in v: asked for whole, or not */
+	bool text_full;          /* it was the room for links that ended */
 	struct kan_buf text;
 };
 struct kan_fds_room {
 	size_t fds, text;       /* descriptors, and octets of their links, that are kept */
+	size_t sockets;         /* of which more than the link is asked */
 	struct kan_helds *held; /* gets unlinked regular files: their bytes exist nowhere else */
 	/* One of those could not be held; NULL: nobody asks. */
 	void (*lost)(void *arg, int fd, const struct kan_err *why);

@@ -87,6 +87,11 @@ static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
 		      enum kan_proc_file f)
 {
 	struct kan_err why = {0};
+	if (f == KAN_PF_CGROUP && p->raw[f].len) { /* read when it was found */
+		p->has |= 1u << f;
+		all->raw_bytes += p->raw[f].cap;
+		return;
+	}
 	p->raw[f] = KAN_BUF(files[f].max);
 	int rc = files[f].piece ? kan_proc_read_piece(&p->raw[f], dir, files[f].name, &why)
 				: kan_proc_read(&p->raw[f], dir, files[f].name, &why);
@@ -150,8 +155,9 @@ void kan_pass_exe(struct kan_processes *all, struct kan_process *p, int dir)
 
 static void read_ns(uint64_t *ns, int dir)
 {
+	kan_auto_close int at = openat(dir, "ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < KAN_NS_COUNT; i++)
-		if (kan_proc_ns(&ns[i], dir, kan_ns_names[i], NULL) < 0)
+		if (at < 0 || kan_proc_ns_link(&ns[i], at, kan_ns_names[i], NULL) < 0)
 			ns[i] = 0; /* an old kernel has no time namespace, a zombie few others */
 }
 
@@ -168,12 +174,20 @@ static void lost(void *arg, int fd, const struct kan_err *why)
 	kan_proc_missed(of->all, of->p->who.pid, what, why);
 }
 
+static size_t room_for_sockets(const struct kan_processes *all)
+{
+	return all->sockets_whole < KAN_PROC_SOCKETS_WHOLE
+		       ? (size_t)(KAN_PROC_SOCKETS_WHOLE - all->sockets_whole)
+		       : 0;
+}
+
 static void read_fds(struct kan_processes *all, struct kan_process *p, int dir)
 {
 	struct kan_err why = {0};
 	struct lost of = {all, p};
 	struct kan_fds_room room = {.fds = (size_t)(KAN_PROC_FDS_TOTAL - all->fds_kept),
 				    .text = (size_t)(KAN_PROC_LINKS_TOTAL - all->link_bytes),
+				    .sockets = room_for_sockets(all),
 				    .held = &all->held,
 				    .lost = lost,
 				    .arg = &of};
@@ -186,6 +200,8 @@ static void read_fds(struct kan_processes *all, struct kan_process *p, int dir)
 	all->fds_kept += p->fds.n;
 	all->link_bytes += p->fds.text.len;
 	all->links_full += p->fds.text_full;
+	all->sockets_whole += p->fds.sockets;
+	all->sockets_brief += p->fds.brief;
 }
 
 /* The buffer is one for all threads: none keeps its text. */
@@ -323,11 +339,28 @@ static bool read_stat(struct kan_processes *all, struct kan_process *p)
 	return false;
 }
 
+/* Processes of one user namespace have one map: most often it was read a process ago. */
+static bool same_map(struct kan_processes *all, struct kan_process *p, enum kan_proc_file f)
+{
+	const struct kan_process *before = p > all->v ? p - 1 : NULL;
+	uint64_t ns = p->ns[KAN_NS_USER];
+	if ((f != KAN_PF_UID_MAP && f != KAN_PF_GID_MAP) || !before || !ns ||
+	    before->ns[KAN_NS_USER] != ns || !(before->has & ~before->cut & 1u << f))
+		return false;
+	p->raw[f] = KAN_BUF(files[f].max);
+	kan_buf_addb(&p->raw[f], kan_buf_bytes(&before->raw[f]));
+	p->has |= 1u << f;
+	all->raw_bytes += p->raw[f].cap;
+	return true;
+}
+
 /* Of a dead leader, status and cgroup are its own; the others it has no more. */
 static void read_files(struct kan_processes *all, struct kan_process *p, int dir)
 {
 	for (enum kan_proc_file f = KAN_PF_STATUS; f < KAN_PF_IO; f++)
-		read_file(all, p, f == KAN_PF_CGROUP || f == KAN_PF_STATUS ? p->who.dir : dir, f);
+		if (!same_map(all, p, f))
+			read_file(all, p,
+				  f == KAN_PF_CGROUP || f == KAN_PF_STATUS ? p->who.dir : dir, f);
 }
 
 void kan_pass_a(struct kan_processes *all, struct kan_process *p)
@@ -338,11 +371,11 @@ void kan_pass_a(struct kan_processes *all, struct kan_process *p)
 	read_threads(all, p);
 	choose_thread(p);
 	int dir = kan_pass_dir(&own, p);
+	read_ns(p->ns, dir);
 	if (all->raw_bytes >= KAN_PROC_RAW_TOTAL)
 		p->raw_left_out = true;
 	else
 		read_files(all, p, dir);
-	read_ns(p->ns, dir);
 	kan_pass_exe(all, p, dir);
 	if (!kan_process_ended(p)) {
 		p->cwd.known = read_path(&p->cwd, dir, "cwd");

@@ -17,6 +17,8 @@ enum {
 	KAN_PROC_FDS_TOTAL = 1 << 20,
 	KAN_PROC_LINKS_TOTAL = 128 << 20, /* octets of what the descriptors name */
 	KAN_PROC_THREADS_TOTAL = 1 << 18,
+	KAN_PROC_SOCKETS_WHOLE =
+		1024, /* beyond: only what the link says, so that the pause is short */
 	KAN_PROC_MISSES = 4096,
 	KAN_PROC_UNLINKED_MAX = 1024, /* mappings of unlinked files of one process */
 	KAN_PROC_STUCK_SLOW =
@@ -120,6 +122,7 @@ struct kan_processes {
 	struct kan_helds held; /* executables, unlinked files */
 	uint64_t seen, limit;  /* processes that were found; how many may be kept */
 	uint64_t fds_seen, fds_kept, link_bytes, threads_seen, threads_kept, raw_bytes;
+	uint64_t sockets_whole, sockets_brief;
 	uint64_t links_full; /* processes of which descriptors found no room for their links */
 	uint64_t stuck, not_tried; /* in pass B; not_tried: behind KAN_PROC_STUCK_MAX */
 	struct kan_proc_miss *miss;

@@ -51,6 +51,8 @@ static void second_pass(struct kan_processes *all, const struct kan_processes_as
 static void start(struct kan_process *p, struct kan_member *m)
 {
 	*p = (struct kan_process){.who = *m};
+	p->raw[KAN_PF_CGROUP] = m->cgroup;
+	m->cgroup = p->who.cgroup = (struct kan_buf){0};
 	m->dir = -1;
 }
 
