@@ -11,7 +11,7 @@ struct writer {
 	struct kan_procs *c;
 	struct kan_rows *rows;
 	const struct kan_ipcspace *s;
-	struct kan_seen mapped; /* ids of segments that a member maps, and 1 */
+	struct kan_seen mapped; /* ids, plus 1, of segments that a member maps */
 };
 
 static bool frozen(const void *sink)
@@ -52,13 +52,16 @@ void kan_procs_prepare_ipc(struct kan_procs *c)
 					    .init_dir = t->pid_dir,
 					    .id = t->id,
 					    .cgroup = t->cgroup,
-					    .pid_private = t->pid_private};
+					    .pid_private = t->pid_private,
+					    .neighbours = !t->pid_private,
+					    .learn = &c->strangers};
 	struct kan_members m = {0};
 	(void)kan_ipcspaces_add(&c->ipc, &ask, t->pid_dir, NULL);
 	if (kan_members_find(&m, &who, NULL) < 0)
 		return; /* in the window it is tried again, and told */
 	for (size_t i = 0; i < m.n; i++)
-		(void)kan_ipcspaces_add(&c->ipc, &ask, m.v[i].dir, NULL);
+		if (m.v[i].by)
+			(void)kan_ipcspaces_add(&c->ipc, &ask, m.v[i].dir, NULL);
 	kan_members_free(&m);
 }
 
@@ -120,15 +123,6 @@ static void note_mappings(struct writer *w)
 				    w, NULL);
 }
 
-static bool maps_it(const struct writer *w, int64_t id)
-{
-	uint64_t want = (uint64_t)id + 1;
-	for (size_t i = 0; i < w->mapped.cap; i++)
-		if (w->mapped.v[i] == want)
-			return true;
-	return false;
-}
-
 /* In the host's namespace, only what the container has made, used or mapped. */
 static bool ours(const struct writer *w, const struct kan_sysv *o)
 {
@@ -136,7 +130,7 @@ static bool ours(const struct writer *w, const struct kan_sysv *o)
 	for (size_t i = 0; t->told && i < 2; i++)
 		if (kan_procs_is_member(w->c, (pid_t)o->v[t->pids[i]]))
 			return true;
-	return o->kind == KAN_SYSV_SHM && maps_it(w, o->id);
+	return o->kind == KAN_SYSV_SHM && kan_seen_has(&w->mapped, (uint64_t)o->id + 1);
 }
 
 static int object(const struct kan_sysv *o, void *arg, struct kan_err *err)

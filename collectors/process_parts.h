@@ -48,6 +48,7 @@ struct kan_procs {
 	int64_t btime_ns; /* 0: not known */
 	int64_t read_ns;
 	struct kan_bounded *worker;
+	struct kan_seen strangers; /* processes of the host, known before the window */
 	struct kan_ipcspaces ipc;
 	struct kan_buf keys;
 	struct kan_err no_keys;

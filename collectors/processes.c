@@ -96,6 +96,7 @@ static int take(struct kan_procs *c, struct kan_err *err)
 						    .cgroup = t->cgroup,
 						    .pid_private = t->pid_private,
 						    .neighbours = !t->pid_private,
+						    .strangers = &c->strangers,
 						    .texts = true,
 						    .unheld = true},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
@@ -217,6 +218,7 @@ static int collect(const struct kan_target *target, struct kan_sink *sink, struc
 	kan_procs_free_cgroups(&c);
 	kan_ipcspaces_free(&c.ipc);
 	kan_bounded_free(c.worker);
+	kan_seen_free(&c.strangers);
 	kan_buf_free(&c.keys);
 	free(c.files);
 	free(c.up_files);

@@ -112,16 +112,28 @@ static void keep(struct search *s, pid_t pid, int dir, unsigned by, const struct
 	s->out->v[s->out->n++] = m;
 }
 
-static int look_at(pid_t pid, void *arg)
+/* One process for as long as it lives; 0 where that cannot be told. */
+static uint64_t identity(pid_t pid, uint64_t ino)
+{
+	return ino > 1 && ino <= UINT32_MAX ? (uint64_t)pid << 32 | ino : 0;
+}
+
+static int look_at(pid_t pid, uint64_t ino, void *arg)
 {
 	struct search *s = arg;
 	char prefix[16];
+	uint64_t who = identity(pid, ino);
 	kan_auto_close int dir = -1;
+	if (s->ask->strangers && kan_seen_has(s->ask->strangers, who) && !listed(s, pid))
+		return 0;
 	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
 	/* The cheap look is for the many that are none of ours. */
 	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid, NULL) &&
-	    !neighbour(s, s->ask->proc_fd, prefix))
+	    !neighbour(s, s->ask->proc_fd, prefix)) {
+		if (s->ask->learn && who)
+			(void)kan_seen_first(s->ask->learn, who);
 		return 0;
+	}
 	struct kan_err ended = {0};
 	s->out->seen++;
 	if (s->out->n >= s->room)
@@ -160,7 +172,7 @@ static int search(struct search *s, struct kan_err *err)
 		return -1;
 	if (s->n_listed)
 		qsort(s->listed, s->n_listed, sizeof(*s->listed), by_number);
-	if (kan_proc_each(s->ask->proc_fd, look_at, s, err) < 0)
+	if (kan_proc_entries(s->ask->proc_fd, look_at, s, err) < 0)
 		return -1;
 	if (s->out->n)
 		qsort(s->out->v, s->out->n, sizeof(*s->out->v), by_pid);

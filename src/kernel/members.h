@@ -7,6 +7,8 @@
 #include <kanshiki/err.h>
 #include <sys/types.h>
 
+#include "kernel/seen.h"
+
 struct kan_cgroup;
 
 enum { KAN_MEMBERS_MAX = 65536 };
@@ -33,8 +35,15 @@ struct kan_members_ask {
 	struct kan_cgroup *cgroup;
 	bool pid_private; /* only then does the pid namespace count */
 	bool neighbours;  /* list strangers of a shared pid namespace, too */
-	bool texts;       /* keep what was read of each */
-	bool unheld;      /* when our descriptors end, go on without holding: see kan_member_open */
+	/*
+	 * Filled with processes that are none of the container's; or not NULL and filled by a
+	 * search a moment ago: they are passed over. Of those, who joins meanwhile is listed in
+	 * cgroup.procs, as an exec of the engine's is.
+	 */
+	struct kan_seen *learn;
+	const struct kan_seen *strangers;
+	bool texts;  /* keep what was read of each */
+	bool unheld; /* when our descriptors end, go on without holding: see kan_member_open */
 };
 /*
  * Now. A pid that was given to somebody else between listing and open is left out: cgroup and

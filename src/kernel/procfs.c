@@ -202,7 +202,7 @@ int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_e
 	return 0;
 }
 
-int kan_proc_each(int proc_fd, kan_proc_pid_fn *fn, void *arg, struct kan_err *err)
+int kan_proc_entries(int proc_fd, kan_proc_entry_fn *fn, void *arg, struct kan_err *err)
 {
 	int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -216,9 +216,27 @@ int kan_proc_each(int proc_fd, kan_proc_pid_fn *fn, void *arg, struct kan_err *e
 		long pid = strtol(e->d_name, &end, 10);
 		if (*end || pid < 1 || pid > PID_LAST)
 			continue;
-		if (fn((pid_t)pid, arg) < 0)
+		if (fn((pid_t)pid, e->d_ino, arg) < 0)
 			break;
 	}
 	(void)closedir(d);
 	return 0;
+}
+
+struct each {
+	kan_proc_pid_fn *fn;
+	void *arg;
+};
+
+static int entry(pid_t pid, uint64_t ino, void *arg)
+{
+	const struct each *e = arg;
+	(void)ino;
+	return e->fn(pid, e->arg);
+}
+
+int kan_proc_each(int proc_fd, kan_proc_pid_fn *fn, void *arg, struct kan_err *err)
+{
+	struct each e = {fn, arg};
+	return kan_proc_entries(proc_fd, entry, &e, err);
 }

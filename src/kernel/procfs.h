@@ -67,5 +67,9 @@ int kan_proc_start_ns(int64_t *ns, int proc_fd, uint64_t starttime, struct kan_e
 /* Every number in /proc: return -1 to stop. */
 typedef int kan_proc_pid_fn(pid_t pid, void *arg);
 int kan_proc_each(int proc_fd, kan_proc_pid_fn *fn, void *arg, struct kan_err *err);
+/* The same with the inode of /proc/PID, which goes with the process: who has the same pid later has
+ * another. 0 or 1: not known. */
+typedef int kan_proc_entry_fn(pid_t pid, uint64_t ino, void *arg);
+int kan_proc_entries(int proc_fd, kan_proc_entry_fn *fn, void *arg, struct kan_err *err);
 
 #endif

@@ -70,6 +70,26 @@ Test(members, strangers_of_a_shared_pid_namespace_are_neighbours)
 	cr_assert_geq(member(other)->dir, 0);
 }
 
+Test(members, strangers_that_are_known_are_passed_over_and_who_comes_after_is_found)
+{
+	struct kan_seen strangers = {0};
+	struct kan_members_ask ask = {.proc_fd = s->proc_fd,
+				      .init_dir = s->init_dir,
+				      .id = NOBODY,
+				      .pid_private = true,
+				      .learn = &strangers};
+	cr_assert_eq(kan_members_find(&m, &ask, NULL), 0);
+	cr_assert_gt(strangers.n, 1, "the test and its keepers are none of the container's");
+	kan_members_free(&m);
+	pid_t after = subject(s, subject_wait, NULL);
+	ask.learn = NULL;
+	ask.strangers = &strangers;
+	cr_assert_eq(kan_members_find(&m, &ask, NULL), 0);
+	cr_assert_eq(m.n, 2);
+	cr_assert_not_null(member(s->init));
+	cr_assert_not_null(member(after));
+}
+
 Test(members, they_come_in_the_order_of_their_pids)
 {
 	for (int i = 0; i < 10; i++)
