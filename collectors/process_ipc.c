@@ -43,26 +43,10 @@ bool kan_procs_is_member(const struct kan_procs *c, pid_t pid)
 	return p && p->who.by;
 }
 
-/* The init's first: a mount that others see too is its own. What ends meanwhile has none. */
-void kan_procs_prepare_ipc(struct kan_procs *c)
+void kan_procs_add_ipc(struct kan_procs *c, int dir)
 {
-	const struct kan_target *t = c->t;
 	const struct kan_ipcspaces_ask ask = ask_of(c);
-	const struct kan_members_ask who = {.proc_fd = t->proc_fd,
-					    .init_dir = t->pid_dir,
-					    .id = t->id,
-					    .cgroup = t->cgroup,
-					    .pid_private = t->pid_private,
-					    .neighbours = !t->pid_private,
-					    .learn = &c->strangers};
-	struct kan_members m = {0};
-	(void)kan_ipcspaces_add(&c->ipc, &ask, t->pid_dir, NULL);
-	if (kan_members_find(&m, &who, NULL) < 0)
-		return; /* in the window it is tried again, and told */
-	for (size_t i = 0; i < m.n; i++)
-		if (m.v[i].by)
-			(void)kan_ipcspaces_add(&c->ipc, &ask, m.v[i].dir, NULL);
-	kan_members_free(&m);
+	(void)kan_ipcspaces_add(&c->ipc, &ask, dir, NULL); /* who has ended is in none */
 }
 
 void kan_procs_read_ipc(struct kan_procs *c)

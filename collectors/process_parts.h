@@ -19,6 +19,7 @@ enum {
 };
 
 struct kan_row;
+struct kan_procs_before;
 
 struct kan_file_id {
 	dev_t dev;
@@ -48,6 +49,8 @@ struct kan_procs {
 	int64_t btime_ns; /* 0: not known */
 	int64_t read_ns;
 	struct kan_bounded *worker;
+	struct kan_procs_before *before; /* states, by pid */
+	size_t n_before;
 	struct kan_seen strangers; /* processes of the host, known before the window */
 	struct kan_ipcspaces ipc;
 	struct kan_buf keys;
@@ -81,9 +84,14 @@ int kan_procs_carve(struct kan_procs *c, struct kan_err *err);
 int kan_procs_content(struct kan_procs *c, struct kan_err *err);
 int kan_procs_tar(struct kan_procs *c, struct kan_err *err);
 
-/* process_ipc.c: namespaces are entered before the window, read in it; what came up in it is read
- * after it. */
-void kan_procs_prepare_ipc(struct kan_procs *c);
+/* process_before.c: before the window; and what it has hidden, into the row of p. */
+void kan_procs_look_before(struct kan_procs *c);
+void kan_procs_row_before(struct kan_row *r, const struct kan_procs *c,
+			  const struct kan_process *p);
+
+/* process_ipc.c: the namespace that dir is in, entered before the window; they are read in it; what
+ * came up in it is read after it. */
+void kan_procs_add_ipc(struct kan_procs *c, int dir);
 void kan_procs_read_ipc(struct kan_procs *c);
 int kan_procs_ipc(struct kan_procs *c, struct kan_err *err);
 

@@ -74,7 +74,7 @@ static void prepare(struct kan_procs *c)
 	if (kan_proc_btime(&c->btime_ns, c->t->proc_fd, &why) < 0)
 		kan_sink_gap_err(c->sink, KAN_LIT("start times"), &why);
 	c->worker = kan_bounded_new();
-	kan_procs_prepare_ipc(c);
+	kan_procs_look_before(c);
 }
 
 static bool frozen(const void *sink)
@@ -220,6 +220,7 @@ static int collect(const struct kan_target *target, struct kan_sink *sink, struc
 	kan_bounded_free(c.worker);
 	kan_seen_free(&c.strangers);
 	kan_buf_free(&c.keys);
+	free(c.before);
 	free(c.files);
 	free(c.up_files);
 	return rc;

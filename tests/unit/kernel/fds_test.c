@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/fds.h"
@@ -33,7 +34,7 @@ TestSuite(fds, .init = setup, .fini = teardown);
 
 static void look(size_t fds, size_t text)
 {
-	struct kan_fds_room room = {.fds = fds, .text = text, .held = &held};
+	struct kan_fds_room room = {.fds = fds, .text = text, .sockets = fds, .held = &held};
 	struct kan_err err = {0};
 	cr_assert_eq(kan_fds_read(&table, dir, &room, &err), 0, "%s", err.text);
 }
@@ -146,6 +147,24 @@ Test(fds, what_finds_no_room_is_counted)
 	cr_assert_lt(table.n, 20);
 	cr_assert_leq(table.text.len, 64);
 	cr_assert_geq(table.seen, 100);
+}
+
+Test(fds, of_sockets_beyond_the_room_the_link_alone_is_read)
+{
+	struct kan_err err = {0};
+	struct kan_fds_room room = {.fds = 1024, .text = 1 << 20, .sockets = 3, .held = &held};
+	int last = -1;
+	for (int i = 0; i < 8; i++)
+		last = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct stat st;
+	cr_assert_eq(fstat(last, &st), 0);
+	cr_assert_eq(kan_fds_read(&table, dir, &room, &err), 0, "%s", err.text);
+	cr_assert_eq(table.sockets, 3);
+	cr_assert_geq(table.brief, 5);
+	const struct kan_fd *d = find(last);
+	cr_assert(d->brief && !d->known);
+	cr_assert_eq(d->ino, st.st_ino);
+	cr_assert_str_eq(kan_fd_kind(&table, d), "socket");
 }
 
 Test(fds, rows_come_in_the_order_of_their_numbers)
