@@ -257,6 +257,23 @@ static void liar(char **v)
 	rest();
 }
 
+/* An argv of n MB. */
+static void words(long n)
+{
+	enum { WORD = 125000, WORDS = 8 };
+	struct rlimit r = {64 << 20, 64 << 20};
+	char *word = malloc(WORD), **v = calloc((size_t)n * WORDS + 8, sizeof(*v));
+	static char *const head[] = {"stager", "hold", "words", "stay", "-"};
+	must(word && v && setrlimit(RLIMIT_STACK, &r) == 0, "argv");
+	memset(word, 'A', WORD - 1);
+	word[WORD - 1] = 0;
+	memcpy(v, head, sizeof(head));
+	for (long i = 0; i < n * WORDS; i++)
+		v[5 + i] = word;
+	execv("/proc/self/exe", v);
+	_exit(9);
+}
+
 static void descriptors(long n)
 {
 	struct rlimit r;
@@ -325,19 +342,13 @@ static void act(char **v)
 		const char *name;
 		void (*plain)(void);
 		void (*count)(long);
-	} acts[] = {{"programs", programs, NULL},
-		    {"loot", loot, NULL},
-		    {"traps", traps, NULL},
-		    {"ipc", ipc, NULL},
-		    {"zombies", NULL, zombies},
-		    {"stopped", stopped, NULL},
-		    {"traced", traced, NULL},
-		    {"vfork", vforked, NULL},
-		    {"deadleader", deadleader, NULL},
-		    {"descriptors", NULL, descriptors},
-		    {"many", NULL, many},
-		    {"storm", NULL, storm},
-		    {"nested", NULL, nested}};
+	} acts[] = {{"programs", programs, NULL},     {"loot", loot, NULL},
+		    {"traps", traps, NULL},           {"ipc", ipc, NULL},
+		    {"zombies", NULL, zombies},       {"stopped", stopped, NULL},
+		    {"traced", traced, NULL},         {"vfork", vforked, NULL},
+		    {"deadleader", deadleader, NULL}, {"descriptors", NULL, descriptors},
+		    {"words", NULL, words},           {"many", NULL, many},
+		    {"storm", NULL, storm},           {"nested", NULL, nested}};
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
 		if (strcmp(acts[i].name, v[1]) == 0 && acts[i].plain)
 			acts[i].plain();

@@ -4,6 +4,7 @@ import pathlib
 import re
 import resource
 import signal
+import tarfile
 import threading
 import unittest
 
@@ -74,10 +75,12 @@ class Processes(unittest.TestCase):
         self.names.append(name)
         return Staged(name, *acts, **more)
 
-    def taken(self, staged, *flags, status=(0,)):
+    def taken(self, staged, *flags, status=(0,), schema=True):
         done = world.capture(staged.name, "--no-report", "--image", "none", *flags, home=self.home)
         self.assertIn(done.status, status, str(done))
         self.assertEqual(world.verify(done.json["bundle"]).status, 0)
+        if schema:
+            world.sh("/usr/bin/python3", world.TOP / "tests/contract/check_bundle.py", done.json["bundle"])
         return done.json, world.Bundle(done.json["bundle"])
 
     def processes(self, bundle, inner=None):
@@ -251,9 +254,20 @@ class Processes(unittest.TestCase):
         self.assertEqual(codes, list(range(50)))
         self.assertEqual(bundle.gaps(), [])
 
+    def test_an_argv_of_two_megabytes_is_cut_in_its_row_and_whole_in_the_tar(self):
+        staged = self.stage("p-argv", "words 2", wait=("words",))
+        _, bundle = self.taken(staged)
+        row = self.processes(bundle, inner=True)[staged.facts("words")["pid"]]
+        self.assertGreater(row["argv_len"], 2000000)
+        self.assertEqual(row["argv"][:5], ["stager", "hold", "words", "stay", "-"])
+        whole = pathlib.Path(f"/proc/{row['pid']}/cmdline").read_bytes()
+        with tarfile.open(bundle / "data/processes/proc.tar") as tar:
+            self.assertEqual(tar.extractfile(f"{row['pid']}/cmdline").read(), whole)
+        self.assertGreater(len(whole), 2000000)
+
     def test_thousands_of_zombies_are_all_rows(self):
         staged = self.stage("p-zombies", "zombies 5000", flags=("--pids-limit", "-1"), wait=("zombies",))
-        _, bundle = self.taken(staged)
+        _, bundle = self.taken(staged, schema=False)
         rows = bundle.rows("processes/processes.ndjson")
         self.assertEqual(sum(r["state"] == "Z" for r in rows), 5000)
         self.assertEqual([g for g in bundle.gaps() if g["collector"] == "processes"], [])
@@ -263,7 +277,7 @@ class Processes(unittest.TestCase):
         number = -(-100000 // most)
         staged = self.stage("p-fds", *[f"descriptors {min(most, 100000)}"] * number, wait=("descriptors",))
         world.wait_until(lambda: staged.text().count("descriptors ") == number, 60, "all")
-        _, bundle = self.taken(staged)
+        _, bundle = self.taken(staged, schema=False)
         rows = [r for r in bundle.rows("processes/fds.ndjson") if r["link"] == "/dev/null"]
         self.assertGreaterEqual(len(rows), 100000)
 
