@@ -25,7 +25,7 @@ static bool holds(const struct kan_procs *c, const struct kan_mqueue *q)
 }
 
 static int queue(const struct kan_procs *c, struct kan_rows *rows, const struct kan_ipcspace *s,
-		 const struct kan_mqueue *q, struct kan_err *err)
+		 const struct kan_mqueue *q, bool proven, struct kan_err *err)
 {
 	char name[sizeof(q->name) + 1];
 	if (s->host && !holds(c, q))
@@ -33,7 +33,8 @@ static int queue(const struct kan_procs *c, struct kan_rows *rows, const struct 
 	struct kan_row *r = kan_rows_begin(rows);
 	(void)snprintf(name, sizeof(name), "/%s", q->name);
 	kan_row_str(r, "kind", "mqueue");
-	kan_row_dec(r, "ipcns", s->ino);
+	if (proven)
+		kan_row_dec(r, "ipcns", s->ino);
 	kan_row_bytes(r, "name", kan_bytes_of(name));
 	kan_row_mode(r, "mode", q->mode);
 	kan_row_uint(r, "uid", q->uid);
@@ -64,9 +65,14 @@ static void tell_queues(const struct kan_procs *c, const struct kan_ipcspace *s)
 int kan_procs_queues(const struct kan_procs *c, struct kan_rows *rows, const struct kan_ipcspace *s,
 		     struct kan_err *err)
 {
+	bool proven = s->queues.n && kan_ipcspace_has_queues(s);
 	tell_queues(c, s);
+	if (s->queues.n && !proven)
+		kan_sink_gap(c->sink, KAN_LIT("message queues"), KAN_GAP_CONTRADICTED,
+			     "the mount that shows them is not proven to be of IPC namespace %llu",
+			     (unsigned long long)s->ino);
 	for (size_t i = 0; i < s->queues.n; i++)
-		if (queue(c, rows, s, &s->queues.v[i], err) < 0)
+		if (queue(c, rows, s, &s->queues.v[i], proven, err) < 0)
 			return -1;
 	return 0;
 }

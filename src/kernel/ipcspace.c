@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -185,9 +186,11 @@ int kan_ipcspaces_add(struct kan_ipcspaces *l, const struct kan_ipcspaces_ask *a
 	struct kan_ipcspace *s = kan_xalloc(sizeof(*s));
 	*s = (struct kan_ipcspace){.ino = st.st_ino,
 				   .host = is_hosts(st.st_ino, ask->proc_fd),
+				   .ns = -1,
 				   .fds = {-1, -1, -1},
 				   .queues = {.dir = -1}};
 	enter(s, ns, ask->proc_fd);
+	s->ns = kan_take_fd(&ns);
 	find_queues(s, l, ask, dir);
 	l->v[l->n++] = s;
 	return 0;
@@ -206,9 +209,38 @@ void kan_ipcspace_read(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *a
 	s->frozen &= ask->frozen(ask->arg);
 }
 
+/* In the child, inside the namespace. */
+static void open_by_name(int *fds, int *why, size_t n, const void *arg)
+{
+	const struct kan_mqueues *q = arg;
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = (int)syscall(SYS_mq_open, q->v[i].name, O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+				      0, NULL);
+		why[i] = fds[i] < 0 ? errno : 0;
+	}
+}
+
+bool kan_ipcspace_has_queues(const struct kan_ipcspace *s)
+{
+	int fds[KAN_NSOPEN_MAX], why[KAN_NSOPEN_MAX] = {0};
+	size_t n = s->queues.n < KAN_NSOPEN_MAX ? s->queues.n : KAN_NSOPEN_MAX;
+	bool same = false;
+	struct stat st;
+	if (s->ns < 0 ||
+	    kan_nsopen(fds, why, n, s->ns, CLONE_NEWIPC, open_by_name, &s->queues, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		same |= fds[i] >= 0 && fstat(fds[i], &st) == 0 && st.st_dev == s->queues.v[i].dev &&
+			st.st_ino == s->queues.v[i].ino;
+		kan_auto_close_fn(&fds[i]);
+	}
+	return same;
+}
+
 void kan_ipcspaces_free(struct kan_ipcspaces *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
+		kan_auto_close_fn(&l->v[i]->ns);
 		for (size_t k = 0; k < KAN_SYSV_KINDS; k++) {
 			kan_auto_close_fn(&l->v[i]->fds[k]);
 			kan_buf_free(&l->v[i]->text[k]);

@@ -86,7 +86,7 @@ static void with_segment(const char *word)
 }
 
 /* And one with a queue that an mqueue mount of its own shows. */
-static void with_queue(const char *word)
+static void with_mount_and_queue(const char *word)
 {
 	struct mq_attr a = {.mq_maxmsg = 4, .mq_msgsize = 32};
 	if (unshare(CLONE_NEWIPC | CLONE_NEWNS) < 0 ||
@@ -96,6 +96,11 @@ static void with_queue(const char *word)
 	mqd_t q = mq_open(word, O_CREAT | O_RDWR, 0600, &a);
 	if (q < 0 || mq_send(q, "abc", 3, 0) < 0)
 		_exit(1);
+}
+
+static void with_queue(const char *word)
+{
+	with_mount_and_queue(word);
 	subject_wait(word);
 }
 
@@ -145,9 +150,28 @@ Test(ipcspace, a_queue_has_its_figures_and_keeps_its_message)
 		const struct kan_mqueue *q = &of->queues.v[0];
 		cr_assert_str_eq(q->name, "plans");
 		cr_assert(q->known && q->maxmsg == 4 && q->msgsize == 32 && q->curmsgs == 1);
+		cr_assert(kan_ipcspace_has_queues(of));
 		free(of->queues.v);
 		of->queues.v = NULL;
 		of->queues.n = of->queues.seen = 0;
 	}
 	cr_assert_eq(stuck_calls, 0);
+}
+
+/* Whose mount it is cannot be seen: so it is asked inside. */
+static void with_anothers_mount(const char *word)
+{
+	with_mount_and_queue(word);
+	if (unshare(CLONE_NEWIPC) < 0)
+		_exit(1);
+	subject_wait(word);
+}
+
+Test(ipcspace, queues_of_another_namespace_are_not_taken_for_its_own)
+{
+	pid_t pid = subject(s, with_anothers_mount, "/plans");
+	cr_assert_eq(add(pid), 0);
+	kan_ipcspace_read(list.v[0], &ask);
+	cr_assert_eq(list.v[0]->queues.n, 1);
+	cr_assert_not(kan_ipcspace_has_queues(list.v[0]));
 }
