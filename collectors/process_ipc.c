@@ -24,11 +24,12 @@ static void stuck(void *sink)
 	kan_sink_window_break(sink);
 }
 
-static struct kan_ipcspaces_ask ask_of(const struct kan_procs *c)
+static struct kan_ipcspaces_ask ask_of(struct kan_procs *c)
 {
 	const struct kan_target *t = c->t;
 	return (struct kan_ipcspaces_ask){.proc_fd = t->proc_fd,
 					  .worker = c->worker,
+					  .blocked = &c->ipc_blocked,
 					  .frozen = frozen,
 					  .stuck = stuck,
 					  .arg = c->sink,

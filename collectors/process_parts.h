@@ -53,6 +53,7 @@ struct kan_procs {
 	size_t n_before;
 	struct kan_seen strangers; /* processes of the host, known before the window */
 	struct kan_ipcspaces ipc;
+	unsigned ipc_blocked;
 	struct kan_buf keys;
 	struct kan_err no_keys;
 	bool keys_frozen;

@@ -15,6 +15,8 @@
 #include "kernel/nsopen.h"
 #include "kernel/procfs.h"
 
+enum { BLOCKED_MAX = 4 }; /* each for KAN_BOUNDED_MS: then no more are tried */
+
 /* In the child, inside the namespace: /proc/sysvipc shows that of who opens. */
 static void open_files(int *fds, int *why, size_t n, const void *arg)
 {
@@ -69,17 +71,23 @@ static void read_queues(void *arg)
 	kan_mqueues_read(&j->queues);
 }
 
-/* false: left behind with the job, or not begun; err tells. */
+/* false: left behind with the job, or not begun; err tells. paused: then the pause has to end. */
 static bool run(struct job **j, kan_bounded_fn *work, const struct kan_ipcspaces_ask *ask,
-		struct kan_err *err)
+		bool paused, struct kan_err *err)
 {
 	const struct kan_bounded_work what = {
 		.job = *j, .ms = KAN_BOUNDED_MS, .work = work, .drop = drop};
+	if (*ask->blocked >= BLOCKED_MAX) {
+		kan_err_set(err, KAN_EIO, 0, "not tried: %u before it blocked", *ask->blocked);
+		return false;
+	}
 	if (kan_bounded_run(ask->worker, &what, err) == 0)
 		return true;
 	if (err->sys == ETIMEDOUT) {
 		*j = NULL;
-		ask->stuck(ask->arg);
+		++*ask->blocked;
+		if (paused)
+			ask->stuck(ask->arg);
 	}
 	return false;
 }
@@ -119,7 +127,8 @@ static void find_queues(struct kan_ipcspace *s, const struct kan_ipcspaces *l,
 			const struct kan_ipcspaces_ask *ask, int dir)
 {
 	struct job *j = new_job();
-	if (where(j, ask, dir, &s->no_queues) == 0 && run(&j, open_queues, ask, &s->no_queues)) {
+	if (where(j, ask, dir, &s->no_queues) == 0 &&
+	    run(&j, open_queues, ask, false, &s->no_queues)) {
 		s->no_queues = j->err;
 		if (j->queues.dir >= 0 && anothers(l, j->queues.dev))
 			kan_err_set(&s->no_queues, KAN_EUNSUPPORTED, 0,
@@ -139,7 +148,7 @@ static void take_queues(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *
 	struct job *j = new_job();
 	j->queues.dir = kan_take_fd(&s->queues.dir);
 	j->queues.dev = s->queues.dev;
-	if (run(&j, read_queues, ask, &why)) {
+	if (run(&j, read_queues, ask, s->frozen, &why)) {
 		s->queues = j->queues;
 		j->queues = (struct kan_mqueues){.dir = -1};
 	} else {

@@ -36,6 +36,7 @@ struct kan_ipcspaces {
 struct kan_ipcspaces_ask {
 	int proc_fd;
 	struct kan_bounded *worker;
+	unsigned *blocked; /* how often it was left behind */
 	bool (*frozen)(const void *arg);
 	void (*stuck)(void *arg);
 	void *arg;

@@ -19,7 +19,7 @@
 static struct subjects *s;
 static struct kan_ipcspaces list;
 static struct kan_ipcspaces_ask ask;
-static unsigned stuck_calls;
+static unsigned stuck_calls, blocked;
 
 static bool frozen(const void *arg)
 {
@@ -39,6 +39,7 @@ static void setup(void)
 	list = (struct kan_ipcspaces){0};
 	ask = (struct kan_ipcspaces_ask){.proc_fd = s->proc_fd,
 					 .worker = kan_bounded_new(),
+					 .blocked = &blocked,
 					 .frozen = frozen,
 					 .stuck = stuck,
 					 .init_dir = s->init_dir,
