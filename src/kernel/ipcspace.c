@@ -209,6 +209,7 @@ void kan_ipcspace_read(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *a
 {
 	s->frozen = ask->frozen(ask->arg);
 	for (size_t i = 0; i < KAN_SYSV_KINDS; i++) {
+		kan_buf_free(&s->text[i]);
 		s->text[i] = KAN_BUF(KAN_SYSV_OCTETS);
 		if (s->fds[i] >= 0)
 			(void)kan_read_all(&s->text[i], s->fds[i], &s->err[i]);

@@ -88,6 +88,7 @@ Test(members, strangers_that_are_known_are_passed_over_and_who_comes_after_is_fo
 	cr_assert_eq(m.n, 2);
 	cr_assert_not_null(member(s->init));
 	cr_assert_not_null(member(after));
+	kan_seen_free(&strangers);
 }
 
 Test(members, they_come_in_the_order_of_their_pids)
