@@ -157,6 +157,10 @@ static void ipc(void)
 		long type;
 		char text[5];
 	} m = {1, "hello"};
+	/* In a namespace that is shared, one that ran before may have left them. */
+	(void)mq_unlink("/plans");
+	(void)msgctl(msgget(0x5eed, 0), IPC_RMID, NULL);
+	(void)semctl(semget(0x2a, 0, 0), 0, IPC_RMID);
 	int shm = shmget(IPC_PRIVATE, 3 * PAGE, 0640 | IPC_CREAT),
 	    sem = semget(0x2a, 5, 0600 | IPC_CREAT), msg = msgget(0x5eed, 0600 | IPC_CREAT);
 	must(shm >= 0 && sem >= 0 && msg >= 0, "sysv");
