@@ -11,6 +11,7 @@ struct writer {
 	struct kan_procs *c;
 	struct kan_rows *rows;
 	const struct kan_ipcspace *s;
+	uint64_t nobodys;       /* semaphore sets of the host's namespace */
 	struct kan_seen mapped; /* ids, plus 1, of segments that a member maps */
 };
 
@@ -123,8 +124,10 @@ static int object(const struct kan_sysv *o, void *arg, struct kan_err *err)
 	struct writer *w = arg;
 	const struct kan_sysv_table *t = &kan_sysv_tables[o->kind];
 	char perms[16];
-	if (w->s->host && !ours(w, o))
+	if (w->s->host && !ours(w, o)) {
+		w->nobodys += o->kind == KAN_SYSV_SEM;
 		return 0;
+	}
 	struct kan_row *r = kan_rows_begin(w->rows);
 	(void)snprintf(perms, sizeof(perms), "%04o", o->perms);
 	kan_row_str(r, "kind", t->name);
@@ -161,6 +164,16 @@ static int space(struct writer *w, struct kan_err *err)
 	return kan_procs_queues(w->c, w->rows, w->s, err);
 }
 
+/* Of segments and queues the kernel tells who made and used them; of semaphores it does not. */
+static void tell_nobodys(const struct writer *w)
+{
+	char text[128];
+	(void)snprintf(text, sizeof(text), "%llu sets: the kernel does not tell whose they are",
+		       (unsigned long long)w->nobodys);
+	if (w->nobodys)
+		kan_sink_scope(w->c->sink, KAN_LIT("semaphores of the host's IPC namespace"), text);
+}
+
 int kan_procs_ipc(struct kan_procs *c, struct kan_err *err)
 {
 	struct writer w = {.c = c};
@@ -173,6 +186,7 @@ int kan_procs_ipc(struct kan_procs *c, struct kan_err *err)
 		w.s = c->ipc.v[i];
 		rc = space(&w, err);
 	}
+	tell_nobodys(&w);
 	kan_seen_free(&w.mapped);
 	if (c->ipc.beyond.n)
 		kan_sink_limit(c->sink, KAN_LIT("IPC namespaces"), c->ipc.n + c->ipc.beyond.n,

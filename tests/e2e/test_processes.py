@@ -177,6 +177,8 @@ class Processes(unittest.TestCase):
             self.assertIn(("shm", truth["shm"]), rows)
             self.assertIn(("msg", truth["msg"]), rows)
             self.assertNotIn(("shm", stranger), rows)
+            scope = {s["what"] for s in bundle.json("capture.json")["scope"]}
+            self.assertIn("semaphores of the host's IPC namespace", scope, "of those nobody can tell whose they are")
         finally:
             world.sh("ipcrm", "-m", stranger, "-m", truth["shm"], "-s", truth["sem"], "-q", truth["msg"])
             ctypes.CDLL("librt.so.1", use_errno=True).mq_unlink(b"/plans")
