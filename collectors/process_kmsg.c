@@ -60,10 +60,12 @@ static bool lived_then(pid_t pid, void *arg)
 static const char *why(struct ring *r, const struct kan_kmsg *m)
 {
 	const char *id = r->c->t->id;
-	r->now = m;
 	if (m->text.n >= strlen(id) && memmem(m->text.p, m->text.n, id, strlen(id)))
 		return "cgroup";
-	return kan_kmsg_pids(m->text, lived_then, r) ? "pid" : NULL;
+	r->now = m;
+	bool named = kan_kmsg_pids(m->text, lived_then, r);
+	r->now = NULL;
+	return named ? "pid" : NULL;
 }
 
 static int row(struct ring *r, const struct kan_kmsg *m, const char *reason, struct kan_err *err)

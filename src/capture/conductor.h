@@ -57,6 +57,7 @@ struct kan_conductor {
 	size_t n_children;
 	json_t *gaps, *scope, *impact;
 	struct kan_freeze_record freeze;
+	bool begun; /* the journal has its first line */
 	bool window_open, window_break, fatal;
 	bool pause_out;   /* the lease was told to pause, and has not said that it holds none */
 	bool lease_quits; /* it was told to end: its end is no loss */

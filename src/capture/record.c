@@ -102,11 +102,11 @@ void kan_record_impact(struct kan_conductor *c, const char *text)
 		if (strcmp(json_string_value(seen), kan_buf_str(&clean)) == 0)
 			return;
 	json_array_append_new(c->impact, json_string(kan_buf_str(&clean)));
-	if (c->journal)
+	if (c->begun)
 		journal_impact(c, kan_buf_str(&clean));
 }
 
-/* Known before there was a journal. */
+/* Known before the journal's first line, which is "start". */
 static void record_early_impact(struct kan_conductor *c)
 {
 	size_t i = 0;
@@ -221,6 +221,7 @@ int kan_record_start(struct kan_conductor *c, struct kan_err *err)
 	kan_row_str(row, "depth", depth_name(c->target->depth));
 	if (kan_journal_end(c->journal, err) < 0)
 		return -1;
+	c->begun = true;
 	record_early_impact(c);
 	return kan_journal_sync(c->journal, err);
 }

@@ -215,12 +215,15 @@ class BadInput(unittest.TestCase):
 
     # --- pause and resume
 
-    def test_a_pause_that_the_engine_refuses_means_a_live_capture_and_says_so(self):
+    def test_a_pause_that_the_engine_refuses_is_made_by_the_kernel_and_says_so(self):
         with faulty({"method": "POST", "path": "/pause", "do": "status", "arg": 500}) as (url, _):
             done = world.capture(NAME, *LIGHT, home=self.home, url=url)
-        self.assertEqual(done.status, 5, str(done))
-        rows = world.Bundle(done.json["bundle"]).rows("processes/processes.ndjson")
-        self.assertEqual({r["frozen"] for r in rows}, {False})
+        self.assertEqual(done.status, 0, str(done))
+        bundle = world.Bundle(done.json["bundle"])
+        self.assertEqual({r["frozen"] for r in bundle.rows("processes/processes.ndjson")}, {True})
+        freeze = bundle.json("capture.json")["freeze"]
+        self.assertEqual((freeze["by"], freeze["paused_by_us"]), ("cgroup", True))
+        self.check_left_alone()
 
     def test_lost_replies_to_pause_and_unpause_leave_the_container_running(self):
         for path in ("/pause", "/unpause"):
