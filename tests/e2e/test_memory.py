@@ -98,6 +98,9 @@ class Memory(unittest.TestCase):
         path.write_bytes(b"\n".join(lines) + b"\n")
         return path
 
+    def follows_its_schema(self, bundle):
+        world.sh("python3", world.TOP / "tests/contract/check_bundle.py", bundle.path)
+
     def memory_gaps(self, bundle):
         return [g for g in bundle.gaps() if g["collector"] == "memory"]
 
@@ -107,6 +110,7 @@ class Memory(unittest.TestCase):
         target = self.planted(flags=FAULTS)
         bundle = self.taken(target, "--memory", "writable")
         self.assertEqual(self.memory_gaps(bundle), [])
+        self.follows_its_schema(bundle)
         core = self.core(bundle, target)
         for name, text in (("heap", "planted on the heap 4111"), ("stack", "planted on the stack 4222"),
                            ("sparse", "first page of the sparse one"), ("faulted", "the only page that is there")):
@@ -272,6 +276,24 @@ class Memory(unittest.TestCase):
         self.assertIn("0x63", self.gdb(core, f"x/1xb {start + row['bytes'] - 1:#x}"))
         self.assertIn("Cannot access memory", self.gdb(core, f"x/s {start + row['bytes']:#x}"))
 
+    def test_killed_while_memory_is_read_the_container_runs_on_and_what_is_there_can_be_sealed(self):
+        target = self.planted("fill", "250")
+        container = inspect(target.name)["Id"]
+        argv = [str(world.KANSHIKI), *world.capture_argv(target.name, "--no-report", "--no-commit", "--image", "none", "--memory",
+                                                         "writable", home=self.home)]
+        run = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=world.environment())
+        world.wait_until(lambda: any(c.stat().st_size > MIB for c in self.home.glob("bundles/*.partial/data/memory/core/*")), 60,
+                         "a core grows")
+        self.assertTrue(world.is_paused(container))
+        run.kill()
+        run.wait()
+        world.wait_until(lambda: not world.is_paused(container), 5, "it runs again")
+        world.wait_until(lambda: not world.own_processes(), 10, "nobody of ours is left")
+        partial = next(self.home.glob("bundles/*.partial"))
+        sealed = world.kanshiki("--home", self.home, "seal", "--partial", partial)
+        self.assertIn(sealed.status, (0, 5), str(sealed))
+        self.assertEqual(world.verify(partial.with_suffix("")).status, 5, "incomplete, and not altered")
+
     # --- indicators --------------------------------------------------------------------------------------------------
 
     def test_indicators_are_found_at_their_addresses_and_nothing_is_stored(self):
@@ -295,6 +317,7 @@ class Memory(unittest.TestCase):
         self.assertEqual(value(hit, "before"), data[PAGE - 40:PAGE - 8])
         self.assertEqual(value(hit, "after"), data[PAGE + 8:PAGE + 40])
         self.assertTrue(hit["frozen"])
+        self.follows_its_schema(bundle)
 
     def test_searching_a_stored_core_finds_the_same(self):
         target = self.planted()
