@@ -24,7 +24,7 @@ struct state {
 struct kan_patterns {
 	struct string *strings; /* sorted */
 	uint8_t *text;
-	size_t n, longest;
+	size_t n;
 	struct state *states;
 	uint32_t n_states;
 	uint32_t root[BYTES];     /* the child of the root, or the root */
@@ -56,7 +56,6 @@ static size_t copy_strings(struct kan_patterns *p, const struct kan_bytes *strin
 		memcpy(to, strings[i].p, strings[i].n);
 		p->strings[i] = (struct string){to, strings[i].n, i};
 		to += strings[i].n;
-		p->longest = strings[i].n > p->longest ? strings[i].n : p->longest;
 	}
 	qsort(p->strings, n, sizeof(*p->strings), by_bytes);
 	return total;
@@ -162,11 +161,6 @@ void kan_patterns_free(struct kan_patterns *p)
 	free(p->text);
 	free(p->states);
 	free(p);
-}
-
-size_t kan_patterns_longest(const struct kan_patterns *p)
-{
-	return p->longest;
 }
 
 static void tell(const struct kan_patterns *p, uint32_t s, uint64_t end, kan_patterns_fn *fn,

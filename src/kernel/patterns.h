@@ -11,7 +11,6 @@ struct kan_patterns;
 /* The strings are copied; none is empty. At most KAN_PATTERNS_OCTETS together. */
 struct kan_patterns *kan_patterns_new(const struct kan_bytes *strings, size_t n);
 void kan_patterns_free(struct kan_patterns *p);
-size_t kan_patterns_longest(const struct kan_patterns *p);
 
 /* string: its number; end: octets of the stream up to its end. */
 typedef void kan_patterns_fn(size_t string, uint64_t end, void *arg);
