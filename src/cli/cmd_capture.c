@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <kanshiki/custody.h>
-#include <kanshiki/rule.h>
 
 #include "base/clock.h"
 #include "base/row.h"
 #include "capture/capture.h"
+#include "cli/capture_check.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/then.h"
@@ -108,41 +108,6 @@ static int read_operator(struct job *j)
 	return 0;
 }
 
-/* What would only be noticed after the collecting is tried before it. */
-static int try_analysis(const struct kan_args *a)
-{
-	struct kan_err err = {0};
-	struct kan_rules *rules = NULL;
-	const char *dir = kan_arg(a, "rules");
-	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
-		return -1;
-	if (dir && kan_rules_load(&rules, dir, &err) < 0) {
-		kan_say("--rules: %s", err.text);
-		return -1;
-	}
-	kan_rules_free(rules);
-	return 0;
-}
-
-/* An empty word is a variable that a script never set. */
-static int not_empty(const struct kan_args *a, const char *name)
-{
-	const char *text = kan_arg(a, name);
-	if (!text || *text)
-		return 0;
-	kan_say("--%s is empty", name);
-	return -1;
-}
-
-/* One request is one capture: a second container would be taken for the first one's repetition. */
-static int one_request(const struct kan_args *a)
-{
-	if (!kan_arg(a, "request-id") || a->n_words == 1)
-		return 0;
-	kan_say("--request-id names one capture: give one container");
-	return -1;
-}
-
 static int read_request(struct job *j)
 {
 	const struct kan_args *a = j->a;
@@ -150,9 +115,8 @@ static int read_request(struct job *j)
 	j->quiet = kan_flag(a, "quiet") || j->json;
 	j->commit = !kan_flag(a, "no-commit");
 	j->report = !kan_flag(a, "no-report");
-	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0 || try_analysis(a) < 0 ||
-	    kan_then_read(&j->then, a) < 0 || not_empty(a, "case") < 0 ||
-	    not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 || one_request(a) < 0)
+	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0 ||
+	    kan_then_read(&j->then, a) < 0 || kan_capture_check(a) < 0)
 		return -1;
 	j->request.host = kan_arg(a, "host");
 	j->request.case_id = kan_arg(a, "case");
@@ -379,7 +343,7 @@ static int after_seal(int status, const struct kan_err *err)
 
 static int finish(struct job *j, struct kan_capture_result *c)
 {
-	struct kan_capture_doc doc = {.capture = c, .then = &j->then, .status = status_of(j, c)};
+	struct kan_capture_doc doc = {.capture = c, .status = status_of(j, c)};
 	struct kan_receipt receipt = {0}, derived = {0};
 	struct kan_read read = {0};
 	struct kan_err err = {0};
@@ -403,6 +367,8 @@ static int finish(struct job *j, struct kan_capture_result *c)
 	if (committed && receipt.host_key && !j->quiet)
 		(void)fputs("signed by this host's own key; it vouches for nothing before now\n",
 			    stderr);
+	json_auto_t *act = kan_then_json(&j->then, c);
+	doc.act = act;
 	if (j->json)
 		(void)kan_print_capture(&doc);
 	else if (read.screen)
@@ -425,8 +391,9 @@ static int say_failed(struct job *j, const struct kan_capture_result *c, struct 
 		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial "
 			"finishes it",
 			c->path);
+	json_auto_t *act = c->path ? kan_then_json(&j->then, c) : NULL;
 	if (j->json)
-		(void)kan_print_failure(err, status, c, c->path ? &j->then : NULL);
+		(void)kan_print_failure(err, status, c->path, act);
 	return status;
 }
 
