@@ -91,28 +91,27 @@ static size_t most(const struct kan_netspace_ask *ask)
 	return ask->budget < KAN_NETLINK_DUMP_MAX ? ask->budget : KAN_NETLINK_DUMP_MAX;
 }
 
-/* false: left behind, and with it the socket it was asked through. */
-static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
-			const struct kan_netspace_ask *ask)
+/* -1 with sys ETIMEDOUT: left behind, and with it the socket it was asked through. */
+static int ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
+		       const struct kan_netspace_ask *ask, struct kan_err *err)
 {
 	struct job *j = kan_xalloc(sizeof(*j));
-	struct kan_err err = {0};
 	*j = (struct job){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
 			  .request = KAN_BUF(REQUEST_MAX),
 			  .raw = KAN_BUF(most(ask))};
 	kan_sock_request(&j->request, k, KAN_SOCK_ALL);
 	const struct kan_bounded_work asked = {
 		.job = j, .ms = KAN_BOUNDED_MS, .work = dump, .drop = drop};
-	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
-		if (err.sys != ETIMEDOUT)
+	if (kan_bounded_run(ask->worker, &asked, err) < 0) {
+		if (err->sys != ETIMEDOUT)
 			drop(j);
-		return false;
+		return -1;
 	}
 	d->raw = j->raw;
 	d->err = j->err;
 	j->raw = KAN_BUF(0);
 	drop(j);
-	return true;
+	return 0;
 }
 
 static void ask_plain(struct kan_net_dump *d, int fd, uint16_t type, const struct kan_buf *request,
@@ -136,9 +135,11 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 {
 	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	bool waits = k->protocol == IPPROTO_TCP && (k->af == AF_INET || k->af == AF_INET6);
-	if (waits && !n->less && !ask_bounded(d, n->diag, k, ask)) {
+	if (waits && !n->less && ask_bounded(d, n->diag, k, ask, &n->less_why) < 0) {
 		n->less = true;
-		ask->stuck(ask->arg);
+		/* Without a thread nothing has blocked: the pause may go on. */
+		if (n->less_why.sys == ETIMEDOUT)
+			ask->stuck(ask->arg);
 	}
 	if (!waits || n->less) {
 		kan_sock_request(&request, k, KAN_SOCK_LESS);

@@ -37,7 +37,9 @@ struct kan_netspace {
 	uint64_t own[KAN_NETSPACE_SOCKETS]; /* their inodes: they are in the answers, and no
 					       evidence */
 	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];
-	bool less; /* a socket's lock was held: asked again without what waits for it */
+	bool less; /* asked without what waits for a socket's lock, and why: sys ETIMEDOUT: one was
+		      held; else no thread could be had to wait in */
+	struct kan_err less_why;
 };
 
 struct kan_netspace_ask {
