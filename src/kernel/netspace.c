@@ -32,33 +32,44 @@ const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS] = {
 /* In the child, inside the namespace. */
 static void make_sockets(int *fds, int *why, size_t n, const void *arg)
 {
-	static const int protocols[SOCKETS] = {NETLINK_SOCK_DIAG, NETLINK_SOCK_DIAG, NETLINK_ROUTE};
+	static const int kinds[SOCKETS][3] = {
+		[KAN_NS_DIAG] = {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG},
+		[KAN_NS_SPARE] = {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG},
+		[KAN_NS_ROUTE] = {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE},
+		[KAN_NS_FILTER] = {AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER},
+		[KAN_NS_IP4] = {AF_INET, SOCK_DGRAM, 0},
+		[KAN_NS_IP6] = {AF_INET6, SOCK_DGRAM, 0},
+	};
 	(void)arg;
 	for (size_t i = 0; i < n && i < SOCKETS; i++) {
-		fds[i] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocols[i]);
+		fds[i] = socket(kinds[i][0], kinds[i][1] | SOCK_CLOEXEC, kinds[i][2]);
 		why[i] = fds[i] < 0 ? errno : 0;
 	}
 }
 
+/* Kernels without netfilter or without IPv6 are told where rules are read. */
+static bool may_lack(size_t i)
+{
+	return i == KAN_NS_FILTER || i == KAN_NS_IP4 || i == KAN_NS_IP6;
+}
+
 void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, bool host)
 {
-	int fds[SOCKETS] = {-1, -1, -1}, why[SOCKETS] = {0};
 	kan_auto_close int ns = -1;
-	*out = (struct kan_netspace){
-		.where = *where, .host = host, .diag = -1, .spare = -1, .route = -1};
+	*out = (struct kan_netspace){.where = *where, .host = host};
+	for (size_t i = 0; i < SOCKETS; i++)
+		out->fd[i] = -1;
 	if (kan_netns_open(&ns, where, &out->closed) < 0 ||
-	    kan_nsopen(fds, why, SOCKETS, ns, CLONE_NEWNET, make_sockets, NULL, &out->closed) < 0)
+	    kan_nsopen(out->fd, out->why, SOCKETS, ns, CLONE_NEWNET, make_sockets, NULL,
+		       &out->closed) < 0)
 		return;
-	out->diag = fds[0];
-	out->spare = fds[1];
-	out->route = fds[2];
 	for (size_t i = 0; i < SOCKETS; i++) {
 		struct stat st;
-		if (fds[i] < 0)
-			kan_err_sys(&out->closed, why[i], "netlink socket");
-		else
-			(void)kan_netlink_prepare(fds[i], &out->closed);
-		out->own[i] = fds[i] >= 0 && fstat(fds[i], &st) == 0 ? st.st_ino : 0;
+		if (out->fd[i] < 0 && !may_lack(i))
+			kan_err_sys(&out->closed, out->why[i], "netlink socket");
+		else if (out->fd[i] >= 0)
+			(void)kan_netlink_prepare(out->fd[i], &out->closed);
+		out->own[i] = out->fd[i] >= 0 && fstat(out->fd[i], &st) == 0 ? st.st_ino : 0;
 	}
 }
 
@@ -135,7 +146,7 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 {
 	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	bool waits = k->protocol == IPPROTO_TCP && (k->af == AF_INET || k->af == AF_INET6);
-	if (waits && !n->less && ask_bounded(d, n->diag, k, ask, &n->less_why) < 0) {
+	if (waits && !n->less && ask_bounded(d, n->fd[KAN_NS_DIAG], k, ask, &n->less_why) < 0) {
 		n->less = true;
 		/* Without a thread nothing has blocked: the pause may go on. */
 		if (n->less_why.sys == ETIMEDOUT)
@@ -143,13 +154,14 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 	}
 	if (!waits || n->less) {
 		kan_sock_request(&request, k, KAN_SOCK_LESS);
-		ask_plain(d, n->less ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request, ask);
+		ask_plain(d, n->fd[n->less ? KAN_NS_SPARE : KAN_NS_DIAG], SOCK_DIAG_BY_FAMILY,
+			  &request, ask);
 	}
 }
 
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
-	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+	for (size_t i = 0; i < KAN_SOCK_KINDS && n->fd[KAN_NS_DIAG] >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		struct kan_net_dump *d = &n->socks[i];
 		/* Nothing is known of what is registered: everything is asked for. */
@@ -165,13 +177,13 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		d->frozen &= ask->frozen(ask->arg);
 		ask->budget -= d->raw.len;
 	}
-	for (size_t i = 0; i < KAN_RT_KINDS && n->route >= 0; i++) {
+	for (size_t i = 0; i < KAN_RT_KINDS && n->fd[KAN_NS_ROUTE] >= 0; i++) {
 		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 		struct kan_net_dump *d = &n->routes[i];
 		d->asked = true;
 		d->frozen = ask->frozen(ask->arg);
 		kan_rt_request(&request, (enum kan_rt_kind)i);
-		ask_plain(d, n->route, kan_rts[i].request, &request, ask);
+		ask_plain(d, n->fd[KAN_NS_ROUTE], kan_rts[i].request, &request, ask);
 		d->frozen &= ask->frozen(ask->arg);
 		ask->budget -= d->raw.len;
 	}
@@ -179,15 +191,15 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask)
 {
-	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+	for (size_t i = 0; i < KAN_SOCK_KINDS && n->fd[KAN_NS_DIAG] >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX),
 					    raw = KAN_BUF(KAN_NETLINK_DUMP_MAX);
 		if (!k->diag || !kan_sock_registered(ask->protocols, k->registered))
 			continue;
 		kan_sock_request(&request, k, KAN_SOCK_NONE);
-		(void)kan_netlink_dump(&raw, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request),
-				       NULL);
+		(void)kan_netlink_dump(&raw, n->fd[KAN_NS_DIAG], SOCK_DIAG_BY_FAMILY,
+				       kan_buf_bytes(&request), NULL);
 	}
 }
 
@@ -213,9 +225,8 @@ static void free_dumps(struct kan_net_dump *d, size_t n)
 
 void kan_netspace_free(struct kan_netspace *n)
 {
-	kan_auto_close_fn(&n->diag);
-	kan_auto_close_fn(&n->spare);
-	kan_auto_close_fn(&n->route);
+	for (size_t i = 0; i < SOCKETS; i++)
+		kan_auto_close_fn(&n->fd[i]);
 	free_dumps(n->socks, KAN_SOCK_KINDS);
 	free_dumps(n->routes, KAN_RT_KINDS);
 	free_dumps(n->texts, KAN_NETSPACE_TEXTS);
