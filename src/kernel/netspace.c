@@ -159,34 +159,45 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 	}
 }
 
+void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask)
+{
+	const struct kan_sock_kind *k = &kan_sock_kinds[kind];
+	struct kan_net_dump *d = &n->socks[kind];
+	/* Nothing is known of what is registered: everything is asked for. */
+	d->asked = n->fd[KAN_NS_DIAG] >= 0 &&
+		   (!ask->protocols.n || kan_sock_registered(ask->protocols, k->registered));
+	if (!d->asked)
+		return;
+	d->frozen = ask->frozen(ask->arg);
+	if (k->diag)
+		read_kind(n, d, k, ask);
+	d->text = k->text && (!k->diag || d->err.code == KAN_EUNSUPPORTED);
+	if (d->text)
+		ask_text(d, &n->where, k->name, ask);
+	d->frozen &= ask->frozen(ask->arg);
+	ask->budget -= d->raw.len;
+}
+
+void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind, struct kan_netspace_ask *ask)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
+	struct kan_net_dump *d = &n->routes[kind];
+	d->asked = n->fd[KAN_NS_ROUTE] >= 0;
+	if (!d->asked)
+		return;
+	d->frozen = ask->frozen(ask->arg);
+	kan_rt_request(&request, kind);
+	ask_plain(d, n->fd[KAN_NS_ROUTE], kan_rts[kind].request, &request, ask);
+	d->frozen &= ask->frozen(ask->arg);
+	ask->budget -= d->raw.len;
+}
+
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
-	for (size_t i = 0; i < KAN_SOCK_KINDS && n->fd[KAN_NS_DIAG] >= 0; i++) {
-		const struct kan_sock_kind *k = &kan_sock_kinds[i];
-		struct kan_net_dump *d = &n->socks[i];
-		/* Nothing is known of what is registered: everything is asked for. */
-		d->asked = !ask->protocols.n || kan_sock_registered(ask->protocols, k->registered);
-		if (!d->asked)
-			continue;
-		d->frozen = ask->frozen(ask->arg);
-		if (k->diag)
-			read_kind(n, d, k, ask);
-		d->text = k->text && (!k->diag || d->err.code == KAN_EUNSUPPORTED);
-		if (d->text)
-			ask_text(d, &n->where, k->name, ask);
-		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
-	}
-	for (size_t i = 0; i < KAN_RT_KINDS && n->fd[KAN_NS_ROUTE] >= 0; i++) {
-		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
-		struct kan_net_dump *d = &n->routes[i];
-		d->asked = true;
-		d->frozen = ask->frozen(ask->arg);
-		kan_rt_request(&request, (enum kan_rt_kind)i);
-		ask_plain(d, n->fd[KAN_NS_ROUTE], kan_rts[i].request, &request, ask);
-		d->frozen &= ask->frozen(ask->arg);
-		ask->budget -= d->raw.len;
-	}
+	for (size_t i = 0; i < KAN_SOCK_KINDS; i++)
+		kan_netspace_sockets(n, i, ask);
+	for (size_t i = 0; i < KAN_RT_KINDS; i++)
+		kan_netspace_links(n, (enum kan_rt_kind)i, ask);
 }
 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask)

@@ -69,6 +69,10 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask);
 /* In the pause: all dumps. Failures stay with the dump. */
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* One kind alone, at any time. */
+void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask);
+void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind,
+			struct kan_netspace_ask *ask);
 /* The text twins. */
 void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask);
 void kan_netspace_free(struct kan_netspace *n);
