@@ -113,6 +113,9 @@ int kan_network_read(struct kan_network *n, struct kan_err *err)
 	kan_sink_window_leave(n->sink);
 	if (rc == 0 && busy)
 		texts(n, &ask);
+	for (size_t i = 0; i < n->list.n && rc == 0; i++)
+		if (!n->spaces[i]->host)
+			kan_netspace_tc(n->spaces[i], &ask);
 	kan_network_engine_read(n, &ask);
 	kan_bounded_free(ask.worker);
 	return rc;

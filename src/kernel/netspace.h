@@ -69,6 +69,8 @@ void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask);
 /* In the pause: all dumps. Failures stay with the dump. */
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* Queueing disciplines and the filters below them: after the pause. */
+void kan_netspace_tc(struct kan_netspace *n, struct kan_netspace_ask *ask);
 /* One kind alone, at any time. */
 void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask);
 void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind,
