@@ -11,14 +11,16 @@ struct writer {
 	struct kan_procs *c;
 	struct kan_rows *rows;
 	const struct kan_ipcspace *s;
-	struct kan_seen mapped; /* ids of segments that a member maps, and 1 */
+	uint64_t nobodys;       /* semaphore sets of the host's namespace */
+	struct kan_seen mapped; /* ids, plus 1, of segments that a member maps */
 };
 
-static struct kan_ipcspaces_ask ask_of(const struct kan_procs *c)
+static struct kan_ipcspaces_ask ask_of(struct kan_procs *c)
 {
 	const struct kan_target *t = c->t;
 	return (struct kan_ipcspaces_ask){.proc_fd = t->proc_fd,
 					  .worker = c->worker,
+					  .blocked = &c->ipc_blocked,
 					  .frozen = kan_procs_frozen,
 					  .stuck = kan_procs_stuck,
 					  .arg = c->sink,
@@ -33,14 +35,10 @@ bool kan_procs_is_member(const struct kan_procs *c, pid_t pid)
 	return p && p->who.by;
 }
 
-/* The init's first: a mount that others see too is its own. What ends meanwhile has none. */
-void kan_procs_prepare_ipc(struct kan_procs *c, const struct kan_members *early)
+void kan_procs_add_ipc(struct kan_procs *c, int dir)
 {
 	const struct kan_ipcspaces_ask ask = ask_of(c);
-	(void)kan_ipcspaces_add(&c->ipc, &ask, c->t->pid_dir, NULL);
-	for (size_t i = 0; i < early->n; i++)
-		if (early->v[i].by && early->v[i].dir >= 0)
-			(void)kan_ipcspaces_add(&c->ipc, &ask, early->v[i].dir, NULL);
+	(void)kan_ipcspaces_add(&c->ipc, &ask, dir, NULL); /* who has ended is in none */
 }
 
 void kan_procs_read_ipc(struct kan_procs *c)
@@ -101,15 +99,6 @@ static void note_mappings(struct writer *w)
 				    w, NULL);
 }
 
-static bool maps_it(const struct writer *w, int64_t id)
-{
-	uint64_t want = (uint64_t)id + 1;
-	for (size_t i = 0; i < w->mapped.cap; i++)
-		if (w->mapped.v[i] == want)
-			return true;
-	return false;
-}
-
 /* In the host's namespace, only what the container has made, used or mapped. */
 static bool ours(const struct writer *w, const struct kan_sysv *o)
 {
@@ -117,7 +106,7 @@ static bool ours(const struct writer *w, const struct kan_sysv *o)
 	for (size_t i = 0; t->told && i < 2; i++)
 		if (kan_procs_is_member(w->c, (pid_t)o->v[t->pids[i]]))
 			return true;
-	return o->kind == KAN_SYSV_SHM && maps_it(w, o->id);
+	return o->kind == KAN_SYSV_SHM && kan_seen_has(&w->mapped, (uint64_t)o->id + 1);
 }
 
 static int object(const struct kan_sysv *o, void *arg, struct kan_err *err)
@@ -125,8 +114,10 @@ static int object(const struct kan_sysv *o, void *arg, struct kan_err *err)
 	struct writer *w = arg;
 	const struct kan_sysv_table *t = &kan_sysv_tables[o->kind];
 	char perms[16];
-	if (w->s->host && !ours(w, o))
+	if (w->s->host && !ours(w, o)) {
+		w->nobodys += o->kind == KAN_SYSV_SEM;
 		return 0;
+	}
 	struct kan_row *r = kan_rows_begin(w->rows);
 	(void)snprintf(perms, sizeof(perms), "%04o", o->perms);
 	kan_row_str(r, "kind", t->name);
@@ -140,60 +131,9 @@ static int object(const struct kan_sysv *o, void *arg, struct kan_err *err)
 	return kan_rows_end(w->rows, err);
 }
 
-static bool holds(const struct kan_procs *c, const struct kan_mqueue *q)
-{
-	for (size_t i = 0; i < c->all.n; i++)
-		for (size_t k = 0; k < c->all.v[i].fds.n; k++) {
-			const struct kan_fd *d = &c->all.v[i].fds.v[k];
-			if (d->known && d->dev == q->dev && d->ino == q->ino)
-				return true;
-		}
-	return false;
-}
-
-static int queue(struct writer *w, const struct kan_mqueue *q, struct kan_err *err)
-{
-	char name[sizeof(q->name) + 1];
-	if (w->s->host && !holds(w->c, q))
-		return 0;
-	struct kan_row *r = kan_rows_begin(w->rows);
-	(void)snprintf(name, sizeof(name), "/%s", q->name);
-	kan_row_str(r, "kind", "mqueue");
-	kan_row_dec(r, "ipcns", w->s->ino);
-	kan_row_bytes(r, "name", kan_bytes_of(name));
-	kan_row_mode(r, "mode", q->mode);
-	kan_row_uint(r, "uid", q->uid);
-	kan_row_uint(r, "gid", q->gid);
-	if (q->known) {
-		kan_row_int(r, "maxmsg", q->maxmsg);
-		kan_row_int(r, "msgsize", q->msgsize);
-		kan_row_int(r, "curmsgs", q->curmsgs);
-	}
-	kan_row_bool(r, "frozen", w->s->frozen);
-	return kan_rows_end(w->rows, err);
-}
-
 static void gap(const struct writer *w, const char *of, const struct kan_err *why)
 {
-	char what[64];
-	(void)snprintf(what, sizeof(what), "%s of ipc %llu", of, (unsigned long long)w->s->ino);
-	if (why->code != KAN_OK)
-		kan_sink_gap_err(w->c->sink, kan_bytes_of(what), why);
-}
-
-/* Of the host's, only what a member holds counts, and fds.ndjson has that. */
-static void tell_queues(const struct writer *w)
-{
-	const struct kan_mqueues *q = &w->s->queues;
-	gap(w, "queues", &q->err);
-	if (q->seen > q->n)
-		kan_sink_limit(w->c->sink, KAN_LIT("message queues"), q->seen, q->n,
-			       KAN_MQUEUES_MAX);
-	if (!w->s->host)
-		gap(w, "queues", &w->s->no_queues);
-	else if (w->s->no_queues.code != KAN_OK)
-		kan_sink_scope(w->c->sink, KAN_LIT("message queues of the host's namespace"),
-			       w->s->no_queues.text);
+	kan_procs_ipc_gap(w->c, w->s, of, why);
 }
 
 static int space(struct writer *w, struct kan_err *err)
@@ -211,11 +151,17 @@ static int space(struct writer *w, struct kan_err *err)
 		}
 		gap(w, kan_sysv_tables[k].name, &said);
 	}
-	tell_queues(w);
-	for (size_t i = 0; i < w->s->queues.n; i++)
-		if (queue(w, &w->s->queues.v[i], err) < 0)
-			return -1;
-	return 0;
+	return kan_procs_queues(w->c, w->rows, w->s, err);
+}
+
+/* Of segments and queues the kernel tells who made and used them; of semaphores it does not. */
+static void tell_nobodys(const struct writer *w)
+{
+	char text[128];
+	(void)snprintf(text, sizeof(text), "%llu sets: the kernel does not tell whose they are",
+		       (unsigned long long)w->nobodys);
+	if (w->nobodys)
+		kan_sink_scope(w->c->sink, KAN_LIT("semaphores of the host's IPC namespace"), text);
 }
 
 int kan_procs_ipc(struct kan_procs *c, struct kan_err *err)
@@ -230,6 +176,7 @@ int kan_procs_ipc(struct kan_procs *c, struct kan_err *err)
 		w.s = c->ipc.v[i];
 		rc = space(&w, err);
 	}
+	tell_nobodys(&w);
 	kan_seen_free(&w.mapped);
 	if (c->ipc.beyond.n)
 		kan_sink_limit(c->sink, KAN_LIT("IPC namespaces"), c->ipc.n + c->ipc.beyond.n,

@@ -34,6 +34,7 @@ struct kan_cgroup_kept {
 	struct kan_buf text;
 };
 
+struct kan_procs_before;
 struct kan_procs {
 	const struct kan_target *t;
 	struct kan_sink *sink;
@@ -48,7 +49,10 @@ struct kan_procs {
 	int64_t btime_ns; /* 0: not known */
 	int64_t read_ns;
 	struct kan_bounded *worker;
+	struct kan_procs_before *before; /* states, by pid */
+	size_t n_before;
 	struct kan_ipcspaces ipc;
+	unsigned ipc_blocked;
 	struct kan_buf keys;
 	struct kan_err no_keys;
 	bool keys_frozen;
@@ -87,11 +91,22 @@ int kan_procs_carve(struct kan_procs *c, struct kan_err *err);
 int kan_procs_content(struct kan_procs *c, struct kan_err *err);
 int kan_procs_tar(struct kan_procs *c, struct kan_err *err);
 
-/* process_ipc.c: namespaces are entered before the window, read in it; what came up in it is read
- * after it. */
-void kan_procs_prepare_ipc(struct kan_procs *c, const struct kan_members *early);
+/* process_before.c: before the window, of who was a member then; and what it has hidden, into the
+ * row of p. */
+void kan_procs_look_before(struct kan_procs *c, const struct kan_members *early);
+void kan_procs_row_before(struct kan_row *r, const struct kan_procs *c,
+			  const struct kan_process *p);
+
+/* process_ipc.c: the namespace that dir is in, entered before the window; they are read in it; what
+ * came up in it is read after it. */
+void kan_procs_add_ipc(struct kan_procs *c, int dir);
 void kan_procs_read_ipc(struct kan_procs *c);
 int kan_procs_ipc(struct kan_procs *c, struct kan_err *err);
+/* process_mqueue.c: the message queues of one; and what could not be had of it, where why tells. */
+int kan_procs_queues(const struct kan_procs *c, struct kan_rows *rows, const struct kan_ipcspace *s,
+		     struct kan_err *err);
+void kan_procs_ipc_gap(const struct kan_procs *c, const struct kan_ipcspace *s, const char *of,
+		       const struct kan_err *why);
 
 /* process_keys.c: read in the window, written after it. */
 void kan_procs_read_keys(struct kan_procs *c);

@@ -117,6 +117,7 @@ static void dead(struct kan_row *r, const struct kan_process *p)
 static void process(struct kan_row *r, struct kan_procs *c, const struct kan_process *p)
 {
 	from_stat(r, c, p);
+	kan_procs_row_before(r, c, p);
 	words(r, &p->who);
 	if (!p->who.by) {
 		kan_row_bool(r, "neighbour", true);

@@ -125,7 +125,7 @@ static int take(struct kan_procs *c, struct kan_err *err)
 					.arg = c->sink};
 	/* Most processes of a host are none of ours: that is found out before the pause. */
 	(void)kan_members_find(&early, &ask.members, NULL); /* in the window it is told */
-	kan_procs_prepare_ipc(c, &early);
+	kan_procs_look_before(c, &early);
 	kan_members_free(&early);
 	int rc = read_in_window(c, &ask, err);
 	kan_sink_impact(c->sink, "read arguments and environments through /proc, which may bring "
@@ -230,6 +230,7 @@ static int collect(const struct kan_target *target, struct kan_sink *sink, struc
 	kan_buf_free(&c.keys);
 	free(c.files);
 	free(c.up_files);
+	free(c.before);
 	return rc;
 }
 

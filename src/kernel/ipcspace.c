@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -13,6 +14,8 @@
 #include "kernel/mountinfo.h"
 #include "kernel/nsopen.h"
 #include "kernel/procfs.h"
+
+enum { BLOCKED_MAX = 4 }; /* each for KAN_BOUNDED_MS: then no more are tried */
 
 /* In the child, inside the namespace: /proc/sysvipc shows that of who opens. */
 static void open_files(int *fds, int *why, size_t n, const void *arg)
@@ -68,17 +71,23 @@ static void read_queues(void *arg)
 	kan_mqueues_read(&j->queues);
 }
 
-/* false: left behind with the job, or not begun; err tells. */
+/* false: left behind with the job, or not begun; err tells. paused: then the pause has to end. */
 static bool run(struct job **j, kan_bounded_fn *work, const struct kan_ipcspaces_ask *ask,
-		struct kan_err *err)
+		bool paused, struct kan_err *err)
 {
 	const struct kan_bounded_work what = {
 		.job = *j, .ms = KAN_BOUNDED_MS, .work = work, .drop = drop};
+	if (*ask->blocked >= BLOCKED_MAX) {
+		kan_err_set(err, KAN_EIO, 0, "not tried: %u before it blocked", *ask->blocked);
+		return false;
+	}
 	if (kan_bounded_run(ask->worker, &what, err) == 0)
 		return true;
 	if (err->sys == ETIMEDOUT) {
 		*j = NULL;
-		ask->stuck(ask->arg);
+		++*ask->blocked;
+		if (paused)
+			ask->stuck(ask->arg);
 	}
 	return false;
 }
@@ -118,7 +127,8 @@ static void find_queues(struct kan_ipcspace *s, const struct kan_ipcspaces *l,
 			const struct kan_ipcspaces_ask *ask, int dir)
 {
 	struct job *j = new_job();
-	if (where(j, ask, dir, &s->no_queues) == 0 && run(&j, open_queues, ask, &s->no_queues)) {
+	if (where(j, ask, dir, &s->no_queues) == 0 &&
+	    run(&j, open_queues, ask, false, &s->no_queues)) {
 		s->no_queues = j->err;
 		if (j->queues.dir >= 0 && anothers(l, j->queues.dev))
 			kan_err_set(&s->no_queues, KAN_EUNSUPPORTED, 0,
@@ -138,7 +148,7 @@ static void take_queues(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *
 	struct job *j = new_job();
 	j->queues.dir = kan_take_fd(&s->queues.dir);
 	j->queues.dev = s->queues.dev;
-	if (run(&j, read_queues, ask, &why)) {
+	if (run(&j, read_queues, ask, s->frozen, &why)) {
 		s->queues = j->queues;
 		j->queues = (struct kan_mqueues){.dir = -1};
 	} else {
@@ -185,9 +195,11 @@ int kan_ipcspaces_add(struct kan_ipcspaces *l, const struct kan_ipcspaces_ask *a
 	struct kan_ipcspace *s = kan_xalloc(sizeof(*s));
 	*s = (struct kan_ipcspace){.ino = st.st_ino,
 				   .host = is_hosts(st.st_ino, ask->proc_fd),
+				   .ns = -1,
 				   .fds = {-1, -1, -1},
 				   .queues = {.dir = -1}};
 	enter(s, ns, ask->proc_fd);
+	s->ns = kan_take_fd(&ns);
 	find_queues(s, l, ask, dir);
 	l->v[l->n++] = s;
 	return 0;
@@ -197,6 +209,7 @@ void kan_ipcspace_read(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *a
 {
 	s->frozen = ask->frozen(ask->arg);
 	for (size_t i = 0; i < KAN_SYSV_KINDS; i++) {
+		kan_buf_free(&s->text[i]);
 		s->text[i] = KAN_BUF(KAN_SYSV_OCTETS);
 		if (s->fds[i] >= 0)
 			(void)kan_read_all(&s->text[i], s->fds[i], &s->err[i]);
@@ -206,9 +219,38 @@ void kan_ipcspace_read(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *a
 	s->frozen &= ask->frozen(ask->arg);
 }
 
+/* In the child, inside the namespace. */
+static void open_by_name(int *fds, int *why, size_t n, const void *arg)
+{
+	const struct kan_mqueues *q = arg;
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = (int)syscall(SYS_mq_open, q->v[i].name, O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+				      0, NULL);
+		why[i] = fds[i] < 0 ? errno : 0;
+	}
+}
+
+bool kan_ipcspace_has_queues(const struct kan_ipcspace *s)
+{
+	int fds[KAN_NSOPEN_MAX], why[KAN_NSOPEN_MAX] = {0};
+	size_t n = s->queues.n < KAN_NSOPEN_MAX ? s->queues.n : KAN_NSOPEN_MAX;
+	bool same = false;
+	struct stat st;
+	if (s->ns < 0 ||
+	    kan_nsopen(fds, why, n, s->ns, CLONE_NEWIPC, open_by_name, &s->queues, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		same |= fds[i] >= 0 && fstat(fds[i], &st) == 0 && st.st_dev == s->queues.v[i].dev &&
+			st.st_ino == s->queues.v[i].ino;
+		kan_auto_close_fn(&fds[i]);
+	}
+	return same;
+}
+
 void kan_ipcspaces_free(struct kan_ipcspaces *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
+		kan_auto_close_fn(&l->v[i]->ns);
 		for (size_t k = 0; k < KAN_SYSV_KINDS; k++) {
 			kan_auto_close_fn(&l->v[i]->fds[k]);
 			kan_buf_free(&l->v[i]->text[k]);

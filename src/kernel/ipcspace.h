@@ -19,6 +19,7 @@ struct kan_ipcspace {
 	bool host;             /* the host's own: not everything in it is the container's */
 	bool frozen;           /* it was read while the target was frozen */
 	struct kan_err closed; /* it could not be entered */
+	int ns;                /* the namespace itself */
 	int fds[KAN_SYSV_KINDS];
 	struct kan_buf text[KAN_SYSV_KINDS];
 	struct kan_err err[KAN_SYSV_KINDS];
@@ -35,6 +36,7 @@ struct kan_ipcspaces {
 struct kan_ipcspaces_ask {
 	int proc_fd;
 	struct kan_bounded *worker;
+	unsigned *blocked; /* how often it was left behind */
 	bool (*frozen)(const void *arg);
 	void (*stuck)(void *arg);
 	void *arg;
@@ -50,6 +52,9 @@ int kan_ipcspaces_add(struct kan_ipcspaces *l, const struct kan_ipcspaces_ask *a
 bool kan_ipcspaces_have(const struct kan_ipcspaces *l, uint64_t ino);
 /* Everything of one, now. */
 void kan_ipcspace_read(struct kan_ipcspace *s, const struct kan_ipcspaces_ask *ask);
+/* Are the queues that were listed those of this namespace? Asked inside it, by some of their names;
+ * false too when all of those have gone. Not for the pause: a child is made. */
+bool kan_ipcspace_has_queues(const struct kan_ipcspace *s);
 void kan_ipcspaces_free(struct kan_ipcspaces *l);
 
 #endif

@@ -41,6 +41,11 @@ bool kan_seen_first(struct kan_seen *s, uint64_t number)
 	return true;
 }
 
+bool kan_seen_has(const struct kan_seen *s, uint64_t number)
+{
+	return number && s->cap && *place(s, number) == number;
+}
+
 void kan_seen_free(struct kan_seen *s)
 {
 	free(s->v);

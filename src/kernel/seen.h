@@ -12,6 +12,7 @@ struct kan_seen {
 };
 /* true: for the first time. 0 is nobody's number and always new. */
 bool kan_seen_first(struct kan_seen *s, uint64_t number);
+bool kan_seen_has(const struct kan_seen *s, uint64_t number);
 void kan_seen_free(struct kan_seen *s);
 
 #endif

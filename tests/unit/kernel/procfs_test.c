@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -158,4 +160,73 @@ Test(procfs, every_process_is_listed_until_somebody_says_stop)
 	pid_t want[2] = {getpid(), 0};
 	cr_assert_eq(kan_proc_each(s->proc_fd, count, want, NULL), 0);
 	cr_assert_eq(want[1], 1);
+}
+
+enum { LIVES = 40 };
+
+struct life {
+	pid_t pid;
+	uint64_t ino;
+};
+
+static int one_life(pid_t pid, uint64_t ino, void *arg)
+{
+	struct life *l = arg;
+	if (pid == l->pid)
+		l->ino = ino;
+	return 0;
+}
+
+/* The next process has this pid: in a pid namespace of our own, that is ours to say. */
+static bool next_is(pid_t pid)
+{
+	char text[16];
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+	int n = snprintf(text, sizeof(text), "%d", (int)pid - 1);
+	bool done = fd >= 0 && write(fd, text, (size_t)n) == n;
+	(void)close(fd);
+	return done;
+}
+
+/* Exit status: 0 as it should be, 1 one inode for two, 2 it cannot be tried here. */
+static int live_again_and_again(void)
+{
+	uint64_t seen[LIVES];
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return 2;
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < LIVES; i++) {
+		struct life l = {.pid = 50};
+		pid_t pid = next_is(l.pid) ? fork() : -1;
+		if (pid == 0)
+			(void)pause();
+		if (pid != l.pid || kan_proc_each_ino(proc, one_life, &l, NULL) < 0)
+			return 2;
+		seen[i] = l.ino;
+		for (size_t k = 0; k < i; k++)
+			if (seen[k] == l.ino)
+				return 1;
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	return 0;
+}
+
+Test(procfs, who_has_a_pid_again_has_another_inode)
+{
+	int status = 0;
+	pid_t keeper = fork();
+	if (keeper == 0) {
+		if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
+			_exit(2);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(live_again_and_again());
+		_exit(waitpid(pid, &status, 0) == pid ? WEXITSTATUS(status) : 2);
+	}
+	cr_assert_eq(waitpid(keeper, &status, 0), keeper);
+	if (WEXITSTATUS(status) == 2)
+		cr_skip_test("no pid namespace of our own can be had here");
+	cr_assert_eq(WEXITSTATUS(status), 0);
 }
