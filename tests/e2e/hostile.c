@@ -25,32 +25,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	_exit(9);
-}
+#include "act.h"
 
 static void put(const char *path, const void *p, size_t n)
 {
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0644);
 	must(fd >= 0 && write(fd, p, n) == (ssize_t)n, path);
 	close(fd);
-}
-
-static void wait_for_ever(void)
-{
-	for (;;)
-		pause();
-}
-
-static void ready(const char *act)
-{
-	char path[128];
-	snprintf(path, sizeof(path), "/tmp/ready-%s", act);
-	put(path, "", 0);
 }
 
 static long number(char **v, int i, long other)

@@ -25,15 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { COPY = 65536, PAGE = 4096, FULL = 8192 };
+#include "act.h"
 
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	_exit(9);
-}
+enum { COPY = 65536, PAGE = 4096, FULL = 8192 };
 
 /* "act key=value ...", whole, behind what others have said. */
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

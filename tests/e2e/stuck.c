@@ -14,26 +14,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	_exit(9);
-}
-
-static void ready(const char *act)
-{
-	char path[128];
-	snprintf(path, sizeof(path), "/tmp/ready-%s", act);
-	must(open(path, O_CREAT | O_WRONLY, 0644) >= 0, path);
-}
-
-static void wait_for_ever(void)
-{
-	for (;;)
-		pause();
-}
+#include "act.h"
 
 /* Who opens the file waits for an answer that never comes. */
 static void mark(const char *path)
