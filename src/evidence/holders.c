@@ -1,8 +1,11 @@
 /* Who holds which socket, from one collector to another. */
 #include "evidence/holders.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "evidence/sink_state.h"
 
@@ -15,8 +18,10 @@ static struct kan_holders *shared(const struct kan_sink *s)
 
 void kan_holders_promise(struct kan_sink *s)
 {
-	if (shared(s))
-		atomic_store(&shared(s)->state, PROMISED);
+	if (!shared(s))
+		return;
+	shared(s)->by = getpid();
+	atomic_store(&shared(s)->state, PROMISED);
 }
 
 void kan_holders_tell(struct kan_sink *s, const struct kan_owners *o, bool frozen)
@@ -38,15 +43,18 @@ bool kan_holders_promised(const struct kan_sink *s)
 	return shared(s) && atomic_load(&shared(s)->state) != NOBODY;
 }
 
+/* Not yet, and it may still come: a child of the conductor that is dead is reaped by it. */
+static bool comes(const struct kan_holders *h)
+{
+	return atomic_load(&h->state) == PROMISED && (kill(h->by, 0) == 0 || errno != ESRCH);
+}
+
 bool kan_holders_wait(struct kan_owners *out, bool *frozen, const struct kan_sink *s)
 {
 	const struct timespec nap = {.tv_nsec = NAP_US * 1000L};
 	struct kan_holders *h = shared(s);
-	for (int i = 0; h && i < KAN_HOLDERS_WAIT_MS * 1000 / NAP_US; i++) {
-		if (atomic_load(&h->state) != PROMISED)
-			break;
+	for (int i = 0; h && comes(h) && i < KAN_HOLDERS_WAIT_MS * 1000 / NAP_US; i++)
 		(void)nanosleep(&nap, NULL);
-	}
 	if (!h || atomic_load(&h->state) != TOLD || h->n > KAN_OWNERS_MAX)
 		return false;
 	*out = (struct kan_owners){.n = h->n, .cap = h->n, .seen = h->seen};

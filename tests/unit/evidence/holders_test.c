@@ -73,6 +73,22 @@ Test(holders, nothing_comes_where_nobody_promised_or_it_broke)
 	kan_sink_free(mine);
 }
 
+Test(holders, nobody_waits_for_one_that_has_died)
+{
+	struct kan_sink *mine = sink();
+	struct kan_owners got = {0};
+	bool frozen = false;
+	pid_t pid = fork();
+	if (pid == 0) {
+		kan_holders_promise(mine);
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
+	cr_assert(kan_holders_promised(mine));
+	cr_assert_not(kan_holders_wait(&got, &frozen, mine)); /* in the time of the suite */
+	kan_sink_free(mine);
+}
+
 Test(holders, a_capture_that_shares_nothing_promises_nothing)
 {
 	window.holders = NULL;
