@@ -114,7 +114,7 @@ static void pause_of(struct kan_buf *out, const json_t *record)
 		kan_buf_adds(out, strcmp(str(f, "by"), "cgroup") == 0
 					  ? "through the cgroup's own file"
 					  : "by the engine");
-		kan_buf_adds(out, "; ");
+		kan_buf_adds(out, "; proof: ");
 		kan_html_text(out, str(f, "proof"));
 		kan_buf_adds(out, "</dd>");
 	}

@@ -186,7 +186,8 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 	const json_t *freeze = json_object_get(json_object_get(m->doc, "record"), "freeze");
 	if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		kan_buf_addf(out,
-			     "- Paused for %" PRId64 " ms, of it %" PRId64 " ms the engine's. %s\n",
+			     "- Paused for %" PRId64 " ms, of it %" PRId64
+			     " ms the engine's; proof: %s\n",
 			     integer(freeze, "total_ns") / NS_PER_MS,
 			     integer(freeze, "engine_ns") / NS_PER_MS, str(freeze, "proof"));
 	const char *after =
