@@ -117,6 +117,10 @@ static bool asks_for(struct kan_processes *all, const struct kan_process *p,
 static bool reach(struct kan_processes *all, struct kan_process *p, const struct kan_pass_b *how)
 {
 	struct kan_err why = {0};
+	if (how->tables) {
+		kan_pass_fds_wait(how->tables, (size_t)(p - all->v));
+		kan_pass_a_rest(all, p, how->ask);
+	}
 	if (p->who.dir >= 0 || kan_member_open(&p->who, how->ask->members.proc_fd, &why) == 0)
 		return true;
 	kan_proc_refused(all, p, "memory", &why);

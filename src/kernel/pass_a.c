@@ -191,6 +191,15 @@ void kan_pass_a_fds(struct kan_processes *all, struct kan_process *p)
 	all->links_full += p->fds.text_full;
 }
 
+void kan_pass_a_rest(struct kan_processes *all, struct kan_process *p,
+		     const struct kan_processes_ask *ask)
+{
+	if (p->has_fds || p->who.dir < 0)
+		return;
+	kan_pass_a_fds(all, p);
+	p->frozen_fds = kan_pass_frozen(ask);
+}
+
 /* The buffer is one for all threads: none keeps its text. */
 static void read_thread_status(struct kan_thread *t, struct kan_buf *text, int dir)
 {

@@ -1,21 +1,29 @@
 /* The descriptor tables of all processes, read by a second thread beside pass A. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "kernel/passes.h"
 
-enum { WORTH_A_THREAD = 64 }; /* processes: for fewer it is not done before they are */
+enum {
+	WORTH_A_THREAD = 64, /* processes: for fewer it is not done before they are */
+	NAP_NS = 200000,
+};
 
 struct kan_pass_fds {
 	pthread_t thread;
 	const struct kan_processes_ask *ask;
 	struct kan_process *v; /* p->fds, has_fds, frozen_fds are the thread's until it is joined */
 	size_t n;
-	int *dirs; /* of those that were held at its start; -1: not the thread's */
+	size_t first;
+	_Atomic size_t done; /* so many of v are not the thread's any more */
+	int *dirs;           /* of those that were held at its start; -1: not the thread's */
 	struct kan_helds held;
 	struct kan_processes mine; /* what could not be had, until it is joined */
-	uint64_t kept, octets, full;
+	uint64_t kept, octets;     /* of all; what of it is the thread's: */
+	uint64_t seen, mine_kept, mine_octets, full;
 };
 
 struct lost {
@@ -46,6 +54,9 @@ static void read_one(struct kan_pass_fds *f, struct kan_process *p, int dir)
 		kan_fds_free(&p->fds);
 	f->kept += p->fds.n;
 	f->octets += p->fds.text.len;
+	f->seen += p->fds.seen;
+	f->mine_kept += p->fds.n;
+	f->mine_octets += p->fds.text.len;
 	f->full += p->fds.text_full;
 	p->frozen_fds = kan_pass_frozen(f->ask);
 }
@@ -53,8 +64,10 @@ static void read_one(struct kan_pass_fds *f, struct kan_process *p, int dir)
 static void *read_all(void *arg)
 {
 	struct kan_pass_fds *f = arg;
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; i < f->n; i++) {
 		read_one(f, &f->v[i], f->dirs[i]);
+		atomic_store(&f->done, i + 1);
+	}
 	return NULL;
 }
 
@@ -67,6 +80,7 @@ struct kan_pass_fds *kan_pass_fds_start(struct kan_processes *all, size_t first,
 	f->ask = ask;
 	f->v = all->v + first;
 	f->n = all->n - first;
+	f->first = first;
 	f->dirs = kan_xrealloc(NULL, f->n, sizeof(*f->dirs));
 	for (size_t i = 0; i < f->n; i++)
 		f->dirs[i] = f->v[i].who.dir;
@@ -83,18 +97,21 @@ struct kan_pass_fds *kan_pass_fds_start(struct kan_processes *all, size_t first,
 	return NULL;
 }
 
+void kan_pass_fds_wait(const struct kan_pass_fds *f, size_t index)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	while (atomic_load(&f->done) <= index - f->first)
+		(void)nanosleep(&nap, NULL);
+}
+
 void kan_pass_fds_join(struct kan_processes *all, struct kan_pass_fds *f)
 {
 	if (!f)
 		return;
 	(void)pthread_join(f->thread, NULL);
-	for (size_t i = 0; i < f->n; i++) {
-		if (f->dirs[i] < 0)
-			continue; /* counted where it was read */
-		all->fds_seen += f->v[i].fds.seen;
-		all->fds_kept += f->v[i].fds.n;
-		all->link_bytes += f->v[i].fds.text.len;
-	}
+	all->fds_seen += f->seen;
+	all->fds_kept += f->mine_kept;
+	all->link_bytes += f->mine_octets;
 	for (size_t i = 0; i < f->held.n; i++) {
 		kan_held_add(&all->held, &f->held.v[i]);
 		f->held.v[i].fd = -1;

@@ -23,9 +23,13 @@ void kan_pass_a(struct kan_processes *all, struct kan_process *p);
 struct kan_pass_fds;
 struct kan_pass_fds *kan_pass_fds_start(struct kan_processes *all, size_t first,
 					const struct kan_processes_ask *ask);
+/* Wait until the thread is done with the process of this index, so that its directory may go. */
+void kan_pass_fds_wait(const struct kan_pass_fds *f, size_t index);
 void kan_pass_fds_join(struct kan_processes *all, struct kan_pass_fds *f);
 /* The table of p, when the thread did not get it: of a dead leader, through a thread that lives. */
 void kan_pass_a_fds(struct kan_processes *all, struct kan_process *p);
+void kan_pass_a_rest(struct kan_processes *all, struct kan_process *p,
+		     const struct kan_processes_ask *ask);
 /* exe of a process whose stat is read. */
 void kan_pass_exe(struct kan_processes *all, struct kan_process *p, int dir);
 /* The directory that facts come from: the process's, or that of a dead leader's live thread (then
@@ -39,6 +43,7 @@ struct kan_pass_b {
 			root */
 	uint64_t mntns;
 	bool argv_only;
+	struct kan_pass_fds *tables; /* being read beside it, from first on; NULL: read before */
 };
 /*
  * argv, environ, maps, io and what the executable's path names now, of all processes from first on.

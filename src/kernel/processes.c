@@ -43,10 +43,11 @@ static void first_pass(struct kan_processes *all, size_t first, const struct kan
 }
 
 static void second_pass(struct kan_processes *all, size_t first,
-			const struct kan_processes_ask *ask)
+			const struct kan_processes_ask *ask, struct kan_pass_fds *tables)
 {
 	struct kan_bounded *b = kan_bounded_new();
-	struct kan_pass_b how = {.bounded = b, .ask = ask, .root_fd = ask->root_fd};
+	struct kan_pass_b how = {
+		.bounded = b, .ask = ask, .root_fd = ask->root_fd, .tables = tables};
 	(void)kan_proc_ns(&how.mntns, ask->members.init_dir, "mnt",
 			  NULL); /* gone: every root is looked at by itself */
 	kan_pass_b(all, first, &how);
@@ -57,12 +58,8 @@ static void second_pass(struct kan_processes *all, size_t first,
 static void rest_of_tables(struct kan_processes *all, size_t first,
 			   const struct kan_processes_ask *ask)
 {
-	for (size_t i = first; i < all->n; i++) {
-		if (all->v[i].has_fds || all->v[i].who.dir < 0)
-			continue;
-		kan_pass_a_fds(all, &all->v[i]);
-		all->v[i].frozen_fds = kan_pass_frozen(ask);
-	}
+	for (size_t i = first; i < all->n; i++)
+		kan_pass_a_rest(all, &all->v[i], ask);
 }
 
 static void passes(struct kan_processes *all, size_t first, const struct kan_processes_ask *ask)
@@ -71,7 +68,7 @@ static void passes(struct kan_processes *all, size_t first, const struct kan_pro
 	first_pass(all, first, ask);
 	if (!tables)
 		rest_of_tables(all, first, ask);
-	second_pass(all, first, ask);
+	second_pass(all, first, ask, tables);
 	kan_pass_fds_join(all, tables);
 	if (tables)
 		rest_of_tables(all, first, ask);

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -88,6 +89,45 @@ static void raw_is(const struct kan_process *p, enum kan_proc_file f, struct kan
 	cr_assert(p->has & 1u << f, "%s was not read", kan_proc_file_name(f));
 	cr_assert(kan_bytes_eq(kan_buf_bytes(&p->raw[f]), want), "%s: %.*s", kan_proc_file_name(f),
 		  (int)p->raw[f].len, (const char *)p->raw[f].data);
+}
+
+enum { MANY = 90, SOCKETS = 400 };
+
+/* word: how many more than the others; by it the table is known as its own. */
+static void subject_sockets(const char *word)
+{
+	for (long i = 0; i < SOCKETS + strtol(word, NULL, 10); i++)
+		if (socket(AF_UNIX, SOCK_STREAM, 0) < 0)
+			_exit(1);
+	subject_wait(word);
+}
+
+static size_t sockets_of(const struct kan_process *p)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < p->fds.n; i++)
+		n += S_ISSOCK(p->fds.v[i].mode);
+	return n;
+}
+
+/* So many that the tables have a thread of their own, and so large that it is not done when pass B
+ * begins. */
+Test(processes, every_table_of_a_busy_container_is_that_processs_own, .timeout = 120)
+{
+	pid_t pids[MANY];
+	char word[16];
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(word, sizeof(word), "%d", i);
+		pids[i] = subject(s, subject_sockets, word);
+	}
+	look();
+	for (size_t i = 0; i < MANY; i++) {
+		const struct kan_process *p = of(pids[i]);
+		cr_assert(p->has_fds && p->frozen_fds && p->has & 1u << KAN_PF_CMDLINE);
+		cr_assert_eq(sockets_of(p), SOCKETS + i, "process %zu has %zu", i, sockets_of(p));
+	}
+	cr_assert_eq(all.fds_seen, all.fds_kept);
+	cr_assert_eq(all.n_miss, 0, "%s: %s", all.miss[0].what, all.miss[0].err.text);
 }
 
 Test(processes, one_that_runs_an_ordinary_file)
