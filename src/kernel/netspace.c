@@ -228,13 +228,10 @@ void kan_netspace_split(struct kan_netspace *n)
 	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP], *six = &n->socks[KAN_SOCK_TCP6];
 	if (!n->at_once)
 		return;
-	struct kan_buf both = four->raw;
 	n->at_once = false;
-	four->raw = KAN_BUF(both.max);
-	six->raw = KAN_BUF(both.max);
+	six->raw = KAN_BUF(four->raw.max);
 	/* A message that is cut was cut by a limit, which is told already. */
-	(void)kan_sock_split_tcp(&four->raw, &six->raw, kan_buf_bytes(&both), NULL);
-	kan_buf_free(&both);
+	(void)kan_sock_split_tcp(&four->raw, &six->raw, NULL);
 }
 
 static void read_socks(struct kan_netspace *n, struct kan_netspace_ask *ask, size_t from, size_t to)
@@ -289,11 +286,11 @@ static int one_established(struct kan_buf *out, const struct kan_netspace *n, si
 int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
 			     const struct kan_netspace *n, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX), both = KAN_BUF(four->max);
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	struct kan_err why = {0};
 	kan_sock_request_tcp(&request, KAN_SOCK_ESTABLISHED);
-	if (kan_netlink_dump(&both, n->diag, TCPDIAG_GETSOCK, kan_buf_bytes(&request), &why) == 0)
-		return kan_sock_split_tcp(four, six, kan_buf_bytes(&both), err);
+	if (kan_netlink_dump(four, n->diag, TCPDIAG_GETSOCK, kan_buf_bytes(&request), &why) == 0)
+		return kan_sock_split_tcp(four, six, err);
 	if (why.code == KAN_EUNSUPPORTED || why.sys == EINVAL)
 		return one_established(four, n, KAN_SOCK_TCP, err) < 0 ||
 				       one_established(six, n, KAN_SOCK_TCP6, err) < 0

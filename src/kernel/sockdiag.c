@@ -112,24 +112,31 @@ void kan_sock_request_tcp(struct kan_buf *out, enum kan_sock_ask ask)
 	kan_buf_add(out, &q, sizeof(q));
 }
 
-int kan_sock_split_tcp(struct kan_buf *four, struct kan_buf *six, struct kan_bytes dump,
-		       struct kan_err *err)
+int kan_sock_split_tcp(struct kan_buf *both, struct kan_buf *six, struct kan_err *err)
 {
-	while (dump.n) {
+	size_t kept = 0, at = 0, n = 0;
+	int rc = 0;
+	for (; rc == 0 && at < both->len; at += n) {
 		struct nlmsghdr h = {0};
-		if (dump.n < sizeof(h))
-			return kan_fail(err, KAN_EFORMAT, "netlink: a cut header");
-		memcpy(&h, dump.p, sizeof(h));
-		if (h.nlmsg_len < sizeof(h) + 1 || h.nlmsg_len > dump.n)
-			return kan_fail(err, KAN_EFORMAT, "netlink: a message of %u bytes in %zu",
-					h.nlmsg_len, dump.n);
-		size_t n = NLMSG_ALIGN((size_t)h.nlmsg_len);
-		n = n < dump.n ? n : dump.n;
-		kan_buf_add(dump.p[sizeof(h)] == AF_INET6 ? six : four, dump.p, n);
-		dump.p += n;
-		dump.n -= n;
+		size_t left = both->len - at;
+		const uint8_t *p = both->data + at;
+		memcpy(&h, p, left < sizeof(h) ? left : sizeof(h));
+		if (left < sizeof(h) || h.nlmsg_len < sizeof(h) + 1 || h.nlmsg_len > left) {
+			rc = kan_fail(err, KAN_EFORMAT, "netlink: a message of %u bytes in %zu",
+				      h.nlmsg_len, left);
+			break;
+		}
+		n = NLMSG_ALIGN((size_t)h.nlmsg_len);
+		n = n < left ? n : left;
+		if (p[sizeof(h)] == AF_INET6) {
+			kan_buf_add(six, p, n);
+		} else {
+			memmove(both->data + kept, p, n);
+			kept += n;
+		}
 	}
-	return 0;
+	both->len = kept;
+	return rc;
 }
 
 /* The kernel appends fields over the years: one is there when the attribute is long enough. */

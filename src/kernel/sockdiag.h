@@ -53,9 +53,9 @@ void kan_sock_request(struct kan_buf *out, const struct kan_sock_kind *k, enum k
  * each dump of TCP the kernel walks the table of all namespaces, which takes 8 ms on a large host.
  */
 void kan_sock_request_tcp(struct kan_buf *out, enum kan_sock_ask ask);
-/* The answers to it, by family; both keep their maximum. format: cut. */
-int kan_sock_split_tcp(struct kan_buf *four, struct kan_buf *six, struct kan_bytes dump,
-		       struct kan_err *err);
+/* The answers to it, by family: both keeps those of IPv4, six gets the others. In place, because
+ * such a dump is the largest there is. format: cut; what came before is split. */
+int kan_sock_split_tcp(struct kan_buf *both, struct kan_buf *six, struct kan_err *err);
 /* One answer, behind its netlink header. format: cut; what came before is set. */
 int kan_sock_parse(struct kan_sock *out, const struct kan_sock_kind *k, struct kan_bytes payload,
 		   struct kan_err *err);
