@@ -91,12 +91,35 @@ static bool read_thread(struct kan_owners *o, int dir, pid_t pid)
 	return read;
 }
 
+/* A leader that ended while it was read took what was not read yet with it. */
+static bool still_there(int dir, const struct kan_owner *last)
+{
+	char path[TASK_OCTETS], link[LINK_OCTETS];
+	(void)snprintf(path, sizeof(path), "fd/%d", last->fd);
+	return readlinkat(dir, path, link, sizeof(link)) >= 0;
+}
+
+static void drop(struct kan_owners *o, size_t from, size_t n)
+{
+	memmove(o->v + from, o->v + from + n, (o->n - from - n) * sizeof(*o->v));
+	o->n -= n;
+	o->seen -= n;
+}
+
 int kan_owners_read(struct kan_owners *o, int dir, pid_t pid, struct kan_err *err)
 {
 	size_t before = o->n;
 	bool read = read_table(o, dir, "fd", pid);
 	int sys = errno;
-	if (o->n > before || read_thread(o, dir, pid) || read)
+	size_t found = o->n - before;
+	if (found && still_there(dir, &o->v[o->n - 1]))
+		return 0;
+	if (read_thread(o, dir, pid)) {
+		if (o->n > before + found)
+			drop(o, before, found); /* the thread's table has them again */
+		return 0;
+	}
+	if (found || read)
 		return 0;
 	kan_err_sys(err, sys, "descriptors of %d", (int)pid);
 	return -1;

@@ -158,9 +158,10 @@ Test(fds, one_that_could_not_be_held_is_told_and_is_no_limit)
 	struct kan_fds_room room = {
 		.fds = 1024, .text = 1 << 20, .held = &held, .lost = note_lost, .arg = &wanted};
 	cr_assert_eq(unlink(path), 0);
-	int most = dup(fd); /* two are left: for the lists */
-	(void)close(most);
-	struct rlimit few = {.rlim_cur = (rlim_t)most + 2, .rlim_max = (rlim_t)most + 2};
+	int first = dup(fd), second = dup(fd); /* these two are left: for the lists */
+	(void)close(first);
+	(void)close(second);
+	struct rlimit few = {.rlim_cur = (rlim_t)second + 1, .rlim_max = (rlim_t)second + 1};
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	cr_assert_eq(kan_fds_read(&table, dir, &room, &err), 0, "%s", err.text);
 	cr_assert_eq(wanted, -1);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,6 +88,7 @@ Test(owners, a_dead_leaders_sockets_are_found_through_a_thread)
 	pid_t pid = fork();
 	if (pid == 0) {
 		pthread_t thread;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)pthread_create(&thread, NULL, live_on, &ready[1]);
 		pthread_exit(NULL);
 	}
