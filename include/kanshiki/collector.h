@@ -18,6 +18,7 @@ enum kan_needs {
 	KAN_NEEDS_HOST = 2,    /* depth host */
 	KAN_NEEDS_LAYERS = 4,  /* a proven upper directory */
 	KAN_NEEDS_RESUME = 8,  /* starts at the resume; window_enter waits for its tier */
+	KAN_NEEDS_ASKED = 16,  /* a request for memory; reads when all else of its tier has read */
 };
 
 /* A limit in force, for capture.json: a guard protects us (hit: gap), a budget bounds a default
@@ -34,10 +35,8 @@ struct kan_collector {
 	enum kan_tier tier;
 	unsigned needs;
 	const struct kan_limit *limits; /* ends with a NULL name; NULL: none of its own */
-	const char *const *artefacts; /* NULL-terminated names it may write; "content/" stands for a
-					 directory */
-	/* Take it. 0: done, gaps included. -1: nothing more can be had; err becomes a gap, or fatal
-	 * when io. */
+	const char *const *artefacts;   /* names it may write, then NULL; "x/" is a directory */
+	/* 0: done, gaps included. -1: no more can be had; err becomes a gap, or fatal when io. */
 	int (*collect)(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err);
 };
 

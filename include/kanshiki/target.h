@@ -9,6 +9,7 @@
 
 struct kan_engine;
 struct kan_cgroup;
+struct kan_indicators;
 
 enum kan_state {
 	KAN_STATE_CREATED,
@@ -22,13 +23,16 @@ enum kan_state {
 enum kan_depth { KAN_DEPTH_HOST, KAN_DEPTH_API, KAN_DEPTH_OFFLINE };
 enum kan_freeze { KAN_FREEZE_AUTO, KAN_FREEZE_FULL, KAN_FREEZE_NEVER, KAN_FREEZE_CGROUP };
 enum kan_mounts { KAN_MOUNTS_AUTO, KAN_MOUNTS_ALL, KAN_MOUNTS_NONE };
+enum kan_memory { KAN_MEMORY_NONE, KAN_MEMORY_WRITABLE };
 
 /* What the request asks for. Open data; the conductor fills it, collectors read it. */
 struct kan_policy {
 	enum kan_freeze freeze;
 	enum kan_mounts mounts;
-	bool image_full;    /* --image full: the whole baseline */
-	uint64_t max_bytes; /* raises content budgets; 0: the defaults */
+	enum kan_memory memory;
+	const struct kan_indicators *indicators; /* to look for in memory, or NULL */
+	bool image_full;                         /* --image full: the whole baseline */
+	uint64_t max_bytes;                      /* raises content budgets; 0: the defaults */
 	unsigned max_freeze_ms, timeout_s;
 };
 
@@ -61,8 +65,7 @@ struct kan_target {
 	pid_t pid;   /* the container's init, on the host */
 	uint64_t starttime;
 	int pid_fd;  /* pidfd */
-	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with this process, ESRCH after its end
-		      */
+	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with it, ESRCH after its end */
 	int root_fd; /* its root directory */
 	/* An init in a chroot sees less than its mount namespace has: the whole table, and the root
 	 * that its paths begin at. Empty and -1: it sees all there is. */

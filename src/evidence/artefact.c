@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "evidence/late.h"
 #include "evidence/sink_state.h"
 
 enum {
@@ -28,6 +29,8 @@ struct kan_artefact {
 	size_t used, size;
 	uint64_t octets, rows;
 	bool broken;
+	bool late; /* has no buffer; the digest is made when all is written */
+	bool read; /* late, and it is made */
 };
 
 static bool allowed(const struct kan_sink *s, const char *name)
@@ -119,25 +122,111 @@ int kan_sink_content(struct kan_artefact **out, struct kan_sink *s, const char *
 	return 0;
 }
 
+static int fails(struct kan_artefact *a, struct kan_err *err)
+{
+	a->broken = true;
+	(void)kan_wrap(err, "%s", a->path);
+	return broken(a->sink, err);
+}
+
+static int was_broken(const struct kan_artefact *a, struct kan_err *err)
+{
+	return kan_fail(err, KAN_EIO, "%s could not be written before", a->path);
+}
+
 /* A buffer that is full is hashed and written as it is: the bytes are in the cache. */
 static int flush(struct kan_artefact *a, struct kan_err *err)
 {
 	size_t n = a->used;
 	a->used = 0;
 	if (a->broken)
-		return kan_fail(err, KAN_EIO, "%s could not be written before", a->path);
+		return was_broken(a, err);
 	kan_digest_add(a->digest, a->buffer, n);
-	if (kan_write_all(a->fd, a->buffer, n, err) < 0) {
-		a->broken = true;
-		(void)kan_wrap(err, "%s", a->path);
-		return broken(a->sink, err);
+	return kan_write_all(a->fd, a->buffer, n, err) < 0 ? fails(a, err) : 0;
+}
+
+void kan_artefact_late(struct kan_artefact *a)
+{
+	free(kan_take_ptr(a->buffer));
+	a->late = true;
+}
+
+static int write_late(struct kan_artefact *a, const void *p, size_t n, struct kan_err *err)
+{
+	if (a->broken)
+		return was_broken(a, err);
+	a->octets += n;
+	return kan_write_all(a->fd, p, n, err) < 0 ? fails(a, err) : 0;
+}
+
+int kan_artefact_patch(struct kan_artefact *a, uint64_t offset, struct kan_bytes v,
+		       struct kan_err *err)
+{
+	if (a->broken || !a->late || a->read || offset + v.n > a->octets)
+		return was_broken(a, err);
+	while (v.n) {
+		ssize_t n = pwrite(a->fd, v.p, v.n, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			(void)kan_fail_sys(err, "write");
+			return fails(a, err);
+		}
+		v.p += n;
+		v.n -= (size_t)n;
+		offset += (uint64_t)n;
 	}
 	return 0;
+}
+
+struct reader {
+	int fd;
+	uint8_t *piece;
+	kan_artefact_piece_fn *fn;
+	void *arg;
+};
+
+/* What was written is what is read: a byte less or more is a broken file. */
+static int read_back(struct kan_artefact *a, const struct reader *r, struct kan_err *err)
+{
+	uint64_t at = 0;
+	for (ssize_t n = 1; n > 0; at += (uint64_t)n) {
+		n = read(r->fd, r->piece, KAN_IO_READ);
+		if (n < 0)
+			return kan_fail_sys(err, "read back");
+		kan_digest_add(a->digest, r->piece, (size_t)n);
+		if (n && r->fn && r->fn((struct kan_bytes){r->piece, (size_t)n}, r->arg, err) < 0)
+			return -1;
+	}
+	if (at != a->octets)
+		return kan_fail(err, KAN_EIO, "%llu octets instead of %llu", (unsigned long long)at,
+				(unsigned long long)a->octets);
+	return 0;
+}
+
+int kan_artefact_pieces(struct kan_artefact *a, kan_artefact_piece_fn *fn, void *arg,
+			struct kan_err *err)
+{
+	char path[64];
+	struct reader r = {.fd = -1, .fn = fn, .arg = arg};
+	if (a->broken || !a->late || a->read)
+		return was_broken(a, err);
+	a->read = true;
+	/* By its descriptor: the same file for certain. */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", a->fd);
+	r.fd = open(path, O_RDONLY | O_CLOEXEC);
+	r.piece = kan_io_buffer(KAN_IO_READ);
+	int rc = r.fd < 0 ? kan_fail_sys(err, "read back") : read_back(a, &r, err);
+	kan_auto_close_fn(&r.fd);
+	free(r.piece);
+	return rc < 0 ? fails(a, err) : 0;
 }
 
 int kan_artefact_write(struct kan_artefact *a, const void *p, size_t n, struct kan_err *err)
 {
 	const uint8_t *at = p;
+	if (a->late)
+		return write_late(a, p, n, err);
 	a->octets += n;
 	while (n) {
 		size_t room = a->size - a->used, step = n < room ? n : room;
@@ -185,6 +274,8 @@ static void announce(const struct kan_artefact *a, const char *sha256, bool whol
 /* The last bytes, the digest, the file closed. */
 static int finish(char sha256[KAN_SHA256_HEX], struct kan_artefact *a, struct kan_err *err)
 {
+	if (a->late && !a->read && !a->broken && kan_artefact_pieces(a, NULL, NULL, err) < 0)
+		return -1;
 	if (flush(a, err) < 0)
 		return -1;
 	kan_digest_finish(sha256, a->digest);

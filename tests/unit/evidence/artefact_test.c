@@ -2,6 +2,8 @@
  * it. */
 #include "world.h"
 
+#include "evidence/late.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -175,5 +177,101 @@ Test(artefact, a_directory_of_ours_that_became_a_link_is_not_followed)
 	cr_assert_eq(symlinkat("/tmp", w.dir, "data/logs"), 0);
 	cr_assert_eq(kan_sink_put(s, "a", (struct kan_bytes){0}, &err), -1);
 	cr_assert_eq(err.code, KAN_EIO);
+	kan_sink_free(s);
+}
+
+static int append(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)err;
+	kan_buf_addb(arg, piece);
+	return 0;
+}
+
+Test(artefact, a_late_one_is_patched_and_its_digest_is_of_what_stands_there)
+{
+	auto_world struct world w;
+	struct kan_artefact *a = NULL;
+	kan_auto_buf struct kan_buf text = KAN_BUF(8 << 20), seen = KAN_BUF(8 << 20);
+	char sha256[65];
+	world_begin(&w);
+	struct kan_sink *s = world_sink(&w, "memory", NULL);
+	cr_assert_eq(kan_sink_open(&a, s, "core/1-2.elf", NULL), 0);
+	kan_artefact_late(a);
+	cr_assert_eq(kan_artefact_write(a, "xxxx----", 8, NULL), 0);
+	for (int i = 0; i < 20000; i++)
+		cr_assert_eq(
+			kan_artefact_write(a, "0123456789012345678901234567890123456789012345678\n",
+					   50, NULL),
+			0);
+	cr_assert_eq(kan_artefact_patch(a, 0, KAN_LIT("head"), NULL), 0);
+	cr_assert_eq(kan_artefact_pieces(a, append, &seen, NULL), 0);
+	cr_assert_eq(kan_artefact_close(a, NULL), 0);
+	struct kan_msg m = announced(&w, "data/memory/core/1-2.elf", true);
+	world_read(&text, w.dir, m.what);
+	kan_sha256_hex(sha256, kan_buf_bytes(&text));
+	cr_assert_str_eq(m.sha256, sha256);
+	cr_assert(m.n[0] == 1000008 && text.len == 1000008);
+	cr_assert_eq(memcmp(text.data, "head----0123", 12), 0);
+	cr_assert(kan_bytes_eq(kan_buf_bytes(&text), kan_buf_bytes(&seen)));
+	kan_sink_free(s);
+}
+
+Test(artefact, a_late_one_that_nobody_read_back_has_its_digest_too)
+{
+	auto_world struct world w;
+	struct kan_artefact *a = NULL;
+	char sha256[65];
+	world_begin(&w);
+	struct kan_sink *s = world_sink(&w, "memory", NULL);
+	cr_assert_eq(kan_sink_open(&a, s, "core/1-2.elf", NULL), 0);
+	kan_artefact_late(a);
+	cr_assert_eq(kan_artefact_write(a, "abc", 3, NULL), 0);
+	cr_assert_eq(kan_artefact_close(a, NULL), 0);
+	struct kan_msg m = announced(&w, "data/memory/core/1-2.elf", true);
+	kan_sha256_hex(sha256, KAN_LIT("abc"));
+	cr_assert_str_eq(m.sha256, sha256);
+	kan_sink_free(s);
+}
+
+Test(artefact, a_late_one_is_patched_within_what_was_written_and_before_it_is_read)
+{
+	auto_world struct world w;
+	struct kan_artefact *a = NULL;
+	struct kan_err err = {0};
+	world_begin(&w);
+	struct kan_sink *s = world_sink(&w, "memory", NULL);
+	cr_assert_eq(kan_sink_open(&a, s, "x", NULL), 0);
+	kan_artefact_late(a);
+	cr_assert_eq(kan_artefact_write(a, "abc", 3, NULL), 0);
+	cr_assert_eq(kan_artefact_patch(a, 2, KAN_LIT("xy"), &err), -1);
+	cr_assert_eq(err.code, KAN_EIO);
+	cr_assert_eq(kan_artefact_pieces(a, NULL, NULL, NULL), 0);
+	cr_assert_eq(kan_artefact_patch(a, 0, KAN_LIT("x"), NULL), -1);
+	kan_artefact_abandon(a);
+	(void)announced(&w, "data/memory/x", false);
+	kan_sink_free(s);
+}
+
+static int refuse(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)piece;
+	(void)arg;
+	return kan_fail(err, KAN_EFORMAT, "no");
+}
+
+Test(artefact, a_late_one_that_cannot_be_read_back_is_never_sealed)
+{
+	auto_world struct world w;
+	struct kan_artefact *a = NULL;
+	struct kan_err err = {0};
+	world_begin(&w);
+	struct kan_sink *s = world_sink(&w, "memory", NULL);
+	cr_assert_eq(kan_sink_open(&a, s, "x", NULL), 0);
+	kan_artefact_late(a);
+	cr_assert_eq(kan_artefact_write(a, "abc", 3, NULL), 0);
+	cr_assert_eq(kan_artefact_pieces(a, refuse, NULL, &err), -1);
+	cr_assert_eq(err.code, KAN_EIO);
+	cr_assert(kan_sink_failed(s));
+	kan_artefact_abandon(a);
 	kan_sink_free(s);
 }
