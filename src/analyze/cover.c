@@ -122,12 +122,21 @@ static bool is_not_applicable(const struct kan_cover *c, const char *collector)
 	return false;
 }
 
+/* Rows that there are only when they were asked for, and the artefact that says so: a rule about
+ * them is not left unassessed when nobody looked for anything. */
+static bool not_asked(const struct kan_source *s, const char *artefact)
+{
+	return strcmp(artefact, "data/memory/hits.ndjson") == 0 &&
+	       !kan_source_has(s, "data/memory/indicators.txt");
+}
+
 enum kan_coverage kan_cover_of(const struct kan_cover *c, const struct kan_source *s,
 			       const char *collector, const char *artefact)
 {
 	if (kan_source_has(s, artefact))
 		return find_gap(c, collector, artefact, true) ? KAN_COVER_CUT : KAN_COVER_WHOLE;
-	if (!find_gap(c, collector, artefact, true) && is_not_applicable(c, collector))
+	if (!find_gap(c, collector, artefact, true) &&
+	    (is_not_applicable(c, collector) || not_asked(s, artefact)))
 		return KAN_COVER_NOT_APPLICABLE;
 	return KAN_COVER_NONE;
 }

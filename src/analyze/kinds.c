@@ -242,6 +242,18 @@ static const struct kan_column baseline_columns[] = {
 };
 static const char *const baseline_identity[] = {"layer", "path", "mode", "size", "sha256", NULL};
 
+static const struct kan_column hit_columns[] = {
+	INT("pid", "process"),
+	INT("indicator", "its line in data/memory/indicators.txt"),
+	WORD("as", "bytes; region: the digest of a mapping; exe: that of the executable"),
+	WORD("start", "where the mapping begins, 0x and 16 digits"),
+	INT("offset", "from there, octets"),
+	BYTES("before", "up to 32 bytes; never shown in a report"),
+	BYTES("after", "up to 32 bytes; never shown in a report"),
+	END,
+};
+static const char *const hit_identity[] = {"indicator", "pid", "as", "start", "offset", NULL};
+
 const struct kan_kind kan_kinds[] = {
 	{"process", "processes", "data/processes/processes.ndjson", "kernel-process",
 	 "A process of the container.", process_columns, process_identity, kan_join_process},
@@ -263,5 +275,7 @@ const struct kan_kind kan_kinds[] = {
 	 baseline_columns, baseline_identity, NULL},
 	{"ghost", "image", "data/image/ghosts.ndjson", "image",
 	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
+	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
+	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
 	{.name = NULL},
 };

@@ -103,6 +103,11 @@ static int known(const char *list, struct kan_err *err)
 	return 0;
 }
 
+static bool asks_for_memory(const struct kan_policy *p)
+{
+	return p->memory != KAN_MEMORY_NONE || p->indicators;
+}
+
 static void choose_collectors(struct kan_conductor *c)
 {
 	for (const struct kan_collector *const *k = kan_collectors;
@@ -112,6 +117,10 @@ static void choose_collectors(struct kan_conductor *c)
 		if (left_out) {
 			kan_record_scope(c, (*k)->name, (*k)->name,
 					 c->req->only ? "--only" : "--skip");
+			continue;
+		}
+		if ((*k)->needs & KAN_NEEDS_ASKED && !asks_for_memory(&c->req->policy)) {
+			kan_record_scope(c, (*k)->name, (*k)->name, "--memory none");
 			continue;
 		}
 		c->children[c->n_children++] = (struct kan_child){
@@ -385,9 +394,9 @@ static void defaults(struct kan_capture_request *r)
 {
 	if (!r->policy.timeout_s)
 		r->policy.timeout_s = DEFAULT_TIMEOUT_S;
+	bool full = r->policy.freeze == KAN_FREEZE_FULL || asks_for_memory(&r->policy);
 	if (!r->policy.max_freeze_ms)
-		r->policy.max_freeze_ms =
-			r->policy.freeze == KAN_FREEZE_FULL ? FULL_FREEZE_MS : DEFAULT_FREEZE_MS;
+		r->policy.max_freeze_ms = full ? FULL_FREEZE_MS : DEFAULT_FREEZE_MS;
 }
 
 int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *request,

@@ -241,11 +241,27 @@ static bool files_fit(const struct kan_conductor *c)
 	return entries <= AUTO_ENTRIES && bytes <= AUTO_BYTES;
 }
 
+/* What takes long, and was asked for, must not age what does not. */
+static bool others_first(const struct kan_conductor *c, const struct kan_child *who)
+{
+	if (!(who->collector->needs & KAN_NEEDS_ASKED))
+		return false;
+	for (size_t i = 0; i < c->n_children; i++) {
+		const struct kan_child *k = &c->children[i];
+		if (k->collector->tier == who->collector->tier &&
+		    !(k->collector->needs & KAN_NEEDS_ASKED) &&
+		    (k->state == KAN_CHILD_PREPARING || k->state == KAN_CHILD_READY ||
+		     k->state == KAN_CHILD_READING))
+			return true;
+	}
+	return false;
+}
+
 static void let_go(struct kan_conductor *c, enum kan_tier tier, bool inside)
 {
 	for (size_t i = 0; i < c->n_children; i++)
 		if (c->children[i].collector->tier == tier &&
-		    c->children[i].state == KAN_CHILD_READY)
+		    c->children[i].state == KAN_CHILD_READY && !others_first(c, &c->children[i]))
 			kan_child_go(c, &c->children[i], inside);
 }
 
@@ -314,9 +330,12 @@ static void read_paused(struct kan_conductor *c)
 	if (files)
 		let_go(c, KAN_TIER_FILES, true);
 	int64_t until = c->freeze.asked_ns + (int64_t)c->req->policy.max_freeze_ms * 1000000;
-	while (c->window_open && somebody_inside(c) && !c->window_break && kan_boot_ns() < until)
+	while (c->window_open && somebody_inside(c) && !c->window_break && kan_boot_ns() < until) {
 		if (!kan_loop_step(c, until))
 			break;
+		if (c->window_open && !c->window_break)
+			let_go(c, KAN_TIER_PAUSED, true); /* who waited for others */
+	}
 }
 
 static bool wants_pause(const struct kan_conductor *c)

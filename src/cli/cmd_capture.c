@@ -13,6 +13,7 @@
 #include "capture/capture.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/indicators.h"
 
 enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600, CONTAINERS_MAX = 64 };
 
@@ -23,7 +24,11 @@ static const struct kan_option options[] = {
 	{"freeze", 0, "WHEN",
 	 "auto, full or never: how much is read while the container is paused; cgroup: as auto, "
 	 "by the kernel's freezer"},
-	{"max-freeze", 0, "SEC", "the pause ends after so many seconds (2; with full 10)"},
+	{"max-freeze", 0, "SEC",
+	 "the pause ends after so many seconds (2; with full or memory 10)"},
+	{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"},
+	{"indicators", 0, "FILE",
+	 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
 	{"only", 0, "LIST", "only these collectors"},
@@ -44,6 +49,7 @@ static const struct kan_option options[] = {
 
 /* One run of the command: what all its containers share. */
 struct job {
+	struct kan_indicators *indicators;
 	const struct kan_args *a;
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email, *case_id;
@@ -56,6 +62,7 @@ static void progress(const struct kan_capture_progress *p, void *arg);
 
 static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
 static const char *const mounts[] = {"auto", "all", "none", NULL};
+static const char *const memories[] = {"none", "writable", NULL};
 static const char *const images[] = {"full", "none", NULL};
 static const char *const depths[] = {"host", "api", NULL};
 
@@ -65,14 +72,16 @@ static int read_policy(struct kan_capture_request *r, const struct kan_args *a)
 	int freeze = kan_arg_word(a, "freeze", freezes, 0),
 	    mount = kan_arg_word(a, "mounts", mounts, 0);
 	int image = kan_arg_word(a, "image", images, 0),
-	    depth = kan_arg_word(a, "depth", depths, 0);
-	if (freeze < 0 || mount < 0 || image < 0 || depth < 0 ||
+	    depth = kan_arg_word(a, "depth", depths, 0),
+	    memory = kan_arg_word(a, "memory", memories, 0);
+	if (freeze < 0 || mount < 0 || memory < 0 || image < 0 || depth < 0 ||
 	    kan_arg_number(&freeze_s, a, "max-freeze", 0, FREEZE_MAX_S) < 0 ||
 	    kan_arg_number(&timeout, a, "timeout", 0, TIMEOUT_MAX_S) < 0 ||
 	    kan_arg_number(&r->policy.max_bytes, a, "max-bytes", 0, UINT64_MAX / 2) < 0)
 		return -1;
 	r->policy.freeze = (enum kan_freeze)freeze;
 	r->policy.mounts = (enum kan_mounts)mount;
+	r->policy.memory = (enum kan_memory)memory;
 	r->policy.image_full = image == 0;
 	r->policy.max_freeze_ms = (unsigned)freeze_s * 1000;
 	r->policy.timeout_s = (unsigned)timeout;
@@ -141,10 +150,12 @@ static int read_request(struct job *j)
 	j->quiet = kan_flag(a, "quiet") || j->json;
 	j->commit = !kan_flag(a, "no-commit");
 	j->report = !kan_flag(a, "no-report");
-	if (read_policy(&j->request, a) < 0 || read_operator(j) < 0 || try_analysis(a) < 0 ||
-	    not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 ||
-	    one_request(a) < 0)
+	if (read_policy(&j->request, a) < 0 ||
+	    kan_read_indicators(&j->indicators, kan_arg(a, "indicators")) < 0 ||
+	    read_operator(j) < 0 || try_analysis(a) < 0 || not_empty(a, "case") < 0 ||
+	    not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 || one_request(a) < 0)
 		return -1;
+	j->request.policy.indicators = j->indicators;
 	j->request.host = kan_arg(a, "host");
 	j->request.case_id = kan_arg(a, "case");
 	j->request.request_id = kan_arg(a, "request-id");
@@ -460,6 +471,7 @@ static int run(const struct kan_args *a)
 	free(j.name);
 	free(j.email);
 	free(j.case_id);
+	kan_indicators_free(j.indicators);
 	return status;
 }
 

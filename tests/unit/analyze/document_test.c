@@ -306,3 +306,40 @@ Test(document, the_page_of_rows_is_the_table)
 	cr_assert(kan_bytes_eq(kan_buf_bytes(&made), kan_buf_bytes(&page)),
 		  "docs/rows.md is not the table of kinds.c");
 }
+
+static bool unassessed(const json_t *doc, const char *rule)
+{
+	size_t i = 0;
+	json_t *row = NULL;
+	json_array_foreach (json_object_get(doc, "not_assessed"), i, row)
+		if (strcmp(str(row, "rule"), rule) == 0)
+			return true;
+	return false;
+}
+
+Test(document, a_search_that_nobody_asked_for_is_no_question_that_is_open)
+{
+	json_t *doc = over_base("data/memory/regions.ndjson", KAN_LIT(""));
+	cr_assert(!unassessed(doc, "memory.indicator"));
+	json_decref(doc);
+	doc = over_base("data/memory/indicators.txt", KAN_LIT("evil.example\n"));
+	cr_assert(unassessed(doc, "memory.indicator"), "asked for, and no rows of it");
+	json_decref(doc);
+	doc = over_base(
+		"gaps.ndjson",
+		KAN_LIT("{\"collector\":\"memory\",\"what\":\"memory\",\"code\":\"crashed\","
+			"\"why\":\"ended by signal 9\"}\n"));
+	cr_assert(unassessed(doc, "memory.indicator"), "it crashed before it could say");
+	json_decref(doc);
+}
+
+Test(document, memory_around_a_hit_is_in_no_report)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(8 << 20);
+	json_t *doc = analysis_of(FIXTURES "/memory-hit", FIXTURES "/base");
+	cr_assert_eq(kan_json_dump(&text, doc, NULL), 0);
+	cr_assert_not_null(strstr(kan_buf_str(&text), "memory.indicator"));
+	cr_assert_not_null(strstr(kan_buf_str(&text), "0x000055d0c0e00000"));
+	cr_assert_null(strstr(kan_buf_str(&text), "GET http"));
+	json_decref(doc);
+}

@@ -139,6 +139,7 @@ static void *listen_all(void *arg)
 			struct kan_msg go = {.type = KAN_MSG_GO, .n = {w->frozen}};
 			(void)send(w->channel[0], &go, sizeof(go), 0);
 		}
+		w->breaks += m.type == KAN_MSG_BREAK;
 		bool word =
 			m.type == KAN_MSG_GAP || m.type == KAN_MSG_LIMIT || m.type == KAN_MSG_SCOPE;
 		if (!word || w->n_gaps == WORLD_GAPS)

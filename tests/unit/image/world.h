@@ -22,7 +22,7 @@ struct world {
 	struct kan_target target;
 	struct kan_policy policy;
 	struct world_gap gaps[WORLD_GAPS];
-	size_t n_gaps;
+	size_t n_gaps, breaks;
 	uint64_t window_entries, window_bytes;
 	int channel[2];
 	pthread_t listener;
