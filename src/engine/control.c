@@ -1,29 +1,34 @@
-/* Pause and unpause: the only calls that change a container. */
+/* The only calls that change a container. */
 #include "engine/control.h"
 
 #include <stdio.h>
 
 #include "engine/transport.h"
 
-enum { BODY_OCTETS = 64 << 10 };
+enum { BODY_OCTETS = 64 << 10, ALREADY = 409, STOPPED_ALREADY = 304 };
 
-static int keep(struct kan_bytes piece, void *arg)
-{
-	kan_buf_addb(arg, piece);
-	return 0;
-}
-
-static int post(int *status, struct kan_engine *e, const char *id, const char *what,
+static int post(int *status, struct kan_engine *e, const char *path, struct kan_bytes json,
 		struct kan_err *err)
 {
-	char path[128];
-	kan_auto_buf struct kan_buf body = KAN_BUF(BODY_OCTETS);
-	(void)snprintf(path, sizeof(path), "/containers/%.64s/%s", id, what);
-	if (kan_engine_request(status, e, "POST", path, BODY_OCTETS, keep, &body, err) < 0)
+	kan_auto_buf struct kan_buf answer = KAN_BUF(BODY_OCTETS);
+	*status = 0;
+	if (kan_engine_post(status, e, path, json, &answer, err) < 0)
 		return -1;
-	if (*status == 409)
+	return kan_engine_status_err(*status, path, kan_buf_bytes(&answer), err);
+}
+
+/* fine: the status that says that it is so already. */
+static int order(int *status, struct kan_engine *e, const char *id, const char *what, int fine,
+		 struct kan_err *err)
+{
+	char path[128];
+	struct kan_err why = {0};
+	(void)snprintf(path, sizeof(path), "/containers/%.64s/%s", id, what);
+	if (post(status, e, path, (struct kan_bytes){0}, &why) == 0 || (fine && *status == fine))
 		return 0;
-	return kan_engine_status_err(*status, path, kan_buf_bytes(&body), err);
+	if (err)
+		*err = why;
+	return -1;
 }
 
 int kan_control_paused(struct kan_engine *e, const char *id)
@@ -45,10 +50,30 @@ int kan_control_paused(struct kan_engine *e, const char *id)
 
 int kan_control_pause(int *status, struct kan_engine *e, const char *id, struct kan_err *err)
 {
-	return post(status, e, id, "pause", err);
+	return order(status, e, id, "pause", ALREADY, err);
 }
 
 int kan_control_unpause(int *status, struct kan_engine *e, const char *id, struct kan_err *err)
 {
-	return post(status, e, id, "unpause", err);
+	return order(status, e, id, "unpause", ALREADY, err);
+}
+
+int kan_control_kill(int *status, struct kan_engine *e, const char *id, struct kan_err *err)
+{
+	return order(status, e, id, "kill", 0, err);
+}
+
+int kan_control_stop(int *status, struct kan_engine *e, const char *id, struct kan_err *err)
+{
+	return order(status, e, id, "stop?t=10", STOPPED_ALREADY, err);
+}
+
+int kan_control_disconnect(int *status, struct kan_engine *e, const char *id, const char *network,
+			   struct kan_err *err)
+{
+	char path[384], body[128];
+	(void)snprintf(path, sizeof(path), "/networks/%.255s/disconnect", network);
+	/* A full id of hex digits: nothing in it needs escaping. */
+	int n = snprintf(body, sizeof(body), "{\"Container\":\"%.64s\",\"Force\":false}", id);
+	return post(status, e, path, (struct kan_bytes){(const uint8_t *)body, (size_t)n}, err);
 }

@@ -8,6 +8,16 @@
  * (returns 0). */
 int kan_control_pause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
 int kan_control_unpause(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+/*
+ * For the acts of src/respond. One call each, never repeated here: who is not sure reads the state
+ * again. kill sends SIGKILL; stop sends SIGTERM, and SIGKILL ten seconds later. A status that is no
+ * success is an error with the engine's words, except 304 (stopped already).
+ */
+int kan_control_kill(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+int kan_control_stop(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+/* Takes the container off one network. network: its id as inspect names it. */
+int kan_control_disconnect(int *status, struct kan_engine *e, const char *id, const char *network,
+			   struct kan_err *err);
 /* Does the engine call it paused now? 1, 0 (also when it has no such container any more), or -1. */
 int kan_control_paused(struct kan_engine *e, const char *id);
 

@@ -41,20 +41,29 @@ static int tap_data(struct kan_bytes piece, void *arg)
 	return t->fn ? t->fn(piece, t->arg) : 0;
 }
 
+/* One request, before it is known to be allowed. */
+struct asked {
+	const char *method, *path;
+	struct kan_bytes json; /* the body, or empty */
+	uint64_t max;
+};
+
 static int over_socket(int *status, const struct kan_engine *e, const struct kan_request *kind,
-		       const char *path, uint64_t max, struct tap *tap, struct kan_err *err)
+		       const struct asked *a, struct tap *tap, struct kan_err *err)
 {
 	char url[URL_OCTETS];
-	bool versioned = strcmp(path, "/_ping") != 0 && e->api[0];
+	bool versioned = strcmp(a->path, "/_ping") != 0 && e->api[0];
 	int n = snprintf(url, sizeof(url), "http://localhost%s%s%s", versioned ? "/v" : "",
-			 versioned ? e->api : "", path);
+			 versioned ? e->api : "", a->path);
 	if (n < 0 || (size_t)n >= sizeof(url))
 		return kan_fail(err, KAN_EUSAGE, "a request of %d octets", n);
 	struct kan_http_request r = {
 		.socket = e->socket,
 		.url = url,
 		.method = kind->method,
-		.max = max,
+		.body = a->json,
+		.content_type = a->json.n ? "application/json" : NULL,
+		.max = a->max,
 		.total_ms = kind->total_ms,
 		.silence_s = kind->silence_s,
 		.on_data = tap_data,
@@ -75,27 +84,28 @@ static void tell(const struct kan_engine *e, const char *method, const char *pat
 	e->watch(&call, e->watch_arg);
 }
 
+static int ask(int *status, struct kan_engine *e, const struct asked *a, struct tap *tap,
+	       struct kan_err *err)
+{
+	const struct kan_request *kind = kan_request_find(a->method, a->path);
+	if (!kind)
+		return kan_fail(err, KAN_EREFUSED, "%s %.200s is no request that may be sent",
+				a->method, a->path);
+	tap->digest = e->watch ? kan_digest_new() : NULL;
+	*status = 0;
+	int rc = e->replay ? kan_replay_request(status, e, a->path, tap_data, tap, err)
+			   : over_socket(status, e, kind, a, tap, err);
+	tell(e, a->method, a->path, *status, tap);
+	kan_digest_free(tap->digest);
+	return rc < 0 ? kan_wrap(err, "engine: %s %.200s", a->method, a->path) : 0;
+}
+
 int kan_engine_request(int *status, struct kan_engine *e, const char *method, const char *path,
 		       uint64_t max, kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
 {
 	struct tap tap = {.fn = on_data, .arg = arg};
-	const struct kan_request *kind = kan_request_find(method, path);
-	if (!kind)
-		return kan_fail(err, KAN_EREFUSED, "%s %.200s is no request that may be sent",
-				method, path);
-	tap.digest = e->watch ? kan_digest_new() : NULL;
-	*status = 0;
-	int rc = e->replay ? kan_replay_request(status, e, path, tap_data, &tap, err)
-			   : over_socket(status, e, kind, path, max, &tap, err);
-	tell(e, method, path, *status, &tap);
-	kan_digest_free(tap.digest);
-	return rc < 0 ? kan_wrap(err, "engine: %s %.200s", method, path) : 0;
-}
-
-int kan_engine_get(int *status, struct kan_engine *e, const char *path, uint64_t max,
-		   kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
-{
-	return kan_engine_request(status, e, "GET", path, max, on_data, arg, err);
+	return ask(status, e, &(struct asked){.method = method, .path = path, .max = max}, &tap,
+		   err);
 }
 
 static int keep(struct kan_bytes piece, void *arg)
@@ -103,6 +113,20 @@ static int keep(struct kan_bytes piece, void *arg)
 	struct kan_buf *raw = arg;
 	kan_buf_addb(raw, piece);
 	return raw->failed ? -1 : 0;
+}
+
+int kan_engine_post(int *status, struct kan_engine *e, const char *path, struct kan_bytes json,
+		    struct kan_buf *answer, struct kan_err *err)
+{
+	struct tap tap = {.fn = keep, .arg = answer};
+	struct asked a = {.method = "POST", .path = path, .json = json, .max = answer->max};
+	return ask(status, e, &a, &tap, err);
+}
+
+int kan_engine_get(int *status, struct kan_engine *e, const char *path, uint64_t max,
+		   kan_engine_data_fn *on_data, void *arg, struct kan_err *err)
+{
+	return kan_engine_request(status, e, "GET", path, max, on_data, arg, err);
 }
 
 /* The engine's own words, cleaned: {"message":...} of Docker, {"cause","message"} of Podman. */

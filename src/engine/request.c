@@ -11,8 +11,11 @@ enum {
 	CALL_MS = 60000,
 	CHANGES_MS = 120000,
 	CHANGES_SILENCE_S = 30, /* the engine walks two trees before it says the first word */
-	PAUSE_MS = 4000,    /* what the lease waits for: a container may stand still meanwhile */
-	UNPAUSE_MS = 2000,  /* then the kernel's own file ends the pause */
+	PAUSE_MS = 4000,   /* what the lease waits for: a container may stand still meanwhile */
+	UNPAUSE_MS = 2000, /* then the kernel's own file ends the pause */
+	NETWORK_MS = 20000,
+	END_MS = 45000, /* ten seconds of grace, then the engine kills, and waits as long again */
+	END_SILENCE_S = 30,
 	STREAM_MS = 900000, /* bounded by silence and size, not by a minute */
 };
 
@@ -38,6 +41,10 @@ static const struct kan_request table[] = {
 	{"GET", "/images/{id}/get", STREAM_MS, 0},
 	{"POST", "/containers/{id}/pause", PAUSE_MS, 0},
 	{"POST", "/containers/{id}/unpause", UNPAUSE_MS, 0},
+	{"POST", "/containers/{id}/kill", END_MS, END_SILENCE_S}, /* no query: SIGKILL */
+	{"POST", "/containers/{id}/stop?", END_MS, END_SILENCE_S},
+	{"POST", "/networks/{id}/connect", NETWORK_MS, 0},
+	{"POST", "/networks/{id}/disconnect", NETWORK_MS, 0},
 };
 
 /* One path segment that cannot climb, split or carry a query. */

@@ -15,6 +15,9 @@ struct kan_engine {
  * the path. */
 int kan_engine_request(int *status, struct kan_engine *e, const char *method, const char *path,
 		       uint64_t max, kan_engine_data_fn *on_data, void *arg, struct kan_err *err);
+/* POST, with a JSON body unless json is empty; the answer goes into answer, capped by its max. */
+int kan_engine_post(int *status, struct kan_engine *e, const char *path, struct kan_bytes json,
+		    struct kan_buf *answer, struct kan_err *err);
 /* The file of a recorded answer: the path without its query, '/' as '-': "containers-ID-json". */
 int kan_replay_request(int *status, const struct kan_engine *e, const char *path,
 		       kan_engine_data_fn *on_data, void *arg, struct kan_err *err);

@@ -28,14 +28,24 @@ Test(request, what_the_collectors_ask_is_allowed)
 		cr_expect(kan_request_allowed("GET", paths[i]), "%s", paths[i]);
 	cr_expect(kan_request_allowed("POST", HEX64 "/pause"));
 	cr_expect(kan_request_allowed("POST", HEX64 "/unpause"));
+	cr_expect(kan_request_allowed("POST", HEX64 "/kill"));
+	cr_expect(kan_request_allowed("POST", HEX64 "/stop?t=10"));
+	cr_expect(kan_request_allowed("POST", "/networks/shop/connect"));
+	cr_expect(kan_request_allowed("POST", "/networks/shop/disconnect"));
 }
 
 Test(request, nothing_that_changes_or_runs_is_allowed)
 {
 	static const struct {
 		const char *method, *path;
-	} never[] = {{"POST", HEX64 "/kill"},
-		     {"POST", HEX64 "/stop"},
+	} never[] = {{"POST", HEX64 "/kill?signal=SIGTERM"},
+		     {"POST", "/networks/shop/disconnect?x"},
+		     {"POST", "/networks/shop/prune"},
+		     {"POST", "/networks/prune"},
+		     {"POST", "/networks/create"},
+		     {"DELETE", "/networks/shop"},
+		     {"GET", HEX64 "/kill"},
+		     {"GET", HEX64 "/stop"},
 		     {"POST", HEX64 "/restart"},
 		     {"POST", HEX64 "/exec"},
 		     {"POST", HEX64 "/start"},
