@@ -1,4 +1,5 @@
 /* Custody's acts: open a home, sign a seal, commit a bundle, what is derived from it, a note. */
+#include "custody/act.h"
 #include "custody/bag.h"
 #include "custody/files.h"
 #include "custody/lfs.h"
@@ -402,6 +403,29 @@ int kan_custody_note(struct kan_receipt *out, struct kan_custody *c, const struc
 		kan_form_case(name, kan_bytes_of(act->case_id));
 	}
 	w.case_id = name;
+	w.what = what;
+	return kan_write_event(out, c, &w, err);
+}
+
+int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
+		    const json_t *done, const char *failed, const struct kan_act *act,
+		    struct kan_err *err)
+{
+	struct kan_write w = {.type = "act", .act = act, .done = done, .failed = failed};
+	kan_auto_close int lock = -1;
+	json_auto_t *what = NULL;
+	int found;
+
+	if (check_of(of, err) < 0 || kan_home_lock(&lock, &c->home, err) < 0)
+		return -1;
+	w.case_id = of->case_id;
+	w.bundle = of->bundle;
+	w.seal = of->seal;
+	found = done_before(out, c, &w, err);
+	if (found)
+		return found < 0 ? -1 : 0;
+	if (kan_write_what(&what, c, of, err) < 0)
+		return -1;
 	w.what = what;
 	return kan_write_event(out, c, &w, err);
 }

@@ -82,18 +82,22 @@ static json_t *why_json(const struct kan_act *act)
 
 static void set_content(json_t *doc, const struct kan_event_input *in)
 {
-	json_t *what = json_array(), *result = json_object(), *note;
+	json_t *what = json_array(), *result = json_object(), *errors = json_array(), *note;
 
 	if (in->what)
 		json_array_append_new(what, json_deep_copy(in->what));
 	json_object_set_new(doc, "what", what);
-	json_object_set_new(result, "ok", json_true());
-	json_object_set_new(result, "errors", json_array());
+	if (in->failed)
+		json_array_append_new(errors, text_json(in->failed));
+	json_object_set_new(result, "ok", json_boolean(!in->failed));
+	json_object_set_new(result, "errors", errors);
 	json_object_set_new(doc, "result", result);
 	json_object_set_new(doc, "impact",
 			    in->act->impact ? json_deep_copy(in->act->impact) : json_array());
 	if (in->act->request_id)
 		json_object_set_new(doc, "request_id", text_json(in->act->request_id));
+	if (in->done)
+		json_object_set_new(doc, "act", json_deep_copy(in->done));
 	if (!in->note)
 		return;
 	note = json_object();

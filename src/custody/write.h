@@ -20,6 +20,8 @@ struct kan_write {
 	const struct kan_act *act;
 	const json_t *what; /* or NULL */
 	const char *note;   /* or NULL */
+	const json_t *done; /* the act object of an act event, or NULL */
+	const char *failed; /* why that act was not done, or NULL */
 	struct kan_git_add *files;
 	size_t n;
 };

@@ -1,0 +1,17 @@
+/* The event of an act on a container. */
+#ifndef KAN_CUSTODY_ACT_H
+#define KAN_CUSTODY_ACT_H
+
+#include <jansson.h>
+#include <kanshiki/custody.h>
+
+/*
+ * An act event, after the collect commit of the bundle that of names. done: the act object (do,
+ * target, undo ...); failed: why it was not done, or not wholly; NULL: it was. What it changed is
+ * act->impact.
+ */
+int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
+		    const json_t *done, const char *failed, const struct kan_act *act,
+		    struct kan_err *err);
+
+#endif
