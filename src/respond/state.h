@@ -1,0 +1,31 @@
+/* Inside the respond room: the container as the engine has it now. */
+#ifndef KAN_RESPOND_STATE_H
+#define KAN_RESPOND_STATE_H
+
+#include "respond/respond.h"
+
+struct kan_seen_state {
+	json_t *doc;        /* inspect; NULL: gone */
+	const char *status; /* "gone" when the engine has it no more */
+	bool live, paused;
+};
+int kan_state_look(struct kan_seen_state *out, struct kan_engine *e, const char *id,
+		   struct kan_err *err);
+void kan_state_free(struct kan_seen_state *s);
+#define kan_auto_state __attribute__((cleanup(kan_state_free)))
+
+/* Its networks but `none`: [{id, name, ip, ip6, mac, aliases[], fixed{}}], keys only where known.
+ */
+json_t *kan_state_networks(const json_t *inspect);
+/* Is it on a network of that id now? */
+bool kan_state_on(const json_t *inspect, const char *network_id);
+
+/* undo.c: commands of the engine's own client. */
+void kan_undo_simple(struct kan_buf *out, const char *host, const char *verb, const char *id);
+/* One `network connect` a network, joined by "&&", in their order. */
+void kan_undo_connect(struct kan_buf *out, const char *host, const json_t *networks,
+		      const char *id);
+/* What connecting again does not bring back. Yours. */
+json_t *kan_undo_lost(const json_t *networks);
+
+#endif
