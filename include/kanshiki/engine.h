@@ -30,6 +30,7 @@ int kan_engine_open(struct kan_engine **out, const char *host, struct kan_err *e
 void kan_engine_free(struct kan_engine *e);
 void kan_engine_watch(struct kan_engine *e, kan_engine_call_fn *fn, void *arg);
 
+const char *kan_engine_host(const struct kan_engine *e); /* "unix:///run/docker.sock" */
 const char *
 kan_engine_socket(const struct kan_engine *e);          /* path, or NULL when not a unix socket */
 const char *kan_engine_api(const struct kan_engine *e); /* "1.41", as negotiated */

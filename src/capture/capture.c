@@ -186,7 +186,7 @@ static void start_lease(struct kan_conductor *c)
 	if (c->freeze.found_paused)
 		atomic_store(&c->window->frozen, 1);
 	if (c->target->state != KAN_STATE_RUNNING || c->req->policy.freeze == KAN_FREEZE_NEVER ||
-	    c->target->depth != KAN_DEPTH_HOST)
+	    (c->target->depth != KAN_DEPTH_HOST && !c->req->then.act))
 		return;
 	c->lease_setup = (struct kan_lease_setup){.how = c->req->policy.freeze == KAN_FREEZE_CGROUP
 								 ? KAN_LEASE_KERNEL
@@ -196,12 +196,14 @@ static void start_lease(struct kan_conductor *c)
 						  .id = c->target->id,
 						  .bundle_fd = c->bundle_fd,
 						  .window = c->window,
-						  .journal = c->journal};
+						  .journal = c->journal,
+						  .stay_paused = c->req->then.stay_paused};
 	if (kan_lease_share_new(&c->lease_setup.share, &err) < 0 ||
 	    kan_lease_start(&c->lease, &c->lease_setup, &err) < 0)
 		kan_record_gap(c, "conductor", "pause lease", "crashed", err.text);
 	else if (kan_guard_start(&c->guard, &c->lease_setup, c->lease, &err) < 0)
 		kan_record_gap(c, "conductor", "guard of the pause", "crashed", err.text);
+	c->hold = c->lease && c->req->then.act;
 }
 
 static void tier_mark(struct kan_conductor *c, int tier)
@@ -220,6 +222,9 @@ static void collect(struct kan_conductor *c, const char *partial)
 		tier_mark(c, 1);
 		kan_window_run(c);
 	}
+	/* There will be no act: nothing is held through the seal for it. */
+	if ((c->stopped_by || c->fatal) && !c->lease_setup.stay_paused)
+		c->hold = false;
 	kan_window_resume(c);
 	kan_window_end(c);
 	if (!c->stopped_by && !c->fatal) {
@@ -266,6 +271,8 @@ static int seal(struct kan_capture_result *out, struct kan_conductor *c, struct 
 		.started_ns = c->started_ns,
 		.partial_reason = stop_reason(c->stopped_by),
 	};
+	c->closed = true;
+	kan_engine_watch(c->engine, NULL, NULL);
 	int rc = kan_seal(out->seal, &r, err);
 	json_decref(host);
 	return rc < 0 ? kan_wrap(err, "seal") : 0;
@@ -285,6 +292,7 @@ static void fill_result(struct kan_capture_result *out, const struct kan_conduct
 	out->name = kan_xstrdup(c->target->name);
 	out->image = kan_xstrdup(c->target->image);
 	out->image_id = kan_xstrdup(c->target->image_id);
+	out->engine = kan_xstrdup(kan_engine_host(c->engine));
 	out->gap_list = json_incref(c->gaps);
 	out->gaps = c->journal ? kan_journal_gaps(c->journal) : 0;
 	out->seconds = (double)(kan_boot_ns() - c->started_boot) / 1e9;
@@ -315,7 +323,9 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
 	event(c, KAN_CAPTURE_TARGET, out->path);
 	warn_depth(c);
 	collect(c, out->path);
-	if (seal(out, c, err) < 0)
+	int rc = seal(out, c, err);
+	kan_hand_over(out, c, rc == 0);
+	if (rc < 0)
 		return -1;
 	free(out->path);
 	out->path = join(c->req->parent_dir, c->bundle, "");
@@ -334,7 +344,9 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 	if (kan_target_open(&c->target, c->engine, c->req->container, &c->req->policy, err) < 0)
 		return -1;
 	c->started_ns = kan_now_ns();
-	int rc = kan_place_reach(c, err);
+	int rc = c->req->then.allowed ? c->req->then.allowed(c->target, c->req->arg, err) : 0;
+	if (rc == 0)
+		rc = kan_place_reach(c, err);
 	if (rc == 0 && c->req->ready)
 		rc = c->req->ready(c->req->arg, err);
 	if (rc == 0)
@@ -395,6 +407,8 @@ static void defaults(struct kan_capture_request *r)
 	if (!r->policy.timeout_s)
 		r->policy.timeout_s = DEFAULT_TIMEOUT_S;
 	bool full = r->policy.freeze == KAN_FREEZE_FULL || asks_for_memory(&r->policy);
+	if (r->then.act) /* held until the act: nothing shorter would reach it */
+		r->policy.max_freeze_ms = r->policy.timeout_s * 1000;
 	if (!r->policy.max_freeze_ms)
 		r->policy.max_freeze_ms = full ? FULL_FREEZE_MS : DEFAULT_FREEZE_MS;
 }
@@ -433,6 +447,7 @@ void kan_capture_result_free(struct kan_capture_result *r)
 	free(r->name);
 	free(r->image);
 	free(r->image_id);
+	free(r->engine);
 	json_decref(r->capture);
 	json_decref(r->gap_list);
 	*r = (struct kan_capture_result){0};

@@ -26,6 +26,26 @@ struct kan_capture_progress {
 };
 typedef void kan_capture_progress_fn(const struct kan_capture_progress *p, void *arg);
 
+/*
+ * --then: an act on the container once its evidence is sealed, done while it is still paused. The
+ * capture knows nothing of acts: it asks whether this one may be, and calls it.
+ */
+struct kan_capture_hold {
+	struct kan_engine *engine;
+	const struct kan_target *target;
+	bool held; /* paused by the capture, which still holds it */
+	struct kan_conductor *conductor;
+};
+struct kan_capture_then {
+	bool stay_paused; /* --on-fail: no good seal, a failed act, the deadline, our own death */
+	/* Right after inspect, before anything is paused. -1: no capture. */
+	int (*allowed)(const struct kan_target *t, void *arg, struct kan_err *err);
+	/* 0: done, and a pause that is still held stays. NULL: nothing is to be done. */
+	int (*act)(struct kan_capture_hold *h, void *arg, struct kan_err *err);
+};
+/* Let it run before the act, or after it. */
+int kan_capture_let_run(struct kan_capture_hold *h, struct kan_err *err);
+
 /* Open data; strings are borrowed, NULL where not given. */
 struct kan_capture_request {
 	const char *host, *container; /* engine (NULL: the default), name or id */
@@ -41,6 +61,7 @@ struct kan_capture_request {
 	bool api_only;           /* --depth api: the missing host is asked for, no gap */
 	const char *const *argv;
 	kan_capture_progress_fn *progress;
+	struct kan_capture_then then;
 	void *arg;
 };
 
@@ -49,19 +70,24 @@ struct kan_capture_result {
 	char *path; /* the sealed bundle, or the .partial when it could not be sealed; NULL: nothing
 		       written */
 	char id[65], *name, *image, *image_id;
+	char *engine;     /* its address */
 	bool partial;     /* sealed as partial: interrupted or out of time */
 	int stopped_by;   /* SIGINT, SIGTERM, SIGALRM (time limit), or 0 */
 	unsigned gaps;    /* that count: not-applicable left out */
 	json_t *capture;  /* the document capture.json */
 	json_t *gap_list; /* array of {collector, what, code, why} */
 	double seconds;
+	int64_t held_ns;       /* the pause of a capture with --then, up to its end or to now */
+	bool acted;            /* --then: it was done, or found done */
+	bool left_paused;      /* by --on-fail stay-paused */
+	struct kan_err no_act; /* why it was not done */
 };
 void kan_capture_result_free(struct kan_capture_result *r);
 
 /*
  * Take it and seal it. -1: nothing is sealed, err says why; out->path is set when a .partial stays.
  * Interrupts (SIGINT, SIGTERM) and the time limit are no error: partial and stopped_by tell. The
- * container is never left paused by us. Block nothing and start no thread before.
+ * container is left paused only when then says so. Block nothing and start no thread before.
  */
 int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_request *r,
 		    struct kan_err *err);

@@ -61,6 +61,9 @@ struct kan_conductor {
 	bool window_open, window_break, fatal;
 	bool pause_out;   /* the lease was told to pause, and has not said that it holds none */
 	bool lease_quits; /* it was told to end: its end is no loss */
+	bool hold;        /* --then: the pause lasts until the act */
+	bool kept;        /* handed over: it stays paused */
+	bool closed;      /* the journal is: nothing may be recorded any more */
 	int stopped_by;
 	int64_t started_ns, started_boot, deadline_boot;
 	struct kan_err fatal_err;
@@ -106,6 +109,9 @@ void kan_window_resume(struct kan_conductor *c);
 /* The lease ends, whatever state it is in; what it still says is recorded. */
 void kan_window_end(struct kan_conductor *c);
 void kan_fatal(struct kan_conductor *c, const struct kan_err *err);
+
+/* handover.c: with --then, the act after a good seal; else what --on-fail says. The lease ends. */
+void kan_hand_over(struct kan_capture_result *out, struct kan_conductor *c, bool sealed);
 
 /* place.c: where evidence may lie. */
 int kan_place_reach(const struct kan_conductor *c,

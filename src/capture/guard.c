@@ -75,23 +75,49 @@ static void note(const char *text, void *arg)
 	(void)snprintf(w->last, sizeof(w->last), "%s", text);
 }
 
-static void act(struct watch *w)
+/* --on-fail stay-paused, and nobody else is left to say it. */
+static void keep(struct watch *w)
+{
+	char by_hand[KAN_PAUSE_BY_HAND];
+	const struct kan_pause_end end = {
+		.by = "guard", .kept = true, .why = "conductor and lease are gone or stopped"};
+	kan_pause_held(w->s, false);
+	if (!w->orphan)
+		return; /* it is stopped, and will see what is left when it goes on */
+	kan_pause_write(w->s->bundle_fd, &end);
+	kan_pause_by_hand(by_hand, w->s);
+	(void)dprintf(STDERR_FILENO,
+		      "kanshiki: the capture is dead; the container stays paused, as --on-fail "
+		      "says; resume it by hand: %s\n",
+		      by_hand);
+}
+
+static void resume(struct watch *w)
 {
 	bool owes = false;
-	int64_t engine = 0, resumed = 0;
+	int64_t engine = 0;
 	struct kan_err err = {0};
-	/* It would end its pause when it is continued, and it has the journal's lock. */
-	(void)syscall(SYS_pidfd_send_signal, w->lease, SIGKILL, NULL, 0);
+	struct kan_pause_end end = {.by = "guard", .why = w->last};
 	note("conductor and lease are gone or stopped", w);
 	if (kan_lease_thaw(&owes, &engine, w->s, note, w, &err) == 0)
-		resumed = kan_boot_ns();
+		end.resumed_ns = kan_boot_ns();
 	else
 		note(err.text, w);
 	kan_pause_held(w->s, false);
 	if (w->orphan)
-		kan_pause_write(w->s->bundle_fd, "guard", 0, resumed, w->last);
+		kan_pause_write(w->s->bundle_fd, &end);
 	for (int i = 0; i < TELL_TRIES && owes && !kan_lease_settle(w->s); i++)
 		kan_pause_nap((long)TELL_MS * 1000);
+}
+
+static void act(struct watch *w)
+{
+	/* It would end its pause when it is continued, and it has the journal's lock. */
+	(void)syscall(SYS_pidfd_send_signal, w->lease, SIGKILL, NULL, 0);
+	if (w->s->stay_paused)
+		keep(w);
+	else
+		resume(w);
 }
 
 static void watch(struct watch *w)

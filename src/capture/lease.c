@@ -33,7 +33,7 @@ enum {
 	REAP_TRIES = 100,
 };
 
-enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT };
+enum order { ORDER_PAUSE = 1, ORDER_RESUME, ORDER_QUIT, ORDER_KEEP };
 struct order_msg {
 	uint32_t order, deadline_ms;
 };
@@ -49,7 +49,7 @@ static const char no_freeze[] = "a task did not freeze in 2 s";
 struct holder {
 	const struct kan_lease_setup *s;
 	int socket;
-	bool holding, orphan;
+	bool holding, orphan, kept;
 	bool owes; /* the engine still believes in our pause, or may yet carry it out */
 	int64_t paused_ns, resumed_ns;
 	char last[KAN_ERR_TEXT];
@@ -74,6 +74,13 @@ static void note_retry(const char *text, void *arg)
 	report(h, KAN_LEASE_RETRIED, 0, 0, text);
 }
 
+/* Ours from now on, or no more; what the guard goes by, too. */
+static void holding(struct holder *h, bool held)
+{
+	h->holding = held;
+	kan_pause_held(h->s, held);
+}
+
 static void let_go(struct holder *h)
 {
 	struct kan_err err = {0};
@@ -89,6 +96,15 @@ static void let_go(struct holder *h)
 		note_retry("somebody paused it while it was frozen by us; that pause stays", h);
 }
 
+/* What was asked for: it stays paused. Who acts on it, or the person who said so, has it now. */
+static void keep(struct holder *h, const char *why)
+{
+	holding(h, false); /* and not the guard's either */
+	h->kept = true;
+	(void)snprintf(h->last, sizeof(h->last), "%s", why);
+	report(h, KAN_LEASE_KEPT, h->paused_ns, 0, why);
+}
+
 static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
 {
 	if (!s->cgroup || !engine_said_so)
@@ -96,13 +112,6 @@ static bool wait_frozen(const struct kan_lease_setup *s, bool engine_said_so)
 	if (kan_pause_wait(s, false, kan_boot_ns() + (int64_t)FREEZE_WAIT_MS * 1000000))
 		return true;
 	return kan_pause_frozen(s) < 0 && !kan_pause_gone(s);
-}
-
-/* Ours from now on, or no more; what the guard goes by, too. */
-static void holding(struct holder *h, bool held)
-{
-	h->holding = held;
-	kan_pause_held(h->s, held);
 }
 
 /* It could not be frozen: whatever came of the attempt is taken back. */
@@ -171,6 +180,17 @@ static void take(struct holder *h)
 	}
 }
 
+/* Nobody else is left to say it. */
+static void say_kept(const struct holder *h)
+{
+	char by_hand[KAN_PAUSE_BY_HAND];
+	kan_pause_by_hand(by_hand, h->s);
+	(void)dprintf(STDERR_FILENO,
+		      "kanshiki: the capture is dead; the container stays paused, as --on-fail "
+		      "says; resume it by hand: %s\n",
+		      by_hand);
+}
+
 /* Milliseconds poll may wait: until the deadline while holding, else for ever. */
 static int patience(const struct holder *h, int64_t deadline)
 {
@@ -183,7 +203,9 @@ static int patience(const struct holder *h, int64_t deadline)
 /* Nobody spoke: the deadline of a pause, or time to tell the engine again. */
 static void on_silence(struct holder *h)
 {
-	if (h->holding) {
+	if (h->holding && h->s->stay_paused) {
+		keep(h, "deadline; --on-fail stay-paused");
+	} else if (h->holding) {
 		(void)snprintf(h->last, sizeof(h->last), "deadline");
 		let_go(h);
 	} else if (h->owes) {
@@ -218,6 +240,8 @@ static void hold(struct holder *h)
 			take(h);
 		} else if (m.order == ORDER_RESUME && h->holding) {
 			let_go(h);
+		} else if (m.order == ORDER_KEEP && h->holding) {
+			keep(h, "");
 		}
 	}
 }
@@ -263,10 +287,19 @@ static void run(const struct kan_lease_setup *s, int socket)
 	ignore_signals();
 	kan_engine_watch(s->engine, NULL, NULL);
 	hold(&h);
+	if (h.holding && h.orphan && s->stay_paused) {
+		keep(&h, "the conductor is gone; --on-fail stay-paused");
+		say_kept(&h);
+	}
 	if (h.holding)
 		let_go(&h);
+	const struct kan_pause_end end = {.by = "lease",
+					  .paused_ns = h.paused_ns,
+					  .resumed_ns = h.resumed_ns,
+					  .kept = h.kept,
+					  .why = h.last};
 	if (h.orphan && h.paused_ns)
-		kan_pause_write(s->bundle_fd, "lease", h.paused_ns, h.resumed_ns, h.last);
+		kan_pause_write(s->bundle_fd, &end);
 	if (h.owes)
 		keep_telling(&h);
 	_exit(0);
@@ -312,6 +345,11 @@ int kan_lease_pause(struct kan_lease *l, unsigned deadline_ms, struct kan_err *e
 int kan_lease_resume(struct kan_lease *l, struct kan_err *err)
 {
 	return tell(l, ORDER_RESUME, 0, err);
+}
+
+int kan_lease_keep(struct kan_lease *l, struct kan_err *err)
+{
+	return tell(l, ORDER_KEEP, 0, err);
 }
 
 pid_t kan_lease_pid(const struct kan_lease *l)

@@ -30,6 +30,8 @@ struct kan_lease_setup {
 	int bundle_fd;               /* where lease.json goes when the conductor is gone */
 	struct kan_window *window;   /* "frozen" ends here before a resume is asked; or NULL */
 	struct kan_journal *journal; /* whose lock it holds until lease.json is written; or NULL */
+	/* --on-fail stay-paused: at the deadline, or when the conductor dies, it is left paused. */
+	bool stay_paused;
 };
 
 enum kan_lease_what {
@@ -39,6 +41,7 @@ enum kan_lease_what {
 	KAN_LEASE_RESUMED,
 	KAN_LEASE_RETRIED, /* an unpause failed; text says why; it goes on */
 	KAN_LEASE_FAILED,  /* could not resume: text says what to do by hand */
+	KAN_LEASE_KEPT,    /* handed over: it stays paused, and nobody of ours resumes it */
 };
 /* What the lease reports. Times are CLOCK_BOOTTIME. */
 struct kan_lease_report {
@@ -54,6 +57,9 @@ int kan_lease_start(struct kan_lease **out, const struct kan_lease_setup *s, str
 /* Tell it to pause; it resumes by itself deadline_ms later. The answer comes as a report. */
 int kan_lease_pause(struct kan_lease *l, unsigned deadline_ms, struct kan_err *err);
 int kan_lease_resume(struct kan_lease *l, struct kan_err *err);
+/* Hand over: it holds the pause no more and does not end it. Answered by KAN_LEASE_KEPT, or by what
+ * was reported before when it holds none. */
+int kan_lease_keep(struct kan_lease *l, struct kan_err *err);
 pid_t kan_lease_pid(const struct kan_lease *l);
 int kan_lease_fd(const struct kan_lease *l); /* for poll */
 /* One report: 1 read, 0 the lease is gone, -1 error. */

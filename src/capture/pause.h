@@ -32,8 +32,18 @@ bool kan_pause_wait(const struct kan_lease_setup *s, bool again, int64_t until_n
 /* After a thaw behind the engine's back: did somebody have the engine pause it meanwhile? Then it
  * is frozen again, for that pause is not ours. */
 bool kan_pause_of_another(const struct kan_lease_setup *s);
-/* lease.json: how a pause ended without the conductor. */
-void kan_pause_write(int bundle_fd, const char *by, int64_t paused_ns, int64_t resumed_ns,
-		     const char *why);
+/* What a person types to resume it; a pause by the kernel is none that the engine could take back.
+ */
+enum { KAN_PAUSE_BY_HAND = 4608 };
+void kan_pause_by_hand(char out[KAN_PAUSE_BY_HAND], const struct kan_lease_setup *s);
+/* How a pause ended without the conductor. */
+struct kan_pause_end {
+	const char *by;                /* lease, guard */
+	int64_t paused_ns, resumed_ns; /* CLOCK_BOOTTIME; 0: not known, not resumed */
+	bool kept;                     /* it stays, as --on-fail says */
+	const char *why;
+};
+/* lease.json. A whole bag is not written into any more: that would be an alteration. */
+void kan_pause_write(int bundle_fd, const struct kan_pause_end *end);
 
 #endif

@@ -24,7 +24,7 @@ static void end_record(struct kan_conductor *c)
 void kan_record_sync(struct kan_conductor *c)
 {
 	struct kan_err err = {0};
-	if (kan_journal_sync(c->journal, &err) < 0)
+	if (!c->closed && kan_journal_sync(c->journal, &err) < 0)
 		kan_fatal(c, &err);
 }
 
@@ -43,6 +43,8 @@ void kan_record_gap(struct kan_conductor *c, const char *collector, const char *
 		    const char *code, const char *why)
 {
 	struct kan_err err = {0};
+	if (c->closed) /* after the seal: what the act met is told by the act */
+		return;
 	list_gap(c, collector, what, code, why);
 	if (kan_journal_gap(c->journal, collector, what, code, why, &err) < 0)
 		kan_fatal(c, &err);
@@ -123,6 +125,8 @@ void kan_record_word(struct kan_conductor *c, const char *type, const char *key,
 
 void kan_record_lease(struct kan_conductor *c, const char *what, const struct kan_lease_report *r)
 {
+	if (c->closed)
+		return;
 	struct kan_row *row = kan_journal_begin(c->journal, "lease");
 	kan_row_str(row, "what", what);
 	if (r && r->asked_ns)
@@ -249,9 +253,13 @@ static json_t *freeze_document(const struct kan_conductor *c)
 		kan_json_set_bytes(o, "why", kan_bytes_of(f->why));
 	if (f->paused_by_us || f->found_paused)
 		json_object_set_new(o, "proof", json_string(proof(c->target->cgroup)));
-	if (f->paused_by_us && f->resumed_ns) {
+	if (f->paused_by_us && (f->resumed_ns || c->hold)) {
 		json_object_set_new(o, "asked_boot_ns", json_integer(f->asked_ns));
 		json_object_set_new(o, "frozen_boot_ns", json_integer(f->frozen_ns));
+	}
+	if (f->paused_by_us && !f->resumed_ns && c->hold)
+		json_object_set_new(o, "held", json_true());
+	if (f->paused_by_us && f->resumed_ns) {
 		json_object_set_new(o, "resumed_boot_ns", json_integer(f->resumed_ns));
 		json_object_set_new(o, "total_ns", json_integer(f->resumed_ns - f->asked_ns));
 		json_object_set_new(o, "engine_ns", json_integer(f->engine_ns));

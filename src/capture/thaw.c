@@ -1,6 +1,8 @@
 /* How a pause of ours ends, and what the kernel says of it: for lease, conductor and guard. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -119,9 +121,9 @@ static int thaw_by_kernel(const struct kan_lease_setup *s, kan_lease_note_fn *fn
 			break;
 		kan_pause_nap((long)RETRY_FIRST_MS * 1000);
 	}
-	return kan_fail(err, KAN_EIO,
-			"still frozen; resume it by hand: docker pause %.12s; docker unpause %.12s",
-			s->id, s->id);
+	char by_hand[KAN_PAUSE_BY_HAND];
+	kan_pause_by_hand(by_hand, s);
+	return kan_fail(err, KAN_EIO, "still frozen; resume it by hand: %s", by_hand);
 }
 
 static int thaw_by_engine(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
@@ -186,22 +188,38 @@ bool kan_lease_settle(const struct kan_lease_setup *s)
 	return kan_pause_thawed(s) != 0;
 }
 
-void kan_pause_write(int bundle_fd, const char *by, int64_t paused_ns, int64_t resumed_ns,
-		     const char *why)
+void kan_pause_by_hand(char out[KAN_PAUSE_BY_HAND], const struct kan_lease_setup *s)
 {
+	char file[KAN_PAUSE_BY_HAND - 512];
+	if (!kan_pause_by_kernel(s) || kan_cgroup_freezer_path(file, sizeof(file), s->cgroup) < 0)
+		(void)snprintf(out, KAN_PAUSE_BY_HAND, "docker unpause %.12s", s->id);
+	else
+		(void)snprintf(out, KAN_PAUSE_BY_HAND, "echo %s > %s",
+			       kan_cgroup_v2(s->cgroup) ? "0" : "THAWED", file);
+}
+
+static bool sealed(int bundle_fd)
+{
+	return faccessat(bundle_fd, "bagit.txt", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void kan_pause_write(int bundle_fd, const struct kan_pause_end *end)
+{
+	if (sealed(bundle_fd))
+		return;
 	struct kan_row row;
 	struct kan_bytes line = {0};
 	kan_row_init(&row);
 	kan_row_begin(&row);
-	kan_row_str(&row, "what", resumed_ns ? "resumed" : "ended");
-	kan_row_str(&row, "by", by);
+	kan_row_str(&row, "what", end->kept ? "kept" : end->resumed_ns ? "resumed" : "ended");
+	kan_row_str(&row, "by", end->by);
 	kan_row_int(&row, "t_ns", kan_now_ns());
 	kan_row_int(&row, "boot_ns", kan_boot_ns());
-	if (paused_ns)
-		kan_row_int(&row, "paused_boot_ns", paused_ns);
-	if (resumed_ns)
-		kan_row_int(&row, "resumed_boot_ns", resumed_ns);
-	kan_row_str(&row, "why", why[0] ? why : "the conductor is gone");
+	if (end->paused_ns)
+		kan_row_int(&row, "paused_boot_ns", end->paused_ns);
+	if (end->resumed_ns)
+		kan_row_int(&row, "resumed_boot_ns", end->resumed_ns);
+	kan_row_str(&row, "why", end->why[0] ? end->why : "the conductor is gone");
 	if (kan_row_end(&line, &row, NULL) == 0)
 		(void)kan_put_file(bundle_fd, "lease.json", 0400, line, NULL);
 	kan_row_free(&row);

@@ -84,6 +84,11 @@ static void on_lease(struct kan_conductor *c, const struct kan_lease_report *r)
 	case KAN_LEASE_RETRIED:
 		kan_record_lease(c, "retried", r);
 		break;
+	case KAN_LEASE_KEPT:
+		c->window_open = false;
+		c->kept = true;
+		kan_record_lease(c, "kept", r);
+		break;
 	case KAN_LEASE_FAILED:
 		c->window_open = false;
 		kan_record_gap(c, "conductor", "resume", "denied", r->text);
@@ -113,14 +118,22 @@ static void lease_lost(struct kan_conductor *c)
 	struct kan_lease_report r = {.what = KAN_LEASE_RESUMED, .asked_ns = kan_boot_ns()};
 	struct kan_err err = {0};
 	bool held = c->pause_out, owes = false;
+	bool stays = held && c->window_open && c->lease_setup.stay_paused && !c->lease_quits;
 	kan_lease_free(c->lease);
 	c->lease = NULL;
 	kan_record_gap(c, "conductor", "pause lease", "crashed",
-		       held ? "the lease was lost; the conductor resumed the container"
-			    : "the lease was lost; it held no pause");
+		       stays  ? "the lease was lost; the container stays paused (--on-fail)"
+		       : held ? "the lease was lost; the conductor resumed the container"
+			      : "the lease was lost; it held no pause");
 	if (!held)
 		return;
 	r.by_kernel = c->freeze.by_kernel = kan_pause_by_kernel(&c->lease_setup);
+	if (stays) {
+		kan_pause_held(&c->lease_setup, false); /* or the guard would resume it */
+		r.what = KAN_LEASE_KEPT;
+		on_lease(c, &r);
+		return;
+	}
 	if (kan_lease_thaw(&owes, &r.engine_ns, &c->lease_setup, note_lost, c, &err) < 0) {
 		r.what = KAN_LEASE_FAILED;
 		(void)snprintf(r.text, sizeof(r.text), "%.255s", err.text);
@@ -295,10 +308,11 @@ static void pause_target(struct kan_conductor *c)
 		lease_lost(c);
 }
 
-/* End the pause: rows from now on say "frozen":false, then the container runs. */
+/* End the pause: rows from now on say "frozen":false, then the container runs. With --then it lasts
+ * until the act. */
 void kan_window_resume(struct kan_conductor *c)
 {
-	if (!c->lease || !c->window_open)
+	if (!c->lease || !c->window_open || c->hold)
 		return;
 	atomic_store(&c->window->frozen, 0);
 	(void)kan_lease_resume(c->lease, NULL); /* it is gone: attend_lease resumes */
@@ -312,7 +326,7 @@ void kan_window_resume(struct kan_conductor *c)
 
 void kan_window_end(struct kan_conductor *c)
 {
-	if (!c->lease)
+	if (!c->lease || c->hold)
 		return;
 	c->lease_quits = true;
 	kan_lease_quit(c->lease);
@@ -341,7 +355,7 @@ static void read_paused(struct kan_conductor *c)
 static bool wants_pause(const struct kan_conductor *c)
 {
 	return c->lease && c->req->policy.freeze != KAN_FREEZE_NEVER &&
-	       tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_READY);
+	       (c->hold || tier_has(c, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_CHILD_READY));
 }
 
 static void not_frozen(struct kan_conductor *c)
@@ -357,9 +371,27 @@ static void not_frozen(struct kan_conductor *c)
 	kan_record_gap(c, "conductor", "pause", "timeout", why);
 }
 
+/* There is no resume before the act, and nothing to look at again. */
+static void leave_checks(struct kan_conductor *c)
+{
+	for (size_t i = 0; i < c->n_children; i++) {
+		struct kan_child *k = &c->children[i];
+		if (!(k->collector->needs & KAN_NEEDS_RESUME) || k->state != KAN_CHILD_IDLE)
+			continue;
+		k->state = KAN_CHILD_ENDED;
+		k->status = "not-applicable";
+		kan_record_scope(c, k->collector->name, k->collector->name,
+				 "held paused for --then: there was no resume");
+	}
+}
+
 /* Who checks on the target starts when it runs again, or, without a pause, when tier 1 has read. */
 static void start_checks(struct kan_conductor *c)
 {
+	if (c->hold && c->window_open) {
+		leave_checks(c);
+		return;
+	}
 	bool reading = !c->freeze.resumed_ns &&
 		       (tier_has(c, KAN_TIER_PAUSED, KAN_TIER_PAUSED, KAN_CHILD_PREPARING) ||
 			tier_has(c, KAN_TIER_PAUSED, KAN_TIER_PAUSED, KAN_CHILD_READING));

@@ -70,15 +70,18 @@ static double ms_of(const json_t *o, const char *key)
 	return (double)json_integer_value(json_object_get(o, key)) / 1e6;
 }
 
-static json_t *freeze(const json_t *capture)
+/* With --then the pause was not over when capture.json was written. */
+static json_t *freeze(const struct kan_capture_result *c)
 {
-	const json_t *f = json_object_get(capture, "freeze");
+	const json_t *f = json_object_get(c->capture, "freeze");
 	json_t *o = json_object();
 	json_object_set(o, "mode", json_object_get(f, "mode"));
 	json_object_set(o, "paused_by_us", json_object_get(f, "paused_by_us"));
 	if (json_object_get(f, "by"))
 		json_object_set(o, "by", json_object_get(f, "by"));
-	json_object_set_new(o, "ms", json_real(ms_of(f, "total_ns")));
+	bool held = json_is_true(json_object_get(f, "held"));
+	json_object_set_new(o, "ms",
+			    json_real(held ? (double)c->held_ns / 1e6 : ms_of(f, "total_ns")));
 	json_object_set_new(o, "engine_ms", json_real(ms_of(f, "engine_ns")));
 	return o;
 }
@@ -126,6 +129,13 @@ static void add_analysis(json_t *o, const json_t *model)
 	json_object_set(o, "report", json_object_get(model, "reports"));
 }
 
+static void add_act(json_t *o, const struct kan_then *then, const struct kan_capture_result *c)
+{
+	json_t *act = then ? kan_then_json(then, c) : NULL;
+	if (act)
+		json_object_set_new(o, "act", act);
+}
+
 int kan_print_capture(const struct kan_capture_doc *d)
 {
 	const struct kan_capture_result *c = d->capture;
@@ -139,13 +149,14 @@ int kan_print_capture(const struct kan_capture_doc *d)
 	json_object_set(o, "depth", json_object_get(c->capture, "depth"));
 	json_object_set_new(o, "started", json_string(started));
 	json_object_set_new(o, "seconds", json_real(c->seconds));
-	json_object_set_new(o, "freeze", freeze(c->capture));
+	json_object_set_new(o, "freeze", freeze(c));
 	kan_json_set_bytes(o, "bundle", kan_bytes_of(c->path));
 	json_object_set_new(o, "seal", json_string(c->seal));
 	json_object_set_new(o, "collectors", collectors(c->capture));
 	json_object_set(o, "gaps", c->gap_list);
 	json_object_set(o, "scope", json_object_get(c->capture, "scope"));
 	add_custody(o, d);
+	add_act(o, d->then, c);
 	add_analysis(o, d->read->model);
 	int status = kan_print_json(o);
 	json_decref(o);
@@ -171,15 +182,17 @@ int kan_print_seen(const struct kan_receipt *r)
 	return status;
 }
 
-int kan_print_failure(const struct kan_err *err, int status, const char *partial)
+int kan_print_failure(const struct kan_err *err, int status, const struct kan_capture_result *c,
+		      const struct kan_then *then)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "schema", json_string("kanshiki.capture/1"));
 	json_object_set_new(o, "status", json_string("failed"));
 	json_object_set_new(o, "exit", json_integer(status));
 	kan_json_set_bytes(o, "error", kan_bytes_of(err->text));
-	if (partial)
-		kan_json_set_bytes(o, "unsealed", kan_bytes_of(partial));
+	if (c->path)
+		kan_json_set_bytes(o, "unsealed", kan_bytes_of(c->path));
+	add_act(o, then, c);
 	int rc = kan_print_json(o);
 	json_decref(o);
 	return rc;

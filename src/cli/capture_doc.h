@@ -7,19 +7,22 @@
 
 #include "capture/capture.h"
 #include "cli/cmd.h"
+#include "cli/then.h"
 
 struct kan_capture_doc {
 	const struct kan_capture_result *capture;
 	const struct kan_receipt *receipt, *derived; /* NULL: not committed */
 	const struct kan_read *read;
+	const struct kan_then *then;
 	int status;
 };
 int kan_print_capture(const struct kan_capture_doc *doc);
 
 /* For a request id that was done before: what the receipt knows. */
 int kan_print_seen(const struct kan_receipt *r);
-/* Nothing was sealed: {schema, exit, error}. */
-int kan_print_failure(const struct kan_err *err, int status, const char *partial);
+/* Nothing was sealed: {schema, exit, error}. then NULL: there was nothing to act on. */
+int kan_print_failure(const struct kan_err *err, int status, const struct kan_capture_result *c,
+		      const struct kan_then *then);
 
 json_t *kan_receipt_json(const struct kan_receipt *r);
 bool kan_colour(const struct kan_args *a);

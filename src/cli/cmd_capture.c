@@ -11,41 +11,13 @@
 #include "base/clock.h"
 #include "base/row.h"
 #include "capture/capture.h"
+#include "cli/capture_args.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/indicators.h"
+#include "cli/then.h"
 
-enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600, CONTAINERS_MAX = 64 };
-
-static const struct kan_option options[] = {
-	{"case", 0, "ID", "the case this capture belongs to (default: one for day and container)"},
-	{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"},
-	{"note", 0, "TEXT", "why: goes into the custody event"},
-	{"freeze", 0, "WHEN",
-	 "auto, full or never: how much is read while the container is paused; cgroup: as auto, "
-	 "by the kernel's freezer"},
-	{"max-freeze", 0, "SEC",
-	 "the pause ends after so many seconds (2; with full or memory 10)"},
-	{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"},
-	{"indicators", 0, "FILE",
-	 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"},
-	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
-	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
-	{"only", 0, "LIST", "only these collectors"},
-	{"skip", 0, "LIST", "all but these collectors"},
-	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"},
-	{"max-bytes", 0, "N", "raises the budgets for content"},
-	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
-	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
-	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
-	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
-	{"no-report", 0, NULL, "do not analyse, write no report"},
-	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
-	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
-	{"fail-on", 0, "SEVERITY",
-	 "exit 9 when there is a finding of low, medium, high, critical or above"},
-	{NULL, 0, NULL, NULL},
-};
+enum { CONTAINERS_MAX = 64 };
 
 /* One run of the command: what all its containers share. */
 struct job {
@@ -54,94 +26,14 @@ struct job {
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email, *case_id;
 	struct kan_custody *custody;
+	struct kan_then then;
 	bool json, quiet, commit, report, opened;
 	pid_t first_screen;
 };
 
 static void progress(const struct kan_capture_progress *p, void *arg);
-
-static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
-static const char *const mounts[] = {"auto", "all", "none", NULL};
-static const char *const memories[] = {"none", "writable", NULL};
-static const char *const images[] = {"full", "none", NULL};
-static const char *const depths[] = {"host", "api", NULL};
-
-static int read_policy(struct kan_capture_request *r, const struct kan_args *a)
-{
-	uint64_t freeze_s = 0, timeout = 0;
-	int freeze = kan_arg_word(a, "freeze", freezes, 0),
-	    mount = kan_arg_word(a, "mounts", mounts, 0);
-	int image = kan_arg_word(a, "image", images, 0),
-	    depth = kan_arg_word(a, "depth", depths, 0),
-	    memory = kan_arg_word(a, "memory", memories, 0);
-	if (freeze < 0 || mount < 0 || memory < 0 || image < 0 || depth < 0 ||
-	    kan_arg_number(&freeze_s, a, "max-freeze", 0, FREEZE_MAX_S) < 0 ||
-	    kan_arg_number(&timeout, a, "timeout", 0, TIMEOUT_MAX_S) < 0 ||
-	    kan_arg_number(&r->policy.max_bytes, a, "max-bytes", 0, UINT64_MAX / 2) < 0)
-		return -1;
-	r->policy.freeze = (enum kan_freeze)freeze;
-	r->policy.mounts = (enum kan_mounts)mount;
-	r->policy.memory = (enum kan_memory)memory;
-	r->policy.image_full = image == 0;
-	r->policy.max_freeze_ms = (unsigned)freeze_s * 1000;
-	r->policy.timeout_s = (unsigned)timeout;
-	r->api_only = depth == 1;
-	return 0;
-}
-
-/* 'NAME <EMAIL>' */
-static int read_operator(struct job *j)
-{
-	const char *text = kan_arg(j->a, "operator");
-	if (!text)
-		return 0;
-	const char *open = strrchr(text, '<'), *shut = open ? strchr(open, '>') : NULL;
-	if (!open || !shut || shut[1] || open == text || shut == open + 1) {
-		kan_say("--operator takes 'NAME <EMAIL>', not '%s'", text);
-		return -1;
-	}
-	size_t n = (size_t)(open - text);
-	while (n && text[n - 1] == ' ')
-		n--;
-	j->name = strndup(text, n);
-	j->email = strndup(open + 1, (size_t)(shut - open - 1));
-	return 0;
-}
-
-/* What would only be noticed after the collecting is tried before it. */
-static int try_analysis(const struct kan_args *a)
-{
-	struct kan_err err = {0};
-	struct kan_rules *rules = NULL;
-	const char *dir = kan_arg(a, "rules");
-	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
-		return -1;
-	if (dir && kan_rules_load(&rules, dir, &err) < 0) {
-		kan_say("--rules: %s", err.text);
-		return -1;
-	}
-	kan_rules_free(rules);
-	return 0;
-}
-
-/* An empty word is a variable that a script never set. */
-static int not_empty(const struct kan_args *a, const char *name)
-{
-	const char *text = kan_arg(a, name);
-	if (!text || *text)
-		return 0;
-	kan_say("--%s is empty", name);
-	return -1;
-}
-
-/* One request is one capture: a second container would be taken for the first one's repetition. */
-static int one_request(const struct kan_args *a)
-{
-	if (!kan_arg(a, "request-id") || a->n_words == 1)
-		return 0;
-	kan_say("--request-id names one capture: give one container");
-	return -1;
-}
+static int allowed(const struct kan_target *t, void *arg, struct kan_err *err);
+static int act(struct kan_capture_hold *h, void *arg, struct kan_err *err);
 
 static int read_request(struct job *j)
 {
@@ -150,10 +42,10 @@ static int read_request(struct job *j)
 	j->quiet = kan_flag(a, "quiet") || j->json;
 	j->commit = !kan_flag(a, "no-commit");
 	j->report = !kan_flag(a, "no-report");
-	if (read_policy(&j->request, a) < 0 ||
+	if (kan_capture_policy(&j->request, a) < 0 ||
 	    kan_read_indicators(&j->indicators, kan_arg(a, "indicators")) < 0 ||
-	    read_operator(j) < 0 || try_analysis(a) < 0 || not_empty(a, "case") < 0 ||
-	    not_empty(a, "request-id") < 0 || not_empty(a, "out") < 0 || one_request(a) < 0)
+	    kan_capture_operator(&j->name, &j->email, a) < 0 || kan_then_read(&j->then, a) < 0 ||
+	    kan_capture_check(a) < 0)
 		return -1;
 	j->request.policy.indicators = j->indicators;
 	j->request.host = kan_arg(a, "host");
@@ -167,6 +59,8 @@ static int read_request(struct job *j)
 	j->request.argv = a->argv;
 	j->request.progress = progress;
 	j->request.arg = j;
+	if (j->then.asked)
+		j->request.then = (struct kan_capture_then){j->then.stay_paused, allowed, act};
 	return 0;
 }
 
@@ -273,6 +167,18 @@ static void progress(const struct kan_capture_progress *p, void *arg)
 	}
 }
 
+static int allowed(const struct kan_target *t, void *arg, struct kan_err *err)
+{
+	struct job *j = arg;
+	return kan_then_allowed(&j->then, t, err);
+}
+
+static int act(struct kan_capture_hold *h, void *arg, struct kan_err *err)
+{
+	struct job *j = arg;
+	return kan_then_do(&j->then, h, err);
+}
+
 static struct kan_act act_of(const struct job *j)
 {
 	return (struct kan_act){
@@ -285,12 +191,15 @@ static struct kan_act act_of(const struct job *j)
 	};
 }
 
-static int status_of(const struct kan_capture_result *c)
+static int status_of(const struct job *j, const struct kan_capture_result *c)
 {
 	int status = c->gaps || c->partial ? KAN_EXIT_MISSING : KAN_EXIT_OK;
 	if (c->stopped_by)
 		status = kan_status_worst(status, c->stopped_by == SIGALRM ? KAN_EXIT_TIME
 									   : KAN_EXIT_INTERRUPTED);
+	/* The evidence stands, and the job is not done. An interrupt says so by itself. */
+	else if (j->then.asked && !c->acted)
+		status = KAN_EXIT_FAILED;
 	return status;
 }
 
@@ -303,7 +212,8 @@ static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan
 		return kan_wrap(err, "sealed as %s, not signed", c->path);
 	if (kan_custody_commit(receipt, j->custody, c->path, "collect", &act, err) < 0)
 		return kan_wrap(err, "sealed as %s, not committed", c->path);
-	return 0;
+	act = act_of(j); /* no impact of the collecting */
+	return kan_then_commit(&j->then, j->custody, receipt, &act, err);
 }
 
 static char *report_dir(const struct job *j, const struct kan_capture_result *c)
@@ -362,14 +272,15 @@ static int after_seal(int status, const struct kan_err *err)
 
 static int finish(struct job *j, struct kan_capture_result *c)
 {
-	struct kan_capture_doc doc = {.capture = c, .status = status_of(c)};
+	struct kan_capture_doc doc = {.capture = c, .then = &j->then, .status = status_of(j, c)};
 	struct kan_receipt receipt = {0}, derived = {0};
 	struct kan_read read = {0};
 	struct kan_err err = {0};
 	int rc = 0;
+	kan_then_settle(&j->then, c);
 	if (j->commit)
 		rc = preserve(&receipt, j, c, &err);
-	bool committed = j->commit && rc == 0;
+	bool committed = receipt.commit[0];
 	/* The next container of this command belongs to the same case. */
 	if (committed && !j->request.case_id)
 		j->request.case_id = j->case_id = kan_xstrdup(receipt.case_id);
@@ -391,19 +302,24 @@ static int finish(struct job *j, struct kan_capture_result *c)
 		(void)fputs(read.screen, stdout);
 	else
 		plain_ending(c, doc.status);
+	if (!j->json || j->then.failed)
+		kan_then_say(j->json ? stderr : stdout, &j->then, c);
 	kan_read_free(&read);
 	return doc.status;
 }
 
-static int say_failed(const struct job *j, const struct kan_capture_result *c, struct kan_err *err)
+static int say_failed(struct job *j, const struct kan_capture_result *c, struct kan_err *err)
 {
 	int status = kan_say_err(err);
+	kan_then_settle(&j->then, c);
+	if (c->path)
+		kan_then_say(stderr, &j->then, c);
 	if (c->path)
 		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial "
 			"finishes it",
 			c->path);
 	if (j->json)
-		(void)kan_print_failure(err, status, c->path);
+		(void)kan_print_failure(err, status, c, c->path ? &j->then : NULL);
 	return status;
 }
 
@@ -441,6 +357,7 @@ static int capture_one(struct job *j, const char *container)
 	if (j->first_screen > 0)
 		(void)waitpid(j->first_screen, NULL, 0);
 	int status = rc < 0 ? say_failed(j, &c, &err) : finish(j, &c);
+	kan_then_reset(&j->then);
 	kan_capture_result_free(&c);
 	return status;
 }
@@ -480,7 +397,7 @@ const struct kan_command kan_cmd_capture = {
 	.name = "capture",
 	.args = "[OPTIONS] CONTAINER...",
 	.summary = "collect, seal, commit, compare with the image, report",
-	.options = options,
+	.options = kan_capture_options,
 	.min_words = 1,
 	.max_words = CONTAINERS_MAX,
 	.run = run,

@@ -290,6 +290,11 @@ void kan_engine_watch(struct kan_engine *e, kan_engine_call_fn *fn, void *arg)
 	e->watch_arg = arg;
 }
 
+const char *kan_engine_host(const struct kan_engine *e)
+{
+	return e->host;
+}
+
 const char *kan_engine_socket(const struct kan_engine *e)
 {
 	return e->socket;

@@ -310,6 +310,20 @@ static int set_freezer(struct kan_cgroup *c, bool freeze, struct kan_err *err)
 	return kan_write_all(fd, word, strlen(word), err);
 }
 
+int kan_cgroup_freezer_path(char *out, size_t cap, const struct kan_cgroup *c)
+{
+	char link[64], dir[PATH_OCTETS];
+	if (c->freezer < 0)
+		return -1;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", c->h[c->freezer].dir);
+	ssize_t n = readlink(link, dir, sizeof(dir));
+	if (n <= 0 || (size_t)n >= sizeof(dir))
+		return -1;
+	int m = snprintf(out, cap, "%.*s/%s", (int)n, dir,
+			 c->v2 ? "cgroup.freeze" : "freezer.state");
+	return m > 0 && (size_t)m < cap ? 0 : -1;
+}
+
 int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err)
 {
 	return set_freezer(c, true, err);

@@ -35,6 +35,8 @@ int kan_cgroup_freeze(struct kan_cgroup *c, struct kan_err *err);
 bool kan_cgroup_gone(const struct kan_cgroup *c);
 /* Thaw through the cgroup's own file: the last resort of the lease. */
 int kan_cgroup_thaw(struct kan_cgroup *c, struct kan_err *err);
+/* The file's path on this host, for a person who must do it by hand. */
+int kan_cgroup_freezer_path(char *out, size_t cap, const struct kan_cgroup *c);
 
 /* Every pid of cgroup.procs, recursively, of the hierarchy with the freezer (else any); duplicates
  * possible. */

@@ -1,0 +1,134 @@
+/* The words of capture: what each option may say. */
+#include "cli/capture_args.h"
+
+#include <string.h>
+
+#include <kanshiki/rule.h>
+
+enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
+
+const struct kan_option kan_capture_options[] = {
+	{"case", 0, "ID", "the case this capture belongs to (default: one for day and container)"},
+	{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"},
+	{"note", 0, "TEXT", "why: goes into the custody event"},
+	{"freeze", 0, "WHEN",
+	 "auto, full or never: how much is read while the container is paused; cgroup: as auto, "
+	 "by the kernel's freezer"},
+	{"max-freeze", 0, "SEC",
+	 "the pause ends after so many seconds (2; with full or memory 10)"},
+	{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"},
+	{"indicators", 0, "FILE",
+	 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"},
+	{"then", 0, "ACT",
+	 "after the seal, held paused until then: pause, disconnect, kill, or stop (SIGTERM: its "
+	 "handler runs)"},
+	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused"},
+	{"yes-loses-original", 0, NULL,
+	 "kill or stop also what the engine then removes (--rm, Swarm)"},
+	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
+	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
+	{"only", 0, "LIST", "only these collectors"},
+	{"skip", 0, "LIST", "all but these collectors"},
+	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"},
+	{"max-bytes", 0, "N", "raises the budgets for content"},
+	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
+	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
+	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
+	{"no-report", 0, NULL, "do not analyse, write no report"},
+	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
+	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
+	{"fail-on", 0, "SEVERITY",
+	 "exit 9 when there is a finding of low, medium, high, critical or above"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
+static const char *const mounts[] = {"auto", "all", "none", NULL};
+static const char *const memories[] = {"none", "writable", NULL};
+static const char *const images[] = {"full", "none", NULL};
+static const char *const depths[] = {"host", "api", NULL};
+
+int kan_capture_policy(struct kan_capture_request *r, const struct kan_args *a)
+{
+	uint64_t freeze_s = 0, timeout = 0;
+	int freeze = kan_arg_word(a, "freeze", freezes, 0),
+	    mount = kan_arg_word(a, "mounts", mounts, 0);
+	int image = kan_arg_word(a, "image", images, 0),
+	    depth = kan_arg_word(a, "depth", depths, 0),
+	    memory = kan_arg_word(a, "memory", memories, 0);
+	if (freeze < 0 || mount < 0 || memory < 0 || image < 0 || depth < 0 ||
+	    kan_arg_number(&freeze_s, a, "max-freeze", 0, FREEZE_MAX_S) < 0 ||
+	    kan_arg_number(&timeout, a, "timeout", 0, TIMEOUT_MAX_S) < 0 ||
+	    kan_arg_number(&r->policy.max_bytes, a, "max-bytes", 0, UINT64_MAX / 2) < 0)
+		return -1;
+	r->policy.freeze = (enum kan_freeze)freeze;
+	r->policy.mounts = (enum kan_mounts)mount;
+	r->policy.memory = (enum kan_memory)memory;
+	r->policy.image_full = image == 0;
+	r->policy.max_freeze_ms = (unsigned)freeze_s * 1000;
+	r->policy.timeout_s = (unsigned)timeout;
+	r->api_only = depth == 1;
+	return 0;
+}
+
+int kan_capture_operator(char **name, char **email, const struct kan_args *a)
+{
+	const char *text = kan_arg(a, "operator");
+	if (!text)
+		return 0;
+	const char *open = strrchr(text, '<'), *shut = open ? strchr(open, '>') : NULL;
+	if (!open || !shut || shut[1] || open == text || shut == open + 1) {
+		kan_say("--operator takes 'NAME <EMAIL>', not '%s'", text);
+		return -1;
+	}
+	size_t n = (size_t)(open - text);
+	while (n && text[n - 1] == ' ')
+		n--;
+	*name = strndup(text, n);
+	*email = strndup(open + 1, (size_t)(shut - open - 1));
+	return 0;
+}
+
+/* What would only be noticed after the collecting is tried before it. */
+static int try_analysis(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_rules *rules = NULL;
+	const char *dir = kan_arg(a, "rules");
+	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
+		return -1;
+	if (dir && kan_rules_load(&rules, dir, &err) < 0) {
+		kan_say("--rules: %s", err.text);
+		return -1;
+	}
+	kan_rules_free(rules);
+	return 0;
+}
+
+/* An empty word is a variable that a script never set. */
+static int not_empty(const struct kan_args *a, const char *name)
+{
+	const char *text = kan_arg(a, name);
+	if (!text || *text)
+		return 0;
+	kan_say("--%s is empty", name);
+	return -1;
+}
+
+/* One request is one capture: a second container would be taken for the first one's repetition. */
+static int one_request(const struct kan_args *a)
+{
+	if (!kan_arg(a, "request-id") || a->n_words == 1)
+		return 0;
+	kan_say("--request-id names one capture: give one container");
+	return -1;
+}
+
+int kan_capture_check(const struct kan_args *a)
+{
+	return try_analysis(a) < 0 || not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 ||
+			       not_empty(a, "out") < 0 || one_request(a) < 0
+		       ? -1
+		       : 0;
+}
