@@ -405,7 +405,9 @@ static void about(struct kan_model *m)
 	kan_part_value(p, c, "image");
 	if (*clock)
 		textf(p, "  %s", clock);
-	if (json_is_true(json_object_get(freeze, "paused_by_us")))
+	if (json_is_true(json_object_get(freeze, "held")))
+		kan_part_text(p, "  paused, held for the act");
+	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		textf(p, "  paused %" PRId64 " ms", number(freeze, "total_ns") / NS_PER_MS);
 	else if (freeze)
 		kan_part_text(p, "  not paused");

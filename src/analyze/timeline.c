@@ -40,7 +40,10 @@ static void life(json_t *list, const struct kan_facts *f)
 	if (!started)
 		return;
 	add(list, started, "capture", "host", KAN_LIT("this capture began"));
-	if (json_is_true(json_object_get(freeze, "paused_by_us")))
+	if (json_is_true(json_object_get(freeze, "held")))
+		add(list, started, "capture", "host",
+		    KAN_LIT("the container was paused for this capture, and held for an act"));
+	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		add(list, started, "capture", "host",
 		    KAN_LIT("the container was paused for this capture, and resumed"));
 }

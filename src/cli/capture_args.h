@@ -11,7 +11,5 @@ extern const struct kan_option kan_capture_options[];
 int kan_capture_policy(struct kan_capture_request *r, const struct kan_args *a);
 /* --operator 'NAME <EMAIL>'; both stay as they are without it. Yours to free. */
 int kan_capture_operator(char **name, char **email, const struct kan_args *a);
-/* What does not hold together, or would only be noticed after the collecting: tried before it. */
-int kan_capture_check(const struct kan_args *a);
 
 #endif

@@ -129,13 +129,6 @@ static void add_analysis(json_t *o, const json_t *model)
 	json_object_set(o, "report", json_object_get(model, "reports"));
 }
 
-static void add_act(json_t *o, const struct kan_then *then, const struct kan_capture_result *c)
-{
-	json_t *act = then ? kan_then_json(then, c) : NULL;
-	if (act)
-		json_object_set_new(o, "act", act);
-}
-
 int kan_print_capture(const struct kan_capture_doc *d)
 {
 	const struct kan_capture_result *c = d->capture;
@@ -156,7 +149,8 @@ int kan_print_capture(const struct kan_capture_doc *d)
 	json_object_set(o, "gaps", c->gap_list);
 	json_object_set(o, "scope", json_object_get(c->capture, "scope"));
 	add_custody(o, d);
-	add_act(o, d->then, c);
+	if (d->act)
+		json_object_set(o, "act", d->act);
 	add_analysis(o, d->read->model);
 	int status = kan_print_json(o);
 	json_decref(o);
@@ -182,17 +176,17 @@ int kan_print_seen(const struct kan_receipt *r)
 	return status;
 }
 
-int kan_print_failure(const struct kan_err *err, int status, const struct kan_capture_result *c,
-		      const struct kan_then *then)
+int kan_print_failure(const struct kan_err *err, int status, const char *partial, json_t *act)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "schema", json_string("kanshiki.capture/1"));
 	json_object_set_new(o, "status", json_string("failed"));
 	json_object_set_new(o, "exit", json_integer(status));
 	kan_json_set_bytes(o, "error", kan_bytes_of(err->text));
-	if (c->path)
-		kan_json_set_bytes(o, "unsealed", kan_bytes_of(c->path));
-	add_act(o, then, c);
+	if (partial)
+		kan_json_set_bytes(o, "unsealed", kan_bytes_of(partial));
+	if (act)
+		json_object_set(o, "act", act);
 	int rc = kan_print_json(o);
 	json_decref(o);
 	return rc;

@@ -7,22 +7,20 @@
 
 #include "capture/capture.h"
 #include "cli/cmd.h"
-#include "cli/then.h"
 
 struct kan_capture_doc {
 	const struct kan_capture_result *capture;
 	const struct kan_receipt *receipt, *derived; /* NULL: not committed */
 	const struct kan_read *read;
-	const struct kan_then *then;
+	json_t *act; /* --then: borrowed, or NULL */
 	int status;
 };
 int kan_print_capture(const struct kan_capture_doc *doc);
 
 /* For a request id that was done before: what the receipt knows. */
 int kan_print_seen(const struct kan_receipt *r);
-/* Nothing was sealed: {schema, exit, error}. then NULL: there was nothing to act on. */
-int kan_print_failure(const struct kan_err *err, int status, const struct kan_capture_result *c,
-		      const struct kan_then *then);
+/* Nothing was sealed: {schema, exit, error}; partial and act are NULL where there is none. */
+int kan_print_failure(const struct kan_err *err, int status, const char *partial, json_t *act);
 
 json_t *kan_receipt_json(const struct kan_receipt *r);
 bool kan_colour(const struct kan_args *a);

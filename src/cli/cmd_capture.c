@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <kanshiki/custody.h>
-#include <kanshiki/rule.h>
 
 #include "base/clock.h"
 #include "base/row.h"
 #include "capture/capture.h"
 #include "cli/capture_args.h"
+#include "cli/capture_check.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/indicators.h"
@@ -272,7 +272,7 @@ static int after_seal(int status, const struct kan_err *err)
 
 static int finish(struct job *j, struct kan_capture_result *c)
 {
-	struct kan_capture_doc doc = {.capture = c, .then = &j->then, .status = status_of(j, c)};
+	struct kan_capture_doc doc = {.capture = c, .status = status_of(j, c)};
 	struct kan_receipt receipt = {0}, derived = {0};
 	struct kan_read read = {0};
 	struct kan_err err = {0};
@@ -296,6 +296,8 @@ static int finish(struct job *j, struct kan_capture_result *c)
 	if (committed && receipt.host_key && !j->quiet)
 		(void)fputs("signed by this host's own key; it vouches for nothing before now\n",
 			    stderr);
+	json_auto_t *act = kan_then_json(&j->then, c);
+	doc.act = act;
 	if (j->json)
 		(void)kan_print_capture(&doc);
 	else if (read.screen)
@@ -318,8 +320,9 @@ static int say_failed(struct job *j, const struct kan_capture_result *c, struct 
 		kan_say("what was collected stays, unsealed, in %s: kanshiki seal --partial "
 			"finishes it",
 			c->path);
+	json_auto_t *act = c->path ? kan_then_json(&j->then, c) : NULL;
 	if (j->json)
-		(void)kan_print_failure(err, status, c, c->path ? &j->then : NULL);
+		(void)kan_print_failure(err, status, c->path, act);
 	return status;
 }
 

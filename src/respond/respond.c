@@ -153,7 +153,7 @@ static int ended(const struct kan_respond *r, int ms, struct kan_err *err)
 		if (!now.live)
 			return 1;
 		/* A killed task of a frozen cgroup (v1) ends when it is thawed, and not before. */
-		if (now.paused && ms > FROZEN_WAIT_MS &&
+		if ((now.paused || r->held) && ms > FROZEN_WAIT_MS &&
 		    kan_boot_ns() > until - (int64_t)(ms - FROZEN_WAIT_MS) * 1000000)
 			return 0;
 		if (kan_boot_ns() > until)
@@ -196,6 +196,9 @@ static int kill_it(struct doing *d, const struct kan_seen_state *s, struct kan_e
 		set_undo(d, s->doc ? "start" : NULL);
 		return found_done(d);
 	}
+	/* Frozen by the kernel alone: an engine that owns the pause also ends it after the kill. */
+	if (d->r->held && !s->paused)
+		(void)kan_control_pause(&status, d->r->engine, d->r->id, NULL);
 	int rc = kan_control_kill(&status, d->r->engine, d->r->id, &why);
 	int end = ended(d->r, rc == 0 ? ENDED_WAIT_MS : 0, err);
 	if (end == 0 && rc == 0) {

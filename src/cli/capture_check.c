@@ -1,0 +1,47 @@
+/* What is tried before a capture begins. */
+#include "cli/capture_check.h"
+
+#include <kanshiki/rule.h>
+
+/* What would only be noticed after the collecting is tried before it. */
+static int try_analysis(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	struct kan_rules *rules = NULL;
+	const char *dir = kan_arg(a, "rules");
+	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
+		return -1;
+	if (dir && kan_rules_load(&rules, dir, &err) < 0) {
+		kan_say("--rules: %s", err.text);
+		return -1;
+	}
+	kan_rules_free(rules);
+	return 0;
+}
+
+/* An empty word is a variable that a script never set. */
+static int not_empty(const struct kan_args *a, const char *name)
+{
+	const char *text = kan_arg(a, name);
+	if (!text || *text)
+		return 0;
+	kan_say("--%s is empty", name);
+	return -1;
+}
+
+/* One request is one capture: a second container would be taken for the first one's repetition. */
+static int one_request(const struct kan_args *a)
+{
+	if (!kan_arg(a, "request-id") || a->n_words == 1)
+		return 0;
+	kan_say("--request-id names one capture: give one container");
+	return -1;
+}
+
+int kan_capture_check(const struct kan_args *a)
+{
+	return try_analysis(a) < 0 || not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 ||
+			       not_empty(a, "out") < 0 || one_request(a) < 0
+		       ? -1
+		       : 0;
+}
