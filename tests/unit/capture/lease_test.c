@@ -30,6 +30,7 @@ struct seen {
 static struct seen *seen;
 static char place[] = "/tmp/kan-lease-XXXXXX";
 static char host[128];
+static bool placed; /* the test has made the place itself */
 static const char id[] = "3f2a9c41d0be5d7e0c6a1b9f48e2d37750aa6c1f9be4d2830717c5e6a9b0f3d1";
 
 static void reply(int fd, const char *status, const char *body)
@@ -75,7 +76,7 @@ static void serve_one(int fd)
 
 static void start_engine(void)
 {
-	cr_assert(mkdtemp(place));
+	cr_assert(placed || mkdtemp(place));
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s/s", place);
@@ -295,4 +296,104 @@ Test(lease, a_pause_that_may_still_be_in_the_engines_queue_is_taken_back_again, 
 	while (seen->unpauses < 2)
 		(void)sched_yield();
 	leave(l, &setup);
+}
+
+Test(lease, one_that_hands_over_ends_without_a_resume, .timeout = 60)
+{
+	struct kan_lease_setup setup;
+	struct kan_lease *l = start(&setup);
+	int others = 0;
+	cr_assert(kan_lease_pause(l, 20000, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
+	cr_assert(kan_lease_keep(l, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_KEPT, &others);
+	leave(l, &setup);
+	cr_assert_eq(seen->pauses, 1);
+	cr_assert_eq(seen->unpauses, 0);
+	cr_assert_eq(others, 0);
+}
+
+Test(lease, with_stay_paused_the_deadline_leaves_it_paused, .timeout = 60)
+{
+	struct kan_lease_setup setup;
+	struct kan_lease *l = NULL;
+	int others = 0;
+	kan_lease_free(start(&setup));
+	setup.stay_paused = true;
+	cr_assert(kan_lease_start(&l, &setup, NULL) == 0);
+	cr_assert(kan_lease_pause(l, 50, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
+	(void)wait_for(l, KAN_LEASE_KEPT, &others);
+	leave(l, &setup);
+	cr_assert_eq(seen->unpauses, 0);
+}
+
+Test(lease, with_stay_paused_it_still_resumes_when_it_is_told_to_end, .timeout = 60)
+{
+	struct kan_lease_setup setup;
+	struct kan_lease *l = NULL;
+	int others = 0;
+	kan_lease_free(start(&setup));
+	setup.stay_paused = true;
+	cr_assert(kan_lease_start(&l, &setup, NULL) == 0);
+	cr_assert(kan_lease_pause(l, 20000, NULL) == 0);
+	(void)wait_for(l, KAN_LEASE_PAUSED, &others);
+	leave(l, &setup);
+	cr_assert_eq(seen->unpauses, 1);
+}
+
+/* A conductor that dies while its lease holds a pause; returns when the lease has ended. */
+static void die_holding(bool stay_paused)
+{
+	int told[2];
+	start_engine();
+	cr_assert(pipe(told) == 0);
+	pid_t conductor = fork();
+	if (conductor == 0) {
+		struct kan_engine *engine = NULL;
+		struct kan_lease *l = NULL;
+		int others = 0;
+		(void)kan_engine_open(&engine, host, NULL);
+		struct kan_lease_setup setup = {
+			.engine = engine,
+			.id = id,
+			.bundle_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+			.stay_paused = stay_paused};
+		(void)kan_lease_start(&l, &setup, NULL);
+		(void)close(told[0]);
+		(void)kan_lease_pause(l, 60000, NULL);
+		(void)wait_for(l, KAN_LEASE_PAUSED, &others);
+		raise(SIGKILL);
+	}
+	(void)close(told[1]);
+	cr_assert(waitpid(conductor, NULL, 0) == conductor);
+	char c;
+	cr_assert(read(told[0], &c, 1) == 0, "the lease has ended");
+}
+
+Test(lease, with_stay_paused_a_killed_conductor_leaves_it_paused_and_lease_json_says_so,
+     .timeout = 60)
+{
+	die_holding(true);
+	cr_assert_eq(seen->unpauses, 0);
+	struct kan_buf text = KAN_BUF(1 << 16);
+	int dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(kan_read_file(&text, dir, "lease.json", NULL) == 0);
+	cr_assert(strstr(kan_buf_str(&text), "\"what\":\"kept\""), "%s", kan_buf_str(&text));
+	kan_buf_free(&text);
+}
+
+Test(lease, an_orphan_writes_nothing_into_a_bag_that_is_whole, .timeout = 60)
+{
+	char path[64];
+	cr_assert(mkdtemp(place));
+	(void)snprintf(path, sizeof(path), "%s/bagit.txt", place);
+	int bag = open(path, O_WRONLY | O_CREAT | O_EXCL, 0400);
+	cr_assert(bag >= 0);
+	(void)close(bag);
+	placed = true;
+	die_holding(false);
+	cr_assert_eq(seen->unpauses, 1);
+	int dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert(faccessat(dir, "lease.json", F_OK, 0) < 0);
 }
