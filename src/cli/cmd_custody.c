@@ -28,6 +28,25 @@ struct log {
 	uint64_t events;
 };
 
+/* "kill, failed, undo: docker start 3f2a9c41d0be" */
+static void print_act(const json_t *event)
+{
+	const json_t *act = json_object_get(event, "act");
+	const char *undo = json_string_value(json_object_get(act, "undo"));
+	if (!act)
+		return;
+	(void)fputs("  ", stdout);
+	kan_print(stdout, kan_bytes_of(json_string_value(json_object_get(act, "do"))));
+	if (json_is_false(json_object_get(json_object_get(event, "result"), "ok")))
+		(void)fputs(", failed", stdout);
+	if (json_is_true(json_object_get(act, "already")))
+		(void)fputs(", found done", stdout);
+	if (undo && *undo) {
+		(void)fputs(", undo: ", stdout);
+		kan_print(stdout, kan_bytes_of(undo));
+	}
+}
+
 static int print_event(const json_t *event, const char *commit, void *arg, struct kan_err *err)
 {
 	char when[KAN_RFC3339];
@@ -49,6 +68,7 @@ static int print_event(const json_t *event, const char *commit, void *arg, struc
 		(void)fputs("  ", stdout);
 		kan_print(stdout, kan_bytes_of(json_string_value(json_object_get(note, "text"))));
 	}
+	print_act(event);
 	(void)fputc('\n', stdout);
 	return 0;
 }

@@ -98,6 +98,16 @@ class Contain(unittest.TestCase):
         self.assertEqual(acts[-1]["act"]["target"], self.info["Id"])
         return acts[-1]
 
+    def as_the_schemas_say(self, document, event):
+        """The keys of an act, in the two documents that carry one."""
+        schema = {n: json.loads((world.TOP / f"docs/schema/kanshiki.{n}-1.json").read_text()) for n in ("capture", "event")}
+        for told, wanted in ((document["act"], schema["capture"]["$defs"]["act"]), (event["act"], schema["event"]["properties"]["act"])):
+            self.assertLessEqual(set(told), set(wanted["properties"]))
+            self.assertLessEqual(set(wanted["required"]), set(told))
+        network = schema["event"]["properties"]["act"]["properties"]["networks"]["items"]["properties"]
+        for told in event["act"].get("networks", []):
+            self.assertLessEqual(set(told), set(network))
+
     def undo(self, command):
         """As a person would: the line, in a shell, with the engine's client in the path."""
         client = pathlib.Path(world.engine().client[0]).parent
@@ -122,6 +132,9 @@ class Contain(unittest.TestCase):
         self.assertEqual((event["act"]["do"], event["result"]), ("pause", {"ok": True, "errors": []}))
         self.assertEqual(event["what"][0]["seal"], document["seal"])
         self.assertEqual([e["type"] for e in self.events()], ["collect", "act"])
+        self.as_the_schemas_say(document, event)
+        log = world.kanshiki("--home", self.home, "custody", "log").text.splitlines()[1]
+        self.assertTrue(log.endswith(f"pause, undo: {document['act']['undo']}"), log)
         self.assertEqual(world.verify(document["bundle"]).status, 0)
         again = self.then("pause").json
         self.assertTrue(again["act"]["already"])
@@ -147,7 +160,9 @@ class Contain(unittest.TestCase):
         docker("network", "connect", "--ip", ADDRESS, "--alias", "db", NETWORK, NAME)
         before = world.inspect(NAME)["NetworkSettings"]["Networks"]
         self.assertEqual(set(before), {"bridge", NETWORK})
-        act = self.then("disconnect").json["act"]
+        document = self.then("disconnect").json
+        act = document["act"]
+        self.as_the_schemas_say(document, self.the_act())
         self.assertEqual(world.inspect(NAME)["NetworkSettings"]["Networks"], {})
         devices = pathlib.Path(f"/proc/{self.info['State']['Pid']}/net/dev").read_text()
         self.assertEqual([line.split(":")[0].strip() for line in devices.splitlines()[2:]], ["lo"])
@@ -305,6 +320,7 @@ class Contain(unittest.TestCase):
                 self.assertIn("a staged fault", done.messages)
                 self.assertEqual(done.json["status"], "complete")
                 event = self.the_act()
+                self.as_the_schemas_say(done.json, event)
                 self.assertEqual((event["act"]["do"], event["result"]["ok"]), ("kill", False))
                 if paused:
                     self.stands_still()
