@@ -139,6 +139,11 @@ int kan_again(uint64_t *n, const struct kan_target *t, struct kan_sink *sink, st
 		kan_sink_scope(sink, KAN_LIT("members"), "no cgroup of a live container");
 		return 0;
 	}
+	if (kan_sink_frozen(sink) && t->state == KAN_STATE_RUNNING) {
+		kan_sink_scope(sink, KAN_LIT("members"),
+			       "held paused for --then: there was no resume to check");
+		return 0;
+	}
 	if (kan_members_find(&all, &ask, &why) < 0) {
 		kan_sink_gap_err(sink, KAN_LIT("members.ndjson"), &why);
 		return 0;

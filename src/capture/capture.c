@@ -448,6 +448,7 @@ void kan_capture_result_free(struct kan_capture_result *r)
 	free(r->image);
 	free(r->image_id);
 	free(r->engine);
+	free(r->by_hand);
 	json_decref(r->capture);
 	json_decref(r->gap_list);
 	*r = (struct kan_capture_result){0};

@@ -80,6 +80,7 @@ struct kan_capture_result {
 	int64_t held_ns;       /* the pause of a capture with --then, up to its end or to now */
 	bool acted;            /* --then: it was done, or found done */
 	bool left_paused;      /* by --on-fail stay-paused */
+	char *by_hand;         /* what resumes it when the engine cannot; NULL: it can */
 	struct kan_err no_act; /* why it was not done */
 };
 void kan_capture_result_free(struct kan_capture_result *r);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "capture/conductor.h"
+#include "capture/pause.h"
 #include "engine/control.h"
 
 enum { KEEP_ANSWER_MS = 15000 };
@@ -68,6 +69,11 @@ static void on_fail(struct kan_capture_result *out, struct kan_conductor *c)
 	if (c->lease && c->window_open)
 		keep(c);
 	out->left_paused = c->kept || (ran && pause_again(c));
+	if (c->kept && c->freeze.by_kernel) {
+		char by_hand[KAN_PAUSE_BY_HAND];
+		kan_pause_by_hand(by_hand, &c->lease_setup);
+		out->by_hand = kan_xstrdup(by_hand);
+	}
 }
 
 static bool act(struct kan_conductor *c, struct kan_err *err)

@@ -371,27 +371,9 @@ static void not_frozen(struct kan_conductor *c)
 	kan_record_gap(c, "conductor", "pause", "timeout", why);
 }
 
-/* There is no resume before the act, and nothing to look at again. */
-static void leave_checks(struct kan_conductor *c)
-{
-	for (size_t i = 0; i < c->n_children; i++) {
-		struct kan_child *k = &c->children[i];
-		if (!(k->collector->needs & KAN_NEEDS_RESUME) || k->state != KAN_CHILD_IDLE)
-			continue;
-		k->state = KAN_CHILD_ENDED;
-		k->status = "not-applicable";
-		kan_record_scope(c, k->collector->name, k->collector->name,
-				 "held paused for --then: there was no resume");
-	}
-}
-
 /* Who checks on the target starts when it runs again, or, without a pause, when tier 1 has read. */
 static void start_checks(struct kan_conductor *c)
 {
-	if (c->hold && c->window_open) {
-		leave_checks(c);
-		return;
-	}
 	bool reading = !c->freeze.resumed_ns &&
 		       (tier_has(c, KAN_TIER_PAUSED, KAN_TIER_PAUSED, KAN_CHILD_PREPARING) ||
 			tier_has(c, KAN_TIER_PAUSED, KAN_TIER_PAUSED, KAN_CHILD_READING));

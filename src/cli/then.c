@@ -59,7 +59,7 @@ void kan_then_settle(struct kan_then *t, const struct kan_capture_result *c)
 		    : c->no_act.code != KAN_OK ? c->no_act.text
 					       : "nothing was sealed";
 	if (c->left_paused)
-		kan_respond_left_paused(&t->act, c->engine, c->id);
+		kan_respond_left_paused(&t->act, c->engine, c->id, c->by_hand);
 }
 
 int kan_then_commit(struct kan_then *t, struct kan_custody *custody, const struct kan_receipt *of,

@@ -119,24 +119,46 @@ static int found_done(struct doing *d)
 	return 0;
 }
 
-/* The capture's own pause is the act, when there is one: then no call is needed. */
-static int pause_it(struct doing *d, const struct kan_seen_state *s, struct kan_err *err)
+/* By the engine, and seen to be so. */
+static int engine_pause(const struct kan_respond *r, struct kan_err *err)
 {
 	int status = 0;
 	struct kan_err why = {0};
 	kan_auto_state struct kan_seen_state now = {0};
+	int rc = kan_control_pause(&status, r->engine, r->id, &why);
+	if (kan_state_look(&now, r->engine, r->id, err) < 0)
+		return -1;
+	if (now.paused)
+		return 0;
+	return kan_fail(err, KAN_EENGINE, "it is not paused: %.300s",
+			rc < 0 ? why.text : "the engine said so, and it runs");
+}
+
+/* Held by the kernel, behind the engine's back: the engine pauses only what runs. */
+static int pause_after_all(struct doing *d, struct kan_err *err)
+{
+	struct kan_err first = {0};
+	if (engine_pause(d->r, &first) == 0)
+		return 0;
+	if (!d->r->held) {
+		*err = first;
+		return -1;
+	}
+	if (let_run(d, err) < 0 || engine_pause(d->r, err) < 0)
+		return -1;
+	changed(d, "ran for a moment between the freezer's hold and the engine's pause");
+	return 0;
+}
+
+/* The capture's own pause is the act, when there is one: then no call is needed. */
+static int pause_it(struct doing *d, const struct kan_seen_state *s, struct kan_err *err)
+{
 	if (!s->live || (s->paused && !d->r->held)) {
 		set_undo(d, s->live ? "unpause" : NULL);
 		return found_done(d);
 	}
-	if (!s->paused) {
-		int rc = kan_control_pause(&status, d->r->engine, d->r->id, &why);
-		if (kan_state_look(&now, d->r->engine, d->r->id, err) < 0)
-			return -1;
-		if (!now.paused)
-			return kan_fail(err, KAN_EENGINE, "it is not paused: %.300s",
-					rc < 0 ? why.text : "the engine said so, and it runs");
-	}
+	if (!s->paused && pause_after_all(d, err) < 0)
+		return -1;
 	set_undo(d, "unpause");
 	changed(d, "paused until somebody resumes it");
 	return 0;
@@ -344,7 +366,7 @@ int kan_respond(json_t **act, const struct kan_respond *r, struct kan_err *err)
 	return rc < 0 ? kan_wrap(err, "--then %s", kan_respond_words[r->what]) : 0;
 }
 
-void kan_respond_left_paused(json_t **act, const char *host, const char *id)
+void kan_respond_left_paused(json_t **act, const char *host, const char *id, const char *by_hand)
 {
 	kan_auto_buf struct kan_buf undo = KAN_BUF(128 << 10);
 	const char *before = NULL;
@@ -354,7 +376,10 @@ void kan_respond_left_paused(json_t **act, const char *host, const char *id)
 		json_object_set_new(*act, "impact", json_array());
 		json_object_set_new(*act, "ended_ns", json_integer(kan_now_ns()));
 	}
-	kan_undo_simple(&undo, host, "unpause", id);
+	if (by_hand)
+		kan_buf_adds(&undo, by_hand);
+	else
+		kan_undo_simple(&undo, host, "unpause", id);
 	before = json_string_value(json_object_get(*act, "undo"));
 	if (before && *before)
 		kan_buf_addf(&undo, " && %s", before);

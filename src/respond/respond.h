@@ -39,8 +39,8 @@ struct kan_respond {
  */
 int kan_respond(json_t **act, const struct kan_respond *r, struct kan_err *err);
 /* The record of a container that --on-fail left paused: into *act of what failed, or a new one.
- * host: as kan_engine_host. */
-void kan_respond_left_paused(json_t **act, const char *host, const char *id);
+ * host: as kan_engine_host. by_hand: what resumes it when the engine cannot; NULL: it can. */
+void kan_respond_left_paused(json_t **act, const char *host, const char *id, const char *by_hand);
 
 /* One line for people: "container web is paused and stays so; undo: docker unpause 3f2a9c41d0be".
  */

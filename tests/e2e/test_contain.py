@@ -151,7 +151,10 @@ class Contain(unittest.TestCase):
         self.assertEqual({r["frozen"] for r in bundle.rows("processes/processes.ndjson")}, {True})
         self.assertEqual({r["frozen"] for r in bundle.rows("filesystem/changes.ndjson")}, {True})
         self.assertNotIn("resumed", [r.get("what") for r in bundle.lines("journal.ndjson")])
-        self.assertTrue(bundle.json("capture.json")["freeze"]["held"])
+        capture = bundle.json("capture.json")
+        self.assertTrue(capture["freeze"]["held"])
+        self.assertIn("held paused for --then", [s["why"].split(":")[0] for s in capture["scope"] if s["what"] == "members"])
+        self.assertFalse((bundle.path / "data/engine-after/members.ndjson").exists())
         self.assertGreater(document["freeze"]["ms"], 0)
 
     def test_disconnect_takes_it_off_all_networks_and_the_printed_command_brings_them_back(self):
@@ -431,3 +434,48 @@ class Contain(unittest.TestCase):
                 self.assertNotIn("containers/ID/kill", self.posts(asked))
                 self.assertFalse(done.json["act"]["ok"])
                 self.assertEqual(world.is_paused(self.info["Id"]), paused)
+
+    def test_a_killed_lease_and_a_killed_conductor_leave_it_paused_when_that_was_said(self):
+        for on_fail, paused in (("resume", False), ("stay-paused", True)):
+            with self.subTest(on_fail), faulty({"path": "/changes$", "do": "silence"}) as (url, _):
+                self.container()
+                capture = self.start("--then", "kill", "--on-fail", on_fail, url=url)
+                self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
+                lease = [pid for pid, is_lease in capture.children().items() if is_lease]
+                capture.process.send_signal(signal.SIGSTOP)
+                os.kill(lease[0], signal.SIGKILL)
+                capture.process.kill()
+                done = capture.end()
+                world.wait_until(lambda: not world.own_processes(), 15, "the guard has ended")
+                self.assertEqual(world.is_paused(self.info["Id"]), paused)
+                self.assertEqual(f"docker unpause {self.info['Id'][:12]}" in done.messages, paused)
+                left = json.loads((capture.bundles()[0] / "lease.json").read_text())
+                self.assertEqual((left["by"], left["what"]), ("guard", "kept" if paused else "resumed"))
+
+    # --- the freezer behind the engine's back: what stays is the engine's, or says how it is opened
+
+    def test_a_pause_by_the_kernel_becomes_the_engines_when_it_stays(self):
+        self.container()
+        document = self.then("pause", "--freeze", "cgroup").json
+        self.assertEqual(document["freeze"]["by"], "cgroup")
+        self.stands_still()
+        self.undo(self.the_act()["act"]["undo"])
+        self.runs()
+
+    def test_held_by_the_kernel_each_act_is_done(self):
+        for act, status in (("kill", "exited"), ("stop", "exited"), ("disconnect", "running")):
+            with self.subTest(act):
+                self.container()
+                document = self.then(act, "--freeze", "cgroup").json
+                self.assertEqual((document["freeze"]["by"], document["act"]["ok"]), ("cgroup", True))
+                self.assertEqual(self.state()["Status"], status)
+                self.assertFalse(world.is_paused(self.info["Id"]))
+
+    def test_what_the_kernel_alone_holds_is_opened_by_the_printed_command(self):
+        self.container()
+        with faulty({"method": "POST", "path": "/kill$", "do": "status", "arg": 500}) as (url, _):
+            done = self.then("kill", "--freeze", "cgroup", "--on-fail", "stay-paused", url=url, status=1)
+        self.assertTrue(world.is_paused(self.info["Id"]))
+        self.assertIn("stays paused", done.messages)
+        self.undo(done.json["act"]["undo"])
+        self.runs()

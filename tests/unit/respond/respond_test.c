@@ -171,11 +171,11 @@ Test(respond, one_that_is_left_paused_is_resumed_before_the_rest_is_undone)
 			   "\"impact\":[\"network a detached\"]}",
 			   0, NULL);
 	json_t *made = NULL;
-	kan_respond_left_paused(&act, USUAL, ID);
+	kan_respond_left_paused(&act, USUAL, ID, NULL);
 	cr_expect_str_eq(json_string_value(json_object_get(act, "undo")),
 			 "docker unpause 3f2a9c41d0be && docker network connect a x");
 	cr_expect_eq(json_array_size(json_object_get(act, "impact")), 2);
-	kan_respond_left_paused(&made, USUAL, ID);
+	kan_respond_left_paused(&made, USUAL, ID, NULL);
 	cr_expect_str_eq(json_string_value(json_object_get(made, "do")), "pause");
 	cr_expect_str_eq(json_string_value(json_object_get(made, "undo")),
 			 "docker unpause 3f2a9c41d0be");
