@@ -118,6 +118,7 @@ static int take(struct kan_procs *c, struct kan_err *err)
 						    .pid_private = t->pid_private,
 						    .neighbours = !t->pid_private,
 						    .strangers = &strangers,
+						    .texts = true,
 						    .unheld = true},
 					.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
 					.frozen = kan_procs_frozen,

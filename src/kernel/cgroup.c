@@ -28,17 +28,25 @@ struct kan_cgroup {
 	int state_fd; /* cgroup.events or freezer.state, kept open */
 };
 
+/* Asked of each component of each process of the host, within the pause: nothing is printed here.
+ */
 static bool component_names(struct kan_bytes part, const char *id)
 {
-	static const char *const shapes[][2] = {{"", ""},
-						{"docker-", ".scope"},
-						{"libpod-", ""},
-						{"libpod-", ".scope"},
-						{"cri-containerd-", ".scope"}};
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
-		char want[160];
-		(void)snprintf(want, sizeof(want), "%s%s%s", shapes[i][0], id, shapes[i][1]);
-		if (kan_bytes_eq(part, kan_bytes_of(want)))
+	static const struct {
+		const char *before, *after;
+		size_t before_n, after_n;
+	} shapes[] = {{"", "", 0, 0},
+		      {"docker-", ".scope", 7, 6},
+		      {"libpod-", "", 7, 0},
+		      {"libpod-", ".scope", 7, 6},
+		      {"cri-containerd-", ".scope", 15, 6}};
+	size_t n = strlen(id);
+	for (size_t i = 0; part.n >= n && i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		size_t before = shapes[i].before_n;
+		if (part.n == before + n + shapes[i].after_n &&
+		    memcmp(part.p, shapes[i].before, before) == 0 &&
+		    memcmp(part.p + before, id, n) == 0 &&
+		    memcmp(part.p + before + n, shapes[i].after, shapes[i].after_n) == 0)
 			return true;
 	}
 	return false;

@@ -54,12 +54,12 @@ static bool listed(const struct search *s, pid_t pid)
 static uint64_t ns_of(int dir, const char *prefix, const char *name)
 {
 	char path[64];
-	struct stat st;
+	uint64_t ino = 0;
 	(void)snprintf(path, sizeof(path), "%sns/%s", prefix, name);
-	return fstatat(dir, path, &st, 0) == 0 ? st.st_ino : 0;
+	return kan_proc_ns_link(&ino, dir, path, NULL) == 0 ? ino : 0;
 }
 
-static bool names_id(const struct search *s, int dir, const char *prefix)
+static bool names_id(const struct search *s, int dir, const char *prefix, struct kan_buf *kept)
 {
 	char path[64];
 	uint8_t text[CGROUP_OCTETS];
@@ -70,13 +70,16 @@ static bool names_id(const struct search *s, int dir, const char *prefix)
 		return false;
 	ssize_t got = read(fd, text, sizeof(text)); /* the kernel writes it in one piece */
 	n = got > 0 ? (size_t)got : 0;
+	if (kept && n < sizeof(text)) /* else it may be cut, and is read again */
+		kan_buf_add(kept, text, n);
 	return kan_cgroup_names((struct kan_bytes){text, n}, s->ask->id);
 }
 
 /* Why this process is a member; through a held directory the answer is final. */
-static unsigned why(const struct search *s, int dir, const char *prefix, pid_t pid)
+static unsigned why(const struct search *s, int dir, const char *prefix, pid_t pid,
+		    struct kan_buf *text)
 {
-	unsigned by = names_id(s, dir, prefix) ? KAN_BY_SCAN : 0;
+	unsigned by = names_id(s, dir, prefix, text) ? KAN_BY_SCAN : 0;
 	if (by && listed(s, pid))
 		by |= KAN_BY_CGROUP;
 	if (s->ask->pid_private && s->pidns && ns_of(dir, prefix, "pid") == s->pidns)
@@ -92,9 +95,9 @@ static bool neighbour(const struct search *s, int dir, const char *prefix)
 }
 
 /* Takes dir, or does without it. */
-static void keep(struct search *s, pid_t pid, int dir, unsigned by)
+static void keep(struct search *s, pid_t pid, int dir, unsigned by, const struct kan_buf *cgroup)
 {
-	struct kan_member m = {.pid = pid, .dir = dir, .by = by};
+	struct kan_member m = {.pid = pid, .dir = dir, .by = by, .cgroup = *cgroup};
 	if (s->out->n >= s->holds) {
 		struct kan_proc_stat st = {0};
 		kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
@@ -145,7 +148,7 @@ static int look_at(pid_t pid, uint64_t ino, void *arg)
 	kan_auto_close int dir = -1;
 	(void)snprintf(prefix, sizeof(prefix), "%d/", (int)pid);
 	/* The cheap look is for the many that are none of ours. */
-	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid) &&
+	if (!listed(s, pid) && !why(s, s->ask->proc_fd, prefix, pid, NULL) &&
 	    !neighbour(s, s->ask->proc_fd, prefix)) {
 		add_stranger(s, pid, ino);
 		return 0;
@@ -159,11 +162,14 @@ static int look_at(pid_t pid, uint64_t ino, void *arg)
 				KAN_ENOTFOUND; /* ended while we looked; else our descriptors did */
 		return 0;
 	}
-	unsigned by = why(s, dir, "", pid);
-	if (by || neighbour(s, dir, ""))
-		keep(s, pid, kan_take_fd(&dir), by);
-	else
-		s->out->seen--; /* the pid is somebody else's by now */
+	struct kan_buf text = KAN_BUF(CGROUP_OCTETS);
+	unsigned by = why(s, dir, "", pid, s->ask->texts ? &text : NULL);
+	if (by || neighbour(s, dir, "")) {
+		keep(s, pid, kan_take_fd(&dir), by, &text);
+		return 0;
+	}
+	kan_buf_free(&text);
+	s->out->seen--; /* the pid is somebody else's by now */
 	return 0;
 }
 
@@ -258,8 +264,10 @@ int kan_member_open(struct kan_member *m, int proc_fd, struct kan_err *err)
 
 void kan_members_free(struct kan_members *m)
 {
-	for (size_t i = 0; i < m->n; i++)
+	for (size_t i = 0; i < m->n; i++) {
 		kan_auto_close_fn(&m->v[i].dir);
+		kan_buf_free(&m->v[i].cgroup);
+	}
 	free(m->v);
 	*m = (struct kan_members){0};
 }

@@ -16,9 +16,10 @@ enum kan_member_by { KAN_BY_CGROUP = 1, KAN_BY_SCAN = 2, KAN_BY_PIDNS = 4, KAN_B
 
 struct kan_member {
 	pid_t pid;
-	int dir;            /* /proc/PID, held: never becomes another process. -1: not held */
-	unsigned by;        /* 0: a neighbour, a stranger in a shared pid namespace */
-	uint64_t starttime; /* of one that is not held: by it the process is known again */
+	int dir;               /* /proc/PID, held: never becomes another process. -1: not held */
+	unsigned by;           /* 0: a neighbour, a stranger in a shared pid namespace */
+	struct kan_buf cgroup; /* its /proc/PID/cgroup, when that was asked for */
+	uint64_t starttime;    /* of one that is not held: by it the process is known again */
 };
 struct kan_members {
 	struct kan_member *v; /* sorted by pid */
@@ -47,6 +48,7 @@ struct kan_members_ask {
 	 * not in it.
 	 */
 	struct kan_strangers *strangers;
+	bool texts;  /* keep what was read of each */
 	bool unheld; /* when our descriptors end, go on without holding: see kan_member_open */
 };
 /*
@@ -55,7 +57,7 @@ struct kan_members_ask {
  */
 int kan_members_find(struct kan_members *out, const struct kan_members_ask *ask,
 		     struct kan_err *err);
-void kan_members_free(struct kan_members *m); /* closes what is not -1 */
+void kan_members_free(struct kan_members *m); /* closes what is not -1, frees texts */
 void kan_strangers_free(struct kan_strangers *s);
 /* Holds one that was not held, when it is the same process still; not-found when it is not. */
 int kan_member_open(struct kan_member *m, int proc_fd, struct kan_err *err);

@@ -87,6 +87,11 @@ static void read_file(struct kan_processes *all, struct kan_process *p, int dir,
 		      enum kan_proc_file f)
 {
 	struct kan_err why = {0};
+	if (f == KAN_PF_CGROUP && p->raw[f].len) { /* read when it was found */
+		p->has |= 1u << f;
+		all->raw_bytes += p->raw[f].cap;
+		return;
+	}
 	p->raw[f] = KAN_BUF(files[f].max);
 	int rc = files[f].piece ? kan_proc_read_piece(&p->raw[f], dir, files[f].name, &why)
 				: kan_proc_read(&p->raw[f], dir, files[f].name, &why);
@@ -151,8 +156,9 @@ void kan_pass_exe(struct kan_processes *all, struct kan_process *p, int dir)
 
 static void read_ns(uint64_t *ns, int dir)
 {
+	kan_auto_close int at = openat(dir, "ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < KAN_NS_COUNT; i++)
-		if (kan_proc_ns(&ns[i], dir, kan_ns_names[i], NULL) < 0)
+		if (at < 0 || kan_proc_ns_link(&ns[i], at, kan_ns_names[i], NULL) < 0)
 			ns[i] = 0; /* an old kernel has no time namespace, a zombie few others */
 }
 

@@ -32,6 +32,7 @@ struct kan_pass_job {
 	int dir;              /* own */
 	int root;             /* borrowed for as long as the work is done; -1: the process's own */
 	bool argv_only, full; /* full: no memory is left for the rest */
+	bool was_frozen;      /* then the lengths of pass A are those of now */
 	dev_t shm, huge;
 	_Atomic unsigned finished; /* steps; what they gave is not touched by the thread any more */
 	struct kan_buf link;       /* of exe; empty: not asked */
@@ -170,19 +171,33 @@ static int on_map(const struct kan_map *m, void *arg, struct kan_err *err)
 	return 0;
 }
 
+static uint64_t length(uint64_t start, uint64_t end)
+{
+	return end > start ? end - start : 0;
+}
+
 /*
  * A page that userfaultfd or a mapped file keeps back is no error: the text is just shorter. So it
  * is compared with what the kernel says of its length, afterwards, because a process that runs may
  * have executed something else meanwhile.
  */
+static bool shorter(const struct kan_pass_job *j)
+{
+	return (!j->raw[KAN_PF_CMDLINE - KAN_PF_IO].len && j->arg_octets) ||
+	       j->raw[KAN_PF_ENVIRON - KAN_PF_IO].len < j->env_octets;
+}
+
 static void ask_lengths(struct kan_pass_job *j)
 {
 	struct kan_proc_stat s;
 	kan_auto_buf struct kan_buf text = KAN_BUF(STAT_OCTETS);
+	if (j->was_frozen && !shorter(j))
+		return;
+	j->arg_octets = j->env_octets = 0;
 	if (kan_proc_stat_read(&s, &text, j->dir, NULL) < 0 || s.state == 'Z' || s.state == 'X')
 		return;
-	j->arg_octets = s.arg_end > s.arg_start ? s.arg_end - s.arg_start : 0;
-	j->env_octets = s.env_end > s.env_start ? s.env_end - s.env_start : 0;
+	j->arg_octets = length(s.arg_start, s.arg_end);
+	j->env_octets = length(s.env_start, s.env_end);
 }
 
 void kan_pass_job_do(struct kan_pass_job *j)
@@ -225,6 +240,9 @@ struct kan_pass_job *kan_pass_job_new(struct kan_processes *all, struct kan_proc
 	j->huge = all->held.huge;
 	j->dir = own >= 0 ? own : kan_take_fd(&p->who.dir);
 	j->root = root_fd;
+	j->was_frozen = p->frozen_a;
+	j->arg_octets = length(p->stat.arg_start, p->stat.arg_end);
+	j->env_octets = length(p->stat.env_start, p->stat.env_end);
 	j->link = KAN_BUF(p->exe.link.max);
 	if (p->exe.known)
 		kan_buf_addb(&j->link, kan_buf_bytes(&p->exe.link));

@@ -79,6 +79,8 @@ static void passes(struct kan_processes *all, size_t first, const struct kan_pro
 static void start(struct kan_process *p, struct kan_member *m)
 {
 	*p = (struct kan_process){.who = *m};
+	p->raw[KAN_PF_CGROUP] = m->cgroup;
+	m->cgroup = p->who.cgroup = (struct kan_buf){0};
 	m->dir = -1;
 }
 

@@ -20,6 +20,7 @@ enum {
 	STAT_OCTETS = 16 << 20, /* /proc/stat has every interrupt of a big machine */
 	LINK_OCTETS = 8192,
 	PIECE_OCTETS = 8192,
+	NS_OCTETS = 64,
 	PID_LAST = 4194304,
 	NS_PER_S = 1000000000,
 	USUAL_HZ = 100,
@@ -90,7 +91,19 @@ int kan_proc_read(struct kan_buf *out, int pid_dir, const char *file, struct kan
 	kan_auto_close int fd = -1;
 	if (kan_open_beneath(&fd, pid_dir, file, O_RDONLY | O_NONBLOCK, RESOLVE_NO_XDEV, err) < 0)
 		return -1;
-	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", file) : 0;
+	/* Many small ones within the pause: no buffer is allocated for each. */
+	uint8_t text[PIECE_OCTETS];
+	for (ssize_t n; (n = read(fd, text, sizeof(text))) != 0;) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return kan_fail_sys(err, "%s", file);
+		size_t room = out->max - out->len;
+		kan_buf_add(out, text, (size_t)n < room ? (size_t)n : room);
+		if ((size_t)n > room)
+			return kan_fail(err, KAN_ELIMIT, "%s: over %zu bytes", file, out->max);
+	}
+	return 0;
 }
 
 int kan_proc_read_piece(struct kan_buf *out, int pid_dir, const char *file, struct kan_err *err)
@@ -118,15 +131,26 @@ int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_
 	return kan_proc_stat_parse(out, kan_buf_bytes(text), err);
 }
 
+int kan_proc_ns_link(uint64_t *ino, int dir, const char *path, struct kan_err *err)
+{
+	char text[NS_OCTETS], *end = NULL;
+	ssize_t n = readlinkat(dir, path, text, sizeof(text) - 1);
+	if (n < 0)
+		return kan_fail_sys(err, "%s", path);
+	text[n] = 0;
+	const char *at = strchr(text, '[');
+	uint64_t v = at ? strtoull(at + 1, &end, 10) : 0;
+	if (!end || *end != ']')
+		return kan_fail(err, KAN_EFORMAT, "%s: %s", path, text);
+	*ino = v;
+	return 0;
+}
+
 int kan_proc_ns(uint64_t *ino, int pid_dir, const char *name, struct kan_err *err)
 {
 	char path[64];
-	struct stat st;
 	(void)snprintf(path, sizeof(path), "ns/%s", name);
-	if (fstatat(pid_dir, path, &st, 0) < 0)
-		return kan_fail_sys(err, "%s", path);
-	*ino = st.st_ino;
-	return 0;
+	return kan_proc_ns_link(ino, pid_dir, path, err);
 }
 
 int kan_proc_link(struct kan_buf *out, int pid_dir, const char *name, struct kan_err *err)

@@ -51,6 +51,9 @@ int kan_proc_stat_read(struct kan_proc_stat *out, struct kan_buf *text, int pid_
 		       struct kan_err *err);
 /* Inode number of a namespace ("net"), of a held /proc/PID. */
 int kan_proc_ns(uint64_t *ino, int pid_dir, const char *name, struct kan_err *err);
+/* The same by the link's path: "self/ns/net" below /proc. Reading the link costs half of following
+ * it. */
+int kan_proc_ns_link(uint64_t *ino, int dir, const char *path, struct kan_err *err);
 /* readlink of "exe", "cwd", "root", "fd/3": bytes. */
 int kan_proc_link(struct kan_buf *out, int pid_dir, const char *name, struct kan_err *err);
 /* Magic link opened O_PATH: "exe", "root", "fd/3", "ns/net" (ns: O_RDONLY). */
