@@ -122,7 +122,7 @@ class Engine:
 
 @once
 def engine():
-    return Engine()
+    return Engine(cgroup=int(os.environ.get("KAN_E2E_CGROUP", "1")))
 
 
 def docker(*argv, check=True, **more):
@@ -158,7 +158,8 @@ def is_paused(container_id):
 
 
 def freezer_state(container_id):
-    for root, names in (("/sys/fs/cgroup/freezer", ("freezer.state",)), ("/sys/fs/cgroup", ("cgroup.freeze",))):
+    for root, names in (("/sys/fs/cgroup/freezer", ("freezer.state",)), ("/sys/fs/cgroup", ("cgroup.freeze",)),
+                        ("/sys/fs/cgroup/unified", ("cgroup.freeze",))):
         for path in pathlib.Path(root).glob(f"*/{container_id}"):
             for name in names:
                 if (path / name).exists():
