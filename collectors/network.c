@@ -167,9 +167,15 @@ static int read_network(struct kan_network *n, struct kan_err *err)
 
 static void tell_limits(const struct kan_network *n)
 {
-	if (n->list.seen)
-		kan_sink_limit(n->sink, KAN_LIT("network namespaces"), n->list.n + n->list.seen,
+	if (n->list.more.n)
+		kan_sink_limit(n->sink, KAN_LIT("network namespaces"), n->list.n + n->list.more.n,
 			       n->list.n, KAN_NETNS_MAX);
+	if (n->list.refused.n) {
+		struct kan_err why = {0};
+		kan_err_set(&why, KAN_ELIMIT, n->list.refused_why,
+			    "%zu left out: no descriptor was to be had", n->list.refused.n);
+		kan_sink_gap_err(n->sink, KAN_LIT("network namespaces"), &why);
+	}
 	if (n->owners.seen > n->owners.n)
 		kan_sink_limit(n->sink, KAN_LIT("owners"), n->owners.seen, n->owners.n,
 			       KAN_OWNERS_MAX);
@@ -179,10 +185,13 @@ static void tell_limits(const struct kan_network *n)
 		if (s->closed.code != KAN_OK)
 			kan_sink_gap_err(n->sink, kan_network_what(what, n, s, "namespace"),
 					 &s->closed);
-		if (s->less)
+		if (s->less && s->less_why.sys == ETIMEDOUT)
 			kan_sink_gap(n->sink, kan_network_what(what, n, s, "tcp_info"),
 				     KAN_GAP_STUCK,
 				     "a socket's lock is held: byte counts were left out");
+		else if (s->less)
+			kan_sink_gap_err(n->sink, kan_network_what(what, n, s, "tcp_info"),
+					 &s->less_why);
 	}
 	kan_sink_impact(n->sink,
 			"netlink sockets of ours were open in the container's network namespaces");

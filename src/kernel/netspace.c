@@ -122,20 +122,19 @@ static void take_job(struct kan_net_dump *d, struct job *j)
 	drop(j);
 }
 
-/* false: left behind, and with it the socket it was asked through. */
-static bool ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
-			const struct kan_netspace_ask *ask)
+/* -1 with sys ETIMEDOUT: left behind, and with it the socket it was asked through. */
+static int ask_bounded(struct kan_net_dump *d, int fd, const struct kan_sock_kind *k,
+		       const struct kan_netspace_ask *ask, struct kan_err *err)
 {
 	struct job *j = new_job(fd, k, ask);
-	struct kan_err err = {0};
 	const struct kan_bounded_work asked = work_of(j);
-	if (kan_bounded_run(ask->worker, &asked, &err) < 0) {
-		if (err.sys != ETIMEDOUT)
+	if (kan_bounded_run(ask->worker, &asked, err) < 0) {
+		if (err->sys != ETIMEDOUT)
 			drop(j);
-		return false;
+		return -1;
 	}
 	take_job(d, j);
-	return true;
+	return 0;
 }
 
 static void spend(struct kan_netspace_ask *ask, const struct kan_net_dump *d)
@@ -164,9 +163,11 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 {
 	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	bool waits = k->protocol == IPPROTO_TCP && (k->af == AF_INET || k->af == AF_INET6);
-	if (waits && !n->less && !ask_bounded(d, n->diag, k, ask)) {
+	if (waits && !n->less && ask_bounded(d, n->diag, k, ask, &n->less_why) < 0) {
 		n->less = true;
-		ask->stuck(ask->arg);
+		/* Without a thread nothing has blocked: the pause may go on. */
+		if (n->less_why.sys == ETIMEDOUT)
+			ask->stuck(ask->arg);
 	}
 	if (!waits || n->less) {
 		kan_sock_request(&request, k, KAN_SOCK_LESS);
@@ -205,7 +206,7 @@ static bool finish_tcp(struct kan_netspace *n, struct kan_netspace_ask *ask)
 	n->tcp = NULL;
 	if (!j)
 		return false;
-	if (kan_bounded_wait(ask->worker, NULL) < 0) {
+	if (kan_bounded_wait(ask->worker, &n->less_why) < 0) {
 		n->less = true;
 		ask->stuck(ask->arg);
 		return false;

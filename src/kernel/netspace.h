@@ -39,7 +39,9 @@ struct kan_netspace {
 	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];
 	void *tcp;    /* begun, and not finished */
 	bool at_once; /* tcp6 is in the dump of tcp, until kan_netspace_split */
-	bool less;    /* a socket's lock was held: asked again without what waits for it */
+	bool less;    /* asked without what waits for a socket's lock, and why: sys ETIMEDOUT: one
+			 was held; else no thread could be had to wait in */
+	struct kan_err less_why;
 };
 
 struct kan_netspace_ask {
