@@ -33,33 +33,44 @@ const struct kan_net_text kan_net_texts[KAN_NETSPACE_TEXTS] = {
 /* In the child, inside the namespace. */
 static void make_sockets(int *fds, int *why, size_t n, const void *arg)
 {
-	static const int protocols[SOCKETS] = {NETLINK_SOCK_DIAG, NETLINK_SOCK_DIAG, NETLINK_ROUTE};
+	static const int kinds[SOCKETS][3] = {
+		[KAN_NS_DIAG] = {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG},
+		[KAN_NS_SPARE] = {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG},
+		[KAN_NS_ROUTE] = {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE},
+		[KAN_NS_FILTER] = {AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER},
+		[KAN_NS_IP4] = {AF_INET, SOCK_DGRAM, 0},
+		[KAN_NS_IP6] = {AF_INET6, SOCK_DGRAM, 0},
+	};
 	(void)arg;
 	for (size_t i = 0; i < n && i < SOCKETS; i++) {
-		fds[i] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocols[i]);
+		fds[i] = socket(kinds[i][0], kinds[i][1] | SOCK_CLOEXEC, kinds[i][2]);
 		why[i] = fds[i] < 0 ? errno : 0;
 	}
 }
 
+/* Kernels without netfilter or without IPv6 are told where rules are read. */
+static bool may_lack(size_t i)
+{
+	return i == KAN_NS_FILTER || i == KAN_NS_IP4 || i == KAN_NS_IP6;
+}
+
 void kan_netspace_open(struct kan_netspace *out, const struct kan_netns *where, bool host)
 {
-	int fds[SOCKETS] = {-1, -1, -1}, why[SOCKETS] = {0};
 	kan_auto_close int ns = -1;
-	*out = (struct kan_netspace){
-		.where = *where, .host = host, .diag = -1, .spare = -1, .route = -1};
+	*out = (struct kan_netspace){.where = *where, .host = host};
+	for (size_t i = 0; i < SOCKETS; i++)
+		out->fd[i] = -1;
 	if (kan_netns_open(&ns, where, &out->closed) < 0 ||
-	    kan_nsopen(fds, why, SOCKETS, ns, CLONE_NEWNET, make_sockets, NULL, &out->closed) < 0)
+	    kan_nsopen(out->fd, out->why, SOCKETS, ns, CLONE_NEWNET, make_sockets, NULL,
+		       &out->closed) < 0)
 		return;
-	out->diag = fds[0];
-	out->spare = fds[1];
-	out->route = fds[2];
 	for (size_t i = 0; i < SOCKETS; i++) {
 		struct stat st;
-		if (fds[i] < 0)
-			kan_err_sys(&out->closed, why[i], "netlink socket");
-		else
-			(void)kan_netlink_prepare(fds[i], &out->closed);
-		out->own[i] = fds[i] >= 0 && fstat(fds[i], &st) == 0 ? st.st_ino : 0;
+		if (out->fd[i] < 0 && !may_lack(i))
+			kan_err_sys(&out->closed, out->why[i], "netlink socket");
+		else if (out->fd[i] >= 0)
+			(void)kan_netlink_prepare(out->fd[i], &out->closed);
+		out->own[i] = out->fd[i] >= 0 && fstat(out->fd[i], &st) == 0 ? st.st_ino : 0;
 	}
 }
 
@@ -163,7 +174,7 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 {
 	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	bool waits = k->protocol == IPPROTO_TCP && (k->af == AF_INET || k->af == AF_INET6);
-	if (waits && !n->less && ask_bounded(d, n->diag, k, ask, &n->less_why) < 0) {
+	if (waits && !n->less && ask_bounded(d, n->fd[KAN_NS_DIAG], k, ask, &n->less_why) < 0) {
 		n->less = true;
 		/* Without a thread nothing has blocked: the pause may go on. */
 		if (n->less_why.sys == ETIMEDOUT)
@@ -172,8 +183,8 @@ static void read_kind(struct kan_netspace *n, struct kan_net_dump *d, const stru
 	if (!waits || n->less) {
 		kan_sock_request(&request, k, KAN_SOCK_LESS);
 		/* Through diag, TCP may be under way. */
-		ask_plain(d, n->less || n->tcp ? n->spare : n->diag, SOCK_DIAG_BY_FAMILY, &request,
-			  ask);
+		ask_plain(d, n->fd[n->less || n->tcp ? KAN_NS_SPARE : KAN_NS_DIAG],
+			  SOCK_DIAG_BY_FAMILY, &request, ask);
 	}
 }
 
@@ -187,9 +198,10 @@ static bool registered(const struct kan_netspace_ask *ask, size_t kind)
 void kan_netspace_begin(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
 	struct kan_net_dump *four = &n->socks[KAN_SOCK_TCP];
-	if (n->diag < 0 || !registered(ask, KAN_SOCK_TCP) || !registered(ask, KAN_SOCK_TCP6))
+	if (n->fd[KAN_NS_DIAG] < 0 || !registered(ask, KAN_SOCK_TCP) ||
+	    !registered(ask, KAN_SOCK_TCP6))
 		return;
-	struct job *j = new_job(n->diag, NULL, ask);
+	struct job *j = new_job(n->fd[KAN_NS_DIAG], NULL, ask);
 	const struct kan_bounded_work asked = work_of(j);
 	four->frozen = ask->frozen(ask->arg);
 	if (kan_bounded_begin(ask->worker, &asked, NULL) < 0)
@@ -237,7 +249,7 @@ void kan_netspace_split(struct kan_netspace *n)
 
 static void read_socks(struct kan_netspace *n, struct kan_netspace_ask *ask, size_t from, size_t to)
 {
-	for (size_t i = from; i < to && n->diag >= 0; i++) {
+	for (size_t i = from; i < to && n->fd[KAN_NS_DIAG] >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		struct kan_net_dump *d = &n->socks[i];
 		d->asked = registered(ask, i);
@@ -257,13 +269,13 @@ static void read_socks(struct kan_netspace *n, struct kan_netspace_ask *ask, siz
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
 	read_socks(n, ask, KAN_SOCK_TCP6 + 1, KAN_SOCK_KINDS);
-	for (size_t i = 0; i < KAN_RT_KINDS && n->route >= 0; i++) {
+	for (size_t i = 0; i < KAN_RT_KINDS && n->fd[KAN_NS_ROUTE] >= 0; i++) {
 		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 		struct kan_net_dump *d = &n->routes[i];
 		d->asked = true;
 		d->frozen = ask->frozen(ask->arg);
 		kan_rt_request(&request, (enum kan_rt_kind)i);
-		ask_plain(d, n->route, kan_rts[i].request, &request, ask);
+		ask_plain(d, n->fd[KAN_NS_ROUTE], kan_rts[i].request, &request, ask);
 		d->frozen &= ask->frozen(ask->arg);
 		spend(ask, d);
 	}
@@ -281,7 +293,8 @@ static int one_established(struct kan_buf *out, const struct kan_netspace *n, si
 {
 	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	kan_sock_request(&request, &kan_sock_kinds[kind], KAN_SOCK_ESTABLISHED);
-	return kan_netlink_dump(out, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request), err);
+	return kan_netlink_dump(out, n->fd[KAN_NS_DIAG], SOCK_DIAG_BY_FAMILY,
+				kan_buf_bytes(&request), err);
 }
 
 int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
@@ -290,7 +303,8 @@ int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
 	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
 	struct kan_err why = {0};
 	kan_sock_request_tcp(&request, KAN_SOCK_ESTABLISHED);
-	if (kan_netlink_dump(four, n->diag, TCPDIAG_GETSOCK, kan_buf_bytes(&request), &why) == 0)
+	if (kan_netlink_dump(four, n->fd[KAN_NS_DIAG], TCPDIAG_GETSOCK, kan_buf_bytes(&request),
+			     &why) == 0)
 		return kan_sock_split_tcp(four, six, err);
 	if (why.code == KAN_EUNSUPPORTED || why.sys == EINVAL)
 		return one_established(four, n, KAN_SOCK_TCP, err) < 0 ||
@@ -304,15 +318,15 @@ int kan_netspace_established(struct kan_buf *four, struct kan_buf *six,
 
 void kan_netspace_warm(struct kan_netspace *n, const struct kan_netspace_ask *ask)
 {
-	for (size_t i = 0; i < KAN_SOCK_KINDS && n->diag >= 0; i++) {
+	for (size_t i = 0; i < KAN_SOCK_KINDS && n->fd[KAN_NS_DIAG] >= 0; i++) {
 		const struct kan_sock_kind *k = &kan_sock_kinds[i];
 		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX),
 					    raw = KAN_BUF(KAN_NETLINK_DUMP_MAX);
 		if (!k->diag || !kan_sock_registered(ask->protocols, k->registered))
 			continue;
 		kan_sock_request(&request, k, KAN_SOCK_NONE);
-		(void)kan_netlink_dump(&raw, n->diag, SOCK_DIAG_BY_FAMILY, kan_buf_bytes(&request),
-				       NULL);
+		(void)kan_netlink_dump(&raw, n->fd[KAN_NS_DIAG], SOCK_DIAG_BY_FAMILY,
+				       kan_buf_bytes(&request), NULL);
 	}
 }
 
@@ -338,9 +352,8 @@ static void free_dumps(struct kan_net_dump *d, size_t n)
 
 void kan_netspace_free(struct kan_netspace *n)
 {
-	kan_auto_close_fn(&n->diag);
-	kan_auto_close_fn(&n->spare);
-	kan_auto_close_fn(&n->route);
+	for (size_t i = 0; i < SOCKETS; i++)
+		kan_auto_close_fn(&n->fd[i]);
 	free_dumps(n->socks, KAN_SOCK_KINDS);
 	free_dumps(n->routes, KAN_RT_KINDS);
 	free_dumps(n->texts, KAN_NETSPACE_TEXTS);

@@ -11,7 +11,18 @@ struct kan_bounded;
 enum {
 	KAN_NETSPACE_TOTAL = 384 << 20, /* raw bytes of all namespaces together */
 	KAN_NETSPACE_TEXTS = 32,
-	KAN_NETSPACE_SOCKETS = 3,
+};
+
+/* Sockets made inside the namespace. IP4 and IP6 are bound to nothing: only options are asked for.
+ */
+enum kan_netspace_socket {
+	KAN_NS_DIAG,
+	KAN_NS_SPARE, /* for the one whose question blocks */
+	KAN_NS_ROUTE,
+	KAN_NS_FILTER,
+	KAN_NS_IP4,
+	KAN_NS_IP6,
+	KAN_NETSPACE_SOCKETS
 };
 
 /* A text twin: below net/. sockets: it lists the sockets of everybody in the namespace. */
@@ -33,7 +44,8 @@ struct kan_netspace {
 	struct kan_netns where;             /* borrowed */
 	bool host;                          /* the host's: strangers' sockets are in it */
 	struct kan_err closed;              /* it could not be entered */
-	int diag, spare, route;             /* netlink sockets of that namespace; -1 */
+	int fd[KAN_NETSPACE_SOCKETS];       /* -1: could not be had, */
+	int why[KAN_NETSPACE_SOCKETS];      /* and its errno */
 	uint64_t own[KAN_NETSPACE_SOCKETS]; /* their inodes: they are in the answers, and no
 					       evidence */
 	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];

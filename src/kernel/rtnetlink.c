@@ -179,12 +179,9 @@ static int rule(struct kan_row *r, struct kan_bytes payload, struct kan_err *err
 	return rc;
 }
 
-static void raw(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload)
+void kan_rt_raw(struct kan_row *r, struct kan_bytes v)
 {
 	static const char digits[] = "0123456789abcdef";
-	if (payload.n <= headers[kind])
-		return;
-	struct kan_bytes v = {payload.p + headers[kind], payload.n - headers[kind]};
 	size_t kept = v.n < KAN_RT_RAW_MAX ? v.n : KAN_RT_RAW_MAX;
 	kan_auto_free char *text = kan_xalloc(2 * kept + 1);
 	for (size_t i = 0; i < kept; i++) {
@@ -220,7 +217,8 @@ int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payloa
 		rc = kan_fail(err, KAN_EUSAGE, "no such kind");
 		break;
 	}
-	if (kind < KAN_RT_KINDS)
-		raw(r, kind, payload);
+	if (kind < KAN_RT_KINDS && payload.n > headers[kind])
+		kan_rt_raw(r, (struct kan_bytes){payload.p + headers[kind],
+						 payload.n - headers[kind]});
 	return rc;
 }
