@@ -247,45 +247,52 @@ void kan_netspace_split(struct kan_netspace *n)
 	(void)kan_sock_split_tcp(&four->raw, &six->raw, NULL);
 }
 
-static void read_socks(struct kan_netspace *n, struct kan_netspace_ask *ask, size_t from, size_t to)
+void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask)
 {
-	for (size_t i = from; i < to && n->fd[KAN_NS_DIAG] >= 0; i++) {
-		const struct kan_sock_kind *k = &kan_sock_kinds[i];
-		struct kan_net_dump *d = &n->socks[i];
-		d->asked = registered(ask, i);
-		if (!d->asked)
-			continue;
-		d->frozen = ask->frozen(ask->arg);
-		if (k->diag)
-			read_kind(n, d, k, ask);
-		d->text = k->text && (!k->diag || d->err.code == KAN_EUNSUPPORTED);
-		if (d->text)
-			ask_text(d, &n->where, k->name, ask);
-		d->frozen &= ask->frozen(ask->arg);
-		spend(ask, d);
-	}
+	const struct kan_sock_kind *k = &kan_sock_kinds[kind];
+	struct kan_net_dump *d = &n->socks[kind];
+	d->asked = n->fd[KAN_NS_DIAG] >= 0 && registered(ask, kind);
+	if (!d->asked)
+		return;
+	d->frozen = ask->frozen(ask->arg);
+	if (k->diag)
+		read_kind(n, d, k, ask);
+	d->text = k->text && (!k->diag || d->err.code == KAN_EUNSUPPORTED);
+	if (d->text)
+		ask_text(d, &n->where, k->name, ask);
+	d->frozen &= ask->frozen(ask->arg);
+	spend(ask, d);
+}
+
+void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind, struct kan_netspace_ask *ask)
+{
+	kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
+	struct kan_net_dump *d = &n->routes[kind];
+	d->asked = n->fd[KAN_NS_ROUTE] >= 0;
+	if (!d->asked)
+		return;
+	d->frozen = ask->frozen(ask->arg);
+	kan_rt_request(&request, kind);
+	ask_plain(d, n->fd[KAN_NS_ROUTE], kan_rts[kind].request, &request, ask);
+	d->frozen &= ask->frozen(ask->arg);
+	spend(ask, d);
 }
 
 void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
-	read_socks(n, ask, KAN_SOCK_TCP6 + 1, KAN_SOCK_KINDS);
-	for (size_t i = 0; i < KAN_RT_KINDS && n->fd[KAN_NS_ROUTE] >= 0; i++) {
-		kan_auto_buf struct kan_buf request = KAN_BUF(REQUEST_MAX);
-		struct kan_net_dump *d = &n->routes[i];
-		d->asked = true;
-		d->frozen = ask->frozen(ask->arg);
-		kan_rt_request(&request, (enum kan_rt_kind)i);
-		ask_plain(d, n->fd[KAN_NS_ROUTE], kan_rts[i].request, &request, ask);
-		d->frozen &= ask->frozen(ask->arg);
-		spend(ask, d);
-	}
+	for (size_t i = KAN_SOCK_TCP6 + 1; i < KAN_SOCK_KINDS; i++)
+		kan_netspace_sockets(n, i, ask);
+	for (size_t i = 0; i < KAN_RT_KINDS; i++)
+		kan_netspace_links(n, (enum kan_rt_kind)i, ask);
 }
 
 void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
 	/* A kernel that does not know the old words is asked in the new ones, twice. */
-	if (!finish_tcp(n, ask))
-		read_socks(n, ask, KAN_SOCK_TCP, KAN_SOCK_TCP6 + 1);
+	if (finish_tcp(n, ask))
+		return;
+	kan_netspace_sockets(n, KAN_SOCK_TCP, ask);
+	kan_netspace_sockets(n, KAN_SOCK_TCP6, ask);
 }
 
 static int one_established(struct kan_buf *out, const struct kan_netspace *n, size_t kind,

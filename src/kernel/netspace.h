@@ -78,6 +78,10 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
 void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask);
 /* After the pause: what was asked for at once, by kind. */
 void kan_netspace_split(struct kan_netspace *n);
+/* One kind alone, at any time. */
+void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask);
+void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind,
+			struct kan_netspace_ask *ask);
 /* The text twins. Not in the pause: for some of them the kernel walks the table of all namespaces.
  */
 void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask);

@@ -33,4 +33,13 @@ void kan_rt_request(struct kan_buf *out, enum kan_rt_kind kind);
 int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload,
 	       struct kan_err *err);
 
+/* What joins a device with its other end, and an address with what names it. Views borrow. */
+struct kan_rt_ends {
+	int32_t ifindex, iflink, master; /* 0: none */
+	struct kan_bytes name, kind, address;
+	unsigned prefix, scope;
+};
+/* Of a link or an address; false: cut. */
+bool kan_rt_ends(struct kan_rt_ends *out, enum kan_rt_kind kind, struct kan_bytes payload);
+
 #endif
