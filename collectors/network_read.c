@@ -68,6 +68,14 @@ static void texts(struct kan_network *n, struct kan_netspace_ask *ask)
 		kan_netspace_texts(n->spaces[i], ask);
 }
 
+/* Of the host's own network only sockets are the container's. */
+static void later(struct kan_network *n, struct kan_netspace_ask *ask)
+{
+	for (size_t i = 0; i < n->list.n; i++)
+		if (!n->spaces[i]->host)
+			kan_netspace_later(n->spaces[i], ask);
+}
+
 int kan_network_read(struct kan_network *n, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf protocols = KAN_BUF(PROTOCOLS_MAX);
@@ -92,6 +100,7 @@ int kan_network_read(struct kan_network *n, struct kan_err *err)
 	/* The twins say again what the dumps have said, and take as long again. */
 	if (rc == 0) {
 		kan_network_engine_read(n, &ask);
+		later(n, &ask);
 		texts(n, &ask);
 		kan_network_told_owners(n);
 	}

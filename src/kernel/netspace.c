@@ -282,7 +282,7 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask)
 {
 	for (size_t i = KAN_SOCK_TCP6 + 1; i < KAN_SOCK_KINDS; i++)
 		kan_netspace_sockets(n, i, ask);
-	for (size_t i = 0; i < KAN_RT_KINDS; i++)
+	for (size_t i = 0; i < KAN_RT_LATER; i++)
 		kan_netspace_links(n, (enum kan_rt_kind)i, ask);
 }
 
@@ -293,6 +293,45 @@ void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask)
 		return;
 	kan_netspace_sockets(n, KAN_SOCK_TCP, ask);
 	kan_netspace_sockets(n, KAN_SOCK_TCP6, ask);
+}
+
+struct hanging {
+	struct kan_netspace *n;
+	size_t room;
+};
+
+static int filters_of(uint16_t type, struct kan_bytes qdisc, void *arg, struct kan_err *err)
+{
+	struct hanging *w = arg;
+	struct kan_net_dump *all = &w->n->routes[KAN_RT_FILTERS];
+	uint8_t requests[KAN_RT_PLACES][KAN_RT_FILTER_OCTETS];
+	(void)err;
+	if (type != kan_rts[KAN_RT_QDISCS].answer)
+		return 0;
+	size_t n = kan_rt_filter_requests(requests, qdisc);
+	for (size_t i = 0; i < n && all->err.code == KAN_OK; i++) {
+		kan_auto_buf struct kan_buf raw = KAN_BUF(w->room - all->raw.len);
+		(void)kan_netlink_dump(
+			&raw, w->n->fd[KAN_NS_ROUTE], kan_rts[KAN_RT_FILTERS].request,
+			(struct kan_bytes){requests[i], KAN_RT_FILTER_OCTETS}, &all->err);
+		kan_buf_addb(&all->raw, kan_buf_bytes(&raw));
+	}
+	return 0;
+}
+
+void kan_netspace_later(struct kan_netspace *n, struct kan_netspace_ask *ask)
+{
+	struct kan_net_dump *d = &n->routes[KAN_RT_FILTERS];
+	if (n->fd[KAN_NS_ROUTE] < 0)
+		return;
+	for (size_t i = KAN_RT_LATER; i < KAN_RT_FILTERS; i++)
+		kan_netspace_links(n, (enum kan_rt_kind)i, ask);
+	struct hanging w = {n, most(ask)};
+	*d = (struct kan_net_dump){.asked = true, .raw = KAN_BUF(w.room)};
+	d->frozen = ask->frozen(ask->arg);
+	(void)kan_netlink_each(kan_buf_bytes(&n->routes[KAN_RT_QDISCS].raw), filters_of, &w, NULL);
+	d->frozen &= ask->frozen(ask->arg);
+	spend(ask, d);
 }
 
 static int one_established(struct kan_buf *out, const struct kan_netspace *n, size_t kind,

@@ -78,6 +78,8 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
 void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask);
 /* After the pause: what was asked for at once, by kind. */
 void kan_netspace_split(struct kan_netspace *n);
+/* After the pause: kinds of links from KAN_RT_LATER on. */
+void kan_netspace_later(struct kan_netspace *n, struct kan_netspace_ask *ask);
 /* One kind alone, at any time. */
 void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask);
 void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind,

@@ -22,6 +22,8 @@ void kan_rt_word(struct kan_row *r, const char *key, const char *const *words, s
 void kan_rt_raw(struct kan_row *r, struct kan_bytes v);
 
 int kan_rt_link(struct kan_row *r, struct kan_bytes payload, struct kan_err *err);
+int kan_rt_tc(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload,
+	      struct kan_err *err);
 int kan_rt_route(struct kan_row *r, struct kan_bytes payload, struct kan_err *err);
 
 #endif
