@@ -1,10 +1,12 @@
 /* A member with one socket of each kind; it writes inodes and descriptors to a file, and waits. */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +58,50 @@ static void internet(void)
 	tell("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
 }
 
-static void others(const char *engine)
+static void reach(const char *name, const char *path)
+{
+	struct sockaddr_un u = {.sun_family = AF_UNIX};
+	strncpy(u.sun_path, path, sizeof(u.sun_path) - 1);
+	must(connect(tell(name, socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&u,
+		     sizeof(u)) == 0,
+	     name);
+}
+
+static int offer(const char *path)
+{
+	struct sockaddr_un u = {.sun_family = AF_UNIX};
+	int fd = tell("offered", socket(AF_UNIX, SOCK_STREAM, 0));
+	strncpy(u.sun_path, path, sizeof(u.sun_path) - 1);
+	must(bind(fd, (struct sockaddr *)&u, sizeof(u)) == 0 && listen(fd, 5) == 0, path);
+	return fd;
+}
+
+/* A child that listens in a network namespace of its own. */
+static void elsewhere(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(4711)};
+	unsigned long told[2] = {0};
+	int ends[2];
+	must(pipe(ends) == 0, "pipe");
+	if (fork() == 0) {
+		struct stat st, ns;
+		must(unshare(CLONE_NEWNET) == 0, "unshare");
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		must(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 5) == 0,
+		     "elsewhere");
+		must(fstat(fd, &st) == 0 && stat("/proc/self/ns/net", &ns) == 0, "stat");
+		told[0] = st.st_ino;
+		told[1] = ns.st_ino;
+		must(write(ends[1], told, sizeof(told)) == sizeof(told), "tell");
+		for (;;)
+			pause();
+	}
+	must(read(ends[0], told, sizeof(told)) == sizeof(told), "read");
+	fprintf(truth, "elsewhere %lu\nelsewhere_netns %lu\n", told[0], told[1]);
+	must(close(ends[0]) == 0 && close(ends[1]) == 0, "close");
+}
+
+static void others(void)
 {
 	static const char name[] = "\0or\nforged: 00000002 00000000 00010000\0x";
 	struct sockaddr_un u = {.sun_family = AF_UNIX};
@@ -81,19 +126,22 @@ static void others(const char *engine)
 	must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "pair");
 	tell("pair_a", pair[0]);
 	tell("pair_b", pair[1]);
-	memset(&u.sun_path, 0, sizeof(u.sun_path));
-	strncpy(u.sun_path, engine, sizeof(u.sun_path) - 1);
-	must(connect(tell("engine", socket(AF_UNIX, SOCK_STREAM, 0)), (struct sockaddr *)&u,
-		     sizeof(u)) == 0,
-	     "engine");
 }
 
+/* sockets ENGINE STRANGER OFFER TRUTH: connects to two, waits for somebody at the third. */
 int main(int argc, char **argv)
 {
-	must(argc == 3 && (truth = fopen(argv[2], "w")), "truth");
+	must(argc == 5 && (truth = fopen(argv[4], "w")), "truth");
+	elsewhere();
 	internet();
-	others(argv[1]);
+	others();
+	reach("engine", argv[1]);
+	reach("stranger", argv[2]);
+	int offered = offer(argv[3]);
 	fputs("end\n", truth);
+	must(fflush(truth) == 0, "truth");
+	tell("accepted", accept(offered, NULL, NULL));
+	fputs("done\n", truth);
 	must(fclose(truth) == 0, "truth");
 	for (;;)
 		pause();

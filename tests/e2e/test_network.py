@@ -1,26 +1,41 @@
 """What the collector network takes, against the kernel's truth and other people's readers run from outside."""
 import ipaddress
 import json
+import os
 import pathlib
 import re
 import shutil
+import socket
+import struct
 import subprocess
+import sys
 import unittest
 
 import world
 from world import docker, remove, run_container, sh
 
 SUSPECT = "n-suspect"
-ENOUGH = ("--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW")
+ENOUGH = ("--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW", "--cap-add", "SYS_ADMIN")
 
 RULES = """
 table inet hide {
-	set gone { type ipv4_addr; flags timeout; elements = { 198.51.100.7 timeout 1h } }
-	map where { type inet_service : verdict; elements = { 4444 : drop, 8080 : jump back } }
-	chain back { counter accept comment "left by somebody" }
-	chain in { type filter hook input priority -5; policy accept; ip saddr @gone drop; tcp dport vmap @where }
+	set gone { type ipv4_addr; flags timeout; elements = { 198.51.100.7 timeout 1h }; }
+	map where { type inet_service : verdict; elements = { 4444 : drop, 8080 : jump back }; }
+	chain back { counter accept comment "left by somebody"; }
+	chain in { type filter hook input priority -5; policy accept; ip saddr @gone drop; tcp dport vmap @where; }
 }
-table ip nat2 { chain post { type nat hook postrouting priority 100; ip daddr 203.0.113.0/24 masquerade } }
+table ip nat2 { chain post { type nat hook postrouting priority 100; ip daddr 203.0.113.0/24 masquerade; }; }
+"""
+
+
+ELSEWHERE = "table ip other { chain pre { type filter hook prerouting priority 0; tcp dport 4711 accept; }; }"
+# Connects to a unix socket, says the inode of its own end, and stays.
+GUEST = """
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+print(os.fstat(s.fileno()).st_ino, s.fileno(), flush=True)
+time.sleep(100000)
 """
 
 
@@ -33,8 +48,12 @@ class Staged:
     """One container with one of each case, and one capture of it."""
 
     def __init__(self):
-        self.info = run_container(SUSPECT, "sleep", "100000", flags=(*ENOUGH, "-p", "18080:80", "-v",
-                                                                     f"{world.engine().socket}:/engine.sock"))
+        self.shared = world.new_directory("shared")
+        self.stranger = socket.socket(socket.AF_UNIX)
+        self.stranger.bind(str(self.shared / "s"))
+        self.stranger.listen()
+        self.info = run_container(SUSPECT, "sleep", "100000", flags=(
+            *ENOUGH, "-p", "18080:80", "-v", f"{world.engine().socket}:/engine.sock", "-v", f"{self.shared}:/shared"))
         self.pid = self.info["State"]["Pid"]
         self.address = next(iter(self.info["NetworkSettings"]["Networks"].values()))["IPAddress"]
         self.netns = str(pathlib.Path(f"/proc/{self.pid}/ns/net").stat().st_ino)
@@ -44,6 +63,7 @@ class Staged:
         self.routes()
         self.tc()
         self.helper = self.client()
+        self.plant_elsewhere()
         self.home = world.new_directory("home")
         self.result = world.capture(SUSPECT, home=self.home)
         assert self.result.out, str(self.result)
@@ -77,10 +97,29 @@ class Staged:
         program = world.scratch() / "sockets"
         sh("gcc", "-static", "-O1", "-o", program, source)
         docker("cp", program, f"{SUSPECT}:/sockets")
-        docker("exec", "-d", SUSPECT, "/sockets", "/engine.sock", "/tmp/truth")
-        truth = pathlib.Path(f"/proc/{self.pid}/root/tmp/truth")
-        world.wait_until(lambda: truth.exists() and truth.read_text().endswith("end\n"), 10, "the sockets")
-        return dict(line.split(" ", 1) for line in truth.read_text().splitlines() if " " in line)
+        docker("exec", "-d", SUSPECT, "/sockets", "/engine.sock", "/shared/s", "/shared/offer", "/tmp/truth")
+        self.truth = pathlib.Path(f"/proc/{self.pid}/root/tmp/truth")
+        self.wait_for("end")
+        self.accepted, _ = self.stranger.accept()
+        self.guest = subprocess.Popen(["nsenter", "-t", str(world.engine().pid), "-n", sys.executable, "-c", GUEST,
+                                       str(self.shared / "offer")], stdout=subprocess.PIPE, text=True)
+        self.guest_ino, self.guest_fd = self.guest.stdout.readline().split()
+        self.wait_for("done")
+        return dict(line.split(" ", 1) for line in self.truth.read_text().splitlines() if " " in line)
+
+    def wait_for(self, word):
+        world.wait_until(lambda: self.truth.exists() and self.truth.read_text().endswith(word + "\n"), 10, word)
+
+    def plant_elsewhere(self):
+        """The namespace of one member alone has rules, too."""
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if str((entry / "ns/net").stat().st_ino) == self.helper["elsewhere_netns"]:
+                    inside(entry.name, "nft", "-f", "-", input=ELSEWHERE.encode())
+                    return
+            except OSError:
+                continue
+        raise AssertionError("nobody is in the other namespace")
 
     def rows(self, name):
         return self.bundle.rows(f"network/{name}")
@@ -100,6 +139,11 @@ class Network(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         remove(SUSPECT)
+        try:
+            staged().guest.kill()
+            staged().guest.wait()
+        except (AssertionError, AttributeError):
+            pass                # it was never staged
 
     def test_nothing_is_missing(self):
         self.assertEqual(staged().bundle.gaps(), [], str(staged().result))
@@ -134,6 +178,7 @@ class Network(unittest.TestCase):
         rows = [r for r in s.rows("iptables-legacy.ndjson") if r["netns"] == s.netns]
         self.assertEqual({r["table"] for r in rows if r["family"] == "ip"}, set(listed))
         self.assertNotIn("raw", listed)
+        self.assertNotIn(s.helper["elsewhere_netns"], {r["netns"] for r in s.rows("iptables-legacy.ndjson")})
         for program, family in (("iptables-legacy-save", "ip"), ("ip6tables-legacy-save", "ip6")):
             saved = inside(s.pid, program)
             want = sorted(re.findall(r"^-A (\S+)", saved, re.M))
@@ -212,8 +257,12 @@ class Network(unittest.TestCase):
         self.assertEqual(s.socket("pair_a")["peer_ino"], s.helper["pair_b"])
 
     def has_raw_diag(self):
-        done = subprocess.run(["ss", "-wan"], capture_output=True, check=False)
-        return b"raw" in done.stdout and "raw_diag" in pathlib.Path("/proc/modules").read_text()
+        """The kernel's own word: a dump of raw sockets ends with ENOENT where nothing answers it."""
+        ask = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_RAW, 0, 0, 0xffffffff) + bytes(48)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as diag:     # NETLINK_SOCK_DIAG
+            diag.send(struct.pack("=IHHII", 16 + len(ask), 20, 0x301, 1, 0) + ask)
+            got = diag.recv(65536)
+        return not (struct.unpack_from("=H", got, 4)[0] in (2, 3) and struct.unpack_from("=i", got, 16)[0] == -2)
 
     def test_sockets_are_what_ss_lists(self):
         s = staged()
@@ -222,6 +271,23 @@ class Network(unittest.TestCase):
         ours = sorted(r["ino"] for r in s.rows("sockets.ndjson")
                       if r.get("proto") in ("tcp", "udp") and r.get("netns") == s.netns and r["ino"] != "0")
         self.assertEqual(ours, want)
+
+    def test_unix_sockets_are_what_ss_lists(self):
+        s = staged()
+        theirs = inside(s.pid, "ss", "-Hxan")
+        ours = [r for r in s.rows("sockets.ndjson") if r.get("family") == "unix" and r.get("netns") == s.netns]
+        self.assertEqual(len(ours), len(re.findall(r"^u_(?:str|dgr|seq)\b", theirs, re.M)), theirs)
+        for row in ours:
+            self.assertRegex(theirs, rf"(?m)\b{row['ino']}\b")
+
+    def test_the_namespace_of_a_single_member_is_read_as_a_whole(self):
+        s = staged()
+        other = s.helper["elsewhere_netns"]
+        self.assertNotEqual(other, s.netns)
+        row = s.socket("elsewhere")
+        self.assertEqual((row["netns"], row["state"], row["lport"]), (other, "LISTEN", 4711))
+        self.assertEqual([r["name"] for r in s.rows("links.ndjson") if r["netns"] == other], ["lo"])
+        self.assertEqual({r["table"] for r in s.rows("nft.ndjson") if r["netns"] == other}, {"other"})
 
     def test_a_forged_line_of_proc_net_unix_makes_no_row(self):
         self.assertIn(b"forged:", (staged().bundle / "data/network/proc-net.tar").read_bytes())
@@ -233,6 +299,43 @@ class Network(unittest.TestCase):
         row = s.socket("engine")
         self.assertEqual({pid for pid, _ in row["peer_owners"]}, {world.engine().pid})
         self.assertEqual(row["peer_comm"], "dockerd")
+
+    def test_a_process_of_the_host_behind_a_shared_socket_is_named(self):
+        s = staged()
+        row = s.socket("stranger")
+        self.assertEqual(row["peer_ino"], str(os.fstat(s.accepted.fileno()).st_ino))
+        self.assertEqual(row["peer_owners"], [[os.getpid(), s.accepted.fileno()]])
+        self.assertEqual(row["peer_comm"], pathlib.Path("/proc/self/comm").read_text().rstrip("\n"))
+
+    def test_a_process_of_the_host_that_came_to_a_members_socket_is_named(self):
+        s = staged()
+        row = s.socket("accepted")
+        self.assertEqual((row["netns"], row["peer_ino"]), (s.engine_netns, s.guest_ino))
+        self.assertEqual(row["peer_owners"], [[s.guest.pid, int(s.guest_fd)]])
+        self.assertEqual([fd for _, fd in row["owners"]], [int(s.helper["accepted_fd"])])
+
+    def test_a_member_at_the_other_end_is_named_without_a_word_of_his(self):
+        s = staged()
+        row = s.socket("pair_a")
+        self.assertEqual([fd for _, fd in row["peer_owners"]], [int(s.helper["pair_b_fd"])])
+        self.assertNotIn("peer_comm", row)
+
+    def test_nothing_of_a_stranger_is_a_row(self):
+        s = staged()
+        strangers = {os.getpid(), s.guest.pid, world.engine().pid}
+        rows = s.rows("sockets.ndjson")
+        self.assertEqual([r for r in rows if strangers & {pid for pid, _ in r["owners"]}], [])
+        self.assertNotIn(s.guest_ino, {r["ino"] for r in rows})
+
+    def test_links_and_addresses_are_what_ip_lists(self):
+        s = staged()
+        theirs = json.loads(inside(s.pid, "ip", "-j", "address"))
+        ours = [r for r in s.rows("links.ndjson") if r["netns"] == s.netns]
+        self.assertEqual(sorted((r["ifindex"], r["name"], r["mac"], r["mtu"], r.get("iflink", 0)) for r in ours),
+                         sorted((t["ifindex"], t["ifname"], t["address"], t["mtu"], t.get("link_index", 0)) for t in theirs))
+        ours = [r for r in s.rows("addresses.ndjson") if r["netns"] == s.netns]
+        self.assertEqual(sorted((r["ifindex"], r["address"], r["prefix"]) for r in ours),
+                         sorted((t["ifindex"], a["local"], a["prefixlen"]) for t in theirs for a in t["addr_info"]))
 
     def test_the_hosts_end_of_the_veth_and_the_bridge_are_told(self):
         s = staged()
