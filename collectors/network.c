@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "kernel/netlink.h"
+#include "kernel/nft.h"
 
 enum { MODULES_MAX = 4 << 20 };
 
@@ -39,6 +40,9 @@ static const struct kan_limit limits[] = {{"rows", KAN_NETWORK_ROWS, false},
 					  {"owners", KAN_OWNERS_MAX, false},
 					  {"owners_of_a_socket", KAN_NETWORK_OWNERS, false},
 					  {"file_octets", KAN_NETWORK_FILE, false},
+					  {"nft_dump_octets", KAN_NFT_DUMP_MAX, false},
+					  {"nft_sets", KAN_NFT_SETS_MAX, false},
+					  {"legacy_table_octets", KAN_XT_TABLE_MAX, false},
 					  {NULL, 0, false}};
 
 struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
@@ -130,12 +134,14 @@ static void free_network(struct kan_network *n)
 	kan_auto_close_fn(&n->engine_where.dir);
 }
 
-/* In the order in which things vanish. */
+/* In the order in which things vanish; last the rules, of which a container can make more than
+ * there is room for. */
 static int write_all(struct kan_network *n, struct kan_err *err)
 {
 	static int (*const parts[])(struct kan_network *, struct kan_err *) = {
-		kan_network_conntrack, kan_network_nft,    kan_network_iptables, kan_network_host,
-		kan_network_sockets,   kan_network_routes, kan_network_texts,    kan_network_files};
+		kan_network_conntrack, kan_network_host,    kan_network_sockets,
+		kan_network_routes,    kan_network_texts,   kan_network_files,
+		kan_network_nft,       kan_network_iptables};
 	kan_network_peers(n);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (parts[i](n, err) < 0)

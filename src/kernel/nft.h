@@ -18,8 +18,8 @@ enum kan_nft_kind {
 	KAN_NFT_KINDS
 };
 enum {
-	KAN_NFT_DUMP_MAX = 64 << 20,
-	KAN_NFT_SETS_MAX = 16384, /* whose elements are asked for */
+	KAN_NFT_DUMP_MAX = 32 << 20, /* of each kind; a collector has 1 GiB for all */
+	KAN_NFT_SETS_MAX = 16384,    /* whose elements are asked for */
 	KAN_NFT_TEXT_MAX = 64 << 10,
 };
 

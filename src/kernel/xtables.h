@@ -12,7 +12,7 @@ enum {
 	KAN_XT_NAME = 32,
 	KAN_XT_HOOKS = 5,
 	KAN_XT_TABLES = 16,          /* of a family; the kernel has five */
-	KAN_XT_TABLE_MAX = 64 << 20, /* octets of one table's entries */
+	KAN_XT_TABLE_MAX = 32 << 20, /* octets of one table's entries */
 };
 
 /* Where the chains of a table begin: struct ipt_getinfo and ip6t_getinfo are the same. */
