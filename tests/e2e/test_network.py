@@ -368,6 +368,21 @@ class Network(unittest.TestCase):
             self.assertGreaterEqual(counts[kind]["seen"], counts[kind]["kept"])
         self.assertGreater(counts["nft"]["seen"] + counts["iptables"]["seen"], 0)
 
+    def test_a_rule_of_ones_own_sees_firewall_rules_and_who_is_at_the_other_end(self):
+        rules, place = world.new_directory("rules"), world.new_directory("report")
+        wanted = {"nft": {"comment": "left by somebody"}, "iptables": {"iif": "eth+"}, "socket": {"peer_comm": "dockerd"},
+                  "conntrack": {"orig.dport": int(staged().helper["tcp_port"])}}
+        for kind, where in wanted.items():
+            (rules / f"{kind}.json").write_text(json.dumps(dict(
+                schema="kanshiki.rule/1", id=f"own.{kind}", version=1, title=kind, rows=kind, where={"all": [where]},
+                key=["netns"], severity="low", confidence="low", says="{netns}", why="a test", false_positives=["none"], next=["look at it"],
+                references=["https://example.org/"], attack=["T1071"], tests={"hit": ["a"], "miss": ["b"]}, **{"class": "intrusion"})))
+        done = world.kanshiki("--home", staged().home, "report", "--rules", rules, "-o", place, staged().bundle.path)
+        self.assertIn(done.status, (0, 9), str(done))
+        found = json.loads(next(place.rglob("report.json")).read_text())["findings"]
+        self.assertEqual({f["rule"]["id"] if isinstance(f["rule"], dict) else f["rule"] for f in found} & {f"own.{k}" for k in wanted},
+                         {f"own.{k}" for k in wanted}, str(done))
+
     def test_rows_obey_their_schemas(self):
         done = subprocess.run(["/usr/bin/python3", str(world.TOP / "tests/contract/check_bundle.py"), str(staged().bundle.path)],
                               capture_output=True, text=True, check=False)
