@@ -105,9 +105,10 @@ static int spaces(struct again *a, const struct kan_netns_list *list, struct kan
 		rc = of_space(a, s, err);
 		kan_netspace_free(s);
 	}
-	if (list->seen)
-		kan_sink_limit(a->sink, KAN_LIT("connections.ndjson"), list->n + list->seen,
-			       list->n, KAN_NETNS_MAX);
+	uint64_t left = list->more.n + list->refused.n;
+	if (left)
+		kan_sink_limit(a->sink, KAN_LIT("connections.ndjson"), list->n + left, list->n,
+			       KAN_NETNS_MAX);
 	return rc < 0 ? -1 : kan_rows_close(a->rows, err);
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/members.h"
 #include "kernel/netspace.h"
 #include "kernel/owners.h"
+#include "kernel/xtables.h"
 
 enum {
 	KAN_NETWORK_ROWS = 1 << 20,
@@ -25,6 +26,10 @@ struct kan_network {
 	struct kan_netspace *spaces[KAN_NETNS_MAX]; /* of each in list */
 	struct kan_owners owners;
 	bool owners_frozen;
+	/* Where the engine is, and the host's end of the container's network. */
+	struct kan_netns engine_where;
+	struct kan_netspace *engine; /* NULL: not known, or the container's own */
+	struct kan_owners peers; /* strangers who hold the other end of a member's unix socket */
 	uint64_t rows;
 };
 
@@ -39,6 +44,28 @@ void kan_network_told_owners(struct kan_network *n);
 int kan_network_sockets(struct kan_network *n, struct kan_err *err);
 /* links, addresses, routes, rules, neighbours. */
 int kan_network_routes(struct kan_network *n, struct kan_err *err);
+/*
+ * Rules and tracked connections of every namespace: right after the pause, through sockets made
+ * before it. The container could change them by then, as it could before the pause: a rule does not
+ * vanish by itself, and dumping many of them would hold the container for long. Each row's "frozen"
+ * says how it was.
+ */
+int kan_network_nft(struct kan_network *n, struct kan_err *err);
+int kan_network_iptables(struct kan_network *n, struct kan_err *err);
+int kan_network_conntrack(struct kan_network *n, struct kan_err *err);
+/* Everything that is asked in the pause, and right after it. */
+int kan_network_read(struct kan_network *n, struct kan_err *err);
+/* The engine's namespace, opened before the pause, read after it; who holds the other ends. */
+void kan_network_engine_open(struct kan_network *n);
+void kan_network_engine_read(struct kan_network *n, struct kan_netspace_ask *ask);
+void kan_network_peers(struct kan_network *n);
+/* host-side.ndjson. */
+int kan_network_host(struct kan_network *n, struct kan_err *err);
+/* Is connection tracking loaded? Asking for it would load it. */
+bool kan_network_tracks(const struct kan_network *n);
+/* Legacy tables that a namespace has by now, of one family. The number in out. */
+size_t kan_network_tables(char out[KAN_XT_TABLES][KAN_XT_NAME], const struct kan_network *n,
+			  const struct kan_netspace *s, bool six);
 /* proc-net.tar; hosts, hostname, resolv.conf and the engine's copies. */
 int kan_network_texts(struct kan_network *n, struct kan_err *err);
 int kan_network_files(struct kan_network *n, struct kan_err *err);

@@ -1,6 +1,7 @@
 /* links, addresses, routes, rules and neighbours of the collector network: one row an answer of the
  * kernel. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/row.h"
 #include "collectors/network.h"
@@ -41,8 +42,8 @@ static int one_space(struct rowing *w, struct kan_err *err)
 	w->bad = 0;
 	if (!d->asked)
 		return 0;
-	/* A kernel without policy routing has no rules. */
-	if (d->err.code == KAN_EUNSUPPORTED && w->kind == KAN_RT_RULES)
+	/* A kernel without policy routing, bridges or traffic control has none of them. */
+	if (d->err.code == KAN_EUNSUPPORTED && w->kind >= KAN_RT_RULES)
 		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, name),
 			     KAN_GAP_NOT_APPLICABLE, "%s", d->err.text);
 	else if (d->err.code != KAN_OK)
@@ -61,19 +62,35 @@ static int one_space(struct rowing *w, struct kan_err *err)
 	return 0;
 }
 
-static int one_kind(const struct kan_network *n, enum kan_rt_kind kind, struct kan_err *err)
+/* Kinds of one name are one artefact. */
+static bool follows(size_t kind, size_t first)
+{
+	return kind < KAN_RT_KINDS && strcmp(kan_rts[kind].name, kan_rts[first].name) == 0;
+}
+
+static int all_spaces(struct rowing *w, size_t first, struct kan_err *err)
+{
+	for (size_t i = 0; i < w->n->list.n; i++) {
+		w->space = w->n->spaces[i];
+		for (size_t kind = first; follows(kind, first); kind++) {
+			w->kind = (enum kan_rt_kind)kind;
+			if (one_space(w, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int one_artefact(const struct kan_network *n, size_t first, struct kan_err *err)
 {
 	char name[NAME_OCTETS];
-	struct rowing w = {.n = n, .kind = kind};
-	(void)snprintf(name, sizeof(name), "%.16s.ndjson", kan_rts[kind].name);
+	struct rowing w = {.n = n};
+	(void)snprintf(name, sizeof(name), "%.16s.ndjson", kan_rts[first].name);
 	if (kan_rows_open(&w.rows, n->sink, name, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n->list.n; i++) {
-		w.space = n->spaces[i];
-		if (one_space(&w, err) < 0) {
-			kan_rows_abandon(w.rows);
-			return -1;
-		}
+	if (all_spaces(&w, first, err) < 0) {
+		kan_rows_abandon(w.rows);
+		return -1;
 	}
 	if (w.seen > w.kept)
 		kan_sink_limit(n->sink, kan_bytes_of(name), w.seen, w.kept, KAN_NETWORK_ROWS);
@@ -82,8 +99,13 @@ static int one_kind(const struct kan_network *n, enum kan_rt_kind kind, struct k
 
 int kan_network_routes(struct kan_network *n, struct kan_err *err)
 {
-	for (size_t i = 0; i < KAN_RT_KINDS; i++)
-		if (one_kind(n, (enum kan_rt_kind)i, err) < 0)
+	for (size_t first = 0; first < KAN_RT_KINDS;) {
+		size_t next = first + 1;
+		if (one_artefact(n, first, err) < 0)
 			return -1;
+		while (follows(next, first))
+			next++;
+		first = next;
+	}
 	return 0;
 }

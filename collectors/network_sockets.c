@@ -1,12 +1,16 @@
 /* sockets.ndjson of the collector network: one row a socket, with everybody who holds it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/file.h"
 #include "base/row.h"
 #include "collectors/network.h"
 #include "kernel/netlink.h"
 #include "kernel/seen.h"
+
+enum { PATH_OCTETS = 32, COMM_MAX = 256 };
 
 struct rowing {
 	struct kan_network *n;
@@ -19,10 +23,9 @@ struct rowing {
 	unsigned unable; /* kinds that the kernel cannot tell, by bit */
 };
 
-static void owners(struct kan_row *r, const struct rowing *w, struct kan_owner *o, size_t count)
+static void list(struct kan_row *r, const char *key, const struct kan_owner *o, size_t kept)
 {
-	size_t kept = count < KAN_NETWORK_OWNERS ? count : KAN_NETWORK_OWNERS;
-	kan_row_arr(r, "owners");
+	kan_row_arr(r, key);
 	for (size_t i = 0; i < kept; i++) {
 		kan_row_arr(r, NULL);
 		kan_row_int(r, NULL, o[i].pid);
@@ -30,11 +33,37 @@ static void owners(struct kan_row *r, const struct rowing *w, struct kan_owner *
 		kan_row_arr_end(r);
 	}
 	kan_row_arr_end(r);
+}
+
+static void owners(struct kan_row *r, const struct rowing *w, struct kan_owner *o, size_t count)
+{
+	size_t kept = count < KAN_NETWORK_OWNERS ? count : KAN_NETWORK_OWNERS;
+	list(r, "owners", o, kept);
 	for (size_t i = 0; i < count; i++)
 		o[i].told = true;
 	if (kept < count)
 		kan_sink_limit(w->n->sink, KAN_LIT("owners of a socket"), count, kept,
 			       KAN_NETWORK_OWNERS);
+}
+
+/* Who is at the other end: members, or strangers such as an engine behind its docker.sock. */
+static void peer(struct kan_row *r, const struct rowing *w, const struct kan_sock *s)
+{
+	size_t count = 0;
+	char path[PATH_OCTETS];
+	kan_auto_buf struct kan_buf comm = KAN_BUF(COMM_MAX);
+	const struct kan_owner *o = kan_owners_find(&count, &w->n->owners, s->peer_ino);
+	bool stranger = !o;
+	if (!o)
+		o = kan_owners_find(&count, &w->n->peers, s->peer_ino);
+	if (!o)
+		return;
+	list(r, "peer_owners", o, count < KAN_NETWORK_OWNERS ? count : KAN_NETWORK_OWNERS);
+	if (!stranger)
+		return; /* processes.ndjson has him */
+	(void)snprintf(path, sizeof(path), "%d/comm", (int)o->pid);
+	if (kan_read_pseudo(&comm, w->n->t->proc_fd, path, NULL) == 0 && comm.len)
+		kan_row_bytes(r, "peer_comm", (struct kan_bytes){comm.data, comm.len - 1});
 }
 
 /* What we ask through is in the namespace, too. */
@@ -51,7 +80,7 @@ static int row(const struct kan_sock *s, void *arg, struct kan_err *err)
 	struct rowing *w = arg;
 	size_t count = 0;
 	struct kan_owner *o = kan_owners_find(&count, &w->n->owners, s->ino);
-	w->strangers += w->space->host && !count;
+	w->strangers += w->space->host && w->space != w->n->engine && !count;
 	if ((w->space->host && !count) || ours(w->space, s->ino))
 		return 0;
 	/* The kernel tells a netlink socket that listens to a group twice. */
@@ -65,6 +94,8 @@ static int row(const struct kan_sock *s, void *arg, struct kan_err *err)
 	kan_row_dec(r, "ino", s->ino);
 	kan_network_sock(r, s);
 	owners(r, w, o, count);
+	if (s->has_peer && count)
+		peer(r, w, s);
 	kan_row_str(r, "source", w->dump->text ? "text" : "sock_diag");
 	kan_row_bool(r, "frozen", w->dump->frozen && w->n->owners_frozen);
 	w->n->rows++;
@@ -180,6 +211,10 @@ static int all_rows(struct rowing *w, struct kan_err *err)
 			if (one_kind(w, k, err) < 0)
 				return -1;
 	}
+	w->space = w->n->engine;
+	for (size_t k = 0; w->space && k < KAN_SOCK_KINDS; k++)
+		if (one_kind(w, k, err) < 0)
+			return -1;
 	for (size_t i = 0, count = 0; i < all->n; i += count) {
 		struct kan_owner *o = kan_owners_find(&count, all, all->v[i].ino);
 		if (!o->told && leftover(w, o, count, err) < 0)

@@ -112,6 +112,7 @@ static const struct kan_column socket_columns[] = {
 	INT("bytes_received", "of tcp_info"),
 	BYTES("name", "of a unix socket; an abstract one keeps its NUL"),
 	WORD("peer_ino", "inode at the other end of a unix socket"),
+	BYTES("peer_comm", "of a process of the host at the other end; its own word"),
 	WORD("source", "sock_diag, text or fd"),
 	JOINED_SET(KAN_TYPE_INT, "pid", "sockets", "processes that hold it"),
 	JOINED(KAN_TYPE_WORD, "peer.scope", "sockets, inspect, networks, addresses",
@@ -135,6 +136,71 @@ static const char *const socket_identity[] = {
 		INT("mtime_ns", "what any program may set"), \
 		INT("ctime_ns", "what no program can set"), INT("btime_ns", "birth"), \
 		BYTES("link", "target of a symlink"), HEX("sha256", "digest of the content")
+
+static const struct kan_column nft_columns[] = {
+	WORD("netns", "network namespace"),
+	WORD("what", "table, chain, rule, set, element, object, flowtable"),
+	WORD("family", "inet, ip, ip6, arp, bridge, netdev"),
+	BYTES("table", "table"),
+	BYTES("chain", "of a chain or a rule"),
+	BYTES("set", "of a set or an element"),
+	WORD("hook",
+	     "of a chain: prerouting, input, forward, output, postrouting, ingress, egress"),
+	INT("prio", "of a chain"),
+	WORD("policy", "of a chain: accept, drop"),
+	LIST(KAN_TYPE_BYTES, "exprs", "what a rule is made of, in order"),
+	WORD("verdict", "accept, drop, jump, ..."),
+	BYTES("to", "chain that a verdict names"),
+	BYTES("comment", "what was said of it"),
+	BYTES("text", "a rule as libnftnl words it"),
+	WORD("key", "of an element, octets in hex"),
+	END,
+};
+static const char *const nft_identity[] = {"what",    "table", "chain", "set", "hook",
+					   "verdict", "to",    "text",  "key", NULL};
+
+static const struct kan_column iptables_columns[] = {
+	WORD("netns", "network namespace"),
+	WORD("family", "ip, ip6"),
+	BYTES("table", "table"),
+	BYTES("chain", "chain"),
+	INT("n", "in its chain, from 1"),
+	BOOL("policy", "the last rule of a chain of the kernel's"),
+	WORD("src", "address"),
+	INT("src_prefix", "length"),
+	WORD("dst", "address"),
+	INT("dst_prefix", "length"),
+	BYTES("iif", "device it came in by; + for any that begins so"),
+	BYTES("oif", "device it goes out by"),
+	INT("proto", "number of the protocol; 0: any"),
+	LIST(KAN_TYPE_BYTES, "matches", "extensions that look at a packet"),
+	WORD("verdict", "ACCEPT, DROP, QUEUE, RETURN, JUMP, GOTO"),
+	BYTES("to", "chain that a verdict names"),
+	BYTES("target", "extension that acts"),
+	END,
+};
+static const char *const iptables_identity[] = {"table",   "chain", "n",      "src", "dst",
+						"verdict", "to",    "target", NULL};
+
+static const struct kan_column conntrack_columns[] = {
+	WORD("netns", "network namespace"),
+	WORD("family", "inet, inet6"),
+	WORD("proto", "tcp, udp"),
+	INT("protocol", "number of the protocol"),
+	WORD("state", "of TCP: ESTABLISHED, TIME_WAIT, ..."),
+	WORD("orig.src", "who began it"),
+	WORD("orig.dst", "whom it was meant for"),
+	INT("orig.sport", "port"),
+	INT("orig.dport", "port"),
+	WORD("reply.src", "who answers; another than orig.dst where it is translated"),
+	WORD("reply.dst", "whom the answer is sent to"),
+	INT("reply.sport", "port"),
+	INT("reply.dport", "port"),
+	INT("mark", "mark"),
+	END,
+};
+static const char *const conntrack_identity[] = {
+	"proto", "state", "orig.src", "orig.sport", "orig.dst", "orig.dport", "reply.src", NULL};
 
 static const struct kan_column change_columns[] = {
 	WORD("id", "row of the walk"),
@@ -263,6 +329,12 @@ const struct kan_kind kan_kinds[] = {
 	 fd_columns, fd_identity, NULL},
 	{"socket", "network", "data/network/sockets.ndjson", "kernel-socket", "A socket.",
 	 socket_columns, socket_identity, kan_join_socket},
+	{"nft", "network", "data/network/nft.ndjson", "kernel-socket",
+	 "A table, chain, rule, set or element of nftables.", nft_columns, nft_identity, NULL},
+	{"iptables", "network", "data/network/iptables-legacy.ndjson", "kernel-socket",
+	 "A rule of legacy iptables.", iptables_columns, iptables_identity, NULL},
+	{"conntrack", "network", "data/network/conntrack.ndjson", "kernel-socket",
+	 "A connection that the kernel tracks.", conntrack_columns, conntrack_identity, NULL},
 	{"change", "filesystem", "data/filesystem/changes.ndjson", "storage",
 	 "An entry of the container's own layer, compared with the image.", change_columns,
 	 change_identity, kan_join_change},

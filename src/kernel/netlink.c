@@ -40,9 +40,17 @@ static void error_of(struct answer *a, const struct nlmsghdr *h)
 	a->error = code < 0 ? -code : 0;
 }
 
-/* One datagram: messages of this dump are kept, its end is noticed. */
-static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t n)
+static bool wanted(const struct kan_netlink_some *d, const struct nlmsghdr *h)
 {
+	return !d->want || d->want((struct kan_bytes){(const uint8_t *)h, h->nlmsg_len}, d->arg);
+}
+
+/* One datagram: messages of this dump are kept, its end is noticed. */
+static void keep(struct kan_buf *out, struct answer *a, const struct kan_netlink_some *d,
+		 struct kan_bytes got)
+{
+	const uint8_t *data = got.p;
+	size_t n = got.n;
 	int left = (int)n;
 	for (const struct nlmsghdr *h = (const void *)data; mnl_nlmsg_ok(h, left) && !a->done;
 	     h = mnl_nlmsg_next(h, &left)) {
@@ -51,7 +59,7 @@ static void keep(struct kan_buf *out, struct answer *a, const char *data, size_t
 		a->intr |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
 			error_of(a, h);
-		else if (!out->failed)
+		else if (!out->failed && wanted(d, h))
 			kan_buf_add(out, h,
 				    NLMSG_ALIGN(h->nlmsg_len) <= (size_t)left
 					    ? NLMSG_ALIGN(h->nlmsg_len)
@@ -72,13 +80,20 @@ static ssize_t next(int fd, struct kan_buf *buffer)
 	return n < 0 || (length == sizeof(from) && from.nl_pid == 0) ? n : 0;
 }
 
+struct dump {
+	const struct kan_netlink_some *what;
+	uint16_t flags;
+	size_t size; /* of the buffer */
+};
+
 /* 0 with a->cut: an answer was larger than the buffer, and the rest of this try is thrown away. */
-static int receive(struct kan_buf *out, struct answer *a, int fd, size_t size, struct kan_err *err)
+static int receive(struct kan_buf *out, struct answer *a, const struct dump *d, struct kan_err *err)
 {
+	const size_t size = d->size;
 	kan_auto_free uint8_t *memory = kan_io_buffer(size);
 	struct kan_buf buffer = {.data = memory, .cap = size};
 	while (!a->done) {
-		ssize_t n = next(fd, &buffer);
+		ssize_t n = next(d->what->fd, &buffer);
 		if (n < 0 && a->cut)
 			return 0; /* its end may have been in what was cut */
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -89,32 +104,27 @@ static int receive(struct kan_buf *out, struct answer *a, int fd, size_t size, s
 		if (n < 0)
 			return kan_fail_sys(err, "netlink");
 		a->cut |= (size_t)n > size;
-		keep(out, a, (const char *)memory, (size_t)n < size ? (size_t)n : size);
+		keep(out, a, d->what,
+		     (struct kan_bytes){memory, (size_t)n < size ? (size_t)n : size});
 	}
 	return 0;
 }
 
-struct dump {
-	int fd;
-	uint16_t type;
-	struct kan_bytes request;
-	size_t size; /* of the buffer */
-};
-
 static int ask(const struct dump *d, uint32_t seq, struct kan_err *err)
 {
+	const struct kan_bytes request = d->what->request;
 	union {
 		char data[REQUEST_OCTETS];
 		struct nlmsghdr align;
 	} b = {0};
-	if (d->request.n > REQUEST_OCTETS - MNL_NLMSG_HDRLEN)
-		return kan_fail(err, KAN_EUSAGE, "netlink request of %zu bytes", d->request.n);
+	if (request.n > REQUEST_OCTETS - MNL_NLMSG_HDRLEN)
+		return kan_fail(err, KAN_EUSAGE, "netlink request of %zu bytes", request.n);
 	struct nlmsghdr *h = mnl_nlmsg_put_header(b.data);
-	h->nlmsg_type = d->type;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_type = d->what->type;
+	h->nlmsg_flags = NLM_F_REQUEST | d->flags;
 	h->nlmsg_seq = seq;
-	memcpy(mnl_nlmsg_put_extra_header(h, d->request.n), d->request.p, d->request.n);
-	if (send(d->fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0)
+	memcpy(mnl_nlmsg_put_extra_header(h, request.n), request.p, request.n);
+	if (send(d->what->fd, h, h->nlmsg_len, MSG_NOSIGNAL) < 0)
 		return kan_fail_sys(err, "netlink");
 	return 0;
 }
@@ -127,7 +137,7 @@ static int once(struct kan_buf *out, struct answer *a, const struct dump *d, str
 	if (clock_gettime(CLOCK_MONOTONIC, &now) == 0)
 		a->seq ^= (uint32_t)now.tv_nsec;
 	kan_buf_reset(out);
-	if (ask(d, a->seq, err) < 0 || receive(out, a, d->fd, d->size, err) < 0)
+	if (ask(d, a->seq, err) < 0 || receive(out, a, d, err) < 0)
 		return -1;
 	if (a->error == ENOENT || a->error == EOPNOTSUPP || a->error == EPROTONOSUPPORT)
 		return kan_fail(err, KAN_EUNSUPPORTED, "this kernel cannot dump it (%s)",
@@ -142,27 +152,50 @@ static int once(struct kan_buf *out, struct answer *a, const struct dump *d, str
 	return 0;
 }
 
-int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
-		     struct kan_err *err)
+static int tries(struct kan_buf *out, struct dump *d, struct kan_err *err)
 {
-	struct dump d = {fd, type, request, KAN_NETLINK_BUFFER};
 	for (int i = 0; i <= KAN_NETLINK_TRIES; i++) {
 		struct answer a = {0};
-		if (once(out, &a, &d, err) < 0)
+		if (d->what->again)
+			d->what->again(d->what->arg);
+		if (once(out, &a, d, err) < 0)
 			return -1;
-		if (a.cut && d.size < KAN_NETLINK_DUMP_MAX) {
-			d.size *= 2;
+		if (a.cut && d->size < KAN_NETLINK_DUMP_MAX) {
+			d->size *= 2;
 			i--; /* bounded by the size */
 			continue;
 		}
 		if (a.cut)
-			return kan_fail(err, KAN_ELIMIT, "an answer over %zu bytes", d.size);
+			return kan_fail(err, KAN_ELIMIT, "an answer over %zu bytes", d->size);
 		if (!a.intr)
 			return 0;
 	}
 	kan_err_set(err, KAN_EIO, EINTR, "the dump changed in each of %d tries",
 		    KAN_NETLINK_TRIES + 1);
 	return -1;
+}
+
+int kan_netlink_dump_some(struct kan_buf *out, const struct kan_netlink_some *what,
+			  struct kan_err *err)
+{
+	struct dump d = {what, NLM_F_DUMP, KAN_NETLINK_BUFFER};
+	return tries(out, &d, err);
+}
+
+int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
+		     struct kan_err *err)
+{
+	const struct kan_netlink_some what = {.fd = fd, .type = type, .request = request};
+	return kan_netlink_dump_some(out, &what, err);
+}
+
+/* The acknowledgement is its end: an answer alone has none. */
+int kan_netlink_get(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
+		    struct kan_err *err)
+{
+	const struct kan_netlink_some what = {.fd = fd, .type = type, .request = request};
+	struct dump d = {&what, NLM_F_ACK, KAN_NETLINK_BUFFER};
+	return tries(out, &d, err);
 }
 
 int kan_netlink_each(struct kan_bytes dump, kan_netlink_fn *fn, void *arg, struct kan_err *err)
@@ -197,24 +230,66 @@ int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t he
 		return kan_fail(err, KAN_EFORMAT, "netlink: %zu bytes, %zu wanted", payload.n,
 				header);
 	size_t skip = NLMSG_ALIGN(header) < payload.n ? NLMSG_ALIGN(header) : payload.n;
-	struct kan_bytes rest = {payload.p + skip, payload.n - skip};
-	while (rest.n >= sizeof(struct nlattr)) {
-		struct nlattr a;
-		memcpy(&a, rest.p, sizeof(a));
-		if (a.nla_len < sizeof(a) || a.nla_len > rest.n)
-			return kan_fail(err, KAN_EFORMAT,
-					"netlink: an attribute of %u bytes in %zu", a.nla_len,
-					rest.n);
-		uint16_t type = a.nla_type & NLA_TYPE_MASK;
+	struct kan_bytes rest = {payload.p + skip, payload.n - skip}, value = {0};
+	uint16_t type = 0;
+	while (kan_attr_next(&type, &value, &rest))
 		if (type <= out->max)
-			out->v[type] =
-				(struct kan_bytes){rest.p + sizeof(a), a.nla_len - sizeof(a)};
-		size_t used = NLA_ALIGN((size_t)a.nla_len) < rest.n ? NLA_ALIGN((size_t)a.nla_len)
-								    : rest.n;
-		rest.p += used;
-		rest.n -= used;
-	}
+			out->v[type] = value;
+	if (rest.n >= sizeof(struct nlattr))
+		return kan_fail(err, KAN_EFORMAT, "netlink: a cut attribute in %zu bytes", rest.n);
 	return 0;
+}
+
+bool kan_attr_next(uint16_t *type, struct kan_bytes *value, struct kan_bytes *list)
+{
+	struct nlattr a;
+	if (list->n < sizeof(a))
+		return false;
+	memcpy(&a, list->p, sizeof(a));
+	if (a.nla_len < sizeof(a) || a.nla_len > list->n)
+		return false;
+	*type = a.nla_type & NLA_TYPE_MASK;
+	*value = (struct kan_bytes){list->p + sizeof(a), a.nla_len - sizeof(a)};
+	size_t used =
+		NLA_ALIGN((size_t)a.nla_len) < list->n ? NLA_ALIGN((size_t)a.nla_len) : list->n;
+	list->p += used;
+	list->n -= used;
+	return true;
+}
+
+/* Netfilter's numbers are in network order. */
+static bool big_endian(uint64_t *out, const struct kan_attrs *a, uint16_t type, size_t n)
+{
+	uint64_t v = 0;
+	if (type > a->max || !a->v[type].p || a->v[type].n != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | a->v[type].p[i];
+	*out = v;
+	return true;
+}
+
+bool kan_attr_be16(uint32_t *out, const struct kan_attrs *a, uint16_t type)
+{
+	uint64_t v = 0;
+	if (!big_endian(&v, a, type, sizeof(uint16_t)))
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+bool kan_attr_be32(uint32_t *out, const struct kan_attrs *a, uint16_t type)
+{
+	uint64_t v = 0;
+	if (!big_endian(&v, a, type, sizeof(uint32_t)))
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+bool kan_attr_be64(uint64_t *out, const struct kan_attrs *a, uint16_t type)
+{
+	return big_endian(out, a, type, sizeof(*out));
 }
 
 bool kan_attr_u32(uint32_t *out, const struct kan_attrs *a, uint16_t type)

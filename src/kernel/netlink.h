@@ -21,6 +21,20 @@ enum {
  */
 int kan_netlink_dump(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
 		     struct kan_err *err);
+/* The same for what is no dump: one question, one answer. */
+int kan_netlink_get(struct kan_buf *out, int fd, uint16_t type, struct kan_bytes request,
+		    struct kan_err *err);
+/* A dump of which only some messages are kept: want tells which, and may count. */
+struct kan_netlink_some {
+	int fd;
+	uint16_t type;
+	struct kan_bytes request;
+	bool (*want)(struct kan_bytes message, void *arg); /* with its header */
+	void (*again)(void *arg); /* what came does not count: the dump begins anew */
+	void *arg;
+};
+int kan_netlink_dump_some(struct kan_buf *out, const struct kan_netlink_some *what,
+			  struct kan_err *err);
 /* Prepare a socket before the pause: receive buffer, time limit. */
 int kan_netlink_prepare(int fd, struct kan_err *err);
 
@@ -36,8 +50,13 @@ struct kan_attrs {
 /* format when an attribute passes the end; those before it are set. */
 int kan_netlink_attrs(struct kan_attrs *out, struct kan_bytes payload, size_t header,
 		      struct kan_err *err);
+/* Takes the first attribute off a list in which a type may come often. false: none, or cut. */
+bool kan_attr_next(uint16_t *type, struct kan_bytes *value, struct kan_bytes *list);
 /* Little helpers of decoders: exact length or nothing. */
 bool kan_attr_u32(uint32_t *out, const struct kan_attrs *a, uint16_t type);
+bool kan_attr_be16(uint32_t *out, const struct kan_attrs *a, uint16_t type);
+bool kan_attr_be32(uint32_t *out, const struct kan_attrs *a, uint16_t type);
+bool kan_attr_be64(uint64_t *out, const struct kan_attrs *a, uint16_t type);
 bool kan_attr_u8(uint8_t *out, const struct kan_attrs *a, uint16_t type);
 
 #endif

@@ -24,12 +24,13 @@ static void look(struct kan_netns_list *l, const struct kan_member *m, const cha
 		if (l->v[i].ino == st.st_ino)
 			return;
 	if (l->n == KAN_NETNS_MAX) {
-		l->seen++;
+		(void)kan_seen_first(&l->more, st.st_ino);
 		return;
 	}
 	int dir = fcntl(m->dir, F_DUPFD_CLOEXEC, 0);
 	if (dir < 0) {
-		l->seen++;
+		l->refused_why = errno;
+		(void)kan_seen_first(&l->refused, st.st_ino);
 		return;
 	}
 	struct kan_netns *n = &l->v[l->n++];
@@ -70,8 +71,9 @@ void kan_netns_free(struct kan_netns_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		kan_auto_close_fn(&l->v[i].dir);
+	kan_seen_free(&l->more);
+	kan_seen_free(&l->refused);
 	l->n = 0;
-	l->seen = 0;
 }
 
 int kan_netns_open(int *fd, const struct kan_netns *n, struct kan_err *err)

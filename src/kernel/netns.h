@@ -6,6 +6,8 @@
 #include <kanshiki/err.h>
 #include <sys/types.h>
 
+#include "kernel/seen.h"
+
 enum { KAN_NETNS_MAX = 256, KAN_NETNS_PATH = 24 };
 
 struct kan_members;
@@ -20,7 +22,9 @@ struct kan_netns {
 struct kan_netns_list {
 	struct kan_netns v[KAN_NETNS_MAX];
 	size_t n;
-	uint64_t seen; /* looks at further namespaces; more than 0: KAN_NETNS_MAX */
+	struct kan_seen more;    /* inodes of those that found no room: KAN_NETNS_MAX */
+	struct kan_seen refused; /* of those that no descriptor could be had for */
+	int refused_why;         /* errno */
 };
 /*
  * Adds what is not in out yet, in the order of pids. A member that ends meanwhile has none any

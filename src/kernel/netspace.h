@@ -11,7 +11,18 @@ struct kan_bounded;
 enum {
 	KAN_NETSPACE_TOTAL = 384 << 20, /* raw bytes of all namespaces together */
 	KAN_NETSPACE_TEXTS = 32,
-	KAN_NETSPACE_SOCKETS = 3,
+};
+
+/* Sockets made inside the namespace. IP4 and IP6 are bound to nothing: only options are asked for.
+ */
+enum kan_netspace_socket {
+	KAN_NS_DIAG,
+	KAN_NS_SPARE, /* for the one whose question blocks */
+	KAN_NS_ROUTE,
+	KAN_NS_FILTER,
+	KAN_NS_IP4,
+	KAN_NS_IP6,
+	KAN_NETSPACE_SOCKETS
 };
 
 /* A text twin: below net/. sockets: it lists the sockets of everybody in the namespace. */
@@ -33,13 +44,16 @@ struct kan_netspace {
 	struct kan_netns where;             /* borrowed */
 	bool host;                          /* the host's: strangers' sockets are in it */
 	struct kan_err closed;              /* it could not be entered */
-	int diag, spare, route;             /* netlink sockets of that namespace; -1 */
+	int fd[KAN_NETSPACE_SOCKETS];       /* -1: could not be had, */
+	int why[KAN_NETSPACE_SOCKETS];      /* and its errno */
 	uint64_t own[KAN_NETSPACE_SOCKETS]; /* their inodes: they are in the answers, and no
 					       evidence */
 	struct kan_net_dump socks[KAN_SOCK_KINDS], routes[KAN_RT_KINDS], texts[KAN_NETSPACE_TEXTS];
 	void *tcp;    /* begun, and not finished */
 	bool at_once; /* tcp6 is in the dump of tcp, until kan_netspace_split */
-	bool less;    /* a socket's lock was held: asked again without what waits for it */
+	bool less;    /* asked without what waits for a socket's lock, and why: sys ETIMEDOUT: one
+			 was held; else no thread could be had to wait in */
+	struct kan_err less_why;
 };
 
 struct kan_netspace_ask {
@@ -64,6 +78,12 @@ void kan_netspace_read(struct kan_netspace *n, struct kan_netspace_ask *ask);
 void kan_netspace_finish(struct kan_netspace *n, struct kan_netspace_ask *ask);
 /* After the pause: what was asked for at once, by kind. */
 void kan_netspace_split(struct kan_netspace *n);
+/* After the pause: kinds of links from KAN_RT_LATER on. */
+void kan_netspace_later(struct kan_netspace *n, struct kan_netspace_ask *ask);
+/* One kind alone, at any time. */
+void kan_netspace_sockets(struct kan_netspace *n, size_t kind, struct kan_netspace_ask *ask);
+void kan_netspace_links(struct kan_netspace *n, enum kan_rt_kind kind,
+			struct kan_netspace_ask *ask);
 /* The text twins. Not in the pause: for some of them the kernel walks the table of all namespaces.
  */
 void kan_netspace_texts(struct kan_netspace *n, struct kan_netspace_ask *ask);

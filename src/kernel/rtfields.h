@@ -18,7 +18,12 @@ void kan_rt_family(struct kan_row *r, unsigned family);
 void kan_rt_word(struct kan_row *r, const char *key, const char *const *words, size_t n,
 		 unsigned value);
 
+/* "raw": in hex, cut at KAN_RT_RAW_MAX. */
+void kan_rt_raw(struct kan_row *r, struct kan_bytes v);
+
 int kan_rt_link(struct kan_row *r, struct kan_bytes payload, struct kan_err *err);
+int kan_rt_tc(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload,
+	      struct kan_err *err);
 int kan_rt_route(struct kan_row *r, struct kan_bytes payload, struct kan_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* A network device as RTNETLINK tells it: where its other end is, who sniffs, what filters. */
 #include <linux/if.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -73,4 +74,51 @@ int kan_rt_link(struct kan_row *r, struct kan_bytes payload, struct kan_err *err
 	xdp(r, v[IFLA_XDP]);
 	counters(r, v[IFLA_STATS64]);
 	return rc;
+}
+
+static struct kan_bytes words(struct kan_bytes v)
+{
+	const uint8_t *end = v.p ? memchr(v.p, 0, v.n) : NULL;
+	return (struct kan_bytes){v.p, end ? (size_t)(end - v.p) : v.n};
+}
+
+static bool link_ends(struct kan_rt_ends *out, struct kan_bytes payload)
+{
+	struct kan_bytes v[IFLA_LINKINFO + 1], w[IFLA_INFO_KIND + 1];
+	struct kan_attrs a = {v, IFLA_LINKINFO}, info = {w, IFLA_INFO_KIND};
+	struct ifinfomsg m;
+	uint32_t number = 0;
+	if (kan_netlink_attrs(&a, payload, sizeof(m), NULL) < 0)
+		return false;
+	memcpy(&m, payload.p, sizeof(m));
+	*out = (struct kan_rt_ends){.ifindex = m.ifi_index, .name = words(v[IFLA_IFNAME])};
+	if (kan_attr_u32(&number, &a, IFLA_LINK))
+		out->iflink = (int32_t)number;
+	if (kan_attr_u32(&number, &a, IFLA_MASTER))
+		out->master = (int32_t)number;
+	if (v[IFLA_LINKINFO].p && kan_netlink_attrs(&info, v[IFLA_LINKINFO], 0, NULL) == 0)
+		out->kind = words(w[IFLA_INFO_KIND]);
+	return true;
+}
+
+static bool address_ends(struct kan_rt_ends *out, struct kan_bytes payload)
+{
+	struct kan_bytes v[IFA_LOCAL + 1];
+	struct kan_attrs a = {v, IFA_LOCAL};
+	struct ifaddrmsg m;
+	if (kan_netlink_attrs(&a, payload, sizeof(m), NULL) < 0)
+		return false;
+	memcpy(&m, payload.p, sizeof(m));
+	*out = (struct kan_rt_ends){.ifindex = (int32_t)m.ifa_index,
+				    .prefix = m.ifa_prefixlen,
+				    .scope = m.ifa_scope,
+				    .address = v[v[IFA_LOCAL].p ? IFA_LOCAL : IFA_ADDRESS]};
+	return true;
+}
+
+bool kan_rt_ends(struct kan_rt_ends *out, enum kan_rt_kind kind, struct kan_bytes payload)
+{
+	return kind == KAN_RT_LINKS       ? link_ends(out, payload)
+	       : kind == KAN_RT_ADDRESSES ? address_ends(out, payload)
+					  : false;
 }

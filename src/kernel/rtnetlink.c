@@ -18,17 +18,27 @@ const struct kan_rt kan_rts[KAN_RT_KINDS] = {
 	[KAN_RT_ROUTES] = {"routes", RTM_GETROUTE, RTM_NEWROUTE},
 	[KAN_RT_RULES] = {"rules", RTM_GETRULE, RTM_NEWRULE},
 	[KAN_RT_NEIGHBOURS] = {"neighbours", RTM_GETNEIGH, RTM_NEWNEIGH},
+	[KAN_RT_PROXIES] = {"neighbours", RTM_GETNEIGH, RTM_NEWNEIGH},
+	[KAN_RT_FDB] = {"neighbours", RTM_GETNEIGH, RTM_NEWNEIGH},
+	[KAN_RT_QDISCS] = {"tc", RTM_GETQDISC, RTM_NEWQDISC},
+	[KAN_RT_FILTERS] = {"tc", RTM_GETTFILTER, RTM_NEWTFILTER},
 };
 
-static const size_t headers[KAN_RT_KINDS] = {sizeof(struct ifinfomsg), sizeof(struct ifaddrmsg),
-					     sizeof(struct rtmsg), sizeof(struct fib_rule_hdr),
-					     sizeof(struct ndmsg)};
+static const size_t headers[KAN_RT_KINDS] = {
+	sizeof(struct ifinfomsg),    sizeof(struct ifaddrmsg), sizeof(struct rtmsg),
+	sizeof(struct fib_rule_hdr), sizeof(struct ndmsg),     sizeof(struct ndmsg),
+	sizeof(struct ndmsg),        sizeof(struct tcmsg),     sizeof(struct tcmsg)};
 
 void kan_rt_request(struct kan_buf *out, enum kan_rt_kind kind)
 {
 	/* The family is the first octet of each header; AF_UNSPEC is all of them. */
-	static const uint8_t all[sizeof(struct ifinfomsg)];
-	kan_buf_add(out, all, headers[kind]);
+	static const uint8_t all[sizeof(struct tcmsg)];
+	static const struct ndmsg proxies = {.ndm_flags = NTF_PROXY};
+	static const struct ndmsg bridges = {.ndm_family = AF_BRIDGE};
+	const void *request = kind == KAN_RT_PROXIES ? (const void *)&proxies
+			      : kind == KAN_RT_FDB   ? (const void *)&bridges
+						     : (const void *)all;
+	kan_buf_add(out, request, headers[kind]);
 }
 
 void kan_rt_int(struct kan_row *r, const char *key, const struct kan_attrs *a, uint16_t type)
@@ -134,6 +144,7 @@ static int neighbour(struct kan_row *r, struct kan_bytes payload, struct kan_err
 	struct kan_bytes v[NDA_MASTER + 1];
 	struct kan_attrs a = {v, NDA_MASTER};
 	struct ndmsg m;
+	uint16_t vlan = 0;
 	if (payload.n < sizeof(m))
 		return kan_fail(err, KAN_EFORMAT, "a neighbour of %zu bytes", payload.n);
 	memcpy(&m, payload.p, sizeof(m));
@@ -146,6 +157,10 @@ static int neighbour(struct kan_row *r, struct kan_bytes payload, struct kan_err
 	kan_row_mask(r, "flags", m.ndm_flags);
 	kan_row_int(r, "type", m.ndm_type);
 	kan_rt_int(r, "master", &a, NDA_MASTER);
+	if (v[NDA_VLAN].p && v[NDA_VLAN].n == sizeof(vlan)) {
+		memcpy(&vlan, v[NDA_VLAN].p, sizeof(vlan));
+		kan_row_int(r, "vlan", vlan);
+	}
 	return rc;
 }
 
@@ -179,12 +194,9 @@ static int rule(struct kan_row *r, struct kan_bytes payload, struct kan_err *err
 	return rc;
 }
 
-static void raw(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload)
+void kan_rt_raw(struct kan_row *r, struct kan_bytes v)
 {
 	static const char digits[] = "0123456789abcdef";
-	if (payload.n <= headers[kind])
-		return;
-	struct kan_bytes v = {payload.p + headers[kind], payload.n - headers[kind]};
 	size_t kept = v.n < KAN_RT_RAW_MAX ? v.n : KAN_RT_RAW_MAX;
 	kan_auto_free char *text = kan_xalloc(2 * kept + 1);
 	for (size_t i = 0; i < kept; i++) {
@@ -214,13 +226,20 @@ int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payloa
 		rc = rule(r, payload, err);
 		break;
 	case KAN_RT_NEIGHBOURS:
+	case KAN_RT_PROXIES:
+	case KAN_RT_FDB:
 		rc = neighbour(r, payload, err);
+		break;
+	case KAN_RT_QDISCS:
+	case KAN_RT_FILTERS:
+		rc = kan_rt_tc(r, kind, payload, err);
 		break;
 	case KAN_RT_KINDS:
 		rc = kan_fail(err, KAN_EUSAGE, "no such kind");
 		break;
 	}
-	if (kind < KAN_RT_KINDS)
-		raw(r, kind, payload);
+	if (kind < KAN_RT_KINDS && payload.n > headers[kind])
+		kan_rt_raw(r, (struct kan_bytes){payload.p + headers[kind],
+						 payload.n - headers[kind]});
 	return rc;
 }

@@ -14,16 +14,28 @@ enum kan_rt_kind {
 	KAN_RT_ROUTES,
 	KAN_RT_RULES,
 	KAN_RT_NEIGHBOURS,
+	KAN_RT_PROXIES,                /* neighbours answered for */
+	KAN_RT_LATER = KAN_RT_PROXIES, /* from here on: not in the pause */
+	KAN_RT_FDB,                    /* of bridges */
+	KAN_RT_QDISCS,
+	KAN_RT_FILTERS, /* one dump a place where filters may hang */
 	KAN_RT_KINDS
 };
 enum { KAN_RT_RAW_MAX = 64 << 10 }; /* attributes kept in a row, before they become hex */
 
 struct kan_rt {
-	const char *name;         /* "links" */
+	const char *name; /* "links"; kinds of one name are neighbours, and in one artefact */
 	uint16_t request, answer; /* message types */
 };
 extern const struct kan_rt kan_rts[KAN_RT_KINDS];
 
+/*
+ * Where filters hang below this queueing discipline: ingress and egress, or its own classes. The
+ * number of requests; each is a message of its own.
+ */
+enum { KAN_RT_PLACES = 2, KAN_RT_FILTER_OCTETS = 20 };
+size_t kan_rt_filter_requests(uint8_t out[KAN_RT_PLACES][KAN_RT_FILTER_OCTETS],
+			      struct kan_bytes qdisc);
 /* The request of a dump. */
 void kan_rt_request(struct kan_buf *out, enum kan_rt_kind kind);
 /*
@@ -32,5 +44,14 @@ void kan_rt_request(struct kan_buf *out, enum kan_rt_kind kind);
  */
 int kan_rt_row(struct kan_row *r, enum kan_rt_kind kind, struct kan_bytes payload,
 	       struct kan_err *err);
+
+/* What joins a device with its other end, and an address with what names it. Views borrow. */
+struct kan_rt_ends {
+	int32_t ifindex, iflink, master; /* 0: none */
+	struct kan_bytes name, kind, address;
+	unsigned prefix, scope;
+};
+/* Of a link or an address; false: cut. */
+bool kan_rt_ends(struct kan_rt_ends *out, enum kan_rt_kind kind, struct kan_bytes payload);
 
 #endif

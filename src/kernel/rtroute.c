@@ -11,16 +11,39 @@ static const char *const types[] = {"unspec",   "unicast",   "local",     "broad
 				    "anycast",  "multicast", "blackhole", "unreachable",
 				    "prohibit", "throw",     "nat",       "xresolve"};
 
+/* What is wrapped around the packet; "raw" has the rest. */
+static void encap(struct kan_row *r, const struct kan_attrs *a)
+{
+	static const char *const words[] = {"none", "mpls",      "ip",  "ila",   "ip6", "seg6",
+					    "bpf",  "seg6local", "rpl", "ioam6", "xfrm"};
+	uint16_t type = 0;
+	if (!a->v[RTA_ENCAP_TYPE].p || a->v[RTA_ENCAP_TYPE].n != sizeof(type))
+		return;
+	memcpy(&type, a->v[RTA_ENCAP_TYPE].p, sizeof(type));
+	kan_rt_word(r, "encap", words, sizeof(words) / sizeof(words[0]), type);
+}
+
+/* The way to a gateway of another family: its family, then its address. */
+static void via(struct kan_row *r, struct kan_bytes v)
+{
+	const size_t head = sizeof(struct rtvia);
+	if (v.p && v.n > head)
+		kan_rt_ip(r, "via", (struct kan_bytes){v.p + head, v.n - head});
+}
+
 static void one_hop(struct kan_row *r, const struct rtnexthop *h, struct kan_bytes attributes)
 {
-	struct kan_bytes v[RTA_VIA + 1];
-	struct kan_attrs a = {v, RTA_VIA};
+	struct kan_bytes v[RTA_ENCAP_TYPE + 1];
+	struct kan_attrs a = {v, RTA_ENCAP_TYPE};
 	kan_row_obj(r, NULL);
 	kan_row_int(r, "oif", h->rtnh_ifindex);
 	kan_row_int(r, "weight", h->rtnh_hops + 1);
 	kan_row_int(r, "flags", h->rtnh_flags);
-	if (kan_netlink_attrs(&a, attributes, 0, NULL) == 0)
+	if (kan_netlink_attrs(&a, attributes, 0, NULL) == 0) {
 		kan_rt_address(r, "gateway", &a, RTA_GATEWAY);
+		via(r, v[RTA_VIA]);
+		encap(r, &a);
+	}
 	kan_row_obj_end(r);
 }
 
@@ -42,14 +65,6 @@ static void hops(struct kan_row *r, struct kan_bytes list)
 		list.n -= used;
 	}
 	kan_row_arr_end(r);
-}
-
-/* The way to a gateway of another family: its family, then its address. */
-static void via(struct kan_row *r, struct kan_bytes v)
-{
-	const size_t head = sizeof(struct rtvia);
-	if (v.p && v.n > head)
-		kan_rt_ip(r, "via", (struct kan_bytes){v.p + head, v.n - head});
 }
 
 static void destination(struct kan_row *r, const struct rtmsg *m, const struct kan_attrs *a)
@@ -82,6 +97,7 @@ int kan_rt_route(struct kan_row *r, struct kan_bytes payload, struct kan_err *er
 	destination(r, &m, &a);
 	kan_rt_address(r, "gateway", &a, RTA_GATEWAY);
 	via(r, v[RTA_VIA]);
+	encap(r, &a);
 	kan_rt_int(r, "oif", &a, RTA_OIF);
 	kan_rt_int(r, "iif", &a, RTA_IIF);
 	kan_rt_address(r, "prefsrc", &a, RTA_PREFSRC);

@@ -1,9 +1,13 @@
 /* A network namespace of a real process, read from outside. */
 #include <criterion/criterion.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/row.h"
@@ -226,11 +230,41 @@ Test(netspace, a_socket_whose_lock_is_held_costs_the_counters_and_not_the_socket
 	struct reading *r = start(SUSPECT_LOCKED);
 	read_space(&r->space, &r->ask);
 	cr_assert(r->space.less);
+	cr_assert_eq(r->space.less_why.sys, ETIMEDOUT);
 	cr_assert(r->broken, "the pause has to end");
 	struct kan_sock s = find(&r->space, r->s.truth.ino[SUSPECT_CLIENT]);
 	cr_assert_str_eq(s.state, "ESTABLISHED");
 	cr_assert_not(s.has_sent);
 	(void)find(&r->space, r->s.truth.ino[SUSPECT_UDP]);
+	end(r);
+}
+
+/* From here on this process gets no thread and no child. */
+static void forbid_threads(void)
+{
+	struct sock_filter f[] = {
+		{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr)},
+		{BPF_JMP | BPF_JEQ | BPF_K, 1, 0, SYS_clone3},
+		{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_clone},
+		{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EAGAIN},
+		{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+	};
+	const struct sock_fprog program = {sizeof(f) / sizeof(f[0]), f};
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+Test(netspace, no_thread_to_wait_in_costs_the_counters_and_not_the_pause)
+{
+	struct reading *r = start(SUSPECT_ALONE);
+	forbid_threads();
+	read_space(&r->space, &r->ask);
+	cr_assert(r->space.less);
+	cr_assert_eq(r->space.less_why.code, KAN_ELIMIT, "%s", r->space.less_why.text);
+	cr_assert_not(r->broken, "nothing has blocked");
+	struct kan_sock s = find(&r->space, r->s.truth.ino[SUSPECT_CLIENT]);
+	cr_assert_str_eq(s.state, "ESTABLISHED");
+	cr_assert_not(s.has_sent);
 	end(r);
 }
 

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "evidence/channel.h"
@@ -170,6 +172,43 @@ Test(network, a_second_namespace_of_a_thread_has_rows_too)
 	cr_assert_not_null(row_of(rows, "netns", netns));
 	cr_assert_eq(json_array_size(rows), 2);
 	json_decref(rows);
+	suspect_end(&s);
+	world_free(w);
+}
+
+Test(network, where_no_connections_are_tracked_that_is_said_and_the_module_is_not_asked_for)
+{
+	struct suspect s;
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	/* Where the module shows itself; on a kernel without it there is nothing to hide. */
+	if (access("/proc/sys/net/netfilter", F_OK) == 0)
+		cr_assert_eq(mount("none", "/proc/sys/net/netfilter", "tmpfs", 0, NULL), 0);
+	struct world *w = start(&s, SUSPECT_ALONE);
+	cr_assert_eq(world_collect(w, &kan_collector_network), 0);
+	cr_assert_not_null(world_gap(w, "conntrack", KAN_GAP_NOT_APPLICABLE));
+	world_sh(w, "test ! -e bundle/data/network/conntrack.ndjson");
+	suspect_end(&s);
+	world_free(w);
+}
+
+Test(network, without_the_engines_process_the_hosts_side_is_a_gap_and_ports_are_rows)
+{
+	struct suspect s;
+	struct world *w = start(&s, SUSPECT_ALONE);
+	w->target.inspect = json_pack("{s:{s:{s:[{s:s,s:s}]}}}", "NetworkSettings", "Ports",
+				      "80/tcp", "HostIp", "0.0.0.0", "HostPort", "18080");
+	cr_assert_eq(world_collect(w, &kan_collector_network), 0);
+	cr_assert_not_null(world_gap(w, "host side", KAN_GAP_DENIED));
+	json_t *rows = world_rows(w, "host-side.ndjson");
+	const json_t *port = row_of(rows, "kind", "port");
+	cr_assert_eq(json_array_size(rows), 1);
+	cr_assert_str_eq(world_str(port, "host_ip"), "0.0.0.0");
+	cr_assert_eq(json_integer_value(json_object_get(port, "host_port")), 18080);
+	cr_assert_eq(json_integer_value(json_object_get(port, "port")), 80);
+	json_decref(rows);
+	json_decref(w->target.inspect);
+	w->target.inspect = NULL;
 	suspect_end(&s);
 	world_free(w);
 }

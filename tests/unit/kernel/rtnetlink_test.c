@@ -1,42 +1,20 @@
 /* Answers of RTNETLINK, as octets of a little-endian machine. */
-#include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/row.h"
+#include "decoded.h"
 #include "kernel/rtnetlink.h"
 
 static json_t *decode(enum kan_rt_kind kind, struct kan_bytes payload, int want)
 {
 	struct kan_row r;
-	struct kan_bytes line;
 	struct kan_err err = {0};
-	json_t *row = NULL;
 	kan_row_init(&r);
 	kan_row_begin(&r);
 	cr_assert_eq(kan_rt_row(&r, kind, payload, &err), want, "%s", err.text);
 	cr_assert(want == 0 || err.code == KAN_EFORMAT);
-	cr_assert_eq(kan_row_end(&line, &r, &err), 0, "%s", err.text);
-	cr_assert_eq(kan_row_parse(&row, (struct kan_bytes){line.p, line.n - 1}, &err), 0, "%s",
-		     err.text);
+	json_t *row = decoded(&r);
 	kan_row_free(&r);
 	return row;
-}
-
-static void same(const json_t *row, const char *text)
-{
-	json_error_t e;
-	json_t *want = json_loads(text, 0, &e);
-	const char *key = NULL;
-	json_t *v = NULL;
-	cr_assert_not_null(want, "%s", e.text);
-	json_object_foreach (want, key, v) {
-		char *got = json_dumps(json_object_get(row, key), JSON_ENCODE_ANY);
-		cr_assert(json_equal(json_object_get(row, key), v), "%s is %s", key,
-			  got ? got : "not there");
-		free(got);
-	}
-	json_decref(want);
 }
 
 Test(rtnetlink, a_link_tells_its_other_end_who_sniffs_and_what_filters)
@@ -140,4 +118,56 @@ Test(rtnetlink, a_cut_answer_keeps_what_came_before_the_cut)
 	for (size_t k = 0; k < KAN_RT_KINDS; k++)
 		for (size_t n = 0; n < 8; n++)
 			json_decref(decode((enum kan_rt_kind)k, (struct kan_bytes){cut, n}, -1));
+}
+
+/* struct tcmsg of device 3 with handle ffff:, then TCA_KIND. */
+static const uint8_t clsact[] = {0,    0,    0,    0,    3,    0,   0,   0,   0, 0,  0xff,
+				 0xff, 0xf1, 0xff, 0xff, 0xff, 1,   0,   0,   0, 11, 0,
+				 1,    0,    'c',  'l',  's',  'a', 'c', 't', 0, 0};
+
+Test(rtnetlink, filters_are_asked_for_at_each_place_where_they_can_hang)
+{
+	static const uint8_t ingress[] = {3, 0, 0, 0, 0, 0, 0, 0, 0xf2, 0xff, 0xff, 0xff};
+	static const uint8_t egress[] = {3, 0, 0, 0, 0, 0, 0, 0, 0xf3, 0xff, 0xff, 0xff};
+	uint8_t requests[KAN_RT_PLACES][KAN_RT_FILTER_OCTETS];
+	cr_assert_eq(kan_rt_filter_requests(requests, (struct kan_bytes){clsact, sizeof(clsact)}),
+		     2);
+	cr_assert_eq(memcmp(requests[0] + 4, ingress, sizeof(ingress)), 0);
+	cr_assert_eq(memcmp(requests[1] + 4, egress, sizeof(egress)), 0);
+	cr_assert_eq(kan_rt_filter_requests(requests, (struct kan_bytes){clsact, 12}), 0);
+}
+
+Test(rtnetlink, a_filter_tells_its_hook_its_order_and_its_program)
+{
+	static const uint8_t filter[] = {
+		0,  0, 0,  0, 3,    0,   0,   0, 1,   0, 0, 0, 0xf2, 0xff, 0xff, 0xff, /* ingress */
+		0,  3, 7,  0,                                  /* every protocol, priority 7 */
+		8,  0, 1,  0, 'b',  'p', 'f', 0,               /* TCA_KIND */
+		20, 0, 2,  0, 6,    0,   7,   0, 'x', 0, 0, 0, /* TCA_OPTIONS: name, */
+		8,  0, 11, 0, 0x2a, 0,   0,   0,               /* and id */
+	};
+	json_t *row = decode(KAN_RT_QDISCS, (struct kan_bytes){clsact, sizeof(clsact)}, 0);
+	same(row, "{\"what\":\"qdisc\",\"ifindex\":3,\"tc_kind\":\"clsact\"}");
+	json_decref(row);
+	row = decode(KAN_RT_FILTERS, (struct kan_bytes){filter, sizeof(filter)}, 0);
+	same(row, "{\"what\":\"filter\",\"hook\":\"ingress\",\"prio\":7,\"protocol\":3,\"tc_kind\":"
+		  "\"bpf\",\"bpf_name\":\"x\",\"bpf_prog\":42}");
+	json_decref(row);
+}
+
+Test(rtnetlink, the_ends_of_a_device_join_it_with_its_bridge_and_its_peer)
+{
+	static const uint8_t link[] = {
+		0, 0, 1, 0, 5,   0,   0,   0,   0x43, 0x11, 1,  0, 0, 0, 0, 0, /* index 5 */
+		9, 0, 3, 0, 'v', 'e', 't', 'h', 0,    0,    0,  0,             /* name */
+		8, 0, 5, 0, 6,   0,   0,   0,   8,    0,    10, 0, 2, 0, 0, 0, /* peer, bridge */
+	};
+	struct kan_rt_ends e;
+	cr_assert(kan_rt_ends(&e, KAN_RT_LINKS, (struct kan_bytes){link, sizeof(link)}));
+	cr_assert_eq(e.ifindex, 5);
+	cr_assert_eq(e.iflink, 6);
+	cr_assert_eq(e.master, 2);
+	cr_assert(kan_bytes_eq(e.name, KAN_LIT("veth")));
+	cr_assert_not(kan_rt_ends(&e, KAN_RT_LINKS, (struct kan_bytes){link, 12}));
+	cr_assert_not(kan_rt_ends(&e, KAN_RT_ROUTES, (struct kan_bytes){link, sizeof(link)}));
 }

@@ -1,0 +1,38 @@
+/* Dumps of tracked connections: whatever the answer is, the row that it becomes can be read again.
+ */
+#include "kernel/conntrack.h"
+
+#include <stdlib.h>
+
+#include "base/row.h"
+#include "kernel/netlink.h"
+
+static int answer(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err)
+{
+	static const uint8_t address[] = {172, 17, 0, 2};
+	const struct kan_bytes of = {address, sizeof(address)};
+	struct kan_row row;
+	struct kan_bytes line;
+	json_t *read = NULL;
+	(void)type;
+	(void)arg;
+	(void)err;
+	kan_row_init(&row);
+	kan_row_begin(&row);
+	(void)kan_ct_row(&row, payload, NULL);
+	(void)kan_ct_has(payload, &of, 1);
+	if (kan_row_end(&line, &row, NULL) < 0 ||
+	    kan_row_parse(&read, (struct kan_bytes){line.p, line.n - 1}, NULL) < 0)
+		abort();
+	json_decref(read);
+	kan_row_free(&row);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct kan_bytes all = {data, size};
+	(void)kan_netlink_each(all, answer, NULL, NULL);
+	(void)answer(0, all, NULL, NULL);
+	return 0;
+}
