@@ -442,3 +442,21 @@ Test(mounts, marks_of_overlay_on_a_volume_are_only_data, .fini = leave)
 					 json_object_get(file(m, words[i][0]), "planted"), 0)),
 				 words[i][1]);
 }
+
+Test(mounts, a_namespace_whose_table_cannot_be_read_is_a_gap_by_its_number, .fini = leave)
+{
+	make();
+	/* Its root becomes a plain directory: no mount is below, and the kernel shows it none. */
+	start("true", NULL, "umount -R -l m");
+	capture();
+	char *raw = world_line(c.w, "ls bundle/data/mounts/mountinfo-*.txt | wc -l");
+	cr_assert_str_eq(raw, "1", "the raw table of the init alone");
+	free(raw);
+	const struct world_gap *gap = NULL;
+	for (size_t i = 0; i < c.w->n_gaps; i++)
+		if (strncmp(c.w->gaps[i].what, "mountinfo-", 10) == 0)
+			gap = &c.w->gaps[i];
+	cr_assert_not_null(gap);
+	cr_assert_eq(gap->code, KAN_GAP_UNSUPPORTED);
+	cr_assert_null(strstr(gap->what, world_str(mounted("/", 0), "mntns")));
+}
