@@ -14,7 +14,7 @@ enum {
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 10,
+	BLOCKS = 11,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -177,6 +177,7 @@ static void build(struct screen *sc)
 	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
+	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
 	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);

@@ -79,7 +79,8 @@ static int take_process(const json_t *row, uint64_t line, void *arg, struct kan_
 					       "runs in the container's namespaces"};
 	struct by_cgroup *b = arg;
 	uint64_t pid = (uint64_t)kan_get_int(row, "pid", 0);
-	bool scan = member_by(row, "scan"), listed = kan_ids_has(&b->listed, pid);
+	bool scan = member_by(row, "scan"),
+	     listed = kan_ids_has(&b->listed, pid) || member_by(row, "cgroup");
 	(void)err;
 	if (scan)
 		kan_ids_add(&b->scanned, pid);
@@ -203,11 +204,13 @@ static int take_exe(const json_t *row, uint64_t line, void *arg, struct kan_err 
 	return 0;
 }
 
-/* What one process runs is read or not, and takes nothing from the others: of the artefact alone.
+/* What was read of a process stays true whatever is missing of others; that there is none does not.
  */
 void kan_contra_exe(struct kan_contra *c)
 {
-	static const struct kan_contra_side processes = {"processes", PROCESSES, beside, NULL};
-	if (kan_contra_whole(c, &processes))
+	static const struct kan_contra_side processes = {"processes", PROCESSES, beside, "/exe"};
+	if (c->facts->capture && kan_source_has(c->facts->source, PROCESSES))
 		(void)kan_contra_rows(c, PROCESSES, take_exe, c);
+	if (!c->count)
+		(void)kan_contra_whole(c, &processes);
 }
