@@ -45,7 +45,7 @@ static void only_engine(struct kan_contra *c)
 		if (!l.ours[i] && still)
 			kan_contra_add(c, &one);
 		else if (!l.ours[i])
-			c->live++;
+			c->normal++;
 	}
 	free(l.ours);
 }
