@@ -343,7 +343,9 @@ static void views(struct kan_model *m)
 	const char *between = ": ";
 	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
 		all += number(c, "count");
-		unknown += json_is_false(json_object_get(c, "assessed"));
+		unknown +=
+			json_is_false(json_object_get(c, "assessed")) &&
+			strcmp(str(json_object_get(c, "missing"), "code"), "not-applicable") != 0;
 	}
 	if (!all)
 		return;

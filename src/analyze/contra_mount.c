@@ -113,8 +113,8 @@ static void claim_usual(struct both *b)
 	static const char *const usual[] = {
 		"/", "/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/console", "/sys",
 		"/sys/fs/cgroup", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
-		"/run/.containerenv", "/run/secrets", "/sbin/docker-init", "/dev/init",
-		"/run/podman-init",
+		"/run/.containerenv", "/run/secrets", "/sbin/docker-init", "/usr/sbin/docker-init",
+		"/dev/init", "/run/podman-init",
 		/* read-only and masked, where inspect does not list them */
 		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
