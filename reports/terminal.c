@@ -217,12 +217,17 @@ static size_t total_lines(const struct screen *sc)
 	return n;
 }
 
-/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks to one line, then whole
+/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then whole
  * blocks go from the end. VERDICT stays. */
 static void drop(struct screen *sc)
 {
 	struct block *unseen = &sc->blocks[sc->n - 1], *after = &sc->blocks[sc->n - 2];
 	after->gone = total_lines(sc) > LINES_MAX;
+	if (total_lines(sc) > LINES_MAX && unseen->n > 2) {
+		unseen->n = 2;
+		kan_buf_reset(&unseen->lines[1]);
+		kan_buf_addf(&unseen->lines[1], "+%zu more, see the report", sc->m->not_seen.n - 1);
+	}
 	if (total_lines(sc) > LINES_MAX && unseen->n > 1) {
 		unseen->n = 1;
 		kan_buf_reset(&unseen->lines[0]);
