@@ -1,5 +1,6 @@
 """Independent views of one container that do not agree, made on purpose; and a quiet one where they do."""
 import json
+import os
 import pathlib
 import unittest
 
@@ -105,11 +106,14 @@ class Contradictions(unittest.TestCase):
         self.assertEqual(self.row(found["rows"][0])["pid"], pid)
 
     def move(self, pid):
-        """To the top of every hierarchy that there is."""
+        """To the top of every hierarchy that there is; nothing is created where there is none."""
+        root = pathlib.Path("/sys/fs/cgroup")
+        files = [f for f in (root / "cgroup.procs", *root.glob("*/cgroup.procs")) if f.parent == root or f.parent.is_mount()]
         moved = 0
-        for file in [pathlib.Path("/sys/fs/cgroup/cgroup.procs"), *pathlib.Path("/sys/fs/cgroup").glob("*/cgroup.procs")]:
+        for file in files:
             try:
-                file.write_text(str(pid))
+                with open(os.open(file, os.O_WRONLY | os.O_CLOEXEC), "w") as stream:
+                    stream.write(str(pid))
                 moved += 1
             except OSError:
                 pass
