@@ -49,6 +49,7 @@ class Contradictions(unittest.TestCase):
         self.container("c-quiet", "-v", f"{shared}:/data", "-v", "c-quiet-volume:/volume", "--tmpfs", "/fast",
                        "--device", "/dev/zero:/dev/nothing")
         found = self.taken("c-quiet")
+        self.assertEqual(json.loads(self.files["json"].read_text())["findings"], [])
         for name, comparison in found.items():
             self.assertTrue(comparison["assessed"], comparison)
             self.assertEqual((comparison["count"], comparison["rows"]), (0, []), name)
@@ -74,6 +75,7 @@ class Contradictions(unittest.TestCase):
         found = self.taken("c-mount")["mounts-inspect"]
         self.assertEqual((found["assessed"], found["count"]), (True, 2))
         self.assertEqual(self.subjects(found), ["/mnt", "/proc/1"])
+        self.assertIn("hide.proc-mount", [f["rule"] for f in json.loads(self.files["json"].read_text())["findings"]])
         rows = {self.row(e)["point"]: self.row(e) for e in found["rows"]}
         self.assertEqual(rows["/proc/1"]["covers"], {"what": "process", "path": "/1", "pid": 1})
         self.assertEqual(rows["/mnt"]["covers"], {"what": "path", "path": "/mnt"})
