@@ -5,9 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
-#include "base/row.h"
+#include "collectors/mountrow.h"
 #include "collectors/mountspaces.h"
 #include "collectors/mountwindow.h"
 #include "image/mountfiles.h"
@@ -55,31 +54,6 @@ static void tell_gap(struct mounts *c, const struct kan_planned *m, enum kan_gap
 {
 	if (++c->told <= TOLD_MAX)
 		kan_sink_gap(c->sink, m->m.point, code, "%s", why);
-}
-
-static int put_row(struct mounts *c, const struct kan_planned *m,
-		   const struct kan_mounttaken *taken, struct kan_err *err)
-{
-	struct kan_row *r = kan_rows_begin(c->rows);
-	kan_row_dec(r, "mntns", m->space->ino);
-	kan_row_int(r, "id", m->m.id);
-	kan_row_int(r, "parent", m->m.parent);
-	kan_row_dev(r, "dev", makedev(m->m.major, m->m.minor));
-	kan_row_bytes(r, "root", m->m.root);
-	kan_row_bytes(r, "point", m->m.point);
-	kan_row_bytes(r, "options", m->m.options);
-	kan_row_bytes(r, "propagation", m->m.propagation);
-	kan_row_bytes(r, "fstype", m->m.fstype);
-	kan_row_bytes(r, "source", m->m.source);
-	kan_row_bytes(r, "super", m->m.super);
-	kan_row_str(r, "class", kan_mount_word(m->class));
-	if (m->host_path.n)
-		kan_row_bytes(r, "host_path", m->host_path);
-	kan_row_bool(r, "copied", taken->copied);
-	if (taken->why[0])
-		kan_row_str(r, "why", taken->why);
-	kan_row_bool(r, "frozen", taken->frozen);
-	return kan_rows_end(c->rows, err);
 }
 
 /* Decided without a look at it: true. */
@@ -148,7 +122,7 @@ static int handle(struct mounts *c, size_t i, struct kan_err *err)
 	struct kan_mounttaken taken = {.frozen = kan_sink_frozen(c->sink)};
 	struct kan_mountread *r = c->window.ahead[i];
 	if (!r && (left_alone(&taken, c, m) || !begin(&r, &taken, c, m)))
-		return put_row(c, m, &taken, err);
+		return kan_mountrow_put(c->rows, m, &taken, err);
 	const char *rule = kan_mount_only_small(m) && m->small < 0 ? too_big : m->rule.why;
 	c->window.ahead[i] = NULL;
 	m->first->taken = m->m.id;
@@ -160,7 +134,7 @@ static int handle(struct mounts *c, size_t i, struct kan_err *err)
 	}
 	if (taken.scope)
 		tell_scope(c, m, taken.why);
-	return put_row(c, m, &taken, err);
+	return kan_mountrow_put(c->rows, m, &taken, err);
 }
 
 static int take_all(struct mounts *c, struct kan_err *err)

@@ -12,6 +12,15 @@
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
+enum { UNREAD_MAX = 64, WHAT_OCTETS = 64 };
+
+/* A namespace whose table could not be read through one of its members: another may still tell it.
+ */
+struct unread {
+	uint64_t ino;
+	struct kan_err why;
+};
+
 struct gather {
 	const struct kan_target *t;
 	struct kan_sink *sink;
@@ -19,7 +28,10 @@ struct gather {
 	struct kan_hostmap *host;
 	uint64_t first, own; /* of pid 1 and of us */
 	uint64_t left_out;
-	int member; /* the held directory of the member whose threads are looked at */
+	struct unread unread[UNREAD_MAX];
+	size_t n_unread;
+	uint64_t unread_more; /* beyond UNREAD_MAX */
+	int member;           /* the held directory of the member whose threads are looked at */
 	int rc;
 	struct kan_err err;
 };
@@ -74,24 +86,64 @@ static int read_table(struct kan_buf *text, const struct gather *g, int dir, str
 	return 0;
 }
 
+static bool is_unread(const struct gather *g, uint64_t ino)
+{
+	for (size_t i = 0; i < g->n_unread; i++)
+		if (g->unread[i].ino == ino)
+			return true;
+	return false;
+}
+
+static void keep_unread(struct gather *g, uint64_t ino, const struct kan_err *why)
+{
+	struct kan_err chroot = {0};
+	if (why->code == KAN_OK) {
+		(void)kan_fail(&chroot, KAN_EUNSUPPORTED,
+			       "the table is empty: a chroot that holds no mount");
+		why = &chroot;
+	}
+	if (is_unread(g, ino))
+		return;
+	if (g->n_unread < UNREAD_MAX)
+		g->unread[g->n_unread++] = (struct unread){ino, *why};
+	else
+		g->unread_more++;
+}
+
+/* Those that no other member told either. */
+static void tell_unread(const struct gather *g)
+{
+	for (size_t i = 0; i < g->n_unread; i++) {
+		char what[WHAT_OCTETS];
+		if (known(g, g->unread[i].ino))
+			continue;
+		(void)snprintf(what, sizeof(what), "mountinfo-%" PRIu64 ".txt", g->unread[i].ino);
+		kan_sink_gap_err(g->sink, kan_bytes_of(what), &g->unread[i].why);
+	}
+	if (g->unread_more)
+		kan_sink_limit(g->sink, KAN_LIT("mount tables that cannot be read"),
+			       UNREAD_MAX + g->unread_more, UNREAD_MAX, UNREAD_MAX);
+}
+
 /* dir: a held /proc/PID or task directory. -1: evidence cannot be written. */
 static int look_at(struct gather *g, int dir)
 {
 	uint64_t ino = 0;
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_MOUNTINFO_MAX);
-	if (kan_proc_ns(&ino, dir, "mnt", &why) < 0 || known(g, ino))
-		return 0; /* it ended, or its namespace is in the plan */
+	if (kan_proc_ns(&ino, dir, "mnt", &why) < 0) {
+		if (why.code != KAN_ENOTFOUND) /* else it ended */
+			kan_sink_gap_err(g->sink, KAN_LIT("mount namespace of a member"), &why);
+		return 0;
+	}
+	if (known(g, ino))
+		return 0;
 	if (g->plan->n_spaces == KAN_PLAN_SPACES) {
 		g->left_out++;
 		return 0;
 	}
 	if (read_table(&text, g, dir, &why) < 0 || text.len == 0) {
-		if (dir == g->t->pid_dir && why.code == KAN_OK)
-			kan_sink_gap(g->sink, KAN_LIT("mountinfo"), KAN_GAP_UNSUPPORTED,
-				     "the init is in a chroot: its table has no mounts");
-		else if (dir == g->t->pid_dir)
-			kan_sink_gap_err(g->sink, KAN_LIT("mountinfo"), &why);
+		keep_unread(g, ino, &why);
 		return 0;
 	}
 	if (put_raw(g, ino, kan_buf_bytes(&text)) < 0)
@@ -129,8 +181,9 @@ static int members(struct gather *g)
 		kan_auto_close int task =
 			openat(g->member, "task", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		g->rc = look_at(g, g->member);
-		if (g->rc == 0 && task >= 0)
-			(void)kan_proc_each(task, thread, g, NULL);
+		if (g->rc == 0 && task >= 0 && kan_proc_each(task, thread, g, &why) < 0 &&
+		    g->rc == 0 && why.code != KAN_ENOTFOUND)
+			kan_sink_gap_err(g->sink, KAN_LIT("threads of a member"), &why);
 	}
 	if (found.seen > found.n)
 		kan_sink_limit(g->sink, KAN_LIT("members"), found.seen, found.n, found.limit);
@@ -163,6 +216,7 @@ int kan_mountspaces_read(struct kan_plan *p, const struct kan_target *t, struct 
 	if (g.left_out)
 		kan_sink_limit(sink, KAN_LIT("mount namespaces"), p->n_spaces + g.left_out,
 			       p->n_spaces, KAN_PLAN_SPACES);
+	tell_unread(&g);
 	kan_hostmap_free(g.host);
 	kan_plan_finish(p);
 	return rc;

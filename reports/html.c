@@ -10,9 +10,11 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"findings", "Findings"},
-	{"timeline", "Timeline"}, {"changes", "Changes"},        {"running", "Processes"},
-	{"record", "Collection"}, {"custody", "Custody"},        {"people", "For people"},
+	{"summary", "Summary"},   {"scope", "Impact and scope"},
+	{"findings", "Findings"}, {"timeline", "Timeline"},
+	{"changes", "Changes"},   {"views", "Views"},
+	{"running", "Processes"}, {"record", "Collection"},
+	{"custody", "Custody"},   {"people", "For people"},
 	{"rules", "Rules"},
 };
 
@@ -127,6 +129,7 @@ static void summary(struct kan_buf *out, const struct kan_model *m)
 	entries(out, "Talks to", &m->talks, FEW, "below");
 	entries(out, "Changed", &m->changed, 1, "");
 	entries(out, "Hidden", &m->hidden, 1, "");
+	entries(out, "Views", &m->views, 1, "below");
 	entries(out, "Reach", &m->reach, 1, "");
 	entries(out, "Not seen", &m->not_seen, FEW, "in the collection record");
 	kan_buf_adds(out, "</dl>\n</section>\n");
@@ -186,6 +189,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_html_indicators(out, m);
 	kan_html_timeline(out, m);
 	kan_html_changes(out, m);
+	kan_html_views(out, m);
 	kan_html_running(out, m);
 	kan_html_record(out, m);
 	kan_html_custody(out, m);

@@ -110,6 +110,46 @@ static void impact(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "\nAffected users and data: _____\n");
 }
 
+static void not_compared(struct kan_buf *out, const json_t *c)
+{
+	const json_t *missing = json_object_get(c, "missing");
+	kan_buf_addf(out, "- %s: not assessed: ", str(c, "title"));
+	value(out, missing, "what");
+	kan_buf_addf(out, " of %s, %s: ", str(missing, "collector"), str(missing, "code"));
+	value(out, missing, "why");
+	kan_buf_addc(out, '\n');
+}
+
+static void compared(struct kan_buf *out, const json_t *c)
+{
+	size_t i = 0;
+	json_t *row = NULL;
+	kan_buf_addf(out, "- %s: %" PRId64 "\n", str(c, "title"), integer(c, "count"));
+	json_array_foreach (json_object_get(c, "rows"), i, row) {
+		kan_buf_adds(out, "  - ");
+		value(out, row, "what");
+		kan_buf_addf(out, ": %s; %s (`%s`", str(row, "one"), str(row, "other"),
+			     str(row, "artefact"));
+		if (json_object_get(row, "row"))
+			kan_buf_addf(out, " line %" PRId64, integer(row, "row"));
+		kan_buf_adds(out, ")\n");
+	}
+	if (json_object_get(c, "left_out"))
+		kan_buf_addf(out, "  - +%" PRId64 " more\n", integer(c, "left_out"));
+}
+
+static void views(struct kan_buf *out, const struct kan_model *m)
+{
+	size_t i = 0;
+	json_t *c = NULL;
+	kan_buf_adds(out, "\n## Views that contradict each other\n");
+	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c)
+		if (json_is_true(json_object_get(c, "assessed")))
+			compared(out, c);
+		else
+			not_compared(out, c);
+}
+
 static void timeline(struct kan_buf *out, const struct kan_model *m)
 {
 	size_t i = 0;
@@ -212,6 +252,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	timeline(out, m);
 	kan_buf_adds(out, "\n## Cause\nRoot cause: _____ (who, when)\n");
 	findings(out, m);
+	views(out, m);
 	kan_buf_adds(out, "\n## What went well\n_____\n\n## Decisions\n_____\n\n## Actions\n| "
 			  "action | owner | date |\n"
 			  "|---|---|---|\n| _____ | _____ | _____ |\n");

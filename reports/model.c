@@ -188,9 +188,9 @@ void kan_model_free(struct kan_model *m)
 {
 	if (!m)
 		return;
-	struct kan_entries *const all[] = {&m->first, &m->do_now,  &m->now,
-					   &m->talks, &m->changed, &m->hidden,
-					   &m->reach, &m->after,   &m->not_seen};
+	struct kan_entries *const all[] = {&m->first,   &m->do_now,  &m->now,   &m->talks,
+					   &m->changed, &m->hidden,  &m->views, &m->reach,
+					   &m->after,   &m->not_seen};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free_entries(all[i]);
 	json_decref(m->about);

@@ -55,7 +55,8 @@ struct kan_model {
 	uint64_t counts[4]; /* low, medium, high, critical */
 	uint64_t total, not_assessed;
 	const char *calm; /* what is said without a finding */
-	struct kan_entries first, do_now, now, talks, changed, hidden, reach, after, not_seen;
+	struct kan_entries first, do_now, now, talks, changed, hidden, views, reach, after,
+		not_seen;
 	size_t now_more, talks_more;
 	json_t *about;      /* the line under the verdict */
 	json_t *indicators; /* array of {kind, value, n} */

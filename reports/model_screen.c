@@ -334,6 +334,34 @@ static void changed(struct kan_model *m)
 		      kan_model_object_finding(m, "change", json_array_get(rows, 0), keys));
 }
 
+/* Where two views do not agree, by the ids of the comparisons; all of it is in the report. */
+static void views(struct kan_model *m)
+{
+	size_t i = 0;
+	json_t *c = NULL, *p = NULL;
+	int64_t all = 0, unknown = 0;
+	const char *between = ": ";
+	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
+		all += number(c, "count");
+		unknown +=
+			json_is_false(json_object_get(c, "assessed")) &&
+			strcmp(str(json_object_get(c, "missing"), "code"), "not-applicable") != 0;
+	}
+	if (!all)
+		return;
+	p = json_array();
+	textf(p, "%" PRId64 " contradiction%s", all, all == 1 ? "" : "s");
+	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
+		if (!number(c, "count"))
+			continue;
+		textf(p, "%s%s %" PRId64, between, str(c, "id"), number(c, "count"));
+		between = ", ";
+	}
+	if (unknown)
+		textf(p, "; %" PRId64 " not assessed", unknown);
+	kan_entry_add(&m->views, p, 0);
+}
+
 static const char *yes(const json_t *reach, const char *key)
 {
 	return json_is_true(json_object_get(reach, key)) ? "YES" : "no";
@@ -424,6 +452,7 @@ void kan_model_screen(struct kan_model *m)
 	peers(m);
 	talks(m);
 	changed(m);
+	views(m);
 	reach(m);
 	after(m);
 	unseen(m, "gap");

@@ -14,7 +14,7 @@ enum {
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 10,
+	BLOCKS = 11,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -177,6 +177,7 @@ static void build(struct screen *sc)
 	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
+	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
 	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
@@ -216,12 +217,17 @@ static size_t total_lines(const struct screen *sc)
 	return n;
 }
 
-/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks to one line, then whole
+/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then whole
  * blocks go from the end. VERDICT stays. */
 static void drop(struct screen *sc)
 {
 	struct block *unseen = &sc->blocks[sc->n - 1], *after = &sc->blocks[sc->n - 2];
 	after->gone = total_lines(sc) > LINES_MAX;
+	if (total_lines(sc) > LINES_MAX && unseen->n > 2) {
+		unseen->n = 2;
+		kan_buf_reset(&unseen->lines[1]);
+		kan_buf_addf(&unseen->lines[1], "+%zu more, see the report", sc->m->not_seen.n - 1);
+	}
 	if (total_lines(sc) > LINES_MAX && unseen->n > 1) {
 		unseen->n = 1;
 		kan_buf_reset(&unseen->lines[0]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/after.h"
+#include "analyze/contradictions.h"
 #include "analyze/object.h"
 #include "base/clock.h"
 #include "base/row.h"
@@ -232,6 +233,7 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
 	json_object_set_new(doc, "reach", reach_of(f));
+	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
 	return doc;
 }
 

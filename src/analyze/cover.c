@@ -171,6 +171,11 @@ static json_t *reason(const json_t *row, const char *code)
 	return o;
 }
 
+json_t *kan_cover_reason(const json_t *gap)
+{
+	return reason(gap, NULL);
+}
+
 json_t *kan_cover_why(const struct kan_cover *c, const char *collector, const char *artefact)
 {
 	const json_t *row = find_gap(c, collector, artefact, true);

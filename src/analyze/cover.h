@@ -30,6 +30,8 @@ enum kan_coverage kan_cover_of(const struct kan_cover *c, const struct kan_sourc
 bool kan_cover_gaps(const struct kan_cover *c, const char *collector);
 /* Why rows of this artefact are missing: {collector, what, code, why}. Yours. */
 json_t *kan_cover_why(const struct kan_cover *c, const char *collector, const char *artefact);
+/* The same of one gap: {collector, what, code, why}, twins too. Yours. */
+json_t *kan_cover_reason(const json_t *gap);
 /* not_seen[]: gaps and scope, each with what it could have shown. Yours. */
 json_t *kan_cover_not_seen(const struct kan_cover *c);
 

@@ -273,11 +273,17 @@ static const struct kan_column mount_columns[] = {
 	WORD("class", "tmpfs, volume, bind, network, pseudo"),
 	BYTES("options", "mount options"),
 	BYTES("host_path", "on the host"),
+	WORD("covers.what", "mounted over: path, proc, process (/proc/PID), mount"),
+	BYTES("covers.path", "what it covers, within the filesystem of its parent"),
+	INT("covers.pid", "the process of /proc/PID, as that procfs counts"),
+	INT("covers.mount", "the first mount that it hides"),
+	INT("covered_by", "the mount that hides this one"),
 	BOOL("copied", "content taken"),
 	END,
 };
-static const char *const mount_identity[] = {"id",     "point",     "class", "fstype",
-					     "source", "host_path", NULL};
+static const char *const mount_identity[] = {"id",          "point",       "class",
+					     "fstype",      "source",      "host_path",
+					     "covers.what", "covers.path", NULL};
 
 static const struct kan_column environ_columns[] = {
 	INT("pid", "process"),

@@ -221,6 +221,7 @@ void kan_plan_finish(struct kan_plan *p)
 			find_through(&p->v[i], &h);
 	free(h.v);
 	find_first(p);
+	kan_plan_covers(p);
 }
 
 void kan_plan_free(struct kan_plan *p)

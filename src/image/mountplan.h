@@ -3,6 +3,7 @@
 #define KAN_IMAGE_MOUNTPLAN_H
 
 #include "image/mountclass.h"
+#include "image/mountcovers.h"
 #include "kernel/mountinfo.h"
 
 enum {
@@ -30,6 +31,7 @@ struct kan_planned {
 	struct kan_planned
 		*first; /* the first of the same (device, root) and act: itself, mostly */
 	int taken;      /* of the first: id of the mount by which it was taken; 0 */
+	struct kan_covered covered;
 };
 
 struct kan_plan {

@@ -214,7 +214,7 @@ Test(document, gaps_scope_and_the_event_window_are_not_seen)
 {
 	json_t *doc = hostile();
 	static const char *const kinds[] = {"gap", "scope", "scope", "not-applicable", "window"};
-	static const char *const whats[] = {"pid 4720 <environ>", "/backup", "memory", "memory",
+	static const char *const whats[] = {"4720/<environ>", "/backup", "memory", "memory",
 					    "engine events before 2026-11-22T05:23:10Z"};
 	const json_t *list = json_object_get(doc, "not_seen");
 	cr_assert_eq(json_array_size(list), 5);

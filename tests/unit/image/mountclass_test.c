@@ -262,3 +262,77 @@ Test(mountclass, the_hosts_system_is_what_the_table_says)
 		cr_expect_eq(kan_host_system(kan_bytes_of(cases[i].path), KAN_LIT("/data/engine")),
 			     cases[i].system, "%s", cases[i].path);
 }
+
+/* A container's table as engines make it, and what was mounted over it afterwards. */
+static const char covered[] = "100 1 0:52 / / rw - overlay overlay rw\n"
+			      "101 100 0:53 / /proc rw - proc proc rw\n"
+			      "102 101 0:53 /sys /proc/sys ro - proc proc rw\n"
+			      "103 101 0:54 /null /proc/kcore rw - tmpfs tmpfs rw\n"
+			      "104 100 8:1 /x /etc/hosts rw - ext4 /dev/sda1 rw\n"
+			      "105 100 0:55 / /data/in rw - tmpfs t rw\n"
+			      "106 100 0:56 / /data-2 rw - tmpfs t rw\n"
+			      "107 100 0:57 / /data rw - tmpfs t rw\n"
+			      "108 107 0:58 / /data/new rw - tmpfs t rw\n"
+			      "109 101 0:59 / /proc/1 rw - tmpfs t rw\n"
+			      "110 101 0:60 / /proc/23/maps rw - tmpfs t rw\n"
+			      "111 102 0:61 / /proc/sys/kernel rw - tmpfs t rw\n"
+			      "112 103 0:62 / /proc/kcore rw - tmpfs t rw\n"
+			      "113 107 8:1 /x /data rw - ext4 /dev/sda1 rw\n"
+			      "114 100 0:53 / /srv/proc rw - proc proc rw\n"
+			      "115 114 0:63 / /srv/proc/1 rw - tmpfs t rw\n"
+			      "116 113 8:1 /x /data/deep rw - ext4 /dev/sda1 rw\n";
+
+static const struct kan_planned *by_number(int id)
+{
+	for (size_t i = 0; i < plan.n; i++)
+		if (plan.v[i].m.id == id)
+			return &plan.v[i];
+	cr_assert_fail("no mount %d", id);
+	return NULL;
+}
+
+static void covers(int id, enum kan_covers what, const char *path, unsigned pid)
+{
+	kan_auto_buf struct kan_buf is_path = KAN_BUF(4096);
+	const struct kan_covered *c = &by_number(id)->covered;
+	cr_assert_eq(c->what, what, "%d: %d", id, c->what);
+	cr_assert_eq(c->pid, pid, "%d: process %u", id, c->pid);
+	kan_covered_path(&is_path, by_number(id));
+	cr_assert_str_eq(kan_buf_str(&is_path), path, "%d", id);
+}
+
+Test(mountclass, a_mount_says_what_it_covers, .fini = leave)
+{
+	read_table(covered, KAN_MOUNTS_AUTO, true);
+	covers(101, KAN_COVERS_PATH, "/proc", 0);
+	covers(102, KAN_COVERS_PROC, "/sys", 0);
+	covers(103, KAN_COVERS_PROC, "/kcore", 0);
+	covers(104, KAN_COVERS_PATH, "/etc/hosts", 0);
+	covers(109, KAN_COVERS_PROCESS, "/1", 1);
+	covers(110, KAN_COVERS_PROCESS, "/23/maps", 23);
+	covers(111, KAN_COVERS_PROC, "/sys/kernel", 0);
+	covers(112, KAN_COVERS_MOUNT, "/null", 0);
+	covers(113, KAN_COVERS_MOUNT, "/", 0);
+	covers(115, KAN_COVERS_PROCESS, "/1", 1);
+	covers(116, KAN_COVERS_PATH, "/x/deep", 0);
+	cr_assert_eq(by_number(100)->covered.what, KAN_COVERS_UNKNOWN);
+}
+
+Test(mountclass, a_mount_over_earlier_mounts_hides_them, .fini = leave)
+{
+	static const int hidden[][2] = {{105, 107}, {107, 113}, {108, 113}, {103, 112}};
+	read_table(covered, KAN_MOUNTS_AUTO, true);
+	for (size_t i = 0; i < plan.n; i++) {
+		int by = 0;
+		for (size_t k = 0; k < sizeof(hidden) / sizeof(hidden[0]); k++)
+			if (hidden[k][0] == plan.v[i].m.id)
+				by = hidden[k][1];
+		cr_assert_eq(plan.v[i].covered.by, by, "%d by %d", plan.v[i].m.id,
+			     plan.v[i].covered.by);
+	}
+	cr_assert_eq(by_number(107)->covered.first, 105);
+	cr_assert_eq(by_number(107)->covered.n, 1, "not /data-2, and not what is on top of it");
+	cr_assert_eq(by_number(113)->covered.first, 107);
+	cr_assert_eq(by_number(113)->covered.n, 2);
+	cr_assert_eq(by_number(112)->covered.first, 103);
+}

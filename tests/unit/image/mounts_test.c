@@ -442,3 +442,46 @@ Test(mounts, marks_of_overlay_on_a_volume_are_only_data, .fini = leave)
 					 json_object_get(file(m, words[i][0]), "planted"), 0)),
 				 words[i][1]);
 }
+
+Test(mounts, a_namespace_whose_table_cannot_be_read_is_a_gap_by_its_number, .fini = leave)
+{
+	make();
+	/* Its root becomes a plain directory: no mount is below, and the kernel shows it none. */
+	start("true", NULL, "umount -R -l m");
+	capture();
+	char *raw = world_line(c.w, "ls bundle/data/mounts/mountinfo-*.txt | wc -l");
+	cr_assert_str_eq(raw, "1", "the raw table of the init alone");
+	free(raw);
+	const struct world_gap *gap = NULL;
+	for (size_t i = 0; i < c.w->n_gaps; i++)
+		if (strncmp(c.w->gaps[i].what, "mountinfo-", 10) == 0)
+			gap = &c.w->gaps[i];
+	cr_assert_not_null(gap);
+	cr_assert_eq(gap->code, KAN_GAP_UNSUPPORTED);
+	cr_assert_null(strstr(gap->what, world_str(mounted("/", 0), "mntns")));
+}
+
+Test(mounts, a_row_says_what_its_mount_covers, .fini = leave)
+{
+	make();
+	world_sh(c.w, "mkdir -p l0/proc; echo is >host/h; echo was >l0/one/f");
+	start("mount -t proc none m/proc; mount -t tmpfs over m/proc/1; mount --bind host/h "
+	      "m/one/f;"
+	      "mount -t tmpfs none m/tmp; mkdir m/tmp/a; mount -t tmpfs below m/tmp/a;"
+	      "mount -t tmpfs above m/tmp",
+	      NULL, NULL);
+	capture();
+	const json_t *process = json_object_get(mounted("/proc/1", 0), "covers"),
+		     *path = json_object_get(mounted("/one/f", 0), "covers"),
+		     *mount = json_object_get(mounted("/tmp", 1), "covers");
+	cr_assert_str_eq(world_str(process, "what"), "process");
+	cr_assert_eq(json_integer_value(json_object_get(process, "pid")), 1);
+	cr_assert_str_eq(world_str(path, "what"), "path");
+	cr_assert_str_eq(world_str(path, "path"), "/one/f");
+	cr_assert_str_eq(world_str(mount, "what"), "mount");
+	cr_assert_eq(json_integer_value(json_object_get(mount, "mount")),
+		     id_of(mounted("/tmp", 0)));
+	cr_assert_eq(json_integer_value(json_object_get(mounted("/tmp", 0), "covered_by")),
+		     id_of(mounted("/tmp", 1)));
+	cr_assert_null(json_object_get(mounted("/", 0), "covers"));
+}

@@ -1,0 +1,500 @@
+/* Each comparison of views: what contradicts, what is normal, and what cannot be assessed. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyze/analyze.h"
+#include "base/file.h"
+
+#define OURS "3f2a9c41d0be5d7e0c6a1b9f48e2d37750aa6c1f9be4d2830717c5e6a9b0f3d1"
+#define PROCESSES "data/processes/processes.ndjson"
+#define CGROUP "data/processes/cgroup.ndjson"
+#define FDS "data/processes/fds.ndjson"
+#define SOCKETS "data/network/sockets.ndjson"
+#define MOUNTS "data/mounts/mounts.ndjson"
+#define CHANGES "data/filesystem/changes.ndjson"
+#define LIST "data/engine-after/changes.json"
+#define INSPECT "data/engine/inspect.json"
+#define CONTAINERS "data/engine/containers.json"
+
+static const char calm_process[] =
+	"{\"pid\":10,\"nspid\":[10,1],\"starttime\":100,\"state\":\"S\",\"member_by\":[\"cgroup\","
+	"\"scan\"],\"exe\":{\"link\":\"/bin/a\",\"deleted\":false,\"memfd\":false,\"path_now\":"
+	"\"same\",\"sha256\":\"aa\"},\"frozen\":true}\n";
+static const char calm_socket[] =
+	"{\"netns\":\"9\",\"ino\":\"70\",\"family\":\"inet\",\"proto\":\"tcp\",\"state\":"
+	"\"LISTEN\","
+	"\"laddr\":\"0.0.0.0\",\"lport\":80,\"raddr\":\"0.0.0.0\",\"rport\":0,\"owners\":[[10,3]],"
+	"\"source\":\"sock_diag\",\"frozen\":true}\n";
+static const char calm_fd[] = "{\"pid\":10,\"fd\":3,\"link\":\"socket:[70]\",\"kind\":\"socket\","
+			      "\"ino\":\"70\",\"frozen\":true}\n";
+static const char calm_mounts[] =
+	"{\"mntns\":\"5\",\"id\":20,\"parent\":1,\"point\":\"/\",\"class\":\"root\"}\n"
+	"{\"mntns\":\"5\",\"id\":21,\"parent\":20,\"point\":\"/proc\",\"class\":\"pseudo\"}\n"
+	"{\"mntns\":\"5\",\"id\":22,\"parent\":20,\"point\":\"/data\",\"class\":\"bind\","
+	"\"host_path\":\"/srv/d\"}\n";
+static const char calm_inspect[] =
+	"{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"running\"},\"HostConfig\":{\"NetworkMode\":"
+	"\"bridge\"},\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/srv/d\",\"Destination\":"
+	"\"/data\"}]}\n";
+
+static char dir[] = "/tmp/kanshiki-views-XXXXXX";
+static json_t *doc;
+
+static void put(const char *path, const char *text)
+{
+	char whole[256];
+	struct kan_err err = {0};
+	(void)snprintf(whole, sizeof whole, "%s/%s", dir, path);
+	for (char *slash = strchr(whole + strlen(dir) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		(void)mkdir(whole, 0700);
+		*slash = '/';
+	}
+	(void)unlink(whole);
+	cr_assert_eq(kan_put_file(AT_FDCWD, whole, 0600, kan_bytes_of(text), &err), 0, "%s",
+		     err.text);
+}
+
+/* What is there already, and one row more. */
+static void more(const char *path, const char *calm, const char *row)
+{
+	char text[4096];
+	(void)snprintf(text, sizeof text, "%s%s\n", calm, row);
+	put(path, text);
+}
+
+static void before(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	put("capture.json", "{\"status\":\"complete\",\"collectors\":[],\"scope\":[]}\n");
+	put(PROCESSES, calm_process);
+	put(CGROUP, "{\"controllers\":\"\",\"path\":\"/\",\"procs\":[10],\"frozen\":true}\n");
+	put(FDS, calm_fd);
+	put(SOCKETS, calm_socket);
+	put(MOUNTS, calm_mounts);
+	put(INSPECT, calm_inspect);
+	put(CONTAINERS, "[{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"}}]\n");
+	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n");
+	put(LIST, "[{\"Path\":\"/etc/x\",\"Kind\":1}]\n");
+}
+
+static int forget(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void clean(void)
+{
+	json_decref(doc);
+	(void)nftw(dir, forget, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+TestSuite(contradictions, .init = before, .fini = clean);
+
+static const json_t *compare(const char *id)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	struct kan_source *s = NULL;
+	size_t i = 0;
+	json_t *c = NULL;
+	json_decref(doc);
+	doc = NULL;
+	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_source_dir(&s, dir, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_analyze_source(&doc, s, r, &err), 0, "%s", err.text);
+	kan_source_free(s);
+	kan_rules_free(r);
+	json_array_foreach (json_object_get(doc, "contradictions"), i, c)
+		if (strcmp(json_string_value(json_object_get(c, "id")), id) == 0)
+			return c;
+	cr_assert_fail("no comparison %s", id);
+	return NULL;
+}
+
+static json_int_t number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void agrees(const char *id)
+{
+	const json_t *c = compare(id);
+	cr_assert(json_is_true(json_object_get(c, "assessed")), "%s: %s", id,
+		  json_dumps(c, JSON_SORT_KEYS));
+	cr_assert_eq(number(c, "count"), 0, "%s: %s", id, json_dumps(c, JSON_SORT_KEYS));
+	cr_assert_eq(json_array_size(json_object_get(c, "rows")), 0);
+}
+
+/* One contradiction, of this subject and row. */
+static void contradicts(const char *id, const char *what, const char *artefact, int row)
+{
+	const json_t *c = compare(id), *one = json_array_get(json_object_get(c, "rows"), 0);
+	cr_assert(json_is_true(json_object_get(c, "assessed")), "%s: %s", id,
+		  json_dumps(c, JSON_SORT_KEYS));
+	cr_assert_eq(number(c, "count"), 1, "%s: %s", id, json_dumps(c, JSON_SORT_KEYS));
+	cr_assert_str_eq(json_string_value(json_object_get(one, "what")), what);
+	cr_assert_str_eq(json_string_value(json_object_get(one, "artefact")), artefact);
+	cr_assert_eq(number(one, "row"), row);
+}
+
+static void not_assessed(const char *id, const char *code)
+{
+	const json_t *c = compare(id);
+	cr_assert(json_is_false(json_object_get(c, "assessed")), "%s", id);
+	cr_assert_eq(number(c, "count"), 0);
+	cr_assert_eq(json_array_size(json_object_get(c, "rows")), 0);
+	cr_assert_str_eq(json_string_value(json_object_get(json_object_get(c, "missing"), "code")),
+			 code);
+}
+
+static void gap(const char *collector, const char *what)
+{
+	char text[256];
+	(void)snprintf(text, sizeof text,
+		       "{\"collector\":\"%s\",\"what\":\"%s\",\"code\":\"denied\",\"why\":\"w\"}\n",
+		       collector, what);
+	put("gaps.ndjson", text);
+}
+
+static const char *const all[] = {"cgroup-scan", "socket-unheld",  "socket-unlisted",
+				  "exe-file",    "mounts-inspect", "engine-changes"};
+
+Test(contradictions, a_calm_container_agrees_with_itself)
+{
+	for (size_t i = 0; i < 6; i++)
+		agrees(all[i]);
+}
+
+Test(contradictions, without_its_artefacts_nothing_is_assessed)
+{
+	static const char *const files[] = {PROCESSES, CGROUP,  FDS,  SOCKETS,   MOUNTS,
+					    INSPECT,   CHANGES, LIST, CONTAINERS};
+	char path[256];
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+		cr_assert_eq(unlink(path), 0);
+	}
+	for (size_t i = 0; i < 6; i++)
+		not_assessed(all[i], "absent");
+}
+
+Test(contradictions, an_unsealed_capture_assesses_nothing)
+{
+	char path[256];
+	(void)snprintf(path, sizeof path, "%s/capture.json", dir);
+	cr_assert_eq(unlink(path), 0);
+	for (size_t i = 0; i < 6; i++)
+		not_assessed(all[i], "absent");
+}
+
+Test(contradictions, a_gap_of_a_side_leaves_its_comparisons_open)
+{
+	static const char *const of[][3] = {{"processes", "members", "cgroup-scan"},
+					    {"processes", "descriptors", "socket-unheld"},
+					    {"processes", "10/fd", "socket-unlisted"},
+					    {"network", "tcp", "socket-unheld"},
+					    {"network", "unix of netns 9", "socket-unlisted"},
+					    {"processes", "10/exe", "exe-file"},
+					    {"mounts", "mountinfo-5.txt", "mounts-inspect"},
+					    {"filesystem", "filesystem", "engine-changes"},
+					    {"engine-after", "changes.json", "engine-changes"}};
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		gap(of[i][0], of[i][1]);
+		not_assessed(of[i][2], "denied");
+	}
+}
+
+Test(contradictions, a_gap_about_something_else_leaves_nothing_open)
+{
+	static const char *const of[][3] = {{"processes", "10/environ", "cgroup-scan"},
+					    {"processes", "kmsg.ndjson", "cgroup-scan"},
+					    {"network", "hosts", "socket-unheld"},
+					    {"network", "routes", "socket-unlisted"},
+					    {"processes", "10/environ", "exe-file"},
+					    {"mounts", "/data", "mounts-inspect"},
+					    {"logs", "logs", "engine-changes"}};
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		gap(of[i][0], of[i][1]);
+		agrees(of[i][2]);
+	}
+}
+
+Test(contradictions, a_process_that_no_cgroup_lists)
+{
+	more(PROCESSES, calm_process,
+	     "{\"pid\":11,\"state\":\"S\",\"member_by\":[\"scan\"],\"frozen\":true}");
+	contradicts("cgroup-scan", "11", PROCESSES, 2);
+}
+
+Test(contradictions, a_process_of_its_namespaces_outside_of_its_cgroup)
+{
+	more(PROCESSES, calm_process,
+	     "{\"pid\":12,\"state\":\"S\",\"member_by\":[\"mntns\"],\"frozen\":true}");
+	contradicts("cgroup-scan", "12", PROCESSES, 2);
+}
+
+Test(contradictions, a_pid_of_the_cgroup_that_the_scan_lacks_counts_once)
+{
+	put(CGROUP,
+	    "{\"controllers\":\"cpu\",\"path\":\"/\",\"procs\":[10,99],\"frozen\":true}\n"
+	    "{\"controllers\":\"pids\",\"path\":\"/\",\"procs\":[99,10],\"frozen\":true}\n");
+	contradicts("cgroup-scan", "99", CGROUP, 1);
+}
+
+Test(contradictions, zombies_neighbours_and_pids_of_elsewhere_are_normal)
+{
+	put(CGROUP, "{\"controllers\":\"\",\"path\":\"/\",\"procs\":[10,0],\"frozen\":true}\n");
+	more(PROCESSES, calm_process,
+	     "{\"pid\":11,\"state\":\"Z\",\"member_by\":[\"scan\"],\"frozen\":true}\n"
+	     "{\"pid\":12,\"state\":\"S\",\"member_by\":[],\"neighbour\":true,\"frozen\":true}");
+	agrees("cgroup-scan");
+}
+
+Test(contradictions, a_cgroup_read_live_or_untold_is_not_assessed)
+{
+	put(CGROUP, "{\"controllers\":\"\",\"path\":\"/\",\"procs\":[],\"frozen\":false}\n");
+	not_assessed("cgroup-scan", "live");
+	put(CGROUP, "{\"controllers\":\"\",\"path\":\"/\",\"frozen\":true}\n");
+	not_assessed("cgroup-scan", "unsupported");
+}
+
+#define SOCKET(ino, more) \
+	"{\"netns\":\"9\",\"ino\":\"" ino "\",\"owners\":[],\"source\":\"sock_diag\"," more "}"
+#define TCP "\"family\":\"inet\",\"proto\":\"tcp\",\"laddr\":\"0.0.0.0\",\"lport\":4444,"
+
+Test(contradictions, a_socket_that_nobody_holds)
+{
+	more(SOCKETS, calm_socket,
+	     SOCKET("71", TCP "\"raddr\":\"::\",\"state\":\"LISTEN\",\"frozen\":true"));
+	contradicts("socket-unheld", "tcp LISTEN 0.0.0.0 4444 - :: 0", SOCKETS, 2);
+	agrees("socket-unlisted"); /* its table has it */
+}
+
+Test(contradictions, sockets_that_nobody_can_hold_are_normal)
+{
+	more(SOCKETS, calm_socket,
+	     SOCKET("0", TCP "\"state\":\"TIME_WAIT\",\"frozen\":true") "\n" SOCKET(
+		     "0", TCP
+		     "\"state\":\"SYN_RECV\",\"frozen\":true") "\n" SOCKET("72",
+									   "\"family\":\"netlink\","
+									   "\"portid\":0,"
+									   "\"frozen\":true"));
+	agrees("socket-unheld");
+}
+
+Test(contradictions, a_socket_read_live_says_nothing)
+{
+	more(SOCKETS, calm_socket, SOCKET("71", TCP "\"state\":\"LISTEN\",\"frozen\":false"));
+	not_assessed("socket-unheld", "live");
+	not_assessed("socket-unlisted", "live");
+}
+
+Test(contradictions, the_engines_resolver_is_normal_on_networks_that_users_made)
+{
+	static const char row[] =
+		"{\"netns\":\"9\",\"ino\":\"71\",\"family\":\"inet\",\"proto\":"
+		"\"udp\",\"laddr\":\"127.0.0.11\",\"lport\":41000,\"raddr\":\"0.0."
+		"0.0\",\"rport\":0,\"owners\":[],\"source\":\"sock_diag\","
+		"\"frozen\":true}";
+	more(SOCKETS, calm_socket, row);
+	contradicts("socket-unheld", "udp  127.0.0.11 41000 - 0.0.0.0 0", SOCKETS, 2);
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"shop_net\"}}\n");
+	agrees("socket-unheld");
+}
+
+Test(contradictions, sockets_of_a_shared_network_namespace_are_not_assessed)
+{
+	static const char *const modes[] = {"host", "container:abc"};
+	char text[512];
+	more(SOCKETS, calm_socket, SOCKET("71", TCP "\"state\":\"LISTEN\",\"frozen\":true"));
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(text, sizeof text,
+			       "{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"%s\"}}\n",
+			       modes[i]);
+		put(INSPECT, text);
+		not_assessed("socket-unheld", "shared");
+	}
+	put(INSPECT, calm_inspect);
+	put(CONTAINERS,
+	    "[{\"Id\":\"guest\",\"HostConfig\":{\"NetworkMode\":\"container:" OURS "\"}}]\n");
+	not_assessed("socket-unheld", "shared");
+}
+
+Test(contradictions, a_descriptor_of_a_socket_that_is_in_no_table)
+{
+	more(FDS, calm_fd,
+	     "{\"pid\":10,\"fd\":4,\"kind\":\"socket\",\"ino\":\"80\",\"frozen\":true}");
+	contradicts("socket-unlisted", "socket 80", FDS, 2);
+	more(SOCKETS, calm_socket,
+	     "{\"ino\":\"80\",\"family\":\"unix\",\"owners\":[[10,4]],\"source\":\"fd\","
+	     "\"frozen\":true}");
+	contradicts("socket-unlisted", "socket 80", FDS, 2);
+}
+
+Test(contradictions, sockets_that_are_in_no_table_before_they_are_bound_are_normal)
+{
+	more(FDS, calm_fd,
+	     "{\"pid\":10,\"fd\":4,\"kind\":\"socket\",\"ino\":\"80\",\"frozen\":true}\n"
+	     "{\"pid\":10,\"fd\":5,\"kind\":\"file\",\"ino\":\"81\",\"frozen\":true}");
+	more(SOCKETS, calm_socket,
+	     "{\"ino\":\"80\",\"family\":\"inet\",\"proto\":\"tcp\",\"owners\":[[10,4]],\"source\":"
+	     "\"fd\",\"frozen\":true}");
+	agrees("socket-unlisted");
+	cr_assert_eq(number(compare("socket-unlisted"), "normal"), 1);
+}
+
+#define RUNS(pid, exe) \
+	"{\"pid\":" pid ",\"nspid\":[" pid \
+	",2],\"state\":\"S\",\"member_by\":[\"cgroup\",\"scan\"]," \
+	"\"exe\":{\"link\":\"/bin/b\"," exe "},\"frozen\":true}"
+
+Test(contradictions, running_bytes_that_are_not_those_of_their_path)
+{
+	static const char *const rows[] = {
+		RUNS("13", "\"deleted\":true,\"memfd\":false,\"path_now\":\"absent\""),
+		RUNS("13", "\"deleted\":true,\"memfd\":true"),
+		RUNS("13", "\"deleted\":false,\"memfd\":false,\"path_now\":\"other\""),
+		RUNS("13", "\"deleted\":false,\"memfd\":false,\"path_now\":\"absent\"")};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		more(PROCESSES, calm_process, rows[i]);
+		contradicts("exe-file", "/bin/b", PROCESSES, 2);
+	}
+}
+
+Test(contradictions, a_copied_up_file_with_other_bytes_than_those_that_run)
+{
+	more(PROCESSES, calm_process,
+	     RUNS("13",
+		  "\"deleted\":false,\"memfd\":false,\"path_now\":\"same\",\"sha256\":\"bb\""));
+	put(CHANGES, "{\"path\":\"/bin/b\",\"change\":\"changed\",\"sha256\":\"cc\"}\n");
+	contradicts("exe-file", "/bin/b", PROCESSES, 2);
+	put(CHANGES, "{\"path\":\"/bin/b\",\"change\":\"changed\",\"sha256\":\"bb\"}\n");
+	agrees("exe-file");
+}
+
+Test(contradictions, what_runs_is_told_although_another_process_could_not_be_read)
+{
+	more(PROCESSES, calm_process,
+	     "{\"pid\":13,\"exe\":{\"link\":\"/x\",\"deleted\":true},\"frozen\":false}");
+	not_assessed("exe-file", "live");
+	more(PROCESSES, calm_process, RUNS("13", "\"deleted\":true,\"memfd\":false"));
+	gap("processes", "10/exe");
+	contradicts("exe-file", "/bin/b", PROCESSES, 2);
+}
+
+#define MOUNT(id, parent, point, more) \
+	"{\"mntns\":\"5\",\"id\":" id ",\"parent\":" parent ",\"point\":\"" point "\"" more "}"
+
+Test(contradictions, a_mount_that_the_engine_does_not_know)
+{
+	static const char *const points[] = {"/mnt", "/proc/1", "/datax", "/dev/shm/x"};
+	for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+		char row[256];
+		(void)snprintf(row, sizeof row,
+			       "{\"mntns\":\"5\",\"id\":30,\"parent\":20,\"point\":\"%s\"}",
+			       points[i]);
+		more(MOUNTS, calm_mounts, row);
+		contradicts("mounts-inspect", points[i], MOUNTS, 4);
+	}
+}
+
+Test(contradictions, a_second_mount_over_one_of_the_engines_is_not_the_engines)
+{
+	more(MOUNTS, calm_mounts,
+	     MOUNT("30", "22", "/data", ",\"covers\":{\"what\":\"mount\",\"path\":\"/\"}"));
+	contradicts("mounts-inspect", "/data", MOUNTS, 4);
+	more(MOUNTS, calm_mounts,
+	     MOUNT("30", "21", "/proc", ",\"covers\":{\"what\":\"mount\",\"path\":\"/\"}"));
+	contradicts("mounts-inspect", "/proc", MOUNTS, 4);
+}
+
+Test(contradictions, mounts_that_every_container_has_or_a_bind_takes_along_are_normal)
+{
+	more(MOUNTS, calm_mounts,
+	     MOUNT("30", "21", "/proc/kcore", "") "\n" MOUNT(
+		     "31", "20", "/etc/hosts",
+		     "") "\n" MOUNT("32", "22", "/data/disk",
+				    "") "\n" MOUNT("33", "20", "/sys/fs/cgroup/pids",
+						   "") "\n" MOUNT("34", "20", "/fast",
+								  "") "\n" MOUNT("35", "21",
+										 "/proc/own",
+										 "") "\n"
+										     "{\"mntns\":"
+										     "\"6\",\"id\":"
+										     "40,"
+										     "\"parent\":"
+										     "39,\"point\":"
+										     "\"/"
+										     "other-"
+										     "namespace\""
+										     "}");
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{\"Tmpfs\":{\"/fast\":\"\"},"
+		     "\"MaskedPaths\":[\"/proc/own\"]},\"Mounts\":[{\"Type\":\"bind\",\"Source\":"
+		     "\"/srv/d\",\"Destination\":\"/data\"}]}\n");
+	agrees("mounts-inspect");
+}
+
+Test(contradictions, a_mount_of_the_engine_that_the_kernel_lacks)
+{
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{},\"Mounts\":[{\"Type\":\"bind\","
+		     "\"Source\":\"/srv/d\",\"Destination\":\"/data\"},{\"Type\":\"volume\","
+		     "\"Source\":\"/v\",\"Destination\":\"/gone\"}]}\n");
+	contradicts("mounts-inspect", "/gone", INSPECT, 0);
+}
+
+Test(contradictions, a_destination_behind_a_link_of_the_image_is_the_same_mount)
+{
+	more(MOUNTS, calm_mounts,
+	     MOUNT("30", "20", "/run/docker.sock", "") "\n" MOUNT("31", "20", "/mnt/v",
+								  ",\"host_path\":\"/srv/v\""));
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{},\"Mounts\":[{\"Type\":\"bind\","
+		     "\"Source\":\"/srv/v\",\"Destination\":\"/link\"},{\"Type\":\"bind\","
+		     "\"Source\":\"/var/run/docker.sock\",\"Destination\":"
+		     "\"/var/run/docker.sock\"},{\"Type\":\"bind\",\"Source\":\"/srv/d\","
+		     "\"Destination\":\"/data\"}]}\n");
+	agrees("mounts-inspect");
+}
+
+Test(contradictions, a_change_that_the_engines_list_lacks)
+{
+	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n"
+		     "{\"path\":\"/bin/id\",\"change\":\"changed\",\"type\":\"file\"}\n"
+		     "{\"path\":\"/bin\",\"change\":\"parent\",\"type\":\"dir\"}\n");
+	contradicts("engine-changes", "/bin/id", CHANGES, 2);
+}
+
+Test(contradictions, what_only_the_engine_lists_may_be_younger_unless_it_stood_still)
+{
+	put(LIST, "[{\"Path\":\"/etc/x\",\"Kind\":1},{\"Path\":\"/tmp/new\",\"Kind\":1}]\n");
+	agrees("engine-changes");
+	cr_assert_eq(number(compare("engine-changes"), "normal"), 1);
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"exited\"}}\n");
+	contradicts("engine-changes", "/tmp/new", LIST, 0);
+}
+
+Test(contradictions, beyond_the_examples_they_are_counted)
+{
+	char text[8192] = "";
+	for (int i = 0; i < 50; i++)
+		(void)snprintf(text + strlen(text), sizeof text - strlen(text),
+			       "{\"pid\":%d,\"state\":\"S\",\"member_by\":[\"scan\"],\"frozen\":"
+			       "true}\n",
+			       100 + i);
+	put(PROCESSES, text);
+	put(CGROUP, "{\"controllers\":\"\",\"path\":\"/\",\"procs\":[],\"frozen\":true}\n");
+	const json_t *c = compare("cgroup-scan");
+	cr_assert_eq(number(c, "count"), 50);
+	cr_assert_eq(json_array_size(json_object_get(c, "rows")), 20);
+	cr_assert_eq(number(c, "left_out"), 30);
+}
