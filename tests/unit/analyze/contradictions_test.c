@@ -214,7 +214,7 @@ Test(contradictions, a_gap_about_something_else_leaves_nothing_open)
 	static const char *const of[][3] = {{"processes", "10/environ", "cgroup-scan"},
 					    {"processes", "kmsg.ndjson", "cgroup-scan"},
 					    {"network", "hosts", "socket-unheld"},
-					    {"network", "routes", "socket-unlisted"},
+					    {"network", "tc", "socket-unlisted"},
 					    {"processes", "10/environ", "exe-file"},
 					    {"mounts", "/data", "mounts-inspect"},
 					    {"logs", "logs", "engine-changes"}};
