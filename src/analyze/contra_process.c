@@ -153,6 +153,19 @@ void kan_contra_cgroup(struct kan_contra *c)
 	free(b.unscanned.v);
 }
 
+/* Then its path is not one of the container's own layer. */
+static bool on_a_mount(const struct kan_facts *f, const struct kan_proc *p)
+{
+	for (size_t i = 0; i < f->n_mounts; i++) {
+		struct kan_bytes point = f->mounts[i].point;
+		if (point.n > 1 && p->link.n >= point.n &&
+		    memcmp(p->link.p, point.p, point.n) == 0 &&
+		    (p->link.n == point.n || p->link.p[point.n] == '/'))
+			return true;
+	}
+	return !f->whole_mounts;
+}
+
 /*
  * Overlay keeps the inode number when a file is copied up, so that the path still looks the same:
  * then the digests tell.
@@ -160,7 +173,7 @@ void kan_contra_cgroup(struct kan_contra *c)
 static bool other_bytes(const struct kan_facts *f, const json_t *row)
 {
 	const struct kan_proc *p = kan_facts_proc(f, kan_get_int(row, "pid", -1));
-	return p && p->changed && !p->in_upper && p->sha256[0] && f->whole_changes;
+	return p && p->other_bytes && !on_a_mount(f, p);
 }
 
 static const char *exe_says(const struct kan_facts *f, const json_t *row, const json_t *exe)

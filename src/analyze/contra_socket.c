@@ -13,8 +13,11 @@ enum { WHAT_OCTETS = 256 };
 
 /* Gaps that are about something else. */
 static const char *const beside_sockets[] = {
-	"hosts",     "hostname", "resolv.conf", "engine-",    "/proc/net", "proc-net.tar", "links",
-	"addresses", "routes",   "rules",       "neighbours", "tcp_info",  "protocols",    NULL};
+	"hosts",    "hostname",  "resolv.conf", "engine-",    "/proc/net",   "proc-net.tar",
+	"links",    "addresses", "routes",      "rules",      "neighbours",  "filter",
+	"nat",      "mangle",    "security",    "nft",        "text of nft", "conntrack",
+	"iptables", "ip6tables", "ip_tables",   "ip6_tables", "host-side",   "host side",
+	"tc$",      "tc.",       "tc of",       "tcp_info",   "protocols",   NULL};
 static const char *const beside_fds[] = {
 	"threads", "proc.tar",       "held files", "mappings",      "memory", "kmsg",
 	"keys",    "message queues", "semaphores", "shared memory", "IPC",    "maps",

@@ -32,11 +32,14 @@ void kan_contra_missing(struct kan_contra *c, const char *collector, const char 
 				       "code", code, "why", why);
 }
 
+/* A '$' is the end of the text: "tc$" is not "tcp". */
 static bool begins(const char *text, const char *const *with)
 {
-	for (; with && *with; with++)
-		if (strncmp(text, *with, strlen(*with)) == 0)
+	for (; with && *with; with++) {
+		size_t n = strcspn(*with, "$");
+		if (strncmp(text, *with, n) == 0 && (!(*with)[n] || !text[n]))
 			return true;
+	}
 	return false;
 }
 

@@ -52,6 +52,7 @@ struct kan_proc {
 	bool baseline_same, baseline_path; /* path and digest; path only */
 	bool added, changed, gone,
 		in_upper; /* what the changes say of its path, or (in_upper) of its digest */
+	bool other_bytes; /* a change of its path, read in the pause, has another digest */
 	json_t *same_as;
 };
 

@@ -66,12 +66,16 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *change = kan_get_str(row, "change"), *sha = kan_get_str(row, "sha256");
+	bool told = strcmp(change, "changed") == 0 &&
+		    json_is_true(json_object_get(row, "frozen")) &&
+		    strcmp(kan_get_str(row, "sha256_of"), "extents") != 0;
 	for (size_t i = 0; i < f->n_procs; i++) {
 		struct kan_proc *p = &f->procs[i];
 		bool same_path = p->link.n && kan_bytes_eq(p->link, path);
 		bool same_digest = *sha && strcmp(sha, p->sha256) == 0;
 		if (same_path || same_digest)
 			change_of_exe(p, change, same_path, same_digest);
+		p->other_bytes |= same_path && !same_digest && *sha && p->sha256[0] && told;
 	}
 	uint64_t origin = kan_get_dec(row, "origin_ino");
 	struct kan_origin *o = NULL;
