@@ -12,7 +12,7 @@ import sys
 import unittest
 
 import world
-from world import docker, remove, run_container, sh
+from world import docker, run_container, sh
 
 SUSPECT = "n-suspect"
 ENOUGH = ("--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW", "--cap-add", "SYS_ADMIN")
@@ -29,13 +29,13 @@ table ip nat2 { chain post { type nat hook postrouting priority 100; ip daddr 20
 
 
 ELSEWHERE = "table ip other { chain pre { type filter hook prerouting priority 0; tcp dport 4711 accept; }; }"
-# Connects to a unix socket, says the inode of its own end, and stays.
+# Connects to a unix socket, says the inode of its own end, and stays as long as the test does.
 GUEST = """
-import os, socket, sys, time
+import os, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 print(os.fstat(s.fileno()).st_ino, s.fileno(), flush=True)
-time.sleep(100000)
+sys.stdin.read()
 """
 
 
@@ -102,7 +102,7 @@ class Staged:
         self.wait_for("end")
         self.accepted, _ = self.stranger.accept()
         self.guest = subprocess.Popen(["nsenter", "-t", str(world.engine().pid), "-n", sys.executable, "-c", GUEST,
-                                       str(self.shared / "offer")], stdout=subprocess.PIPE, text=True)
+                                       str(self.shared / "offer")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.guest_ino, self.guest_fd = self.guest.stdout.readline().split()
         self.wait_for("done")
         return dict(line.split(" ", 1) for line in self.truth.read_text().splitlines() if " " in line)
@@ -136,15 +136,6 @@ def staged():
 
 
 class Network(unittest.TestCase):
-    @classmethod
-    def tearDownClass(cls):
-        remove(SUSPECT)
-        try:
-            staged().guest.kill()
-            staged().guest.wait()
-        except (AssertionError, AttributeError):
-            pass                # it was never staged
-
     def test_nothing_is_missing(self):
         self.assertEqual(staged().bundle.gaps(), [], str(staged().result))
         self.assertEqual(staged().result.status, 0)
@@ -370,18 +361,18 @@ class Network(unittest.TestCase):
 
     def test_a_rule_of_ones_own_sees_firewall_rules_and_who_is_at_the_other_end(self):
         rules, place = world.new_directory("rules"), world.new_directory("report")
-        wanted = {"nft": {"comment": "left by somebody"}, "iptables": {"iif": "eth+"}, "socket": {"peer_comm": "dockerd"},
-                  "conntrack": {"orig.dport": int(staged().helper["tcp_port"])}}
+        wanted = {"nft": {"comment": "left by somebody"}, "iptables": {"iif": "eth+"},
+                  "socket": {"peer_comm": "dockerd"}, "conntrack": {"orig.dport": int(staged().helper["tcp_port"])}}
         for kind, where in wanted.items():
-            (rules / f"{kind}.json").write_text(json.dumps(dict(
-                schema="kanshiki.rule/1", id=f"own.{kind}", version=1, title=kind, rows=kind, where={"all": [where]},
-                key=["netns"], severity="low", confidence="low", says="{netns}", why="a test", false_positives=["none"], next=["look at it"],
-                references=["https://example.org/"], attack=["T1071"], tests={"hit": ["a"], "miss": ["b"]}, **{"class": "intrusion"})))
+            rule = {"schema": "kanshiki.rule/1", "id": f"own.{kind}", "version": 1, "class": "intrusion", "title": kind,
+                    "rows": kind, "where": {"all": [where]}, "key": ["netns"], "severity": "low", "confidence": "low",
+                    "attack": ["T1071"], "says": "{netns}", "why": "a test", "false_positives": ["none"],
+                    "next": ["look at it"], "references": ["https://example.org/"], "tests": {"hit": ["a"], "miss": ["b"]}}
+            (rules / f"{kind}.json").write_text(json.dumps(rule))
         done = world.kanshiki("--home", staged().home, "report", "--rules", rules, "-o", place, staged().bundle.path)
         self.assertIn(done.status, (0, 9), str(done))
         found = json.loads(next(place.rglob("report.json")).read_text())["findings"]
-        self.assertEqual({f["rule"]["id"] if isinstance(f["rule"], dict) else f["rule"] for f in found} & {f"own.{k}" for k in wanted},
-                         {f"own.{k}" for k in wanted}, str(done))
+        self.assertLessEqual({f"own.{kind}" for kind in wanted}, {f["rule"] for f in found}, str(done))
 
     def test_rows_obey_their_schemas(self):
         done = subprocess.run(["/usr/bin/python3", str(world.TOP / "tests/contract/check_bundle.py"), str(staged().bundle.path)],
