@@ -400,8 +400,11 @@ static const char *now_words(const json_t *act, bool already)
 			       : "was paused already and stays so";
 	if (strcmp(what, "pause") == 0)
 		return "is paused and stays so";
+	if (strcmp(what, "disconnect") == 0 && already)
+		return after && strcmp(after, "gone") == 0 ? "is gone: the engine has it no more"
+							   : "was on no network already";
 	if (strcmp(what, "disconnect") == 0)
-		return already ? "was on no network already" : "is off all its networks";
+		return "is off all its networks";
 	if (strcmp(what, "kill") == 0)
 		return already ? "had ended already" : "is ended (SIGKILL)";
 	return already ? "had ended already" : "is stopped";
