@@ -342,12 +342,16 @@ static int seen_before(struct job *j)
 		return kan_say_err(&err);
 	if (found == 0)
 		return -1;
+	int acted = kan_then_was_done(&j->then, j->custody, j->request.request_id, &err);
+	if (acted < 0)
+		return kan_say_err(&err);
+	int status = acted ? KAN_EXIT_OK : KAN_EXIT_FAILED;
 	if (j->json)
-		(void)kan_print_seen(&receipt);
+		(void)kan_print_seen(&receipt, status);
 	else
 		(void)printf("request %s was done before\nseal %s\ncommit %s\n",
 			     j->request.request_id, receipt.seal, receipt.commit);
-	return KAN_EXIT_OK;
+	return status;
 }
 
 static int capture_one(struct job *j, const char *container)

@@ -383,6 +383,19 @@ class Contain(unittest.TestCase):
         self.assertFalse(done.json["act"]["ok"])
         self.runs()
 
+    def test_a_request_that_was_seen_before_is_no_act_that_was_not_done(self):
+        self.container()
+        first = world.capture(NAME, *LIGHT, "--request-id", "r1", home=self.home)
+        self.assertEqual(first.status, 0, str(first))
+        seen = self.then("kill", "--request-id", "r1", status=1)
+        self.assertEqual((seen.json["status"], seen.json["exit"], seen.json["seal"]), ("done-before", 1, first.json["seal"]))
+        self.assertIn("--then kill was not done", seen.messages)
+        self.runs()
+        self.then("pause", "--request-id", "r2")
+        self.assertEqual(self.then("pause", "--request-id", "r2").json["status"], "done-before")
+        self.then("kill", "--request-id", "r2", status=1)
+        self.assertEqual(len(list(self.home.glob("bundles/*"))), 2)
+
     def test_a_killed_conductor_lets_the_container_run_again(self):
         self.container()
         capture = self.start("--then", "kill")
