@@ -379,8 +379,12 @@ static int capture_all(struct job *j)
 	for (const char *const *w = j->a->words; *w; w++) {
 		int one = capture_one(j, *w);
 		status = kan_status_worst(status, one);
-		if (one == KAN_EXIT_INTERRUPTED)
-			break;
+		if (one != KAN_EXIT_INTERRUPTED)
+			continue;
+		if (w[1])
+			kan_say("interrupted: not captured, nor acted upon: %s%s", w[1],
+				w[2] ? " and what follows it" : "");
+		break;
 	}
 	return status;
 }

@@ -396,6 +396,37 @@ class Contain(unittest.TestCase):
         self.then("kill", "--request-id", "r2", status=1)
         self.assertEqual(len(list(self.home.glob("bundles/*"))), 2)
 
+    # One that notes a SIGTERM and goes on: the act takes until the engine's SIGKILL.
+    STUBBORN = "trap 'echo asked >/root/term' TERM; while :; do sleep 0.1; done"
+
+    def interrupt_while_it_is_asked_to_end(self, capture, info):
+        term = pathlib.Path(f"/proc/{info['State']['Pid']}/root/root/term")
+        world.wait_until(term.exists, 60, "the container was asked to end")
+        capture.process.send_signal(signal.SIGINT)
+        return capture.end()
+
+    def test_an_interrupt_in_the_act_loses_neither_the_commit_nor_the_acts_event(self):
+        for freeze in ("auto", "never"):
+            with self.subTest(freeze=freeze):
+                self.container(command=("sh", "-c", self.STUBBORN))
+                capture = self.start("--freeze", freeze, "--then", "stop")
+                done = self.interrupt_while_it_is_asked_to_end(capture, self.info)
+                self.assertEqual(done.status, 130, str(done))
+                self.home = capture.home
+                self.assertEqual((self.the_act()["act"]["do"], done.json["act"]["ok"]), ("stop", True))
+                self.ended()
+
+    def test_an_interrupt_in_the_act_leaves_the_next_container_of_the_command_alone(self):
+        self.addCleanup(remove, "c-first")
+        first = run_container("c-first", "sh", "-c", self.STUBBORN)
+        self.container()
+        capture = self.start("--then", "stop", "c-first")
+        done = self.interrupt_while_it_is_asked_to_end(capture, first)
+        self.assertEqual(done.status, 130, str(done))
+        self.assertIn(f"interrupted: not captured, nor acted upon: {NAME}", done.messages)
+        self.assertEqual(len(list(capture.home.glob("bundles/*"))), 1)
+        self.runs()
+
     def test_a_killed_conductor_lets_the_container_run_again(self):
         self.container()
         capture = self.start("--then", "kill")
