@@ -427,6 +427,22 @@ class Contain(unittest.TestCase):
         self.assertEqual(len(list(capture.home.glob("bundles/*"))), 1)
         self.runs()
 
+    def test_a_hold_that_somebody_else_ends_is_not_told_as_held(self):
+        self.container()
+        capture = self.start("--then", "pause")
+        self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
+        capture.process.send_signal(signal.SIGSTOP)
+        docker("unpause", NAME)
+        capture.process.send_signal(signal.SIGCONT)
+        done = capture.end()
+        self.assertEqual(done.status, 5, str(done))
+        record = json.loads((pathlib.Path(done.json["bundle"]) / "capture.json").read_text())
+        self.assertNotIn("held", record["freeze"])
+        self.assertGreater(record["freeze"]["total_ns"], 0)
+        self.assertIn(("pause", "changed"), [(g["what"], g["code"]) for g in record["gaps"]])
+        self.assertTrue(done.json["act"]["ok"])
+        self.stands_still()
+
     def test_a_killed_conductor_lets_the_container_run_again(self):
         self.container()
         capture = self.start("--then", "kill")
