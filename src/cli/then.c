@@ -129,7 +129,8 @@ static void sentence(struct kan_buf *out, const struct kan_then *t,
 	if (c->left_paused)
 		kan_buf_addf(out, "; container %s stays paused", name);
 	else if (c->held_ns)
-		kan_buf_addf(out, "; container %s was let run again", name);
+		kan_buf_addf(out, "; container %s %s", name,
+			     c->resumed ? "was let run again" : "may still be paused");
 	if (undo && *undo)
 		kan_buf_addf(out, "; undo: %s", undo);
 }

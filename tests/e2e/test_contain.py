@@ -359,6 +359,16 @@ class Contain(unittest.TestCase):
         self.assertFalse(done.json["act"]["ok"])
         self.runs()
 
+    def test_one_that_could_not_be_resumed_is_not_said_to_run(self):
+        self.container()
+        with faulty({"method": "POST", "path": "/(disconnect|unpause)$", "do": "status", "arg": "500"}) as (url, _):
+            done = self.then("disconnect", "--depth", "api", "--no-commit", "--quiet", url=url, status=1)
+        self.assertNotIn("was let run again", done.messages)
+        self.assertIn(f"container {NAME} may still be paused", done.messages)
+        for pid in world.own_processes():   # the lease would tell that engine for a minute
+            os.kill(pid, signal.SIGKILL)
+        docker("unpause", NAME, check=False)
+
     def test_the_time_limit_is_124_without_an_act_and_on_fail_decides(self):
         for on_fail, paused in (("resume", False), ("stay-paused", True)):
             with self.subTest(on_fail), faulty({"path": "/changes$", "do": "silence"}) as (url, asked):
@@ -439,7 +449,8 @@ class Contain(unittest.TestCase):
         record = json.loads((pathlib.Path(done.json["bundle"]) / "capture.json").read_text())
         self.assertNotIn("held", record["freeze"])
         self.assertGreater(record["freeze"]["total_ns"], 0)
-        self.assertIn(("pause", "changed"), [(g["what"], g["code"]) for g in record["gaps"]])
+        gaps = [json.loads(g) for g in (pathlib.Path(done.json["bundle"]) / "gaps.ndjson").read_text().splitlines()]
+        self.assertIn(("pause", "changed"), [(g.get("what"), g.get("code")) for g in gaps])
         self.assertTrue(done.json["act"]["ok"])
         self.stands_still()
 
