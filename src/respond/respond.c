@@ -397,7 +397,7 @@ static const char *now_words(const json_t *act, bool already)
 	if (strcmp(what, "pause") == 0 && already)
 		return after && strcmp(after, "paused") != 0
 			       ? "does not run: there is nothing to pause"
-			       : "was paused already and stays so";
+			       : "was paused already, not by this capture, and is left so";
 	if (strcmp(what, "pause") == 0)
 		return "is paused and stays so";
 	if (strcmp(what, "disconnect") == 0 && already)
