@@ -311,6 +311,18 @@ static void warn_depth(struct kan_conductor *c)
 	c->req->progress(&p, c->req->arg);
 }
 
+/*
+ * Whoever interrupts the seal or an act, which take their time, means what would come next: another
+ * container. Unread, the signal would end us behind the seal, before it is committed and before the
+ * act is told.
+ */
+static void late_signal(struct kan_capture_result *out, struct kan_conductor *c)
+{
+	(void)kan_loop_step(c, kan_boot_ns());
+	if (!out->stopped_by && c->stopped_by != SIGALRM) /* the limit is over; all is done */
+		out->stopped_by = c->stopped_by;
+}
+
 static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
 		      const struct early *early, struct kan_err *err)
 {
@@ -325,6 +337,7 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
 	collect(c, out->path);
 	int rc = seal(out, c, err);
 	kan_hand_over(out, c, rc == 0);
+	late_signal(out, c);
 	if (rc < 0)
 		return -1;
 	free(out->path);

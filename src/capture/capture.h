@@ -78,6 +78,7 @@ struct kan_capture_result {
 	json_t *gap_list; /* array of {collector, what, code, why} */
 	double seconds;
 	int64_t held_ns;       /* the pause of a capture with --then, up to its end or to now */
+	bool resumed;          /* that pause has ended */
 	bool acted;            /* --then: it was done, or found done */
 	bool left_paused;      /* by --on-fail stay-paused */
 	char *by_hand;         /* what resumes it when the engine cannot; NULL: it can */

@@ -97,6 +97,7 @@ static bool act(struct kan_conductor *c, struct kan_err *err)
 static void note_held(struct kan_capture_result *out, const struct kan_conductor *c)
 {
 	const struct kan_freeze_record *f = &c->freeze;
+	out->resumed = f->resumed_ns != 0;
 	if (f->paused_by_us)
 		out->held_ns = (f->resumed_ns ? f->resumed_ns : kan_boot_ns()) - f->asked_ns;
 }

@@ -169,6 +169,19 @@ static void watch_found(struct kan_conductor *c)
 		       "found paused; somebody resumed it while it was being read");
 }
 
+/* The same with our own pause: docker unpause is for everybody. The lease marks an end of its own
+ * before it thaws. */
+static void watch_ours(struct kan_conductor *c)
+{
+	if (!c->window_open || !c->target->cgroup || !atomic_load(&c->window->frozen) ||
+	    kan_cgroup_thawed(c->target->cgroup, NULL) <= 0 || kan_cgroup_gone(c->target->cgroup))
+		return;
+	atomic_store(&c->window->frozen, 0);
+	c->freeze.resumed_ns = kan_boot_ns();
+	kan_record_gap(c, "conductor", "pause", "changed",
+		       "somebody else resumed or ended it in the pause: it ran from then on");
+}
+
 static size_t fill(struct pollfd *p, struct kan_child **who, struct kan_conductor *c)
 {
 	size_t n = 0;
@@ -209,6 +222,8 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns)
 		kan_child_attend(c, who[i]);
 	}
 	watch_found(c);
+	if (c->hold) /* a short pause is looked at once, at its end: a look costs time in it */
+		watch_ours(c);
 	int64_t now = kan_boot_ns();
 	for (size_t i = 0; i < c->n_children; i++)
 		kan_child_check_time(c, &c->children[i], now);
@@ -314,6 +329,7 @@ void kan_window_resume(struct kan_conductor *c)
 {
 	if (!c->lease || !c->window_open || c->hold)
 		return;
+	watch_ours(c);
 	atomic_store(&c->window->frozen, 0);
 	(void)kan_lease_resume(c->lease, NULL); /* it is gone: attend_lease resumes */
 	int64_t until = kan_boot_ns() + (int64_t)LEASE_ANSWER_MS * 1000000;

@@ -157,12 +157,12 @@ int kan_print_capture(const struct kan_capture_doc *d)
 	return status;
 }
 
-int kan_print_seen(const struct kan_receipt *r)
+int kan_print_seen(const struct kan_receipt *r, int status)
 {
 	json_t *o = json_object(), *c = json_object();
 	json_object_set_new(o, "schema", json_string("kanshiki.capture/1"));
 	json_object_set_new(o, "status", json_string("done-before"));
-	json_object_set_new(o, "exit", json_integer(KAN_EXIT_OK));
+	json_object_set_new(o, "exit", json_integer(status));
 	kan_json_set_bytes(o, "case", kan_bytes_of(r->case_id));
 	kan_json_set_bytes(o, "bundle", kan_bytes_of(r->bundle));
 	kan_json_set_bytes(o, "seal", kan_bytes_of(r->seal));
@@ -171,9 +171,9 @@ int kan_print_seen(const struct kan_receipt *r)
 	kan_json_set_bytes(c, "commit", kan_bytes_of(r->commit));
 	json_object_set_new(c, "event", json_integer(r->event));
 	json_object_set_new(o, "custody", c);
-	int status = kan_print_json(o);
+	int rc = kan_print_json(o);
 	json_decref(o);
-	return status;
+	return rc;
 }
 
 int kan_print_failure(const struct kan_err *err, int status, const char *partial, json_t *act)

@@ -18,7 +18,7 @@ struct kan_capture_doc {
 int kan_print_capture(const struct kan_capture_doc *doc);
 
 /* For a request id that was done before: what the receipt knows. */
-int kan_print_seen(const struct kan_receipt *r);
+int kan_print_seen(const struct kan_receipt *r, int status);
 /* Nothing was sealed: {schema, exit, error}; partial and act are NULL where there is none. */
 int kan_print_failure(const struct kan_err *err, int status, const char *partial, json_t *act);
 

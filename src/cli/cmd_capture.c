@@ -342,12 +342,16 @@ static int seen_before(struct job *j)
 		return kan_say_err(&err);
 	if (found == 0)
 		return -1;
+	int acted = kan_then_was_done(&j->then, j->custody, j->request.request_id, &err);
+	if (acted < 0)
+		return kan_say_err(&err);
+	int status = acted ? KAN_EXIT_OK : KAN_EXIT_FAILED;
 	if (j->json)
-		(void)kan_print_seen(&receipt);
+		(void)kan_print_seen(&receipt, status);
 	else
 		(void)printf("request %s was done before\nseal %s\ncommit %s\n",
 			     j->request.request_id, receipt.seal, receipt.commit);
-	return KAN_EXIT_OK;
+	return status;
 }
 
 static int capture_one(struct job *j, const char *container)
@@ -375,8 +379,12 @@ static int capture_all(struct job *j)
 	for (const char *const *w = j->a->words; *w; w++) {
 		int one = capture_one(j, *w);
 		status = kan_status_worst(status, one);
-		if (one == KAN_EXIT_INTERRUPTED)
-			break;
+		if (one != KAN_EXIT_INTERRUPTED)
+			continue;
+		if (w[1])
+			kan_say("interrupted: not captured, nor acted upon: %s%s", w[1],
+				w[2] ? " and what follows it" : "");
+		break;
 	}
 	return status;
 }

@@ -77,6 +77,45 @@ int kan_then_commit(struct kan_then *t, struct kan_custody *custody, const struc
 	return 0;
 }
 
+/* The act of a request that was seen before. */
+struct seen_act {
+	const char *request_id, *what;
+	bool done;
+};
+
+static const char *word(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+static int is_the_act(const json_t *event, const char *commit, void *arg, struct kan_err *err)
+{
+	struct seen_act *s = arg;
+	(void)commit;
+	(void)err;
+	s->done |= strcmp(word(event, "type"), "act") == 0 &&
+		   strcmp(word(event, "request_id"), s->request_id) == 0 &&
+		   strcmp(word(json_object_get(event, "act"), "do"), s->what) == 0 &&
+		   json_is_true(json_object_get(json_object_get(event, "result"), "ok"));
+	return 0;
+}
+
+int kan_then_was_done(const struct kan_then *t, struct kan_custody *custody, const char *request_id,
+		      struct kan_err *err)
+{
+	struct seen_act s = {.request_id = request_id, .what = kan_respond_words[t->what]};
+	if (!t->asked)
+		return 1;
+	if (kan_custody_log(custody, NULL, is_the_act, &s, err) < 0)
+		return -1;
+	if (!s.done)
+		kan_say("--then %s was not done with that request, and is not done now: another "
+			"--request-id captures again and does it",
+			s.what);
+	return s.done;
+}
+
 static void sentence(struct kan_buf *out, const struct kan_then *t,
 		     const struct kan_capture_result *c)
 {
@@ -90,7 +129,8 @@ static void sentence(struct kan_buf *out, const struct kan_then *t,
 	if (c->left_paused)
 		kan_buf_addf(out, "; container %s stays paused", name);
 	else if (c->held_ns)
-		kan_buf_addf(out, "; container %s was let run again", name);
+		kan_buf_addf(out, "; container %s %s", name,
+			     c->resumed ? "was let run again" : "may still be paused");
 	if (undo && *undo)
 		kan_buf_addf(out, "; undo: %s", undo);
 }

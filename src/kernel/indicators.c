@@ -60,6 +60,36 @@ static int add_string(struct parser *p, struct kan_bytes v, bool hex, struct kan
 	return 0;
 }
 
+static size_t digits(struct kan_bytes v)
+{
+	size_t n = 0;
+	while (n < v.n && digit(v.p[n]) >= 0)
+		n++;
+	return n;
+}
+
+/* Who writes one of these means something else than its letters, and would look for it in vain. */
+static int mistaken(const struct parser *p, struct kan_bytes v, struct kan_err *err)
+{
+	enum { MD5_DIGITS = 32, SHA1_DIGITS = 40 };
+	size_t n = digits(v);
+	if (memchr(v.p, 0, v.n))
+		return kan_fail(err, KAN_EUSAGE,
+				"line %u: a NUL in it: not UTF-16, please; hex: takes any bytes",
+				p->line);
+	if (n == DIGEST_DIGITS && v.n > n && (v.p[n] == ' ' || v.p[n] == '\t'))
+		return kan_fail(err, KAN_EUSAGE,
+				"line %u: more than a digest: keep its 64 digits alone, or write "
+				"text: before a string",
+				p->line);
+	if (n == v.n && (n == MD5_DIGITS || n == SHA1_DIGITS))
+		return kan_fail(err, KAN_EUSAGE,
+				"line %u: a digest of %zu digits: only SHA-256 is looked for; "
+				"text: before a string, hex: before bytes",
+				p->line, n);
+	return 0;
+}
+
 static int on_line(struct parser *p, struct kan_bytes v, struct kan_err *err)
 {
 	if (v.n && v.p[v.n - 1] == '\r')
@@ -76,6 +106,8 @@ static int on_line(struct parser *p, struct kan_bytes v, struct kan_err *err)
 		add(p, v, true, true);
 		return 0;
 	}
+	if (mistaken(p, v, err) < 0)
+		return -1;
 	if (prefixed(&v, "hex:")) {
 		if (!is_hex(v))
 			return kan_fail(err, KAN_EUSAGE,
@@ -89,6 +121,7 @@ static int on_line(struct parser *p, struct kan_bytes v, struct kan_err *err)
 
 static int on_lines(struct parser *p, struct kan_bytes text, struct kan_err *err)
 {
+	(void)prefixed(&text, "\xef\xbb\xbf"); /* the mark that some editors write */
 	while (text.n) {
 		const uint8_t *end = memchr(text.p, '\n', text.n);
 		size_t n = end ? (size_t)(end - text.p) : text.n;

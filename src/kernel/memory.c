@@ -172,9 +172,15 @@ static void find_pages(struct look *l, struct kan_memory_map *map)
 	l->m->late |= why.sys == ETIMEDOUT;
 }
 
-static void add_name(struct look *l, const struct kan_map *m)
+/* Half a path would name another file. */
+static void add_name(struct look *l, const struct kan_smap *s)
 {
-	if (m->path.n && m->path.p[0] == '/')
+	const struct kan_map *m = &s->map;
+	if (!m->path.n || m->path.p[0] != '/')
+		return;
+	if (s->cut)
+		l->m->files.left_out++;
+	else
 		kan_core_files_add(&l->m->files, m->start, m->end, m->offset / l->page, m->path);
 }
 
@@ -192,7 +198,7 @@ static int on_map(const struct kan_smap *s, void *arg, struct kan_err *err)
 				       .offset = s->map.offset,
 				       .device = s->device || !s->flags_known};
 	memcpy(map->perms, s->map.perms, sizeof(map->perms));
-	add_name(l, &s->map);
+	add_name(l, s);
 	if (map->perms[1] == 'w' && !map->device)
 		find_pages(l, map);
 	return 0;

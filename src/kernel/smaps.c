@@ -21,7 +21,7 @@ static int keep(const struct kan_map *m, void *arg, struct kan_err *err)
 {
 	struct kan_smaps *s = arg;
 	(void)err;
-	s->now = (struct kan_smap){.map = *m};
+	s->now = (struct kan_smap){.map = *m, .cut = s->cut};
 	s->open = true;
 	return 0;
 }
@@ -54,8 +54,6 @@ static bool fact(struct kan_smaps *s, struct kan_bytes line)
 static int on_line(struct kan_smaps *s, struct kan_err *err)
 {
 	struct kan_bytes line = kan_buf_bytes(&s->line);
-	if (s->line.failed)
-		return kan_fail(err, KAN_EFORMAT, "smaps: a line over %d bytes", KAN_SMAPS_LINE);
 	if (s->open && fact(s, line))
 		return 0;
 	if (hand_over(s, err) < 0)
@@ -63,11 +61,17 @@ static int on_line(struct kan_smaps *s, struct kan_err *err)
 	kan_buf_reset(&s->header);
 	kan_buf_addb(&s->header, line);
 	kan_buf_addc(&s->header, '\n');
-	if (s->header.failed)
-		return kan_fail(err, KAN_EFORMAT, "smaps: a line over %d bytes", KAN_SMAPS_LINE);
 	if (kan_maps_each(kan_buf_bytes(&s->header), keep, s, err) < 0)
 		return kan_wrap(err, "smaps");
 	return s->open ? 0 : kan_fail(err, KAN_EFORMAT, "smaps: a line that is no mapping");
+}
+
+/* One octet is left for the end of the line. */
+static void add_part(struct kan_smaps *s, const uint8_t *p, size_t n)
+{
+	size_t room = KAN_SMAPS_LINE - 1 - s->line.len;
+	s->cut |= n > room;
+	kan_buf_add(&s->line, p, n < room ? n : room);
 }
 
 int kan_smaps_add(struct kan_smaps *s, struct kan_bytes piece, struct kan_err *err)
@@ -75,11 +79,12 @@ int kan_smaps_add(struct kan_smaps *s, struct kan_bytes piece, struct kan_err *e
 	while (piece.n) {
 		const uint8_t *end = memchr(piece.p, '\n', piece.n);
 		size_t n = end ? (size_t)(end - piece.p) : piece.n;
-		kan_buf_add(&s->line, piece.p, n);
+		add_part(s, piece.p, n);
 		if (!end)
 			return 0;
 		int rc = on_line(s, err);
 		kan_buf_reset(&s->line);
+		s->cut = false;
 		if (rc < 0)
 			return -1;
 		piece.p += n + 1;

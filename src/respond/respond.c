@@ -397,11 +397,14 @@ static const char *now_words(const json_t *act, bool already)
 	if (strcmp(what, "pause") == 0 && already)
 		return after && strcmp(after, "paused") != 0
 			       ? "does not run: there is nothing to pause"
-			       : "was paused already and stays so";
+			       : "was paused already, not by this capture, and is left so";
 	if (strcmp(what, "pause") == 0)
 		return "is paused and stays so";
+	if (strcmp(what, "disconnect") == 0 && already)
+		return after && strcmp(after, "gone") == 0 ? "is gone: the engine has it no more"
+							   : "was on no network already";
 	if (strcmp(what, "disconnect") == 0)
-		return already ? "was on no network already" : "is off all its networks";
+		return "is off all its networks";
 	if (strcmp(what, "kill") == 0)
 		return already ? "had ended already" : "is ended (SIGKILL)";
 	return already ? "had ended already" : "is stopped";

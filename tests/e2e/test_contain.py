@@ -359,6 +359,16 @@ class Contain(unittest.TestCase):
         self.assertFalse(done.json["act"]["ok"])
         self.runs()
 
+    def test_one_that_could_not_be_resumed_is_not_said_to_run(self):
+        self.container()
+        with faulty({"method": "POST", "path": "/(disconnect|unpause)$", "do": "status", "arg": "500"}) as (url, _):
+            done = self.then("disconnect", "--depth", "api", "--no-commit", "--quiet", url=url, status=1)
+        self.assertNotIn("was let run again", done.messages)
+        self.assertIn(f"container {NAME} may still be paused", done.messages)
+        for pid in world.own_processes():   # the lease would tell that engine for a minute
+            os.kill(pid, signal.SIGKILL)
+        docker("unpause", NAME, check=False)
+
     def test_the_time_limit_is_124_without_an_act_and_on_fail_decides(self):
         for on_fail, paused in (("resume", False), ("stay-paused", True)):
             with self.subTest(on_fail), faulty({"path": "/changes$", "do": "silence"}) as (url, asked):
@@ -382,6 +392,67 @@ class Contain(unittest.TestCase):
         self.assertEqual(done.status, 130, str(done))
         self.assertFalse(done.json["act"]["ok"])
         self.runs()
+
+    def test_a_request_that_was_seen_before_is_no_act_that_was_not_done(self):
+        self.container()
+        first = world.capture(NAME, *LIGHT, "--request-id", "r1", home=self.home)
+        self.assertEqual(first.status, 0, str(first))
+        seen = self.then("kill", "--request-id", "r1", status=1)
+        self.assertEqual((seen.json["status"], seen.json["exit"], seen.json["seal"]), ("done-before", 1, first.json["seal"]))
+        self.assertIn("--then kill was not done", seen.messages)
+        self.runs()
+        self.then("pause", "--request-id", "r2")
+        self.assertEqual(self.then("pause", "--request-id", "r2").json["status"], "done-before")
+        self.then("kill", "--request-id", "r2", status=1)
+        self.assertEqual(len(list(self.home.glob("bundles/*"))), 2)
+
+    # One that notes a SIGTERM and goes on: the act takes until the engine's SIGKILL.
+    STUBBORN = "trap 'echo asked >/root/term' TERM; while :; do sleep 0.1; done"
+
+    def interrupt_while_it_is_asked_to_end(self, capture, info):
+        term = pathlib.Path(f"/proc/{info['State']['Pid']}/root/root/term")
+        world.wait_until(term.exists, 60, "the container was asked to end")
+        capture.process.send_signal(signal.SIGINT)
+        return capture.end()
+
+    def test_an_interrupt_in_the_act_loses_neither_the_commit_nor_the_acts_event(self):
+        for freeze in ("auto", "never"):
+            with self.subTest(freeze=freeze):
+                self.container(command=("sh", "-c", self.STUBBORN))
+                capture = self.start("--freeze", freeze, "--then", "stop")
+                done = self.interrupt_while_it_is_asked_to_end(capture, self.info)
+                self.assertEqual(done.status, 130, str(done))
+                self.home = capture.home
+                self.assertEqual((self.the_act()["act"]["do"], done.json["act"]["ok"]), ("stop", True))
+                self.ended()
+
+    def test_an_interrupt_in_the_act_leaves_the_next_container_of_the_command_alone(self):
+        self.addCleanup(remove, "c-first")
+        first = run_container("c-first", "sh", "-c", self.STUBBORN)
+        self.container()
+        capture = self.start("--then", "stop", "c-first")
+        done = self.interrupt_while_it_is_asked_to_end(capture, first)
+        self.assertEqual(done.status, 130, str(done))
+        self.assertIn(f"interrupted: not captured, nor acted upon: {NAME}", done.messages)
+        self.assertEqual(len(list(capture.home.glob("bundles/*"))), 1)
+        self.runs()
+
+    def test_a_hold_that_somebody_else_ends_is_not_told_as_held(self):
+        self.container()
+        capture = self.start("--then", "pause")
+        self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
+        capture.process.send_signal(signal.SIGSTOP)
+        docker("unpause", NAME)
+        capture.process.send_signal(signal.SIGCONT)
+        done = capture.end()
+        self.assertEqual(done.status, 5, str(done))
+        record = json.loads((pathlib.Path(done.json["bundle"]) / "capture.json").read_text())
+        self.assertNotIn("held", record["freeze"])
+        self.assertGreater(record["freeze"]["total_ns"], 0)
+        gaps = [json.loads(g) for g in (pathlib.Path(done.json["bundle"]) / "gaps.ndjson").read_text().splitlines()]
+        self.assertIn(("pause", "changed"), [(g.get("what"), g.get("code")) for g in gaps])
+        self.assertTrue(done.json["act"]["ok"])
+        self.stands_still()
 
     def test_a_killed_conductor_lets_the_container_run_again(self):
         self.container()

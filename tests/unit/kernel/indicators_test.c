@@ -59,6 +59,9 @@ Test(indicators, what_is_wrong_is_a_usage_error_with_its_line)
 		{"sha256:1234\n", "line 1"},
 		{"sha256:" DIGITS DIGITS DIGITS "0123456789abcdeX\n", "line 1"},
 		{"text:\n", "line 1"},
+		{"good\n" SIXTY_FOUR "  a.out\n", "line 2: more than a digest"},
+		{DIGITS DIGITS "\n", "line 1: a digest of 32 digits"},
+		{DIGITS DIGITS "01234567\r\n", "line 1: a digest of 40 digits"},
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct kan_indicators *out = NULL;
@@ -69,6 +72,25 @@ Test(indicators, what_is_wrong_is_a_usage_error_with_its_line)
 		cr_expect_not_null(strstr(err.text, bad[i].says), "%s", err.text);
 		cr_expect_null(out);
 	}
+}
+
+Test(indicators, a_text_of_two_octets_a_letter_is_refused_and_a_mark_of_utf_8_is_passed_over)
+{
+	static const char wide[] = "\xff\xfe"
+				   "e\0v\0i\0l\0\n";
+	struct kan_indicators *out = NULL;
+	struct kan_err err = {0};
+	struct kan_bytes text = {(const uint8_t *)wide, sizeof(wide)};
+	cr_assert_eq(kan_indicators_parse(&out, text, &err), -1);
+	cr_assert_not_null(strstr(err.text, "UTF-16"), "%s", err.text);
+	struct kan_indicators *i = parse("\xef\xbb\xbf"
+					 "evil.example\r\n");
+	is(i, 0, 1, KAN_LIT("evil.example"));
+	kan_indicators_free(i);
+	i = parse("text:" DIGITS DIGITS "\nhex:" DIGITS DIGITS "\n");
+	is(i, 0, 1, KAN_LIT(DIGITS DIGITS));
+	cr_assert_eq(i->v[1].bytes.n, 16);
+	kan_indicators_free(i);
 }
 
 static int numbered(unsigned n, unsigned width, struct kan_err *err)

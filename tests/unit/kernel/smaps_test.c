@@ -34,20 +34,51 @@ static int on_map(const struct kan_smap *m, void *arg, struct kan_err *err)
 	return 0;
 }
 
-static int parse(struct seen *s, const char *what, size_t piece, struct kan_err *err)
+/* Without the paths, for those that are too long for a struct seen. */
+struct longer {
+	size_t n;
+	struct {
+		uint64_t start;
+		bool cut, flags_known;
+	} v[4];
+};
+
+static int note(const struct kan_smap *m, void *arg, struct kan_err *err)
 {
-	struct kan_smaps p = KAN_SMAPS(on_map, s);
+	struct longer *s = arg;
+	(void)err;
+	cr_assert_lt(s->n, 4);
+	s->v[s->n].start = m->map.start;
+	s->v[s->n].cut = m->cut;
+	s->v[s->n++].flags_known = m->flags_known;
+	return 0;
+}
+
+static int feed(struct kan_smaps *p, const char *what, size_t piece, struct kan_err *err)
+{
 	size_t n = strlen(what);
 	int rc = 0;
 	for (size_t i = 0; i < n && rc == 0; i += piece)
-		rc = kan_smaps_add(&p,
+		rc = kan_smaps_add(p,
 				   (struct kan_bytes){(const uint8_t *)what + i,
 						      n - i < piece ? n - i : piece},
 				   err);
 	if (rc == 0)
-		rc = kan_smaps_end(&p, err);
-	kan_smaps_free(&p);
+		rc = kan_smaps_end(p, err);
+	kan_smaps_free(p);
 	return rc;
+}
+
+static int measure(struct longer *s, const char *what, size_t piece)
+{
+	struct kan_smaps p = KAN_SMAPS(note, s);
+	return feed(&p, what, piece, NULL);
+}
+
+static int parse(struct seen *s, const char *what, size_t piece, struct kan_err *err)
+{
+	struct kan_smaps p = KAN_SMAPS(on_map, s);
+	return feed(&p, what, piece, err);
 }
 
 Test(smaps, each_mapping_comes_once_with_its_path_whatever_the_pieces)
@@ -100,4 +131,23 @@ Test(smaps, a_line_without_end_does_not_grow_without_end)
 	endless[sizeof(endless) - 2] = '\n';
 	cr_assert_eq(parse(&s, endless, 1000, &err), -1);
 	cr_assert_eq(err.code, KAN_EFORMAT);
+}
+
+Test(smaps, a_mapping_whose_path_is_longer_than_a_line_is_there_and_so_are_those_behind_it)
+{
+	static char endless[3 * KAN_SMAPS_LINE];
+	static const char head[] = "00400000-00452000 rw-p 00000000 08:02 7 /",
+			  tail[] =
+				  "\nVmFlags: rd wr\n"
+				  "7f0000005000-7f0000006000 rw-p 00000000 00:00 0 \nVmFlags: rd\n";
+	memset(endless, 'a', sizeof(endless));
+	memcpy(endless, head, sizeof(head) - 1);
+	memcpy(endless + sizeof(endless) - sizeof(tail), tail, sizeof(tail));
+	for (size_t piece = 1; piece < sizeof(endless); piece = piece * 7 + 1) {
+		struct longer s = {0};
+		cr_assert_eq(measure(&s, endless, piece), 0);
+		cr_assert_eq(s.n, 2);
+		cr_assert(s.v[0].start == 0x400000 && s.v[0].cut && s.v[0].flags_known);
+		cr_assert(s.v[1].start == 0x7f0000005000 && !s.v[1].cut && s.v[1].flags_known);
+	}
 }

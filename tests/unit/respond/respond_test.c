@@ -156,8 +156,14 @@ Test(respond, one_line_says_what_it_is_now_and_how_to_take_it_back)
 		    "container web is paused and stays so; undo: docker unpause x");
 	sentence_is("{\"do\":\"pause\",\"after\":\"exited\",\"undo\":\"\",\"already\":true}",
 		    "container web does not run: there is nothing to pause");
+	sentence_is("{\"do\":\"pause\",\"after\":\"paused\",\"undo\":\"docker unpause x\","
+		    "\"already\":true}",
+		    "container web was paused already, not by this capture, and is left so; "
+		    "undo: docker unpause x");
 	sentence_is("{\"do\":\"disconnect\",\"undo\":\"\",\"already\":true}",
 		    "container web was on no network already");
+	sentence_is("{\"do\":\"disconnect\",\"after\":\"gone\",\"undo\":\"\",\"already\":true}",
+		    "container web is gone: the engine has it no more");
 	sentence_is("{\"do\":\"kill\",\"undo\":\"\"}",
 		    "container web is ended (SIGKILL); it cannot be undone");
 	sentence_is("{\"do\":\"stop\",\"undo\":\"docker start x\",\"already\":true}",
