@@ -437,6 +437,8 @@ static void about(struct kan_model *m)
 		kan_part_text(p, "  paused, held for the act");
 	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		textf(p, "  paused %" PRId64 " ms", number(freeze, "total_ns") / NS_PER_MS);
+	else if (json_is_true(json_object_get(freeze, "found_paused")))
+		kan_part_text(p, "  found paused");
 	else if (freeze)
 		kan_part_text(p, "  not paused");
 	kan_part_text(p, freeze ? ", nothing run in it" : "  nothing run in it");

@@ -363,7 +363,7 @@ int kan_respond(json_t **act, const struct kan_respond *r, struct kan_err *err)
 	json_object_set_new(d.act, "impact", d.impact);
 	json_object_set_new(d.act, "ended_ns", json_integer(kan_now_ns()));
 	*act = d.act;
-	return rc < 0 ? kan_wrap(err, "--then %s", kan_respond_words[r->what]) : 0;
+	return rc < 0 ? -1 : 0;
 }
 
 void kan_respond_left_paused(json_t **act, const char *host, const char *id, const char *by_hand)
