@@ -100,7 +100,7 @@ struct kan_mem {
 	struct kan_helds held;
 	size_t n_exes, room_exes;
 	uint64_t octets, present; /* of all */
-	uint64_t regions_seen, not_looked_at, devices, late;
+	uint64_t regions_seen, not_looked_at, devices, late, unread;
 	uint64_t runs_seen, runs_kept, threads_seen, threads_kept, maps_seen, maps_kept, names_left;
 	bool ended; /* the deadline is over */
 };

@@ -187,6 +187,7 @@ static int all_regions(struct taking *t, struct kan_err *err)
 static void count(struct kan_mem *m, const struct kan_memspace *of)
 {
 	m->late += of->late;
+	m->unread += of->unread;
 	m->runs_seen += of->runs_seen;
 	m->runs_kept += of->n_runs;
 	m->threads_seen += of->tids_seen;

@@ -54,6 +54,11 @@ static void tell_processes(const struct kan_mem *m)
 		kan_sink_gap(m->sink, KAN_LIT("pages"), KAN_GAP_TIMEOUT,
 			     "of %llu processes not every mapping was looked at in %d ms",
 			     (unsigned long long)m->late, KAN_MEMORY_LOOK_MS);
+	if (m->unread)
+		kan_sink_gap(m->sink, KAN_LIT("pages"), KAN_GAP_DENIED,
+			     "of %llu processes the kernel did not say which pages of a mapping "
+			     "are there",
+			     (unsigned long long)m->unread);
 }
 
 static void tell_hits(const struct kan_mem *m)

@@ -25,8 +25,9 @@ int kan_capture_let_run(struct kan_capture_hold *h, struct kan_err *err)
 				       : c->freeze.resumed_ns != 0;
 	if (runs || !c->freeze.paused_by_us)
 		return 0;
-	return kan_fail(err, KAN_EENGINE, "it could not be resumed: docker unpause %.12s",
-			c->target->id);
+	char by_hand[KAN_PAUSE_BY_HAND];
+	kan_pause_by_hand(by_hand, &c->lease_setup);
+	return kan_fail(err, KAN_EENGINE, "it could not be resumed: %s", by_hand);
 }
 
 /* Why nothing may be done: NULL when it may. */

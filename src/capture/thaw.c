@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/row.h"
 #include "capture/pause.h"
+#include "engine/client.h"
 #include "engine/control.h"
 #include "evidence/channel.h"
 #include "kernel/cgroup.h"
@@ -144,8 +145,9 @@ static int thaw_by_engine(bool *owes, int64_t *engine_ns, const struct kan_lease
 	fn(open ? "thawed through the cgroup's own file" : why.text, arg);
 	if (open)
 		return 0;
-	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: docker unpause %.12s",
-			s->id);
+	char by_hand[KAN_PAUSE_BY_HAND];
+	kan_pause_by_hand(by_hand, s);
+	return kan_fail(err, KAN_EENGINE, "still paused; resume it by hand: %s", by_hand);
 }
 
 int kan_lease_thaw(bool *owes, int64_t *engine_ns, const struct kan_lease_setup *s,
@@ -191,11 +193,14 @@ bool kan_lease_settle(const struct kan_lease_setup *s)
 void kan_pause_by_hand(char out[KAN_PAUSE_BY_HAND], const struct kan_lease_setup *s)
 {
 	char file[KAN_PAUSE_BY_HAND - 512];
-	if (!kan_pause_by_kernel(s) || kan_cgroup_freezer_path(file, sizeof(file), s->cgroup) < 0)
-		(void)snprintf(out, KAN_PAUSE_BY_HAND, "docker unpause %.12s", s->id);
-	else
-		(void)snprintf(out, KAN_PAUSE_BY_HAND, "echo %s > %s",
-			       kan_cgroup_v2(s->cgroup) ? "0" : "THAWED", file);
+	kan_auto_buf struct kan_buf b = KAN_BUF(KAN_PAUSE_BY_HAND - 1);
+	if (!kan_pause_by_kernel(s) || kan_cgroup_freezer_path(file, sizeof(file), s->cgroup) < 0) {
+		kan_client_says(&b, kan_engine_host(s->engine), "unpause", s->id);
+	} else {
+		kan_buf_addf(&b, "echo %s > ", kan_cgroup_v2(s->cgroup) ? "0" : "THAWED");
+		kan_shell_word(&b, file);
+	}
+	(void)snprintf(out, KAN_PAUSE_BY_HAND, "%s", kan_buf_str(&b));
 }
 
 static bool sealed(int bundle_fd)

@@ -170,6 +170,7 @@ static void find_pages(struct look *l, struct kan_memory_map *map)
 		return;
 	map->cut = true;
 	l->m->late |= why.sys == ETIMEDOUT;
+	l->m->unread |= why.sys != ETIMEDOUT && why.code != KAN_ELIMIT;
 }
 
 /* Half a path would name another file. */

@@ -31,7 +31,8 @@ struct kan_memspace {
 	struct kan_memory_run *runs;
 	size_t n_maps, n_runs;
 	uint64_t maps_seen, runs_seen, tids_seen;
-	bool late; /* looking took too long: the rest of the runs is not known */
+	bool late;   /* looking took too long: the rest of the runs is not known */
+	bool unread; /* the kernel would not say which pages of a mapping are there */
 	pid_t pid, ppid, pgrp, session, *tids;
 	char state;
 	unsigned long flags;

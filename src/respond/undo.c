@@ -2,48 +2,12 @@
  */
 #include <string.h>
 
+#include "engine/client.h"
 #include "respond/state.h"
 
-static const char plain[] =
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@=,+-";
-
-/* One word of a shell. Names come from an engine that may lie: a word can never become two. */
-static void word(struct kan_buf *out, const char *s)
-{
-	if (*s && strspn(s, plain) == strlen(s)) {
-		kan_buf_adds(out, s);
-		return;
-	}
-	kan_buf_addc(out, '\'');
-	for (; *s; s++) {
-		if (*s == '\'')
-			kan_buf_adds(out, "'\\''");
-		else
-			kan_buf_addc(out, *s);
-	}
-	kan_buf_addc(out, '\'');
-}
-
-/* The client, told of the engine's address unless it is where the client looks by itself. */
-static void client(struct kan_buf *out, const char *host)
-{
-	static const char *const usual[] = {"unix:///run/docker.sock",
-					    "unix:///var/run/docker.sock",
-					    "unix:///run/podman/podman.sock"};
-	bool podman = strstr(host, "podman") != NULL;
-	kan_buf_adds(out, podman ? "podman" : "docker");
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-		if (strcmp(host, usual[i]) == 0)
-			return;
-	kan_buf_adds(out, podman ? " --url " : " -H ");
-	word(out, host);
-}
-
-/* The id and not the name: a name may mean another container by the time somebody reads this. */
 void kan_undo_simple(struct kan_buf *out, const char *host, const char *verb, const char *id)
 {
-	client(out, host);
-	kan_buf_addf(out, " %s %.12s", verb, id);
+	kan_client_says(out, host, verb, id);
 }
 
 static void option(struct kan_buf *out, const char *name, const json_t *value)
@@ -52,7 +16,7 @@ static void option(struct kan_buf *out, const char *name, const json_t *value)
 	json_t *one = NULL;
 	if (json_is_string(value)) {
 		kan_buf_addf(out, " %s ", name);
-		word(out, json_string_value(value));
+		kan_shell_word(out, json_string_value(value));
 	}
 	json_array_foreach (value, i, one)
 		option(out, name, one);
@@ -62,7 +26,7 @@ static void connect(struct kan_buf *out, const char *host, const json_t *n, cons
 {
 	const json_t *fixed = json_object_get(n, "fixed");
 	const char *name = json_string_value(json_object_get(n, "name"));
-	client(out, host);
+	kan_client(out, host);
 	kan_buf_adds(out, " network connect");
 	option(out, "--ip", json_object_get(fixed, "ip"));
 	option(out, "--ip6", json_object_get(fixed, "ip6"));
@@ -70,7 +34,7 @@ static void connect(struct kan_buf *out, const char *host, const json_t *n, cons
 	option(out, "--alias", json_object_get(n, "aliases"));
 	option(out, "--link", json_object_get(n, "links"));
 	kan_buf_adds(out, name[0] == '-' ? " -- " : " ");
-	word(out, name);
+	kan_shell_word(out, name);
 	kan_buf_addf(out, " %.12s", id);
 }
 

@@ -194,13 +194,15 @@ class ContainFail(containing.Contain):
         done = capture.end()
         world.wait_until(lambda: not world.own_processes(), RESUME_SECONDS, "the lease has ended")
         self.stands_still()
-        self.assertIn(f"docker unpause {self.info['Id'][:12]}", done.messages)
+        self.assertIn(f"unpause {self.info['Id'][:12]}", done.messages)
         left = capture.bundles()[0]
         self.assertEqual(json.loads((left / "lease.json").read_text())["what"], "kept")
         sealed = world.kanshiki("--home", capture.home, "seal", "--partial", left)
         self.assertEqual(sealed.status, 0, str(sealed))
         self.assertIn('"kept"', (left.with_suffix("") / "journal.ndjson").read_text())
         self.assertIn(world.verify(left.with_suffix("")).status, (0, 5))
+        self.undo(done.messages.split("resume it by hand: ")[1].splitlines()[0])
+        self.runs()
 
     def test_a_conductor_that_is_killed_at_the_act_leaves_the_sealed_bundle_whole(self):
         for on_fail, paused in (("resume", False), ("stay-paused", True)):
@@ -242,6 +244,6 @@ class ContainFail(containing.Contain):
                 done = capture.end()
                 world.wait_until(lambda: not world.own_processes(), 15, "the guard has ended")
                 self.assertEqual(world.is_paused(self.info["Id"]), paused)
-                self.assertEqual(f"docker unpause {self.info['Id'][:12]}" in done.messages, paused)
+                self.assertEqual(f"docker -H {url} unpause {self.info['Id'][:12]}" in done.messages, paused)
                 left = json.loads((capture.bundles()[0] / "lease.json").read_text())
                 self.assertEqual((left["by"], left["what"]), ("guard", "kept" if paused else "resumed"))
