@@ -24,7 +24,8 @@ const struct kan_status_row kan_statuses[] = {
 	{KAN_EXIT_FINDINGS, "findings at or above --fail-on"},
 	{KAN_EXIT_DIFFERENT, "compare --exit-code: there are differences"},
 	{KAN_EXIT_TIME, "time limit; what was collected is sealed as partial"},
-	{KAN_EXIT_INTERRUPTED, "interrupted; what was collected is sealed as partial"},
+	{KAN_EXIT_INTERRUPTED,
+	 "interrupted; what was collected is sealed, as partial unless it was whole"},
 	{0, NULL},
 };
 
