@@ -334,7 +334,24 @@ static void changed(struct kan_model *m)
 		      kan_model_object_finding(m, "change", json_array_get(rows, 0), keys));
 }
 
-/* Where two views do not agree, by the ids of the comparisons; all of it is in the report. */
+/* Who is compared with whom, in a word. */
+static const char *sides_of(const char *id)
+{
+	static const char *const words[][2] = {
+		{"cgroup-scan", "cgroup and /proc"},
+		{"socket-unheld", "sockets and their holders"},
+		{"socket-unlisted", "descriptors and socket tables"},
+		{"exe-file", "running bytes and their file"},
+		{"mounts-inspect", "mounts and inspect"},
+		{"engine-changes", "changes and the engine's list"},
+	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(id, words[i][0]) == 0)
+			return words[i][1];
+	return id;
+}
+
+/* Where two views do not agree; each case is in the report. */
 static void views(struct kan_model *m)
 {
 	size_t i = 0;
@@ -350,11 +367,11 @@ static void views(struct kan_model *m)
 	if (!all)
 		return;
 	p = json_array();
-	textf(p, "%" PRId64 " contradiction%s", all, all == 1 ? "" : "s");
+	kan_part_text(p, "differ");
 	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
 		if (!number(c, "count"))
 			continue;
-		textf(p, "%s%s %" PRId64, between, str(c, "id"), number(c, "count"));
+		textf(p, "%s%s %" PRId64, between, sides_of(str(c, "id")), number(c, "count"));
 		between = ", ";
 	}
 	if (unknown)
