@@ -229,10 +229,12 @@ class Memory(unittest.TestCase):
         left = [r for r in rows if r.get("bytes", 0) < r["present"]]
         self.assertEqual(("deadline", "limit") in gaps, bool(left) or len({r["pid"] for r in rows}) < 3)
         self.assertTrue(all(r["why"] == "deadline" for r in left), left)
-        self.assertTrue(all(r["frozen"] for r in rows if r.get("bytes")), "what was read was read in the pause")
+        late = [r["pid"] for r in rows if r.get("bytes") and not r["frozen"]]
+        self.assertEqual(len(late), len(set(late)), "of each, at most the region that the end fell into")
 
     def test_thousands_of_mappings_are_all_there(self):
-        for count in (1000, 60000):
+        most = 20000 if world.KANSHIKI.parent.name == "asan" else 60000    # looking has a time limit
+        for count in (1000, most):
             target = self.planted("many", str(count))
             bundle = self.taken(target, "--memory", "writable")
             self.assertEqual(self.memory_gaps(bundle), [])
