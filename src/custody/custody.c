@@ -355,6 +355,18 @@ static int check_of(const struct kan_receipt *of, struct kan_err *err)
 	return 0;
 }
 
+/* An event about a bundle that is in the home. 1: it was done before, and *out has it. */
+static int open_about(int *lock, struct kan_write *w, struct kan_receipt *out,
+		      struct kan_custody *c, const struct kan_receipt *of, struct kan_err *err)
+{
+	if (check_of(of, err) < 0 || kan_home_lock(lock, &c->home, err) < 0)
+		return -1;
+	w->case_id = of->case_id;
+	w->bundle = of->bundle;
+	w->seal = of->seal;
+	return done_before(out, c, w, err);
+}
+
 int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
 		       const char *files_dir, const struct kan_act *act, struct kan_err *err)
 {
@@ -363,12 +375,7 @@ int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const str
 	json_auto_t *what = NULL;
 	int found;
 
-	if (check_of(of, err) < 0 || kan_home_lock(&lock, &c->home, err) < 0)
-		return -1;
-	w.case_id = of->case_id;
-	w.bundle = of->bundle;
-	w.seal = of->seal;
-	found = done_before(out, c, &w, err);
+	found = open_about(&lock, &w, out, c, of, err);
 	if (found)
 		return found < 0 ? -1 : 0;
 	if (kan_write_what(&what, c, of, err) < 0 || add_derived(&w, c, files_dir, err) < 0)
@@ -416,12 +423,7 @@ int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct
 	json_auto_t *what = NULL;
 	int found;
 
-	if (check_of(of, err) < 0 || kan_home_lock(&lock, &c->home, err) < 0)
-		return -1;
-	w.case_id = of->case_id;
-	w.bundle = of->bundle;
-	w.seal = of->seal;
-	found = done_before(out, c, &w, err);
+	found = open_about(&lock, &w, out, c, of, err);
 	if (found)
 		return found < 0 ? -1 : 0;
 	if (kan_write_what(&what, c, of, err) < 0)
