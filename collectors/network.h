@@ -70,6 +70,24 @@ size_t kan_network_tables(char out[KAN_XT_TABLES][KAN_XT_NAME], const struct kan
 int kan_network_texts(struct kan_network *n, struct kan_err *err);
 int kan_network_files(struct kan_network *n, struct kan_err *err);
 
+/* network_rows.c: rows of what a dump of each namespace gave. Parts that need more have it around.
+ */
+struct kan_netrows {
+	const struct kan_network *n;
+	struct kan_rows *rows;
+	const struct kan_netspace *space;
+	uint64_t seen, kept, bad; /* bad: of the present dump */
+};
+/* One more; NULL: there is no room for it, and it is counted. */
+struct kan_row *kan_netrow(struct kan_netrows *w);
+/* What of name could not be parsed is a gap. */
+void kan_netrows_bad(const struct kan_netrows *w, const char *name);
+/* Closes; what found no room is a limit. rc < 0: abandons instead. */
+int kan_netrows_end(struct kan_netrows *w, const char *file, int rc, struct kan_err *err);
+/* An artefact of each namespace that is not the host's, whose netfilter can be asked. */
+int kan_netrows_filter(struct kan_netrows *w, const char *file,
+		       int (*one)(struct kan_netrows *w, struct kan_err *err), struct kan_err *err);
+
 /* "tcp6", or "tcp6 of netns 4026532644" when there are several. Lives in out. */
 struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
 				  const struct kan_netspace *s, const char *name);

@@ -6,12 +6,9 @@
 #include "kernel/nft.h"
 
 struct rowing {
-	struct kan_network *n;
-	struct kan_rows *rows;
-	const struct kan_netspace *space;
+	struct kan_netrows *to;
 	struct kan_bytes texts; /* what is left of them */
 	bool frozen;
-	uint64_t seen, kept, bad;
 };
 
 static int row(const struct kan_nft_item *item, void *arg, struct kan_err *err)
@@ -20,19 +17,16 @@ static int row(const struct kan_nft_item *item, void *arg, struct kan_err *err)
 	struct kan_nft_item i = *item;
 	if (i.kind == KAN_NFT_RULES)
 		(void)kan_nft_text(&i.text, &w->texts);
-	w->seen++;
-	if (w->kept >= KAN_NETWORK_ROWS)
+	struct kan_row *r = kan_netrow(w->to);
+	if (!r)
 		return 0;
-	w->kept++;
-	struct kan_row *r = kan_rows_begin(w->rows);
-	kan_row_dec(r, "netns", w->space->where.ino);
-	w->bad += kan_nft_row(r, &i, NULL) < 0;
+	w->to->bad += kan_nft_row(r, &i, NULL) < 0;
 	kan_row_bool(r, "frozen", w->frozen);
-	return kan_rows_end(w->rows, err);
+	return kan_rows_end(w->to->rows, err);
 }
 
 /* What the kernel refused of one ruleset. */
-static void gaps(const struct rowing *w, const struct kan_nft *nft)
+static void gaps(const struct kan_netrows *w, const struct kan_nft *nft)
 {
 	char what[KAN_NETWORK_WHAT];
 	struct kan_sink *sink = w->n->sink;
@@ -58,44 +52,26 @@ static void gaps(const struct rowing *w, const struct kan_nft *nft)
 				 &nft->no_texts);
 }
 
-static int one_space(struct rowing *w, struct kan_err *err)
+static int one_space(struct kan_netrows *to, struct kan_err *err)
 {
 	kan_auto_free struct kan_nft *nft = kan_xalloc(sizeof(*nft));
-	char what[KAN_NETWORK_WHAT];
+	struct rowing w = {.to = to, .frozen = kan_sink_frozen(to->n->sink)};
 	int rc = 0;
-	w->frozen = kan_sink_frozen(w->n->sink);
-	kan_nft_read(nft, w->space->fd[KAN_NS_FILTER]);
-	w->frozen &= kan_sink_frozen(w->n->sink);
-	w->texts = kan_buf_bytes(&nft->texts);
-	w->bad = 0;
-	gaps(w, nft);
+	kan_nft_read(nft, to->space->fd[KAN_NS_FILTER]);
+	w.frozen &= kan_sink_frozen(to->n->sink);
+	w.texts = kan_buf_bytes(&nft->texts);
+	to->bad = 0;
+	gaps(to, nft);
 	for (size_t i = 0; i < KAN_NFT_KINDS && rc == 0; i++)
-		rc = kan_nft_each(&w->bad, (enum kan_nft_kind)i, kan_buf_bytes(&nft->dumps[i].raw),
-				  row, w, err);
+		rc = kan_nft_each(&to->bad, (enum kan_nft_kind)i, kan_buf_bytes(&nft->dumps[i].raw),
+				  row, &w, err);
 	kan_nft_free(nft);
-	if (w->bad)
-		kan_sink_gap(w->n->sink, kan_network_what(what, w->n, w->space, "nft"),
-			     KAN_GAP_MALFORMED, "%llu answers cannot be parsed",
-			     (unsigned long long)w->bad);
+	kan_netrows_bad(to, "nft");
 	return rc;
 }
 
 int kan_network_nft(struct kan_network *n, struct kan_err *err)
 {
-	struct rowing w = {.n = n};
-	if (kan_rows_open(&w.rows, n->sink, "nft.ndjson", err) < 0)
-		return -1;
-	for (size_t i = 0; i < n->list.n; i++) {
-		w.space = n->spaces[i];
-		/* The host's own rules are for host-side.ndjson. */
-		if (w.space->host || w.space->fd[KAN_NS_FILTER] < 0)
-			continue;
-		if (one_space(&w, err) < 0) {
-			kan_rows_abandon(w.rows);
-			return -1;
-		}
-	}
-	if (w.seen > w.kept)
-		kan_sink_limit(n->sink, KAN_LIT("nft.ndjson"), w.seen, w.kept, KAN_NETWORK_ROWS);
-	return kan_rows_close(w.rows, err);
+	struct kan_netrows w = {.n = n};
+	return kan_netrows_filter(&w, "nft.ndjson", one_space, err);
 }
