@@ -7,12 +7,6 @@
 
 enum { EVIDENCE_LISTED = 20 };
 
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 static void list(struct kan_buf *out, const char *title, const json_t *items, bool code)
 {
 	size_t i = 0;
@@ -41,7 +35,7 @@ static void attack(struct kan_buf *out, const struct kan_model *m, const json_t 
 		json_array_foreach (json_object_get(m->doc, "techniques"), k, t)
 			if (json_equal(json_object_get(t, "id"), id)) {
 				kan_buf_addc(out, ' ');
-				kan_html_text(out, str(t, "name"));
+				kan_html_text(out, kan_json_str(t, "name"));
 			}
 	}
 	kan_buf_adds(out, "</dd>\n");
@@ -51,7 +45,8 @@ static void classes(struct kan_buf *out, const json_t *f)
 {
 	size_t i = 0;
 	json_t *v = NULL;
-	kan_buf_addf(out, "<dt>Support</dt><dd>%s confidence, from ", str(f, "confidence"));
+	kan_buf_addf(out, "<dt>Support</dt><dd>%s confidence, from ",
+		     kan_json_str(f, "confidence"));
 	json_array_foreach (json_object_get(f, "classes"), i, v) {
 		kan_buf_adds(out, i ? ", " : "");
 		kan_html_text(out, json_string_value(v));
@@ -98,10 +93,10 @@ static void evidence(struct kan_buf *out, const json_t *f)
 	for (size_t i = 0; i < n && i < EVIDENCE_LISTED; i++) {
 		const json_t *e = json_array_get(list_of, i);
 		kan_buf_adds(out, "<li><code>");
-		kan_html_text(out, str(e, "artefact"));
+		kan_html_text(out, kan_json_str(e, "artefact"));
 		kan_buf_addf(out, "</code> line %" PRId64 ", sha256 <code>%.64s</code>",
 			     (int64_t)json_integer_value(json_object_get(e, "row")),
-			     str(e, "sha256"));
+			     kan_json_str(e, "sha256"));
 		facts(out, json_array_get(objects, i));
 		kan_buf_adds(out, "</li>\n");
 	}
@@ -113,23 +108,23 @@ static void evidence(struct kan_buf *out, const json_t *f)
 static void finding(struct kan_buf *out, const struct kan_model *m, const json_t *f)
 {
 	int64_t n = json_integer_value(json_object_get(f, "n"));
-	const char *severity = str(f, "severity");
+	const char *severity = kan_json_str(f, "severity");
 	kan_buf_addf(out,
 		     "<article id=\"f%" PRId64 "\"><h3><span class=\"num\">#%" PRId64 "</span>"
 		     "<span class=\"sev %s\">%s</span><span>",
 		     n, n, severity, severity);
-	kan_html_text(out, str(f, "title"));
+	kan_html_text(out, kan_json_str(f, "title"));
 	kan_buf_adds(out, "</span></h3>\n<p class=\"says\">");
 	kan_html_parts(out, json_object_get(f, "parts"));
 	kan_buf_adds(out, "</p>\n<dl><dt>Why it matters</dt><dd>");
-	kan_html_text(out, str(f, "why"));
+	kan_html_text(out, kan_json_str(f, "why"));
 	kan_buf_adds(out, "</dd>\n");
 	list(out, "It may be benign", json_object_get(f, "false_positives"), false);
 	list(out, "Next", json_object_get(f, "next"), false);
 	attack(out, m, json_object_get(f, "attack"));
 	classes(out, f);
-	kan_buf_addf(out, "<dt>Id</dt><dd><code>%s</code> by rule <code>", str(f, "id"));
-	kan_html_text(out, str(f, "rule"));
+	kan_buf_addf(out, "<dt>Id</dt><dd><code>%s</code> by rule <code>", kan_json_str(f, "id"));
+	kan_html_text(out, kan_json_str(f, "rule"));
 	kan_buf_adds(out, "</code></dd></dl>\n");
 	evidence(out, f);
 	kan_buf_adds(out, "</article>\n");
@@ -144,7 +139,7 @@ void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
 	if (!m->total)
 		kan_buf_addf(out, "<p>%s.</p>\n", m->calm);
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
-		if (i >= KAN_MODEL_SECTION && strcmp(str(f, "severity"), "low") == 0)
+		if (i >= KAN_MODEL_SECTION && strcmp(kan_json_str(f, "severity"), "low") == 0)
 			left_out++;
 		else
 			finding(out, m, f);

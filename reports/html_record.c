@@ -7,17 +7,6 @@
 
 enum { NS_PER_MS = 1000000 };
 
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
-static int64_t integer(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
 static void collectors(struct kan_buf *out, const json_t *record)
 {
 	size_t i = 0;
@@ -30,14 +19,15 @@ static void collectors(struct kan_buf *out, const json_t *record)
 			  "<tbody>\n");
 	json_array_foreach (json_object_get(record, "collectors"), i, c) {
 		kan_buf_adds(out, "<tr><td data-l=\"collector\">");
-		kan_html_text(out, str(c, "name"));
+		kan_html_text(out, kan_json_str(c, "name"));
 		kan_buf_adds(out, "</td><td data-l=\"status\">");
-		kan_html_text(out, str(c, "status"));
+		kan_html_text(out, kan_json_str(c, "status"));
 		kan_buf_addf(out,
 			     "</td><td data-l=\"items\" class=\"num\">%" PRId64
 			     "</td><td data-l=\"octets\" class=\"num\">%" PRId64
 			     "</td><td data-l=\"gaps\" class=\"num\">%" PRId64 "</td></tr>\n",
-			     integer(c, "items"), integer(c, "bytes"), integer(c, "gaps"));
+			     kan_json_int(c, "items"), kan_json_int(c, "bytes"),
+			     kan_json_int(c, "gaps"));
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
 }
@@ -64,17 +54,18 @@ static void not_seen(struct kan_buf *out, const struct kan_model *m)
 		if (i >= KAN_MODEL_SECTION)
 			break;
 		kan_buf_adds(out, "<tr><td data-l=\"kind\">");
-		kan_html_text(out, str(row, "kind"));
+		kan_html_text(out, kan_json_str(row, "kind"));
 		kan_buf_adds(out, "</td><td data-l=\"collector\">");
-		kan_html_text(out, str(row, "collector"));
+		kan_html_text(out, kan_json_str(row, "collector"));
 		kan_buf_adds(out, "</td><td data-l=\"what\">");
 		kan_html_value(out, row, "what");
 		kan_buf_adds(out, "</td><td data-l=\"why\">");
-		kan_html_text(out, str(row, "code"));
-		kan_buf_adds(out, *str(row, "code") && *str(row, "why") ? ": " : "");
-		kan_html_text(out, str(row, "why"));
+		kan_html_text(out, kan_json_str(row, "code"));
+		kan_buf_adds(out,
+			     *kan_json_str(row, "code") && *kan_json_str(row, "why") ? ": " : "");
+		kan_html_text(out, kan_json_str(row, "why"));
 		kan_buf_adds(out, "</td><td data-l=\"could show\">");
-		kan_html_text(out, str(row, "could_show"));
+		kan_html_text(out, kan_json_str(row, "could_show"));
 		kan_buf_adds(out, "</td></tr>\n");
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
@@ -104,22 +95,22 @@ static void pause_of(struct kan_buf *out, const json_t *record)
 	const json_t *f = json_object_get(record, "freeze"),
 		     *check = json_object_get(record, "self_check");
 	if (json_is_true(json_object_get(f, "paused_by_us"))) {
-		int64_t asked = integer(f, "asked_boot_ns");
+		int64_t asked = kan_json_int(f, "asked_boot_ns");
 		kan_buf_addf(out,
 			     "<dt>Paused</dt><dd>%" PRId64 " ms, of it %" PRId64
 			     " ms the engine's; frozen %" PRId64 " ms after it was asked; ",
-			     integer(f, "total_ns") / NS_PER_MS,
-			     integer(f, "engine_ns") / NS_PER_MS,
-			     (integer(f, "frozen_boot_ns") - asked) / NS_PER_MS);
-		kan_buf_adds(out, strcmp(str(f, "by"), "cgroup") == 0
+			     kan_json_int(f, "total_ns") / NS_PER_MS,
+			     kan_json_int(f, "engine_ns") / NS_PER_MS,
+			     (kan_json_int(f, "frozen_boot_ns") - asked) / NS_PER_MS);
+		kan_buf_adds(out, strcmp(kan_json_str(f, "by"), "cgroup") == 0
 					  ? "through the cgroup's own file"
 					  : "by the engine");
 		kan_buf_adds(out, "; proof: ");
-		kan_html_text(out, str(f, "proof"));
+		kan_html_text(out, kan_json_str(f, "proof"));
 		kan_buf_adds(out, "</dd>");
 	}
 	kan_buf_adds(out, "<dt>Right after the resume</dt><dd>");
-	kan_html_text(out, str(check, "says"));
+	kan_html_text(out, kan_json_str(check, "says"));
 	kan_buf_adds(out, ". A container that runs changes by itself.</dd>");
 }
 
@@ -130,12 +121,12 @@ static void only_in(struct kan_buf *out, const json_t *list, const char *what, c
 	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
 		kan_buf_addf(out, "<li>%s %s: ", what, when);
 		if (json_object_get(v, "pid")) {
-			kan_buf_addf(out, "%" PRId64, integer(v, "pid"));
+			kan_buf_addf(out, "%" PRId64, kan_json_int(v, "pid"));
 		} else {
 			kan_html_value(out, v, "laddr");
-			kan_buf_addf(out, " %" PRId64 " &#8596; ", integer(v, "lport"));
+			kan_buf_addf(out, " %" PRId64 " &#8596; ", kan_json_int(v, "lport"));
 			kan_html_value(out, v, "raddr");
-			kan_buf_addf(out, " %" PRId64, integer(v, "rport"));
+			kan_buf_addf(out, " %" PRId64, kan_json_int(v, "rport"));
 		}
 		kan_buf_adds(out, "</li>\n");
 	}
@@ -148,8 +139,8 @@ static void differs(struct kan_buf *out, const json_t *check)
 										 "connection"};
 	bool any = false;
 	for (size_t i = 0; i < 2; i++)
-		any |= integer(json_object_get(check, names[i]), "gone") ||
-		       integer(json_object_get(check, names[i]), "new");
+		any |= kan_json_int(json_object_get(check, names[i]), "gone") ||
+		       kan_json_int(json_object_get(check, names[i]), "new");
 	if (!any)
 		return;
 	kan_buf_adds(out, "<h3>What differed right after the resume</h3>\n<ul>\n");
@@ -168,7 +159,8 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 		     *host = json_object_get(r, "host");
 	kan_buf_adds(out, "<section id=\"record\"><h2>Collection record</h2>\n<dl "
 			  "class=\"panel\"><dt>When</dt><dd>");
-	kan_html_text(out, *str(r, "started") ? str(r, "started") : "not recorded");
+	kan_html_text(out,
+		      *kan_json_str(r, "started") ? kan_json_str(r, "started") : "not recorded");
 	kan_buf_adds(out, "</dd><dt>By</dt><dd>");
 	kan_html_value(out, operator_, "name");
 	kan_buf_addc(out, ' ');
@@ -178,12 +170,12 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_addc(out, ' ');
 	kan_html_value(out, host, "kernel");
 	kan_buf_adds(out, "</dd><dt>With</dt><dd>kanshiki ");
-	kan_html_text(out, str(json_object_get(r, "tool"), "version"));
+	kan_html_text(out, kan_json_str(json_object_get(r, "tool"), "version"));
 	kan_buf_addc(out, ' ');
 	kan_html_value(out, json_object_get(r, "tool"), "commit");
 	kan_buf_addf(out, "</dd><dt>Status</dt><dd>%s, %" PRId64 " gaps</dd>",
 		     json_is_true(json_object_get(r, "partial")) ? "partial" : "complete",
-		     integer(r, "gaps"));
+		     kan_json_int(r, "gaps"));
 	pause_of(out, r);
 	kan_buf_adds(out, "</dl>\n");
 	differs(out, json_object_get(r, "self_check"));
@@ -246,17 +238,17 @@ static void not_assessed(struct kan_buf *out, const struct kan_model *m)
 	json_array_foreach (json_object_get(m->doc, "not_assessed"), i, row) {
 		const json_t *gap = json_object_get(row, "gap");
 		kan_buf_adds(out, "<tr><td data-l=\"rule\"><code>");
-		kan_html_text(out, str(row, "rule"));
+		kan_html_text(out, kan_json_str(row, "rule"));
 		kan_buf_adds(out, "</code></td><td data-l=\"column\">");
-		kan_html_text(out, str(row, "column"));
+		kan_html_text(out, kan_json_str(row, "column"));
 		kan_buf_addf(out,
 			     "</td><td data-l=\"rows\">%" PRId64 "</td><td data-l=\"missing\">",
-			     integer(row, "rows"));
-		kan_html_text(out, str(gap, "collector"));
+			     kan_json_int(row, "rows"));
+		kan_html_text(out, kan_json_str(gap, "collector"));
 		kan_buf_adds(out, ": ");
 		kan_html_value(out, gap, "what");
 		kan_buf_addc(out, ' ');
-		kan_html_text(out, str(gap, "code"));
+		kan_html_text(out, kan_json_str(gap, "code"));
 		kan_buf_adds(out, "</td></tr>\n");
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
@@ -275,14 +267,14 @@ void kan_html_rules(struct kan_buf *out, const struct kan_model *m)
 			  "<th scope=\"col\">sha256</th></tr></thead><tbody>\n");
 	json_array_foreach (json_object_get(m->doc, "rules"), i, row) {
 		kan_buf_adds(out, "<tr><td data-l=\"rule\">");
-		kan_html_text(out, str(row, "id"));
+		kan_html_text(out, kan_json_str(row, "id"));
 		kan_buf_addf(out,
 			     "</td><td data-l=\"version\" class=\"num\">%" PRId64
 			     "</td><td data-l=\"findings\" class=\"num\">%" PRId64,
-			     integer(row, "version"), integer(row, "findings"));
+			     kan_json_int(row, "version"), kan_json_int(row, "findings"));
 		if (json_object_get(row, "left_out"))
 			kan_buf_addf(out, " (+%" PRId64 " rows not listed)",
-				     integer(row, "left_out"));
+				     kan_json_int(row, "left_out"));
 		kan_buf_adds(out, "</td><td data-l=\"sha256\">");
 		kan_html_value(out, row, "sha256");
 		kan_buf_adds(out, "</td></tr>\n");

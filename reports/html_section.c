@@ -8,17 +8,6 @@
 
 enum { INDICATOR_MAX = 1 << 16 };
 
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
-static int64_t integer(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
 static void cell(struct kan_buf *out, const char *title, const json_t *row, const char *key)
 {
 	kan_buf_addf(out, "<td data-l=\"%s\">", title);
@@ -52,17 +41,17 @@ void kan_html_timeline(struct kan_buf *out, const struct kan_model *m)
 		if (i < skip)
 			continue;
 		kan_buf_adds(out, "<tr><td data-l=\"time\">");
-		kan_html_time(out, integer(e, "time_ns"));
+		kan_html_time(out, kan_json_int(e, "time_ns"));
 		kan_buf_adds(out, "</td><td data-l=\"what\">");
 		kan_html_value(out, e, "message");
-		kan_html_mark(out, integer(e, "n"));
+		kan_html_mark(out, kan_json_int(e, "n"));
 		kan_buf_adds(out, "</td>");
-		word(out, "time of", str(e, "desc"));
-		word(out, "class", str(e, "trust"));
+		word(out, "time of", kan_json_str(e, "desc"));
+		word(out, "class", kan_json_str(e, "trust"));
 		kan_buf_adds(out, "</tr>\n");
 	}
 	kan_buf_adds(out, "</tbody></table>\n");
-	kan_html_more(out, skip + (uint64_t)integer(m->doc, "timeline_left_out"),
+	kan_html_more(out, skip + (uint64_t)kan_json_int(m->doc, "timeline_left_out"),
 		      "earlier, in report.json and the bundle");
 	kan_buf_adds(out, "</section>\n");
 }
@@ -71,7 +60,7 @@ static void change_row(struct kan_buf *out, const struct kan_model *m, const jso
 {
 	static const char *const keys[] = {"path", NULL};
 	kan_buf_adds(out, "<tr>");
-	word(out, "change", str(row, "change"));
+	word(out, "change", kan_json_str(row, "change"));
 	kan_buf_adds(out, "<td data-l=\"path\">");
 	kan_html_value(out, row, "path");
 	if (json_object_get(row, "from")) {
@@ -80,17 +69,17 @@ static void change_row(struct kan_buf *out, const struct kan_model *m, const jso
 	}
 	kan_html_mark(out, kan_model_object_finding(m, "change", row, keys));
 	kan_buf_adds(out, "</td>");
-	word(out, "how", str(row, "how"));
-	word(out, "mode", str(row, "mode"));
+	word(out, "how", kan_json_str(row, "how"));
+	word(out, "mode", kan_json_str(row, "mode"));
 	cell(out, "uid", row, "uid");
 	kan_buf_adds(out, "<td data-l=\"size\" class=\"num\">");
 	if (json_object_get(row, "below_size") &&
-	    integer(row, "below_size") != integer(row, "size"))
-		kan_buf_addf(out, "%" PRId64 " → ", integer(row, "below_size"));
-	kan_buf_addf(out, "%" PRId64 "</td><td data-l=\"ctime\">", integer(row, "size"));
+	    kan_json_int(row, "below_size") != kan_json_int(row, "size"))
+		kan_buf_addf(out, "%" PRId64 " → ", kan_json_int(row, "below_size"));
+	kan_buf_addf(out, "%" PRId64 "</td><td data-l=\"ctime\">", kan_json_int(row, "size"));
 	/* A whiteout shares its inode: its times say nothing about the deletion. */
-	if (strcmp(str(row, "change"), "deleted") != 0 && json_object_get(row, "ctime_ns"))
-		kan_html_time(out, integer(row, "ctime_ns"));
+	if (strcmp(kan_json_str(row, "change"), "deleted") != 0 && json_object_get(row, "ctime_ns"))
+		kan_html_time(out, kan_json_int(row, "ctime_ns"));
 	kan_buf_adds(out, "</td></tr>\n");
 }
 
@@ -105,7 +94,7 @@ void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "<section id=\"changes\"><h2>Changes to the container's files</h2>\n<p>");
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
 		kan_buf_addf(out, "%s%" PRId64 " %s", k ? ", " : "",
-			     integer(json_object_get(section, "counts"), words[k]), words[k]);
+			     kan_json_int(json_object_get(section, "counts"), words[k]), words[k]);
 	kan_buf_adds(
 		out,
 		".</p>\n<table><caption>Compared with the layers of the image, by content. ctime "
@@ -120,7 +109,7 @@ void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 			change_row(out, m, row);
 	kan_buf_adds(out, "</tbody></table>\n");
 	uint64_t shown = i < KAN_MODEL_SECTION ? i : KAN_MODEL_SECTION;
-	kan_html_more(out, (uint64_t)integer(section, "count") - shown,
+	kan_html_more(out, (uint64_t)kan_json_int(section, "count") - shown,
 		      "in data/filesystem/changes.ndjson of the bundle");
 	kan_buf_adds(out, "</section>\n");
 }
@@ -135,16 +124,16 @@ static void process_row(struct kan_buf *out, const struct kan_model *m, const js
 		kan_html_list(out, row, "argv");
 	else
 		kan_html_value(out, row, "comm");
-	kan_html_mark(out, kan_model_pid_finding(m, integer(row, "pid")));
+	kan_html_mark(out, kan_model_pid_finding(m, kan_json_int(row, "pid")));
 	kan_buf_adds(out, "</td>");
 	cell(out, "executable", row, "exe_link");
-	word(out, "origin", str(row, "exe_origin"));
-	word(out, "started by", str(row, "ancestor"));
+	word(out, "origin", kan_json_str(row, "exe_origin"));
+	word(out, "started by", kan_json_str(row, "ancestor"));
 	kan_buf_adds(out, "<td data-l=\"uid\">");
 	kan_buf_addf(out, "%" PRId64 "</td><td data-l=\"since\">",
 		     (int64_t)json_integer_value(json_array_get(json_object_get(row, "uid"), 1)));
 	if (json_object_get(row, "start_ns"))
-		kan_html_time(out, integer(row, "start_ns"));
+		kan_html_time(out, kan_json_int(row, "start_ns"));
 	kan_buf_adds(out, "</td></tr>\n");
 }
 
@@ -167,21 +156,22 @@ static void processes(struct kan_buf *out, const struct kan_model *m)
 			process_row(out, m, row);
 	kan_buf_adds(out, "</tbody></table>\n");
 	uint64_t shown = i < KAN_MODEL_SECTION ? i : KAN_MODEL_SECTION;
-	kan_html_more(out, (uint64_t)integer(json_object_get(m->doc, "processes"), "count") - shown,
+	kan_html_more(out,
+		      (uint64_t)kan_json_int(json_object_get(m->doc, "processes"), "count") - shown,
 		      "in data/processes/processes.ndjson of the bundle");
 }
 
 static void peer_row(struct kan_buf *out, const json_t *row)
 {
-	bool listens = strcmp(str(row, "state"), "LISTEN") == 0;
+	bool listens = strcmp(kan_json_str(row, "state"), "LISTEN") == 0;
 	kan_buf_adds(out, "<tr>");
-	word(out, "scope", listens ? "listener" : str(row, "peer_scope"));
+	word(out, "scope", listens ? "listener" : kan_json_str(row, "peer_scope"));
 	kan_buf_adds(out, "<td data-l=\"address\">");
 	kan_html_value(out, row, listens ? "laddr" : "raddr");
-	kan_buf_addf(out, " port %" PRId64, integer(row, listens ? "lport" : "rport"));
-	kan_html_mark(out, integer(row, "n"));
+	kan_buf_addf(out, " port %" PRId64, kan_json_int(row, listens ? "lport" : "rport"));
+	kan_html_mark(out, kan_json_int(row, "n"));
 	kan_buf_adds(out, "</td>");
-	word(out, "direction", str(row, "sock_dir"));
+	word(out, "direction", kan_json_str(row, "sock_dir"));
 	kan_buf_adds(out, "<td data-l=\"pids\">");
 	for (size_t i = 0; i < json_array_size(json_object_get(row, "pid")); i++)
 		kan_buf_addf(out, "%s%" PRId64, i ? ", " : "",
@@ -191,8 +181,8 @@ static void peer_row(struct kan_buf *out, const json_t *row)
 		     "</td><td data-l=\"sent\" class=\"num\">%" PRId64
 		     "</td><td data-l=\"received\" class=\"num\">%" PRId64
 		     "</td><td data-l=\"connections\" class=\"num\">%" PRId64 "</td></tr>\n",
-		     integer(row, "sock_sent"), integer(row, "sock_received"),
-		     integer(row, "count"));
+		     kan_json_int(row, "sock_sent"), kan_json_int(row, "sock_received"),
+		     kan_json_int(row, "count"));
 }
 
 void kan_html_running(struct kan_buf *out, const struct kan_model *m)
@@ -223,7 +213,7 @@ void kan_html_running(struct kan_buf *out, const struct kan_model *m)
 		     "<p class=\"note\">%" PRId64 " internet sockets and %" PRId64
 		     " others in all; every one is in "
 		     "data/network/sockets.ndjson of the bundle.</p>\n</section>\n",
-		     integer(sockets, "count"), integer(sockets, "unix"));
+		     kan_json_int(sockets, "count"), kan_json_int(sockets, "unix"));
 }
 
 /* 198[.]51[.]100[.]7: nobody's mail client makes a link of it. */
@@ -248,18 +238,18 @@ void kan_html_indicators(struct kan_buf *out, const struct kan_model *m)
 			  "<th scope=\"col\">value</th></tr></thead><tbody>\n");
 	json_array_foreach (m->indicators, i, row) {
 		kan_buf_adds(out, "<tr>");
-		word(out, "kind", str(row, "kind"));
+		word(out, "kind", kan_json_str(row, "kind"));
 		kan_buf_adds(out, "<td data-l=\"value\">");
-		if (strcmp(str(row, "kind"), "address") == 0) {
+		if (strcmp(kan_json_str(row, "kind"), "address") == 0) {
 			kan_auto_buf struct kan_buf safe = KAN_BUF(INDICATOR_MAX);
-			defang(&safe, str(row, "value"));
+			defang(&safe, kan_json_str(row, "value"));
 			kan_buf_adds(out, "<code>");
 			kan_html_bytes(out, kan_buf_bytes(&safe));
 			kan_buf_adds(out, "</code>");
 		} else {
 			kan_html_value(out, row, "value");
 		}
-		kan_html_mark(out, integer(row, "n"));
+		kan_html_mark(out, kan_json_int(row, "n"));
 		kan_buf_adds(out, "</td></tr>\n");
 	}
 	kan_buf_adds(out, "</tbody></table></section>\n");

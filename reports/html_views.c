@@ -2,32 +2,22 @@
  */
 #include <inttypes.h>
 
+#include "base/row.h"
 #include "reports/html.h"
-
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
-static int64_t integer(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
 
 static void example(struct kan_buf *out, const json_t *row)
 {
 	kan_buf_adds(out, "<li>");
 	kan_html_value(out, row, "what");
 	kan_buf_adds(out, ": ");
-	kan_html_text(out, str(row, "one"));
+	kan_html_text(out, kan_json_str(row, "one"));
 	kan_buf_adds(out, "; ");
-	kan_html_text(out, str(row, "other"));
+	kan_html_text(out, kan_json_str(row, "other"));
 	kan_buf_adds(out, " (<code>");
-	kan_html_text(out, str(row, "artefact"));
+	kan_html_text(out, kan_json_str(row, "artefact"));
 	kan_buf_adds(out, "</code>");
 	if (json_object_get(row, "row"))
-		kan_buf_addf(out, " line %" PRId64, integer(row, "row"));
+		kan_buf_addf(out, " line %" PRId64, kan_json_int(row, "row"));
 	kan_buf_adds(out, ")</li>\n");
 }
 
@@ -35,13 +25,13 @@ static void examples(struct kan_buf *out, const json_t *c)
 {
 	size_t i = 0;
 	json_t *row = NULL;
-	if (!integer(c, "count"))
+	if (!kan_json_int(c, "count"))
 		return;
 	kan_buf_adds(out, "<ul>\n");
 	json_array_foreach (json_object_get(c, "rows"), i, row)
 		example(out, row);
 	kan_buf_adds(out, "</ul>\n");
-	kan_html_more(out, (uint64_t)integer(c, "left_out"), "in the two artefacts");
+	kan_html_more(out, (uint64_t)kan_json_int(c, "left_out"), "in the two artefacts");
 }
 
 static void missing(struct kan_buf *out, const json_t *gap)
@@ -49,9 +39,9 @@ static void missing(struct kan_buf *out, const json_t *gap)
 	kan_buf_adds(out, "not assessed: ");
 	kan_html_value(out, gap, "what");
 	kan_buf_adds(out, " of ");
-	kan_html_text(out, str(gap, "collector"));
+	kan_html_text(out, kan_json_str(gap, "collector"));
 	kan_buf_adds(out, ", ");
-	kan_html_text(out, str(gap, "code"));
+	kan_html_text(out, kan_json_str(gap, "code"));
 	kan_buf_adds(out, ": ");
 	kan_html_value(out, gap, "why");
 }
@@ -64,12 +54,12 @@ void kan_html_views(struct kan_buf *out, const struct kan_model *m)
 			  "class=\"panel\">\n");
 	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
 		kan_buf_adds(out, "<dt>");
-		kan_html_text(out, str(c, "title"));
+		kan_html_text(out, kan_json_str(c, "title"));
 		kan_buf_adds(out, "</dt><dd>");
 		if (!json_is_true(json_object_get(c, "assessed")))
 			missing(out, json_object_get(c, "missing"));
 		else
-			kan_buf_addf(out, "%" PRId64, integer(c, "count"));
+			kan_buf_addf(out, "%" PRId64, kan_json_int(c, "count"));
 		examples(out, c);
 		kan_buf_adds(out, "</dd>\n");
 	}

@@ -16,17 +16,6 @@ enum {
 	NOT_SEEN_MAX = 60
 };
 
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
-static int64_t integer(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
 /* A code span, cut with its length told. */
 static void bytes(struct kan_buf *out, struct kan_bytes v)
 {
@@ -43,7 +32,7 @@ static void value(struct kan_buf *out, const json_t *o, const char *key)
 	kan_auto_buf struct kan_buf v = KAN_BUF(RAW_MAX);
 	struct kan_err ignored = {0};
 	if (json_is_integer(json_object_get(o, key)))
-		kan_buf_addf(out, "%" PRId64, integer(o, key));
+		kan_buf_addf(out, "%" PRId64, kan_json_int(o, key));
 	else if (kan_json_bytes(&v, o, key, &ignored) == 0)
 		bytes(out, kan_buf_bytes(&v));
 }
@@ -113,9 +102,10 @@ static void impact(struct kan_buf *out, const struct kan_model *m)
 static void not_compared(struct kan_buf *out, const json_t *c)
 {
 	const json_t *missing = json_object_get(c, "missing");
-	kan_buf_addf(out, "- %s: not assessed: ", str(c, "title"));
+	kan_buf_addf(out, "- %s: not assessed: ", kan_json_str(c, "title"));
 	value(out, missing, "what");
-	kan_buf_addf(out, " of %s, %s: ", str(missing, "collector"), str(missing, "code"));
+	kan_buf_addf(out, " of %s, %s: ", kan_json_str(missing, "collector"),
+		     kan_json_str(missing, "code"));
 	value(out, missing, "why");
 	kan_buf_addc(out, '\n');
 }
@@ -124,18 +114,19 @@ static void compared(struct kan_buf *out, const json_t *c)
 {
 	size_t i = 0;
 	json_t *row = NULL;
-	kan_buf_addf(out, "- %s: %" PRId64 "\n", str(c, "title"), integer(c, "count"));
+	kan_buf_addf(out, "- %s: %" PRId64 "\n", kan_json_str(c, "title"),
+		     kan_json_int(c, "count"));
 	json_array_foreach (json_object_get(c, "rows"), i, row) {
 		kan_buf_adds(out, "  - ");
 		value(out, row, "what");
-		kan_buf_addf(out, ": %s; %s (`%s`", str(row, "one"), str(row, "other"),
-			     str(row, "artefact"));
+		kan_buf_addf(out, ": %s; %s (`%s`", kan_json_str(row, "one"),
+			     kan_json_str(row, "other"), kan_json_str(row, "artefact"));
 		if (json_object_get(row, "row"))
-			kan_buf_addf(out, " line %" PRId64, integer(row, "row"));
+			kan_buf_addf(out, " line %" PRId64, kan_json_int(row, "row"));
 		kan_buf_adds(out, ")\n");
 	}
 	if (json_object_get(c, "left_out"))
-		kan_buf_addf(out, "  - +%" PRId64 " more\n", integer(c, "left_out"));
+		kan_buf_addf(out, "  - +%" PRId64 " more\n", kan_json_int(c, "left_out"));
 }
 
 static void views(struct kan_buf *out, const struct kan_model *m)
@@ -163,11 +154,11 @@ static void timeline(struct kan_buf *out, const struct kan_model *m)
 		char when[KAN_RFC3339];
 		if (i < skip)
 			continue;
-		kan_rfc3339_s(when, integer(e, "time_ns"));
+		kan_rfc3339_s(when, kan_json_int(e, "time_ns"));
 		kan_buf_addf(out, "- %s ", when);
 		value(out, e, "message");
-		kan_buf_addf(out, " – %s, %s", str(e, "desc"), str(e, "trust"));
-		mark(out, integer(e, "n"));
+		kan_buf_addf(out, " – %s, %s", kan_json_str(e, "desc"), kan_json_str(e, "trust"));
+		mark(out, kan_json_int(e, "n"));
 		kan_buf_addc(out, '\n');
 	}
 	kan_buf_adds(out, "- _____ detected, by whom\n- _____ contained\n- _____ resolved\n");
@@ -185,18 +176,20 @@ static void strings(struct kan_buf *out, const char *title, const json_t *list)
 
 static void finding(struct kan_buf *out, const json_t *f)
 {
-	kan_buf_addf(out, "\n### #%" PRId64 " %s: %s\n", integer(f, "n"), str(f, "severity"),
-		     str(f, "title"));
+	kan_buf_addf(out, "\n### #%" PRId64 " %s: %s\n", kan_json_int(f, "n"),
+		     kan_json_str(f, "severity"), kan_json_str(f, "title"));
 	parts(out, json_object_get(f, "parts"));
-	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: %s\n", str(f, "id"),
-		     str(f, "rule"), str(f, "confidence"), str(f, "why"));
+	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: %s\n",
+		     kan_json_str(f, "id"), kan_json_str(f, "rule"), kan_json_str(f, "confidence"),
+		     kan_json_str(f, "why"));
 	strings(out, "- It may be benign: ", json_object_get(f, "false_positives"));
 	strings(out, "- Next: ", json_object_get(f, "next"));
 	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
 	const json_t *e = json_array_get(json_object_get(f, "evidence"), 0);
 	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n",
-		     str(e, "artefact"), integer(e, "row"), integer(f, "objects_count"),
-		     integer(f, "objects_count") == 1 ? "" : "s");
+		     kan_json_str(e, "artefact"), kan_json_int(e, "row"),
+		     kan_json_int(f, "objects_count"),
+		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 
 static void findings(struct kan_buf *out, const struct kan_model *m)
@@ -218,20 +211,21 @@ static void findings(struct kan_buf *out, const struct kan_model *m)
 
 static void custody(struct kan_buf *out, const struct kan_model *m)
 {
-	kan_buf_addf(out, "\n## Evidence\n- Bundle `%s`\n", str(m->doc, "bundle"));
-	if (*str(m->doc, "seal"))
-		kan_buf_addf(out, "- Seal `%s`\n", str(m->doc, "seal"));
-	if (m->receipt && *str(m->receipt, "commit"))
-		kan_buf_addf(out, "- Custody commit `%s`\n", str(m->receipt, "commit"));
+	kan_buf_addf(out, "\n## Evidence\n- Bundle `%s`\n", kan_json_str(m->doc, "bundle"));
+	if (*kan_json_str(m->doc, "seal"))
+		kan_buf_addf(out, "- Seal `%s`\n", kan_json_str(m->doc, "seal"));
+	if (m->receipt && *kan_json_str(m->receipt, "commit"))
+		kan_buf_addf(out, "- Custody commit `%s`\n", kan_json_str(m->receipt, "commit"));
 	const json_t *freeze = json_object_get(json_object_get(m->doc, "record"), "freeze");
 	if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		kan_buf_addf(out,
 			     "- Paused for %" PRId64 " ms, of it %" PRId64
 			     " ms the engine's; proof: %s\n",
-			     integer(freeze, "total_ns") / NS_PER_MS,
-			     integer(freeze, "engine_ns") / NS_PER_MS, str(freeze, "proof"));
-	const char *after =
-		str(json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
+			     kan_json_int(freeze, "total_ns") / NS_PER_MS,
+			     kan_json_int(freeze, "engine_ns") / NS_PER_MS,
+			     kan_json_str(freeze, "proof"));
+	const char *after = kan_json_str(
+		json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
 	if (*after)
 		kan_buf_addf(out,
 			     "- Right after the resume: %s. A container that runs changes by "

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/row.h"
 #include "reports/model.h"
 
 enum {
@@ -13,11 +14,6 @@ enum {
 	LEFT_X = 14,
 	RIGHT_X = 430,
 };
-
-static int64_t number(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
 
 static const char *mark_of(const json_t *row)
 {
@@ -55,7 +51,7 @@ static bool holds_peer(const struct kan_model *m, int64_t pid)
 static void place(struct kan_model *m, const json_t *row, int parent, int depth)
 {
 	struct kan_tree *t = &m->tree;
-	int64_t pid = number(row, "pid");
+	int64_t pid = kan_json_int(row, "pid");
 	struct kan_node *n = &t->nodes[t->n];
 	*n = (struct kan_node){.x = MARGIN + INDENT * (depth < DEPTH_MAX ? depth : DEPTH_MAX),
 			       .y = MARGIN + ROW * (int)t->n,
@@ -85,7 +81,8 @@ static void descend(struct kan_model *m, const json_t *rows, int root, int depth
 		size_t i = 0;
 		json_t *row = NULL;
 		json_array_foreach ((json_t *)(uintptr_t)rows, i, row)
-			if (!child && number(row, "ppid") == number(t->nodes[at].row, "pid") &&
+			if (!child &&
+			    kan_json_int(row, "ppid") == kan_json_int(t->nodes[at].row, "pid") &&
 			    !is_placed(t, row))
 				child = row;
 		if (child) {
@@ -105,7 +102,7 @@ static bool has_parent(const json_t *rows, const json_t *row)
 	size_t i = 0;
 	json_t *other = NULL;
 	json_array_foreach ((json_t *)(uintptr_t)rows, i, other)
-		if (other != row && number(other, "pid") == number(row, "ppid"))
+		if (other != row && kan_json_int(other, "pid") == kan_json_int(row, "ppid"))
 			return true;
 	return false;
 }
@@ -135,10 +132,10 @@ static int left_of(struct kan_model *m, int64_t pid)
 	size_t i = 0;
 	json_t *row = NULL;
 	for (size_t k = 0; k < g->n_left; k++)
-		if (number(g->left[k].row, "pid") == pid)
+		if (kan_json_int(g->left[k].row, "pid") == pid)
 			return (int)k;
 	json_array_foreach ((json_t *)(uintptr_t)kan_model_rows(m, "processes"), i, row) {
-		if (number(row, "pid") != pid)
+		if (kan_json_int(row, "pid") != pid)
 			continue;
 		struct kan_node *n = &g->left[g->n_left];
 		*n = (struct kan_node){.x = LEFT_X,
@@ -173,7 +170,7 @@ static void graph(struct kan_model *m)
 				       .parent = -1,
 				       .row = peer,
 				       .mark = in ? "in" : "out",
-				       .n = number(peer, "n")};
+				       .n = kan_json_int(peer, "n")};
 		g->n_right++;
 		int left = left_of(
 			m, json_integer_value(json_array_get(json_object_get(peer, "pid"), 0)));

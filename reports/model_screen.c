@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/row.h"
 #include "reports/model.h"
 
 enum {
@@ -17,17 +18,6 @@ enum {
 	CLOCK_AT = 11,
 	CLOCK_LEN = 9
 };
-
-static const char *str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
-static int64_t number(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
 
 static void textf(json_t *parts, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void textf(json_t *parts, const char *fmt, ...)
@@ -48,15 +38,15 @@ static void first(struct kan_model *m)
 		if (i == FIRST_MAX)
 			break;
 		json_t *p = json_array();
-		textf(p, "%-8s  %s", str(f, "severity"), str(f, "title"));
-		kan_entry_add(&m->first, p, number(f, "n"));
+		textf(p, "%-8s  %s", kan_json_str(f, "severity"), kan_json_str(f, "title"));
+		kan_entry_add(&m->first, p, kan_json_int(f, "n"));
 	}
 }
 
 static bool said(const struct kan_entries *e, const char *text)
 {
 	for (size_t i = 0; i < e->n; i++)
-		if (strcmp(str(json_array_get(e->at[i].parts, 0), "command"), text) == 0)
+		if (strcmp(kan_json_str(json_array_get(e->at[i].parts, 0), "command"), text) == 0)
 			return true;
 	return false;
 }
@@ -67,7 +57,7 @@ static void do_now(struct kan_model *m)
 	size_t i = 0, k = 0;
 	json_t *f = NULL, *next = NULL;
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
-		if (strcmp(str(f, "severity"), "low") == 0)
+		if (strcmp(kan_json_str(f, "severity"), "low") == 0)
 			break;
 		json_array_foreach (json_object_get(f, "next"), k, next) {
 			json_t *p = NULL;
@@ -76,7 +66,7 @@ static void do_now(struct kan_model *m)
 				continue;
 			p = json_array();
 			kan_part_command(p, json_string_value(next));
-			kan_entry_add(&m->do_now, p, number(f, "n"));
+			kan_entry_add(&m->do_now, p, kan_json_int(f, "n"));
 		}
 	}
 }
@@ -84,7 +74,7 @@ static void do_now(struct kan_model *m)
 /* Where the running bytes come from, in words. */
 static const char *origin_words(const json_t *row)
 {
-	const char *origin = str(row, "exe_origin");
+	const char *origin = kan_json_str(row, "exe_origin");
 	static const char *const words[][2] = {
 		{"upper", "added, in no layer"}, {"gone", "deleted"},
 		{"memfd", "memory only"},        {"tmpfs", "on a tmpfs"},
@@ -98,7 +88,7 @@ static const char *origin_words(const json_t *row)
 static void now_entry(struct kan_model *m, const json_t *row, int64_t n)
 {
 	json_t *p = json_array();
-	textf(p, "%" PRId64 " ", number(row, "pid"));
+	textf(p, "%" PRId64 " ", kan_json_int(row, "pid"));
 	if (json_array_size(json_object_get(row, "argv")))
 		kan_part_list(p, row, "argv");
 	else
@@ -119,7 +109,7 @@ static int by_finding(const void *a, const void *b)
 /* It has no processes and no sockets: that is an answer, and nothing was missed. */
 static bool is_stopped(const struct kan_model *m)
 {
-	const char *state = str(json_object_get(m->doc, "container"), "state");
+	const char *state = kan_json_str(json_object_get(m->doc, "container"), "state");
 	return strcmp(state, "created") == 0 || strcmp(state, "exited") == 0 ||
 	       strcmp(state, "dead") == 0;
 }
@@ -130,14 +120,14 @@ static void now(struct kan_model *m)
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach ((json_t *)(uintptr_t)kan_model_rows(m, "processes"), i, row) {
-		int64_t n = kan_model_pid_finding(m, number(row, "pid"));
+		int64_t n = kan_model_pid_finding(m, kan_json_int(row, "pid"));
 		if (n)
 			now_entry(m, row, n);
 	}
 	if (m->now.n)
 		qsort(m->now.at, m->now.n, sizeof *m->now.at, by_finding);
 	json_t *p = json_array();
-	uint64_t all = (uint64_t)number(section, "count");
+	uint64_t all = (uint64_t)kan_json_int(section, "count");
 	if (!json_is_true(json_object_get(section, "seen")))
 		kan_part_text(p, is_stopped(m) ? "nothing: the container does not run"
 					       : "not assessed: no process was read");
@@ -169,7 +159,7 @@ static json_t *find_peer(const json_t *peers, const json_t *row)
 
 static void add_number(json_t *o, const char *key, int64_t more)
 {
-	json_object_set_new(o, key, json_integer(number(o, key) + more));
+	json_object_set_new(o, key, json_integer(kan_json_int(o, key) + more));
 }
 
 static int scope_order(const char *scope)
@@ -207,7 +197,8 @@ static json_t *ranked_peers(const json_t *peers)
 	struct ranked *r = kan_xalloc((n + 1) * sizeof *r);
 	for (size_t i = 0; i < n; i++) {
 		json_t *p = json_array_get(peers, i);
-		r[i] = (struct ranked){p, number(p, "n"), scope_order(str(p, "peer_scope")), i};
+		r[i] = (struct ranked){p, kan_json_int(p, "n"),
+				       scope_order(kan_json_str(p, "peer_scope")), i};
 	}
 	qsort(r, n, sizeof *r, by_rank);
 	for (size_t i = 0; i < n; i++)
@@ -225,7 +216,8 @@ static void peers(struct kan_model *m)
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach ((json_t *)(uintptr_t)kan_model_rows(m, "sockets"), i, row) {
-		const char *scope = str(row, "peer_scope"), *state = str(row, "state");
+		const char *scope = kan_json_str(row, "peer_scope"),
+			   *state = kan_json_str(row, "state");
 		int64_t n = kan_model_object_finding(m, "socket", row, socket_keys);
 		bool listens = strcmp(state, "LISTEN") == 0;
 		bool far = *scope && strcmp(scope, "loopback") != 0 && strcmp(scope, "self") != 0;
@@ -240,8 +232,8 @@ static void peers(struct kan_model *m)
 			continue;
 		}
 		add_number(p, "count", 1);
-		add_number(p, "sock_sent", number(row, "sock_sent"));
-		add_number(p, "sock_received", number(row, "sock_received"));
+		add_number(p, "sock_sent", kan_json_int(row, "sock_sent"));
+		add_number(p, "sock_received", kan_json_int(row, "sock_received"));
 	}
 	m->peers = ranked_peers(all);
 	json_decref(all);
@@ -264,19 +256,20 @@ static void talks(struct kan_model *m)
 	json_t *peer = NULL;
 	json_array_foreach (m->peers, i, peer) {
 		json_t *p = json_array();
-		if (strcmp(str(peer, "state"), "LISTEN") == 0) {
+		if (strcmp(kan_json_str(peer, "state"), "LISTEN") == 0) {
 			kan_part_text(p, "listens   ");
 			kan_part_value(p, peer, "laddr");
-			textf(p, ":%" PRId64 ", not exposed by the image", number(peer, "lport"));
+			textf(p, ":%" PRId64 ", not exposed by the image",
+			      kan_json_int(peer, "lport"));
 		} else {
-			textf(p, "%-9s ", str(peer, "peer_scope"));
+			textf(p, "%-9s ", kan_json_str(peer, "peer_scope"));
 			kan_part_value(p, peer, "raddr");
-			textf(p, ":%" PRId64 "  %s  ", number(peer, "rport"),
-			      str(peer, "sock_dir"));
-			octets(p, "sent, ", number(peer, "sock_sent"));
-			octets(p, "received", number(peer, "sock_received"));
+			textf(p, ":%" PRId64 "  %s  ", kan_json_int(peer, "rport"),
+			      kan_json_str(peer, "sock_dir"));
+			octets(p, "sent, ", kan_json_int(peer, "sock_sent"));
+			octets(p, "received", kan_json_int(peer, "sock_received"));
 		}
-		kan_entry_add(&m->talks, p, number(peer, "n"));
+		kan_entry_add(&m->talks, p, kan_json_int(peer, "n"));
 	}
 	if (m->talks.n == 0 &&
 	    !json_is_true(json_object_get(json_object_get(m->doc, "sockets"), "seen"))) {
@@ -293,7 +286,7 @@ static void persist(struct kan_model *m, json_t *parts)
 	json_t *f = NULL;
 	char seen[TEXT_MAX] = "";
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
-		const char *rule = str(f, "rule");
+		const char *rule = kan_json_str(f, "rule");
 		if (strncmp(rule, "persist.", 8) != 0 || strstr(seen, rule + 8) ||
 		    strlen(seen) + strlen(rule) + 1 > sizeof seen)
 			continue;
@@ -315,18 +308,19 @@ static void changed(struct kan_model *m)
 		return;
 	}
 	for (size_t i = 0; i < 4; i++)
-		textf(p, "%s%" PRId64 " %s", i ? ", " : "", number(counts, words[i]), words[i]);
+		textf(p, "%s%" PRId64 " %s", i ? ", " : "", kan_json_int(counts, words[i]),
+		      words[i]);
 	persist(m, p);
 	kan_entry_add(&m->changed, p, 0);
 	p = json_array();
 	const json_t *rows = json_object_get(hidden, "rows");
 	if (!json_is_true(json_object_get(hidden, "compared")))
 		kan_part_text(p, "not assessed: the engine's own list of changes is missing");
-	else if (number(hidden, "count") == 0) {
+	else if (kan_json_int(hidden, "count") == 0) {
 		json_decref(p);
 		return;
 	} else {
-		textf(p, "%" PRId64 " from the engine's diff: ", number(hidden, "count"));
+		textf(p, "%" PRId64 " from the engine's diff: ", kan_json_int(hidden, "count"));
 		kan_part_value(p, json_array_get(rows, 0), "path");
 	}
 	static const char *const keys[] = {"path", NULL};
@@ -359,19 +353,20 @@ static void views(struct kan_model *m)
 	int64_t all = 0, unknown = 0;
 	const char *between = ": ";
 	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
-		all += number(c, "count");
-		unknown +=
-			json_is_false(json_object_get(c, "assessed")) &&
-			strcmp(str(json_object_get(c, "missing"), "code"), "not-applicable") != 0;
+		all += kan_json_int(c, "count");
+		unknown += json_is_false(json_object_get(c, "assessed")) &&
+			   strcmp(kan_json_str(json_object_get(c, "missing"), "code"),
+				  "not-applicable") != 0;
 	}
 	if (!all)
 		return;
 	p = json_array();
 	kan_part_text(p, "differ");
 	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
-		if (!number(c, "count"))
+		if (!kan_json_int(c, "count"))
 			continue;
-		textf(p, "%s%s %" PRId64, between, sides_of(str(c, "id")), number(c, "count"));
+		textf(p, "%s%s %" PRId64, between, sides_of(kan_json_str(c, "id")),
+		      kan_json_int(c, "count"));
 		between = ", ";
 	}
 	if (unknown)
@@ -394,7 +389,7 @@ static void reach(struct kan_model *m)
 		textf(p,
 		      "engine socket %s; privileged %s; host mounts %" PRId64
 		      ", network %s, pids %s",
-		      yes(r, "engine_socket"), yes(r, "privileged"), number(r, "host_mounts"),
+		      yes(r, "engine_socket"), yes(r, "privileged"), kan_json_int(r, "host_mounts"),
 		      yes(r, "host_network"), yes(r, "host_pid"));
 	kan_entry_add(&m->reach, p, 0);
 }
@@ -405,19 +400,19 @@ static void unseen(struct kan_model *m, const char *kind)
 	json_t *row = NULL;
 	json_array_foreach (json_object_get(m->doc, "not_seen"), i, row) {
 		json_t *p = NULL;
-		if (strcmp(str(row, "kind"), kind) != 0)
+		if (strcmp(kan_json_str(row, "kind"), kind) != 0)
 			continue;
 		p = json_array();
 		kan_part_value(p, row, "what");
 		if (strcmp(kind, "gap") == 0)
-			textf(p, " (%s)", str(row, "code"));
+			textf(p, " (%s)", kan_json_str(row, "code"));
 		else if (strcmp(kind, "scope") == 0) {
 			kan_part_text(p, " (");
 			kan_part_value(p, row, "why");
 			kan_part_text(p, ")");
 		}
-		if (*str(row, "could_show"))
-			textf(p, ": %s", str(row, "could_show"));
+		if (*kan_json_str(row, "could_show"))
+			textf(p, ": %s", kan_json_str(row, "could_show"));
 		kan_entry_add(&m->not_seen, p, 0);
 	}
 }
@@ -431,7 +426,7 @@ static void after(struct kan_model *m)
 	    !json_is_true(json_object_get(json_object_get(check, "connections"), "compared")))
 		return;
 	p = json_array();
-	kan_part_text(p, str(check, "says"));
+	kan_part_text(p, kan_json_str(check, "says"));
 	kan_entry_add(&m->after, p, 0);
 }
 
@@ -442,9 +437,9 @@ static void about(struct kan_model *m)
 	const json_t *freeze = json_object_get(r, "freeze");
 	json_t *p = json_array();
 	char id[SHORT_ID + 1] = "", clock[CLOCK_LEN + 1] = "";
-	strncpy(id, str(c, "id"), SHORT_ID);
-	if (strlen(str(r, "started")) >= CLOCK_AT + CLOCK_LEN)
-		strncpy(clock, str(r, "started") + CLOCK_AT, CLOCK_LEN);
+	strncpy(id, kan_json_str(c, "id"), SHORT_ID);
+	if (strlen(kan_json_str(r, "started")) >= CLOCK_AT + CLOCK_LEN)
+		strncpy(clock, kan_json_str(r, "started") + CLOCK_AT, CLOCK_LEN);
 	kan_part_value(p, c, "name");
 	textf(p, " %s  ", id);
 	kan_part_value(p, c, "image");
@@ -453,7 +448,7 @@ static void about(struct kan_model *m)
 	if (json_is_true(json_object_get(freeze, "held")))
 		kan_part_text(p, "  paused, held for the act");
 	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
-		textf(p, "  paused %" PRId64 " ms", number(freeze, "total_ns") / NS_PER_MS);
+		textf(p, "  paused %" PRId64 " ms", kan_json_int(freeze, "total_ns") / NS_PER_MS);
 	else if (json_is_true(json_object_get(freeze, "found_paused")))
 		kan_part_text(p, "  found paused");
 	else if (freeze)

@@ -48,10 +48,11 @@ static void add_connection(struct both *b, const json_t *row, bool after)
 		return;
 	i->before = !after;
 	i->after = after;
-	(void)snprintf(
-		i->key, sizeof i->key, "%.40s|%" PRId64 "|%.40s|%" PRId64 "|%" PRIu64 "|%" PRIu64,
-		kan_get_str(row, "laddr"), kan_get_int(row, "lport", 0), kan_get_str(row, "raddr"),
-		kan_get_int(row, "rport", 0), kan_get_dec(row, "ino"), kan_get_dec(row, "netns"));
+	(void)snprintf(i->key, sizeof i->key,
+		       "%.40s|%" PRId64 "|%.40s|%" PRId64 "|%" PRIu64 "|%" PRIu64,
+		       kan_json_str(row, "laddr"), kan_get_int(row, "lport", 0),
+		       kan_json_str(row, "raddr"), kan_get_int(row, "rport", 0),
+		       kan_get_dec(row, "ino"), kan_get_dec(row, "netns"));
 }
 
 static int process_before(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
@@ -75,8 +76,8 @@ static int connection_before(const json_t *row, uint64_t line, void *arg, struct
 {
 	(void)line;
 	(void)err;
-	if (strcmp(kan_get_str(row, "proto"), "tcp") == 0 &&
-	    strcmp(kan_get_str(row, "state"), "ESTABLISHED") == 0)
+	if (strcmp(kan_json_str(row, "proto"), "tcp") == 0 &&
+	    strcmp(kan_json_str(row, "state"), "ESTABLISHED") == 0)
 		add_connection(arg, row, false);
 	return 0;
 }
@@ -158,8 +159,8 @@ static bool missing(const struct side *s, const struct kan_cover *c)
 	size_t i = 0;
 	json_t *g = NULL;
 	json_array_foreach (c->gaps, i, g)
-		if (strcmp(kan_get_str(g, "collector"), s->collector) == 0 &&
-		    (!*s->gap || strcmp(kan_get_str(g, "what"), s->gap) == 0))
+		if (strcmp(kan_json_str(g, "collector"), s->collector) == 0 &&
+		    (!*s->gap || strcmp(kan_json_str(g, "what"), s->gap) == 0))
 			return true;
 	return false;
 }

@@ -34,15 +34,15 @@ static json_t *container(const struct kan_facts *f)
 					   "pid", "storage", NULL};
 	json_t *o = json_object();
 	copy(o, json_object_get(f->capture, "target"), keys);
-	const char *name = kan_get_str(f->inspect, "Name");
+	const char *name = kan_json_str(f->inspect, "Name");
 	if (!json_object_get(o, "id") && f->inspect)
-		kan_object_bytes(o, "id", kan_bytes_of(kan_get_str(f->inspect, "Id")));
+		kan_object_bytes(o, "id", kan_bytes_of(kan_json_str(f->inspect, "Id")));
 	if (!json_object_get(o, "name") && *name)
 		kan_object_bytes(o, "name", kan_bytes_of(name + (*name == '/')));
 	if (!json_object_get(o, "image") && f->inspect)
 		kan_object_bytes(
 			o, "image",
-			kan_bytes_of(kan_get_str(json_object_get(f->inspect, "Config"), "Image")));
+			kan_bytes_of(kan_json_str(json_object_get(f->inspect, "Config"), "Image")));
 	json_t *state = json_object_get(json_object_get(f->inspect, "State"), "Status");
 	if (json_is_string(state))
 		kan_object_bytes(o, "state", kan_bytes_of(json_string_value(state)));
@@ -111,7 +111,7 @@ static json_t *counts_of(const json_t *findings)
 	size_t i = 0;
 	json_t *f = NULL;
 	json_array_foreach ((json_t *)(uintptr_t)findings, i, f) {
-		json_t *n = json_object_get(o, kan_get_str(f, "severity"));
+		json_t *n = json_object_get(o, kan_json_str(f, "severity"));
 		json_integer_set(n, json_integer_value(n) + 1);
 	}
 	return o;
@@ -161,17 +161,17 @@ static json_t *reach_of(const struct kan_facts *f)
 	size_t i = 0;
 	json_t *m = NULL;
 	json_array_foreach (json_object_get(f->inspect, "Mounts"), i, m) {
-		const char *source = kan_get_str(m, "Source");
+		const char *source = kan_json_str(m, "Source");
 		engine_socket |= strstr(source, "docker.sock") || strstr(source, "podman.sock");
-		binds += strcmp(kan_get_str(m, "Type"), "bind") == 0;
+		binds += strcmp(kan_json_str(m, "Type"), "bind") == 0;
 	}
 	json_object_set_new(o, "engine_socket", json_boolean(engine_socket));
 	json_object_set_new(o, "privileged",
 			    json_boolean(json_is_true(json_object_get(host, "Privileged"))));
 	json_object_set_new(o, "host_network",
-			    json_boolean(strcmp(kan_get_str(host, "NetworkMode"), "host") == 0));
+			    json_boolean(strcmp(kan_json_str(host, "NetworkMode"), "host") == 0));
 	json_object_set_new(o, "host_pid",
-			    json_boolean(strcmp(kan_get_str(host, "PidMode"), "host") == 0));
+			    json_boolean(strcmp(kan_json_str(host, "PidMode"), "host") == 0));
 	json_object_set_new(o, "host_mounts", json_integer(binds));
 	return o;
 }
@@ -181,7 +181,7 @@ static void unseen_events(json_t *not_seen, const struct kan_facts *f)
 {
 	int64_t first = kan_events_begin(f, NULL), created = 0;
 	struct kan_err ignored = {0};
-	const char *when = kan_get_str(f->inspect, "Created");
+	const char *when = kan_json_str(f->inspect, "Created");
 	if (!first || !*when || kan_rfc3339_parse(&created, when, &ignored) < 0 || first <= created)
 		return;
 	char text[KAN_RFC3339], what[NAME_TEXT], could[NAME_TEXT];

@@ -15,7 +15,7 @@ struct listed {
 static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
 	struct listed *l = arg;
-	const struct kan_engine_path *e = kan_facts_engine(l->c->facts, kan_get_str(row, "path"));
+	const struct kan_engine_path *e = kan_facts_engine(l->c->facts, kan_json_str(row, "path"));
 	(void)line;
 	(void)err;
 	if (e)
@@ -27,7 +27,7 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
  * so when the container could not run in between. */
 static bool stood_still(const struct kan_facts *f)
 {
-	const char *state = kan_get_str(json_object_get(f->inspect, "State"), "Status");
+	const char *state = kan_json_str(json_object_get(f->inspect, "State"), "Status");
 	return strcmp(state, "paused") == 0 || strcmp(state, "exited") == 0 ||
 	       strcmp(state, "created") == 0 || strcmp(state, "dead") == 0 ||
 	       json_is_true(kan_get(f->capture, "freeze.held"));
@@ -56,7 +56,7 @@ static void only_ours(struct kan_contra *c, const struct kan_lists *l)
 	json_t *row = NULL;
 	json_array_foreach (l->hidden, i, row) {
 		const struct kan_contra_case one = {CHANGES, (uint64_t)kan_get_int(row, "row", 0),
-						    kan_bytes_of(kan_get_str(row, "path")),
+						    kan_bytes_of(kan_json_str(row, "path")),
 						    "the container's own layer has a change",
 						    "not in the engine's list"};
 		kan_contra_add(c, &one);

@@ -43,9 +43,9 @@ static int take_mount(const json_t *row, uint64_t line, void *arg, struct kan_er
 	}
 	m->id = kan_get_int(row, "id", -1);
 	m->parent = kan_get_int(row, "parent", -1);
-	m->point = kan_xstrdup(kan_get_str(row, "point"));
-	m->host_path = kan_xstrdup(kan_get_str(row, "host_path"));
-	m->covers = kan_xstrdup(kan_get_str(json_object_get(row, "covers"), "what"));
+	m->point = kan_xstrdup(kan_json_str(row, "point"));
+	m->host_path = kan_xstrdup(kan_json_str(row, "host_path"));
+	m->covers = kan_xstrdup(kan_json_str(json_object_get(row, "covers"), "what"));
 	m->line = line;
 	return 0;
 }
@@ -70,7 +70,7 @@ static const char *last_part(const char *path)
  * the image may lead elsewhere, where it comes from, or how it is called. */
 static bool is_it(const struct mount *m, const json_t *named, int way)
 {
-	const char *to = kan_get_str(named, "Destination"), *from = kan_get_str(named, "Source");
+	const char *to = kan_json_str(named, "Destination"), *from = kan_json_str(named, "Source");
 	if (way == 0)
 		return strcmp(m->point, to) == 0;
 	if (way == 1)
@@ -133,7 +133,7 @@ static void claim_usual(struct both *b)
 	json_t *one = NULL;
 	size_t i = 0;
 	json_array_foreach (json_object_get(host, "Devices"), i, one)
-		claim_point(b, kan_get_str(one, "PathInContainer"));
+		claim_point(b, kan_json_str(one, "PathInContainer"));
 }
 
 static bool below(const char *path, const char *dir)
@@ -157,8 +157,8 @@ static bool comes_along(const struct both *b, const struct mount *m)
 	    (strncmp(m->point, cpus, sizeof cpus - 1) == 0 && throttle && !throttle[17]))
 		return true;
 	json_array_foreach (json_object_get(b->c->facts->inspect, "Mounts"), i, named)
-		if (strcmp(kan_get_str(named, "Type"), "bind") == 0 &&
-		    below(m->point, kan_get_str(named, "Destination")))
+		if (strcmp(kan_json_str(named, "Type"), "bind") == 0 &&
+		    below(m->point, kan_json_str(named, "Destination")))
 			return true;
 	return false;
 }
@@ -194,7 +194,7 @@ static void named_ones(struct both *b)
 			claim_usual(b);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const char *to = kan_get_str(json_array_get(mounts, i), "Destination");
+		const char *to = kan_json_str(json_array_get(mounts, i), "Destination");
 		const struct kan_contra_case one = {INSPECT, 0, kan_bytes_of(to),
 						    "the kernel has no such mount",
 						    "the engine says that it is mounted"};

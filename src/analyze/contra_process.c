@@ -67,7 +67,7 @@ static void add_pid(struct kan_contra *c, const char *artefact, uint64_t line, u
 /* A zombie is in no cgroup.procs. */
 static bool is_dead(const json_t *row)
 {
-	const char *state = kan_get_str(row, "state");
+	const char *state = kan_json_str(row, "state");
 	return *state == 'Z' || *state == 'X';
 }
 
@@ -178,7 +178,7 @@ static bool other_bytes(const struct kan_facts *f, const json_t *row)
 
 static const char *exe_says(const struct kan_facts *f, const json_t *row, const json_t *exe)
 {
-	const char *now = kan_get_str(exe, "path_now");
+	const char *now = kan_json_str(exe, "path_now");
 	if (json_is_true(json_object_get(exe, "memfd")))
 		return "only in memory: it never had a path";
 	if (json_is_true(json_object_get(exe, "deleted")))

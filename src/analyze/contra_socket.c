@@ -32,7 +32,7 @@ static bool frozen(const json_t *row)
 
 static bool is(const json_t *row, const char *key, const char *value)
 {
-	return strcmp(kan_get_str(row, key), value) == 0;
+	return strcmp(kan_json_str(row, key), value) == 0;
 }
 
 /* Docker's resolver listens there for containers of networks that users made. */
@@ -53,14 +53,14 @@ static bool is_normal(const json_t *row, bool resolver)
 
 static void describe(char out[WHAT_OCTETS], const json_t *row)
 {
-	if (*kan_get_str(row, "laddr"))
+	if (*kan_json_str(row, "laddr"))
 		(void)snprintf(out, WHAT_OCTETS, "%.8s %.12s %.46s %" PRId64 " - %.46s %" PRId64,
-			       kan_get_str(row, "proto"), kan_get_str(row, "state"),
-			       kan_get_str(row, "laddr"), kan_get_int(row, "lport", 0),
-			       kan_get_str(row, "raddr"), kan_get_int(row, "rport", 0));
+			       kan_json_str(row, "proto"), kan_json_str(row, "state"),
+			       kan_json_str(row, "laddr"), kan_get_int(row, "lport", 0),
+			       kan_json_str(row, "raddr"), kan_get_int(row, "rport", 0));
 	else
-		(void)snprintf(out, WHAT_OCTETS, "%.8s socket %" PRIu64, kan_get_str(row, "family"),
-			       kan_get_dec(row, "ino"));
+		(void)snprintf(out, WHAT_OCTETS, "%.8s socket %" PRIu64,
+			       kan_json_str(row, "family"), kan_get_dec(row, "ino"));
 }
 
 struct unheld {
@@ -93,7 +93,7 @@ static int take_unheld(const json_t *row, uint64_t line, void *arg, struct kan_e
 static bool shared(struct kan_contra *c, const char *mode)
 {
 	static const char file[] = "data/engine/containers.json";
-	const char *id = kan_get_str(c->facts->inspect, "Id");
+	const char *id = kan_json_str(c->facts->inspect, "Id");
 	json_t *all = NULL, *one = NULL;
 	size_t i = 0;
 	struct kan_err ignored = {0};
@@ -105,7 +105,7 @@ static bool shared(struct kan_contra *c, const char *mode)
 		kan_contra_missing(c, "engine", file, "absent",
 				   "nobody tells who else is in its network namespace");
 	json_array_foreach (all, i, one) {
-		const char *other = kan_get_str(json_object_get(one, "HostConfig"), "NetworkMode");
+		const char *other = kan_json_str(json_object_get(one, "HostConfig"), "NetworkMode");
 		if (*id && strncmp(other, "container:", 10) == 0 && strcmp(other + 10, id) == 0)
 			kan_contra_missing(c, "engine", file, "shared",
 					   "another container uses its network namespace");
@@ -125,7 +125,7 @@ void kan_contra_unheld(struct kan_contra *c)
 		return;
 	}
 	const char *mode =
-		kan_get_str(json_object_get(c->facts->inspect, "HostConfig"), "NetworkMode");
+		kan_json_str(json_object_get(c->facts->inspect, "HostConfig"), "NetworkMode");
 	struct unheld u = {.c = c, .resolver = true};
 	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
 		u.resolver &= strcmp(mode, plain[i]) != 0;

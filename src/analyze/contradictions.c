@@ -51,9 +51,9 @@ static bool of_one_process(const char *what, const char *needs)
 
 static bool about_it(const json_t *gap, const struct kan_contra_side *s)
 {
-	const char *what = kan_get_str(gap, "what");
-	return strcmp(kan_get_str(gap, "collector"), s->collector) == 0 &&
-	       strcmp(kan_get_str(gap, "code"), "not-applicable") != 0 &&
+	const char *what = kan_json_str(gap, "what");
+	return strcmp(kan_json_str(gap, "collector"), s->collector) == 0 &&
+	       strcmp(kan_json_str(gap, "code"), "not-applicable") != 0 &&
 	       !begins(what, s->beside) && !of_one_process(what, s->needs);
 }
 

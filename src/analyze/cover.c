@@ -31,7 +31,7 @@ static int take_gap(const json_t *row, uint64_t line, void *arg, struct kan_err 
 	struct kan_cover *c = arg;
 	(void)line;
 	(void)err;
-	if (strcmp(kan_get_str(row, "code"), not_applicable) != 0)
+	if (strcmp(kan_json_str(row, "code"), not_applicable) != 0)
 		c->n_gaps++;
 	if (json_array_size(c->gaps) < KAN_COVER_GAPS)
 		json_array_append_new(c->gaps, json_deep_copy(row));
@@ -41,7 +41,7 @@ static int take_gap(const json_t *row, uint64_t line, void *arg, struct kan_err 
 /* An unsealed bundle has no gaps.ndjson yet: its journal has the same records. */
 static int take_journal(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
-	const char *type = kan_get_str(row, "type");
+	const char *type = kan_json_str(row, "type");
 	if (strcmp(type, "gap") != 0 && strcmp(type, "limit") != 0)
 		return 0;
 	return take_gap(row, line, arg, err);
@@ -54,7 +54,7 @@ int kan_cover_new(struct kan_cover **out, const struct kan_source *s, const json
 	c->gaps = json_array();
 	c->scope = json_incref(json_object_get(capture, "scope"));
 	c->collectors = json_incref(json_object_get(capture, "collectors"));
-	c->partial = strcmp(kan_get_str(capture, "status"), "partial") == 0 || !capture;
+	c->partial = strcmp(kan_json_str(capture, "status"), "partial") == 0 || !capture;
 	int rc = 0;
 	if (kan_source_has(s, "gaps.ndjson"))
 		rc = kan_source_rows(s, "gaps.ndjson", take_gap, c, err);
@@ -80,14 +80,14 @@ void kan_cover_free(struct kan_cover *c)
 
 static bool is_of(const json_t *row, const char *collector)
 {
-	return strcmp(kan_get_str(row, "collector"), collector) == 0;
+	return strcmp(kan_json_str(row, "collector"), collector) == 0;
 }
 
 /* A gap is about the whole artefact when it names the artefact or its collector, not a thing
  * inside. */
 static bool names_artefact(const json_t *row, const char *collector, const char *artefact)
 {
-	const char *what = kan_get_str(row, "what");
+	const char *what = kan_json_str(row, "what");
 	const char *base = strrchr(artefact, '/');
 	if (!*what || strcmp(what, collector) == 0 || strcmp(what, artefact) == 0)
 		return true;
@@ -100,7 +100,8 @@ static const json_t *find_gap(const struct kan_cover *c, const char *collector,
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach (c->gaps, i, row) {
-		if (!is_of(row, collector) || strcmp(kan_get_str(row, "code"), not_applicable) == 0)
+		if (!is_of(row, collector) ||
+		    strcmp(kan_json_str(row, "code"), not_applicable) == 0)
 			continue;
 		if (!whole_only || names_artefact(row, collector, artefact))
 			return row;
@@ -113,11 +114,11 @@ static bool is_not_applicable(const struct kan_cover *c, const char *collector)
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach (c->collectors, i, row)
-		if (strcmp(kan_get_str(row, "name"), collector) == 0 &&
-		    strcmp(kan_get_str(row, "status"), not_applicable) == 0)
+		if (strcmp(kan_json_str(row, "name"), collector) == 0 &&
+		    strcmp(kan_json_str(row, "status"), not_applicable) == 0)
 			return true;
 	json_array_foreach (c->gaps, i, row)
-		if (is_of(row, collector) && strcmp(kan_get_str(row, "code"), not_applicable) == 0)
+		if (is_of(row, collector) && strcmp(kan_json_str(row, "code"), not_applicable) == 0)
 			return true;
 	return false;
 }
@@ -205,7 +206,7 @@ static bool has_collector(const struct kan_cover *c, const char *name)
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach (c->collectors, i, row)
-		if (strcmp(kan_get_str(row, "name"), name) == 0)
+		if (strcmp(kan_json_str(row, "name"), name) == 0)
 			return true;
 	return false;
 }
@@ -216,7 +217,7 @@ json_t *kan_cover_not_seen(const struct kan_cover *c)
 	size_t i = 0;
 	json_t *row = NULL;
 	json_array_foreach (c->gaps, i, row)
-		if (strcmp(kan_get_str(row, "code"), not_applicable) != 0)
+		if (strcmp(kan_json_str(row, "code"), not_applicable) != 0)
 			add_unseen(list, row, "gap");
 	json_array_foreach (c->scope, i, row)
 		add_unseen(list, row, "scope");
@@ -227,7 +228,7 @@ json_t *kan_cover_not_seen(const struct kan_cover *c)
 		json_decref(memory);
 	}
 	json_array_foreach (c->gaps, i, row)
-		if (strcmp(kan_get_str(row, "code"), not_applicable) == 0)
+		if (strcmp(kan_json_str(row, "code"), not_applicable) == 0)
 			add_unseen(list, row, "not-applicable");
 	return list;
 }

@@ -12,12 +12,6 @@ int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise)
 	return json_is_integer(v) ? json_integer_value(v) : otherwise;
 }
 
-const char *kan_get_str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 uint64_t kan_get_dec(const json_t *o, const char *key)
 {
 	const json_t *v = json_object_get(o, key);

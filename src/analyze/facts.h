@@ -9,6 +9,7 @@
 
 #include "analyze/cover.h"
 #include "analyze/source.h"
+#include "base/row.h"
 
 enum {
 	KAN_FACTS_PROCS = 4096,
@@ -143,8 +144,7 @@ bool kan_ip_in(const struct in6_addr *a, const struct kan_net *n);
 
 /* Small readers of a row. */
 int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise);
-uint64_t kan_get_dec(const json_t *o, const char *key);    /* decimal string; 0 when not there */
-const char *kan_get_str(const json_t *o, const char *key); /* "" when not there */
+uint64_t kan_get_dec(const json_t *o, const char *key); /* decimal string; 0 when not there */
 json_t *kan_get(const json_t *o, const char *dotted);
 uint64_t kan_hash(struct kan_bytes v); /* FNV-1a: a filter, never a proof */
 

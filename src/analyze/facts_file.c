@@ -23,8 +23,8 @@ static int take_mount(const json_t *row, uint64_t line, void *arg, struct kan_er
 	(void)kan_json_bytes(&point, row, "point",
 			     &ignored); /* no point: an empty one, which matches nothing */
 	m->id = kan_get_int(row, "id", -1);
-	strncpy(m->dev, kan_get_str(row, "dev"), sizeof m->dev - 1);
-	strncpy(m->class_, kan_get_str(row, "class"), sizeof m->class_ - 1);
+	strncpy(m->dev, kan_json_str(row, "dev"), sizeof m->dev - 1);
+	strncpy(m->class_, kan_json_str(row, "class"), sizeof m->class_ - 1);
 	uint8_t *p = kan_xalloc(point.len + 1);
 	if (point.len)
 		memcpy(p, point.data, point.len);
@@ -65,10 +65,10 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	(void)err;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
-	const char *change = kan_get_str(row, "change"), *sha = kan_get_str(row, "sha256");
+	const char *change = kan_json_str(row, "change"), *sha = kan_json_str(row, "sha256");
 	bool told = strcmp(change, "changed") == 0 &&
 		    json_is_true(json_object_get(row, "frozen")) &&
-		    strcmp(kan_get_str(row, "sha256_of"), "extents") != 0;
+		    strcmp(kan_json_str(row, "sha256_of"), "extents") != 0;
 	for (size_t i = 0; i < f->n_procs; i++) {
 		struct kan_proc *p = &f->procs[i];
 		bool same_path = p->link.n && kan_bytes_eq(p->link, path);
@@ -108,12 +108,12 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
-	if (strcmp(kan_get_str(row, "layer"), "init") == 0 ||
-	    strcmp(kan_get_str(row, "type"), "file") != 0)
+	if (strcmp(kan_json_str(row, "layer"), "init") == 0 ||
+	    strcmp(kan_json_str(row, "type"), "file") != 0)
 		return 0;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
-	const char *sha = kan_get_str(row, "sha256");
+	const char *sha = kan_json_str(row, "sha256");
 	for (size_t i = 0; i < f->n_procs; i++)
 		image_of_exe(&f->procs[i], row, path, sha);
 	struct kan_origin *o =
@@ -123,7 +123,7 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	if (o->path == kan_hash(path))
 		o->same = true;
 	else if (!o->other)
-		o->other = kan_xstrdup(kan_get_str(row, "path"));
+		o->other = kan_xstrdup(kan_json_str(row, "path"));
 	return 0;
 }
 
@@ -149,7 +149,7 @@ static void engine_list(struct kan_facts *f)
 			break;
 		}
 		kan_auto_buf struct kan_buf clean = KAN_BUF(4 * PATH_MAX_BYTES);
-		(void)kan_text_clean(&clean, kan_bytes_of(kan_get_str(row, "Path")));
+		(void)kan_text_clean(&clean, kan_bytes_of(kan_json_str(row, "Path")));
 		e->path = kan_xstrdup(kan_buf_str(&clean));
 		e->kind = (int)kan_get_int(row, "Kind", -1);
 	}

@@ -16,10 +16,10 @@ static int take_socket(const json_t *row, uint64_t line, void *arg, struct kan_e
 		f->whole_sockets = false;
 		return 0;
 	}
-	const char *family = kan_get_str(row, "family");
+	const char *family = kan_json_str(row, "family");
 	s->ino = kan_get_dec(row, "ino");
 	s->family = strncmp(family, "inet", 4) == 0 ? 'i' : strcmp(family, "unix") == 0 ? 'u' : 'o';
-	s->listen = strcmp(kan_get_str(row, "state"), "LISTEN") == 0;
+	s->listen = strcmp(kan_json_str(row, "state"), "LISTEN") == 0;
 	s->lport = (int)kan_get_int(row, "lport", 0);
 	return 0;
 }
@@ -38,11 +38,11 @@ static void own_networks(struct kan_facts *f)
 	json_t *n = NULL;
 	json_object_foreach (kan_get(f->inspect, "NetworkSettings.Networks"), name, n) {
 		char net[NET_TEXT];
-		add_net(f->selves, &f->n_selves, kan_get_str(n, "IPAddress"));
-		add_net(f->selves, &f->n_selves, kan_get_str(n, "GlobalIPv6Address"));
-		add_net(f->gateways, &f->n_gateways, kan_get_str(n, "Gateway"));
-		add_net(f->gateways, &f->n_gateways, kan_get_str(n, "IPv6Gateway"));
-		if (snprintf(net, sizeof net, "%s/%lld", kan_get_str(n, "IPAddress"),
+		add_net(f->selves, &f->n_selves, kan_json_str(n, "IPAddress"));
+		add_net(f->selves, &f->n_selves, kan_json_str(n, "GlobalIPv6Address"));
+		add_net(f->gateways, &f->n_gateways, kan_json_str(n, "Gateway"));
+		add_net(f->gateways, &f->n_gateways, kan_json_str(n, "IPv6Gateway"));
+		if (snprintf(net, sizeof net, "%s/%lld", kan_json_str(n, "IPAddress"),
 			     (long long)kan_get_int(n, "IPPrefixLen", 32)) < (int)sizeof net)
 			add_net(f->nets, &f->n_nets, net);
 	}
@@ -54,8 +54,8 @@ static void engine_networks(struct kan_facts *f)
 	json_t *n = NULL, *c = NULL;
 	json_array_foreach (f->networks, i, n) {
 		json_array_foreach (kan_get(n, "IPAM.Config"), k, c) {
-			add_net(f->nets, &f->n_nets, kan_get_str(c, "Subnet"));
-			add_net(f->gateways, &f->n_gateways, kan_get_str(c, "Gateway"));
+			add_net(f->nets, &f->n_nets, kan_json_str(c, "Subnet"));
+			add_net(f->gateways, &f->n_gateways, kan_json_str(c, "Gateway"));
 		}
 	}
 }
@@ -65,7 +65,7 @@ static int take_address(const json_t *row, uint64_t line, void *arg, struct kan_
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
-	add_net(f->selves, &f->n_selves, kan_get_str(row, "address"));
+	add_net(f->selves, &f->n_selves, kan_json_str(row, "address"));
 	return 0;
 }
 

@@ -68,12 +68,12 @@ static int take_process(const json_t *row, uint64_t line, void *arg, struct kan_
 	p->uid = json_is_integer(uid) ? json_integer_value(uid) : -1;
 	p->deleted = json_is_true(json_object_get(exe, "deleted"));
 	p->memfd = json_is_true(json_object_get(exe, "memfd"));
-	p->path_absent = strcmp(kan_get_str(exe, "path_now"), "absent") == 0;
+	p->path_absent = strcmp(kan_json_str(exe, "path_now"), "absent") == 0;
 	p->link = bare_link(exe, p->deleted);
 	p->health_argv = is_health_argv(json_object_get(row, "argv"),
 					kan_get(f->inspect, "Config.Healthcheck.Test"));
-	strncpy(p->dev, kan_get_str(exe, "dev"), sizeof p->dev - 1);
-	strncpy(p->sha256, kan_get_str(exe, "sha256"), sizeof p->sha256 - 1);
+	strncpy(p->dev, kan_json_str(exe, "dev"), sizeof p->dev - 1);
+	strncpy(p->sha256, kan_json_str(exe, "sha256"), sizeof p->sha256 - 1);
 	const json_t *nspid = json_object_get(row, "nspid");
 	size_t n = json_array_size(nspid);
 	if (!f->init_pid && n > 1 && json_integer_value(json_array_get(nspid, n - 1)) == 1)
@@ -83,7 +83,7 @@ static int take_process(const json_t *row, uint64_t line, void *arg, struct kan_
 
 static unsigned stdio_kind(const struct kan_facts *f, const json_t *row)
 {
-	const char *kind = kan_get_str(row, "kind"), *link = kan_get_str(row, "link");
+	const char *kind = kan_json_str(row, "kind"), *link = kan_json_str(row, "link");
 	if (strcmp(kind, "socket") == 0) {
 		const struct kan_sock *s = kan_facts_sock(f, kan_get_dec(row, "ino"));
 		if (!s)
@@ -116,7 +116,7 @@ static int take_fd(const json_t *row, uint64_t line, void *arg, struct kan_err *
 	if (!p)
 		return 0;
 	/* /dev/null is everybody's: it ties nobody to the init. */
-	if (strcmp(kan_get_str(row, "link"), "/dev/null") != 0)
+	if (strcmp(kan_json_str(row, "link"), "/dev/null") != 0)
 		p->stdio_ino[fd] = kan_get_dec(row, "ino");
 	p->stdio |= stdio_kind(f, row);
 	return 0;

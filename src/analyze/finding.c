@@ -173,9 +173,9 @@ static void add_word(struct kan_buf *out, const struct kan_run *run, const char 
 		kan_buf_adds(out, id);
 		return;
 	}
-	const char *container = kan_get_str(kan_get(run->facts->capture, "target"), "id");
+	const char *container = kan_json_str(kan_get(run->facts->capture, "target"), "id");
 	if (!*container) /* an unsealed bundle has only the engine's word yet */
-		container = kan_get_str(run->facts->inspect, "Id");
+		container = kan_json_str(run->facts->inspect, "Id");
 	kan_buf_add(out, container, strnlen(container, CONTAINER_SHORT));
 }
 
@@ -254,7 +254,7 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 
 static int confidence_of(const struct draft *d)
 {
-	const char *c = kan_get_str(d->of->rule->doc, "confidence");
+	const char *c = kan_json_str(d->of->rule->doc, "confidence");
 	return c[0] == 'h' ? 2 : c[0] == 'm' ? 1 : 0;
 }
 
@@ -308,7 +308,7 @@ json_t *kan_run_findings(struct kan_run *run)
 	size_t n = 0;
 	struct draft *drafts = kan_xalloc((run->n * KAN_RUN_FINDINGS + 1) * sizeof *drafts);
 	for (size_t i = 0; i < run->n; i++)
-		if (strcmp(kan_get_str(run->rules[i].rule->doc, "class"), "context") != 0)
+		if (strcmp(kan_json_str(run->rules[i].rule->doc, "class"), "context") != 0)
 			group(run, &run->rules[i], drafts, &n);
 	if (n)
 		qsort(drafts, n, sizeof *drafts, by_report_order);

@@ -127,7 +127,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 /* compare.md: how a change came about. NULL: nothing to say of an added file with no origin. */
 static const char *how_of(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
-	const char *change = kan_get_str(row, "change");
+	const char *change = kan_json_str(row, "change");
 	bool has_below = json_object_get(row, "below") != NULL,
 	     added = strcmp(change, "added") == 0;
 	uint64_t origin = kan_get_dec(row, "origin_ino");
@@ -164,7 +164,7 @@ static bool parent_listed(const struct kan_facts *f, const char *path)
 
 static bool hidden(const struct kan_facts *f, const json_t *row, const char *change)
 {
-	const char *path = kan_get_str(row, "path");
+	const char *path = kan_json_str(row, "path");
 	if (kan_facts_engine(f, path))
 		return false;
 	return strcmp(change, "deleted") != 0 || !parent_listed(f, path);
@@ -181,7 +181,7 @@ static void join_file(json_t *extra, const json_t *row, const struct kan_facts *
 
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
-	const char *change = kan_get_str(row, "change");
+	const char *change = kan_json_str(row, "change");
 	word(extra, "file.origin", "upper");
 	join_file(extra, row, f);
 	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");

@@ -53,12 +53,12 @@ static void join_peer(json_t *extra, const json_t *row, const struct kan_facts *
 	static const struct in6_addr any6;
 	struct in6_addr a, any4;
 	(void)kan_ip_parse(&any4, "0.0.0.0");
-	const char *raddr = kan_get_str(row, "raddr");
+	const char *raddr = kan_json_str(row, "raddr");
 	if (!kan_ip_parse(&a, raddr) || memcmp(&a, &any6, sizeof a) == 0 ||
 	    memcmp(&a, &any4, sizeof a) == 0)
 		return;
 	json_object_set_new(extra, "peer.scope",
-			    json_string(scope_of(f, &a, kan_get_str(row, "laddr"))));
+			    json_string(scope_of(f, &a, kan_json_str(row, "laddr"))));
 	int lport = (int)kan_get_int(row, "lport", 0);
 	for (size_t i = 0; i < f->n_socks; i++)
 		if (f->socks[i].listen && f->socks[i].family == 'i' && f->socks[i].lport == lport) {
@@ -76,7 +76,7 @@ static void join_exposed(json_t *extra, const json_t *row, const struct kan_fact
 		return;
 	}
 	(void)snprintf(key, sizeof key, "%d/%.8s", (int)kan_get_int(row, "lport", 0),
-		       kan_get_str(row, "proto"));
+		       kan_json_str(row, "proto"));
 	bool yes = json_object_get(kan_get(f->inspect, "Config.ExposedPorts"), key) ||
 		   json_object_get(kan_get(f->inspect, "HostConfig.PortBindings"), key) ||
 		   json_object_get(kan_get(f->image_inspect, "Config.ExposedPorts"), key);
@@ -98,7 +98,7 @@ void kan_join_socket(json_t *extra, const json_t *row, const struct kan_facts *f
 	json_array_foreach (json_object_get(row, "owners"), i, owner)
 		json_array_append(pids, json_array_get(owner, 0));
 	json_object_set_new(extra, "pid", pids);
-	if (strncmp(kan_get_str(row, "family"), "inet", 4) != 0)
+	if (strncmp(kan_json_str(row, "family"), "inet", 4) != 0)
 		return;
 	join_peer(extra, row, f);
 	join_exposed(extra, row, f);

@@ -52,7 +52,7 @@ static void count(json_t *counts, const char *word)
 
 static void see_change(struct kan_lists *l, const struct kan_view *v, bool gaps)
 {
-	const char *change = kan_get_str(v->row, "change");
+	const char *change = kan_json_str(v->row, "change");
 	count(l->counts, change);
 	if (json_is_true(json_object_get(v->extra, "file.hidden_from_engine"))) {
 		l->n_hidden++;
@@ -73,7 +73,7 @@ void kan_lists_see(const struct kan_view *v, bool gaps, void *lists)
 		list(l->processes, KAN_LIST_PROCESSES, v, gaps);
 	} else if (strcmp(v->kind->name, "change") == 0) {
 		see_change(l, v, gaps);
-	} else if (strncmp(kan_get_str(v->row, "family"), "inet", 4) == 0) {
+	} else if (strncmp(kan_json_str(v->row, "family"), "inet", 4) == 0) {
 		l->n_sockets++;
 		list(l->sockets, KAN_LIST_SOCKETS, v, gaps);
 	} else {

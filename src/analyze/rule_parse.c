@@ -78,15 +78,15 @@ static bool is_rule_id(const char *id)
 
 static int check_words(struct kan_rule *r, struct kan_err *err)
 {
-	if (strcmp(kan_get_str(r->doc, "schema"), "kanshiki.rule/1") != 0)
+	if (strcmp(kan_json_str(r->doc, "schema"), "kanshiki.rule/1") != 0)
 		return kan_fail(err, KAN_EUSAGE, "schema is not kanshiki.rule/1");
 	if (!is_rule_id(r->id))
 		return kan_fail(err, KAN_EUSAGE, "id is not family.name");
-	if (word_of(classes, kan_get_str(r->doc, "class")) < 0)
+	if (word_of(classes, kan_json_str(r->doc, "class")) < 0)
 		return kan_fail(err, KAN_EUSAGE, "class: intrusion, posture or context");
-	if (word_of(confidences, kan_get_str(r->doc, "confidence")) < 0)
+	if (word_of(confidences, kan_json_str(r->doc, "confidence")) < 0)
 		return kan_fail(err, KAN_EUSAGE, "confidence: low, moderate or high");
-	int s = word_of(severities, kan_get_str(r->doc, "severity"));
+	int s = word_of(severities, kan_json_str(r->doc, "severity"));
 	if (s < 0)
 		return kan_fail(err, KAN_EUSAGE, "severity: low, medium, high or critical");
 	r->severity = (enum kan_severity)s;
@@ -119,10 +119,10 @@ static int check_attack(const json_t *ids, const json_t *attack, struct kan_err 
 		if (!found)
 			return kan_fail(err, KAN_EUSAGE, "attack: unknown %s",
 					json_string_value(id));
-		if (strcmp(kan_get_str(found, "state"), "current") != 0)
+		if (strcmp(kan_json_str(found, "state"), "current") != 0)
 			return kan_fail(err, KAN_EUSAGE, "attack: %s is %s, see %s",
-					json_string_value(id), kan_get_str(found, "state"),
-					kan_get_str(found, "successor"));
+					json_string_value(id), kan_json_str(found, "state"),
+					kan_json_str(found, "successor"));
 	}
 	return 0;
 }
@@ -153,14 +153,14 @@ static int parse_join_keys(struct kan_rule_join *j, const json_t *spec, struct k
 		if (word_of(known, key) < 0)
 			return kan_fail(err, KAN_EUSAGE, "join: unknown key %s", key);
 	j->as = json_string_value(json_object_get(spec, "as"));
-	j->kind = kan_kind_find(kan_get_str(spec, "rows"));
+	j->kind = kan_kind_find(kan_json_str(spec, "rows"));
 	j->optional = json_is_true(json_object_get(spec, "optional"));
 	j->raise = (int)kan_get_int(json_object_get(spec, "raise"), "severity", 0);
 	if (!j->as || !*j->as || strchr(j->as, '.'))
 		return kan_fail(err, KAN_EUSAGE, "join: as: a short name");
 	if (!j->kind)
 		return kan_fail(err, KAN_EUSAGE, "join: unknown row kind %s",
-				kan_get_str(spec, "rows"));
+				kan_json_str(spec, "rows"));
 	if (j->raise < 0 || j->raise > 1)
 		return kan_fail(err, KAN_EUSAGE, "join: raise: one step");
 	return check_strings(json_object_get(spec, "on"), "join: on", 1, err);
@@ -212,7 +212,7 @@ static int parse_sentences(struct kan_rule *r, const struct kan_scope *s, struct
 	size_t i = 0;
 	json_t *v = NULL;
 	const json_t *next = json_object_get(r->doc, "next");
-	if (kan_text_parse(&r->says, kan_get_str(r->doc, "says"), s, false, err) < 0)
+	if (kan_text_parse(&r->says, kan_json_str(r->doc, "says"), s, false, err) < 0)
 		return kan_wrap(err, "says");
 	if (check_strings(next, "next", 1, err) < 0)
 		return -1;
@@ -229,7 +229,7 @@ static int parse_sentences(struct kan_rule *r, const struct kan_scope *s, struct
 static int check_vote(const json_t *vote, const struct kan_scope *s, struct kan_err *err)
 {
 	struct kan_cond *cond = NULL;
-	const char *side = kan_get_str(vote, "for"), *against = kan_get_str(vote, "against");
+	const char *side = kan_json_str(vote, "for"), *against = kan_json_str(vote, "against");
 	int64_t weight = kan_get_int(vote, "weight", 0);
 	if ((*side && *against) || word_of(hypotheses, *side ? side : against) < 0)
 		return kan_fail(err, KAN_EUSAGE, "votes: unknown hypothesis %s%s", side, against);
@@ -268,10 +268,10 @@ static int fill(struct kan_rule *r, const json_t *attack, struct kan_err *err)
 	struct kan_scope s = {.n = 0};
 	if (check_keys(r->doc, err) < 0 || check_words(r, err) < 0)
 		return -1;
-	r->kind = s.kind = kan_kind_find(kan_get_str(r->doc, "rows"));
+	r->kind = s.kind = kan_kind_find(kan_json_str(r->doc, "rows"));
 	if (!r->kind)
 		return kan_fail(err, KAN_EUSAGE, "unknown row kind %s",
-				kan_get_str(r->doc, "rows"));
+				kan_json_str(r->doc, "rows"));
 	const struct kan_scope own = s;
 	if (kan_cond_new(&r->where, json_object_get(r->doc, "where"), &own, err) < 0)
 		return kan_wrap(err, "where");
@@ -299,7 +299,7 @@ int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text
 	kan_auto_buf struct kan_buf id = KAN_BUF(KAN_RULE_FILE_MAX * 4);
 	struct kan_err why = {0};
 	id_for_message(&id, r.doc);
-	r.id = kan_get_str(r.doc, "id");
+	r.id = kan_json_str(r.doc, "id");
 	if (fill(&r, attack, &why) < 0) {
 		kan_rule_free(&r);
 		return kan_fail(err, KAN_EUSAGE, "%s: %.80s: %s", file, kan_buf_str(&id), why.text);

@@ -24,7 +24,7 @@ static void add_stamp(json_t *list, const json_t *doc, const char *key, const ch
 {
 	int64_t ns = 0;
 	struct kan_err ignored = {0};
-	const char *s = kan_get_str(doc, key);
+	const char *s = kan_json_str(doc, key);
 	if (*s && kan_rfc3339_parse(&ns, s, &ignored) == 0 && ns > 0)
 		add(list, ns, desc, "engine", kan_bytes_of(message));
 }
@@ -57,9 +57,9 @@ static int64_t event_ns(const json_t *e)
 /* One event of the engine. A health check floods the list and says nothing. */
 static void add_event(json_t *list, const struct kan_facts *f, const json_t *e)
 {
-	const char *action = kan_get_str(e, "Action"), *id = kan_get_str(e, "id");
-	const char *actor = kan_get_str(json_object_get(e, "Actor"), "ID");
-	const char *target = kan_get_str(json_object_get(f->capture, "target"), "id");
+	const char *action = kan_json_str(e, "Action"), *id = kan_json_str(e, "id");
+	const char *actor = kan_json_str(json_object_get(e, "Actor"), "ID");
+	const char *target = kan_json_str(json_object_get(f->capture, "target"), "id");
 	bool mine = *target && (strcmp(id, target) == 0 || strcmp(actor, target) == 0);
 	bool health = strncmp(action, "health_status", 13) == 0;
 	bool end = strncmp(action, "exec_die", 8) == 0 || strncmp(action, "exec_create", 11) == 0;
@@ -93,7 +93,7 @@ int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline)
 
 static void add_object(json_t *list, const json_t *finding, const json_t *o)
 {
-	const char *kind = kan_get_str(o, "kind");
+	const char *kind = kan_json_str(o, "kind");
 	kan_auto_buf struct kan_buf text = KAN_BUF(MESSAGE_MAX), value = KAN_BUF(MESSAGE_MAX);
 	struct kan_err ignored = {0};
 	bool file = strcmp(kind, "change") == 0 || strcmp(kind, "mountfile") == 0;
@@ -104,7 +104,7 @@ static void add_object(json_t *list, const json_t *finding, const json_t *o)
 		return;
 	if (file)
 		kan_buf_addf(&text, "%s ",
-			     *kan_get_str(o, "change") ? kan_get_str(o, "change") : "file");
+			     *kan_json_str(o, "change") ? kan_json_str(o, "change") : "file");
 	else
 		kan_buf_addf(&text, "process %lld started: ", (long long)kan_get_int(o, "pid", 0));
 	kan_buf_addb(&text, kan_buf_bytes(&value));
@@ -118,7 +118,7 @@ static void add_object(json_t *list, const json_t *finding, const json_t *o)
 /* A whiteout shares its inode with others: its times are not the deletion's. */
 static bool is_deleted(const json_t *o)
 {
-	return strcmp(kan_get_str(o, "change"), "deleted") == 0;
+	return strcmp(kan_json_str(o, "change"), "deleted") == 0;
 }
 
 static bool same_moment(const json_t *list, const json_t *o)

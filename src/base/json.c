@@ -138,3 +138,14 @@ void kan_json_set_bytes(json_t *obj, const char *key, struct kan_bytes v)
 	kan_base64(&clean, v);
 	json_object_set_new(obj, b64, json_stringn(kan_buf_str(&clean), clean.len));
 }
+
+const char *kan_json_str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	return s ? s : "";
+}
+
+int64_t kan_json_int(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}

@@ -63,6 +63,9 @@ int kan_base64_decode(struct kan_buf *out, struct kan_bytes text,
 /* The exact bytes of a row's value: key_b64 decoded if there, else key. -1 not-found when neither.
  */
 int kan_json_bytes(struct kan_buf *out, const json_t *row, const char *key, struct kan_err *err);
+/* A string or an integer of an object; "" and 0 when it is not there or is something else. */
+const char *kan_json_str(const json_t *o, const char *key);
+int64_t kan_json_int(const json_t *o, const char *key);
 /* A JSON string (object value or new string) of any bytes: sets key, and key_b64 when not clean. */
 void kan_json_set_bytes(json_t *obj, const char *key, struct kan_bytes v);
 

@@ -83,20 +83,14 @@ struct seen_act {
 	bool done;
 };
 
-static const char *word(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 static int is_the_act(const json_t *event, const char *commit, void *arg, struct kan_err *err)
 {
 	struct seen_act *s = arg;
 	(void)commit;
 	(void)err;
-	s->done |= strcmp(word(event, "type"), "act") == 0 &&
-		   strcmp(word(event, "request_id"), s->request_id) == 0 &&
-		   strcmp(word(json_object_get(event, "act"), "do"), s->what) == 0 &&
+	s->done |= strcmp(kan_json_str(event, "type"), "act") == 0 &&
+		   strcmp(kan_json_str(event, "request_id"), s->request_id) == 0 &&
+		   strcmp(kan_json_str(json_object_get(event, "act"), "do"), s->what) == 0 &&
 		   json_is_true(json_object_get(json_object_get(event, "result"), "ok"));
 	return 0;
 }

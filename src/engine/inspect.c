@@ -10,12 +10,6 @@
 
 enum { CANDIDATES = 8, PID_LAST = 4194304 };
 
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 int kan_inspect_read(struct kan_inspect *out, const json_t *doc, struct kan_err *err)
 {
 	const json_t *state = json_object_get(doc, "State"),
@@ -28,18 +22,18 @@ int kan_inspect_read(struct kan_inspect *out, const json_t *doc, struct kan_err 
 			err, KAN_EENGINE,
 			"the engine's inspect answer has no Id, State or Config that can be read");
 	struct kan_inspect i = {
-		.id = text(doc, "Id"),
-		.name = text(doc, "Name"),
-		.image = text(doc, "Image"),
-		.image_ref = text(config, "Image"),
-		.status = text(state, "Status"),
-		.started_at = text(state, "StartedAt"),
-		.created = text(doc, "Created"),
-		.log_path = text(doc, "LogPath"),
-		.log_driver = text(json_object_get(host, "LogConfig"), "Type"),
-		.driver = text(doc, "Driver"),
-		.pid_mode = text(host, "PidMode"),
-		.network_mode = text(host, "NetworkMode"),
+		.id = kan_json_str(doc, "Id"),
+		.name = kan_json_str(doc, "Name"),
+		.image = kan_json_str(doc, "Image"),
+		.image_ref = kan_json_str(config, "Image"),
+		.status = kan_json_str(state, "Status"),
+		.started_at = kan_json_str(state, "StartedAt"),
+		.created = kan_json_str(doc, "Created"),
+		.log_path = kan_json_str(doc, "LogPath"),
+		.log_driver = kan_json_str(json_object_get(host, "LogConfig"), "Type"),
+		.driver = kan_json_str(doc, "Driver"),
+		.pid_mode = kan_json_str(host, "PidMode"),
+		.network_mode = kan_json_str(host, "NetworkMode"),
 		.tty = json_is_true(json_object_get(config, "Tty")),
 		.auto_remove = json_is_true(json_object_get(host, "AutoRemove")),
 	};
@@ -84,7 +78,7 @@ static bool matches(const json_t *entry, const char *asked)
 {
 	size_t i = 0;
 	json_t *name = NULL;
-	if (strncmp(text(entry, "Id"), asked, strlen(asked)) == 0)
+	if (strncmp(kan_json_str(entry, "Id"), asked, strlen(asked)) == 0)
 		return true;
 	json_array_foreach (json_object_get(entry, "Names"), i, name) {
 		const char *s = json_string_value(name);
@@ -107,8 +101,8 @@ static int explain_miss(struct kan_engine *e, const char *asked, struct kan_err 
 			continue;
 		const char *name =
 			json_string_value(json_array_get(json_object_get(entry, "Names"), 0));
-		kan_buf_addf(&names, "%s%.12s (%.20s)", found > 1 ? ", " : "", text(entry, "Id"),
-			     name ? name + (name[0] == '/') : "?");
+		kan_buf_addf(&names, "%s%.12s (%.20s)", found > 1 ? ", " : "",
+			     kan_json_str(entry, "Id"), name ? name + (name[0] == '/') : "?");
 	}
 	json_decref(list);
 	if (found > 1)

@@ -6,12 +6,6 @@
 
 #include "base/row.h"
 
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-	return s ? s : "";
-}
-
 int kan_state_look(struct kan_seen_state *out, struct kan_engine *e, const char *id,
 		   struct kan_err *err)
 {
@@ -30,11 +24,11 @@ int kan_state_look(struct kan_seen_state *out, struct kan_engine *e, const char 
 	if (kan_engine_parse(&out->doc, kan_buf_bytes(&raw), err) < 0)
 		return -1;
 	const json_t *state = json_object_get(out->doc, "State");
-	out->status = text(state, "Status");
+	out->status = kan_json_str(state, "Status");
 	out->paused = json_is_true(json_object_get(state, "Paused"));
 	out->live = out->paused || json_is_true(json_object_get(state, "Running")) ||
 		    json_is_true(json_object_get(state, "Restarting"));
-	if (strcmp(text(out->doc, "Id"), id) == 0 && *out->status)
+	if (strcmp(kan_json_str(out->doc, "Id"), id) == 0 && *out->status)
 		return 0;
 	kan_state_free(out);
 	return kan_fail(err, KAN_EENGINE, "the engine's inspect answer is not about %.12s", id);
@@ -49,7 +43,7 @@ void kan_state_free(struct kan_seen_state *s)
 
 static void copy(json_t *to, const char *as, const json_t *from, const char *key)
 {
-	const char *s = text(from, key);
+	const char *s = kan_json_str(from, key);
 	if (*s)
 		kan_json_set_bytes(to, as, kan_bytes_of(s));
 }
@@ -93,7 +87,7 @@ static json_t *network(const char *name, const json_t *n, const char *id)
 json_t *kan_state_networks(const json_t *inspect)
 {
 	json_t *all = json_object_get(json_object_get(inspect, "NetworkSettings"), "Networks");
-	const char *name = NULL, *id = text(inspect, "Id");
+	const char *name = NULL, *id = kan_json_str(inspect, "Id");
 	json_t *n = NULL, *list = json_array();
 	json_object_foreach (all, name, n)
 		if (strcmp(name, "none") != 0)
@@ -107,7 +101,7 @@ bool kan_state_on(const json_t *inspect, const char *network_id)
 	const char *name = NULL;
 	json_t *n = NULL;
 	json_object_foreach (all, name, n)
-		if (strcmp(text(n, "NetworkID"), network_id) == 0)
+		if (strcmp(kan_json_str(n, "NetworkID"), network_id) == 0)
 			return true;
 	return false;
 }
