@@ -219,8 +219,8 @@ Test(layers, a_config_that_names_no_layers_is_refused)
 		"{\"rootfs\":{\"diff_ids\":[1]}}",
 		"{\"rootfs\":{\"diff_ids\":[\"sha256:00\"]}}",
 		"{\"rootfs\":{\"diff_ids\":[]},\"rootfs\":{\"diff_ids\":[]}}",
-		"{\"rootfs\":{\"diff_ids\":[\"sha256:"
-		"../../../../../../../../../../../../../../../../../../../../../../..\"]}}",
+		("{\"rootfs\":{\"diff_ids\":[\"sha256:"
+		 "../../../../../../../../../../../../../../../../../../../../../../..\"]}}"),
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct kan_diff_ids ids = {0};
