@@ -177,8 +177,8 @@ static void build(struct screen *sc)
 	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
-	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
+	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
 	struct block *unseen = &sc->blocks[sc->n - 1];

@@ -67,7 +67,7 @@ Test(terminal, it_fits_a_screen_and_its_foot_is_whole)
 
 Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 {
-	static const char *const order[] = {"REACH", "VIEWS", "HIDDEN", "CHANGED",
+	static const char *const order[] = {"VIEWS", "REACH", "HIDDEN", "CHANGED",
 					    "TALKS", "NOW",   "DO NOW", "FIRST"};
 	json_t *doc = incident();
 	size_t gone_before = 0;
