@@ -12,7 +12,8 @@
 
 #include "base/file.h"
 
-enum { REQUEST_OCTETS = 512, RECEIVE_OCTETS = 4 << 20 };
+/* The longest question names a table and a set of nftables, of 256 octets each. */
+enum { REQUEST_OCTETS = 1024, RECEIVE_OCTETS = 4 << 20 };
 
 struct answer {
 	uint32_t seq;

@@ -107,6 +107,26 @@ Test(netlink, what_another_process_sends_to_our_socket_is_no_answer)
 	(void)close(other);
 }
 
+Test(netlink, a_question_with_two_names_of_256_octets_is_asked)
+{
+	enum { LONGEST = 4 + 2 * (4 + 256) }; /* for the elements of a set of nftables */
+	static const struct ifinfomsg all;
+	uint8_t request[LONGEST] = {0};
+	const struct nlattr unknown = {LONGEST - sizeof(all), (uint16_t)NLA_TYPE_MASK};
+	kan_auto_buf struct kan_buf out = KAN_BUF(KAN_NETLINK_DUMP_MAX);
+	struct kan_err err = {0};
+	size_t n = 0;
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	memcpy(request + sizeof(all), &unknown, sizeof(unknown));
+	cr_assert_eq(kan_netlink_prepare(fd, NULL), 0);
+	cr_assert_eq(kan_netlink_dump(&out, fd, RTM_GETLINK,
+				      (struct kan_bytes){request, sizeof(request)}, &err),
+		     0, "%s", err.text);
+	cr_assert_eq(kan_netlink_each(kan_buf_bytes(&out), only_links, &n, NULL), 0);
+	cr_assert_gt(n, 0);
+	(void)close(fd);
+}
+
 Test(netlink, a_family_that_the_kernel_does_not_know_is_unsupported)
 {
 	static const uint8_t request[] = {44, 0, 0, 0,
