@@ -35,6 +35,28 @@ static bool is(const json_t *row, const char *key, const char *value)
 	return strcmp(kan_json_str(row, key), value) == 0;
 }
 
+/* The engine's own networks have no resolver. */
+static bool is_plain(const char *network)
+{
+	static const char *const plain[] = {"", "bridge", "default", "none"};
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+		if (strcmp(network, plain[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Of networks that users made one is enough: a container can be connected to more at any time. */
+static bool has_resolver(const json_t *inspect, const char *mode)
+{
+	const json_t *settings = json_object_get(inspect, "NetworkSettings");
+	const char *name = NULL;
+	json_t *ignored = NULL;
+	bool has = !is_plain(mode);
+	json_object_foreach (json_object_get(settings, "Networks"), name, ignored)
+		has |= !is_plain(name);
+	return has;
+}
+
 /* Docker's resolver listens there for containers of networks that users made. */
 static bool is_resolver(const json_t *row, bool resolver)
 {
@@ -116,7 +138,6 @@ static bool shared(struct kan_contra *c, const char *mode)
 
 void kan_contra_unheld(struct kan_contra *c)
 {
-	static const char *const plain[] = {"", "bridge", "default", "none"};
 	if (!kan_contra_whole(c, &sockets) || !kan_contra_whole(c, &fds))
 		return;
 	if (!c->facts->inspect) {
@@ -126,9 +147,7 @@ void kan_contra_unheld(struct kan_contra *c)
 	}
 	const char *mode =
 		kan_json_str(json_object_get(c->facts->inspect, "HostConfig"), "NetworkMode");
-	struct unheld u = {.c = c, .resolver = true};
-	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-		u.resolver &= strcmp(mode, plain[i]) != 0;
+	struct unheld u = {.c = c, .resolver = has_resolver(c->facts->inspect, mode)};
 	if (!shared(c, mode))
 		(void)kan_contra_rows(c, SOCKETS, take_unheld, &u);
 }

@@ -305,6 +305,13 @@ Test(contradictions, the_engines_resolver_is_normal_on_networks_that_users_made)
 	contradicts("socket-unheld", "udp  127.0.0.11 41000 - 0.0.0.0 0", SOCKETS, 2);
 	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"shop_net\"}}\n");
 	agrees("socket-unheld");
+	/* Connected later: the mode stays what it was. */
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"},"
+		     "\"NetworkSettings\":{\"Networks\":{\"bridge\":{},\"shop_net\":{}}}}\n");
+	agrees("socket-unheld");
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"},"
+		     "\"NetworkSettings\":{\"Networks\":{\"bridge\":{}}}}\n");
+	contradicts("socket-unheld", "udp  127.0.0.11 41000 - 0.0.0.0 0", SOCKETS, 2);
 }
 
 Test(contradictions, sockets_of_a_shared_network_namespace_are_not_assessed)
