@@ -24,6 +24,7 @@ struct both {
 	struct mount *v; /* of the init's namespace, in the order of the table */
 	size_t n;
 	uint64_t mntns;
+	json_t *linked; /* tmpfs of the engine's at no such point: there may be a link on the way */
 };
 
 /* The init's namespace comes first. */
@@ -98,6 +99,19 @@ static void claim_point(struct both *b, const char *point)
 		}
 }
 
+/* "/tmp/" is "/tmp" to the kernel, and not to the engine. */
+static void claim_tmpfs(struct both *b, const char *point)
+{
+	size_t n = strlen(point);
+	while (n > 1 && point[n - 1] == '/')
+		n--;
+	json_t *named = json_pack("{s:s%}", "Destination", point, n);
+	if (claim(b, named, 0))
+		json_decref(named);
+	else
+		json_array_append_new(b->linked, named);
+}
+
 static void claim_list(struct both *b, const json_t *list)
 {
 	size_t i = 0;
@@ -129,7 +143,7 @@ static void claim_usual(struct both *b)
 	claim_list(b, json_object_get(host, "MaskedPaths"));
 	claim_list(b, json_object_get(host, "ReadonlyPaths"));
 	json_object_foreach (json_object_get(host, "Tmpfs"), point, options)
-		claim_point(b, point);
+		claim_tmpfs(b, point);
 	json_t *one = NULL;
 	size_t i = 0;
 	json_array_foreach (json_object_get(host, "Devices"), i, one)
@@ -193,6 +207,8 @@ static void named_ones(struct both *b)
 		if (way == 0)
 			claim_usual(b);
 	}
+	for (size_t i = 0; i < json_array_size(b->linked); i++)
+		(void)claim(b, json_array_get(b->linked, i), 2);
 	for (size_t i = 0; i < n; i++) {
 		const char *to = kan_json_str(json_array_get(mounts, i), "Destination");
 		const struct kan_contra_case one = {INSPECT, 0, kan_bytes_of(to),
@@ -217,9 +233,11 @@ void kan_contra_mounts(struct kan_contra *c)
 		kan_contra_missing(c, "engine", INSPECT, "absent", "the bundle does not have it");
 		return;
 	}
+	b.linked = json_array();
 	if (kan_contra_rows(c, MOUNTS, take_mount, &b) && !c->missing) {
 		named_ones(&b);
 		unclaimed(&b);
 	}
+	json_decref(b.linked);
 	free_all(&b);
 }

@@ -475,6 +475,20 @@ Test(contradictions, a_destination_behind_a_link_of_the_image_is_the_same_mount)
 	agrees("mounts-inspect");
 }
 
+Test(contradictions, a_tmpfs_behind_a_link_or_with_a_slash_at_its_end_is_the_engines)
+{
+	more(MOUNTS, calm_mounts, MOUNT("30", "20", "/run", "") "\n" MOUNT("31", "20", "/tmp", ""));
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"HostConfig\":{\"Tmpfs\":{\"/var/run\":\"\",\"/tmp/\":"
+		     "\"\"}},\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/srv/d\","
+		     "\"Destination\":\"/data\"}]}\n");
+	agrees("mounts-inspect");
+	/* Each is one mount, and no more. */
+	more(MOUNTS, calm_mounts,
+	     MOUNT("30", "20", "/run", "") "\n" MOUNT("31", "20", "/tmp",
+						      "") "\n" MOUNT("32", "20", "/srv/tmp", ""));
+	contradicts("mounts-inspect", "/srv/tmp", MOUNTS, 6);
+}
+
 Test(contradictions, a_change_that_the_engines_list_lacks)
 {
 	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n"
