@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "collectors/network_host.h"
 #include "kernel/netlink.h"
 #include "kernel/nft.h"
 
@@ -42,6 +43,7 @@ static const struct kan_limit limits[] = {{"rows", KAN_NETWORK_ROWS, false},
 					  {"file_octets", KAN_NETWORK_FILE, false},
 					  {"nft_dump_octets", KAN_NFT_DUMP_MAX, false},
 					  {"nft_sets", KAN_NFT_SETS_MAX, false},
+					  {"names_at_host", KAN_HOST_NEEDLES, false},
 					  {"legacy_table_octets", KAN_XT_TABLE_MAX, false},
 					  {NULL, 0, false}};
 

@@ -2,6 +2,7 @@
  * rules, connections and processes of the host name this container. */
 #include "collectors/network_host.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/row.h"
@@ -42,11 +43,15 @@ int kan_host_count(struct kan_host *h, const char *what, uint64_t seen, uint64_t
 
 void kan_host_add(struct kan_host *h, const char *why, const void *v, size_t n, unsigned prefix)
 {
-	if (h->n_v == KAN_HOST_NEEDLES || n == 0 || n > KAN_HOST_OCTETS)
+	if (n == 0 || n > KAN_HOST_OCTETS)
 		return;
 	for (size_t i = 0; i < h->n_v; i++)
 		if (h->v[i].n == n && memcmp(h->v[i].v, v, n) == 0)
 			return;
+	if (h->n_v == KAN_HOST_NEEDLES) {
+		h->left_out++;
+		return;
+	}
 	struct kan_host_needle *to = &h->v[h->n_v++];
 	*to = (struct kan_host_needle){.why = why, .n = n, .prefix = prefix};
 	memcpy(to->v, v, n);
@@ -98,9 +103,36 @@ static int take_address(uint16_t type, struct kan_bytes payload, void *arg, stru
 	memcpy(net, e.address.p, e.address.n);
 	for (size_t bit = e.prefix; bit < e.address.n * 8; bit++)
 		net[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-	if (e.prefix > 0)
-		kan_host_add(h, "subnet", net, e.address.n, e.prefix);
+	for (size_t i = 0; i < e.address.n; i++)
+		if (net[i]) { /* zeros alone are in every rule */
+			kan_host_add(h, "subnet", net, e.address.n, e.prefix);
+			break;
+		}
 	return 0;
+}
+
+static void add_text(struct kan_host *h, const json_t *address)
+{
+	uint8_t v[V6];
+	const char *text = json_string_value(address);
+	int n = !text                               ? 0
+		: inet_pton(AF_INET, text, v) == 1  ? V4
+		: inet_pton(AF_INET6, text, v) == 1 ? V6
+						    : 0;
+	kan_host_add(h, "address", v, (size_t)n, (unsigned)n * 8);
+}
+
+/* By the engine's word, before those of the namespace: of these a container can make as many as it
+ * likes. */
+static void given_addresses(struct kan_host *h)
+{
+	const char *name = NULL;
+	json_t *one = NULL;
+	json_t *settings = json_object_get(h->n->t->inspect, "NetworkSettings");
+	json_object_foreach (json_object_get(settings, "Networks"), name, one) {
+		add_text(h, json_object_get(one, "IPAddress"));
+		add_text(h, json_object_get(one, "GlobalIPv6Address"));
+	}
 }
 
 /* A device in the dump of the engine's namespace. */
@@ -184,23 +216,41 @@ static int join(uint16_t type, struct kan_bytes payload, void *arg, struct kan_e
 	return device(j->h, "bridge", &bridge, NULL, 0, &j->stopped);
 }
 
+/* In the engine's own namespace there is no other end. */
+static bool is_inside(const struct kan_host *h, const struct kan_netspace *s)
+{
+	return !s->host && s->where.ino != h->n->engine_where.ino;
+}
+
+static void addresses(struct kan_host *h)
+{
+	const struct kan_network *n = h->n;
+	for (size_t i = 0; i < n->list.n; i++)
+		if (is_inside(h, n->spaces[i]))
+			(void)kan_netlink_each(
+				kan_buf_bytes(&n->spaces[i]->routes[KAN_RT_ADDRESSES].raw),
+				take_address, h, NULL);
+	if (h->left_out)
+		kan_sink_limit(n->sink, KAN_LIT("names of the container at the host"),
+			       h->n_v + h->left_out, h->n_v, KAN_HOST_NEEDLES);
+}
+
 static int devices(struct kan_host *h, struct kan_err *err)
 {
 	struct kan_network *n = h->n;
+	given_addresses(h);
 	for (size_t i = 0; i < n->list.n; i++) {
 		const struct kan_netspace *s = n->spaces[i];
 		struct joining j = {.h = h, .netns = s->where.ino};
-		/* In the engine's own namespace there is no other end. */
-		if (s->host || s->where.ino == n->engine_where.ino)
+		if (!is_inside(h, s))
 			continue;
-		(void)kan_netlink_each(kan_buf_bytes(&s->routes[KAN_RT_ADDRESSES].raw),
-				       take_address, h, NULL);
 		(void)kan_netlink_each(kan_buf_bytes(&s->routes[KAN_RT_LINKS].raw), join, &j, NULL);
 		if (j.stopped.code != KAN_OK) {
 			*err = j.stopped;
 			return -1;
 		}
 	}
+	addresses(h);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct kan_host {
 	struct kan_rows *rows;
 	struct kan_host_needle v[KAN_HOST_NEEDLES];
 	size_t n_v;
+	uint64_t left_out; /* needles for which there was no room */
 	bool frozen;
 	uint64_t rows_kept, rows_seen;
 };

@@ -212,3 +212,19 @@ Test(network, without_the_engines_process_the_hosts_side_is_a_gap_and_ports_are_
 	suspect_end(&s);
 	world_free(w);
 }
+
+Test(network, more_addresses_than_are_looked_for_at_the_host_are_a_limit_that_is_told)
+{
+	struct suspect s;
+	struct world *w = start(&s, SUSPECT_ALONE);
+	world_sh(w,
+		 "for i in $(seq 1 300); do echo addr add 10.9.$((i / 200)).$((i %% 200))/32 dev "
+		 "lo; "
+		 "done | nsenter -t %d -n ip -batch -",
+		 (int)s.pid);
+	w->target.engine_pid = getpid();
+	cr_assert_eq(world_collect(w, &kan_collector_network), 0);
+	cr_assert_not_null(world_gap(w, "names of the container at the host", KAN_GAP_LIMIT));
+	suspect_end(&s);
+	world_free(w);
+}
