@@ -3,12 +3,13 @@
 #include "collectors/network_host.h"
 
 #include <arpa/inet.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "base/row.h"
 #include "kernel/netlink.h"
 
-enum { V4 = 4, V6 = 16, SCOPE_HOST = 254, LINK_LOCAL_4 = 169, NAMES = 4 };
+enum { V4 = 4, V6 = 16, SCOPE_HOST = 254, LINK_LOCAL_4 = 169, NAMES = 4, ANSWER_OCTETS = 4096 };
 
 struct kan_row *kan_host_begin(struct kan_host *h, const char *kind)
 {
@@ -192,16 +193,47 @@ static int device(struct kan_host *h, const char *kind, const struct search *s,
 struct joining {
 	struct kan_host *h;
 	uint64_t netns;
+	bool numbered; /* what the engine's namespace is called in this one */
+	int32_t engine;
 	struct kan_err stopped;
 };
 
-/* Both ends have to name each other: numbers alone repeat in every namespace. */
+static int take_nsid(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err)
+{
+	struct joining *j = arg;
+	(void)err;
+	if (type == RTM_NEWNSID)
+		j->numbered = kan_rt_nsid(&j->engine, payload);
+	return 0;
+}
+
+static void number_engine(struct joining *j, const struct kan_netspace *s)
+{
+	uint8_t request[KAN_RT_NSID_OCTETS];
+	kan_auto_buf struct kan_buf raw = KAN_BUF(ANSWER_OCTETS);
+	kan_auto_close int ns = -1;
+	struct kan_err why = {0};
+	if (s->fd[KAN_NS_ROUTE] < 0)
+		return;
+	if (kan_netns_open(&ns, &j->h->n->engine_where, &why) == 0) {
+		const uint16_t type = kan_rt_nsid_ask(request, ns);
+		if (kan_netlink_get(&raw, s->fd[KAN_NS_ROUTE], type,
+				    (struct kan_bytes){request, sizeof(request)}, &why) == 0)
+			(void)kan_netlink_each(kan_buf_bytes(&raw), take_nsid, j, &why);
+	}
+	if (why.code != KAN_OK)
+		kan_sink_gap_err(j->h->n->sink, KAN_LIT("veth of the host side"), &why);
+}
+
+/* Both ends have to name each other, and the other one's namespace has to be the engine's: numbers
+ * of devices repeat in every namespace, and a container chooses those of its own. */
 static int join(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err)
 {
 	struct joining *j = arg;
 	struct kan_rt_ends e;
 	(void)err;
-	if (type != kan_rts[KAN_RT_LINKS].answer || !kan_rt_ends(&e, KAN_RT_LINKS, payload))
+	if (type != kan_rts[KAN_RT_LINKS].answer || !kan_rt_ends(&e, KAN_RT_LINKS, payload) ||
+	    !e.elsewhere || !j->numbered || e.netnsid != j->engine)
 		return 0;
 	struct search peer = link_of(j->h, e.iflink);
 	if (!peer.found || peer.ends.iflink != e.ifindex || !kan_bytes_eq(peer.ends.kind, e.kind))
@@ -244,6 +276,7 @@ static int devices(struct kan_host *h, struct kan_err *err)
 		struct joining j = {.h = h, .netns = s->where.ino};
 		if (!is_inside(h, s))
 			continue;
+		number_engine(&j, s);
 		(void)kan_netlink_each(kan_buf_bytes(&s->routes[KAN_RT_LINKS].raw), join, &j, NULL);
 		if (j.stopped.code != KAN_OK) {
 			*err = j.stopped;

@@ -2,6 +2,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -84,8 +85,8 @@ static struct kan_bytes words(struct kan_bytes v)
 
 static bool link_ends(struct kan_rt_ends *out, struct kan_bytes payload)
 {
-	struct kan_bytes v[IFLA_LINKINFO + 1], w[IFLA_INFO_KIND + 1];
-	struct kan_attrs a = {v, IFLA_LINKINFO}, info = {w, IFLA_INFO_KIND};
+	struct kan_bytes v[IFLA_LINK_NETNSID + 1], w[IFLA_INFO_KIND + 1];
+	struct kan_attrs a = {v, IFLA_LINK_NETNSID}, info = {w, IFLA_INFO_KIND};
 	struct ifinfomsg m;
 	uint32_t number = 0;
 	if (kan_netlink_attrs(&a, payload, sizeof(m), NULL) < 0)
@@ -96,6 +97,9 @@ static bool link_ends(struct kan_rt_ends *out, struct kan_bytes payload)
 		out->iflink = (int32_t)number;
 	if (kan_attr_u32(&number, &a, IFLA_MASTER))
 		out->master = (int32_t)number;
+	out->elsewhere = kan_attr_u32(&number, &a, IFLA_LINK_NETNSID);
+	if (out->elsewhere)
+		out->netnsid = (int32_t)number;
 	if (v[IFLA_LINKINFO].p && kan_netlink_attrs(&info, v[IFLA_LINKINFO], 0, NULL) == 0)
 		out->kind = words(w[IFLA_INFO_KIND]);
 	return true;
@@ -121,4 +125,29 @@ bool kan_rt_ends(struct kan_rt_ends *out, enum kan_rt_kind kind, struct kan_byte
 	return kind == KAN_RT_LINKS       ? link_ends(out, payload)
 	       : kind == KAN_RT_ADDRESSES ? address_ends(out, payload)
 					  : false;
+}
+
+uint16_t kan_rt_nsid_ask(uint8_t out[KAN_RT_NSID_OCTETS], int ns_fd)
+{
+	const uint32_t fd = (uint32_t)ns_fd;
+	const struct nlattr a = {NLA_HDRLEN + sizeof(fd), NETNSA_FD};
+	_Static_assert(NLMSG_ALIGN(sizeof(struct rtgenmsg)) + NLA_HDRLEN + sizeof(fd) ==
+			       KAN_RT_NSID_OCTETS,
+		       "a header and one number");
+	memset(out, 0, KAN_RT_NSID_OCTETS);
+	memcpy(out + NLMSG_ALIGN(sizeof(struct rtgenmsg)), &a, sizeof(a));
+	memcpy(out + NLMSG_ALIGN(sizeof(struct rtgenmsg)) + NLA_HDRLEN, &fd, sizeof(fd));
+	return RTM_GETNSID;
+}
+
+bool kan_rt_nsid(int32_t *out, struct kan_bytes payload)
+{
+	struct kan_bytes v[NETNSA_NSID + 1];
+	struct kan_attrs a = {v, NETNSA_NSID};
+	uint32_t number = 0;
+	if (kan_netlink_attrs(&a, payload, sizeof(struct rtgenmsg), NULL) < 0 ||
+	    !kan_attr_u32(&number, &a, NETNSA_NSID) || (int32_t)number < 0)
+		return false;
+	*out = (int32_t)number;
+	return true;
 }

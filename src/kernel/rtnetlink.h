@@ -50,8 +50,14 @@ struct kan_rt_ends {
 	int32_t ifindex, iflink, master; /* 0: none */
 	struct kan_bytes name, kind, address;
 	unsigned prefix, scope;
+	bool elsewhere;  /* iflink is of another namespace: */
+	int32_t netnsid; /* its number in the one that was asked */
 };
 /* Of a link or an address; false: cut. */
 bool kan_rt_ends(struct kan_rt_ends *out, enum kan_rt_kind kind, struct kan_bytes payload);
+/* Which number a namespace has in another one: the request, and its answer. false: it has none. */
+enum { KAN_RT_NSID_OCTETS = 12 };
+uint16_t kan_rt_nsid_ask(uint8_t out[KAN_RT_NSID_OCTETS], int ns_fd);
+bool kan_rt_nsid(int32_t *out, struct kan_bytes payload);
 
 #endif

@@ -1,4 +1,7 @@
 /* Answers of RTNETLINK, as octets of a little-endian machine. */
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "decoded.h"
@@ -170,4 +173,31 @@ Test(rtnetlink, the_ends_of_a_device_join_it_with_its_bridge_and_its_peer)
 	cr_assert(kan_bytes_eq(e.name, KAN_LIT("veth")));
 	cr_assert_not(kan_rt_ends(&e, KAN_RT_LINKS, (struct kan_bytes){link, 12}));
 	cr_assert_not(kan_rt_ends(&e, KAN_RT_ROUTES, (struct kan_bytes){link, sizeof(link)}));
+}
+
+Test(rtnetlink, the_other_end_of_a_device_is_elsewhere_only_when_the_kernel_says_so)
+{
+	uint8_t link[sizeof(struct ifinfomsg) + 8] = {0};
+	const struct nlattr a = {8, IFLA_LINK_NETNSID};
+	struct kan_rt_ends e;
+	memcpy(link + sizeof(struct ifinfomsg), &a, sizeof(a));
+	link[sizeof(link) - 4] = 3;
+	cr_assert(kan_rt_ends(&e, KAN_RT_LINKS, (struct kan_bytes){link, sizeof(link)}));
+	cr_assert(e.elsewhere);
+	cr_assert_eq(e.netnsid, 3);
+	cr_assert(
+		kan_rt_ends(&e, KAN_RT_LINKS, (struct kan_bytes){link, sizeof(struct ifinfomsg)}));
+	cr_assert_not(e.elsewhere, "both ends are in one namespace");
+}
+
+Test(rtnetlink, a_namespace_without_a_number_has_none)
+{
+	uint8_t answer[KAN_RT_NSID_OCTETS] = {0, 0, 0, 0, 8, 0, NETNSA_NSID, 0, 7};
+	int32_t n = 0;
+	cr_assert(kan_rt_nsid(&n, (struct kan_bytes){answer, sizeof(answer)}));
+	cr_assert_eq(n, 7);
+	cr_assert_not(kan_rt_nsid(&n, (struct kan_bytes){answer, 4}));
+	cr_assert_not(kan_rt_nsid(&n, (struct kan_bytes){answer, 11}), "cut");
+	memset(answer + 8, 0xff, 4); /* NETNSA_NSID_NOT_ASSIGNED */
+	cr_assert_not(kan_rt_nsid(&n, (struct kan_bytes){answer, sizeof(answer)}));
 }
