@@ -36,6 +36,10 @@ void kan_host_add(struct kan_host *h, const char *why, const void *v, size_t n, 
 /* By bit: which needles are in these octets. "names" of the row. */
 bool kan_host_names(struct kan_row *r, const struct kan_host *h, struct kan_bytes in, bool write);
 
+/* A namespace of the container's own; in the engine's there is no other end. */
+bool kan_host_inside(const struct kan_host *h, const struct kan_netspace *s);
+/* The other end of each veth at the host, and its bridge. */
+int kan_host_links(struct kan_host *h, struct kan_err *err);
 /* nft, legacy iptables, conntrack of the engine's namespace. */
 int kan_host_nft(struct kan_host *h, struct kan_err *err);
 int kan_host_iptables(struct kan_host *h, struct kan_err *err);
