@@ -116,7 +116,7 @@ static int connections(struct again *a, const struct kan_members *all, struct ka
 {
 	kan_auto_free struct kan_netns_list *list = kan_xalloc(sizeof(*list));
 	int rc = 0;
-	kan_netns_add(list, all);
+	kan_netns_add(list, all, a->t->pid);
 	if (host_is_in(a->t, list))
 		kan_sink_scope(a->sink, KAN_LIT("connections"),
 			       "of the host's network namespace they are not listed again");

@@ -32,10 +32,12 @@ static int find(struct kan_network *n, struct kan_err *err)
 	kan_members_free(&n->members);
 	if (kan_members_find(&n->members, &ask, err) < 0)
 		return -1;
-	kan_netns_add(&n->list, &n->members);
+	kan_netns_add(&n->list, &n->members, t->pid);
 	for (size_t i = 0; i < n->list.n; i++) {
-		if (n->spaces[i])
+		if (n->spaces[i]) {
+			n->spaces[i]->where = n->list.v[i]; /* the task may be another */
 			continue;
+		}
 		uint64_t ino = n->list.v[i].ino;
 		n->spaces[i] = kan_xalloc(sizeof(*n->spaces[i]));
 		kan_netspace_open(n->spaces[i], &n->list.v[i],

@@ -13,6 +13,32 @@
 
 enum { FILE_OCTETS = 64, ALONE = 3 /* links of a task directory with one thread */ };
 
+static bool has_ended(const struct kan_netns *n)
+{
+	char file[FILE_OCTETS];
+	struct stat st;
+	(void)snprintf(file, sizeof(file), "%sns/net", n->path);
+	return fstatat(n->dir, file, &st, 0) < 0;
+}
+
+/* Through this task from now on. */
+static bool hold(struct kan_netns *n, uint64_t ino, const struct kan_member *m, const char *path)
+{
+	int dir = fcntl(m->dir, F_DUPFD_CLOEXEC, 0);
+	if (dir < 0)
+		return false;
+	*n = (struct kan_netns){.ino = ino, .pid = m->pid, .dir = dir};
+	(void)snprintf(n->path, sizeof(n->path), "%s", path);
+	return true;
+}
+
+static void hold_again(struct kan_netns *n, const struct kan_member *m, const char *path)
+{
+	int old = n->dir;
+	if (hold(n, n->ino, m, path))
+		kan_auto_close_fn(&old);
+}
+
 static void look(struct kan_netns_list *l, const struct kan_member *m, const char *path)
 {
 	char file[FILE_OCTETS];
@@ -20,22 +46,21 @@ static void look(struct kan_netns_list *l, const struct kan_member *m, const cha
 	(void)snprintf(file, sizeof(file), "%sns/net", path);
 	if (fstatat(m->dir, file, &st, 0) < 0)
 		return; /* ended */
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].ino == st.st_ino)
-			return;
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->v[i].ino != st.st_ino)
+			continue;
+		if (l->v[i].ended)
+			hold_again(&l->v[i], m, path);
+		return;
+	}
 	if (l->n == KAN_NETNS_MAX) {
 		(void)kan_seen_first(&l->more, st.st_ino);
-		return;
-	}
-	int dir = fcntl(m->dir, F_DUPFD_CLOEXEC, 0);
-	if (dir < 0) {
+	} else if (hold(&l->v[l->n], st.st_ino, m, path)) {
+		l->n++;
+	} else {
 		l->refused_why = errno;
 		(void)kan_seen_first(&l->refused, st.st_ino);
-		return;
 	}
-	struct kan_netns *n = &l->v[l->n++];
-	*n = (struct kan_netns){.ino = st.st_ino, .pid = m->pid, .dir = dir};
-	(void)snprintf(n->path, sizeof(n->path), "%s", path);
 }
 
 static void threads(struct kan_netns_list *l, const struct kan_member *m)
@@ -59,8 +84,13 @@ static void threads(struct kan_netns_list *l, const struct kan_member *m)
 	(void)closedir(d);
 }
 
-void kan_netns_add(struct kan_netns_list *out, const struct kan_members *m)
+void kan_netns_add(struct kan_netns_list *out, const struct kan_members *m, pid_t init)
 {
+	for (size_t i = 0; i < out->n; i++)
+		out->v[i].ended = has_ended(&out->v[i]);
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].pid == init)
+			look(out, &m->v[i], "");
 	for (size_t i = 0; i < m->n; i++) {
 		look(out, &m->v[i], "");
 		threads(out, &m->v[i]);

@@ -4,6 +4,7 @@
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "kernel/seen.h"
@@ -18,6 +19,7 @@ struct kan_netns {
 	pid_t pid;
 	int dir; /* its own descriptor */
 	char path[KAN_NETNS_PATH];
+	bool ended; /* when it was added to last */
 };
 struct kan_netns_list {
 	struct kan_netns v[KAN_NETNS_MAX];
@@ -27,10 +29,11 @@ struct kan_netns_list {
 	int refused_why;         /* errno */
 };
 /*
- * Adds what is not in out yet, in the order of pids. A member that ends meanwhile has none any
- * more: that is no failure of ours.
+ * Adds what is not in out yet: first that of the init, which lives as long as the container, then
+ * in the order of pids. One whose task has ended is held through another task from now on. A member
+ * that ends meanwhile has none any more: that is no failure of ours.
  */
-void kan_netns_add(struct kan_netns_list *out, const struct kan_members *m);
+void kan_netns_add(struct kan_netns_list *out, const struct kan_members *m, pid_t init);
 void kan_netns_free(struct kan_netns_list *l);
 /* The namespace itself, for setns. fd is yours. */
 int kan_netns_open(int *fd, const struct kan_netns *n, struct kan_err *err);

@@ -46,7 +46,7 @@ static struct reading *start(enum suspect_way way)
 		cr_skip_test("no userfaultfd here");
 	struct kan_member m = {.pid = r->s.pid, .dir = r->s.dir, .by = KAN_BY_SCAN};
 	struct kan_members all = {.v = &m, .n = 1};
-	kan_netns_add(&r->list, &all);
+	kan_netns_add(&r->list, &all, 0);
 	r->protocols = KAN_BUF(1 << 16);
 	cr_assert_geq(r->list.n, 1);
 	cr_assert_eq(kan_netns_read(&r->protocols, &r->list.v[0], "protocols", NULL), 0);
