@@ -7,6 +7,7 @@
 #include "analyze/after.h"
 #include "analyze/contradictions.h"
 #include "analyze/object.h"
+#include "analyze/packages.h"
 #include "base/clock.h"
 #include "base/row.h"
 #include "base/self.h"
@@ -203,6 +204,7 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 	json_object_set_new(doc, "counts", counts_of(findings));
 	json_object_set_new(doc, "not_assessed", kan_run_not_assessed(run));
 	unseen_events(not_seen, f);
+	kan_packages_not_seen(not_seen, f->packages);
 	while (json_array_size(not_seen) > KAN_LIST_NOT_SEEN)
 		json_array_remove(not_seen, json_array_size(not_seen) - 1);
 	json_object_set_new(doc, "not_seen", not_seen);
@@ -233,6 +235,7 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
 	json_object_set_new(doc, "reach", reach_of(f));
+	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
 	return doc;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/packages.h"
+
 int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise)
 {
 	const json_t *v = json_object_get(o, key);
@@ -233,6 +235,7 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	struct kan_facts *f = kan_xalloc(sizeof *f);
 	f->source = s;
 	f->cover = c;
+	f->packages = kan_packages_new();
 	f->capture = document(s, "capture.json");
 	f->inspect = document(s, "data/engine/inspect.json");
 	f->image_inspect = document(s, "data/engine/image-inspect.json");
@@ -277,5 +280,6 @@ void kan_facts_free(struct kan_facts *f)
 	json_decref(f->inspect);
 	json_decref(f->image_inspect);
 	json_decref(f->networks);
+	kan_packages_free(f->packages);
 	free(f);
 }

@@ -88,6 +88,7 @@ struct kan_engine_path {
 	int kind;
 };
 
+struct kan_packages;
 struct kan_facts {
 	const struct kan_source *source;
 	const struct kan_cover *cover;
@@ -107,6 +108,7 @@ struct kan_facts {
 	size_t n_origins;
 	struct kan_engine_path *engine; /* by path */
 	size_t n_engine;
+	struct kan_packages *packages;
 };
 
 int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,

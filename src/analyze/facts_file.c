@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/facts.h"
+#include "analyze/packages.h"
 #include "base/row.h"
 
 enum { PATH_MAX_BYTES = 128 << 10 };
@@ -63,6 +64,7 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
+	kan_packages_change(f->packages, row);
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *change = kan_json_str(row, "change"), *sha = kan_json_str(row, "sha256");
@@ -108,6 +110,7 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
+	kan_packages_baseline(f->packages, row);
 	if (strcmp(kan_json_str(row, "layer"), "init") == 0 ||
 	    strcmp(kan_json_str(row, "type"), "file") != 0)
 		return 0;
@@ -174,5 +177,7 @@ int kan_facts_files(struct kan_facts *f, struct kan_err *err)
 		return -1;
 	engine_list(f);
 	kan_facts_sort(f);
-	return 0;
+	for (size_t i = 0; i < f->n_procs; i++)
+		kan_packages_want(f->packages, f->procs[i].link);
+	return kan_packages_read(f->packages, f, err);
 }

@@ -117,6 +117,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	if (!p->link.n && !p->memfd)
 		return;
 	word(extra, "exe.origin", exe_origin(f, p));
+	kan_join_exe_package(extra, p->link, f);
 	int in_image = exe_in_image(f, p);
 	if (in_image < 0)
 		unknown(extra, "exe.in_image");
@@ -184,6 +185,7 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 	const char *change = kan_json_str(row, "change");
 	word(extra, "file.origin", "upper");
 	join_file(extra, row, f);
+	kan_join_package(extra, row, f);
 	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
 	if (m && c)
 		json_object_set_new(

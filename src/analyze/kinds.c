@@ -81,6 +81,8 @@ static const struct kan_column process_columns[] = {
 	       "same path and digest in an image layer"),
 	JOINED_SET(KAN_TYPE_BYTES, "exe.same_as", "image",
 		   "image files of the same digest under another path"),
+	JOINED(KAN_TYPE_BYTES, "exe.pkg", "packages, image",
+	       "package of the image that owns the path of the executable"),
 	JOINED(KAN_TYPE_WORD, "ancestor", "processes", "init, service, exec, healthcheck, orphan"),
 	JOINED_SET(KAN_TYPE_WORD, "stdio.kind", "fds, sockets",
 		   "what descriptors 0 to 2 are: inet, unix, tty, pipe, file, memfd"),
@@ -224,6 +226,23 @@ static const struct kan_column change_columns[] = {
 	JOINED(KAN_TYPE_WORD, "file.origin", "filesystem", "upper"),
 	JOINED(KAN_TYPE_BOOL, "file.hidden_from_engine", "filesystem, engine-after",
 	       "we see a change; the engine's whole list lacks it"),
+	JOINED(KAN_TYPE_BYTES, "package.name", "packages, image",
+	       "package of the image that owns the path"),
+	JOINED(KAN_TYPE_BYTES, "package.version", "packages", "its version in the image"),
+	JOINED(KAN_TYPE_WORD, "package.manager", "packages", "dpkg, apk, rpm"),
+	JOINED(KAN_TYPE_BOOL, "package.conffile", "packages", "a configuration file of it"),
+	JOINED(KAN_TYPE_BYTES, "package.claimed", "filesystem",
+	       "owner by the container's own copy of the database: testimony"),
+	JOINED(KAN_TYPE_WORD, "package_verdict", "packages, image, filesystem",
+	       "as installed, modified since installed, removed since installed, no checksum "
+	       "recorded, owned by no package"),
+	JOINED(KAN_TYPE_WORD, "package_why", "packages, image", "why the verdict is unknown"),
+	JOINED(KAN_TYPE_WORD, "package_below", "packages, filesystem",
+	       "the same of the image's version: as installed, modified since installed"),
+	JOINED(KAN_TYPE_BOOL, "pkg_ok", "packages, image, filesystem",
+	       "the recorded checksum agrees"),
+	JOINED(KAN_TYPE_BOOL, "explained", "packages, filesystem",
+	       "status, digest and log of the container's package manager agree"),
 	JOINED(KAN_TYPE_INT, "file.ctime_gap", "filesystem", "seconds from mtime to ctime"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
 	       "owned by a user of the service"),
@@ -245,6 +264,13 @@ static const char *const change_identity[] = {"path",
 					      "below.sha256",
 					      "how",
 					      "from",
+					      "package.name",
+					      "package.version",
+					      "package.manager",
+					      "package_verdict",
+					      "package_why",
+					      "package_below",
+					      "explained",
 					      "file.hidden_from_engine",
 					      NULL};
 
@@ -324,6 +350,20 @@ static const struct kan_column hit_columns[] = {
 	BYTES("after", "up to 32 bytes; never shown in a report"),
 	END,
 };
+static const struct kan_column package_columns[] = {
+	BYTES("name", "package"),
+	WORD("arch", "architecture"),
+	WORD("manager", "dpkg, apk"),
+	BYTES("image.version", "version in the image"),
+	BYTES("container.version", "version in the container, where it is another"),
+	WORD("change",
+	     "installed, removed, upgraded, downgraded, changed; absent: as in the image"),
+	BOOL("logged", "of a change: the manager's own log in the container agrees"),
+	END,
+};
+static const char *const package_identity[] = {
+	"name", "arch", "image.version", "container.version", "change", "logged", NULL};
+
 static const char *const hit_identity[] = {"indicator", "pid", "as", "start", "offset", NULL};
 
 const struct kan_kind kan_kinds[] = {
@@ -353,6 +393,9 @@ const struct kan_kind kan_kinds[] = {
 	 baseline_columns, baseline_identity, NULL},
 	{"ghost", "image", "data/image/ghosts.ndjson", "image",
 	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
+	{"package", "image", "data/image/pkgdb.tar", "image",
+	 "A package of the image or the container, derived from the databases of both.",
+	 package_columns, package_identity, NULL},
 	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
 	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
 	{.name = NULL},

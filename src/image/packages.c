@@ -31,7 +31,11 @@ static const struct {
 	{"usr/lib/apk/db/installed", NULL},
 	{"var/lib/rpm", any},
 	{"usr/lib/sysimage/rpm", any},
+	/* no database: which distribution the names are of */
+	{"usr/lib/os-release", NULL},
+	{"etc/os-release", NULL},
 };
+enum { DATABASES = sizeof(places) / sizeof(places[0]) - 2 };
 
 struct packages {
 	struct kan_sink *sink;
@@ -40,6 +44,7 @@ struct packages {
 	struct kan_tree_opener *opener;
 	uint8_t *buffer;
 	uint64_t files;
+	bool database;
 	/* the directory that is listed */
 	const char *path;
 	const char *const *endings;
@@ -128,6 +133,13 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	return copy(p, fd, path, size, err);
 }
 
+/* Without it nobody can say that a path has no owner. */
+static void no_file(const struct packages *p, struct kan_bytes path)
+{
+	kan_sink_gap(p->sink, path, KAN_GAP_MALFORMED,
+		     "a part of a package database that is no regular file");
+}
+
 static bool ends(struct kan_bytes name, const char *const *endings)
 {
 	for (; *endings; endings++) {
@@ -153,6 +165,8 @@ static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
 		return 0;
 	}
 	int rc = b.found && S_ISREG(b.st.stx_mode) ? store(p, &b, kan_buf_bytes(&path), err) : 0;
+	if (b.found && !S_ISREG(b.st.stx_mode) && p->endings == dpkg_info)
+		no_file(p, kan_buf_bytes(&path));
 	kan_below_free(&b);
 	p->fatal = rc < 0;
 	return rc;
@@ -190,7 +204,10 @@ static int one_place(struct packages *p, size_t place, struct kan_err *err)
 		rc = directory(p, &b, place, err);
 	else if (b.found && !places[place].endings && S_ISREG(b.st.stx_mode))
 		rc = store(p, &b, path, err);
+	else if (b.found && !places[place].endings && place < DATABASES)
+		no_file(p, path);
 	kan_below_free(&b);
+	p->database |= place < DATABASES && p->files > 0;
 	return rc;
 }
 
@@ -200,11 +217,10 @@ static int finish(struct packages *p, int rc, struct kan_err *err)
 		kan_tarfile_abandon(&p->tar);
 		return -1;
 	}
-	if (p->tar.tar)
-		return kan_tarfile_close(&p->tar, err);
-	kan_sink_gap(p->sink, KAN_LIT("pkgdb.tar"), KAN_GAP_NOT_APPLICABLE,
-		     "the image has no database of dpkg, apk or rpm");
-	return 0;
+	if (!p->database)
+		kan_sink_gap(p->sink, KAN_LIT("pkgdb.tar"), KAN_GAP_NOT_APPLICABLE,
+			     "the image has no database of dpkg, apk or rpm");
+	return p->tar.tar ? kan_tarfile_close(&p->tar, err) : 0;
 }
 
 int kan_packages_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)

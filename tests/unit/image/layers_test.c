@@ -246,16 +246,44 @@ Test(packages, the_images_databases_are_taken_as_its_layers_merge_them)
 		 ">cache0/diff/var/lib/rpm/rpmdb.sqlite;"
 		 "mkfifo cache0/diff/var/lib/rpm/pipe; ln -s /etc/shadow "
 		 "cache0/diff/var/lib/rpm/Packages;"
-		 "echo engine >mount-init/$d/status");
+		 "echo engine >mount-init/$d/status;"
+		 "mkdir -p cache0/diff/usr/lib cache0/diff/etc; echo ID=x "
+		 ">cache0/diff/usr/lib/os-release;"
+		 "ln -s ../usr/lib/os-release cache0/diff/etc/os-release");
 	json_decref(collect(w));
 	world_sh(w, "mkdir x; tar -xf bundle/data/image/pkgdb.tar -C x; cd x; d=var/lib/dpkg;"
 		    "[ \"$(cat $d/status $d/diversions lib/apk/db/installed $d/info/c.list | tr "
 		    "'\\n' ' ')\" = 'top div apk 1 ' ];"
 		    "cmp var/lib/rpm/rpmdb.sqlite "
 		    "../data/overlay2/cache0/diff/var/lib/rpm/rpmdb.sqlite;"
-		    "[ $(find . -type f | wc -l) = 7 ]; [ \"$(echo $(ls $d/info))\" = 'a.list "
+		    "[ $(find . -type f | wc -l) = 8 ]; [ $(cat usr/lib/os-release) = ID=x ]; [ "
+		    "\"$(echo $(ls $d/info))\" = 'a.list "
 		    "a.md5sums c.list' ]");
 	cr_assert_eq(w->n_gaps, 0);
+	engine_free(w);
+}
+
+Test(packages, a_part_of_a_database_that_is_a_link_is_not_followed_and_told)
+{
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2; d=diff/var/lib/dpkg; mkdir -p cache0/$d/info;"
+		    "ln -s /etc/shadow cache0/$d/status; ln -s x cache0/$d/info/a.list;"
+		    "echo /b >cache0/$d/info/b.list");
+	json_decref(collect(w));
+	cr_assert(gap_of(w, "var/lib/dpkg/status", KAN_GAP_MALFORMED));
+	cr_assert(gap_of(w, "var/lib/dpkg/info/a.list", KAN_GAP_MALFORMED));
+	world_sh(w, "[ \"$(tar -tf bundle/data/image/pkgdb.tar)\" = var/lib/dpkg/info/b.list ]");
+	engine_free(w);
+}
+
+Test(packages, an_image_that_only_names_its_distribution_has_no_database)
+{
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2; mkdir -p cache0/diff/usr/lib;"
+		    "echo ID=x >cache0/diff/usr/lib/os-release");
+	json_decref(collect(w));
+	cr_assert(gap_of(w, "pkgdb.tar", KAN_GAP_NOT_APPLICABLE));
+	world_sh(w, "[ \"$(tar -tf bundle/data/image/pkgdb.tar)\" = usr/lib/os-release ]");
 	engine_free(w);
 }
 
