@@ -106,12 +106,6 @@ static int by_mount(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int by_origin(const void *a, const void *b)
-{
-	uint64_t x = ((const struct kan_origin *)a)->ino, y = ((const struct kan_origin *)b)->ino;
-	return (x > y) - (x < y);
-}
-
 static int by_path(const void *a, const void *b)
 {
 	return strcmp(((const struct kan_engine_path *)a)->path,
@@ -141,12 +135,6 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id)
 {
 	struct kan_mount key = {.id = id};
 	return find(&key, f->mounts, f->n_mounts, sizeof key, by_mount);
-}
-
-const struct kan_origin *kan_facts_origin(const struct kan_facts *f, uint64_t ino)
-{
-	struct kan_origin key = {.ino = ino};
-	return find(&key, f->origins, f->n_origins, sizeof key, by_origin);
 }
 
 const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path)
@@ -225,7 +213,7 @@ void kan_facts_sort(struct kan_facts *f)
 	order(f->procs, f->n_procs, sizeof *f->procs, by_pid);
 	order(f->socks, f->n_socks, sizeof *f->socks, by_ino);
 	order(f->mounts, f->n_mounts, sizeof *f->mounts, by_mount);
-	order(f->origins, f->n_origins, sizeof *f->origins, by_origin);
+	kan_facts_origin_sort(f);
 	order(f->engine, f->n_engine, sizeof *f->engine, by_path);
 }
 
@@ -267,14 +255,12 @@ void kan_facts_free(struct kan_facts *f)
 	}
 	for (size_t i = 0; i < f->n_mounts; i++)
 		free((void *)(uintptr_t)f->mounts[i].point.p);
-	for (size_t i = 0; i < f->n_origins; i++)
-		free(f->origins[i].other);
+	kan_facts_origin_free(f);
 	for (size_t i = 0; i < f->n_engine; i++)
 		free(f->engine[i].path);
 	free(f->procs);
 	free(f->socks);
 	free(f->mounts);
-	free(f->origins);
 	free(f->engine);
 	json_decref(f->capture);
 	json_decref(f->inspect);

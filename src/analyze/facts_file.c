@@ -79,14 +79,7 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 			change_of_exe(p, change, same_path, same_digest);
 		p->other_bytes |= same_path && !same_digest && *sha && p->sha256[0] && told;
 	}
-	uint64_t origin = kan_get_dec(row, "origin_ino");
-	struct kan_origin *o = NULL;
-	if (origin)
-		o = kan_facts_more(&f->origins, &f->n_origins, KAN_FACTS_ORIGINS, sizeof *o);
-	if (o) {
-		o->ino = origin;
-		o->path = kan_hash(path);
-	}
+	kan_facts_origin_change(f, row, path);
 	return 0;
 }
 
@@ -111,22 +104,14 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	(void)line;
 	(void)err;
 	kan_packages_baseline(f->packages, row);
-	if (strcmp(kan_json_str(row, "layer"), "init") == 0 ||
-	    strcmp(kan_json_str(row, "type"), "file") != 0)
-		return 0;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *sha = kan_json_str(row, "sha256");
-	for (size_t i = 0; i < f->n_procs; i++)
+	kan_facts_origin_baseline(f, row, path);
+	bool of_image = strcmp(kan_json_str(row, "layer"), "init") != 0 &&
+			strcmp(kan_json_str(row, "type"), "file") == 0;
+	for (size_t i = 0; of_image && i < f->n_procs; i++)
 		image_of_exe(&f->procs[i], row, path, sha);
-	struct kan_origin *o =
-		(struct kan_origin *)(uintptr_t)kan_facts_origin(f, kan_get_dec(row, "ino"));
-	if (!o)
-		return 0;
-	if (o->path == kan_hash(path))
-		o->same = true;
-	else if (!o->other)
-		o->other = kan_xstrdup(kan_json_str(row, "path"));
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *f);
 void kan_join_socket(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_how(json_t *extra, const json_t *row, const struct kan_facts *f);
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f);
 /* Parts of them: the packages. */
 void kan_join_package(json_t *extra, const json_t *row, const struct kan_facts *f);

@@ -29,10 +29,9 @@ void kan_below_row(struct kan_row *r, const struct kan_changes *c, const struct 
 	const struct statx *st = &e->below.st;
 	kan_row_obj(r, "below");
 	kan_row_layer(r, "layer", kan_stack_number(&c->stack, e->below.layer));
-	kan_row_layer_facts(r, st);
+	kan_row_below_facts(r, st);
 	if (e->link.len)
 		kan_row_bytes(r, "link", kan_buf_bytes(&e->link));
-	kan_row_flags(r, st);
 	kan_row_xattrs(r, kan_buf_bytes(&e->xattrs));
 	if (e->sha256[0])
 		kan_row_str(r, "sha256", e->sha256);

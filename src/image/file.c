@@ -7,6 +7,7 @@
 
 #include "base/row.h"
 #include "image/xattrs.h"
+#include "image/xattrwords.h"
 
 enum {
 	DIR_PATH_MAX = 4096
@@ -84,6 +85,22 @@ void kan_row_flags(struct kan_row *r, const struct statx *st)
 		kan_row_arr_end(r);
 }
 
+/* Beside mtime, which every row of a file has. */
+static void put_other_times(struct kan_row *r, const struct statx *st)
+{
+	kan_row_int(r, "ctime_ns", kan_statx_ns(&st->stx_ctime));
+	if (st->stx_mask & STATX_ATIME)
+		kan_row_int(r, "atime_ns", kan_statx_ns(&st->stx_atime));
+	if (st->stx_mask & STATX_BTIME)
+		kan_row_int(r, "btime_ns", kan_statx_ns(&st->stx_btime));
+}
+
+static void put_rdev(struct kan_row *r, const struct statx *st)
+{
+	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
+		kan_row_dev(r, "rdev", makedev(st->stx_rdev_major, st->stx_rdev_minor));
+}
+
 void kan_row_statx(struct kan_row *r, const struct statx *st)
 {
 	kan_row_mode(r, "mode", st->stx_mode);
@@ -94,17 +111,15 @@ void kan_row_statx(struct kan_row *r, const struct statx *st)
 	kan_row_uint(r, "nlink", st->stx_nlink);
 	kan_row_dev(r, "dev", kan_statx_dev(st));
 	kan_row_dec(r, "ino", st->stx_ino);
-	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
-		kan_row_dev(r, "rdev", makedev(st->stx_rdev_major, st->stx_rdev_minor));
+	put_rdev(r, st);
 	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
-	kan_row_int(r, "ctime_ns", kan_statx_ns(&st->stx_ctime));
-	if (st->stx_mask & STATX_BTIME)
-		kan_row_int(r, "btime_ns", kan_statx_ns(&st->stx_btime));
+	put_other_times(r, st);
 	kan_row_flags(r, st);
 }
 
 void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs)
 {
+	const struct kan_bytes left = xattrs;
 	struct kan_xattr x;
 	if (xattrs.n == 0)
 		return;
@@ -117,6 +132,7 @@ void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs)
 		kan_row_obj_end(r);
 	}
 	kan_row_arr_end(r);
+	kan_row_xattr_words(r, left);
 }
 
 void kan_row_content(struct kan_row *r, const struct kan_file *f, const char *stored)
@@ -153,4 +169,14 @@ void kan_row_layer_facts(struct kan_row *r, const struct statx *st)
 	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
 	kan_row_dec(r, "ino", st->stx_ino);
 	kan_row_uint(r, "nlink", st->stx_nlink);
+}
+
+void kan_row_below_facts(struct kan_row *r, const struct statx *st)
+{
+	kan_row_layer_facts(r, st);
+	kan_row_uint(r, "blocks", st->stx_blocks);
+	kan_row_dev(r, "dev", kan_statx_dev(st));
+	put_rdev(r, st);
+	put_other_times(r, st);
+	kan_row_flags(r, st);
 }

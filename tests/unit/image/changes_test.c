@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -115,6 +117,41 @@ Test(changes, every_word_is_told_from_what_was_really_done, .fini = leave)
 	sha(row("/bin/same"), "sha256", "upper/bin/same");
 	sha(row("/bin/same"), "below.sha256", "l0/bin/same");
 	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+}
+
+Test(changes, both_sides_have_their_attributes_in_words_and_all_times, .fini = leave)
+{
+	make(1);
+	world_sh(w, "cp /bin/true l0/cap; setcap cap_chown+p l0/cap; echo x >l0/acl;"
+		    "mknod l0/dev c 1 3; echo x >l0/bad; touch -a -d @7 l0/acl");
+	world_mount(w, "");
+	world_sh(w,
+		 "cd m; setcap cap_net_raw,cap_bpf+ep cap; setfattr -n system.posix_acl_access -v "
+		 "0x0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff"
+		 "20000000ffffffff acl; chmod 700 dev; setfattr -n security.ima -v 0x63 bad");
+	capture();
+	const json_t *cap = json_object_get(row("/cap"), "capability");
+	char *text = json_dumps(cap, JSON_SORT_KEYS | JSON_COMPACT);
+	cr_assert_str_eq(text,
+			 "{\"effective\":true,\"inheritable\":[],\"permitted\":[\"cap_net_raw\","
+			 "\"cap_bpf\"],\"revision\":2}");
+	free(text);
+	cap = json_object_get(json_object_get(row("/cap"), "below"), "capability");
+	cr_assert(lists(cap, "permitted", "cap_chown"));
+	cr_assert(json_is_false(json_object_get(cap, "effective")));
+	cr_assert_str_eq(world_str(row("/acl"), "acl"), "u::rw-,u:1000:r--,g::r--,m::r--,o::---");
+	cr_assert(lists(row("/acl"), "differs", "acl"));
+	cr_assert(lists(row("/bad"), "undecoded", "security.ima"));
+	cr_assert_str_eq(world_str(row("/dev"), "below.rdev"), "1:3");
+	const json_t *below = json_object_get(row("/acl"), "below");
+	cr_assert_eq(json_integer_value(json_object_get(below, "atime_ns")), 7000000000);
+	char *want = world_line(w, "stat -c '%%Z %%b' l0/acl");
+	long long ctime = 0, blocks = 0;
+	cr_assert_eq(sscanf(want, "%lld %lld", &ctime, &blocks), 2);
+	free(want);
+	cr_assert_eq(json_integer_value(json_object_get(below, "ctime_ns")) / 1000000000, ctime);
+	cr_assert_eq(json_integer_value(json_object_get(below, "blocks")), blocks);
+	cr_assert_not_null(json_object_get(row("/acl"), "atime_ns"));
 }
 
 Test(changes, an_origin_is_parsed_and_names_the_lower_inode, .fini = leave)
