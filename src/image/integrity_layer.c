@@ -15,7 +15,7 @@
 #include "image/integrity_part.h"
 #include "image/layername.h"
 
-enum { PATH_OCTETS = 512, WHAT = 32, SUM = 24, SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
+enum { PATH_OCTETS = 512, SUM = 24, SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
 
 struct layer {
 	struct kan_integrity *g;
@@ -250,11 +250,12 @@ static int open_split(struct layer *l, const char *dir, struct kan_err *err)
 	return kan_tree_open_bounded(&l->split_fd, &noatime, l->g->opener, pin, err);
 }
 
-static void tell(const struct layer *l, const char *of, const struct kan_err *why)
+/* Rules about damage are not assessed then. */
+static void tell(const struct layer *l, const struct kan_err *why)
 {
-	char what[WHAT];
-	(void)snprintf(what, sizeof(what), "layer %d: %s", l->number, of);
-	kan_sink_gap_err(l->g->sink, kan_bytes_of(what), why);
+	kan_sink_gap(l->g->sink, KAN_LIT("integrity.ndjson"),
+		     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
+		     "layer %d: %.200s", l->number, why->text);
 }
 
 /* Nothing is said to be right of which a part was not looked at. */
@@ -310,9 +311,9 @@ static int judge(struct layer *l, const char *diff_id, struct kan_err *err)
 	if ((whole ? kan_layerdir_finish(l->dir, err) : kan_layerdir_tell(l->dir, err)) < 0)
 		return -1;
 	if (l->split_err.code != KAN_OK)
-		tell(l, "tar-split", &l->split_err);
+		tell(l, &l->split_err);
 	else if (l->tar_err.code != KAN_OK)
-		tell(l, "headers", &l->tar_err);
+		tell(l, &l->tar_err);
 	return digest_verdict(l, diff_id, err) < 0 ? -1 : header_verdict(l, err);
 }
 
