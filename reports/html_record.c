@@ -177,6 +177,12 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 		     json_is_true(json_object_get(r, "partial")) ? "partial" : "complete",
 		     kan_json_int(r, "gaps"));
 	pause_of(out, r);
+	if (json_object_get(m->doc, "image_integrity")) {
+		kan_buf_adds(out, "<dt>The image</dt><dd>");
+		kan_html_text(out,
+			      kan_json_str(json_object_get(m->doc, "image_integrity"), "says"));
+		kan_buf_adds(out, "</dd>");
+	}
 	kan_buf_adds(out, "</dl>\n");
 	differs(out, json_object_get(r, "self_check"));
 	not_seen(out, m);

@@ -231,6 +231,9 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 			     "- Right after the resume: %s. A container that runs changes by "
 			     "itself\n",
 			     after);
+	const char *image = kan_json_str(json_object_get(m->doc, "image_integrity"), "says");
+	if (*image)
+		kan_buf_addf(out, "- The image: %s\n", image);
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
 }

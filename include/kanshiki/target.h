@@ -31,7 +31,7 @@ struct kan_policy {
 	enum kan_mounts mounts;
 	enum kan_memory memory;
 	const struct kan_indicators *indicators; /* to look for in memory, or NULL */
-	bool image_full;                         /* --image full: the whole baseline */
+	bool image_full, verify_image;           /* --image full: the whole baseline */
 	uint64_t max_bytes;                      /* raises content budgets; 0: the defaults */
 	unsigned max_freeze_ms, timeout_s;
 };

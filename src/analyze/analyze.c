@@ -6,6 +6,7 @@
 
 #include "analyze/after.h"
 #include "analyze/contradictions.h"
+#include "analyze/integrity.h"
 #include "analyze/object.h"
 #include "analyze/packages.h"
 #include "base/clock.h"
@@ -237,6 +238,9 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(doc, "reach", reach_of(f));
 	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
+	json_t *image = kan_image_integrity(f);
+	if (image)
+		json_object_set_new(doc, "image_integrity", image);
 	return doc;
 }
 

@@ -345,6 +345,24 @@ static const struct kan_column baseline_columns[] = {
 };
 static const char *const baseline_identity[] = {"layer", "path", "mode", "size", "sha256", NULL};
 
+static const struct kan_column integrity_columns[] = {
+	WORD("about", "image, layer or path"),
+	INT("rung", "2 the image's name, 3 a layer's digest, 4 headers"),
+	INT("layer", "0 is the lowest"),
+	WORD("result", "of an image or layer: verified, damaged, not-done"),
+	WORD("expected_digest", "of an image or layer"),
+	WORD("found_digest", "of an image or layer"),
+	BYTES("path", "of a damaged path"),
+	LIST(KAN_TYPE_WORD, "differs", "content, mode, owner, extra, ... of a damaged path"),
+	WORD("expected.mode", "octal, of the header"),
+	WORD("found.mode", "octal, on the host"),
+	INT("found.size", "octets, on the host"),
+	INT("found.ctime_ns", "last change of the inode, by the host's clock"),
+	END,
+};
+static const char *const integrity_identity[] = {
+	"layer", "path", "differs", "found.mode", "found.size", "expected_digest", NULL};
+
 static const struct kan_column hit_columns[] = {
 	INT("pid", "process"),
 	INT("indicator", "its line in data/memory/indicators.txt"),
@@ -401,6 +419,9 @@ const struct kan_kind kan_kinds[] = {
 	{"package", "image", "data/image/pkgdb.tar", "image",
 	 "A package of the image or the container, derived from the databases of both.",
 	 package_columns, package_identity, NULL},
+	{"integrity", "image", "data/image/integrity.ndjson", "image",
+	 "What the image is against what it claims to be.", integrity_columns, integrity_identity,
+	 NULL},
 	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
 	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
 	{.name = NULL},

@@ -197,7 +197,7 @@ static int all_rows(struct layers *l, struct kan_err *err)
 	return 0;
 }
 
-static int read_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	kan_auto_close int fd = -1;
@@ -223,7 +223,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 	char hex[KAN_SHA256_HEX];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
-	if (read_config(&raw, l->t, &why) < 0) {
+	if (kan_image_config_read(&raw, l->t, &why) < 0) {
 		kan_sink_gap_err(l->sink, what, &why);
 		return 0;
 	}

@@ -108,7 +108,7 @@ Test(layers, chain_ids_and_cache_ids_prove_every_layer_and_the_engines_own)
 		 "cmp bundle/data/image/config.json config;"
 		 "[ sha256:$(sha256sum <bundle/data/image/config.json | cut -c1-64) = %s ]",
 		 w->target.image_id);
-	cr_assert_eq(w->n_gaps, 1, "no package database");
+	cr_assert_eq(w->n_gaps, 2, "no package database, and scope of the layers' own digests");
 	json_decref(rows);
 	engine_free(w);
 }
@@ -259,7 +259,7 @@ Test(packages, the_images_databases_are_taken_as_its_layers_merge_them)
 		    "[ $(find . -type f | wc -l) = 8 ]; [ $(cat usr/lib/os-release) = ID=x ]; [ "
 		    "\"$(echo $(ls $d/info))\" = 'a.list "
 		    "a.md5sums c.list' ]");
-	cr_assert_eq(w->n_gaps, 0);
+	cr_assert_eq(w->n_gaps, 1, "scope of the layers' own digests");
 	engine_free(w);
 }
 

@@ -1,0 +1,130 @@
+/* The ladder of the image: from its name down to its directories. */
+#include "image/integrity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "image/integrity_part.h"
+#include "image/layers.h"
+
+enum { PATH_OCTETS = 512, SCHEME = 7 };
+
+static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
+
+/* "/var/lib/docker/165536.165536": the engine's own name for the data of a remapped user namespace.
+ */
+static void shifts(struct kan_integrity *g)
+{
+	const char *name = g->t->data_root ? strrchr(g->t->data_root, '/') : NULL;
+	unsigned uid = 0, gid = 0;
+	char end = 0;
+	if (!name || sscanf(name, "/%9u.%9u%c", &uid, &gid, &end) != 2)
+		return;
+	g->uid_shift = uid;
+	g->gid_shift = gid;
+}
+
+static int not_done(struct kan_integrity *g, enum kan_rung rung, const char *why,
+		    struct kan_err *err)
+{
+	const struct kan_verdict v = {.rung = rung, .layer = -1, .result = "not-done", .why = why};
+	return kan_integrity_verdict(g, &v, err);
+}
+
+/* Rung 2. The config itself has its gap already where it cannot be read. */
+static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct kan_err *err)
+{
+	char found[SCHEME + KAN_SHA256_HEX] = "sha256:";
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
+	if (kan_image_config_read(&raw, g->t, &why) < 0)
+		return not_done(g, KAN_RUNG_NAME, why.text, err);
+	kan_sha256_hex(found + SCHEME, kan_buf_bytes(&raw));
+	bool same = strcmp(found, g->t->image_id) == 0;
+	struct kan_verdict v = {.rung = KAN_RUNG_NAME,
+				.layer = -1,
+				.result = same ? "verified" : "damaged",
+				.expected = g->t->image_id,
+				.found = found};
+	if (kan_diff_ids_read(ids, kan_buf_bytes(&raw), &why) < 0)
+		v.why = why.text;
+	return kan_integrity_verdict(g, &v, err);
+}
+
+static int layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
+		  const struct kan_layer *top, struct kan_err *err)
+{
+	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "", dir[PATH_OCTETS];
+	for (size_t i = 0; i < ids->n; i++) {
+		memcpy(parent, chain, sizeof(parent));
+		kan_chain_id(chain, i ? parent : NULL, ids->v[i]);
+		(void)snprintf(dir, sizeof(dir), "image/%.32s/layerdb/sha256/%.64s", g->t->storage,
+			       chain + SCHEME);
+		if (kan_integrity_layer(g, (int)i, top[ids->n - 1 - i].fd, dir, ids->v[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Rungs 3 and 4, with which layers the container has. */
+static int image_layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			struct kan_err *err)
+{
+	size_t init = 0, n = g->t->n_lowers;
+	const char *why = NULL;
+	while (init < n && g->t->lowers[init].init)
+		init++;
+	if (n == init)
+		why = "no proven lower directories";
+	else if (ids->n != n - init)
+		why = "the image's config does not name the layers that are in use";
+	if (!why)
+		return layers(g, ids, g->t->lowers + init, err);
+	kan_sink_gap(g->sink, artefact, KAN_GAP_UNSUPPORTED, "--verify-image: %s", why);
+	if (not_done(g, KAN_RUNG_DIGEST, why, err) < 0)
+		return -1;
+	return not_done(g, KAN_RUNG_HEADERS, why, err);
+}
+
+static int all(struct kan_integrity *g, struct kan_err *err)
+{
+	struct kan_diff_ids ids = {0};
+	int rc = image_name(g, &ids, err);
+	if (rc == 0 && g->t->policy->verify_image)
+		rc = image_layers(g, &ids, err);
+	else if (rc == 0)
+		kan_sink_scope(g->sink, artefact, "no --verify-image: layers were not checked");
+	free(ids.v);
+	return rc;
+}
+
+int kan_integrity_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+{
+	struct kan_integrity *g = kan_xalloc(sizeof(*g));
+	*g = (struct kan_integrity){.t = t, .sink = s};
+	int rc = kan_rows_open(&g->rows, s, "integrity.ndjson", err);
+	if (rc < 0) {
+		free(g);
+		return -1;
+	}
+	g->opener = kan_tree_opener_new();
+	g->digest = kan_digest_new();
+	g->buffer = kan_io_buffer(KAN_IO_READ);
+	kan_crc64_init(&g->crc);
+	kan_split_init(&g->split);
+	shifts(g);
+	rc = all(g, err);
+	if (rc == 0)
+		rc = kan_rows_close(g->rows, err);
+	else
+		kan_rows_abandon(g->rows);
+	kan_tree_opener_free(g->opener);
+	kan_digest_free(g->digest);
+	kan_split_free(&g->split);
+	free(g->buffer);
+	free(g);
+	return rc;
+}

@@ -1,0 +1,47 @@
+/* Inside integrity: what is shared by the image, its layers and the rows about them. */
+#ifndef KAN_IMAGE_INTEGRITY_PART_H
+#define KAN_IMAGE_INTEGRITY_PART_H
+
+#include <kanshiki/sink.h>
+#include <kanshiki/target.h>
+
+#include "base/digest.h"
+#include "image/layerdir.h"
+#include "image/tarsplit.h"
+
+struct kan_tree_opener;
+
+/* Of the ladder in docs/image-integrity.md. */
+enum kan_rung { KAN_RUNG_NAME = 2, KAN_RUNG_DIGEST = 3, KAN_RUNG_HEADERS = 4 };
+
+struct kan_integrity {
+	const struct kan_target *t;
+	struct kan_sink *sink;
+	struct kan_rows *rows;
+	struct kan_tree_opener *opener;
+	struct kan_crc64 crc;
+	struct kan_split split;
+	struct kan_digest *digest;
+	uint8_t *buffer; /* KAN_IO_READ */
+	uint64_t uid_shift, gid_shift;
+};
+
+/* What is said of an image or a layer on one rung. */
+struct kan_verdict {
+	enum kan_rung rung;
+	int layer;            /* -1: the image */
+	const char *result;   /* "verified", "damaged", "not-done" */
+	const char *expected; /* "sha256:..." or NULL */
+	const char *found;
+	uint64_t files, octets, damaged;
+	const char *why; /* or NULL */
+};
+int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
+			  struct kan_err *err);
+int kan_integrity_damage(struct kan_integrity *g, int layer, const struct kan_damage *d,
+			 struct kan_err *err);
+/* One layer: both rungs. dir: "image/overlay2/layerdb/sha256/HEX". */
+int kan_integrity_layer(struct kan_integrity *g, int layer, int fd, const char *dir,
+			const char *diff_id, struct kan_err *err);
+
+#endif
