@@ -10,6 +10,7 @@
 #include "base/tree.h"
 #include "image/before.h"
 #include "image/changes.h"
+#include "image/merged.h"
 #include "image/overlay.h"
 #include "image/points.h"
 #include "image/take.h"
@@ -102,12 +103,11 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 	return kan_take_tree(&k, err);
 }
 
-static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
+		 const struct kan_points *points, struct kan_err *err)
 {
-	struct kan_points *points = mounts_of(t, sink);
 	struct kan_changes *changes = NULL;
 	struct kan_tarfile tar = {0};
-	uint64_t items = 0;
 	struct kan_changes_opts o = {.sink = sink,
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
@@ -125,9 +125,28 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 	else
 		kan_tarfile_abandon(&tar);
 	if (rc == 0)
-		rc = kan_changes_close(&items, changes, err);
+		rc = kan_changes_close(items, changes, err);
 	else
 		kan_changes_abandon(changes);
+	return rc;
+}
+
+/* Not proven, another driver, or stopped: then as far as it goes, and never called complete. */
+static int without_layers(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
+			  const struct kan_points *points, struct kan_err *err)
+{
+	if (t->root_fd >= 0)
+		return kan_merged_take(items, t, sink, points, err);
+	return kan_fail(err, KAN_EUNSUPPORTED,
+			"no proven overlay directories (see the claims in capture.json)");
+}
+
+static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct kan_points *points = mounts_of(t, sink);
+	uint64_t items = 0;
+	int rc = t->upper_fd >= 0 ? upper(&items, t, sink, points, err)
+				  : without_layers(&items, t, sink, points, err);
 	kan_points_free(points);
 	kan_sink_items(sink, items);
 	return rc;
@@ -139,7 +158,7 @@ const struct kan_collector kan_collector_filesystem = {
 	.summary = "what the container changed in its root: content, digests, what the image has "
 		   "there",
 	.tier = KAN_TIER_FILES,
-	.needs = KAN_NEEDS_HOST | KAN_NEEDS_LAYERS,
+	.needs = KAN_NEEDS_HOST,
 	.limits = limits,
 	.artefacts = artefacts,
 	.collect = collect,
