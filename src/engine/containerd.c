@@ -18,8 +18,8 @@ enum { SCHEME = 7, STEPS = 4, DEPTH = 64 };
 
 static const char scheme[] = "sha256:";
 /* dockerd runs a containerd of its own there, unless it found one running. */
-static const char managed[] = "containerd/daemon";
-static const char own[] = "/var/lib/containerd";
+const char kan_containerd_managed[] = "containerd/daemon";
+const char kan_containerd_place[] = "/var/lib/containerd";
 
 bool kan_is_containerd(const struct kan_target *t)
 {
@@ -31,21 +31,22 @@ static int open_own(const struct kan_target *t, struct kan_err *err)
 {
 	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-	long fd = t->engine_root_fd < 0
-			  ? -1
-			  : syscall(SYS_openat2, t->engine_root_fd, own, &how, sizeof(how));
+	long fd = t->engine_root_fd < 0 ? -1
+					: syscall(SYS_openat2, t->engine_root_fd,
+						  kan_containerd_place, &how, sizeof(how));
 	if (fd < 0)
-		return kan_fail_sys(err, "%s", own);
+		return kan_fail_sys(err, "%s", kan_containerd_place);
 	return (int)fd;
 }
 
 int kan_containerd_own(int *out, const char **rest, const struct kan_target *t, const char *path,
 		       struct kan_err *err)
 {
-	size_t n = sizeof(own) - 1;
-	if (!kan_is_containerd(t) || strncmp(path, own, n) != 0 || path[n] != '/')
+	size_t n = strlen(kan_containerd_place);
+	if (!kan_is_containerd(t) || strncmp(path, kan_containerd_place, n) != 0 || path[n] != '/')
 		return kan_fail(err, KAN_EREFUSED,
-				"%.200s is neither below the engine's data root nor %s", path, own);
+				"%.200s is neither below the engine's data root nor %s", path,
+				kan_containerd_place);
 	int fd = open_own(t, err);
 	if (fd < 0)
 		return -1;
@@ -116,7 +117,8 @@ static int open_blob(int *fd, const struct kan_target *t, const char *digest, st
 	char path[KAN_STORE_PATH];
 	static const char blobs[] = "io.containerd.content.v1.content/blobs/sha256";
 	int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-	(void)snprintf(path, sizeof(path), "%s/%s/%s", managed, blobs, digest + SCHEME);
+	(void)snprintf(path, sizeof(path), "%s/%s/%s", kan_containerd_managed, blobs,
+		       digest + SCHEME);
 	if (kan_open_beneath(fd, t->data_root_fd, path, flags, 0, err) == 0)
 		return 0;
 	kan_auto_close int place = open_own(t, NULL);
@@ -172,15 +174,4 @@ int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, struc
 			return read_blob(out, t, digest, err);
 	}
 	return kan_fail(err, KAN_ELIMIT, "an index within an index, and so on");
-}
-
-int kan_config_layers(struct kan_bytes config)
-{
-	json_t *doc = NULL;
-	if (kan_json_parse(&doc, config, KAN_STORE_CONFIG_MAX, DEPTH, NULL) < 0)
-		return -1;
-	const json_t *ids = json_object_get(json_object_get(doc, "rootfs"), "diff_ids");
-	int n = json_is_array(ids) ? (int)json_array_size(ids) : -1;
-	json_decref(doc);
-	return n;
 }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "engine/claims.h"
+#include "engine/snapshots.h"
 #include "engine/store.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
@@ -26,7 +27,8 @@ static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, 
 {
 	size_t n = strlen(t->data_root);
 	if (path[0] != '/')
-		return snprintf(out, PATH_OCTETS, "%s/%s", t->storage, path) < PATH_OCTETS;
+		return snprintf(out, PATH_OCTETS, "%s%s%s", kan_is_containerd(t) ? "" : t->storage,
+				kan_is_containerd(t) ? "" : "/", path) < PATH_OCTETS;
 	if (strncmp(path, t->data_root, n) != 0 || path[n] != '/')
 		return false;
 	return snprintf(out, PATH_OCTETS, "%s", path + n + 1) < PATH_OCTETS;
@@ -282,17 +284,65 @@ static bool engine_names(const struct kan_target *t, const char *upper)
 	return strcmp(diff, below) == 0;
 }
 
-/* Docker puts a layer of its own above the image's in containerd's store, too, and nothing in its
- * name says so. It is none of the image's when the image names one layer less. */
+/* Docker puts a layer of its own above the image's in containerd's store, too. The snapshotter
+ * knows it by the container's id; without its database the topmost lower is that one. */
 static void mark_init(struct kan_target *t)
 {
-	kan_auto_buf struct kan_buf config = KAN_BUF(KAN_STORE_CONFIG_MAX);
+	struct kan_snapshots all = {0};
+	char root[PATH_OCTETS], key[128];
 	if (!kan_is_containerd(t) || t->n_lowers == 0)
 		return;
-	int layers = kan_containerd_config(&config, t, NULL) < 0
-			     ? -1
-			     : kan_config_layers(kan_buf_bytes(&config));
-	t->lowers[0].init = layers < 0 || (size_t)layers != t->n_lowers;
+	t->lowers[0].init = true;
+	if (kan_snapshots_of(&all, root, t, NULL) < 0)
+		return;
+	(void)snprintf(key, sizeof(key), "%s-init", t->id);
+	const struct kan_snapshot *top = kan_snapshot_at(&all, t->lowers[0].path);
+	t->lowers[0].init = !top || strcmp(kan_snapshot_last(top), key) == 0;
+	free(all.v);
+}
+
+/* From a container's own snapshot down by parents: each is a directory of its number. */
+static int open_snapshots(struct kan_target *t, const struct kan_snapshots *all, const char *root,
+			  struct kan_err *err)
+{
+	char path[PATH_OCTETS + 64];
+	const struct kan_snapshot *s = kan_snapshot_key(all, t->id);
+	if (!s)
+		return kan_fail(err, KAN_ENOTFOUND, "the snapshotter has none of this container");
+	(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root, (unsigned long long)s->id);
+	if (open_upper(t, path, err) < 0)
+		return -1;
+	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
+	while (*s->parent) {
+		s = kan_snapshot_named(all, s->parent);
+		if (!s || t->n_lowers == LAYERS)
+			return kan_fail(err, KAN_EFORMAT,
+					"a parent that is not there, or too many");
+		(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root,
+			       (unsigned long long)s->id);
+		if (open_layer(&t->lowers[t->n_lowers], t, path, err) < 0)
+			return -1;
+		t->n_lowers++;
+	}
+	return t->n_lowers ? 0 : kan_fail(err, KAN_ENOTFOUND, "no lower directory");
+}
+
+static void from_snapshots(struct kan_target *t)
+{
+	struct kan_snapshots all = {0};
+	struct kan_err why = {0};
+	char root[PATH_OCTETS];
+	int rc = kan_snapshots_of(&all, root, t, &why);
+	if (rc == 0)
+		rc = open_snapshots(t, &all, root, &why);
+	free(all.v);
+	if (rc < 0) {
+		give_up(t, t->storage, KAN_UNPROVEN, why.text);
+		return;
+	}
+	mark_init(t);
+	kan_claim(t, "overlay", root, KAN_PROVEN,
+		  "the snapshotter's database names the container's directories");
 }
 
 static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool known)
@@ -312,6 +362,14 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool 
 			: "private mount; the engine names the same directory below its data root");
 }
 
+static void from_files(struct kan_target *t)
+{
+	if (kan_is_containerd(t))
+		from_snapshots(t);
+	else
+		from_names(t);
+}
+
 /* The init's root is not what the engine mounted: it is in a chroot, or something lies over it. The
  * engine's own files tell what the container has, whatever its init shows. */
 static void not_the_engines(struct kan_target *t, const struct kan_overlay_claim *c,
@@ -320,11 +378,13 @@ static void not_the_engines(struct kan_target *t, const struct kan_overlay_claim
 	static const char why[] = "not what the engine mounted: a chroot, or a mount over it";
 	const char *value = c->found ? kan_buf_str(&c->upper) : kan_buf_str(&c->fstype);
 	bool fuse = kan_bytes_starts(kan_buf_bytes(&c->fstype), "fuse");
+	bool written = is_overlay2(t) || kan_is_containerd(t) ||
+		       (strcmp(t->storage, "overlay") == 0 && !fuse);
 	kan_see_whole_space(t, table);
-	if (is_overlay2(t) || (strcmp(t->storage, "overlay") == 0 && !fuse)) {
+	if (written) {
 		kan_claim(t, "root of the init", value, c->found ? KAN_CONTRADICTED : KAN_UNPROVEN,
 			  why);
-		from_names(t);
+		from_files(t);
 	} else if (c->found) {
 		give_up(t, value, KAN_CONTRADICTED,
 			"not a mount of the engine, and not what the engine names");
@@ -358,5 +418,5 @@ void kan_prove_layers(struct kan_target *t)
 	if (t->pid > 0)
 		from_mountinfo(t);
 	else
-		from_names(t);
+		from_files(t);
 }

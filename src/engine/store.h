@@ -6,6 +6,8 @@
 
 enum { KAN_STORE_PATH = 4096, KAN_STORE_FILE_MAX = 64 << 20, KAN_STORE_CONFIG_MAX = 16 << 20 };
 
+/* Where containerd is: below the data root, or at its usual place. */
+extern const char kan_containerd_managed[], kan_containerd_place[];
 /* Docker with images in containerd's store: the driver is a snapshotter's name. */
 bool kan_is_containerd(const struct kan_target *t);
 /* A path that belongs to containerd itself, outside of the engine's data root. out: an
@@ -22,8 +24,6 @@ int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, struc
  * another manifest; 0: of a config; -1 format, not-found. */
 int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, const char *arch,
 		      struct kan_err *err);
-/* Layers that a config names; -1 when it cannot be read. */
-int kan_config_layers(struct kan_bytes config);
 
 /* Podman: its files are there for this driver. */
 bool kan_is_podman(const struct kan_target *t);

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/row.h"
+#include "engine/snapshots.h"
 #include "engine/store.h"
 
 enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
@@ -73,7 +74,8 @@ struct layers {
 	size_t n;
 	bool trusted; /* the config's digest is the image's id, and it has as many layers */
 	bool is_podman;
-	json_t *podman; /* its layers.json, or NULL */
+	json_t *podman;                 /* its layers.json, or NULL */
+	struct kan_snapshots snapshots; /* of containerd; none: its database could not be read */
 };
 
 /* A line of layerdb: one word. */
@@ -136,11 +138,23 @@ static int prove_podman(const struct layers *l, size_t n, struct kan_err *err)
 	return 0;
 }
 
-/* containerd ties digests to directories in a database that is not read: only their number and
- * order speak for it. */
+/* containerd's snapshotter calls a layer by its chain id. */
+static int prove_snapshot(const struct layers *l, size_t n, const char *chain, struct kan_err *err)
+{
+	if (!l->snapshots.n)
+		return 0; /* by its place alone: see proof_word */
+	const struct kan_snapshot *s = kan_snapshot_at(&l->snapshots, l->lowers[l->n - 1 - n].path);
+	if (!s)
+		return kan_fail(err, KAN_ENOTFOUND, "the snapshotter has no such directory");
+	if (strcmp(kan_snapshot_last(s), chain) != 0)
+		return kan_fail(err, KAN_EREFUSED, "the snapshotter: %.80s is not what is in use",
+				kan_snapshot_last(s));
+	return 0;
+}
+
 static const char *proof_word(const struct layers *l, bool proven)
 {
-	return !proven ? "none" : kan_is_containerd(l->t) ? "order" : "chain";
+	return !proven ? "none" : kan_is_containerd(l->t) && !l->snapshots.n ? "order" : "chain";
 }
 
 /* Chain id and layerdb: the directory in use is the layer of this diff id above those below it. */
@@ -153,7 +167,7 @@ static int prove(const struct layers *l, size_t n, const char *parent, const cha
 	if (l->is_podman)
 		return prove_podman(l, n, err);
 	if (kan_is_containerd(l->t))
-		return 0;
+		return prove_snapshot(l, n, chain, err);
 	(void)snprintf(dir, sizeof(dir), "sha256/%.64s", chain + SCHEME);
 	if (same(l, dir, "diff", kan_bytes_of(l->ids.v[n]), err) < 0 ||
 	    (parent && same(l, dir, "parent", kan_bytes_of(parent), err) < 0))
@@ -195,16 +209,34 @@ static int layer_row(const struct layers *l, size_t n, const char *parent, const
 	return kan_rows_end(l->rows, err);
 }
 
-/* The engine's own layer is tied to the image by layerdb's entry of the container. */
+static bool own_layer(const struct layers *l, const char *dir, const char *top,
+		      struct kan_bytes cache)
+{
+	return same(l, dir, "parent", kan_bytes_of(top), NULL) == 0 &&
+	       same(l, dir, "init-id", cache, NULL) == 0;
+}
+
+/* "<id>-init", whose parent is the snapshot with the chain id of the image's top. */
+static bool own_snapshot(const struct layers *l, const struct kan_layer *init, const char *top)
+{
+	char key[WORD_OCTETS];
+	const struct kan_snapshot *s = kan_snapshot_at(&l->snapshots, init->path);
+	const struct kan_snapshot *below = s ? kan_snapshot_named(&l->snapshots, s->parent) : NULL;
+	(void)snprintf(key, sizeof(key), "%.64s-init", l->t->id);
+	return below && strcmp(kan_snapshot_last(s), key) == 0 &&
+	       strcmp(kan_snapshot_last(below), top) == 0;
+}
+
+/* The engine's own layer is tied to the image by the engine's entry of the container. */
 static int init_row(const struct layers *l, const struct kan_layer *init, const char *top,
 		    struct kan_err *err)
 {
 	char dir[WORD_OCTETS];
 	struct kan_bytes cache = cache_of(init);
 	(void)snprintf(dir, sizeof(dir), "mounts/%.64s", l->t->id);
-	bool proven = l->trusted && top && !kan_is_containerd(l->t) &&
-		      same(l, dir, "parent", kan_bytes_of(top), NULL) == 0 &&
-		      same(l, dir, "init-id", cache, NULL) == 0;
+	bool proven = l->trusted && top &&
+		      (kan_is_containerd(l->t) ? own_snapshot(l, init, top)
+					       : own_layer(l, dir, top, cache));
 	struct kan_row *r = kan_rows_begin(l->rows);
 	if (cache.n)
 		kan_row_bytes(r, "cache_id", cache);
@@ -305,6 +337,10 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 	struct kan_err why = {0};
 	if (l.is_podman && kan_podman_layers(&l.podman, t, &why) < 0)
 		kan_sink_gap_err(s, KAN_LIT("layers.json"), &why);
+	char root[KAN_STORE_PATH];
+	if (kan_is_containerd(t) && t->n_lowers &&
+	    kan_snapshots_of(&l.snapshots, root, t, &why) < 0)
+		kan_sink_gap_err(s, KAN_LIT("metadata.db"), &why);
 	int rc = take_config(&l, err);
 	if (rc == 0)
 		rc = kan_rows_open(&l.rows, s, "layers.ndjson", err);
@@ -314,6 +350,7 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 	}
 	free(l.ids.v);
 	json_decref(l.podman);
+	free(l.snapshots.v);
 	if (rc == 0)
 		return kan_rows_close(l.rows, err);
 	kan_rows_abandon(l.rows);

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/store.h"
-
 #include "base/row.h"
+#include "engine/store.h"
 
 enum { TEXT_MAX = 1 << 20 };
 
@@ -26,7 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must_be_hex(out + 7);
 	if (kan_podman_layer_of(out, text, id, NULL) == 0)
 		must_be_hex(out);
-	(void)kan_config_layers(text);
 	if (kan_json_parse(&doc, text, TEXT_MAX, 64, NULL) == 0 &&
 	    kan_podman_layer(&layer, doc, id, NULL) == 0) {
 		must_be_hex(layer.diff_id + 7);

@@ -66,16 +66,6 @@ Test(store, a_blob_that_names_no_digest_leads_nowhere)
 		leads(hostile[i], NULL, -1, NULL);
 }
 
-Test(store, the_layers_of_a_config_are_counted)
-{
-	cr_expect_eq(kan_config_layers(kan_bytes_of("{\"rootfs\":{\"diff_ids\":[\"a\",\"b\"]}}")),
-		     2);
-	cr_expect_eq(kan_config_layers(kan_bytes_of("{\"rootfs\":{\"diff_ids\":[]}}")), 0);
-	cr_expect_eq(kan_config_layers(kan_bytes_of("{\"rootfs\":{\"diff_ids\":7}}")), -1);
-	cr_expect_eq(kan_config_layers(kan_bytes_of("{}")), -1);
-	cr_expect_eq(kan_config_layers(kan_bytes_of("no JSON")), -1);
-}
-
 Test(store, podmans_containers_json_names_the_containers_layer)
 {
 	char out[65] = "";

@@ -154,14 +154,50 @@ static struct world *containerd_new(void)
 	return w;
 }
 
-Test(stores, containerds_layers_are_told_by_their_order_alone)
+Test(stores, without_the_snapshotters_database_layers_are_told_by_their_order_alone)
 {
 	struct world *w = containerd_new();
 	json_t *rows = layers(w);
 	proofs(rows, (const char *const[]){"order", "order", "none"}, THREE);
 	cr_expect_str_eq(world_str(json_array_get(rows, 0), "cache_id"), "1");
 	world_sh(w, "cmp bundle/data/image/config.json config");
+	cr_expect(world_gap(w, "metadata.db", KAN_GAP_VANISHED));
+	cr_expect_eq(w->n_gaps, 2, "and no package database");
+	json_decref(rows);
+	store_free(w);
+}
+
+/* The snapshotter's database: chain ids of the two layers, Docker's own, the container's. */
+static void write_db(struct world *w, const char *top)
+{
+	world_sh(w,
+		 "a=sha256:%s; b=sha256:%s; c=sha256:$(printf '%%s %%s' $a $b | sha256sum | cut "
+		 "-c1-64); "
+		 "[ -z '%s' ] || c=%s; python3 " KAN_TEST_BOLT
+		 " data/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/metadata.db flat "
+		 "moby/1/$a=1: moby/2/$c=2:moby/1/$a moby/3/ID-init=3:moby/2/$c "
+		 "moby/4/ID=4:moby/3/ID-init",
+		 A, B, top, top);
+}
+
+Test(stores, the_snapshotters_database_proves_containerds_layers)
+{
+	struct world *w = containerd_new();
+	write_db(w, "");
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"chain", "chain", "chain"}, THREE);
 	cr_expect_eq(w->n_gaps, 1, "no package database");
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(stores, a_snapshot_of_another_chain_is_not_proven_and_told)
+{
+	struct world *w = containerd_new();
+	write_db(w, "sha256:other");
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"chain", "none", "none"}, THREE);
+	cr_expect(world_gap(w, "layer 1", KAN_GAP_CONTRADICTED));
 	json_decref(rows);
 	store_free(w);
 }
