@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "collectors/answer.h"
+#include "engine/store.h"
 
 enum { PATH_OCTETS = 512, DISK_FILE_MAX = 16 << 20 };
 
@@ -93,6 +94,11 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 			     "the engine's data root is not proven");
 		return 0;
 	}
+	if (kan_is_podman(t)) {
+		kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_NOT_APPLICABLE,
+			     "Podman has no such files");
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[PATH_OCTETS];
 		struct kan_err why = {0};
@@ -107,6 +113,24 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 	return 0;
 }
 
+/* Podman keeps the runtime's config beside the container's other files. */
+static int podman_spec(int *fd, const struct kan_target *t)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "%.32s-containers/%s/userdata/config.json", t->storage,
+		       t->id);
+	return kan_open_beneath(fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL);
+}
+
+static int open_place(int *fd, const struct kan_target *t, const char *before, const char *after)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "%s%s%s", before, t->id, after);
+	if (t->engine_root_fd < 0 || t->pid <= 0)
+		return -1;
+	return kan_open_beneath(fd, t->engine_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL);
+}
+
 /* The runtime's effective config and state, where containerd and runc of the engine keep them below
  * its root. */
 static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
@@ -119,13 +143,10 @@ static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan
 		{"run/docker/runtime-runc/moby/", "/state.json", "runc-state.json"},
 	};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		char path[PATH_OCTETS];
 		kan_auto_close int fd = -1;
-		(void)snprintf(path, sizeof(path), "%s%s%s", places[i].before, t->id,
-			       places[i].after);
-		if (t->engine_root_fd < 0 || t->pid <= 0 ||
-		    kan_open_beneath(&fd, t->engine_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL) <
-			    0)
+		bool spec = i == 0 && kan_is_podman(t);
+		if ((spec ? podman_spec(&fd, t)
+			  : open_place(&fd, t, places[i].before, places[i].after)) < 0)
 			kan_sink_scope(sink, kan_bytes_of(places[i].name),
 				       "not at the runtime's usual place");
 		else if (copy_fd(sink, fd, places[i].name, err) < 0)

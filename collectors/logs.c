@@ -23,7 +23,8 @@ static const uint64_t source_max =
 	(uint64_t)1 << 30; /* of one file: its first 64 MiB and the rest from the end */
 static const uint64_t head_kept = 64 << 20;
 
-static const char *const artefacts[] = {"json-file/", "local/", "api.stream", "files.ndjson", NULL};
+static const char *const artefacts[] = {"json-file/", "local/",       "k8s-file/",
+					"api.stream", "files.ndjson", NULL};
 static const struct kan_limit limits[] = {{"source_octets", (uint64_t)1 << 30, true},
 					  {NULL, 0, false}};
 
@@ -142,11 +143,16 @@ static int one_file(struct logs *l, const char *dir, int n, struct kan_err *err)
 	return 1;
 }
 
-/* The engine names the file; it has to lie in a directory of the container's own id. */
+/* The engine names the file; it has to lie in a directory of the container's own id, Podman's one
+ * further down. */
 static bool path_of_target(const struct kan_target *t)
 {
+	static const char further[] = "/userdata";
 	const char *slash = t->log_path ? strrchr(t->log_path, '/') : NULL;
-	size_t n = strlen(t->id);
+	size_t n = strlen(t->id), skip = sizeof(further) - 1;
+	if (slash && (size_t)(slash - t->log_path) > skip &&
+	    strncmp(slash - skip, further, skip) == 0)
+		slash -= skip;
 	return slash && (size_t)(slash - t->log_path) > n && strncmp(slash - n, t->id, n) == 0;
 }
 
@@ -157,9 +163,9 @@ static int from_disk(struct logs *l, struct kan_err *err)
 			     "the engine's log path is not in a directory of this container");
 		return 0;
 	}
-	int missing = one_file(l, "json-file", 0, err);
+	int missing = one_file(l, l->t->log_driver, 0, err);
 	for (int n = 1; missing == 0 && n < ROTATIONS; n++)
-		missing = one_file(l, "json-file", n, err);
+		missing = one_file(l, l->t->log_driver, n, err);
 	return missing < 0 ? -1 : 0;
 }
 
@@ -171,12 +177,19 @@ static int by_api(struct logs *l, struct kan_err *err)
 	return kan_answer_store(l->t->engine, l->sink, path, "api.stream", err);
 }
 
+/* Drivers whose file the engine names, and whose lines hold both streams. */
+static bool has_file(const struct kan_target *t)
+{
+	return t->log_driver &&
+	       (strcmp(t->log_driver, "json-file") == 0 || strcmp(t->log_driver, "k8s-file") == 0);
+}
+
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	struct logs l = {.t = t, .sink = sink};
-	bool file = t->log_driver && strcmp(t->log_driver, "json-file") == 0 && t->log_path;
-	if (t->log_driver && strcmp(t->log_driver, "json-file") == 0 && !t->log_path) {
-		kan_sink_gap(sink, KAN_LIT("json-file"), KAN_GAP_NOT_APPLICABLE,
+	bool file = has_file(t) && t->log_path;
+	if (has_file(t) && !t->log_path) {
+		kan_sink_gap(sink, kan_bytes_of(t->log_driver), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");
 		return 0;
 	}

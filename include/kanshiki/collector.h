@@ -16,7 +16,6 @@ enum kan_tier { KAN_TIER_BEFORE, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_TIER_AFTER
 enum kan_needs {
 	KAN_NEEDS_PROCESS = 1, /* a proven, live init */
 	KAN_NEEDS_HOST = 2,    /* depth host */
-	KAN_NEEDS_LAYERS = 4,  /* a proven upper directory */
 	KAN_NEEDS_RESUME = 8,  /* starts at the resume; window_enter waits for its tier */
 	KAN_NEEDS_ASKED = 16,  /* a request for memory; reads when all else of its tier has read */
 };

@@ -157,7 +157,8 @@ static void join_file(json_t *extra, const json_t *row, const struct kan_facts *
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_json_str(row, "change");
-	word(extra, "file.origin", "upper");
+	bool merged = strcmp(kan_json_str(row, "source"), "merged") == 0;
+	word(extra, "file.origin", merged ? NULL : "upper");
 	join_file(extra, row, f);
 	kan_join_package(extra, row, f);
 	kan_join_how(extra, row, f);
@@ -166,6 +167,11 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 		json_object_set_new(
 			extra, "file.ctime_gap",
 			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	if (merged) { /* nobody knows whose it is */
+		unknown(extra, "file.hidden_from_engine");
+		unknown(extra, "change");
+		return;
+	}
 	bool seen = strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
 		    strcmp(change, "metadata") == 0 || strcmp(change, "deleted") == 0;
 	if (!seen) {

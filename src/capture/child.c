@@ -155,11 +155,6 @@ static bool applicable(struct kan_conductor *c, struct kan_child *k)
 		code = stopped ? "not-applicable" : "vanished";
 		why = stopped ? "the container is not running"
 			      : "no live process of the container was found";
-	} else if ((needs & KAN_NEEDS_LAYERS) && t->upper_fd < 0) {
-		code = t->depth == KAN_DEPTH_API ? "denied" : "unsupported";
-		why = t->depth == KAN_DEPTH_API
-			      ? "depth is api-only: layers are not reachable"
-			      : "no proven overlay directories (see the claims in capture.json)";
 	}
 	if (!code)
 		return true;

@@ -8,6 +8,8 @@
 
 #include "base/file.h"
 #include "engine/claims.h"
+#include "engine/snapshots.h"
+#include "engine/store.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
@@ -25,7 +27,8 @@ static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, 
 {
 	size_t n = strlen(t->data_root);
 	if (path[0] != '/')
-		return snprintf(out, PATH_OCTETS, "%s/%s", t->storage, path) < PATH_OCTETS;
+		return snprintf(out, PATH_OCTETS, "%s%s%s", kan_is_containerd(t) ? "" : t->storage,
+				kan_is_containerd(t) ? "" : "/", path) < PATH_OCTETS;
 	if (strncmp(path, t->data_root, n) != 0 || path[n] != '/')
 		return false;
 	return snprintf(out, PATH_OCTETS, "%s", path + n + 1) < PATH_OCTETS;
@@ -35,6 +38,8 @@ int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, 
 			 struct kan_err *err)
 {
 	char below[PATH_OCTETS];
+	if (t->data_root && kan_podman_runs_at(t, path))
+		return kan_open_beneath(fd, t->engine_root_fd, path + 1, flags, 0, err);
 	if (!t->data_root || !relative_to_root(below, t, path))
 		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
 				path);
@@ -60,13 +65,25 @@ static bool short_link(char out[PATH_OCTETS], const struct kan_target *t, const 
 	       PATH_OCTETS;
 }
 
+/* Of containerd's own place; the path stays whole, because it is not below the data root. */
+static int open_elsewhere(struct kan_layer *out, const struct kan_target *t, const char *path,
+			  struct kan_err *err)
+{
+	const char *rest = NULL;
+	kan_auto_close int place = -1;
+	if (kan_containerd_own(&place, &rest, t, path, err) < 0 ||
+	    kan_open_beneath(&out->fd, place, rest, O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	out->path = kan_xstrdup(path);
+	return 0;
+}
+
 static int open_layer(struct kan_layer *out, const struct kan_target *t, const char *path,
 		      struct kan_err *err)
 {
 	char below[PATH_OCTETS], resolved[PATH_OCTETS];
 	if (!relative_to_root(below, t, path))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
-				path);
+		return open_elsewhere(out, t, path, err);
 	const char *use = short_link(resolved, t, below) ? resolved : below;
 	int fd = -1;
 	if (kan_open_beneath(&fd, t->data_root_fd, use, O_PATH | O_DIRECTORY, 0, err) < 0)
@@ -88,8 +105,34 @@ static void drop_layers(struct kan_target *t)
 	t->n_lowers = 0;
 }
 
-/* A ':'-separated list, topmost first. */
-static int open_lowers(struct kan_target *t, const char *list, struct kan_err *err)
+/* containerd shortens a long list to "5/fs", as seen from the directory of all snapshots: the one
+ * that upper, ".../snapshots/7/fs", lies in. */
+static int beside(char out[PATH_OCTETS], const char *upper, const char *path, struct kan_err *err)
+{
+	const char *end = strrchr(upper, '/');
+	while (end > upper && *--end != '/')
+		;
+	if (!end || end <= upper || path[0] == '/' ||
+	    snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(end - upper), upper, path) >= PATH_OCTETS)
+		return kan_fail(err, KAN_EFORMAT, "%.200s is beside nothing", path);
+	return 0;
+}
+
+static int open_listed(struct kan_target *t, const char *path, const char *upper,
+		       struct kan_err *err)
+{
+	char whole[PATH_OCTETS];
+	if (path[0] != '/' && upper && kan_is_containerd(t)) {
+		if (beside(whole, upper, path, err) < 0)
+			return -1;
+		path = whole;
+	}
+	return open_layer(&t->lowers[t->n_lowers], t, path, err);
+}
+
+/* A ':'-separated list, topmost first. upper: where it was found beside, or NULL. */
+static int open_lowers(struct kan_target *t, const char *list, const char *upper,
+		       struct kan_err *err)
 {
 	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
 	for (const char *at = list; *at;) {
@@ -100,7 +143,7 @@ static int open_lowers(struct kan_target *t, const char *list, struct kan_err *e
 					LAYERS);
 		memcpy(one, at, n);
 		one[n] = 0;
-		if (n && open_layer(&t->lowers[t->n_lowers], t, one, err) < 0)
+		if (n && open_listed(t, one, upper, err) < 0)
 			return -1;
 		t->n_lowers += n > 0;
 		at += n + (at[n] != 0);
@@ -133,7 +176,7 @@ static int whole_list(struct kan_buf *list, const struct kan_target *t, const ch
 		      struct kan_err *err)
 {
 	char below[PATH_OCTETS];
-	if (list->len < CUT_AT)
+	if (list->len < CUT_AT || kan_is_containerd(t))
 		return 0;
 	if (!relative_to_root(below, t, upper))
 		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
@@ -185,51 +228,121 @@ static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct
 	return 0;
 }
 
+static bool is_overlay2(const struct kan_target *t)
+{
+	return strcmp(t->storage, "overlay2") == 0;
+}
+
+/* Of the engines that write down which directory is whose. out: below the data root. */
+static int named_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
+{
+	out[0] = 0;
+	if (is_overlay2(t))
+		return layerdb_dir(out, t, err);
+	if (strcmp(t->storage, "overlay") == 0)
+		return kan_podman_dir(out, t, err);
+	return kan_fail(err, KAN_EUNSUPPORTED,
+			"the layers of a stopped container of this storage cannot be found "
+			"offline");
+}
+
 /* The file "lower" there has the rest. */
-static void from_layerdb(struct kan_target *t)
+static void from_names(struct kan_target *t)
 {
 	char dir[PATH_OCTETS], path[PATH_OCTETS + 16];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf lower = KAN_BUF(LIST_OCTETS);
-	if (layerdb_dir(dir, t, &why) < 0) {
-		give_up(t, dir, KAN_UNPROVEN, why.text);
+	if (named_dir(dir, t, &why) < 0) {
+		give_up(t, *dir ? dir : t->storage, KAN_UNPROVEN, why.text);
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "%s/lower", dir);
 	if (read_word(&lower, t, path, &why) == 0) {
 		(void)snprintf(path, sizeof(path), "%s/diff", strchr(dir, '/') + 1);
 		if (open_upper(t, path, &why) == 0 &&
-		    open_lowers(t, kan_buf_str(&lower), &why) == 0) {
+		    open_lowers(t, kan_buf_str(&lower), NULL, &why) == 0) {
 			kan_claim(t, "overlay", path, KAN_PROVEN,
-				  "layerdb/mounts and lower, below the engine's data root");
+				  is_overlay2(t)
+					  ? "layerdb/mounts and lower, below the engine's data root"
+					  : "containers.json and lower, below the engine's data "
+					    "root");
 			return;
 		}
 	}
 	give_up(t, path, KAN_UNPROVEN, why.text);
 }
 
-static bool is_overlay2(const struct kan_target *t)
-{
-	return strcmp(t->storage, "overlay2") == 0;
-}
-
-/* A mount that is private to a runtime is not in the engine's table. Then the engine has to name
- * the same upper directory: a container may mount an overlay with any words it likes. */
+/* A mount that is private to a runtime is not in the engine's table. Then the engine has to have
+ * written down the same upper directory: a container may mount an overlay with any words it likes.
+ */
 static bool engine_names(const struct kan_target *t, const char *upper)
 {
 	char below[PATH_OCTETS], dir[PATH_OCTETS], diff[PATH_OCTETS + 16];
-	if (!relative_to_root(below, t, upper))
-		return false;
-	if (!is_overlay2(t)) {
-		const json_t *data =
-			json_object_get(json_object_get(t->inspect, "GraphDriver"), "Data");
-		const char *named = json_string_value(json_object_get(data, "UpperDir"));
-		return named && strcmp(named, upper) == 0;
-	}
-	if (layerdb_dir(dir, t, NULL) < 0)
+	if (!relative_to_root(below, t, upper) || named_dir(dir, t, NULL) < 0)
 		return false;
 	(void)snprintf(diff, sizeof(diff), "%s/diff", dir);
 	return strcmp(diff, below) == 0;
+}
+
+/* Docker puts a layer of its own above the image's in containerd's store, too. The snapshotter
+ * knows it by the container's id; without its database the topmost lower is that one. */
+static void mark_init(struct kan_target *t)
+{
+	struct kan_snapshots all = {0};
+	char root[PATH_OCTETS], key[128];
+	if (!kan_is_containerd(t) || t->n_lowers == 0)
+		return;
+	t->lowers[0].init = true;
+	if (kan_snapshots_of(&all, root, t, NULL) < 0)
+		return;
+	(void)snprintf(key, sizeof(key), "%s-init", t->id);
+	const struct kan_snapshot *top = kan_snapshot_at(&all, t->lowers[0].path);
+	t->lowers[0].init = !top || strcmp(kan_snapshot_last(top), key) == 0;
+	free(all.v);
+}
+
+/* From a container's own snapshot down by parents: each is a directory of its number. */
+static int open_snapshots(struct kan_target *t, const struct kan_snapshots *all, const char *root,
+			  struct kan_err *err)
+{
+	char path[PATH_OCTETS + 64];
+	const struct kan_snapshot *s = kan_snapshot_key(all, t->id);
+	if (!s)
+		return kan_fail(err, KAN_ENOTFOUND, "the snapshotter has none of this container");
+	(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root, (unsigned long long)s->id);
+	if (open_upper(t, path, err) < 0)
+		return -1;
+	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
+	while (*s->parent) {
+		s = kan_snapshot_named(all, s->parent);
+		if (!s || t->n_lowers == LAYERS)
+			return kan_fail(err, KAN_EFORMAT,
+					"a parent that is not there, or too many");
+		(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root,
+			       (unsigned long long)s->id);
+		if (open_layer(&t->lowers[t->n_lowers], t, path, err) < 0)
+			return -1;
+		t->n_lowers++;
+	}
+	return t->n_lowers ? 0 : kan_fail(err, KAN_ENOTFOUND, "no lower directory");
+}
+
+static void from_snapshots(struct kan_target *t)
+{
+	struct kan_snapshots all = {0};
+	struct kan_err why = {0};
+	char root[PATH_OCTETS];
+	int rc = kan_snapshots_of(&all, root, t, &why);
+	if (rc == 0)
+		rc = open_snapshots(t, &all, root, &why);
+	free(all.v);
+	if (rc < 0) {
+		give_up(t, t->storage, KAN_UNPROVEN, why.text);
+		return;
+	}
+	mark_init(t);
+	kan_claim(t, "overlay", root, KAN_PROVEN,
+		  "the snapshotter's database names the container's directories");
 }
 
 static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool known)
@@ -238,14 +351,23 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool 
 	const char *upper = kan_buf_str(&c->upper);
 	t->userxattr = c->userxattr;
 	if (open_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
-	    open_lowers(t, kan_buf_str(&c->lower), &why) < 0) {
+	    open_lowers(t, kan_buf_str(&c->lower), upper, &why) < 0) {
 		give_up(t, upper, KAN_UNPROVEN, why.text);
 		return;
 	}
+	mark_init(t);
 	kan_claim(t, "overlay", upper, KAN_PROVEN,
 		  known ? "mounted in the engine's mount namespace below its data root, same "
 			  "device and options"
 			: "private mount; the engine names the same directory below its data root");
+}
+
+static void from_files(struct kan_target *t)
+{
+	if (kan_is_containerd(t))
+		from_snapshots(t);
+	else
+		from_names(t);
 }
 
 /* The init's root is not what the engine mounted: it is in a chroot, or something lies over it. The
@@ -255,11 +377,14 @@ static void not_the_engines(struct kan_target *t, const struct kan_overlay_claim
 {
 	static const char why[] = "not what the engine mounted: a chroot, or a mount over it";
 	const char *value = c->found ? kan_buf_str(&c->upper) : kan_buf_str(&c->fstype);
+	bool fuse = kan_bytes_starts(kan_buf_bytes(&c->fstype), "fuse");
+	bool written = is_overlay2(t) || kan_is_containerd(t) ||
+		       (strcmp(t->storage, "overlay") == 0 && !fuse);
 	kan_see_whole_space(t, table);
-	if (is_overlay2(t)) {
+	if (written) {
 		kan_claim(t, "root of the init", value, c->found ? KAN_CONTRADICTED : KAN_UNPROVEN,
 			  why);
-		from_layerdb(t);
+		from_files(t);
 	} else if (c->found) {
 		give_up(t, value, KAN_CONTRADICTED,
 			"not a mount of the engine, and not what the engine names");
@@ -292,10 +417,6 @@ void kan_prove_layers(struct kan_target *t)
 		return;
 	if (t->pid > 0)
 		from_mountinfo(t);
-	else if (is_overlay2(t))
-		from_layerdb(t);
 	else
-		give_up(t, t->storage, KAN_UNPROVEN,
-			"the layers of a stopped container of this storage cannot be found "
-			"offline");
+		from_files(t);
 }

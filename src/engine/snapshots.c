@@ -1,0 +1,180 @@
+/* metadata.db of containerd's overlay snapshotter: v1 / snapshots / <name> / id, parent. */
+#include "engine/snapshots.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/bolt.h"
+#include "engine/store.h"
+
+enum { SNAPSHOTS_MAX = 65536, VARINT = 10 };
+
+static const char driver[] = "io.containerd.snapshotter.v1.overlayfs";
+
+struct gather {
+	const struct kan_bolt *b;
+	struct kan_snapshots s;
+	size_t cap;
+};
+
+/* Go's unsigned varint: seven bits an octet, the lowest first. */
+static bool varint(uint64_t *out, struct kan_bytes v)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < v.n && i < VARINT; i++) {
+		n |= (uint64_t)(v.p[i] & 0x7f) << (7 * i);
+		if (!(v.p[i] & 0x80)) {
+			*out = n;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Names that are longer, or no text, are none of ours: they match nothing. */
+static bool take_text(char out[KAN_SNAPSHOT_NAME], struct kan_bytes v)
+{
+	if (v.n >= KAN_SNAPSHOT_NAME || memchr(v.p, 0, v.n))
+		return false;
+	memcpy(out, v.p, v.n);
+	out[v.n] = 0;
+	return true;
+}
+
+static int on_snapshot(const struct kan_bolt_entry *e, void *arg, struct kan_err *err)
+{
+	struct gather *g = arg;
+	struct kan_bolt_entry field;
+	struct kan_snapshot one = {0};
+	if (!e->is_bucket || !take_text(one.name, e->key))
+		return 0;
+	if (kan_bolt_find(&field, g->b, &e->bucket, "id", err) < 0 || !varint(&one.id, field.value))
+		return kan_fail(err, KAN_EFORMAT, "a snapshot without a number");
+	if (kan_bolt_find(&field, g->b, &e->bucket, "parent", NULL) == 0 &&
+	    !take_text(one.parent, field.value))
+		return kan_fail(err, KAN_EFORMAT, "a snapshot with a parent that is no name");
+	if (g->s.n == SNAPSHOTS_MAX)
+		return kan_fail(err, KAN_ELIMIT, "more than %d snapshots", SNAPSHOTS_MAX);
+	if (g->s.n == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : 64;
+		g->s.v = kan_xrealloc(g->s.v, g->cap, sizeof(*g->s.v));
+	}
+	g->s.v[g->s.n++] = one;
+	return 0;
+}
+
+int kan_snapshots_read(struct kan_snapshots *out, struct kan_bytes db, struct kan_err *err)
+{
+	struct kan_bolt b;
+	struct kan_bolt_entry v1, list;
+	struct gather g = {.b = &b};
+	if (kan_bolt_open(&b, db, err) < 0 || kan_bolt_find(&v1, &b, NULL, "v1", err) < 0)
+		return -1;
+	if (!v1.is_bucket || kan_bolt_find(&list, &b, &v1.bucket, "snapshots", err) < 0 ||
+	    !list.is_bucket)
+		return kan_fail(err, KAN_EFORMAT, "no list of snapshots");
+	if (kan_bolt_each(&b, &list.bucket, on_snapshot, &g, err) < 0) {
+		free(g.s.v);
+		return -1;
+	}
+	*out = g.s;
+	return 0;
+}
+
+/* containerd may write meanwhile: then the pages are not those of one moment, and it is read again.
+ */
+static int read_still(struct kan_buf *out, int fd, struct kan_err *err)
+{
+	for (int tries = 0; tries < 5; tries++) {
+		struct kan_bolt before, after;
+		kan_buf_reset(out);
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			return kan_fail_sys(err, "seek");
+		if (kan_read_all(out, fd, err) < 0 ||
+		    kan_bolt_open(&before, kan_buf_bytes(out), err) < 0)
+			return -1;
+		uint8_t *room = kan_io_buffer(2 * before.page_size);
+		ssize_t n = pread(fd, room, 2 * before.page_size, 0);
+		bool same = n > 0 &&
+			    kan_bolt_open(&after, (struct kan_bytes){room, (size_t)n}, NULL) == 0 &&
+			    after.txid == before.txid;
+		free(room);
+		if (same)
+			return 0;
+	}
+	return kan_fail(err, KAN_EUNSUPPORTED, "the snapshotter's database does not stand still");
+}
+
+static int open_db(int *fd, char *root, const struct kan_target *t, struct kan_err *err)
+{
+	char path[KAN_STORE_PATH];
+	const char *rest = NULL;
+	int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+	(void)snprintf(root, KAN_STORE_PATH, "%s/%s", kan_containerd_managed, driver);
+	(void)snprintf(path, sizeof(path), "%s/%s/metadata.db", kan_containerd_managed, driver);
+	if (kan_open_beneath(fd, t->data_root_fd, path, flags, 0, NULL) == 0)
+		return 0;
+	kan_auto_close int place = -1;
+	(void)snprintf(root, KAN_STORE_PATH, "%s/%s", kan_containerd_place, driver);
+	(void)snprintf(path, sizeof(path), "%s/%s/metadata.db", kan_containerd_place, driver);
+	if (kan_containerd_own(&place, &rest, t, path, err) < 0)
+		return -1;
+	return kan_open_beneath(fd, place, rest, flags, 0, err);
+}
+
+int kan_snapshots_of(struct kan_snapshots *out, char *root, const struct kan_target *t,
+		     struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	kan_auto_buf struct kan_buf db = KAN_BUF(KAN_STORE_FILE_MAX);
+	if (open_db(&fd, root, t, err) < 0 || read_still(&db, fd, err) < 0)
+		return kan_wrap(err, "the snapshotter's database");
+	return kan_snapshots_read(out, kan_buf_bytes(&db), err);
+}
+
+/* "moby/7/key": namespace, number, and what Docker calls it. */
+const char *kan_snapshot_last(const struct kan_snapshot *s)
+{
+	const char *slash = strchr(s->name, '/');
+	slash = slash ? strchr(slash + 1, '/') : NULL;
+	return slash ? slash + 1 : s->name;
+}
+
+const struct kan_snapshot *kan_snapshot_key(const struct kan_snapshots *s, const char *key)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(kan_snapshot_last(&s->v[i]), key) == 0)
+			return &s->v[i];
+	return NULL;
+}
+
+const struct kan_snapshot *kan_snapshot_named(const struct kan_snapshots *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->v[i].name, name) == 0)
+			return &s->v[i];
+	return NULL;
+}
+
+const struct kan_snapshot *kan_snapshot_number(const struct kan_snapshots *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].id == id)
+			return &s->v[i];
+	return NULL;
+}
+
+const struct kan_snapshot *kan_snapshot_at(const struct kan_snapshots *s, const char *path)
+{
+	static const char dir[] = "/snapshots/", tail[] = "/fs";
+	const char *at = path ? strstr(path, dir) : NULL;
+	char *end = NULL;
+	if (!at || at[sizeof(dir) - 1] < '0' || at[sizeof(dir) - 1] > '9')
+		return NULL;
+	unsigned long long id = strtoull(at + sizeof(dir) - 1, &end, 10);
+	return strcmp(end, tail) == 0 ? kan_snapshot_number(s, id) : NULL;
+}
