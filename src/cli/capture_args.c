@@ -24,6 +24,8 @@ const struct kan_option kan_capture_options[] = {
 	{"yes-loses-original", 0, NULL,
 	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
+	{"root", 0, "DIR",
+	 "a Docker data root instead of an engine: a dead disk's /var/lib/docker, or a copy of it"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
 	{"only", 0, "LIST", "only these collectors"},
 	{"skip", 0, "LIST", "all but these collectors"},
