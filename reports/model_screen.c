@@ -338,6 +338,7 @@ static const char *sides_of(const char *id)
 		{"exe-file", "running bytes and their file"},
 		{"mounts-inspect", "mounts and inspect"},
 		{"engine-changes", "changes and the engine's list"},
+		{"engine-files", "the engine and its files"},
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(id, words[i][0]) == 0)
