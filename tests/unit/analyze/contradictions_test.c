@@ -22,6 +22,7 @@
 #define INSPECT "data/engine/inspect.json"
 #define CONFIG "data/engine/config.v2.json"
 #define HOST "data/engine/hostconfig.json"
+#define LOGS "data/logs/files.ndjson"
 #define CONTAINERS "data/engine/containers.json"
 
 static const char calm_process[] =
@@ -89,6 +90,8 @@ static void before(void)
 	put(INSPECT, calm_inspect);
 	put(CONFIG, calm_config);
 	put(HOST, "{\"NetworkMode\":\"default\",\"Binds\":null,\"Privileged\":false}\n");
+	put(LOGS,
+	    "{\"n\":0,\"dir\":\"json-file\",\"mtime_ns\":9000000000,\"ctime_ns\":9000000000}\n");
 	put(CONTAINERS, "[{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"}}]\n");
 	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n");
 	put(LIST, "[{\"Path\":\"/etc/x\",\"Kind\":1}]\n");
@@ -176,25 +179,27 @@ static void gap(const char *collector, const char *what)
 	put("gaps.ndjson", text);
 }
 
-static const char *const all[] = {"cgroup-scan",    "socket-unheld",  "socket-unlisted", "exe-file",
-				  "mounts-inspect", "engine-changes", "engine-files"};
+static const char *const all[] = {"cgroup-scan",  "socket-unheld",  "socket-unlisted",
+				  "exe-file",     "mounts-inspect", "engine-changes",
+				  "engine-files", "log-times"};
 
 Test(contradictions, a_calm_container_agrees_with_itself)
 {
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < 8; i++)
 		agrees(all[i]);
 }
 
 /* The first is the record of a sealed capture; the others are the artefacts. */
 Test(contradictions, unsealed_or_without_its_artefacts_nothing_is_assessed)
 {
-	static const char *const files[] = {"capture.json", PROCESSES, CGROUP,  FDS,  SOCKETS,
-					    MOUNTS,         INSPECT,   CHANGES, LIST, CONTAINERS};
+	static const char *const files[] = {"capture.json", PROCESSES, CGROUP,    FDS,
+					    SOCKETS,        MOUNTS,    INSPECT,   CHANGES,
+					    LIST,           LOGS,      CONTAINERS};
 	char path[256];
 	for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
 		(void)snprintf(path, sizeof path, "%s/%s", dir, files[k]);
 		cr_assert_eq(unlink(path), 0);
-		for (size_t i = 0; i < 7 && (k == 0 || k == 9); i++)
+		for (size_t i = 0; i < 8 && (k == 0 || k == 10); i++)
 			not_assessed(all[i], "absent");
 		if (k == 0)
 			put("capture.json", "{\"collectors\":[],\"scope\":[]}\n");
@@ -213,7 +218,8 @@ Test(contradictions, a_gap_of_a_side_leaves_its_comparisons_open)
 					    {"filesystem", "filesystem", "engine-changes"},
 					    {"engine-after", "changes.json", "engine-changes"},
 					    {"engine", "config.v2.json", "engine-files"},
-					    {"engine", "inspect.json", "engine-files"}};
+					    {"engine", "inspect.json", "engine-files"},
+					    {"logs", "json-file/0.log", "log-times"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		not_assessed(of[i][2], "denied");
@@ -592,4 +598,20 @@ Test(contradictions, files_that_are_no_objects_are_not_compared)
 	put(HOST, "{}\n");
 	put(CONFIG, "7\n");
 	not_assessed("engine-files", "malformed");
+}
+
+Test(contradictions, a_live_log_that_was_set_back)
+{
+	put(LOGS,
+	    "{\"n\":0,\"dir\":\"json-file\",\"mtime_ns\":1000000000,\"ctime_ns\":9000000000}\n");
+	contradicts("log-times", "json-file", LOGS, 1);
+}
+
+Test(contradictions, a_rotated_log_or_one_that_nobody_writes_has_no_such_times)
+{
+	put(LOGS,
+	    "{\"n\":1,\"dir\":\"json-file\",\"mtime_ns\":1000000000,\"ctime_ns\":9000000000}\n");
+	agrees("log-times");
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"exited\"}}\n");
+	not_assessed("log-times", "not-applicable");
 }
