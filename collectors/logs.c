@@ -16,6 +16,7 @@ enum { PATH_OCTETS = 4096 };
 static const char *const artefacts[] = {"json-file/", "local/",       "k8s-file/", "cached/",
 					"api.stream", "files.ndjson", NULL};
 static const struct kan_limit limits[] = {{"source_octets", KAN_LOG_SOURCE, true},
+					  {"stream_octets", KAN_LOG_SOURCE, false},
 					  {"rotations", KAN_LOG_ROTATIONS, false},
 					  {NULL, 0, false}};
 
@@ -96,7 +97,7 @@ static int by_api(const struct kan_target *t, struct kan_sink *sink, struct kan_
 	char path[256];
 	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1",
 		       t->id);
-	return kan_answer_store(t->engine, sink, path, "api.stream", err);
+	return kan_answer_stream(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
 }
 
 static int from_place(bool *found, struct kan_logstore *l, const struct place *p,
