@@ -17,7 +17,8 @@ enum {
 	NAME_OCTETS = 255,
 	WORD_OCTETS = 4096,
 	OPTIONS_MAX = 64 << 10,
-	JSON_DEPTH = 16
+	JSON_DEPTH = 16,
+	TOLD_MAX = 1000, /* gaps and scope about single mounts; the rows say all */
 };
 
 struct named {
@@ -25,6 +26,7 @@ struct named {
 	struct kan_sink *sink;
 	struct kan_mountfiles *files;
 	struct kan_rows *rows;
+	uint64_t told;
 };
 
 /* One of inspect's Mounts. */
@@ -57,7 +59,7 @@ static bool lies_elsewhere(const struct named *c, const char *name)
 	return elsewhere;
 }
 
-static void judge(struct kan_mounttaken *taken, struct point *p, const struct named *c)
+static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c)
 {
 	const char *why = NULL;
 	bool all = c->t->policy->mounts == KAN_MOUNTS_ALL;
@@ -77,12 +79,14 @@ static void judge(struct kan_mounttaken *taken, struct point *p, const struct na
 	if (!why)
 		return;
 	(void)snprintf(taken->why, sizeof(taken->why), "%s", why);
+	if (c->t->policy->mounts == KAN_MOUNTS_NONE || ++c->told > TOLD_MAX)
+		return;
 	if (strcmp(p->type, "tmpfs") == 0)
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_NOT_APPLICABLE, "%s",
 			     why);
 	else if (all)
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_UNSUPPORTED, "%s", why);
-	else if (c->t->policy->mounts != KAN_MOUNTS_NONE)
+	else
 		kan_sink_scope(c->sink, kan_bytes_of(p->destination), why);
 }
 
@@ -153,20 +157,21 @@ static int put(const struct named *c, const struct point *p, const struct kan_mo
 }
 
 /* No engine makes such a mount. */
-static bool too_long(const struct named *c, const struct point *p)
+static bool too_long(struct named *c, const struct point *p)
 {
 	const char *const words[] = {p->destination, p->type, p->name, p->driver, p->source};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strlen(words[i]) <= WORD_OCTETS)
 			continue;
-		kan_sink_limit(c->sink, kan_bytes_of("a word of the mounts' configuration"),
-			       strlen(words[i]), 0, WORD_OCTETS);
+		if (++c->told <= TOLD_MAX)
+			kan_sink_limit(c->sink, KAN_LIT("a word of the mounts' configuration"),
+				       strlen(words[i]), 0, WORD_OCTETS);
 		return true;
 	}
 	return false;
 }
 
-static int take_all(const struct named *c, struct kan_err *err)
+static int take_all(struct named *c, struct kan_err *err)
 {
 	size_t i = 0;
 	json_t *m = NULL;
@@ -216,6 +221,9 @@ int kan_mountnamed_take(const struct kan_target *t, struct kan_sink *sink, struc
 	if (c.rows)
 		kan_rows_abandon(c.rows);
 	kan_mountfiles_abandon(c.files);
+	if (c.told > TOLD_MAX)
+		kan_sink_limit(sink, KAN_LIT("words about single mounts"), c.told, TOLD_MAX,
+			       TOLD_MAX);
 	kan_sink_items(sink, json_array_size(json_object_get(t->inspect, "Mounts")) + items);
 	return rc;
 }

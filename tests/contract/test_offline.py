@@ -267,11 +267,14 @@ class Offline(unittest.TestCase):
     def test_pipes_in_place_of_files_do_not_hold_it_up(self):
         root = new_root()
         directory = root.container(MountPoints=VOLUME)
-        for path in (directory / "hostconfig.json", directory / f"{ID}-json.log", root.path / "image/overlay2/layerdb/mounts" / ID / "mount-id"):
+        image = root.path / "image/overlay2"
+        for path in (image / "layerdb/mounts" / ID / "parent", image / "imagedb/content/sha256" / root.image.removeprefix("sha256:"),
+                     directory / "hostconfig.json", directory / f"{ID}-json.log", image / "layerdb/mounts" / ID / "mount-id"):
             path.unlink()
             os.mkfifo(path)
         bundle = self.capture(root, status=5)
         self.assertIn(("filesystem", "filesystem"), bundle.gaps())
+        self.assertIn(("image", "config.json"), bundle.gaps())
 
     def test_a_damaged_config_is_kept_and_the_rest_is_taken_by_id(self):
         for damage in (b"", b"{", b"\xff\xfe", b"[]", b'{"ID":"%s"}' % (b"0" * 64)):
