@@ -338,6 +338,8 @@ static const char *sides_of(const char *id)
 		{"exe-file", "running bytes and their file"},
 		{"mounts-inspect", "mounts and inspect"},
 		{"engine-changes", "changes and the engine's list"},
+		{"engine-files", "the engine and its files"},
+		{"log-times", "times of the live log"},
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(id, words[i][0]) == 0)
@@ -445,7 +447,9 @@ static void about(struct kan_model *m)
 	kan_part_value(p, c, "image");
 	if (*clock)
 		textf(p, "  %s", clock);
-	if (json_is_true(json_object_get(freeze, "held")))
+	if (strcmp(kan_json_str(r, "depth"), "offline") == 0)
+		kan_part_text(p, "  offline, from a data root");
+	else if (json_is_true(json_object_get(freeze, "held")))
 		kan_part_text(p, "  paused, held for the act");
 	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		textf(p, "  paused %" PRId64 " ms", kan_json_int(freeze, "total_ns") / NS_PER_MS);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/packages.h"
+#include "image/engineconfig.h"
 
 int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise)
 {
@@ -196,6 +197,16 @@ static json_t *document(const struct kan_source *s, const char *path)
 	return json_is_null(doc) ? NULL : doc;
 }
 
+/* Offline no engine was asked: its own files say what inspect would have said. */
+static json_t *from_files(const struct kan_facts *f)
+{
+	if (f->inspect || strcmp(kan_json_str(f->capture, "depth"), "offline") != 0)
+		return f->inspect;
+	json_auto_t *config = document(f->source, "data/engine/config.v2.json");
+	json_auto_t *host = document(f->source, "data/engine/hostconfig.json");
+	return json_is_object(config) ? kan_config_inspect(config, host) : NULL;
+}
+
 static bool whole(const struct kan_facts *f, const char *collector, const char *artefact)
 {
 	enum kan_coverage c = kan_cover_of(f->cover, f->source, collector, artefact);
@@ -226,6 +237,7 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	f->packages = kan_packages_new();
 	f->capture = document(s, "capture.json");
 	f->inspect = document(s, "data/engine/inspect.json");
+	f->inspect = from_files(f);
 	f->image_inspect = document(s, "data/engine/image-inspect.json");
 	f->networks = document(s, "data/engine/networks.json");
 	f->init_pid = kan_get_int(kan_get(f->capture, "target"), "pid", 0);

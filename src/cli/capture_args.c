@@ -26,6 +26,8 @@ const struct kan_option kan_capture_options[] = {
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
 	{"verify-image", 0, NULL,
 	 "the image's layers against their digests, and every file against its header"},
+	{"root", 0, "DIR",
+	 "a Docker data root instead of an engine: a dead disk's /var/lib/docker, or a copy of it"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
 	{"only", 0, "LIST", "only these collectors"},
 	{"skip", 0, "LIST", "all but these collectors"},

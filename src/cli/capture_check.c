@@ -2,6 +2,7 @@
 #include "cli/capture_check.h"
 
 #include <kanshiki/rule.h>
+#include <string.h>
 
 /* What would only be noticed after the collecting is tried before it. */
 static int try_analysis(const struct kan_args *a)
@@ -38,10 +39,30 @@ static int one_request(const struct kan_args *a)
 	return -1;
 }
 
+/* Nothing runs in a data root: what is asked of a process, a pause or an engine is no request. */
+static int fits_root(const struct kan_args *a)
+{
+	static const char *const live[] = {"host",       "depth", "freeze",  "max-freeze", "memory",
+					   "indicators", "then",  "on-fail", NULL};
+	if (!kan_arg(a, "root"))
+		return 0;
+	for (const char *const *o = live; *o; o++) {
+		const char *said = kan_arg(a, *o);
+		if (!said || strcmp(said, "never") == 0 || strcmp(said, "none") == 0)
+			continue;
+		kan_say("--root reads the files of an engine that does not run: --%s has no "
+			"meaning beside it",
+			*o);
+		return -1;
+	}
+	return 0;
+}
+
 int kan_capture_check(const struct kan_args *a)
 {
 	return try_analysis(a) < 0 || not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 ||
-			       not_empty(a, "out") < 0 || one_request(a) < 0
+			       not_empty(a, "out") < 0 || not_empty(a, "root") < 0 ||
+			       fits_root(a) < 0 || one_request(a) < 0
 		       ? -1
 		       : 0;
 }

@@ -10,9 +10,16 @@
 #include "base/sandbox.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/dataroot.h"
 
 static const struct kan_option with_bundle[] = {
 	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{NULL, 0, NULL, NULL},
+};
+static const struct kan_option list_options[] = {
+	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{"root", 0, "DIR",
+	 "the containers of a Docker data root instead: of a dead disk, or a copy"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -43,6 +50,8 @@ static int list(const struct kan_args *a)
 {
 	struct kan_err err = {0};
 	struct kan_bundle *b = NULL;
+	if (kan_arg(a, "root"))
+		return kan_list_root(a);
 	json_auto_t *files = kan_flag(a, "json") ? json_array() : NULL;
 	if (open_boxed(&b, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
 		return kan_say_err(&err);
@@ -150,9 +159,9 @@ static int show(const struct kan_args *a)
 extern const struct kan_command kan_cmd_ls, kan_cmd_cat, kan_cmd_show;
 const struct kan_command kan_cmd_ls = {
 	.name = "ls",
-	.args = "[BUNDLE]",
-	.summary = "the artefacts of a bundle, with digest and size",
-	.options = with_bundle,
+	.args = "[BUNDLE | --root DIR]",
+	.summary = "the artefacts of a bundle; the containers of a data root",
+	.options = list_options,
 	.max_words = 1,
 	.run = list,
 };

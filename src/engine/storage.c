@@ -10,6 +10,7 @@
 #include "engine/claims.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
+#include "engine/dataroot.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
@@ -201,11 +202,7 @@ static bool engine_knows(const struct kan_target *t, const struct kan_overlay_cl
 static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below,
 		     struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	if (kan_open_beneath(&fd, t->data_root_fd, below, O_RDONLY | O_NONBLOCK, 0, err) < 0 ||
-	    kan_read_all(out, fd, err) < 0)
-		return kan_wrap(err, "%s", below);
-	return 0;
+	return kan_dataroot_read(out, t->data_root_fd, below, err);
 }
 
 static bool plain_word(const char *s)

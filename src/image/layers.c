@@ -2,7 +2,6 @@
  * directories in use. OCI image-spec config.md, "Layer ChainID". */
 #include "image/layers.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <kanshiki/sink.h>
 #include <stdio.h>
@@ -10,10 +9,10 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/file.h"
 #include "base/row.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
+#include "engine/dataroot.h"
 
 enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
 
@@ -83,13 +82,10 @@ static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const ch
 		     const char *name, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	kan_auto_close int fd = -1;
 	kan_auto_buf struct kan_buf text = KAN_BUF(WORD_OCTETS - 1);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/%.200s/%.32s", t->storage, dir,
 		       name);
-	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
-		    0 ||
-	    kan_read_all(&text, fd, err) < 0)
+	if (kan_dataroot_read(&text, t->data_root_fd, path, err) < 0)
 		return kan_wrap(err, "layerdb %s", name);
 	size_t n = strcspn(kan_buf_str(&text), "\n");
 	memcpy(out, kan_buf_str(&text), n);
@@ -265,7 +261,6 @@ static int all_rows(struct layers *l, struct kan_err *err)
 int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	kan_auto_close int fd = -1;
 	if (t->data_root_fd < 0 || !t->storage)
 		return kan_fail(err, KAN_EDENIED, "the engine's data root is not proven");
 	if (kan_is_containerd(t))
@@ -276,10 +271,9 @@ int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struc
 		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
 	(void)snprintf(path, sizeof(path), "image/%.32s/imagedb/content/sha256/%s", t->storage,
 		       t->image_id + SCHEME);
-	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
-	    0)
-		return kan_wrap(err, "the image's config");
-	return kan_read_all(out, fd, err);
+	return kan_dataroot_read(out, t->data_root_fd, path, err) < 0
+		       ? kan_wrap(err, "the image's config")
+		       : 0;
 }
 
 /* The image's id is the digest of its config; with containerd's store of what leads there, blob by

@@ -1,0 +1,229 @@
+/* Volumes below the data root are copied as those of a live container are; binds are listed. */
+#include "collectors/mountnamed.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/row.h"
+#include "engine/dataroot.h"
+#include "image/mountfiles.h"
+
+enum {
+	PATH_OCTETS = 512,
+	NAME_OCTETS = 255,
+	WORD_OCTETS = 4096,
+	OPTIONS_MAX = 64 << 10,
+	JSON_DEPTH = 16,
+	TOLD_MAX = 1000, /* gaps and scope about single mounts; the rows say all */
+};
+
+struct named {
+	const struct kan_target *t;
+	struct kan_sink *sink;
+	struct kan_mountfiles *files;
+	struct kan_rows *rows;
+	uint64_t told;
+};
+
+/* One of inspect's Mounts. */
+struct point {
+	int id; /* counts them from 1; files.ndjson names it */
+	const char *destination, *type, *name, *driver, *source;
+	bool writable;
+	bool can_be_copied; /* a volume of the local driver, in the data root */
+};
+
+/* A volume's name is a directory's name, or it is not built into a path. */
+static bool plain_name(const char *name)
+{
+	size_t n = strlen(name);
+	return n && n <= NAME_OCTETS && name[0] != '.' && !strchr(name, '/');
+}
+
+/* A local volume with options is a mount of something else: the directory is only its place. */
+static bool lies_elsewhere(const struct named *c, const char *name)
+{
+	char path[PATH_OCTETS];
+	json_t *doc = NULL;
+	kan_auto_buf struct kan_buf text = KAN_BUF(OPTIONS_MAX);
+	(void)snprintf(path, sizeof(path), "volumes/%s/opts.json", name);
+	if (kan_dataroot_read(&text, c->t->data_root_fd, path, NULL) < 0 ||
+	    kan_json_parse(&doc, kan_buf_bytes(&text), OPTIONS_MAX, JSON_DEPTH, NULL) < 0)
+		return false;
+	bool elsewhere = *kan_json_str(doc, "MountDevice") || *kan_json_str(doc, "MountType");
+	json_decref(doc);
+	return elsewhere;
+}
+
+static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c)
+{
+	const char *why = NULL;
+	bool all = c->t->policy->mounts == KAN_MOUNTS_ALL;
+	if (strcmp(p->type, "tmpfs") == 0)
+		why = "gone with the processes";
+	else if (strcmp(p->type, "volume") != 0)
+		why = c->t->depth == KAN_DEPTH_OFFLINE
+			      ? "a directory of the host, not in the data root"
+			      : "a directory of the host: listed only";
+	else if (!plain_name(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
+		why = "a volume that is not in the data root";
+	else if (c->t->policy->mounts == KAN_MOUNTS_NONE)
+		why = "not asked for";
+	else if (lies_elsewhere(c, p->name))
+		why = "a volume whose content is mounted from elsewhere";
+	p->can_be_copied = !why;
+	if (!why)
+		return;
+	(void)snprintf(taken->why, sizeof(taken->why), "%s", why);
+	if (c->t->policy->mounts == KAN_MOUNTS_NONE || ++c->told > TOLD_MAX)
+		return;
+	if (strcmp(p->type, "tmpfs") == 0)
+		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_NOT_APPLICABLE, "%s",
+			     why);
+	else if (all)
+		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_UNSUPPORTED, "%s", why);
+	else
+		kan_sink_scope(c->sink, kan_bytes_of(p->destination), why);
+}
+
+static int enter(struct kan_entered *e, const struct named *c, const struct point *p,
+		 struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "volumes/%s/_data", p->name);
+	if (kan_open_beneath(&e->fd, c->t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	if (statx(e->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_BASIC_STATS | STATX_BTIME, &e->st) < 0)
+		return kan_fail_sys(err, "%s", path);
+	return 0;
+}
+
+/* -1: evidence cannot be written. */
+static int copy(struct kan_mounttaken *taken, const struct named *c, const struct point *p,
+		struct kan_err *err)
+{
+	struct kan_entered e = {.fd = -1};
+	struct kan_mountread *r = NULL;
+	struct kan_err why = {0};
+	struct kan_planned planned = {
+		.m = {.id = p->id, .point = kan_bytes_of(p->destination)},
+		.class = KAN_MOUNT_VOLUME,
+		.rule = kan_mount_rule(KAN_MOUNT_VOLUME, c->t->policy->mounts),
+	};
+	if (kan_mount_secret(planned.m.point)) {
+		planned.class = KAN_MOUNT_SECRETS;
+		planned.rule = kan_mount_rule(KAN_MOUNT_SECRETS, c->t->policy->mounts);
+	}
+	if (enter(&e, c, p, &why) == 0 &&
+	    kan_mountread_start(&r, c->files, &planned, planned.rule.act, &e, &why) == 0) {
+		int rc = kan_mountread_take(taken, r, err);
+		if (rc == 0 && taken->scope)
+			kan_sink_scope(c->sink, kan_bytes_of(p->destination), taken->why);
+		return rc;
+	}
+	kan_auto_close_fn(&e.fd);
+	(void)snprintf(taken->why, sizeof(taken->why), "%.*s", (int)sizeof(taken->why) - 1,
+		       why.text);
+	kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &why);
+	return 0;
+}
+
+static void put_text(struct kan_row *row, const char *key, const char *text)
+{
+	if (*text)
+		kan_row_bytes(row, key, kan_bytes_of(text));
+}
+
+static int put(const struct named *c, const struct point *p, const struct kan_mounttaken *taken,
+	       struct kan_err *err)
+{
+	struct kan_row *row = kan_rows_begin(c->rows);
+	kan_row_int(row, "id", p->id);
+	kan_row_bytes(row, "point", kan_bytes_of(p->destination));
+	put_text(row, "type", p->type);
+	put_text(row, "name", p->name);
+	put_text(row, "driver", p->driver);
+	put_text(row, "source", p->source);
+	kan_row_bool(row, "rw", p->writable);
+	kan_row_bool(row, "copied", taken->copied);
+	if (taken->why[0])
+		kan_row_str(row, "why", taken->why);
+	return kan_rows_end(c->rows, err);
+}
+
+/* No engine makes such a mount. */
+static bool too_long(struct named *c, const struct point *p)
+{
+	const char *const words[] = {p->destination, p->type, p->name, p->driver, p->source};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strlen(words[i]) <= WORD_OCTETS)
+			continue;
+		if (++c->told <= TOLD_MAX)
+			kan_sink_limit(c->sink, KAN_LIT("a word of the mounts' configuration"),
+				       strlen(words[i]), 0, WORD_OCTETS);
+		return true;
+	}
+	return false;
+}
+
+static int take_all(struct named *c, struct kan_err *err)
+{
+	size_t i = 0;
+	json_t *m = NULL;
+	json_array_foreach (json_object_get(c->t->inspect, "Mounts"), i, m) {
+		struct kan_mounttaken taken = {0};
+		struct point p = {.id = (int)i + 1,
+				  .destination = kan_json_str(m, "Destination"),
+				  .type = kan_json_str(m, "Type"),
+				  .name = kan_json_str(m, "Name"),
+				  .driver = kan_json_str(m, "Driver"),
+				  .source = kan_json_str(m, "Source"),
+				  .writable = json_is_true(json_object_get(m, "RW"))};
+		if (i >= KAN_PLAN_LINES) {
+			kan_sink_limit(c->sink, KAN_LIT("mounts"),
+				       json_array_size(json_object_get(c->t->inspect, "Mounts")), i,
+				       KAN_PLAN_LINES);
+			return 0;
+		}
+		if (too_long(c, &p))
+			continue;
+		judge(&taken, &p, c);
+		if ((p.can_be_copied && copy(&taken, c, &p, err) < 0) ||
+		    put(c, &p, &taken, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int kan_mountnamed_take(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct named c = {.t = t, .sink = sink};
+	uint64_t items = 0;
+	kan_sink_gap(sink, KAN_LIT("mounts.ndjson"), KAN_GAP_NOT_APPLICABLE,
+		     "no process, no mount table: " KAN_MOUNTNAMED_ROWS " has what is configured");
+	int rc = kan_mountfiles_open(&c.files, sink, t->policy, err);
+	if (rc == 0)
+		rc = kan_rows_open(&c.rows, sink, KAN_MOUNTNAMED_ROWS, err);
+	if (rc == 0)
+		rc = kan_sink_window_enter(sink, 0, 0, err); /* nothing runs: no pause is needed */
+	kan_sink_window_leave(sink);
+	if (rc == 0)
+		rc = take_all(&c, err);
+	if (rc == 0)
+		rc = kan_rows_close(kan_take_ptr(c.rows), err);
+	if (rc == 0)
+		rc = kan_mountfiles_close(&items, kan_take_ptr(c.files), err);
+	if (c.rows)
+		kan_rows_abandon(c.rows);
+	kan_mountfiles_abandon(c.files);
+	if (c.told > TOLD_MAX)
+		kan_sink_limit(sink, KAN_LIT("words about single mounts"), c.told, TOLD_MAX,
+			       TOLD_MAX);
+	kan_sink_items(sink, json_array_size(json_object_get(t->inspect, "Mounts")) + items);
+	return rc;
+}
