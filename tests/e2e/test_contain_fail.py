@@ -88,8 +88,7 @@ class ContainFail(containing.Contain):
             done = self.then("disconnect", "--depth", "api", "--no-commit", "--quiet", url=url, status=1)
         self.assertNotIn("was let run again", done.messages)
         self.assertIn(f"container {NAME} may still be paused", done.messages)
-        for pid in world.own_processes():   # the lease would tell that engine for a minute
-            os.kill(pid, signal.SIGKILL)
+        world.signal_all(world.own_processes(), signal.SIGKILL)     # the lease would tell that engine for a minute
         docker("unpause", NAME, check=False)
 
     def test_the_time_limit_is_124_without_an_act_and_on_fail_decides(self):

@@ -30,7 +30,7 @@ class Freeze(unittest.TestCase):
         for name in self.names:
             pid = docker("inspect", "-f", "{{.State.Pid}}", name, check=False)
             if pid.isdigit() and int(pid):
-                os.kill(int(pid), signal.SIGKILL)
+                world.signal_all([int(pid)], signal.SIGKILL)
         world.remove(*self.names)
 
     def start(self, name, *command, flags=(), ready=None):
@@ -234,12 +234,10 @@ class Freeze(unittest.TestCase):
         world.wait_until(lambda: world.is_paused(info["Id"]), 30, "paused")
         begin = time.monotonic()
         others = [p for p in world.own_processes() if p != capture.pid and not self.comm(p).startswith("kanshiki-")]
-        for pid in others:
-            os.kill(pid, signal.SIGSTOP)
+        world.signal_all(others, signal.SIGSTOP)
         world.wait_until(lambda: not world.is_paused(info["Id"]), 1 + SLACK, "resumed at the deadline")
         self.assertLess(time.monotonic() - begin, 1 + SLACK)
-        for pid in others:
-            os.kill(pid, signal.SIGCONT)
+        world.signal_all(others, signal.SIGCONT)
         out, err = capture.communicate(timeout=world.MAX_SECONDS)
         self.assertIn(capture.returncode, (0, 5), err)
         freeze = world.Bundle(world.Result(argv, 0, out, err, 0).json["bundle"]).json("capture.json")["freeze"]

@@ -44,7 +44,7 @@ def end(name):
     """An init whose first thread is gone is nothing that the engine can end."""
     pid = docker("inspect", "-f", "{{.State.Pid}}", name, check=False)
     if pid.isdigit() and int(pid):
-        os.kill(int(pid), 9)
+        world.signal_all([int(pid)], 9)
 
 
 class Hostile(unittest.TestCase):

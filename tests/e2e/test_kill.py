@@ -247,11 +247,9 @@ class Kill(unittest.TestCase):
         capture = self.start()
         self.assertTrue(capture.wait_for(lambda j: b'"name":"processes"' in j))
         stopped = list(capture.children())
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+        world.signal_all(stopped, signal.SIGSTOP)
         docker("unpause", NAME)
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        world.signal_all(stopped, signal.SIGCONT)
         done = capture.end()
         self.assertEqual(done.status, 5, str(done))
         self.assertIn(("conductor", "changed"), [(g["collector"], g["code"]) for g in done.json["gaps"]])
@@ -262,7 +260,7 @@ class Kill(unittest.TestCase):
         victims = []
         while capture.process.poll() is None and not victims:
             victims = [pid for pid, lease in capture.children().items() if not lease]
-        os.kill(victims[0], signal.SIGKILL)
+        world.signal_all(victims[:1], signal.SIGKILL)
         done = capture.end()
         self.running_again()
         self.assertIn(done.status, (0, 5), str(done))
@@ -322,8 +320,7 @@ class Kill(unittest.TestCase):
         capture = self.start("--freeze", mode)
         self.assertTrue(capture.wait_for(lambda j: b'"paused"' in j))
         victims = [pid for pid in world.own_processes() if capture.name_of(pid) in stopped]
-        for pid in victims:
-            os.kill(pid, signal.SIGSTOP)
+        world.signal_all(victims, signal.SIGSTOP)
         return capture
 
     def test_a_stopped_lease_and_a_killed_conductor_do_not_leave_it_paused(self):

@@ -1,6 +1,7 @@
 """The world of the end-to-end tests: one private engine, staged containers, and the built kanshiki as a user runs it."""
 import atexit
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -232,6 +233,13 @@ def own_processes():
         except OSError:
             pass
     return found
+
+
+def signal_all(pids, number):
+    """One that has ended since it was listed is no fault."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 # --- the shared capture ----------------------------------------------------------------------------------------------
