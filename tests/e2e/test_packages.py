@@ -170,6 +170,8 @@ class Debian(unittest.TestCase):
         rows = {r["name"]: r for r in self.read.packages["rows"] if "change" in r}
         self.assertEqual((rows["mawk"]["change"], rows["mawk"]["logged"]), ("upgraded", False))
         self.assertEqual(rows["mawk"]["container"]["version"], "9.9-forged")
+        found = [f["objects"][0]["name"] for f in self.read.report["findings"] if f["rule"] == "integrity.package-db"]
+        self.assertEqual(found, ["mawk"])
 
     def test_the_difference_of_both_inventories_is_what_was_done(self):
         rows = {r["name"]: (r["change"], r["logged"]) for r in self.read.packages["rows"] if "change" in r}
