@@ -109,7 +109,7 @@ class Read:
         self.packages = self.report["packages"]
 
     def render(self, out):
-        done = kanshiki("report", "--format", "json,sbom", "--out", out, self.path)
+        done = kanshiki("report", "--format", "json,sbom,html,md", "--out", out, self.path)
         assert done.status == 0, str(done)
 
     def sbom(self, side):
@@ -188,6 +188,18 @@ class Debian(unittest.TestCase):
         release = dict(line.split("=", 1) for line in docker("exec", "pk-debian", "cat", "/etc/os-release").splitlines())
         self.assertEqual((system["name"], system["version"]), ("debian", release["VERSION_ID"].strip('"')))
         self.assertIn(f"distro=debian-{system['version']}", image["components"][1]["purl"])
+
+    def test_the_pages_show_owner_verdict_and_what_differs(self):
+        page = re.sub(r"</?code>", "", (self.read.out / "report.html").read_text())
+        row = next(line for line in page.splitlines() if ">/usr/bin/ldd" in line and 'data-l="package"' in line)
+        self.assertIn("libc-bin modified since installed</td>", row)
+        row = next(line for line in page.splitlines() if ">/opt/hello/program" in line and 'data-l="package"' in line)
+        self.assertIn("owned by no package, explained</td>", row)
+        self.assertIn(f"Image as shipped: {len(self.before)} packages. Container as found: {len(self.after)} packages.", page)
+        row = next(line for line in page.splitlines() if "9.9-forged" in line and 'data-l="log"' in line)
+        self.assertIn("does not say so", row)
+        text = (self.read.out / "report.md").read_text()
+        self.assertRegex(text, r"- .*mawk.* upgraded, image .*, container .*9\.9-forged.*; the manager's log does not say so")
 
     def test_the_same_bundle_gives_the_same_documents(self):
         again = world.new_directory("again")
