@@ -1,4 +1,5 @@
 /* Two inventories: the packages of the image as shipped, and of the container as found. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,7 @@ static bool known_absent(enum kan_packages_state side)
 static void judge(struct kan_packages_pair *pair, const struct kan_packages *p)
 {
 	const struct kan_pkg_package *of = pair->found ? pair->found : pair->image;
+	assert(of); /* a pair has a side */
 	pair->unsure = (!pair->image && !known_absent(p->state)) ||
 		       (!pair->found && !known_absent(p->found_state));
 	pair->change = pair->unsure ? NULL : change_of(pair);
@@ -128,10 +130,10 @@ static int merge(const struct kan_packages *p, const struct side *a, const struc
 		int c = !x ? 1 : !y ? -1 : kan_bytes_cmp(x->name, y->name);
 		if (c == 0)
 			c = kan_bytes_cmp(x->arch, y->arch);
-		if (c <= 0)
-			pair.image = a->at[i++];
-		if (c >= 0)
-			pair.found = b->at[k++];
+		pair.image = c <= 0 ? x : NULL;
+		pair.found = c >= 0 ? y : NULL;
+		i += c <= 0;
+		k += c >= 0;
 		judge(&pair, p);
 		if (fn(&pair, arg, err) < 0)
 			return -1;
@@ -175,6 +177,7 @@ static json_t *version_of(const struct kan_pkg_package *x)
 static json_t *row_of(const struct kan_packages_pair *pair)
 {
 	const struct kan_pkg_package *any = pair->image ? pair->image : pair->found;
+	assert(any);
 	json_t *o = json_object();
 	set(o, "name", any->name);
 	set(o, "arch", any->arch);

@@ -21,6 +21,7 @@ struct world {
 	char dir[64];
 	struct kan_buf changes, baseline, pkgdb, upper, before, gaps;
 	struct kan_tar *pkgdb_tar, *upper_tar, *before_tar;
+	bool no_baseline;
 };
 
 static int to_buf(void *arg, const void *p, size_t n, struct kan_err *err)
@@ -155,7 +156,8 @@ static json_t *analysed(struct world *w)
 	cr_assert_eq(kan_mkdirs(dir, "data/image", &err), 0);
 	cr_assert_eq(kan_mkdirs(dir, "data/filesystem", &err), 0);
 	put(w, "data/filesystem/changes.ndjson", &w->changes);
-	put(w, "data/image/baseline.ndjson", &w->baseline);
+	if (!w->no_baseline)
+		put(w, "data/image/baseline.ndjson", &w->baseline);
 	put_tar(w, "data/image/pkgdb.tar", w->pkgdb_tar, &w->pkgdb);
 	put_tar(w, "data/filesystem/upper.tar", w->upper_tar, &w->upper);
 	put_tar(w, "data/filesystem/before.tar", w->before_tar, &w->before);
@@ -537,5 +539,21 @@ Test(packages, without_the_images_database_nothing_appeared)
 	cr_assert(json_is_true(json_object_get(package(doc, "two"), "unsure")));
 	cr_assert_eq(json_object_size(json_object_get(json_object_get(doc, "packages"), "changes")),
 		     0);
+	json_decref(doc);
+}
+
+/* Without the links nobody can say that /usr/bin/tool is not the /bin/tool of a package. */
+Test(packages, without_the_images_links_a_path_that_is_not_named_is_unknown)
+{
+	struct world w = world();
+	shipped(&w);
+	w.no_baseline = true;
+	file(&w, "changed", "usr/bin/tool", "trojan");
+	file(&w, "changed", "etc/tool.conf", "conf");
+	json_t *doc = analysed(&w);
+	judged(doc, "usr/bin/tool", "", NULL, 0);
+	judged(doc, "etc/tool.conf", "tool", "as installed", 0);
+	cr_assert_str_eq(kan_json_str(change(doc, "usr/bin/tool"), "package_why"),
+			 "the image's directory links were not read whole");
 	json_decref(doc);
 }
