@@ -310,6 +310,8 @@ static void changed(struct kan_model *m)
 	for (size_t i = 0; i < 4; i++)
 		textf(p, "%s%" PRId64 " %s", i ? ", " : "", kan_json_int(counts, words[i]),
 		      words[i]);
+	if (kan_json_int(section, "explained"))
+		textf(p, " (%" PRId64 " explained)", kan_json_int(section, "explained"));
 	persist(m, p);
 	kan_entry_add(&m->changed, p, 0);
 	p = json_array();

@@ -86,9 +86,8 @@ static const json_t *version_on(const json_t *row, bool container)
 {
 	const json_t *own = json_object_get(row, "container");
 	const char *change = kan_json_str(row, "change");
-	if (!container || (!own && strcmp(change, "removed") != 0))
-		return json_object_get(row, "image");
-	return own;
+	bool kept = !own && !json_object_get(row, "unsure") && strcmp(change, "removed") != 0;
+	return !container || kept ? json_object_get(row, "image") : own;
 }
 
 static json_t *operating_system(const json_t *os)

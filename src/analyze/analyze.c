@@ -98,6 +98,8 @@ static json_t *changes(const struct kan_lists *l, const struct kan_facts *f)
 {
 	json_t *o = rows_of(l->changes, l->n_changes, "data/filesystem/changes.ndjson", f);
 	json_object_set(o, "counts", l->counts);
+	if (l->n_explained)
+		json_object_set_new(o, "explained", json_integer((json_int_t)l->n_explained));
 	json_t *hidden =
 		json_pack("{s:I,s:O}", "count", (json_int_t)l->n_hidden, "rows", l->hidden);
 	json_object_set_new(hidden, "compared", json_boolean(f->have_engine_list));

@@ -1,4 +1,5 @@
 /* Two inventories: the packages of the image as shipped, and of the container as found. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,10 +100,19 @@ static const char *change_of(const struct kan_packages_pair *pair)
 										   : "upgraded";
 }
 
+/* Is what a side has not, known not to be there? */
+static bool known_absent(enum kan_packages_state side)
+{
+	return side == KAN_PACKAGES_WHOLE || side == KAN_PACKAGES_NONE;
+}
+
 static void judge(struct kan_packages_pair *pair, const struct kan_packages *p)
 {
 	const struct kan_pkg_package *of = pair->found ? pair->found : pair->image;
-	pair->change = change_of(pair);
+	assert(of); /* a pair has a side */
+	pair->unsure = (!pair->image && !known_absent(p->state)) ||
+		       (!pair->found && !known_absent(p->found_state));
+	pair->change = pair->unsure ? NULL : change_of(pair);
 	pair->logged = -1;
 	if (pair->change && strcmp(of->manager, "dpkg") == 0)
 		pair->logged = kan_packages_logged(p, of);
@@ -120,10 +130,10 @@ static int merge(const struct kan_packages *p, const struct side *a, const struc
 		int c = !x ? 1 : !y ? -1 : kan_bytes_cmp(x->name, y->name);
 		if (c == 0)
 			c = kan_bytes_cmp(x->arch, y->arch);
-		if (c <= 0)
-			pair.image = a->at[i++];
-		if (c >= 0)
-			pair.found = b->at[k++];
+		pair.image = c <= 0 ? x : NULL;
+		pair.found = c >= 0 ? y : NULL;
+		i += c <= 0;
+		k += c >= 0;
 		judge(&pair, p);
 		if (fn(&pair, arg, err) < 0)
 			return -1;
@@ -141,7 +151,7 @@ int kan_packages_pairs(const struct kan_packages *p, kan_packages_pair_fn *fn, v
 		rc = merge(p, &a, &b, fn, arg, err);
 	}
 	for (size_t i = 0; p->found_state == KAN_PACKAGES_UNKNOWN && i < a.n && rc == 0; i++) {
-		struct kan_packages_pair pair = {.image = a.at[i], .logged = -1};
+		struct kan_packages_pair pair = {.image = a.at[i], .unsure = true, .logged = -1};
 		rc = fn(&pair, arg, err);
 	}
 	free(a.at);
@@ -164,24 +174,25 @@ static json_t *version_of(const struct kan_pkg_package *x)
 	return o;
 }
 
-static json_t *row_of(const struct kan_packages_pair *pair, bool known)
+static json_t *row_of(const struct kan_packages_pair *pair)
 {
 	const struct kan_pkg_package *any = pair->image ? pair->image : pair->found;
+	assert(any);
 	json_t *o = json_object();
 	set(o, "name", any->name);
 	set(o, "arch", any->arch);
 	json_object_set_new(o, "manager", json_string(any->manager));
 	if (pair->image)
 		json_object_set_new(o, "image", version_of(pair->image));
-	if (pair->change && pair->found)
+	if ((pair->change || pair->unsure) && pair->found)
 		json_object_set_new(o, "container", version_of(pair->found));
 	if (pair->change)
 		json_object_set_new(o, "change", json_string(pair->change));
 	if (pair->change)
 		json_object_set_new(o, "logged",
 				    pair->logged < 0 ? json_null() : json_boolean(pair->logged));
-	if (!known)
-		json_object_set_new(o, "change", json_null());
+	if (pair->unsure)
+		json_object_set_new(o, "unsure", json_true());
 	return o;
 }
 
@@ -197,7 +208,11 @@ struct rows {
 static int hand_row(const struct kan_packages_pair *pair, void *arg, struct kan_err *err)
 {
 	struct rows *r = arg;
-	json_t *o = row_of(pair, r->p->found_state == KAN_PACKAGES_WHOLE || pair->change);
+	json_t *o = row_of(pair);
+	if (pair->unsure)
+		json_object_set_new(o, "change", json_null());
+	if (pair->unsure)
+		json_object_set_new(o, "logged", json_null());
 	int rc = r->fn(o, r->line++, r->arg, err);
 	json_decref(o);
 	return rc;
@@ -224,7 +239,7 @@ static int list_row(const struct kan_packages_pair *pair, void *arg, struct kan_
 	if (json_array_size(r->list) == ROWS_MAX)
 		r->left_out++;
 	else
-		json_array_append_new(r->list, row_of(pair, true));
+		json_array_append_new(r->list, row_of(pair));
 	return 0;
 }
 

@@ -416,7 +416,7 @@ const struct kan_kind kan_kinds[] = {
 	 baseline_columns, baseline_identity, NULL},
 	{"ghost", "image", "data/image/ghosts.ndjson", "image",
 	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
-	{"package", "image", "data/image/pkgdb.tar", "image",
+	{"package", "image", "data/image/pkgdb.tar", "storage",
 	 "A package of the image or the container, derived from the databases of both.",
 	 package_columns, package_identity, NULL},
 	{"integrity", "image", "data/image/integrity.ndjson", "image",

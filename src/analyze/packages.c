@@ -12,7 +12,8 @@
 enum { MD5_SIZE = 16, SHA1_SIZE = 20, PATH_OCTETS = 128 << 10 };
 
 static const char pkgdb[] = "data/image/pkgdb.tar", upper_tar[] = "data/filesystem/upper.tar",
-		  before_tar[] = "data/filesystem/before.tar";
+		  before_tar[] = "data/filesystem/before.tar",
+		  baseline[] = "data/image/baseline.ndjson";
 
 struct kan_packages *kan_packages_new(void)
 {
@@ -347,7 +348,8 @@ int kan_packages_read(struct kan_packages *p, const struct kan_facts *f, struct 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		kan_pkg_paths_sort(all[i]);
 	size_t n = kan_pkg_paths_count(p->wanted) + 1;
-	p->links_whole = f->whole_baseline && kan_pkg_paths_whole(p->links);
+	p->links_whole = f->whole_baseline && kan_source_has(f->source, baseline) &&
+			 kan_pkg_paths_whole(p->links);
 	p->image = kan_pkg_index_new(p->wanted, p->links);
 	p->found = kan_pkg_index_new(p->wanted, p->links);
 	p->log = kan_pkg_log_new();

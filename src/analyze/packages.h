@@ -58,6 +58,7 @@ struct kan_bytes kan_packages_row_path(const json_t *row, struct kan_buf *scratc
 struct kan_packages_pair {
 	const struct kan_pkg_package *image, *found;
 	const char *change; /* installed, removed, upgraded, downgraded, changed; NULL: the same */
+	bool unsure;        /* it may be on the other side, too, which was not read whole */
 	int logged;         /* the manager's own log agrees: 1, 0, -1 unknown; of a change */
 };
 typedef int kan_packages_pair_fn(const struct kan_packages_pair *pair, void *arg,

@@ -19,7 +19,7 @@ static int about(struct kan_pkg_reader *r, struct kan_err *err)
 	};
 	if (r->told)
 		return 0;
-	if (p.name.n == 0 || p.version.n == 0)
+	if (!kan_pkg_name_ok(p.name) || p.version.n == 0)
 		return kan_pkg_malformed(r, err, "a package without name and version");
 	r->told = true;
 	return r->on->about ? r->on->about(&p, r->on->arg, err) : 0;

@@ -67,14 +67,6 @@ static int conffiles(struct kan_pkg_reader *r, struct kan_err *err)
 	return 0;
 }
 
-static bool good_name(struct kan_bytes name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] == '/' || name.p[i] == ':' || name.p[i] == ' ')
-			return false;
-	return name.n > 0;
-}
-
 int kan_pkg_dpkg_stanza_end(struct kan_pkg_reader *r, struct kan_err *err)
 {
 	if (!r->open)
@@ -85,7 +77,7 @@ int kan_pkg_dpkg_stanza_end(struct kan_pkg_reader *r, struct kan_err *err)
 		.version = kan_buf_bytes(&r->version),
 		.state = KAN_LIT("installed"),
 	};
-	if (!good_name(p.name))
+	if (!kan_pkg_name_ok(p.name))
 		return kan_pkg_malformed(r, err, "a stanza ends here that names no package");
 	if (r->db == KAN_PKG_STATUS) {
 		struct kan_bytes rest = kan_buf_bytes(&r->status);

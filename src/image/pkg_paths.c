@@ -7,9 +7,8 @@
 enum { HOPS_MAX = 40, FOLLOWED_MAX = 256 << 10 };
 
 struct entry {
-	size_t at, n, value, value_n; /* in text */
-	size_t order;
-	const struct kan_pkg_paths *of; /* for qsort, which hands on no argument */
+	uint32_t at, n, value_n; /* in text; the value is behind the path */
+	uint32_t order;
 };
 
 struct kan_pkg_paths {
@@ -45,21 +44,22 @@ void kan_pkg_paths_add(struct kan_pkg_paths *p, struct kan_bytes path, struct ka
 		p->cap = p->cap ? p->cap * 2 : 64;
 		p->entries = kan_xrealloc(p->entries, p->cap, sizeof(*p->entries));
 	}
-	struct entry e = {p->text.len, path.n, p->text.len + path.n, value.n, p->n, p};
+	struct entry e = {(uint32_t)p->text.len, (uint32_t)path.n, (uint32_t)value.n,
+			  (uint32_t)p->n};
 	kan_buf_addb(&p->text, path);
 	kan_buf_addb(&p->text, value);
 	p->entries[p->n++] = e;
 }
 
-static struct kan_bytes path_of(const struct entry *e)
+static struct kan_bytes path_of(const struct kan_pkg_paths *p, const struct entry *e)
 {
-	return (struct kan_bytes){e->of->text.data + e->at, e->n};
+	return (struct kan_bytes){p->text.data + e->at, e->n};
 }
 
-static int by_path(const void *a, const void *b)
+static int by_path(const void *a, const void *b, void *paths)
 {
 	const struct entry *x = a, *y = b;
-	int c = kan_bytes_cmp(path_of(x), path_of(y));
+	int c = kan_bytes_cmp(path_of(paths, x), path_of(paths, y));
 	return c ? c : (x->order > y->order) - (x->order < y->order);
 }
 
@@ -67,10 +67,10 @@ void kan_pkg_paths_sort(struct kan_pkg_paths *p)
 {
 	size_t kept = 0;
 	if (p->n)
-		qsort(p->entries, p->n, sizeof(*p->entries), by_path);
+		qsort_r(p->entries, p->n, sizeof(*p->entries), by_path, p);
 	for (size_t i = 0; i < p->n; i++)
 		if (kept == 0 ||
-		    !kan_bytes_eq(path_of(&p->entries[kept - 1]), path_of(&p->entries[i])))
+		    !kan_bytes_eq(path_of(p, &p->entries[kept - 1]), path_of(p, &p->entries[i])))
 			p->entries[kept++] = p->entries[i];
 	p->n = kept;
 }
@@ -90,7 +90,7 @@ size_t kan_pkg_paths_find(const struct kan_pkg_paths *p, struct kan_bytes path)
 	size_t low = 0, high = p->n;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		int c = kan_bytes_cmp(path_of(&p->entries[mid]), path);
+		int c = kan_bytes_cmp(path_of(p, &p->entries[mid]), path);
 		if (c == 0)
 			return mid;
 		if (c < 0)
@@ -104,7 +104,7 @@ size_t kan_pkg_paths_find(const struct kan_pkg_paths *p, struct kan_bytes path)
 struct kan_bytes kan_pkg_paths_value(const struct kan_pkg_paths *p, size_t at)
 {
 	const struct entry *e = &p->entries[at];
-	return (struct kan_bytes){p->text.data + e->value, e->value_n};
+	return (struct kan_bytes){p->text.data + e->at + e->n, e->value_n};
 }
 
 /* One component behind what out has. */

@@ -4,7 +4,8 @@
 
 #include <kanshiki/bytes.h>
 
-enum { KAN_PKG_PATHS = 1 << 20, KAN_PKG_PATHS_OCTETS = 128 << 20 };
+/* Of one table; what is beyond is told as unknown. */
+enum { KAN_PKG_PATHS = 1 << 18, KAN_PKG_PATHS_OCTETS = 32 << 20 };
 
 struct kan_pkg_paths;
 struct kan_pkg_paths *kan_pkg_paths_new(void);

@@ -100,6 +100,14 @@ int kan_pkg_set(struct kan_buf *to, const struct kan_pkg_reader *r, struct kan_b
 	return 0;
 }
 
+bool kan_pkg_name_ok(struct kan_bytes name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] == '/' || name.p[i] == ':' || name.p[i] == ' ')
+			return false;
+	return name.n > 0;
+}
+
 static bool blank(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r';

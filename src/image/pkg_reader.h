@@ -30,6 +30,8 @@ void kan_pkg_malformed_set(const struct kan_pkg_reader *r, struct kan_err *err, 
 /* Set a value of the stanza; limit when it is too long, malformed with an odd character in it. */
 int kan_pkg_set(struct kan_buf *to, const struct kan_pkg_reader *r, struct kan_bytes value,
 		struct kan_err *err);
+/* What no manager's name has would be read as a path, an architecture or a word. */
+bool kan_pkg_name_ok(struct kan_bytes name);
 struct kan_bytes kan_pkg_trim(struct kan_bytes v); /* without blanks at both ends */
 /* The next word; rest is what comes after it. */
 struct kan_bytes kan_pkg_word(struct kan_bytes *rest);

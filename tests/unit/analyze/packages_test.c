@@ -21,6 +21,7 @@ struct world {
 	char dir[64];
 	struct kan_buf changes, baseline, pkgdb, upper, before, gaps;
 	struct kan_tar *pkgdb_tar, *upper_tar, *before_tar;
+	bool no_baseline;
 };
 
 static int to_buf(void *arg, const void *p, size_t n, struct kan_err *err)
@@ -155,7 +156,8 @@ static json_t *analysed(struct world *w)
 	cr_assert_eq(kan_mkdirs(dir, "data/image", &err), 0);
 	cr_assert_eq(kan_mkdirs(dir, "data/filesystem", &err), 0);
 	put(w, "data/filesystem/changes.ndjson", &w->changes);
-	put(w, "data/image/baseline.ndjson", &w->baseline);
+	if (!w->no_baseline)
+		put(w, "data/image/baseline.ndjson", &w->baseline);
 	put_tar(w, "data/image/pkgdb.tar", w->pkgdb_tar, &w->pkgdb);
 	put_tar(w, "data/filesystem/upper.tar", w->upper_tar, &w->upper);
 	put_tar(w, "data/filesystem/before.tar", w->before_tar, &w->before);
@@ -378,6 +380,9 @@ Test(packages, a_change_is_explained_when_status_digest_and_log_agree)
 	judged(doc, "opt/fresh", "", "owned by no package", 1);
 	judged(doc, "usr/bin/other", "tool", "removed since installed", 1);
 	judged(doc, "opt/stray", "", "owned by no package", 0);
+	cr_assert_eq(
+		json_integer_value(json_object_get(json_object_get(doc, "changes"), "explained")),
+		3);
 	const json_t *packages = json_object_get(doc, "packages"),
 		     *one = json_array_get(json_object_get(packages, "rows"), 0);
 	cr_assert_str_eq(kan_json_str(one, "change"), "upgraded");
@@ -496,5 +501,59 @@ Test(packages, the_images_own_version_is_judged_where_its_bytes_were_kept)
 			 "as installed");
 	cr_assert_str_eq(kan_json_str(change(doc, "usr/bin/other"), "package_below"),
 			 "modified since installed");
+	json_decref(doc);
+}
+
+static const json_t *package(const json_t *doc, const char *name)
+{
+	size_t i = 0;
+	json_t *o = NULL;
+	json_array_foreach (json_object_get(json_object_get(doc, "packages"), "rows"), i, o)
+		if (strcmp(kan_json_str(o, "name"), name) == 0)
+			return o;
+	return NULL;
+}
+
+Test(packages, what_a_side_lacks_that_was_not_read_whole_is_no_difference)
+{
+	struct world w = world();
+	image_db(&w, "var/lib/dpkg/status",
+		 "Package: one\nStatus: install ok installed\n"
+		 "Version: 1\n\nnonsense\n");
+	file(&w, "changed", "var/lib/dpkg/status",
+	     "Package: one\nStatus: install ok installed\nVersion: 2\n\n"
+	     "Package: two\nStatus: install ok installed\nVersion: 1\n");
+	json_t *doc = analysed(&w);
+	cr_assert_str_eq(kan_json_str(package(doc, "one"), "change"), "upgraded");
+	cr_assert_null(json_object_get(package(doc, "two"), "change"));
+	cr_assert(json_is_true(json_object_get(package(doc, "two"), "unsure")));
+	json_decref(doc);
+}
+
+Test(packages, without_the_images_database_nothing_appeared)
+{
+	struct world w = world();
+	file(&w, "changed", "var/lib/dpkg/status",
+	     "Package: two\nStatus: install ok installed\nVersion: 1\n");
+	json_t *doc = analysed(&w);
+	cr_assert(json_is_true(json_object_get(package(doc, "two"), "unsure")));
+	cr_assert_eq(json_object_size(json_object_get(json_object_get(doc, "packages"), "changes")),
+		     0);
+	json_decref(doc);
+}
+
+/* Without the links nobody can say that /usr/bin/tool is not the /bin/tool of a package. */
+Test(packages, without_the_images_links_a_path_that_is_not_named_is_unknown)
+{
+	struct world w = world();
+	shipped(&w);
+	w.no_baseline = true;
+	file(&w, "changed", "usr/bin/tool", "trojan");
+	file(&w, "changed", "etc/tool.conf", "conf");
+	json_t *doc = analysed(&w);
+	judged(doc, "usr/bin/tool", "", NULL, 0);
+	judged(doc, "etc/tool.conf", "tool", "as installed", 0);
+	cr_assert_str_eq(kan_json_str(change(doc, "usr/bin/tool"), "package_why"),
+			 "the image's directory links were not read whole");
 	json_decref(doc);
 }

@@ -190,6 +190,8 @@ Test(package, a_malformed_record_is_told_with_its_byte_and_what_was_before_it_st
 		"byte 8: a file that is in no directory");
 	refuses(KAN_PKG_APK, KAN_LIT("P:a\nF:x\n"), "",
 		"byte 4: a package without name and version");
+	refuses(KAN_PKG_APK, KAN_LIT("P:a:b\nV:1\nF:x\n"), "",
+		"byte 10: a package without name and version");
 	refuses(KAN_PKG_APK, KAN_LIT("P:a\nV:1\nF:x\nR:y\nZ:Q1AA==\n"),
 		"P a  1 src=/ installed\nO a:x  dir\n", "byte 16: a checksum that is none");
 }
