@@ -275,9 +275,11 @@ static int directory(struct kan_changes *c, struct kan_entry *e, struct kan_err 
 	e->id = ++c->ids;
 	kan_entry_lower_facts(c, e);
 	struct kan_entry waiting = *e;
-	/* The level owns what was found; the entry that waits keeps its facts only. */
-	waiting.below.fd = waiting.below.data_fd = -1;
-	waiting.below.view = (struct kan_view){0};
+	/* A directory below is the level's: the entry that waits keeps its facts only. Of a file
+	 * below the level needs nothing, and the entry reads it. */
+	struct kan_below *without = S_ISDIR(e->below.st.stx_mode) ? &waiting.below : &e->below;
+	without->fd = without->data_fd = -1;
+	without->view = (struct kan_view){0};
 	push(c, e->f, e);
 	wait_for_children(c, &waiting);
 	*e = (struct kan_entry){.f = e->f, .below = {.fd = -1, .data_fd = -1}};

@@ -229,6 +229,22 @@ Test(changes, a_changed_type_is_said_and_what_was_inside_is_gone, .fini = leave)
 	cr_assert_str_eq(world_str(row("/file"), "type"), "dir");
 }
 
+Test(changes, a_directory_where_a_file_was_keeps_the_files_bytes, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo was >l0/f; mkdir l0/d; echo in >l0/d/x");
+	world_mount(w, "");
+	world_sh(w, "cd m; rm f; mkdir f; echo new >f/x; rm -r d; echo file >d");
+	capture();
+	is("/f", "changed");
+	sha(row("/f"), "below.sha256", "l0/f");
+	is("/f/x", "added");
+	is("/d", "changed");
+	is("/d/x", "deleted");
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+	world_sh(w, "tar -xOf bundle/data/filesystem/before.tar f | cmp - l0/f");
+}
+
 Test(changes, words_of_overlay_that_are_only_data_are_planted, .fini = leave)
 {
 	make(1);
