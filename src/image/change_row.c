@@ -101,8 +101,7 @@ static struct word judge(const struct kan_changes *c, const struct kan_entry *e,
 	/* The root's own times are the engine's; in any other directory they follow from what is in
 	 * it. */
 	bool parent = has_children && e->marks.opaque != 'y'; /* that one was made anew */
-	if (dir && (parent || e->f->depth == 0) &&
-	    (differs & ~(unsigned)KAN_DIFFERS_MTIME) == 0)
+	if (dir && (parent || e->f->depth == 0) && (differs & ~(unsigned)KAN_DIFFERS_MTIME) == 0)
 		return (struct word){.change = "parent"};
 	return (struct word){.change = differs ? "metadata" : "identical", .differs = differs};
 }
