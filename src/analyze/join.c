@@ -156,9 +156,9 @@ static void join_file(json_t *extra, const json_t *row, const struct kan_facts *
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_json_str(row, "change");
+	kan_join_how(extra, row, f);
 	word(extra, "file.origin", "upper");
 	join_file(extra, row, f);
-	kan_join_how(extra, row, f);
 	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
 	if (m && c)
 		json_object_set_new(
