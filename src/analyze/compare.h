@@ -58,8 +58,8 @@ enum { KAN_DELTAS = 16 };
 /* A change, as it is listed. Views are of the comparison's arena. */
 struct kan_change_line {
 	unsigned word;
-	bool hidden;     /* the engine's list lacks it */
-	const char *how; /* or NULL */
+	bool hidden, explained; /* the engine's list lacks it; the package manager did it */
+	const char *how;        /* or NULL */
 	struct kan_bytes path, package, verdict, from;
 	struct kan_delta *deltas; /* size, mode, owner, then what else differs */
 	size_t n_deltas, dir;     /* dir: length of the directory in path */

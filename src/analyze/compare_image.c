@@ -65,9 +65,10 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 	for (size_t i = 0; i < sizeof hows / sizeof *hows; i++)
 		if (strcmp(how, hows[i]) == 0)
 			l->how = hows[i];
+	l->explained = json_is_true(json_object_get(v->extra, "explained"));
 	l->hidden = json_is_true(json_object_get(v->extra, "file.hidden_from_engine"));
 	return keep_path(l, v, a) && keep_bytes(&l->from, v->extra, "from", a) &&
-	       keep_bytes(&l->package, v->extra, "package", a) &&
+	       keep_bytes(&l->package, v->extra, "package.name", a) &&
 	       keep_bytes(&l->verdict, v->extra, "package_verdict", a) && keep_deltas(l, v, a);
 }
 
@@ -174,7 +175,10 @@ json_t *kan_compare_row(const struct kan_view *v)
 	} columns[] = {{"how", "how"},
 		       {"from", "from"},
 		       {"from_b64", "from_b64"},
-		       {"package", "package"},
+		       {"package.name", "package"},
+		       {"package.name_b64", "package_b64"},
+		       {"package.version", "package_version"},
+		       {"explained", "explained"},
 		       {"package_verdict", "package_verdict"},
 		       {"file.hidden_from_engine", "hidden_from_engine"}};
 	json_t *row = json_copy(v->row), *sha = json_object_get(v->extra, "below.sha256");

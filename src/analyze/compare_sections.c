@@ -33,8 +33,10 @@ static void file_fields(struct kan_buf *value, const json_t *row)
 	static const char *const keys[] = {"change", "type",       "mode", "uid",  "gid",
 					   "size",   "sha256",     "link", "rdev", "flags",
 					   "acl",    "capability", "label"};
+	bool dir = strcmp(kan_json_str(row, "type"), "dir") == 0;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		field(value, keys[i], row, keys[i]);
+		if (!dir || strcmp(keys[i], "size") != 0) /* the filesystem's */
+			field(value, keys[i], row, keys[i]);
 }
 
 static int take_change(const struct kan_view *v, void *arg, struct kan_err *err)

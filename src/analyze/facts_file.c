@@ -104,15 +104,23 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	(void)line;
 	(void)err;
 	kan_packages_baseline(f->packages, row);
+	if (strcmp(kan_json_str(row, "layer"), "init") == 0 ||
+	    strcmp(kan_json_str(row, "type"), "file") != 0)
+		return 0;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *sha = kan_json_str(row, "sha256");
-	kan_facts_origin_baseline(f, row, path);
-	bool of_image = strcmp(kan_json_str(row, "layer"), "init") != 0 &&
-			strcmp(kan_json_str(row, "type"), "file") == 0;
-	for (size_t i = 0; of_image && i < f->n_procs; i++)
+	for (size_t i = 0; i < f->n_procs; i++)
 		image_of_exe(&f->procs[i], row, path, sha);
 	return 0;
+}
+
+/* An origin may be of any type, and of the engine's own layer. */
+static int take_lower(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
+	kan_facts_origin_baseline(arg, row, path_of(row, &scratch));
+	return take_baseline(row, line, arg, err);
 }
 
 /* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are
@@ -158,7 +166,7 @@ int kan_facts_files(struct kan_facts *f, struct kan_err *err)
 	    rows(f, "data/filesystem/changes.ndjson", take_change, err) < 0)
 		return -1;
 	kan_facts_sort(f);
-	if (rows(f, "data/image/baseline.ndjson", take_baseline, err) < 0)
+	if (rows(f, "data/image/baseline.ndjson", take_lower, err) < 0)
 		return -1;
 	engine_list(f);
 	kan_facts_sort(f);

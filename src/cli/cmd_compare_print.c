@@ -71,6 +71,10 @@ static void remarks(const struct kan_change_line *l)
 		kan_print(stdout, l->verdict);
 		comma = ", ";
 	}
+	if (l->explained) {
+		(void)printf("%sexplained by the package manager", comma);
+		comma = ", ";
+	}
 	if (l->hidden)
 		(void)printf("%snot in the engine's list", comma);
 }

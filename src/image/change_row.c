@@ -100,8 +100,8 @@ static struct word judge(const struct kan_changes *c, const struct kan_entry *e,
 	bool dir = kan_file_is(e->f, S_IFDIR);
 	/* The root's own times are the engine's; in any other directory they follow from what is in
 	 * it. */
-	if (dir && (has_children || e->f->depth == 0) &&
-	    (differs & ~(unsigned)KAN_DIFFERS_MTIME) == 0)
+	bool parent = has_children && e->marks.opaque != 'y'; /* that one was made anew */
+	if (dir && (parent || e->f->depth == 0) && (differs & ~(unsigned)KAN_DIFFERS_MTIME) == 0)
 		return (struct word){.change = "parent"};
 	return (struct word){.change = differs ? "metadata" : "identical", .differs = differs};
 }

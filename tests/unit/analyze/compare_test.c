@@ -150,14 +150,16 @@ Test(compare, a_row_as_json_has_the_joined_columns_in_their_place)
 {
 	json_t *row = json_loads("{\"path\":\"/a\",\"change\":\"changed\"," BELOW("\"size\":1") "}",
 				 0, NULL);
-	json_t *extra = json_pack("{s:s,s:s,s:b,s:n}", "how", "edited", "below.sha256", "ab",
-				  "file.hidden_from_engine", 1, "package");
+	json_t *extra = json_pack("{s:s,s:s,s:b,s:s,s:n}", "how", "edited", "below.sha256", "ab",
+				  "file.hidden_from_engine", 1, "package.name", "coreutils",
+				  "package_verdict");
 	const struct kan_view v = {kan_kind_find("change"), row, extra, 3};
 	json_t *made = kan_compare_row(&v);
 	char *text = json_dumps(made, JSON_SORT_KEYS | JSON_COMPACT);
-	cr_assert_str_eq(text, "{\"below\":{\"layer\":0,\"sha256\":\"ab\",\"size\":1,\"type\":"
-			       "\"file\"},\"change\":\"changed\",\"hidden_from_engine\":true,"
-			       "\"how\":\"edited\",\"path\":\"/a\",\"row\":3}");
+	cr_assert_str_eq(text,
+			 "{\"below\":{\"layer\":0,\"sha256\":\"ab\",\"size\":1,\"type\":"
+			 "\"file\"},\"change\":\"changed\",\"hidden_from_engine\":true,"
+			 "\"how\":\"edited\",\"package\":\"coreutils\",\"path\":\"/a\",\"row\":3}");
 	cr_assert_null(json_object_get(json_object_get(row, "below"), "sha256"));
 	free(text);
 	json_decref(made);

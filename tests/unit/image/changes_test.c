@@ -229,6 +229,22 @@ Test(changes, a_changed_type_is_said_and_what_was_inside_is_gone, .fini = leave)
 	cr_assert_str_eq(world_str(row("/file"), "type"), "dir");
 }
 
+Test(changes, a_directory_where_a_file_was_keeps_the_files_bytes, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo was >l0/f; mkdir l0/d; echo in >l0/d/x");
+	world_mount(w, "");
+	world_sh(w, "cd m; rm f; mkdir f; echo new >f/x; rm -r d; echo file >d");
+	capture();
+	is("/f", "changed");
+	sha(row("/f"), "below.sha256", "l0/f");
+	is("/f/x", "added");
+	is("/d", "changed");
+	is("/d/x", "deleted");
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+	world_sh(w, "tar -xOf bundle/data/filesystem/before.tar f | cmp - l0/f");
+}
+
 Test(changes, words_of_overlay_that_are_only_data_are_planted, .fini = leave)
 {
 	make(1);
@@ -305,6 +321,26 @@ Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 	cr_assert_str_eq(world_str(row("/near"), "redirect"), "/far/old2");
 	is("/near/s/h", "changed");
 	is("/far/old2/s/h", "deleted");
+}
+
+Test(changes, a_renamed_directory_is_found_again_after_a_long_way_down, .fini = leave)
+{
+	make(1);
+	/* Whatever the order of the walk, some of the directories come after the way down. */
+	world_sh(w, "mkdir -p l0/old$(printf '/d%%.0s' $(seq 300)); for i in $(seq 40); do mkdir "
+		    "l0/old/$i; echo 1 >l0/old/$i/f; done; echo 1 >l0/old$(printf '/d%%.0s' $(seq "
+		    "300))/x");
+	world_mount(w, ",redirect_dir=on");
+	world_sh(w, "mv m/old m/new; for i in $(seq 40); do echo more >>m/new/$i/f; done;"
+		    "echo more >>m/new$(printf '/d%%.0s' $(seq 300))/x");
+	capture();
+	is("/new", "added");
+	for (int i = 1; i <= 40; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "/new/%d/f", i);
+		is(path, "changed");
+	}
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
 }
 
 Test(changes, hard_links_are_told_by_name_and_stored_once, .fini = leave)
