@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/row.h"
 #include "collectors/answer.h"
+#include "engine/store.h"
 
 enum { ROTATIONS = 1000, PATH_OCTETS = 4096, NAME_OCTETS = 64 };
 
@@ -65,12 +66,22 @@ static int copy_range(struct copy *c, int fd, uint64_t offset, uint64_t n, struc
 	return 0;
 }
 
+/* Podman calls it json-file when Docker's client asked for that; what it writes is its own format.
+ */
+static const char *format_of(const struct kan_target *t)
+{
+	static const char podmans[] = "/userdata/ctr.log";
+	size_t n = t->log_path ? strlen(t->log_path) : 0, tail = sizeof(podmans) - 1;
+	return n > tail && strcmp(t->log_path + n - tail, podmans) == 0 ? "k8s-file"
+									: t->log_driver;
+}
+
 static int row(struct logs *l, int n, uint64_t size, uint64_t kept, const char *sha256,
 	       bool partial, struct kan_err *err)
 {
 	struct kan_row *r = kan_rows_begin(l->rows);
 	kan_row_int(r, "n", n);
-	kan_row_str(r, "driver", l->t->log_driver);
+	kan_row_str(r, "driver", format_of(l->t));
 	kan_row_uint(r, "size", size);
 	kan_row_uint(r, "kept", kept);
 	kan_row_str(r, "sha256", sha256);
@@ -163,9 +174,9 @@ static int from_disk(struct logs *l, struct kan_err *err)
 			     "the engine's log path is not in a directory of this container");
 		return 0;
 	}
-	int missing = one_file(l, l->t->log_driver, 0, err);
+	int missing = one_file(l, format_of(l->t), 0, err);
 	for (int n = 1; missing == 0 && n < ROTATIONS; n++)
-		missing = one_file(l, l->t->log_driver, n, err);
+		missing = one_file(l, format_of(l->t), n, err);
 	return missing < 0 ? -1 : 0;
 }
 
@@ -188,7 +199,7 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 {
 	struct logs l = {.t = t, .sink = sink};
 	bool file = has_file(t) && t->log_path;
-	if (has_file(t) && !t->log_path) {
+	if (has_file(t) && !t->log_path && !kan_is_podman(t)) {
 		kan_sink_gap(sink, kan_bytes_of(t->log_driver), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");
 		return 0;
