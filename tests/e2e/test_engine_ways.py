@@ -34,7 +34,7 @@ class Way(unittest.TestCase):
         done = world.capture(name, *flags, home=self.home, url=self.engine.url)
         self.assertEqual(done.status, status, str(done))
         bundle = world.Bundle(done.json["bundle"])
-        self.assertEqual(world.verify(bundle.path).status, 0 if status == 0 else 5)
+        self.assertEqual(world.verify(bundle.path).status, 0)
         return done.json, bundle
 
     def rows(self, bundle):
@@ -74,7 +74,7 @@ class Remapped(Way):
 class Driver(Way):
     def merged(self, document, bundle):
         """Every entry is a row, none has a word of change, and nobody calls it complete."""
-        self.assertEqual(document["status"], "gaps")
+        self.assertEqual(document["exit"], 5)
         gaps = {(g["collector"], g["what"]): g["code"] for g in bundle.gaps()}
         self.assertEqual(gaps[("filesystem", "changes.ndjson")], "unsupported", gaps)
         rows = self.rows(bundle)
@@ -90,7 +90,7 @@ class Driver(Way):
         self.assertEqual((rows[b"/root/new"]["sha256"], rows[b"/root/new"]["stored"]), (sha256(b"new\n"), "upper.tar"))
         self.assertNotIn(b"/var/log/dpkg.log", rows)
         root = pathlib.Path(f"/proc/{info['State']['Pid']}/root")
-        device = os.lstat(root).st_dev
+        device = os.stat(root).st_dev
         seen = {b"/"}
         for directory, names, files in os.walk(os.fsencode(root)):
             for name in (*names, *files):
@@ -103,7 +103,7 @@ class Driver(Way):
         self.start("fuse", KAN_ENGINE="docker26", KAN_ENGINE_STORAGE="fuse-overlayfs")
         self.container("w-fuse")
         document, bundle = self.capture("w-fuse", status=5)
-        self.assertEqual(document["status"], "gaps")
+        self.assertEqual(document["exit"], 5)
         gaps = {g["collector"]: g for g in bundle.gaps() if g["collector"] == "filesystem"}
         self.assertEqual(gaps["filesystem"]["code"], "unsupported")
         self.assertIn("fuse", gaps["filesystem"]["why"])

@@ -19,7 +19,8 @@ def main():
     listener.listen(128)
     child = os.fork()
     if child == 0:
-        os.dup2(listener.fileno(), FIRST, inheritable=True)
+        os.dup2(listener.fileno(), FIRST)
+        os.set_inheritable(FIRST, True)  # dup2 leaves it as it is when it is that very number
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
         os.execvp(argv[0], argv)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
