@@ -71,6 +71,20 @@ class Remapped(Way):
         self.assertIn(b"said", (bundle / "data/logs/json-file/0.log").read_bytes())
 
 
+class Beside(Way):
+    def test_with_a_containerd_of_its_own_place_layers_lie_outside_of_the_data_root_and_are_proven(self):
+        self.start("ctr", KAN_ENGINE="docker28", KAN_ENGINE_CONTAINERD="1")
+        self.container("w-ctr")
+        document, bundle = self.capture("w-ctr", status=0)
+        self.assertTrue(self.claims(bundle)["overlay"]["value"].startswith("/var/lib/containerd/"))
+        self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        rows = self.rows(bundle)
+        self.assertEqual((rows[b"/root/new"]["change"], rows[b"/var/log/dpkg.log"]["change"]), ("added", "deleted"))
+        self.engine.docker("stop", "-t", "0", "w-ctr")
+        document, bundle = self.capture("w-ctr", status=0)
+        self.assertEqual(self.rows(bundle)[b"/root/new"]["change"], "added")
+
+
 class Driver(Way):
     def merged(self, document, bundle):
         """Every entry is a row, none has a word of change, and nobody calls it complete."""

@@ -39,7 +39,8 @@ class Planted:
     def __init__(self, name):
         self.name = name
         world.remove(name)
-        docker("run", "-d", "--name", name, *(("--log-driver", "k8s-file") if PODMAN else ()), image(), *COMMAND)
+        docker("volume", "rm", "-f", f"{name}-volume", check=False)
+        docker("run", "-d", "--name", name, "-v", f"{name}-volume:/data", *(("--log-driver", "k8s-file") if PODMAN else ()), image(), *COMMAND)
         self.info = world.inspect(name)
         self.id, self.pid = self.info["Id"], self.info["State"]["Pid"]
         self.root = pathlib.Path(f"/proc/{self.pid}/root")
@@ -60,6 +61,16 @@ class Planted:
         inside(self.name, "rm -r /usr/share/doc/busybox; mkdir /usr/share/doc/busybox; echo x >/usr/share/doc/busybox/new")
         inside(self.name, "cp /etc/shop/shop.conf /tmp/c; echo y >>/tmp/c; mv /tmp/c /etc/shop/shop.conf")
         os.setxattr(self.root / "srv/shop/index.html", "user.note", b"planted")
+        inside(self.name, "echo kept >/data/kept")
+        docker("exec", "-d", self.name, "sleep", "100000")
+        world.wait_until(self.execd, 20, "what was exec'd runs")
+
+    def execd(self):
+        """The pid of the process that was exec'd into it."""
+        for path in pathlib.Path("/proc").glob("[0-9]*/cgroup"):
+            if self.id in safe_read(path) and safe_read(path.with_name("cmdline")) == "sleep\x00100000\x00":
+                return int(path.parent.name)
+        return None
 
     def digest(self, path):
         return world.sha256_file(self.root / path.lstrip("/"))
@@ -197,6 +208,17 @@ class Engines(unittest.TestCase):
         members = {int(p.parent.name) for p in pathlib.Path("/proc").glob("[0-9]*/cgroup") if self.taken.id in safe_read(p)}
         self.assertEqual({r["pid"] for r in rows}, members)
         self.assertIn(self.taken.pid, members)
+
+    def test_what_was_execd_is_told_from_what_the_init_started(self):
+        row = next(r for r in self.report()["processes"]["rows"] if r["argv"][0] == "sleep")
+        self.assertEqual((row["pid"], row["ancestor"]), (self.taken.execd(), "exec"))
+
+    def test_a_named_volume_is_told_from_a_bind_and_copied(self):
+        mount = next(r for r in self.bundle.rows("mounts/mounts.ndjson") if value(r, "point") == b"/data")
+        self.assertEqual((mount["class"], mount["copied"]), ("volume", True), mount)
+        files = {value(r, "path"): r["sha256"] for r in self.bundle.rows("mounts/files.ndjson")
+                 if r["mnt_id"] == mount["id"] and "sha256" in r}
+        self.assertEqual(files[b"/kept"], sha256(b"kept\n"))
 
     def test_the_listening_socket_is_a_row_with_its_owner(self):
         found = [s for s in self.bundle.rows("network/sockets.ndjson") if s.get("state") == "LISTEN" and s.get("lport") == 8080]

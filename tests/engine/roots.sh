@@ -106,10 +106,18 @@ pivoted='
 		printf "N\n" >"$dir/apparmor"
 		mount --bind "$dir/apparmor" sys/module/apparmor/parameters/enabled
 	fi
+	if [ -e "$dir/containerd.toml" ]; then
+		mkdir -p "$dir/containerd" var/lib/containerd
+		mount --bind "$dir/containerd" var/lib/containerd
+	fi
 	ip link set lo up
 	pivot_root . old
 	cd /
 	umount -l /old
+	if [ -e "$inner/containerd.toml" ]; then
+		containerd --config "$inner/containerd.toml" &
+		while ! [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done
+	fi
 	exec "$@"
 '
 
@@ -158,7 +166,10 @@ start_private()
 	podman4)
 		podman_conf >"$2/containers.conf"
 		words=$(podman_words "$inner") ;;
-	*) words="$(docker_words "$iptables" "$inner" "$(cgroup_parent "$2")") $(docker_hosts "$inner")" ;;
+	*)
+		# A containerd that runs already is used, and keeps what it has at its own place, not below the data root.
+		[ -z "${KAN_ENGINE_CONTAINERD:-}" ] || printf 'version = 2\n' >"$2/containerd.toml"
+		words="$(docker_words "$iptables" "$inner" "$(cgroup_parent "$2")") $(docker_hosts "$inner")" ;;
 	esac
 	# No word of these holds a blank.
 	# shellcheck disable=SC2086
