@@ -213,6 +213,12 @@ class Engines(unittest.TestCase):
         row = next(r for r in self.report()["processes"]["rows"] if r["argv"][0] == "sleep")
         self.assertEqual((row["pid"], row["ancestor"]), (self.taken.execd(), "exec"))
 
+    def test_who_started_the_init_is_recorded_up_to_the_hosts_first_process(self):
+        rows = self.bundle.rows("processes/ancestry.ndjson")
+        shim = int(pathlib.Path(f"/proc/{self.taken.pid}/stat").read_text().rsplit(")")[-1].split()[1])
+        self.assertEqual(pathlib.Path(f"/proc/{shim}/comm").read_text().strip(), "conmon" if PODMAN else "containerd-shim")
+        self.assertIn(shim, [r["pid"] for r in rows])
+
     def test_a_named_volume_is_told_from_a_bind_and_copied(self):
         mount = next(r for r in self.bundle.rows("mounts/mounts.ndjson") if value(r, "point") == b"/data")
         self.assertEqual((mount["class"], mount["copied"]), ("volume", True), mount)
