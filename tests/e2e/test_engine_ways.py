@@ -25,8 +25,8 @@ class Way(unittest.TestCase):
         self.addCleanup(self.engine.down)
         self.home = world.new_directory("home")
 
-    def container(self, name):
-        self.engine.docker("run", "-d", "--name", name, world.IMAGE, *SERVICE)
+    def container(self, name, *flags):
+        self.engine.docker("run", "-d", "--name", name, *flags, world.IMAGE, *SERVICE)
         self.engine.docker("exec", name, "sh", "-c", "echo new >/root/new; rm /var/log/dpkg.log; echo more >>/etc/passwd")
         return self.engine.inspect(name)
 
@@ -83,6 +83,25 @@ class Beside(Way):
         self.engine.docker("stop", "-t", "0", "w-ctr")
         document, bundle = self.capture("w-ctr", status=0)
         self.assertEqual(self.rows(bundle)[b"/root/new"]["change"], "added")
+
+
+class Rootless(Way):
+    def test_podman_of_a_user_who_is_not_root_is_proven_like_another(self):
+        self.start("user", KAN_ENGINE="podman4", KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
+        self.assertEqual(os.stat(f"/proc/{self.engine.pid}").st_uid, 64000)
+        info = self.container("w-user", "--network", "none")
+        document, bundle = self.capture("w-user", status=0)
+        found = self.claims(bundle)
+        self.assertEqual({n: found[n]["verdict"] for n in ("engine", "data root", "State.Pid", "overlay")},
+                         dict.fromkeys(("engine", "data root", "State.Pid", "overlay"), "proven"))
+        rows = self.rows(bundle)
+        new = rows[b"/root/new"]
+        self.assertEqual((new["change"], new["uid"], new["sha256"]), ("added", 64000, sha256(b"new\n")))
+        self.assertEqual(rows[b"/var/log/dpkg.log"]["change"], "deleted")
+        self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        self.assertTrue(document["freeze"]["paused_by_us"])
+        init = next(r for r in bundle.rows("processes/processes.ndjson") if r["pid"] == info["State"]["Pid"])
+        self.assertEqual(init["uid"], [64000] * 4)
 
 
 class Driver(Way):

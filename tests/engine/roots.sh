@@ -106,6 +106,12 @@ pivoted='
 		printf "N\n" >"$dir/apparmor"
 		mount --bind "$dir/apparmor" sys/module/apparmor/parameters/enabled
 	fi
+	if [ -e "$dir/delegated" ]; then
+		own=sys/fs/cgroup/$(cat "$dir/delegated")
+		mkdir -p "$own/service"
+		chown -R 64000:64000 "$own"
+		echo $$ >"$own/service/cgroup.procs"
+	fi
 	if [ -e "$dir/containerd.toml" ]; then
 		mkdir -p "$dir/containerd" var/lib/containerd
 		mount --bind "$dir/containerd" var/lib/containerd
@@ -146,6 +152,15 @@ podman_words()
 		"unix://$1/docker.sock"
 }
 
+# As the user "remap" of the private root, with what such a user has: a home, a directory at run time, a cgroup of its own (v2).
+rootless_words()
+{
+	mkdir -p "$1/home" "$1/run" "$1/data" "$1/exec"
+	chown 64000:64000 "$1" "$1/home" "$1/run" "$1/data" "$1/exec"
+	cgroup_parent "$1" >"$1/delegated"
+	printf '%s\n' setpriv --reuid=64000 --regid=64000 --clear-groups env "HOME=$2/home" "XDG_RUNTIME_DIR=$2/run"
+}
+
 # Docker 28 keeps images in containerd's store, as a new installation does; the others have no such switch.
 daemon_json()
 {
@@ -165,7 +180,7 @@ start_private()
 	case $1 in
 	podman4)
 		podman_conf >"$2/containers.conf"
-		words=$(podman_words "$inner") ;;
+		words="$([ -z "${KAN_ENGINE_ROOTLESS:-}" ] || rootless_words "$2" "$inner") $(podman_words "$inner")" ;;
 	*)
 		# A containerd that runs already is used, and keeps what it has at its own place, not below the data root.
 		[ -z "${KAN_ENGINE_CONTAINERD:-}" ] || printf 'version = 2\n' >"$2/containerd.toml"
@@ -180,13 +195,13 @@ start_private()
 	engine=$!
 }
 
-# In the engine's mount namespace, and with the name that DIR has there among its arguments.
+# In the engine's mount namespace (a rootless one makes more of them), and with the name that DIR has there among its arguments.
 private_processes()
 {
 	space=$(cat "$1/mntns")
 	for entry in /proc/[0-9]*; do
-		[ "$(readlink "$entry/ns/mnt" 2>/dev/null)" = "$space" ] || continue
-		if tr '\0' '\n' <"$entry/cmdline" 2>/dev/null | grep -qF "$(inner_name "$1")/"; then printf '%s\n' "${entry#/proc/}"; fi
+		[ -e "$1/delegated" ] || [ "$(readlink "$entry/ns/mnt" 2>/dev/null)" = "$space" ] || continue
+		if tr '\0' '\n' 2>/dev/null <"$entry/cmdline" | grep -qF "$(inner_name "$1")/"; then printf '%s\n' "${entry#/proc/}"; fi
 	done
 }
 
