@@ -31,6 +31,16 @@ static const struct place {
 /* With any other driver Docker keeps a copy of its own, in the form of local. */
 static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log"};
 
+/* Podman calls it json-file when Docker's client asked for that; what it writes is its own format.
+ */
+static const char *format_of(const struct kan_target *t)
+{
+	static const char podmans[] = "/userdata/ctr.log";
+	size_t n = t->log_path ? strlen(t->log_path) : 0, tail = sizeof(podmans) - 1;
+	return n > tail && strcmp(t->log_path + n - tail, podmans) == 0 ? "k8s-file"
+									: t->log_driver;
+}
+
 static const struct place *place_of(const char *driver)
 {
 	for (size_t i = 0; driver && i < sizeof(places) / sizeof(places[0]); i++)
@@ -176,7 +186,7 @@ static int from_disk(bool *found, struct kan_logstore *l, const struct place *p,
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	struct kan_logstore l = {.t = t, .sink = sink};
-	const struct place *p = place_of(t->log_driver);
+	const struct place *p = place_of(format_of(t));
 	bool found = false;
 	bool file_only = p && !p->before;
 	if (file_only && !t->log_path) {

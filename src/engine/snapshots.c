@@ -11,7 +11,7 @@
 #include "engine/bolt.h"
 #include "engine/store.h"
 
-enum { SNAPSHOTS_MAX = 65536, VARINT = 10 };
+enum { SNAPSHOTS_MAX = 65536, VARINT = 10, ID_DIGITS = 64 };
 
 static const char driver[] = "io.containerd.snapshotter.v1.overlayfs";
 
@@ -142,6 +142,13 @@ const char *kan_snapshot_last(const struct kan_snapshot *s)
 	const char *slash = strchr(s->name, '/');
 	slash = slash ? strchr(slash + 1, '/') : NULL;
 	return slash ? slash + 1 : s->name;
+}
+
+bool kan_snapshot_is_init(const struct kan_snapshot *s)
+{
+	const char *last = kan_snapshot_last(s);
+	return strspn(last, "0123456789abcdef") == ID_DIGITS &&
+	       strcmp(last + ID_DIGITS, "-init") == 0;
 }
 
 const struct kan_snapshot *kan_snapshot_key(const struct kan_snapshots *s, const char *key)

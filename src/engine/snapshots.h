@@ -29,6 +29,9 @@ const struct kan_snapshot *kan_snapshot_key(const struct kan_snapshots *s, const
 const struct kan_snapshot *kan_snapshot_named(const struct kan_snapshots *s, const char *name);
 const struct kan_snapshot *kan_snapshot_number(const struct kan_snapshots *s, uint64_t id);
 const struct kan_snapshot *kan_snapshot_at(const struct kan_snapshots *s, const char *path);
+/* Docker's own: "<64 hex>-init". A builder that commits containers leaves theirs below its layers.
+ */
+bool kan_snapshot_is_init(const struct kan_snapshot *s);
 const char *kan_snapshot_last(const struct kan_snapshot *s);
 
 #endif

@@ -281,20 +281,22 @@ static bool engine_names(const struct kan_target *t, const char *upper)
 	return strcmp(diff, below) == 0;
 }
 
-/* Docker puts a layer of its own above the image's in containerd's store, too. The snapshotter
- * knows it by the container's id; without its database the topmost lower is that one. */
+/* Docker puts a layer of its own above the image's in containerd's store, too, and a builder that
+ * commits containers leaves theirs in between. The snapshotter knows them by the container's id;
+ * without its database the topmost lower is one. */
 static void mark_init(struct kan_target *t)
 {
 	struct kan_snapshots all = {0};
-	char root[PATH_OCTETS], key[128];
+	char root[PATH_OCTETS];
 	if (!kan_is_containerd(t) || t->n_lowers == 0)
 		return;
 	t->lowers[0].init = true;
 	if (kan_snapshots_of(&all, root, t, NULL) < 0)
 		return;
-	(void)snprintf(key, sizeof(key), "%s-init", t->id);
-	const struct kan_snapshot *top = kan_snapshot_at(&all, t->lowers[0].path);
-	t->lowers[0].init = !top || strcmp(kan_snapshot_last(top), key) == 0;
+	for (size_t i = 0; i < t->n_lowers; i++) {
+		const struct kan_snapshot *s = kan_snapshot_at(&all, t->lowers[i].path);
+		t->lowers[i].init = s ? kan_snapshot_is_init(s) : i == 0;
+	}
 	free(all.v);
 }
 

@@ -65,12 +65,22 @@ static void fill_metacopy(struct kan_changes *c, struct kan_entry *e)
 	e->f = &e->meta;
 }
 
+/* Podman has no layer for it and puts it into the container's own, as it stands in Docker's. */
+static bool is_mtab(const struct kan_changes *c, const struct kan_entry *e, struct kan_bytes path)
+{
+	return c->stack.n && !c->stack.layers[0].init && kan_file_is(e->f, S_IFLNK) &&
+	       kan_bytes_eq(path, KAN_LIT("/etc/mtab")) &&
+	       kan_bytes_eq(e->f->link, KAN_LIT("/proc/mounts"));
+}
+
 /* An entry the engine makes for a mount: an empty directory or file, or a directory on the way to
  * one. */
 static bool of_engine(const struct kan_changes *c, const struct kan_entry *e)
 {
 	const struct kan_file *f = e->f;
 	struct kan_bytes path = kan_buf_bytes(&c->path);
+	if (is_mtab(c, e, path))
+		return true;
 	if (e->f->depth == 0 ||
 	    (!kan_file_is(f, S_IFDIR) && !(kan_file_is(f, S_IFREG) && f->st.stx_size == 0)))
 		return false;

@@ -69,7 +69,7 @@ struct layers {
 	struct kan_sink *sink;
 	struct kan_rows *rows;
 	struct kan_diff_ids ids;
-	const struct kan_layer *lowers; /* of the image, topmost first */
+	struct kan_layer *lowers; /* of the image, topmost first; borrowed from the target */
 	size_t n;
 	bool trusted; /* the config's digest is the image's id, and it has as many layers */
 	bool is_podman;
@@ -212,15 +212,12 @@ static bool own_layer(const struct layers *l, const char *dir, const char *top,
 	       same(l, dir, "init-id", cache, NULL) == 0;
 }
 
-/* "<id>-init", whose parent is the snapshot with the chain id of the image's top. */
-static bool own_snapshot(const struct layers *l, const struct kan_layer *init, const char *top)
+/* "<id of a container>-init", whose parent is the snapshot with the chain id of the layer below. */
+static bool own_snapshot(const struct layers *l, const struct kan_layer *init, const char *chain)
 {
-	char key[WORD_OCTETS];
 	const struct kan_snapshot *s = kan_snapshot_at(&l->snapshots, init->path);
 	const struct kan_snapshot *below = s ? kan_snapshot_named(&l->snapshots, s->parent) : NULL;
-	(void)snprintf(key, sizeof(key), "%.64s-init", l->t->id);
-	return below && strcmp(kan_snapshot_last(s), key) == 0 &&
-	       strcmp(kan_snapshot_last(below), top) == 0;
+	return below && kan_snapshot_is_init(s) && strcmp(kan_snapshot_last(below), chain) == 0;
 }
 
 /* The engine's own layer is tied to the image by the engine's entry of the container. */
@@ -241,21 +238,34 @@ static int init_row(const struct layers *l, const struct kan_layer *init, const 
 	return kan_rows_end(l->rows, err);
 }
 
-static int all_rows(struct layers *l, struct kan_err *err)
+/* The engine's own lie on top, and with a builder that commits containers between the image's, too:
+ * each stands above the layer that so many of the image's lie below. */
+static int init_rows(const struct layers *l, char (*chains)[KAN_LAYER_ID], struct kan_err *err)
 {
-	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "";
-	size_t n = l->n > l->ids.n ? l->n : l->ids.n;
-	for (size_t i = 0; i < n; i++) {
-		memcpy(parent, chain, sizeof(parent));
-		if (i < l->ids.n)
-			kan_chain_id(chain, i ? parent : NULL, l->ids.v[i]);
-		if (layer_row(l, i, i ? parent : NULL, chain, err) < 0)
+	size_t below = l->n;
+	for (size_t i = 0; i < l->t->n_lowers; i++) {
+		const struct kan_layer *layer = &l->t->lowers[i];
+		if (!layer->init)
+			below--;
+		else if (init_row(l, layer, below && below <= l->ids.n ? chains[below - 1] : NULL,
+				  err) < 0)
 			return -1;
 	}
-	for (const struct kan_layer *i = l->t->lowers; i < l->lowers; i++)
-		if (init_row(l, i, l->ids.n ? chain : NULL, err) < 0)
-			return -1;
 	return 0;
+}
+
+static int all_rows(struct layers *l, struct kan_err *err)
+{
+	size_t n = l->n > l->ids.n ? l->n : l->ids.n;
+	kan_auto_free char(*chains)[KAN_LAYER_ID] = kan_xalloc((n + 1) * sizeof(*chains));
+	for (size_t i = 0; i < n; i++) {
+		const char *parent = i ? chains[i - 1] : NULL;
+		if (i < l->ids.n)
+			kan_chain_id(chains[i], parent, l->ids.v[i]);
+		if (layer_row(l, i, parent, chains[i], err) < 0)
+			return -1;
+	}
+	return init_rows(l, chains, err);
 }
 
 int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
@@ -312,11 +322,10 @@ static int take_config(struct layers *l, struct kan_err *err)
 
 static void find_lowers(struct layers *l)
 {
-	size_t init = 0;
-	while (init < l->t->n_lowers && l->t->lowers[init].init)
-		init++;
-	l->lowers = l->t->lowers + init;
-	l->n = l->t->n_lowers - init;
+	l->lowers = kan_xalloc((l->t->n_lowers + 1) * sizeof(*l->lowers));
+	for (size_t i = 0; i < l->t->n_lowers; i++)
+		if (!l->t->lowers[i].init)
+			l->lowers[l->n++] = l->t->lowers[i];
 	if (l->ids.n && l->n && l->ids.n != l->n) {
 		kan_sink_gap(l->sink, KAN_LIT("layers"), KAN_GAP_CONTRADICTED,
 			     "the image names %zu layers, the container has %zu", l->ids.n, l->n);
@@ -343,6 +352,7 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 		rc = all_rows(&l, err);
 	}
 	free(l.ids.v);
+	free(l.lowers);
 	json_decref(l.podman);
 	free(l.snapshots.v);
 	if (rc == 0)

@@ -14,7 +14,7 @@
 
 extern const struct kan_collector kan_collector_image, kan_collector_filesystem;
 
-enum { TWO = 2, THREE = 3 };
+enum { TWO = 2, FOUR = 4 };
 
 /* Podman: two layers in layers.json, the config under its digest. Prints the image's id. */
 static const char podman[] =
@@ -34,7 +34,8 @@ static const char podman[] =
 	"for i in ids: os.makedirs('data/overlay/%s/diff' % i)\n"
 	"print('sha256:' + sha(config))\n";
 
-/* containerd: index, manifest, config; two layers and Docker's own above. Prints the index's id. */
+/* containerd: index, manifest, config; two layers, and Docker's own above each. Prints the index's
+ * id. */
 static const char containerd[] =
 	"import hashlib, json, os\n"
 	"at = 'data/containerd/daemon/io.containerd.content.v1.content/blobs/sha256/'\n"
@@ -146,11 +147,12 @@ Test(stores, without_layers_json_nothing_is_proven)
 static struct world *containerd_new(void)
 {
 	static const char *const paths[] = {
+		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/4/fs",
 		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/3/fs",
 		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/2/fs",
 		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs"};
-	struct world *w = store_new(containerd, "overlayfs", paths, THREE);
-	w->target.lowers[0].init = true;
+	struct world *w = store_new(containerd, "overlayfs", paths, FOUR);
+	w->target.lowers[0].init = w->target.lowers[2].init = true;
 	return w;
 }
 
@@ -158,7 +160,7 @@ Test(stores, without_the_snapshotters_database_layers_are_told_by_their_order_al
 {
 	struct world *w = containerd_new();
 	json_t *rows = layers(w);
-	proofs(rows, (const char *const[]){"order", "order", "none"}, THREE);
+	proofs(rows, (const char *const[]){"order", "order", "none", "none"}, FOUR);
 	cr_expect_str_eq(world_str(json_array_get(rows, 0), "cache_id"), "1");
 	world_sh(w, "cmp bundle/data/image/config.json config");
 	cr_expect(world_gap(w, "metadata.db", KAN_GAP_VANISHED));
@@ -167,16 +169,17 @@ Test(stores, without_the_snapshotters_database_layers_are_told_by_their_order_al
 	store_free(w);
 }
 
-/* The snapshotter's database: chain ids of the two layers, Docker's own, the container's. */
+/* The snapshotter's database: chain ids of the two layers, what a builder left in between, Docker's
+ * own, the container's. */
 static void write_db(struct world *w, const char *top)
 {
 	world_sh(w,
 		 "a=sha256:%s; b=sha256:%s; c=sha256:$(printf '%%s %%s' $a $b | sha256sum | cut "
 		 "-c1-64); "
 		 "[ -z '%s' ] || c=%s; python3 " KAN_TEST_BOLT
-		 " data/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/metadata.db flat "
-		 "moby/1/$a=1: moby/2/$c=2:moby/1/$a moby/3/ID-init=3:moby/2/$c "
-		 "moby/4/ID=4:moby/3/ID-init",
+		 " data/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/metadata.db tree "
+		 "moby/1/$a=1: moby/2/" B "-init=2:moby/1/$a moby/3/$c=3:moby/2/" B "-init "
+		 "moby/4/" A "-init=4:moby/3/$c moby/5/ID=5:moby/4/" A "-init",
 		 A, B, top, top);
 }
 
@@ -185,7 +188,7 @@ Test(stores, the_snapshotters_database_proves_containerds_layers)
 	struct world *w = containerd_new();
 	write_db(w, "");
 	json_t *rows = layers(w);
-	proofs(rows, (const char *const[]){"chain", "chain", "chain"}, THREE);
+	proofs(rows, (const char *const[]){"chain", "chain", "chain", "chain"}, FOUR);
 	cr_expect_eq(w->n_gaps, 1, "no package database");
 	json_decref(rows);
 	store_free(w);
@@ -196,7 +199,7 @@ Test(stores, a_snapshot_of_another_chain_is_not_proven_and_told)
 	struct world *w = containerd_new();
 	write_db(w, "sha256:other");
 	json_t *rows = layers(w);
-	proofs(rows, (const char *const[]){"chain", "none", "none"}, THREE);
+	proofs(rows, (const char *const[]){"chain", "none", "none", "chain"}, FOUR);
 	cr_expect(world_gap(w, "layer 1", KAN_GAP_CONTRADICTED));
 	json_decref(rows);
 	store_free(w);
@@ -207,7 +210,7 @@ Test(stores, a_blob_of_another_digest_than_its_name_is_not_believed)
 	struct world *w = containerd_new();
 	world_sh(w, "printf ' ' >>config");
 	json_t *rows = layers(w);
-	proofs(rows, (const char *const[]){"none", "none", "none"}, THREE);
+	proofs(rows, (const char *const[]){"none", "none", "none", "none"}, FOUR);
 	cr_expect(world_gap(w, "config.json", KAN_GAP_CONTRADICTED));
 	json_decref(rows);
 	store_free(w);
