@@ -217,6 +217,7 @@ class Offline(unittest.TestCase):
         bundle = self.capture(root)
         copied = {r["point"]: (r["copied"], r.get("why", "")) for r in bundle.rows("mounts/named.ndjson")}
         self.assertEqual({p for p, (yes, _) in copied.items() if yes}, {"/data"})
+        self.assertEqual(list(copied), sorted(copied), "the order in which the engine lists them is chance")
         self.assertIn("not in the data root", copied["/bind"][1])
         self.assertIn("gone", copied["/tmp"][1])
         self.assertIn("mounted from elsewhere", copied["/nfs"][1])
