@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/digest.h"
@@ -14,7 +15,7 @@
 #include "base/tree.h"
 #include "engine/dataroot.h"
 
-enum { PATH_OCTETS = 4096, NAME_OCTETS = 64, TRIES = 3, NS = 1000000000 };
+enum { PATH_OCTETS = 4096, NAME_OCTETS = 64, TRIES = 4, NAP_NS = 20000000, NS = 1000000000 };
 
 /* A regular file, pinned and looked at before it is opened. */
 static int open_one(int *fd, const struct kan_target *t, const char *path, struct kan_err *err)
@@ -61,10 +62,21 @@ static bool same_file(int fd, int other)
 	       a.st_ino == b.st_ino;
 }
 
-/* Is the live file still the one that was opened? A file that is there no more was not rotated. */
+/* The engine renames from the oldest to the live one: a file that was passed may be met again. */
+static bool twice(const struct kan_logset *s)
+{
+	for (size_t i = 1; i < s->n; i++)
+		if (same_file(s->v[i - 1].fd, s->v[i].fd))
+			return true;
+	return false;
+}
+
+/* Did it happen while they were opened? A live file that is there no more was not rotated. */
 static bool rotated(const struct kan_logset *s, const struct kan_target *t, const char *path)
 {
 	kan_auto_close int fd = -1;
+	if (twice(s))
+		return true;
 	return kan_target_data_open(&fd, t, path, O_PATH | O_NOFOLLOW, NULL) == 0 &&
 	       !same_file(fd, s->v[0].fd);
 }
@@ -90,13 +102,17 @@ int kan_logset_open(struct kan_logset **out, const struct kan_target *t, const c
 		    struct kan_err *err)
 {
 	struct kan_logset *s = *out = kan_xalloc(sizeof(*s));
+	const struct timespec nap = {0, NAP_NS}; /* a rotation is some renames */
 	for (int i = 0; i < TRIES; i++) {
-		if (open_all(s, t, path, err) < 0)
-			return -1;
-		if (!rotated(s, t, path))
-			return 0;
+		int rc = open_all(s, t, path, err);
+		bool moved = rc == 0 && rotated(s, t, path),
+		     whole = rc == 0 && !moved && !s->missing;
+		if (whole || i == TRIES - 1) {
+			s->moved = moved;
+			return rc;
+		}
+		(void)nanosleep(&nap, NULL);
 	}
-	s->moved = true;
 	return 0;
 }
 

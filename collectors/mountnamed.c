@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,33 +172,45 @@ static bool too_long(struct named *c, const struct point *p)
 	return false;
 }
 
+static int one(struct named *c, const json_t *m, size_t n, struct kan_err *err)
+{
+	struct kan_mounttaken taken = {0};
+	struct point p = {.id = (int)n,
+			  .destination = kan_json_str(m, "Destination"),
+			  .type = kan_json_str(m, "Type"),
+			  .name = kan_json_str(m, "Name"),
+			  .driver = kan_json_str(m, "Driver"),
+			  .source = kan_json_str(m, "Source"),
+			  .writable = json_is_true(json_object_get(m, "RW"))};
+	if (too_long(c, &p))
+		return 0;
+	judge(&taken, &p, c);
+	if (p.can_be_copied && copy(&taken, c, &p, err) < 0)
+		return -1;
+	return put(c, &p, &taken, err);
+}
+
+static int by_destination(const void *a, const void *b)
+{
+	return strcmp(kan_json_str(*(json_t *const *)a, "Destination"),
+		      kan_json_str(*(json_t *const *)b, "Destination"));
+}
+
+/* The engine lists them as they come; their order must not be chance. */
 static int take_all(struct named *c, struct kan_err *err)
 {
-	size_t i = 0;
-	json_t *m = NULL;
-	json_array_foreach (json_object_get(c->t->inspect, "Mounts"), i, m) {
-		struct kan_mounttaken taken = {0};
-		struct point p = {.id = (int)i + 1,
-				  .destination = kan_json_str(m, "Destination"),
-				  .type = kan_json_str(m, "Type"),
-				  .name = kan_json_str(m, "Name"),
-				  .driver = kan_json_str(m, "Driver"),
-				  .source = kan_json_str(m, "Source"),
-				  .writable = json_is_true(json_object_get(m, "RW"))};
-		if (i >= KAN_PLAN_LINES) {
-			kan_sink_limit(c->sink, KAN_LIT("mounts"),
-				       json_array_size(json_object_get(c->t->inspect, "Mounts")), i,
-				       KAN_PLAN_LINES);
-			return 0;
-		}
-		if (too_long(c, &p))
-			continue;
-		judge(&taken, &p, c);
-		if ((p.can_be_copied && copy(&taken, c, &p, err) < 0) ||
-		    put(c, &p, &taken, err) < 0)
-			return -1;
-	}
-	return 0;
+	const json_t *list = json_object_get(c->t->inspect, "Mounts");
+	size_t all = json_array_size(list), n = all < KAN_PLAN_LINES ? all : KAN_PLAN_LINES;
+	kan_auto_free const json_t **sorted = kan_xrealloc(NULL, n + 1, sizeof(json_t *));
+	int rc = 0;
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = json_array_get(list, i);
+	qsort(sorted, n, sizeof(json_t *), by_destination);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = one(c, sorted[i], i + 1, err);
+	if (all > n)
+		kan_sink_limit(c->sink, KAN_LIT("mounts"), all, n, KAN_PLAN_LINES);
+	return rc;
 }
 
 int kan_mountnamed_take(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)

@@ -19,15 +19,16 @@ from dataroot import ID, LOG, DataRoot, sha256
 TOP = pathlib.Path(__file__).resolve().parents[2]
 KANSHIKI = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else TOP / "build/kanshiki"
 MAX_SECONDS = 120
+NOBODY = 65534
 CANARY = b"canary-of-the-host-77c0"
 VOLUME = {"/data": {"Type": "volume", "Name": "v", "Driver": "local", "RW": True, "Source": ""}}
 scratch = tempfile.TemporaryDirectory(prefix="kan-offline-")
 WORK = pathlib.Path(scratch.name)
 
 
-def kanshiki(*argv):
+def kanshiki(*argv, **more):
     done = subprocess.run([str(KANSHIKI), *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, timeout=MAX_SECONDS,
-                          check=False, env={"PATH": os.environ["PATH"], "HOME": str(WORK)})
+                          check=False, env={"PATH": os.environ["PATH"], "HOME": str(WORK)}, **more)
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
@@ -122,6 +123,8 @@ class Offline(unittest.TestCase):
         text = pathlib.Path(bundle.document["report"]["md"]).read_text()
         self.assertIn("offline, from a data root", text)
         self.assertNotIn("not paused", text)
+        page = pathlib.Path(bundle.document["report"]["html"]).read_text()
+        self.assertIn("processes, sockets and memory cannot be seen", page)
 
     def test_a_state_that_says_running_pauses_nothing_and_reads_no_process(self):
         root = new_root()
@@ -217,6 +220,7 @@ class Offline(unittest.TestCase):
         bundle = self.capture(root)
         copied = {r["point"]: (r["copied"], r.get("why", "")) for r in bundle.rows("mounts/named.ndjson")}
         self.assertEqual({p for p, (yes, _) in copied.items() if yes}, {"/data"})
+        self.assertEqual(list(copied), sorted(copied), "the order in which the engine lists them is chance")
         self.assertIn("not in the data root", copied["/bind"][1])
         self.assertIn("gone", copied["/tmp"][1])
         self.assertIn("mounted from elsewhere", copied["/nfs"][1])
@@ -305,6 +309,20 @@ class Offline(unittest.TestCase):
         status, _, err = kanshiki("--home", root.path / "home", "capture", "--root", root.path, "web")
         self.assertEqual(status, 8, err)
         self.assertEqual(root.snapshot(), before)
+
+    @unittest.skipUnless(os.geteuid() == 0, "root becomes somebody else")
+    def test_without_root_it_says_that_attributes_of_the_overlay_are_not_seen(self):
+        with tempfile.TemporaryDirectory(prefix="kan-nobody-") as place:
+            root = DataRoot(pathlib.Path(place) / "root")
+            root.container()
+            for path in (pathlib.Path(place), *pathlib.Path(place).rglob("*")):
+                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+            status, out, err = kanshiki("--home", f"{place}/home", "--json", "capture", "--root", root.path, "web", user=NOBODY, group=NOBODY,
+                                        extra_groups=[])
+            self.assertEqual(status, 5, err)
+            bundle = Bundle(json.loads(out))
+            self.assertEqual(bundle.gaps(), {("filesystem", "overlay attributes"): "denied"})
+            self.assertEqual(bundle.octets("logs/json-file/0.log"), LOG)
 
     def test_what_has_no_meaning_beside_it_is_a_usage_error(self):
         root = new_root()

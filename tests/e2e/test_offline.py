@@ -13,7 +13,7 @@ CANARY = b"canary-of-the-host-91d4"
 STAGED = ("i=0; while [ $i -lt 100 ]; do echo line $i of the log; i=$((i+1)); done; echo added >/root/added; echo changed >>/etc/passwd; "
           "rm /etc/issue; rm -r /etc/skel; mkdir /etc/skel; echo o >/etc/skel/new; chmod 4755 /bin/true; ln -s /etc/shadow /root/link; "
           "mkfifo /root/pipe; echo in the volume >/data/file; mkdir /data/d; ln -s /etc/passwd /data/d/link")
-OF_THE_COPY = ("dev", "ino", "ctime_ns", "btime_ns", "blocks", "origin_ino", "origin_gen")
+OF_THE_COPY = ("dev", "ino", "ctime_ns", "btime_ns", "blocks", "origin_ino", "origin_gen", "bound_ns")
 
 
 def members(path):
@@ -170,3 +170,19 @@ class Offline(unittest.TestCase):
         told = {c["id"]: c for c in json.loads(pathlib.Path(done.json["report"]["json"]).read_text())["contradictions"]}
         self.assertEqual([(r["what"], r["other"]) for r in told["engine-files"]["rows"]],
                          [("HostConfig.Privileged", "its file: true"), ("HostConfig.PidMode", "its file: another value")])
+
+    def test_a_container_with_many_settings_agrees_with_its_files(self):
+        network = "o-net"
+        docker("network", "create", network, check=False)
+        flags = ("--privileged", "--tmpfs", "/run/x", "--mount", f"type=volume,source={VOLUME},target=/v,readonly", "--env", "A=b", "--label", "l=m",
+                 "--user", "33", "--workdir", "/tmp", "--pids-limit", "100", "--restart", "on-failure:3", "--sysctl", "net.ipv4.ip_forward=1",
+                 "--add-host", "h:192.0.2.1", "--dns", "192.0.2.2", "--network", network, "-p", "127.0.0.1:18099:80", "--health-cmd", "true",
+                 "--hostname", "many", "--log-opt", "max-size=1m", "--ulimit", "nofile=100:100", "--device", "/dev/null:/dev/n", "--init")
+        try:
+            run_container("o-many", "sleep", "100000", flags=flags)
+            done = world.capture("o-many", "--only", "engine", home=world.new_directory("home"))
+        finally:
+            remove("o-many")
+            docker("network", "rm", network, check=False)
+        told = {c["id"]: c for c in json.loads(pathlib.Path(done.json["report"]["json"]).read_text())["contradictions"]}
+        self.assertEqual((told["engine-files"]["assessed"], told["engine-files"]["rows"]), (True, []))
