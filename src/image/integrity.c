@@ -69,20 +69,21 @@ static int layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
 	return 0;
 }
 
-/* Rungs 3 and 4, with which layers the container has. */
-static int image_layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
-			struct kan_err *err)
+/* Why the layers cannot be looked at; NULL: they can. */
+static const char *not_there(const struct kan_diff_ids *ids, size_t n)
 {
-	size_t init = 0, n = g->t->n_lowers;
-	const char *why = NULL;
-	while (init < n && g->t->lowers[init].init)
-		init++;
-	if (n == init)
-		why = "no proven lower directories";
-	else if (ids->n != n - init)
-		why = "the image's config does not name the layers that are in use";
+	if (n == 0)
+		return "no proven lower directories";
+	return ids->n == n ? NULL : "the image's config does not name the layers that are in use";
+}
+
+/* Rungs 3 and 4, with the layers that the container has. */
+static int image_layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			const struct kan_layer *top, size_t n, struct kan_err *err)
+{
+	const char *why = not_there(ids, n);
 	if (!why)
-		return layers(g, ids, g->t->lowers + init, err);
+		return layers(g, ids, top, err);
 	kan_sink_gap(g->sink, artefact, KAN_GAP_UNSUPPORTED, "--verify-image: %s", why);
 	if (not_done(g, KAN_RUNG_DIGEST, why, err) < 0)
 		return -1;
@@ -92,9 +93,14 @@ static int image_layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
 static int all(struct kan_integrity *g, struct kan_err *err)
 {
 	struct kan_diff_ids ids = {0};
+	size_t init = 0, n = g->t->n_lowers;
+	while (init < n && g->t->lowers[init].init)
+		init++;
 	int rc = image_name(g, &ids, err);
+	if (rc == 0 && g->t->policy->reference)
+		rc = kan_integrity_reference(g, &ids, g->t->lowers + init, n - init, err);
 	if (rc == 0 && g->t->policy->verify_image)
-		rc = image_layers(g, &ids, err);
+		rc = image_layers(g, &ids, g->t->lowers + init, n - init, err);
 	else if (rc == 0)
 		kan_sink_scope(g->sink, artefact, "no --verify-image: layers were not checked");
 	free(ids.v);

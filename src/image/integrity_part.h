@@ -7,12 +7,18 @@
 
 #include "base/digest.h"
 #include "image/layerdir.h"
+#include "image/layers.h"
 #include "image/tarsplit.h"
 
 struct kan_tree_opener;
 
 /* Of the ladder in docs/image-integrity.md. */
-enum kan_rung { KAN_RUNG_NAME = 2, KAN_RUNG_DIGEST = 3, KAN_RUNG_HEADERS = 4 };
+enum kan_rung {
+	KAN_RUNG_REFERENCE = 1,
+	KAN_RUNG_NAME = 2,
+	KAN_RUNG_DIGEST = 3,
+	KAN_RUNG_HEADERS = 4,
+};
 
 struct kan_integrity {
 	const struct kan_target *t;
@@ -38,10 +44,13 @@ struct kan_verdict {
 };
 int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
 			  struct kan_err *err);
-int kan_integrity_damage(struct kan_integrity *g, int layer, const struct kan_damage *d,
-			 struct kan_err *err);
+int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
+			 const struct kan_damage *d, struct kan_err *err);
 /* One layer: both rungs. dir: "image/overlay2/layerdb/sha256/HEX". */
 int kan_integrity_layer(struct kan_integrity *g, int layer, int fd, const char *dir,
 			const char *diff_id, struct kan_err *err);
+/* Rung 1, against policy.reference. top: the image's n lowers, topmost first. */
+int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			    const struct kan_layer *top, size_t n, struct kan_err *err);
 
 #endif

@@ -1,0 +1,128 @@
+/* An image against a reference from elsewhere: each shape, each damage, and hostile ones. */
+#include <criterion/criterion.h>
+#include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "integrity_made.h"
+
+/* Rung 1 against a reference of this shape. */
+static json_t *against(struct world *w, const char *shape)
+{
+	char path[256];
+	world_sh(w, "python3 %s/reference_make.py %s ref", KAN_TEST_SOURCE, shape);
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	w->policy.reference = path;
+	w->policy.verify_image = false;
+	json_t *rows = image_verify(w);
+	w->policy.reference = NULL;
+	return rows;
+}
+
+Test(reference, each_shape_of_the_same_image_verifies_it_layer_by_layer)
+{
+	static const char *const shapes[] = {"legacy", "linked", "oci",     "oci-docker", "gzip",
+					     "zstd",   "nested", "dir-oci", "one-of-two"};
+	struct world *w = image_new();
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		json_t *rows = against(w, shapes[i]);
+		cr_assert_str_eq(image_result(rows, 1, -1), "verified", "%s", shapes[i]);
+		for (int n = 0; n < LAYERS; n++)
+			cr_assert_str_eq(image_result(rows, 1, n), "verified", "%s %d", shapes[i],
+					 n);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", shapes[i], got);
+		free(got);
+		json_decref(rows);
+		world_sh(w, "rm -rf ref bundle; mkdir bundle");
+	}
+	image_free(w);
+}
+
+Test(reference, what_was_edited_on_this_host_is_named_whatever_its_own_checksums_say)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch -r d0/etc/passwd t; printf 'toor:x:0:0\\n' >d0/etc/passwd; touch -r t "
+		    "d0/etc/passwd; chmod u+s d0/usr/bin/id; touch -r d2/opt t; echo x >d2/opt/x; "
+		    "touch -r t d2/opt; truncate -s 9T d0/usr/bin/su; touch -d @1700000000 "
+		    "d0/usr/bin/su");
+	json_t *rows = against(w, "gzip");
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/etc/passwd:content 0/usr/bin/id:mode 0/usr/bin/su:size "
+			      "2/opt/x:extra ");
+	cr_assert_str_eq(image_result(rows, 1, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 1, 1), "verified");
+	cr_assert_str_eq(image_result(rows, 1, 2), "damaged");
+	const json_t *passwd = world_row(rows, "/etc/passwd");
+	world_sh(w, "[ sha256:$(printf 'root:x:0:0\\n' | sha256sum | cut -c1-64) = %s ]",
+		 world_str(passwd, "expected.sum"));
+	world_sh(w, "[ sha256:$(sha256sum <d0/etc/passwd | cut -c1-64) = %s ]",
+		 world_str(passwd, "found.sum"));
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(reference, a_digest_alone_is_compared_with_the_images_id)
+{
+	struct world *w = image_new();
+	w->policy.verify_image = false;
+	w->policy.reference = w->target.image_id;
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "verified");
+	json_decref(rows);
+	world_sh(w, "rm -r bundle; mkdir bundle");
+	w->policy.reference =
+		"sha256:0000000000000000000000000000000000000000000000000000000000000000";
+	rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "damaged");
+	json_decref(rows);
+	image_free(w);
+}
+
+/* Nothing is verified and nothing is accused; why not is a gap with this code, and it ends. */
+Test(reference, one_that_is_hostile_or_damaged_says_nothing_about_the_image)
+{
+	static const struct {
+		const char *shape;
+		unsigned code;
+	} cases[] = {
+		{"spoiled", KAN_GAP_MALFORMED},
+		{"swapped", KAN_GAP_MALFORMED},
+		{"twice", KAN_GAP_MALFORMED},
+		{"outside", KAN_GAP_MALFORMED},
+		{"name-outside", KAN_GAP_MALFORMED},
+		{"deep", KAN_GAP_MALFORMED},
+		{"looping", KAN_GAP_MALFORMED},
+		{"wide", KAN_GAP_LIMIT},
+		{"depth", KAN_GAP_LIMIT},
+		{"nothing", KAN_GAP_VANISHED},
+		{"none-of-two", KAN_GAP_VANISHED},
+		{"bomb", KAN_GAP_MALFORMED},
+	};
+	struct world *w = image_new();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		w->n_gaps = 0;
+		json_t *rows = against(w, cases[i].shape);
+		cr_assert(world_gap(w, "integrity.ndjson", cases[i].code), "%s: %s %u: %s",
+			  cases[i].shape, w->gaps[2].what, w->gaps[2].code, w->gaps[2].why);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", cases[i].shape, got);
+		free(got);
+		json_decref(rows);
+		world_sh(w, "rm -rf ref bundle; mkdir bundle");
+	}
+	image_free(w);
+}
+
+Test(reference, an_image_with_fewer_layers_is_another_one)
+{
+	struct world *w = image_new();
+	json_t *rows = against(w, "short");
+	cr_assert_str_eq(image_result(rows, 1, 2), "",
+			 "its config still names three: it is broken");
+	cr_assert(world_gap(w, "integrity.ndjson", KAN_GAP_MALFORMED));
+	json_decref(rows);
+	image_free(w);
+}
