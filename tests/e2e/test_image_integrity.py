@@ -1,6 +1,8 @@
 """An image whose layers were edited on the host: every path that was touched is named, and no other; untouched, it is verified."""
+import gzip
 import hashlib
 import io
+import json
 import os
 import pathlib
 import tarfile
@@ -47,6 +49,25 @@ def made_image():
     world.remove("integrity-maker")
 
 
+def oci_of(saved):
+    """What skopeo copy docker-archive:... oci:DIR makes of it: layers gzipped, blobs by digest."""
+    place = world.new_directory("layout")
+
+    def blob(octets):
+        digest = hashlib.sha256(octets).hexdigest()
+        (place / "blobs/sha256").mkdir(parents=True, exist_ok=True)
+        (place / "blobs/sha256" / digest).write_bytes(octets)
+        return {"digest": "sha256:" + digest, "size": len(octets)}
+    with tarfile.open(saved) as tar:
+        image = json.load(tar.extractfile("manifest.json"))[0]
+        manifest = {"schemaVersion": 2, "config": blob(tar.extractfile(image["Config"]).read()),
+                    "layers": [blob(gzip.compress(tar.extractfile(name).read())) for name in image["Layers"]]}
+    index = {"schemaVersion": 2, "manifests": [blob(json.dumps(manifest).encode())]}
+    (place / "index.json").write_text(json.dumps(index))
+    (place / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    return place
+
+
 class Image:
     """The container of the image, a capture before and one after the edits."""
 
@@ -54,16 +75,20 @@ class Image:
         made_image()
         world.run_container("integrity", "/bin/sleep", "1000", image="integrity:2")
         self.home = world.new_directory("home")
+        self.saved = world.new_directory("reference") / "saved.tar"
+        docker("save", "-o", self.saved, "integrity:2")
+        self.layout = oci_of(self.saved)
         self.clean = self.captured()
         self.layers = {row["n"]: world.engine().data_root / "overlay2" / row["cache_id"] / "diff"
                        for row in self.clean[1].rows("image/layers.ndjson") if not row["init"]}
         self.edit()
         self.edited = self.captured()
+        self.referred = self.captured("--reference", self.saved), self.captured("--reference", self.layout)
         world.remove("integrity")
         docker("rmi", "integrity:2", "integrity:1", check=False)
 
-    def captured(self):
-        done = world.capture("integrity", "--verify-image", home=self.home)
+    def captured(self, *flags):
+        done = world.capture("integrity", *(flags or ["--verify-image"]), home=self.home)
         if not done.out:
             raise AssertionError(str(done))
         return done, world.Bundle(done.json["bundle"])
@@ -138,3 +163,13 @@ class Integrity(unittest.TestCase):
         self.assertIn("rest on this host alone", report["image_integrity"]["says"])
         markdown = pathlib.Path(done.json["report"]["json"]).with_name("report.md").read_text()
         self.assertIn("The image: the image is damaged", markdown)
+
+    def test_a_reference_that_was_saved_before_names_the_same_paths(self):
+        expected = named(image().edited[1])
+        for done, bundle in image().referred:
+            self.assertEqual(named(bundle), expected, str(done))
+            self.assertEqual(self.verdicts(bundle), {(1, None): "verified", (1, 0): "damaged", (1, 1): "damaged", (2, None): "verified"})
+            self.assertIn("it is not the reference", self.report(done)["image_integrity"]["says"])
+        row = next(r for r in image().referred[0][1].rows("image/integrity.ndjson") if r.get("path") == "/etc/words")
+        self.assertEqual(row["expected"]["sum"], "sha256:" + hashlib.sha256(WORDS).hexdigest())
+        self.assertEqual(row["found"]["sum"], "sha256:" + hashlib.sha256(WORDS.upper()).hexdigest())
