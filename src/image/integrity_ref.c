@@ -14,8 +14,8 @@ enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
 struct ref {
 	struct kan_integrity *g;
 	const struct kan_diff_ids *ours;
-	const struct kan_layer *top; /* of the image, topmost first */
-	size_t n_ours;
+	enum kan_rung rung; /* what a layer's tar, and a path, is told of */
+	const char *what;   /* "the reference", for people */
 	struct kan_diff_ids theirs;
 	/* the layer that goes by */
 	int number;
@@ -25,13 +25,12 @@ struct ref {
 	struct kan_digest *file;
 	struct kan_buf path;
 	bool in_file;
-	uint64_t size, files, octets, damaged, unknown;
+	uint64_t size, files, octets, damaged, contents, unknown;
 	bool fatal;
 };
 
 static int verdict(struct ref *r, struct kan_verdict *v, struct kan_err *err)
 {
-	v->rung = KAN_RUNG_REFERENCE;
 	int rc = kan_integrity_verdict(r->g, v, err);
 	r->fatal = r->fatal || rc < 0;
 	return rc;
@@ -40,8 +39,12 @@ static int verdict(struct ref *r, struct kan_verdict *v, struct kan_err *err)
 static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
+	enum kan_rung rung = r->rung;
+	if (rung != KAN_RUNG_REFERENCE && !(d->bits & KAN_DAMAGE_CONTENT))
+		rung = KAN_RUNG_HEADERS;
 	r->damaged++;
-	int rc = kan_integrity_damage(r->g, KAN_RUNG_REFERENCE, r->number, d, err);
+	r->contents += (d->bits & KAN_DAMAGE_CONTENT) != 0;
+	int rc = kan_integrity_damage(r->g, rung, r->number, d, err);
 	r->fatal = r->fatal || rc < 0;
 	return rc;
 }
@@ -51,17 +54,22 @@ static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *a
 	struct ref *r = arg;
 	r->unknown++;
 	kan_sink_gap(r->g->sink, path, why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-		     "layer %d against the reference: %.200s", r->number, why->text);
+		     "layer %d against %s: %.200s", r->number, r->what, why->text);
 }
 
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
 	char id[ID] = "sha256:";
-	struct kan_verdict v = {.layer = -1, .expected = id, .found = r->g->t->image_id};
+	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
+				.layer = -1,
+				.expected = id,
+				.found = r->g->t->image_id};
 	kan_sha256_hex(id + SCHEME, raw);
 	if (kan_diff_ids_read(&r->theirs, raw, err) < 0)
-		return kan_wrap(err, "the reference's config");
+		return kan_wrap(err, "the config of %s", r->what);
+	if (r->rung != KAN_RUNG_REFERENCE)
+		return 0; /* the digests led there, from the image's own id */
 	bool same = v.found && strcmp(id, v.found) == 0;
 	v.result = same ? "verified" : "damaged";
 	v.why = same ? NULL : "the reference is an image with another id";
@@ -131,12 +139,12 @@ static int on_layer(size_t n, void *arg, struct kan_err *err)
 	const struct kan_layertar_visit v = {on_member, on_content, on_file_end, r};
 	(void)err;
 	r->number = (int)n;
-	r->here = n < r->n_ours;
-	r->files = r->octets = r->damaged = r->unknown = 0;
+	r->here = n < r->g->n_lowers;
+	r->files = r->octets = r->damaged = r->contents = r->unknown = 0;
 	kan_digest_start(r->g->digest);
 	if (!r->here)
 		return 0;
-	const struct kan_layerdir_opts o = {.fd = r->top[r->n_ours - 1 - n].fd,
+	const struct kan_layerdir_opts o = {.fd = r->g->lowers[r->g->n_lowers - 1 - n].fd,
 					    .userxattr = r->g->t->userxattr,
 					    .uid_shift = r->g->uid_shift,
 					    .gid_shift = r->g->gid_shift,
@@ -161,6 +169,47 @@ static void drop(struct ref *r)
 	kan_layertar_free(kan_take_ptr(r->tar));
 }
 
+static const char *why_of(const struct ref *r, bool same)
+{
+	if (!r->here)
+		return "this host's image has no such layer";
+	if (!same)
+		return "this host's image has another layer here";
+	return r->unknown ? "not all of it could be read" : NULL;
+}
+
+/* Of a store on this host the blob is what the diff id says, so that damage is of the directory. */
+static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_err *err)
+{
+	bool same = r->here && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
+	struct kan_verdict v = {
+		.rung = r->rung,
+		.layer = (int)n,
+		.result = r->damaged || !same ? "damaged"
+			  : r->unknown        ? "not-done"
+					      : "verified",
+		.expected = id,
+		.found = r->here && n < r->ours->n ? r->ours->v[n] : NULL,
+		.files = r->files,
+		.octets = r->octets,
+		.damaged = r->damaged,
+		.why = why_of(r, same),
+	};
+	if (r->rung == KAN_RUNG_REFERENCE)
+		return verdict(r, &v, err);
+	struct kan_verdict headers = v;
+	v.found = NULL;
+	v.damaged = r->contents;
+	if (same && r->damaged && !r->contents)
+		v.result = r->unknown ? "not-done" : "verified";
+	headers.rung = KAN_RUNG_HEADERS;
+	headers.expected = headers.found = NULL;
+	headers.damaged = r->damaged - r->contents;
+	if (same && r->damaged && headers.damaged == 0)
+		headers.result = r->unknown ? "not-done" : "verified";
+	return verdict(r, &v, err) < 0 ? -1 : verdict(r, &headers, err);
+}
+
 /* The reference must be whole in itself before it says anything of others. */
 static int on_layer_end(size_t n, void *arg, struct kan_err *err)
 {
@@ -173,30 +222,15 @@ static int on_layer_end(size_t n, void *arg, struct kan_err *err)
 	    (kan_layertar_finish(r->tar, err) < 0 || kan_layerdir_finish(r->dir, err) < 0))
 		return -1;
 	drop(r);
-	bool same = r->here && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
-	struct kan_verdict v = {
-		.layer = (int)n,
-		.result = r->damaged || !same ? "damaged"
-			  : r->unknown        ? "not-done"
-					      : "verified",
-		.expected = id,
-		.found = r->here && n < r->ours->n ? r->ours->v[n] : NULL,
-		.files = r->files,
-		.octets = r->octets,
-		.damaged = r->damaged,
-		.why = !r->here     ? "this host's image has no such layer"
-		       : !same      ? "this host's image has another layer here"
-		       : r->unknown ? "not all of it could be read"
-				    : NULL,
-	};
-	return verdict(r, &v, err);
+	return layer_verdicts(r, n, id, err);
 }
 
 /* Layers that only this host has. */
 static int more_of_ours(struct ref *r, struct kan_err *err)
 {
 	for (size_t n = r->theirs.n; n < r->ours->n; n++) {
-		struct kan_verdict v = {.layer = (int)n,
+		struct kan_verdict v = {.rung = r->rung,
+					.layer = (int)n,
 					.result = "damaged",
 					.found = r->ours->v[n],
 					.why = "the reference has no such layer"};
@@ -208,9 +242,31 @@ static int more_of_ours(struct ref *r, struct kan_err *err)
 
 static int not_done(struct ref *r, const struct kan_err *why, struct kan_err *err)
 {
-	struct kan_verdict v = {.layer = -1, .result = "not-done", .why = why->text};
+	struct kan_verdict v = {
+		.rung = r->rung, .layer = -1, .result = "not-done", .why = why->text};
 	kan_sink_gap_err(r->g->sink, KAN_LIT("integrity.ndjson"), why);
+	if (verdict(r, &v, err) < 0 || r->rung == KAN_RUNG_REFERENCE)
+		return r->fatal ? -1 : 0;
+	v.rung = KAN_RUNG_HEADERS;
 	return verdict(r, &v, err);
+}
+
+static int against(struct ref *r, const struct kan_reference_from *from, struct kan_err *err)
+{
+	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_layer_end, r};
+	struct kan_err why = {0};
+	r->file = kan_digest_new();
+	r->path = KAN_BUF(KAN_LAYERTAR_PATH);
+	int rc = kan_reference_apart(from, &v, &why);
+	drop(r);
+	if (rc < 0 && r->fatal)
+		rc = kan_fail(err, KAN_EIO, "integrity.ndjson cannot be written");
+	else
+		rc = rc < 0 ? not_done(r, &why, err) : more_of_ours(r, err);
+	free(r->theirs.v);
+	kan_digest_free(r->file);
+	kan_buf_free(&r->path);
+	return rc;
 }
 
 /* A digest that the operator has from elsewhere. */
@@ -218,7 +274,8 @@ static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
 {
 	const char *id = r->g->t->image_id;
 	bool same = id && strcmp(wanted, id) == 0;
-	struct kan_verdict v = {.layer = -1,
+	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
+				.layer = -1,
 				.result = same ? "verified" : "damaged",
 				.expected = wanted,
 				.found = id};
@@ -226,27 +283,24 @@ static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
 }
 
 int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
-			    const struct kan_layer *top, size_t n, struct kan_err *err)
+			    struct kan_err *err)
 {
-	const char *what = g->t->policy->reference;
+	const char *path = g->t->policy->reference;
+	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_REFERENCE, .what = "the reference"};
 	struct kan_err why = {0};
-	struct ref r = {.g = g,
-			.ours = ids,
-			.top = top,
-			.n_ours = n,
-			.file = kan_digest_new(),
-			.path = KAN_BUF(KAN_LAYERTAR_PATH)};
-	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_layer_end, &r};
-	bool digest = strncmp(what, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(what + SCHEME);
-	int rc = digest ? digest_only(&r, what, err)
-			: kan_reference_apart(what, g->t->image_id, &v, &why);
-	drop(&r);
-	if (!digest && rc < 0 && r.fatal)
-		rc = kan_fail(err, KAN_EIO, "integrity.ndjson cannot be written");
-	else if (!digest)
-		rc = rc < 0 ? not_done(&r, &why, err) : more_of_ours(&r, err);
-	free(r.theirs.v);
-	kan_digest_free(r.file);
-	kan_buf_free(&r.path);
-	return rc;
+	kan_auto_close int fd = -1;
+	if (strncmp(path, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(path + SCHEME))
+		return digest_only(&r, path, err);
+	if (kan_reference_open(&fd, path, &why) < 0)
+		return not_done(&r, &why, err);
+	const struct kan_reference_from from = {.fd = fd, .image_id = g->t->image_id};
+	return against(&r, &from, err);
+}
+
+int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *ids, int store,
+			  const char *digest, struct kan_err *err)
+{
+	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_DIGEST, .what = "the content store"};
+	const struct kan_reference_from from = {.fd = store, .digest = digest};
+	return against(&r, &from, err);
 }

@@ -197,7 +197,7 @@ static int all_rows(struct layers *l, struct kan_err *err)
 	return 0;
 }
 
-int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+static int read_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	kan_auto_close int fd = -1;
@@ -223,7 +223,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 	char hex[KAN_SHA256_HEX];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
-	if (kan_image_config_read(&raw, l->t, &why) < 0) {
+	if (read_config(&raw, l->t, &why) < 0) {
 		kan_sink_gap_err(l->sink, what, &why);
 		return 0;
 	}
@@ -271,4 +271,9 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 		return kan_rows_close(l.rows, err);
 	kan_rows_abandon(l.rows);
 	return -1;
+}
+
+int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+{
+	return read_config(out, t, err);
 }

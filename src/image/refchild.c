@@ -1,6 +1,7 @@
 /* The reference in a process of its own: its bytes are foreign, and this process is root's. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 #include "image/reference.h"
 
 enum kind { CONFIG = 1, LAYER, DATA, END_OF_LAYER, DONE, FAILED };
-enum { DATA_MAX = 1 << 20 };
+enum { DATA_MAX = 1 << 20, PATH = 64 };
 
 struct message {
 	uint32_t kind, n; /* n: octets that follow, or the number of a layer */
@@ -59,15 +60,18 @@ static int put_end(size_t n, void *arg, struct kan_err *err)
 	return put(*(int *)arg, END_OF_LAYER, (uint32_t)n, NULL, err);
 }
 
-_Noreturn static void child(int fd, int out, const char *path, const char *image_id)
+/* The whole of a file system stays closed but for what fd leads to. */
+_Noreturn static void child(const struct kan_reference_from *from, int out)
 {
+	char path[PATH];
 	struct kan_err err = {0};
 	struct kan_sandbox_state state;
 	const char *const readable[] = {path, NULL};
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", from->fd);
 	const struct kan_reference_visit v = {put_config, put_layer, put_data, put_end, &out};
 	int rc = kan_sandbox_reader(&state, readable, NULL, &err);
 	if (rc == 0)
-		rc = kan_reference_read(fd, image_id, &v, &err);
+		rc = kan_reference_read(from, &v, &err);
 	struct failure f = {.code = (uint32_t)err.code};
 	memcpy(f.text, err.text, sizeof(f.text));
 	if (rc == 0)
@@ -165,8 +169,8 @@ static int listen_to(int fd, const struct kan_reference_visit *v, struct kan_err
 	return rc < 0 ? -1 : 0;
 }
 
-/* Opened before the sandbox; a FIFO is seen and not waited for. */
-static int open_reference(int *fd, const char *path, struct kan_err *err)
+/* Before the sandbox; a FIFO is seen and not waited for. */
+int kan_reference_open(int *fd, const char *path, struct kan_err *err)
 {
 	struct stat st;
 	kan_auto_close int got = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -179,26 +183,24 @@ static int open_reference(int *fd, const char *path, struct kan_err *err)
 	return 0;
 }
 
-int kan_reference_apart(const char *path, const char *image_id, const struct kan_reference_visit *v,
+int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 			struct kan_err *err)
 {
-	kan_auto_close int fd = -1, from = -1, to = -1;
+	kan_auto_close int in = -1, to = -1;
 	int ends[2], status = 0;
-	if (open_reference(&fd, path, err) < 0)
-		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return kan_fail_sys(err, "pipe");
-	from = ends[0];
+	in = ends[0];
 	to = ends[1];
 	pid_t pid = fork();
 	if (pid < 0)
 		return kan_fail_sys(err, "fork");
 	if (pid == 0) {
-		(void)close(from);
-		child(fd, to, path, image_id);
+		(void)close(in);
+		child(from, to);
 	}
 	(void)close(kan_take_fd(&to));
-	int rc = listen_to(from, v, err);
+	int rc = listen_to(in, v, err);
 	if (rc < 0)
 		(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);

@@ -19,7 +19,7 @@ static const char scheme[] = "sha256:";
 
 struct reference {
 	struct kan_archive *archive;
-	const char *image_id;
+	const char *image_id, *digest;
 	const struct kan_reference_visit *v;
 	struct kan_buf config, best_config;
 	json_t *best; /* names of its layers, the base first */
@@ -214,12 +214,22 @@ static int descriptor(struct reference *r, const json_t *d, unsigned depth, stru
 	return -1;
 }
 
+static int begin_with(struct reference *r, struct kan_err *err)
+{
+	json_t *d = json_pack("{s:s}", "digest", r->digest);
+	int rc = descriptor(r, d, 0, err);
+	json_decref(d);
+	return rc;
+}
+
 static int choose(struct reference *r, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_REFERENCE_DOCUMENT);
 	struct kan_err why = {0};
 	int rc = 0;
-	if (kan_archive_read(&raw, r->archive, "manifest.json", &why) == 0)
+	if (r->digest)
+		rc = begin_with(r, err);
+	else if (kan_archive_read(&raw, r->archive, "manifest.json", &why) == 0)
 		rc = docker_images(r, kan_buf_bytes(&raw), err);
 	else if (why.code != KAN_ENOTFOUND)
 		return kan_fail(err, why.code, "%s", why.text);
@@ -336,14 +346,16 @@ static int stream(struct reference *r, struct kan_err *err)
 	return 0;
 }
 
-int kan_reference_read(int fd, const char *image_id, const struct kan_reference_visit *v,
+int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err)
 {
-	struct reference r = {.image_id = image_id && is_digest(image_id) ? image_id : NULL,
+	const char *id = from->image_id;
+	struct reference r = {.image_id = id && is_digest(id) ? id : NULL,
+			      .digest = from->digest,
 			      .v = v,
 			      .config = KAN_BUF(KAN_REFERENCE_CONFIG),
 			      .best_config = KAN_BUF(KAN_REFERENCE_CONFIG)};
-	if (kan_archive_open(&r.archive, fd, err) < 0)
+	if (kan_archive_open(&r.archive, from->fd, err) < 0)
 		return kan_wrap(err, "reference");
 	int rc = choose(&r, err);
 	if (rc == 0)

@@ -24,17 +24,24 @@ struct kan_reference_visit {
 	int (*end)(size_t n, void *arg, struct kan_err *err);
 	void *arg;
 };
+/* Where it is. fd: a docker-save archive (legacy, or OCI with manifest.json), an archive or a
+ * directory of an OCI layout, or a content store. Borrowed. */
+struct kan_reference_from {
+	int fd;
+	const char *image_id; /* "sha256:...": of several images the one whose config or manifest
+				 has it */
+	const char *digest;   /* of an index or manifest that is begun with; or NULL */
+};
+/* A file or a directory. fd is yours. */
+int kan_reference_open(int *fd, const char *path, struct kan_err *err);
 /*
- * fd: a docker-save archive (legacy, or OCI with manifest.json), an archive or a directory of an
- * OCI layout; layers plain, gzip or zstd. Of several images the one whose config or manifest has
- * image_id
- * ("sha256:..."); a single one is taken whatever its id is. Blobs must have the digest of their
- * name.
+ * Layers may be plain, gzip or zstd. A single image is taken whatever its id is. Blobs must have
+ * the digest of their name, layers that of the config: before a byte of one is handed on.
  */
-int kan_reference_read(int fd, const char *image_id, const struct kan_reference_visit *v,
+int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err);
 /* The same in a sandboxed process of its own; the callbacks are called in this one. */
-int kan_reference_apart(const char *path, const char *image_id, const struct kan_reference_visit *v,
+int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 			struct kan_err *err);
 
 #endif

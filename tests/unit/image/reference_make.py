@@ -122,6 +122,11 @@ SHAPES = {
 
 def main():
     shape, out = sys.argv[1:]
+    if shape.startswith("store-"):  # the content store of an engine: blobs alone; prints the digest to begin with
+        parts = SHAPES[shape[6:]]()
+        directory([p for p in parts if p[0].startswith("blobs/")], out)
+        print(json.loads(dict(parts)["index.json"])["manifests"][0]["digest"])
+        return
     if shape.startswith("dir-"):
         directory(SHAPES[shape[4:]](), out)
     else:

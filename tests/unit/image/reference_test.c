@@ -1,10 +1,14 @@
 /* An image against a reference from elsewhere: each shape, each damage, and hostile ones. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "image/integrity_part.h"
 #include "integrity_made.h"
 
 /* Rung 1 against a reference of this shape. */
@@ -125,4 +129,95 @@ Test(reference, an_image_with_fewer_layers_is_another_one)
 	cr_assert(world_gap(w, "integrity.ndjson", KAN_GAP_MALFORMED));
 	json_decref(rows);
 	image_free(w);
+}
+
+/* The content store of the world, by the digest in its file "digest". */
+static int collect_content(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct kan_integrity *g = NULL;
+	struct kan_diff_ids ids = {0};
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
+	kan_auto_buf struct kan_buf digest = KAN_BUF(256);
+	kan_auto_close int store = openat(t->data_root_fd, "../store", O_RDONLY | O_DIRECTORY);
+	cr_assert_geq(store, 0);
+	cr_assert_eq(kan_read_file(&digest, t->data_root_fd, "../digest", err), 0);
+	cr_assert_eq(kan_image_config_read(&raw, t, err), 0);
+	cr_assert_eq(kan_diff_ids_read(&ids, kan_buf_bytes(&raw), err), 0);
+	cr_assert_eq(kan_integrity_begin(&g, t, sink, err), 0);
+	digest.data[strcspn(kan_buf_str(&digest), "\n")] = 0;
+	int rc = kan_integrity_content(g, &ids, store, (const char *)digest.data, err);
+	free(ids.v);
+	return kan_integrity_end(g, rc, err);
+}
+
+static const char *const content_artefacts[] = {"integrity.ndjson", NULL};
+static const struct kan_collector content_collector = {
+	.name = "image", .summary = "", .artefacts = content_artefacts, .collect = collect_content};
+
+static json_t *by_content(struct world *w, const char *shape)
+{
+	world_sh(w, "python3 %s/reference_make.py store-%s store >digest", KAN_TEST_SOURCE, shape);
+	cr_assert_eq(world_collect(w, &content_collector), 0);
+	return world_rows(w, "integrity.ndjson");
+}
+
+Test(content, blobs_of_a_content_store_prove_the_layers_that_were_unpacked_from_them)
+{
+	static const char *const shapes[] = {"gzip", "zstd", "nested"};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		json_t *rows = by_content(w, shapes[i]);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", shapes[i], got);
+		for (int n = 0; n < LAYERS; n++) {
+			cr_assert_str_eq(image_result(rows, 3, n), "verified", "%s", shapes[i]);
+			cr_assert_str_eq(image_result(rows, 4, n), "verified", "%s", shapes[i]);
+		}
+		cr_assert_eq(w->n_gaps, 0);
+		free(got);
+		json_decref(rows);
+		image_free(w);
+	}
+}
+
+Test(content, what_differs_from_the_blobs_is_named_on_its_rung)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch -r d0/etc/passwd t; printf 'toor:x:0:0\\n' >d0/etc/passwd; touch -r t "
+		    "d0/etc/passwd; chmod u+s d2/opt/tool");
+	json_t *rows = by_content(w, "gzip");
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/etc/passwd:content 2/opt/tool:mode ");
+	cr_assert_str_eq(image_result(rows, 3, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 4, 0), "verified");
+	cr_assert_str_eq(image_result(rows, 3, 2), "verified");
+	cr_assert_str_eq(image_result(rows, 4, 2), "damaged");
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(content, a_blob_that_is_changed_or_gone_is_a_gap_and_proves_nothing)
+{
+	static const char *const damage[] = {
+		"f=$(ls -S store/blobs/sha256/* | head -1); printf X | dd of=$f bs=1 seek=50 "
+		"conv=notrunc status=none",
+		"rm $(ls -S store/blobs/sha256/* | head -1)",
+		"rm store/blobs/sha256/$(cut -c8- digest)",
+	};
+	static const unsigned codes[] = {KAN_GAP_MALFORMED, KAN_GAP_VANISHED, KAN_GAP_VANISHED};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		world_sh(w, "python3 %s/reference_make.py store-oci store >digest; %s",
+			 KAN_TEST_SOURCE, damage[i]);
+		cr_assert_eq(world_collect(w, &content_collector), 0);
+		json_t *rows = world_rows(w, "integrity.ndjson");
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "");
+		cr_assert_str_eq(image_result(rows, 3, -1), "not-done");
+		cr_assert(world_gap(w, "integrity.ndjson", codes[i]), "%zu: %s", i, w->gaps[0].why);
+		free(got);
+		json_decref(rows);
+		image_free(w);
+	}
 }
