@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/against.h"
 #include "base/file.h"
 #include "image/integrity_part.h"
+#include "image/reference.h"
 #include "integrity_made.h"
 
 /* Rung 1 against a reference of this shape. */
@@ -218,6 +220,106 @@ Test(content, a_blob_that_is_changed_or_gone_is_a_gap_and_proves_nothing)
 		cr_assert(world_gap(w, "integrity.ndjson", codes[i]), "%zu: %s", i, w->gaps[0].why);
 		free(got);
 		json_decref(rows);
+		image_free(w);
+	}
+}
+
+/* The sealed rows of a capture before or after the edits, against the reference, without the host.
+ */
+static json_t *sealed_against(struct world *w, const char *shape)
+{
+	struct kan_err err = {0};
+	struct kan_source *s = NULL;
+	json_t *doc = NULL;
+	char bundle[256], path[256];
+	kan_auto_close int fd = -1;
+	w->policy.image_full = true;
+	w->policy.verify_image = false;
+	json_decref(image_verify(w));
+	world_sh(w, "python3 %s/reference_make.py %s ref", KAN_TEST_SOURCE, shape);
+	(void)snprintf(bundle, sizeof(bundle), "%s/bundle", w->top);
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	cr_assert_eq(kan_source_dir(&s, bundle, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
+	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	if (kan_against_reference(&doc, s, &from, &err) < 0)
+		doc = json_pack("{s:s}", "error", err.text);
+	kan_source_free(s);
+	return doc;
+}
+
+/* "LAYER PATH:word,word " a row, in their order. */
+static void told(char *out, size_t size, const json_t *doc)
+{
+	size_t i = 0, n = 0, k = 0;
+	json_t *row = NULL, *word = NULL;
+	out[0] = 0;
+	json_array_foreach (json_object_get(doc, "rows"), i, row) {
+		n += (size_t)snprintf(out + n, size - n, "%d%s:",
+				      (int)json_integer_value(json_object_get(row, "layer")),
+				      world_str(row, "path"));
+		json_array_foreach (json_object_get(row, "differs"), k, word)
+			n += (size_t)snprintf(out + n, size - n, "%s%s", k ? "," : "",
+					      json_string_value(word));
+		n += (size_t)snprintf(out + n, size - n, " ");
+	}
+}
+
+Test(sealed, the_rows_of_an_untouched_image_are_those_of_the_reference)
+{
+	static const char *const shapes[] = {"legacy", "zstd", "dir-oci"};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		char text[4096];
+		json_t *doc = sealed_against(w, shapes[i]);
+		told(text, sizeof(text), doc);
+		cr_assert_str_eq(text, "", "%s: %s", shapes[i], text);
+		cr_assert(json_is_true(json_object_get(json_object_get(doc, "image"), "same")));
+		cr_assert_eq(json_array_size(json_object_get(doc, "layers")), LAYERS);
+		for (size_t n = 0; n < LAYERS; n++)
+			cr_assert(json_is_true(json_object_get(
+				json_array_get(json_object_get(doc, "layers"), n), "same")));
+		cr_assert_eq(json_integer_value(json_object_get(doc, "unread")), 0);
+		json_decref(doc);
+		image_free(w);
+	}
+}
+
+Test(sealed, what_was_edited_before_the_capture_is_told_from_the_rows_alone)
+{
+	static const char *const each[] = {
+		"0/etc/passwd:content ",      "0/usr/bin/id:mode ", "0/etc/empty:owner ",
+		"0/usr/bin/ping:capability ", "0/etc/added:extra ", "0/etc/pipe:missing ",
+		"1/old/w:whiteout ",          "1/old/sub:opaque ",  "2/opt:opaque "};
+	struct world *w = image_new();
+	char text[4096];
+	size_t n = 0;
+	world_sh(w, "touch -r d0/etc t; touch -r d0/etc/passwd p; printf 'toor:x:0:0\\n' "
+		    ">d0/etc/passwd; touch -r p d0/etc/passwd; chmod u+s d0/usr/bin/id; chown 5 "
+		    "d0/etc/empty; setfattr -x security.capability d0/usr/bin/ping; echo x "
+		    ">d0/etc/added; rm d0/etc/pipe; touch -r t d0/etc; touch -r d1/old t; rm "
+		    "d1/old/w; touch -r t d1/old; setfattr -x trusted.overlay.opaque d1/old/sub; "
+		    "setfattr -n trusted.overlay.opaque -v y d2/opt");
+	json_t *doc = sealed_against(w, "gzip");
+	told(text, sizeof(text), doc);
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		cr_assert(strstr(text, each[i]), "%s is not in %s", each[i], text);
+		n += strlen(each[i]);
+	}
+	/* whoami is another name of id, and its header says no facts of its own. */
+	cr_assert_eq(strlen(text), n, "%s", text);
+	json_decref(doc);
+	image_free(w);
+}
+
+Test(sealed, a_hostile_reference_or_a_bundle_without_rows_is_an_error)
+{
+	static const char *const shapes[] = {"swapped", "wide", "nothing"};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		json_t *doc = sealed_against(w, shapes[i]);
+		cr_assert_not_null(json_object_get(doc, "error"), "%s", shapes[i]);
+		json_decref(doc);
 		image_free(w);
 	}
 }
