@@ -7,10 +7,11 @@
 
 #define ROWS "data/image/integrity.ndjson"
 
-enum { FIRST = 2, LAST = 4, ALL = 5, TEXT = 320 };
+enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 5, TEXT = 320 };
 
 static const char alone[] = "rungs 3 to 5 rest on this host alone";
-static const char *const whats[] = {[2] = "the image's own name",
+static const char *const whats[] = {[1] = "a reference from elsewhere",
+				    [2] = "the image's own name",
 				    [3] = "layers against their digests",
 				    [4] = "layer directories against their headers"};
 
@@ -20,7 +21,7 @@ struct rung {
 };
 struct table {
 	struct rung rungs[LAST + 1];
-	uint64_t paths;
+	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
 };
 
 static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
@@ -30,8 +31,10 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 	const char *result = kan_json_str(row, "result");
 	(void)line;
 	(void)err;
-	t->paths += strcmp(kan_json_str(row, "about"), "path") == 0;
-	if (n < FIRST || n > LAST || !*result)
+	bool path = strcmp(kan_json_str(row, "about"), "path") == 0;
+	t->paths += path && n != REFERENCE;
+	t->reference_paths += path && n == REFERENCE;
+	if (n < REFERENCE || n > LAST || !*result)
 		return 0;
 	struct rung *r = &t->rungs[n];
 	r->verified += strcmp(result, "verified") == 0;
@@ -70,6 +73,18 @@ static int reached(const struct table *t)
 	return n == FIRST ? 0 : n - 1;
 }
 
+/* What the reference says, when there was one. */
+static const char *of_reference(const struct table *t)
+{
+	const struct rung *r = &t->rungs[REFERENCE];
+	if (!r->verified && !r->damaged && !r->not_done)
+		return "";
+	if (r->damaged)
+		return "it is not the reference; ";
+	return r->not_done ? "the reference could not be read whole; "
+			   : "it is the reference (rung 1); ";
+}
+
 static void sentence(char out[TEXT], const struct table *t)
 {
 	const struct rung *digests = &t->rungs[3];
@@ -78,19 +93,22 @@ static void sentence(char out[TEXT], const struct table *t)
 	for (int i = FIRST; i <= LAST; i++)
 		damaged |= t->rungs[i].damaged > 0;
 	if (damaged)
-		(void)snprintf(out, TEXT, "the image is damaged: %" PRIu64 " paths are named; %s",
-			       t->paths, alone);
+		(void)snprintf(out, TEXT, "%sthe image is damaged: %" PRIu64 " paths are named; %s",
+			       of_reference(t), t->paths, alone);
 	else if (n == LAST)
 		(void)snprintf(out, TEXT,
-			       "rung %d of %d: its name, the digests of %" PRIu64
+			       "%srung %d of %d: its name, the digests of %" PRIu64
 			       " layers and every header hold; %s",
-			       n, ALL, digests->verified, alone);
+			       of_reference(t), n, ALL, digests->verified, alone);
 	else if (n && !asked)
-		(void)snprintf(out, TEXT, "rung %d of %d: its name holds; layers were not checked",
-			       n, ALL);
+		(void)snprintf(out, TEXT,
+			       "%srung %d of %d: its name holds; layers were not checked%s",
+			       of_reference(t), n, ALL,
+			       t->rungs[REFERENCE].verified ? " against their own digests" : "");
 	else
-		(void)snprintf(out, TEXT, "%s %d of %d; not all of the rest could be checked; %s",
-			       n ? "rung" : "no rung was reached: rung", n, ALL, alone);
+		(void)snprintf(out, TEXT,
+			       "%srung %d of %d; not all of the rest could be checked; %s",
+			       of_reference(t), n, ALL, alone);
 }
 
 json_t *kan_image_integrity(const struct kan_facts *f)
@@ -102,12 +120,12 @@ json_t *kan_image_integrity(const struct kan_facts *f)
 	    kan_source_rows(f->source, ROWS, take, &t, &ignored) < 0)
 		return NULL;
 	json_t *rungs = json_array();
-	for (int i = FIRST; i <= LAST; i++) {
+	for (int i = REFERENCE; i <= LAST; i++)
 		json_array_append_new(rungs, line_of(&t.rungs[i], i));
-	}
 	sentence(says, &t);
-	for (int i = FIRST; i <= LAST; i++)
+	for (int i = REFERENCE; i <= LAST; i++)
 		json_decref(t.rungs[i].why);
-	return json_pack("{s:s,s:i,s:o,s:I}", "says", says, "reached", reached(&t), "rungs", rungs,
-			 "damaged_paths", (json_int_t)t.paths);
+	return json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t), "rungs",
+			 rungs, "damaged_paths", (json_int_t)t.paths, "reference_paths",
+			 (json_int_t)t.reference_paths);
 }

@@ -6,7 +6,7 @@
 
 /*
  * {says, reached, rungs: [{rung, what, result, layers, verified, damaged, not_done, why}],
- * damaged_paths}. NULL: the bundle has no such rows. Yours.
+ * damaged_paths, reference_paths}. NULL: the bundle has no such rows. Yours.
  */
 json_t *kan_image_integrity(const struct kan_facts *f);
 

@@ -42,7 +42,8 @@ static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
 	struct layer *l = arg;
 	l->contents += (d->bits & KAN_DAMAGE_CONTENT) != 0;
 	l->headers += (d->bits & ~(unsigned)KAN_DAMAGE_CONTENT) != 0;
-	int rc = kan_integrity_damage(l->g, l->number, d, err);
+	enum kan_rung rung = d->bits & KAN_DAMAGE_CONTENT ? KAN_RUNG_DIGEST : KAN_RUNG_HEADERS;
+	int rc = kan_integrity_damage(l->g, rung, l->number, d, err);
 	l->fatal = l->fatal || rc < 0;
 	return rc;
 }

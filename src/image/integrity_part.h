@@ -7,12 +7,18 @@
 
 #include "base/digest.h"
 #include "image/layerdir.h"
+#include "image/layers.h"
 #include "image/tarsplit.h"
 
 struct kan_tree_opener;
 
 /* Of the ladder in docs/image-integrity.md. */
-enum kan_rung { KAN_RUNG_NAME = 2, KAN_RUNG_DIGEST = 3, KAN_RUNG_HEADERS = 4 };
+enum kan_rung {
+	KAN_RUNG_REFERENCE = 1,
+	KAN_RUNG_NAME = 2,
+	KAN_RUNG_DIGEST = 3,
+	KAN_RUNG_HEADERS = 4,
+};
 
 struct kan_integrity {
 	const struct kan_target *t;
@@ -24,6 +30,8 @@ struct kan_integrity {
 	struct kan_digest *digest;
 	uint8_t *buffer; /* KAN_IO_READ */
 	uint64_t uid_shift, gid_shift;
+	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
+	size_t n_lowers;
 };
 
 /* What is said of an image or a layer on one rung. */
@@ -36,12 +44,27 @@ struct kan_verdict {
 	uint64_t files, octets, damaged;
 	const char *why; /* or NULL */
 };
+/* Opens integrity.ndjson. end frees in every case, and closes the rows when rc is 0. */
+int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, struct kan_sink *s,
+			struct kan_err *err);
+int kan_integrity_end(struct kan_integrity *g, int rc, struct kan_err *err);
+
 int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
 			  struct kan_err *err);
-int kan_integrity_damage(struct kan_integrity *g, int layer, const struct kan_damage *d,
-			 struct kan_err *err);
+int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
+			 const struct kan_damage *d, struct kan_err *err);
 /* One layer: both rungs. dir: "image/overlay2/layerdb/sha256/HEX". */
 int kan_integrity_layer(struct kan_integrity *g, int layer, int fd, const char *dir,
 			const char *diff_id, struct kan_err *err);
+/* Rung 1, against policy.reference. */
+int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			    struct kan_err *err);
+/*
+ * Rungs 3 and 4 without tar-split: what a content store has below blobs/sha256 for this digest
+ * ("sha256:...", of an index, a manifest). store: its directory. The blobs are hashed again on the
+ * way.
+ */
+int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *ids, int store,
+			  const char *digest, struct kan_err *err);
 
 #endif

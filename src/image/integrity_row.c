@@ -67,12 +67,12 @@ static void found(struct kan_row *r, const struct kan_damage *d)
 	kan_row_obj_end(r);
 }
 
-int kan_integrity_damage(struct kan_integrity *g, int layer, const struct kan_damage *d,
-			 struct kan_err *err)
+int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
+			 const struct kan_damage *d, struct kan_err *err)
 {
 	struct kan_row *r = kan_rows_begin(g->rows);
 	kan_row_str(r, "about", "path");
-	kan_row_int(r, "rung", d->bits & KAN_DAMAGE_CONTENT ? KAN_RUNG_DIGEST : KAN_RUNG_HEADERS);
+	kan_row_int(r, "rung", rung);
 	kan_row_int(r, "layer", layer);
 	kan_row_bytes(r, "path", d->path);
 	kan_row_arr(r, "differs");

@@ -17,7 +17,7 @@
 #include "image/overlay.h"
 #include "image/xattrs.h"
 
-enum { PIECE = 4000, SUM = 65, LINK = 64 << 10 };
+enum { PIECE = 4000, SUM = 80, LINK = 64 << 10 };
 
 const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
 	"content",    "size",   "type",    "mode",  "owner",    "mtime",  "link",      "device",

@@ -10,9 +10,9 @@
 
 #include "base/digest.h"
 #include "base/row.h"
+#include "engine/dataroot.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
-#include "engine/dataroot.h"
 
 enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
 
@@ -268,7 +268,7 @@ static int all_rows(struct layers *l, struct kan_err *err)
 	return init_rows(l, chains, err);
 }
 
-int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+static int read_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	if (t->data_root_fd < 0 || !t->storage)
@@ -303,7 +303,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 	static const struct kan_bytes what = KAN_LIT("config.json");
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
-	if (kan_image_config_read(&raw, l->t, &why) < 0) {
+	if (read_config(&raw, l->t, &why) < 0) {
 		kan_sink_gap_err(l->sink, what, &why);
 		return 0;
 	}
@@ -359,4 +359,9 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 		return kan_rows_close(l.rows, err);
 	kan_rows_abandon(l.rows);
 	return -1;
+}
+
+int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+{
+	return read_config(out, t, err);
 }

@@ -206,3 +206,8 @@ uint64_t kan_layertar_left(const struct kan_layertar *t)
 {
 	return t->state == DATA ? t->left : 0;
 }
+
+bool kan_layertar_ended(const struct kan_layertar *t)
+{
+	return t->state == END;
+}

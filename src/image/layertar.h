@@ -39,6 +39,7 @@ int kan_layertar_feed(struct kan_layertar *t, struct kan_bytes piece, struct kan
 int kan_layertar_skip(struct kan_layertar *t, uint64_t n, struct kan_err *err);
 /* All has been pushed: -1 format when it ends within a member. */
 int kan_layertar_finish(struct kan_layertar *t, struct kan_err *err);
+bool kan_layertar_ended(const struct kan_layertar *t);    /* what follows means nothing */
 uint64_t kan_layertar_left(const struct kan_layertar *t); /* content that is to come now */
 uint64_t kan_layertar_members(const struct kan_layertar *t);
 

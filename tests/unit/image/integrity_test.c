@@ -1,89 +1,10 @@
-/* An image against its name, its digests and its headers; the image and each damage made by the
- * test. */
-#include "image/integrity.h"
-
+/* An image against its name, its digests and its headers; image and damage made by the test. */
 #include <criterion/criterion.h>
-#include <fcntl.h>
-#include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "world.h"
-
-extern const struct kan_collector kan_collector_image;
-
-enum { LAYERS = 3 };
-
-static struct world *image_new(void)
-{
-	struct world *w = world_new(1);
-	struct kan_target *t = &w->target;
-	char data[128];
-	t->image_id = world_line(w, "python3 %s/integrity_world.py .", KAN_TEST_SOURCE);
-	t->storage = kan_xstrdup("overlay2");
-	(void)snprintf(t->id, sizeof(t->id), "ID");
-	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
-	t->n_lowers = LAYERS;
-	for (size_t i = 0; i < LAYERS; i++) {
-		char path[256], below[64];
-		(void)snprintf(below, sizeof(below), "overlay2/cache%zu/diff", LAYERS - 1 - i);
-		(void)snprintf(path, sizeof(path), "%s/data/%s", w->top, below);
-		t->lowers[i] =
-			(struct kan_layer){.fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC),
-					   .path = kan_xstrdup(below)};
-		cr_assert_geq(t->lowers[i].fd, 0);
-	}
-	(void)snprintf(data, sizeof(data), "%s/data", w->top);
-	t->data_root_fd = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	w->policy.verify_image = true;
-	w->policy.image_full = false;
-	return w;
-}
-
-static void image_free(struct world *w)
-{
-	(void)close(w->target.data_root_fd);
-	free(w->target.image_id);
-	free(w->target.storage);
-	world_free(w);
-}
-
-static json_t *verify(struct world *w)
-{
-	cr_assert_eq(world_collect(w, &kan_collector_image), 0);
-	return world_rows(w, "integrity.ndjson");
-}
-
-static int number(const json_t *row, const char *key)
-{
-	return (int)json_integer_value(json_object_get(row, key));
-}
-
-/* The verdict of a layer (-1: the image) on a rung. */
-static const char *result(const json_t *rows, int rung, int layer)
-{
-	size_t i = 0;
-	const json_t *r = NULL;
-	json_array_foreach (rows, i, r) {
-		bool image = strcmp(world_str(r, "about"), "image") == 0;
-		if (strcmp(world_str(r, "about"), "path") == 0 || number(r, "rung") != rung)
-			continue;
-		if (layer < 0 ? image : !image && number(r, "layer") == layer)
-			return world_str(r, "result");
-	}
-	return "";
-}
-
-/* "LAYER PATH: word word", a line a damaged path, sorted by the shell. */
-static char *named(struct world *w)
-{
-	return world_line(
-		w, "jq -r 'select(.about==\"path\")|\"\\(.layer)\\(.path):\\(.differs|join("
-		   "\",\"))\"' bundle/data/image/integrity.ndjson | LC_ALL=C sort | tr '\\n' ' '");
-}
+#include "integrity_made.h"
 
 /* One thing is done to the layers on the host: these paths are named, with what differs, and none
  * else. */
@@ -91,8 +12,8 @@ static void damage(const char *command, const char *expected)
 {
 	struct world *w = image_new();
 	world_sh(w, "%s", command);
-	json_t *rows = verify(w);
-	char *got = named(w);
+	json_t *rows = image_verify(w);
+	char *got = image_named(w);
 	cr_assert_str_eq(got, expected, "%s: %s", command, got);
 	cr_assert_eq(w->n_gaps, 2, "%s: %s: %s", command, w->gaps[2].what, w->gaps[2].why);
 	free(got);
@@ -103,13 +24,13 @@ static void damage(const char *command, const char *expected)
 Test(integrity, an_untouched_image_is_verified_on_every_rung_and_nothing_is_named)
 {
 	struct world *w = image_new();
-	json_t *rows = verify(w);
-	char *got = named(w);
+	json_t *rows = image_verify(w);
+	char *got = image_named(w);
 	cr_assert_str_eq(got, "", "%s", got);
-	cr_assert_str_eq(result(rows, 2, -1), "verified");
+	cr_assert_str_eq(image_result(rows, 2, -1), "verified");
 	for (int i = 0; i < LAYERS; i++) {
-		cr_assert_str_eq(result(rows, 3, i), "verified", "layer %d", i);
-		cr_assert_str_eq(result(rows, 4, i), "verified", "layer %d", i);
+		cr_assert_str_eq(image_result(rows, 3, i), "verified", "layer %d", i);
+		cr_assert_str_eq(image_result(rows, 4, i), "verified", "layer %d", i);
 	}
 	cr_assert_eq(json_array_size(rows), 1 + 2 * LAYERS);
 	world_sh(w,
@@ -137,12 +58,12 @@ Test(integrity, a_set_uid_bit_an_owner_and_a_time_are_named_though_every_digest_
 	world_sh(w, "chmod u+s d0/usr/bin/ping; setfattr -n security.capability -v "
 		    "0x0100000200040000000000000000000000000000 d0/usr/bin/ping;"
 		    "chown 5:6 d0/etc/passwd; chown -h 5:6 d0/etc/link; touch -d @5 d0/etc/empty");
-	json_t *rows = verify(w);
-	char *got = named(w);
+	json_t *rows = image_verify(w);
+	char *got = image_named(w);
 	cr_assert_str_eq(got, "0/etc/empty:mtime 0/etc/link:owner 0/etc/passwd:owner "
 			      "0/usr/bin/ping:mode ");
-	cr_assert_str_eq(result(rows, 3, 0), "verified");
-	cr_assert_str_eq(result(rows, 4, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 3, 0), "verified");
+	cr_assert_str_eq(image_result(rows, 4, 0), "damaged");
 	const json_t *ping = world_row(rows, "/usr/bin/ping");
 	cr_assert_str_eq(world_str(ping, "expected.mode"), "0100755");
 	cr_assert_str_eq(world_str(ping, "found.mode"), "0104755");
@@ -227,9 +148,9 @@ Test(integrity, a_config_that_is_not_the_images_is_damage_of_its_name)
 {
 	struct world *w = image_new();
 	world_sh(w, "printf ' ' >>config");
-	json_t *rows = verify(w);
-	cr_assert_str_eq(result(rows, 2, -1), "damaged");
-	cr_assert_str_eq(result(rows, 3, 0), "verified", "what it says of layers holds");
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 2, -1), "damaged");
+	cr_assert_str_eq(image_result(rows, 3, 0), "verified", "what it says of layers holds");
 	json_decref(rows);
 	image_free(w);
 }
@@ -239,9 +160,9 @@ Test(integrity, without_the_request_the_name_alone_is_checked_and_scope_says_so)
 	struct world *w = image_new();
 	w->policy.verify_image = false;
 	world_sh(w, "echo x >d0/etc/passwd");
-	json_t *rows = verify(w);
+	json_t *rows = image_verify(w);
 	cr_assert_eq(json_array_size(rows), 1);
-	cr_assert_str_eq(result(rows, 2, -1), "verified");
+	cr_assert_str_eq(image_result(rows, 2, -1), "verified");
 	bool scope = false;
 	for (size_t i = 0; i < w->n_gaps; i++)
 		scope |= strstr(w->gaps[i].why, "--verify-image") != NULL;
@@ -256,10 +177,10 @@ static void broken_split(const char *command, const char *digest, const char *he
 {
 	struct world *w = image_new();
 	world_sh(w, "%s", command);
-	json_t *rows = verify(w);
-	cr_assert_str_eq(result(rows, 3, 0), digest, "%s", command);
-	cr_assert_str_eq(result(rows, 4, 0), headers, "%s", command);
-	cr_assert_str_eq(result(rows, 3, 1), "verified", "%s", command);
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 3, 0), digest, "%s", command);
+	cr_assert_str_eq(image_result(rows, 4, 0), headers, "%s", command);
+	cr_assert_str_eq(image_result(rows, 3, 1), "verified", "%s", command);
 	cr_assert_eq(w->gaps[2].code, code, "%s: %s: %u", command, w->gaps[2].why, w->gaps[2].code);
 	json_decref(rows);
 	image_free(w);
@@ -306,10 +227,10 @@ Test(integrity, a_checksum_made_to_fit_an_edit_still_fails_the_layers_digest)
 		    "text = ''.join(json.dumps(r) + chr(10) for r in rows).encode()\n"
 		    "open('split0', 'wb').write(gzip.compress(text))\n"
 		    "E\n");
-	json_t *rows = verify(w);
-	cr_assert_str_eq(result(rows, 3, 0), "damaged");
-	cr_assert_str_eq(result(rows, 4, 0), "verified");
-	char *got = named(w);
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 3, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 4, 0), "verified");
+	char *got = image_named(w);
 	cr_assert_str_eq(got, "");
 	free(got);
 	json_decref(rows);
@@ -336,10 +257,10 @@ Test(integrity, owners_of_a_remapped_user_namespace_are_shifted)
 		    "            if cap: os.setxattr(p, 'security.capability', "
 		    "bytes.fromhex('0100000200040000000000000000000000000000'))\n"
 		    "E\n");
-	json_t *rows = verify(w);
-	char *got = named(w);
+	json_t *rows = image_verify(w);
+	char *got = image_named(w);
 	cr_assert_str_eq(got, "", "%s", got);
-	cr_assert_str_eq(result(rows, 4, 0), "verified");
+	cr_assert_str_eq(image_result(rows, 4, 0), "verified");
 	free(w->target.data_root);
 	w->target.data_root = NULL;
 	free(got);
