@@ -7,26 +7,13 @@
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { KEY = 256 << 10, TAG = 16, ID_DIGITS = 12 };
+enum { KEY = 256 << 10, ID_DIGITS = 12 };
 
 enum kind { KIND_FILE, KIND_PROGRAM, KIND_LISTENER };
 static const char *const kind_names[] = {"file", "program", "listener"};
 
-/* Part of a SHA-256: nobody can make his file look like everybody's. */
-struct tag {
-	uint8_t v[TAG];
-};
-
-enum why { WHY_NONE, WHY_ALONE, WHY_FEW, WHY_CONTENT };
 static const char *const why_words[] = {"", "no other container has it", "few others have it",
 					"most others have another content there"};
-
-struct entry {
-	struct tag key, value;
-	uint32_t member;
-	uint32_t others; /* other containers that have the key */
-	enum why why;
-};
 
 struct member {
 	char *path;
@@ -38,7 +25,7 @@ struct member {
 struct fleet {
 	struct member *members;
 	size_t n_members;
-	struct entry *entries;
+	struct kan_fleet_entry *entries;
 	size_t n_entries;
 	bool over;
 	json_t *skipped;
@@ -53,10 +40,10 @@ struct thing {
 
 typedef void thing_fn(const struct thing *t, void *arg);
 
-static struct tag tag_of(const struct kan_buf *b)
+static struct kan_fleet_tag tag_of(const struct kan_buf *b)
 {
 	uint8_t whole[KAN_SHA256_SIZE];
-	struct tag t;
+	struct kan_fleet_tag t;
 	kan_sha256(whole, kan_buf_bytes(b));
 	memcpy(t.v, whole, sizeof t.v);
 	return t;
@@ -172,9 +159,9 @@ static void add_entry(const struct thing *t, void *arg)
 	if ((f->n_entries & (f->n_entries - 1)) == 0)
 		f->entries = kan_xrealloc(f->entries, f->n_entries ? f->n_entries * 2 : 1,
 					  sizeof *f->entries);
-	f->entries[f->n_entries++] = (struct entry){.key = tag_of(&t->key),
-						    .value = tag_of(&t->value),
-						    .member = (uint32_t)f->n_members - 1};
+	f->entries[f->n_entries++] = (struct kan_fleet_entry){.key = tag_of(&t->key),
+							      .value = tag_of(&t->value),
+							      .member = (uint32_t)f->n_members - 1};
 }
 
 /* "shop" is "shop:latest". */
@@ -276,17 +263,19 @@ static int look(struct fleet *f, const char *path, const char *image, struct kan
 
 static int by_key(const void *x, const void *y)
 {
-	const struct entry *a = x, *b = y;
-	int c = memcmp(a->key.v, b->key.v, TAG);
+	const struct kan_fleet_entry *a = x, *b = y;
+	int c = memcmp(a->key.v, b->key.v, sizeof(struct kan_fleet_tag));
 	if (!c)
-		c = memcmp(a->value.v, b->value.v, TAG);
+		c = memcmp(a->value.v, b->value.v, sizeof(struct kan_fleet_tag));
 	return c ? c : (a->member > b->member) - (a->member < b->member);
 }
 
 /* Different containers in a stretch that is sorted by value, then by member. */
-static size_t containers(const struct entry *e, size_t n, size_t n_members)
+static size_t containers(const struct kan_fleet_entry *e, size_t n, size_t n_members)
 {
 	size_t count = 0;
+	if (n == 1)
+		return 1;
 	bool *seen = kan_xalloc(n_members);
 	for (size_t i = 0; i < n; i++) {
 		count += !seen[e[i].member];
@@ -297,16 +286,16 @@ static size_t containers(const struct entry *e, size_t n, size_t n_members)
 }
 
 /* How long the stretch of one value is. */
-static size_t of_value(const struct entry *e, size_t n)
+static size_t of_value(const struct kan_fleet_entry *e, size_t n)
 {
 	size_t k = 1;
-	while (k < n && memcmp(e[k].value.v, e[0].value.v, TAG) == 0)
+	while (k < n && memcmp(e[k].value.v, e[0].value.v, sizeof(struct kan_fleet_tag)) == 0)
 		k++;
 	return k;
 }
 
 /* All entries of one key. */
-static void judge_key(struct entry *e, size_t n, size_t n_members)
+static void judge_key(struct kan_fleet_entry *e, size_t n, size_t n_members)
 {
 	size_t have = containers(e, n, n_members), most = 0, k = 0;
 	for (size_t i = 0; i < n; i += k) {
@@ -317,31 +306,38 @@ static void judge_key(struct entry *e, size_t n, size_t n_members)
 		k = of_value(e + i, n - i);
 		for (size_t j = i; j < i + k; j++) {
 			e[j].others = (uint32_t)have - 1;
-			e[j].why = have == 1                                    ? WHY_ALONE
-				   : have * KAN_FLEET_FEW <= n_members          ? WHY_FEW
-				   : k == 1 && most > 1 && most * 2 > n_members ? WHY_CONTENT
-										: WHY_NONE;
+			e[j].why = have == 1                                    ? KAN_FLEET_ALONE
+				   : have * KAN_FLEET_FEW <= n_members          ? KAN_FLEET_RARE
+				   : k == 1 && most > 1 && most * 2 > n_members ? KAN_FLEET_CONTENT
+										: KAN_FLEET_USUAL;
 		}
+	}
+}
+
+void kan_fleet_judge(struct kan_fleet_entry *entries, size_t n, size_t members)
+{
+	size_t of_key = 1;
+	if (n)
+		qsort(entries, n, sizeof *entries, by_key);
+	for (size_t i = 0; i < n && members > 1; i += of_key) {
+		of_key = 1;
+		while (i + of_key < n && memcmp(entries[i + of_key].key.v, entries[i].key.v,
+						sizeof entries[i].key.v) == 0)
+			of_key++;
+		judge_key(entries + i, of_key, members);
 	}
 }
 
 static void judge(struct fleet *f)
 {
-	if (f->n_entries)
-		qsort(f->entries, f->n_entries, sizeof *f->entries, by_key);
-	for (size_t i = 0; i < f->n_entries;) {
-		size_t n = 1;
-		while (i + n < f->n_entries &&
-		       memcmp(f->entries[i + n].key.v, f->entries[i].key.v, TAG) == 0)
-			n++;
-		if (f->n_members > 1)
-			judge_key(f->entries + i, n, f->n_members);
-		i += n;
-	}
+	kan_fleet_judge(f->entries, f->n_entries, f->n_members);
 	for (size_t i = 0; i < f->n_entries; i++) {
 		struct member *m = &f->members[f->entries[i].member];
-		m->unusual += f->entries[i].why != WHY_NONE;
-		m->alone += f->entries[i].why == WHY_ALONE;
+		/* Many processes of one program are one thing. */
+		if (i > 0 && by_key(&f->entries[i - 1], &f->entries[i]) == 0)
+			continue;
+		m->unusual += f->entries[i].why != KAN_FLEET_USUAL;
+		m->alone += f->entries[i].why == KAN_FLEET_ALONE;
 	}
 }
 
@@ -350,23 +346,35 @@ struct explaining {
 	struct member *m;
 };
 
+static bool listed(const json_t *reasons, const json_t *one)
+{
+	size_t i = 0;
+	json_t *r = NULL;
+	json_array_foreach ((json_t *)(uintptr_t)reasons, i, r)
+		if (json_equal(r, one))
+			return true;
+	return false;
+}
+
 static void explain(const struct thing *t, void *arg)
 {
 	struct explaining *x = arg;
-	struct entry key = {.key = tag_of(&t->key),
-			    .value = tag_of(&t->value),
-			    .member = (uint32_t)(x->m - x->f->members)};
-	const struct entry *e =
+	struct kan_fleet_entry key = {.key = tag_of(&t->key),
+				      .value = tag_of(&t->value),
+				      .member = (uint32_t)(x->m - x->f->members)};
+	const struct kan_fleet_entry *e =
 		x->f->n_entries ? bsearch(&key, x->f->entries, x->f->n_entries, sizeof key, by_key)
 				: NULL;
-	if (!e || e->why == WHY_NONE || json_array_size(x->m->reasons) == KAN_FLEET_REASONS)
+	if (!e || e->why == KAN_FLEET_USUAL || json_array_size(x->m->reasons) == KAN_FLEET_REASONS)
 		return;
 	json_t *o = json_pack("{s:s,s:I,s:s}", "kind", kind_names[t->kind], "others",
 			      (json_int_t)e->others, "why", why_words[e->why]);
 	if (*t->change)
 		json_object_set_new(o, "change", json_string(t->change));
 	kan_json_set_bytes(o, "what", kan_buf_bytes(&t->text));
-	json_array_append_new(x->m->reasons, o);
+	if (!listed(x->m->reasons, o))
+		json_array_append(x->m->reasons, o);
+	json_decref(o);
 }
 
 static int explain_all(struct fleet *f, struct kan_err *err)

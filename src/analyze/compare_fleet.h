@@ -24,4 +24,19 @@ int kan_compare_fleet(json_t **out, const char *const *paths, size_t n, const ch
 /* Is it the image that was asked for? */
 bool kan_fleet_is_image(const json_t *target, const char *image);
 
+/* Inside: a thing that a container has. Tags are parts of a SHA-256: nobody can make his file look
+ * like everybody's. */
+struct kan_fleet_tag {
+	uint8_t v[16];
+};
+enum kan_fleet_why { KAN_FLEET_USUAL, KAN_FLEET_ALONE, KAN_FLEET_RARE, KAN_FLEET_CONTENT };
+struct kan_fleet_entry {
+	struct kan_fleet_tag key, value;
+	uint32_t member;
+	uint32_t others; /* other containers that have the key */
+	enum kan_fleet_why why;
+};
+/* Sorts them, and says of each how many others have it and why it stands out. */
+void kan_fleet_judge(struct kan_fleet_entry *entries, size_t n, size_t members);
+
 #endif
