@@ -31,8 +31,17 @@ static const struct place {
 /* With any other driver Docker keeps a copy of its own, in the form of local. */
 static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log"};
 
-static const struct place *place_of(const char *driver)
+/* Podman calls it json-file when Docker's client asked for that; what it writes is its own form. */
+static bool is_podmans(const char *path)
 {
+	static const char own[] = "/userdata/ctr.log";
+	size_t n = path ? strlen(path) : 0, tail = sizeof(own) - 1;
+	return n > tail && strcmp(path + n - tail, own) == 0;
+}
+
+static const struct place *place_of(const struct kan_target *t)
+{
+	const char *driver = is_podmans(t->log_path) ? "k8s-file" : t->log_driver;
 	for (size_t i = 0; driver && i < sizeof(places) / sizeof(places[0]); i++)
 		if (strcmp(places[i].driver, driver) == 0)
 			return &places[i];
@@ -97,7 +106,7 @@ static int by_api(const struct kan_target *t, struct kan_sink *sink, struct kan_
 	char path[256];
 	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1",
 		       t->id);
-	return kan_answer_stream(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
+	return kan_answer_store_max(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
 }
 
 static int from_place(bool *found, struct kan_logstore *l, const struct place *p,
@@ -176,7 +185,7 @@ static int from_disk(bool *found, struct kan_logstore *l, const struct place *p,
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	struct kan_logstore l = {.t = t, .sink = sink};
-	const struct place *p = place_of(t->log_driver);
+	const struct place *p = place_of(t);
 	bool found = false;
 	bool file_only = p && !p->before;
 	if (file_only && !t->log_path) {
