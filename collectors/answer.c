@@ -95,11 +95,11 @@ static bool looks_like_json(const struct kan_buf *head, const struct shape *s)
 int kan_answer_store(struct kan_engine *e, struct kan_sink *sink, const char *path,
 		     const char *name, struct kan_err *err)
 {
-	return kan_answer_stream(e, sink, path, name, KAN_ENGINE_ANSWER_MAX, err);
+	return kan_answer_store_max(e, sink, path, name, KAN_ENGINE_ANSWER_MAX, err);
 }
 
-int kan_answer_stream(struct kan_engine *e, struct kan_sink *sink, const char *path,
-		      const char *name, uint64_t max, struct kan_err *err)
+int kan_answer_store_max(struct kan_engine *e, struct kan_sink *sink, const char *path,
+			 const char *name, uint64_t max, struct kan_err *err)
 {
 	struct kan_err why = {0};
 	int status = 0;

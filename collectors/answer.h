@@ -15,8 +15,8 @@ struct kan_sink;
  */
 int kan_answer_store(struct kan_engine *e, struct kan_sink *sink, const char *path,
 		     const char *name, struct kan_err *err);
-/* The same with a limit of its own, for what is streamed: over it, limit, and what came stays. */
-int kan_answer_stream(struct kan_engine *e, struct kan_sink *sink, const char *path,
-		      const char *name, uint64_t max, struct kan_err *err);
+/* The same for what may be larger than an answer usually is. */
+int kan_answer_store_max(struct kan_engine *e, struct kan_sink *sink, const char *path,
+			 const char *name, uint64_t max, struct kan_err *err);
 
 #endif

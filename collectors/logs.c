@@ -10,6 +10,7 @@
 
 #include "collectors/answer.h"
 #include "collectors/logfile.h"
+#include "engine/store.h"
 
 enum { PATH_OCTETS = 4096 };
 
@@ -31,18 +32,18 @@ static const struct place {
 /* With any other driver Docker keeps a copy of its own, in the form of local. */
 static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log"};
 
-/* Podman calls it json-file when Docker's client asked for that; what it writes is its own format.
- */
-static const char *format_of(const struct kan_target *t)
+/* Podman calls it json-file when Docker's client asked for that; what it writes is its own form. */
+static bool is_podmans(const char *path)
 {
-	static const char podmans[] = "/userdata/ctr.log";
-	size_t n = t->log_path ? strlen(t->log_path) : 0, tail = sizeof(podmans) - 1;
-	return n > tail && strcmp(t->log_path + n - tail, podmans) == 0 ? "k8s-file"
-									: t->log_driver;
+	static const char own[] = "/userdata/ctr.log";
+	size_t n = path ? strlen(path) : 0, tail = sizeof(own) - 1;
+	return n > tail && strcmp(path + n - tail, own) == 0;
 }
 
-static const struct place *place_of(const char *driver)
+static const struct place *place_of(const struct kan_target *t)
 {
+	bool podmans = t->log_path ? is_podmans(t->log_path) : kan_is_podman(t);
+	const char *driver = podmans ? "k8s-file" : t->log_driver;
 	for (size_t i = 0; driver && i < sizeof(places) / sizeof(places[0]); i++)
 		if (strcmp(places[i].driver, driver) == 0)
 			return &places[i];
@@ -107,7 +108,7 @@ static int by_api(const struct kan_target *t, struct kan_sink *sink, struct kan_
 	char path[256];
 	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1",
 		       t->id);
-	return kan_answer_stream(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
+	return kan_answer_store_max(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
 }
 
 static int from_place(bool *found, struct kan_logstore *l, const struct place *p,
@@ -186,7 +187,7 @@ static int from_disk(bool *found, struct kan_logstore *l, const struct place *p,
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	struct kan_logstore l = {.t = t, .sink = sink};
-	const struct place *p = place_of(format_of(t));
+	const struct place *p = place_of(t);
 	bool found = false;
 	bool file_only = p && !p->before;
 	if (file_only && !t->log_path) {

@@ -8,9 +8,9 @@
 
 #include "base/file.h"
 #include "engine/claims.h"
+#include "engine/dataroot.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
-#include "engine/dataroot.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 

@@ -62,6 +62,18 @@ Test(logs, podmans_file_is_found_by_the_engines_word_or_at_its_usual_place)
 	cr_expect_eq(w->n_gaps, 0);
 }
 
+Test(logs, what_podman_calls_json_file_is_in_its_own_form)
+{
+	char path[192];
+	world_sh(w, "echo x >root/overlay-containers/%s/userdata/ctr.log", id);
+	(void)snprintf(path, sizeof(path), "/store/overlay-containers/%s/userdata/ctr.log", id);
+	w->target.log_driver = kan_xstrdup("json-file");
+	w->target.log_path = kan_xstrdup(path);
+	cr_assert_eq(world_collect(w, &kan_collector_logs), 0);
+	cr_expect_str_eq(world_str(only_row(), "dir"), "k8s-file");
+	cr_expect_str_eq(world_str(only_row(), "driver"), "json-file");
+}
+
 Test(logs, a_path_in_a_directory_of_another_container_is_not_opened)
 {
 	world_sh(w, "mkdir root/containers/other; echo secret >root/containers/other/x-json.log");
