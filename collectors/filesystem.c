@@ -147,7 +147,7 @@ static int exported(const struct kan_target *t, struct kan_sink *sink, struct ka
 		     "the layers of a stopped container of this store are known to the engine "
 		     "alone: only its export of the whole tree is taken");
 	(void)snprintf(path, sizeof(path), "/containers/%s/export", t->id);
-	return kan_answer_stream(t->engine, sink, path, "export.tar", max, err);
+	return kan_answer_store_max(t->engine, sink, path, "export.tar", max, err);
 }
 
 /* Not proven, another driver, or stopped: then as far as it goes, and never called complete. */

@@ -111,7 +111,7 @@ Test(stores, podmans_layers_json_proves_every_layer)
 	json_t *rows = layers(w);
 	proofs(rows, (const char *const[]){"chain", "chain"}, TWO);
 	cr_expect_str_eq(world_str(json_array_get(rows, 0), "cache_id"), A);
-	cr_expect_eq(w->n_gaps, 1, "no package database");
+	cr_expect_eq(w->n_gaps, 2, "no package database, and no --verify-image");
 	json_decref(rows);
 	store_free(w);
 }
@@ -164,7 +164,7 @@ Test(stores, without_the_snapshotters_database_layers_are_told_by_their_order_al
 	cr_expect_str_eq(world_str(json_array_get(rows, 0), "cache_id"), "1");
 	world_sh(w, "cmp bundle/data/image/config.json config");
 	cr_expect(world_gap(w, "metadata.db", KAN_GAP_VANISHED));
-	cr_expect_eq(w->n_gaps, 2, "and no package database");
+	cr_expect_eq(w->n_gaps, 3, "and no package database, and no --verify-image");
 	json_decref(rows);
 	store_free(w);
 }
@@ -189,7 +189,7 @@ Test(stores, the_snapshotters_database_proves_containerds_layers)
 	write_db(w, "");
 	json_t *rows = layers(w);
 	proofs(rows, (const char *const[]){"chain", "chain", "chain", "chain"}, FOUR);
-	cr_expect_eq(w->n_gaps, 1, "no package database");
+	cr_expect_eq(w->n_gaps, 2, "no package database, and no --verify-image");
 	json_decref(rows);
 	store_free(w);
 }
