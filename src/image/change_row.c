@@ -65,12 +65,22 @@ static void fill_metacopy(struct kan_changes *c, struct kan_entry *e)
 	e->f = &e->meta;
 }
 
-/* Podman has no layer for it and puts it into the container's own, as it stands in Docker's. */
-static bool is_mtab(const struct kan_changes *c, const struct kan_entry *e, struct kan_bytes path)
+/* Podman has no layer of its own and puts into the container's what stands in Docker's: the link,
+ * and empty files to mount over, which show as such where no table of mounts is left. */
+static bool of_podman(const struct kan_changes *c, const struct kan_entry *e, struct kan_bytes path)
 {
-	return c->stack.n && !c->stack.layers[0].init && kan_file_is(e->f, S_IFLNK) &&
-	       kan_bytes_eq(path, KAN_LIT("/etc/mtab")) &&
-	       kan_bytes_eq(e->f->link, KAN_LIT("/proc/mounts"));
+	static const char *const places[] = {"/run/.containerenv", "/etc/hosts", "/etc/hostname",
+					     "/etc/resolv.conf"};
+	if (!c->stack.n || c->stack.layers[0].init)
+		return false;
+	if (kan_file_is(e->f, S_IFLNK))
+		return kan_bytes_eq(path, KAN_LIT("/etc/mtab")) &&
+		       kan_bytes_eq(e->f->link, KAN_LIT("/proc/mounts"));
+	bool empty = kan_file_is(e->f, S_IFREG) && e->f->st.stx_size == 0;
+	for (size_t i = 0; empty && !c->o.points && i < sizeof(places) / sizeof(places[0]); i++)
+		if (kan_bytes_eq(path, kan_bytes_of(places[i])))
+			return true;
+	return false;
 }
 
 /* An entry the engine makes for a mount: an empty directory or file, or a directory on the way to
@@ -79,7 +89,7 @@ static bool of_engine(const struct kan_changes *c, const struct kan_entry *e)
 {
 	const struct kan_file *f = e->f;
 	struct kan_bytes path = kan_buf_bytes(&c->path);
-	if (is_mtab(c, e, path))
+	if (of_podman(c, e, path))
 		return true;
 	if (e->f->depth == 0 ||
 	    (!kan_file_is(f, S_IFDIR) && !(kan_file_is(f, S_IFREG) && f->st.stx_size == 0)))

@@ -296,6 +296,10 @@ class Stopped(unittest.TestCase):
             self.assertEqual((rows[b"/root/left"]["change"], rows[b"/root/left"]["sha256"]), ("added", sha256(b"left\n")))
             self.assertEqual(rows[b"/var/log/dpkg.log"]["change"], "deleted")
             self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+            report = json.loads(pathlib.Path(done.json["report"]["json"]).read_bytes())
+            compared = next(c for c in report["contradictions"] if c["id"] == "engine-changes")
+            # It stood still: what only the engine's list had would be told.
+            self.assertEqual((compared["assessed"], compared["rows"]), (True, []))
         finally:
             world.remove(name)
 

@@ -180,6 +180,7 @@ start_private()
 	case $1 in
 	podman4)
 		podman_conf >"$2/containers.conf"
+		ls -d /sys/fs/cgroup/*/libpod_parent >/dev/null 2>&1 || : >"$2/parent-is-ours"
 		words="$([ -z "${KAN_ENGINE_ROOTLESS:-}" ] || rootless_words "$2" "$inner") $(podman_words "$inner")" ;;
 	*)
 		# A containerd that runs already is used, and keeps what it has at its own place, not below the data root.
@@ -213,4 +214,5 @@ remove_podman_cgroups()
 		remove_cgroups "libpod-${container##*/}"
 		remove_cgroups "libpod-conmon-${container##*/}"
 	done
+	[ ! -e "$1/parent-is-ours" ] || rmdir /sys/fs/cgroup/*/libpod_parent/conmon /sys/fs/cgroup/*/libpod_parent 2>/dev/null || true
 }

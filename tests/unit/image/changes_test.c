@@ -61,6 +61,22 @@ static void sha(const json_t *r, const char *key, const char *file)
 	free(want);
 }
 
+Test(changes, what_podman_puts_into_the_containers_own_layer_is_the_engines, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir -p l0/etc l0/run");
+	world_mount(w, "");
+	world_sh(w, "cd m; ln -s /proc/mounts etc/mtab; : >run/.containerenv; : >etc/hosts; "
+		    "echo 'name = x' >etc/hostname; : >etc/resolv; ln -s /proc/1/mounts run/mtab");
+	capture();
+	is("/etc/mtab", "engine");
+	is("/run/.containerenv", "engine");
+	is("/etc/hosts", "engine");
+	is("/etc/hostname", "added");
+	is("/etc/resolv", "added");
+	is("/run/mtab", "added");
+}
+
 Test(changes, every_word_is_told_from_what_was_really_done, .fini = leave)
 {
 	make(2);
