@@ -151,7 +151,10 @@ class Engines(unittest.TestCase):
         words = ("added", "changed", "metadata", "deleted")
         found = {p for p, r in self.changes().items() if r["change"] in words}
         self.assertEqual(found, {"/etc/passwd", "/usr/bin/id", "/etc/shop/shop.conf", "/tmp/new", "/var/log/dpkg.log", "/srv/shop",
-                                 "/srv/shop/index.html", "/usr/share/doc/busybox/README", "/usr/share/doc/busybox/new"})
+                                 "/srv/shop/index.html", "/usr/share/doc/busybox", "/usr/share/doc/busybox/README",
+                                 "/usr/share/doc/busybox/new"})
+        self.assertEqual((self.changes()["/usr/share/doc/busybox"]["change"], self.changes()["/usr/share/doc/busybox"]["opaque"]),
+                         ("metadata", "y"))
 
     def test_what_differs_is_said_of_metadata(self):
         rows = self.changes()
