@@ -111,6 +111,20 @@ int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, c
 	return rc;
 }
 
+int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err *err)
+{
+	static const char content[] = "io.containerd.content.v1.content";
+	char path[KAN_STORE_PATH];
+	(void)snprintf(path, sizeof(path), "%s/%s", kan_containerd_managed, content);
+	if (kan_open_beneath(out, t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, err) == 0)
+		return 0;
+	kan_auto_close int place = open_own(t, NULL);
+	if (place >= 0 &&
+	    kan_open_beneath(out, place, content, O_PATH | O_DIRECTORY, 0, NULL) == 0)
+		return 0;
+	return kan_wrap(err, "the content store");
+}
+
 /* Where the blobs lie: by the digest it does not matter which of the two places has it. */
 static int open_blob(int *fd, const struct kan_target *t, const char *digest, struct kan_err *err)
 {

@@ -19,6 +19,8 @@ int kan_containerd_own(int *out, const char **rest, const struct kan_target *t, 
  * config; each blob is hashed. refused: a blob is not what its name says.
  */
 int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
+/* Its content store, the directory above blobs/; out is yours. */
+int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err *err);
 /* Pure: the digest that an index or a manifest ("sha256:...", in out[72]) leads to. wanted: of the
  * manifest that the container was made from, or NULL; then the first of this platform. 1: it is of
  * another manifest; 0: of a config; -1 format, not-found. */
