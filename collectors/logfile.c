@@ -173,11 +173,9 @@ static int64_t ns_of(struct timespec t)
 static int put_row(struct kan_logstore *l, const struct kan_logfile *f, const struct stat *st,
 		   const struct copy *c, const char *sha256, struct kan_err *err)
 {
-	/* Else the directory is named as the format is, which Podman may call otherwise. */
-	bool cached = strcmp(l->dir, "cached") == 0;
 	struct kan_row *r = kan_rows_begin(l->rows);
 	kan_row_int(r, "n", f->n);
-	kan_row_str(r, "driver", cached && l->t->log_driver ? l->t->log_driver : l->dir);
+	kan_row_str(r, "driver", l->t->log_driver ? l->t->log_driver : l->dir);
 	kan_row_str(r, "dir", l->dir);
 	kan_row_bool(r, "packed", f->packed);
 	kan_row_uint(r, "size", (uint64_t)st->st_size);

@@ -19,6 +19,8 @@ static const struct kan_option options[] = {
 	{"text", 0, NULL, "unified differences of the text files, too"},
 	{"all", 0, "IMAGE",
 	 "every container of an image (name or id) over the bundles of the home, outliers first"},
+	{"reference", 0, "WHAT",
+	 "the bundle's image against one from a clean machine: docker-save FILE.tar or OCI layout"},
 	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
 	{NULL, 0, NULL, NULL},
 };
@@ -258,7 +260,8 @@ static int image(const struct kan_args *a, unsigned words)
 
 static int compare(const struct kan_args *a)
 {
-	const char *only = kan_arg(a, "only"), *all = kan_arg(a, "all");
+	const char *only = kan_arg(a, "only"), *all = kan_arg(a, "all"),
+		   *reference = kan_arg(a, "reference");
 	unsigned words = differences() | bit("identical");
 	bool pair = a->n_words == 2;
 	if (only && (words = words_of(only)) == 0)
@@ -267,10 +270,16 @@ static int compare(const struct kan_args *a)
 		kan_say("--only and --text are about one bundle and its image");
 		return KAN_EXIT_USAGE;
 	}
+	if (reference && (all || pair || only || kan_flag(a, "text"))) {
+		kan_say("--reference is about one bundle's image, and takes no other word");
+		return KAN_EXIT_USAGE;
+	}
 	if (all && a->n_words) {
 		kan_say("--all takes every bundle of the home: name none");
 		return KAN_EXIT_USAGE;
 	}
+	if (reference)
+		return kan_compare_reference_run(a, reference);
 	if (all)
 		return kan_compare_all_run(a, all);
 	return pair ? kan_compare_pair_run(a, a->words[0], a->words[1]) : image(a, words);

@@ -26,6 +26,7 @@ void kan_compare_cell(struct kan_bytes text, size_t width);
 
 void kan_compare_print(const struct kan_compared *c);
 int kan_compare_pair_run(const struct kan_args *a, const char *first, const char *second);
+int kan_compare_reference_run(const struct kan_args *a, const char *reference);
 int kan_compare_all_run(const struct kan_args *a, const char *image);
 
 #endif

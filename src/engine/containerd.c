@@ -119,8 +119,7 @@ int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err 
 	if (kan_open_beneath(out, t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, err) == 0)
 		return 0;
 	kan_auto_close int place = open_own(t, NULL);
-	if (place >= 0 &&
-	    kan_open_beneath(out, place, content, O_PATH | O_DIRECTORY, 0, NULL) == 0)
+	if (place >= 0 && kan_open_beneath(out, place, content, O_PATH | O_DIRECTORY, 0, NULL) == 0)
 		return 0;
 	return kan_wrap(err, "the content store");
 }

@@ -164,6 +164,23 @@ class Integrity(unittest.TestCase):
         markdown = pathlib.Path(done.json["report"]["json"]).with_name("report.md").read_text()
         self.assertIn("The image: the image is damaged", markdown)
 
+    def against(self, bundle, *flags):
+        return world.kanshiki("--home", image().home, *flags, "compare", "--exit-code", "--reference", image().saved, bundle.path)
+
+    def test_a_bundle_is_compared_with_a_reference_when_the_host_is_gone(self):
+        same = self.against(image().clean[1])
+        self.assertEqual((same.status, same.out), (0, b""), str(same))
+        self.assertIn("the reference is the same image; 0 layers with another digest, 0 paths differ", same.messages)
+        other = self.against(image().edited[1])
+        self.assertEqual(other.status, 10, str(other))
+        found = dict((line.split()[2], line.split()[3]) for line in other.text.splitlines())
+        self.assertEqual({p: found.get(p) for p in ("/etc/words", "/etc/owner", "/etc/gone", "/data/more", "/data/added")},
+                         {"/etc/words": "content", "/etc/owner": "owner", "/etc/gone": "missing", "/data/more": "mode",
+                          "/data/added": "extra"}, other.text)
+        head, end = [json.loads(line) for line in self.against(image().edited[1], "--json").out.splitlines()]
+        self.assertEqual((head["schema"], head["compared"], end["end"]["against"]["count"]),
+                         ("kanshiki.compare/1", "reference", len(found)))
+
     def test_a_reference_that_was_saved_before_names_the_same_paths(self):
         expected = named(image().edited[1])
         for done, bundle in image().referred:

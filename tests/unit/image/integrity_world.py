@@ -80,7 +80,7 @@ def image():
     middle.add("old/sub/new", b"new")
     middle.add("old/sub/.wh..wh..opq")
     top = Layer()
-    top.add("./", kind=tarfile.DIRTYPE, mode=0o755)
+    top.add("./", kind=tarfile.DIRTYPE, mode=0o700)
     top.add("opt/tool", bytes(range(256)) * 1000, mode=0o755, uid=1000, gid=1000)
     return [layer.octets() for layer in (base, middle, top)]
 
