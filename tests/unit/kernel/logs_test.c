@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +37,12 @@ static void setup(void)
 static void teardown(void)
 {
 	json_decref(w->rows);
+	w->rows = NULL;
+	free(w->target.data_root);
+	free(w->target.storage);
+	free(w->target.log_driver);
+	free(w->target.log_path);
+	close(w->target.data_root_fd);
 	world_free(w);
 }
 
