@@ -292,6 +292,8 @@ class Kill(unittest.TestCase):
         OUTCOMES[done.status] = OUTCOMES.get(done.status, 0) + 1
         if done.status in (-signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM):   # the two others only once it is sealed
             self.unsealed_then_sealed(capture)
+        elif done.status == 130 and done.json["status"] == "complete":      # it came when all was there
+            self.assertEqual((done.json["exit"], world.verify(done.json["bundle"]).status), (130, 0), str(done))
         elif done.status == 130:
             self.sealed_partial(done, 130, capture)
         else:
