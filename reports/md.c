@@ -261,7 +261,8 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 			     kan_json_str(freeze, "proof"));
 	const char *after = kan_json_str(
 		json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
-	if (*after && strcmp(kan_json_str(json_object_get(m->doc, "record"), "depth"), "offline"))
+	if (*after &&
+	    strcmp(kan_json_str(json_object_get(m->doc, "record"), "depth"), "offline") != 0)
 		kan_buf_addf(out,
 			     "- Right after the resume: %s. A container that runs changes by "
 			     "itself\n",

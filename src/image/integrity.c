@@ -20,9 +20,14 @@ static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
 static void shifts(struct kan_integrity *g)
 {
 	const char *name = g->t->data_root ? strrchr(g->t->data_root, '/') : NULL;
-	unsigned uid = 0, gid = 0;
-	char end = 0;
-	if (!name || sscanf(name, "/%9u.%9u%c", &uid, &gid, &end) != 2)
+	char *dot = NULL, *end = NULL;
+	if (!name || name[1] < '0' || name[1] > '9')
+		return;
+	unsigned long uid = strtoul(name + 1, &dot, 10);
+	if (*dot != '.' || dot[1] < '0' || dot[1] > '9')
+		return;
+	unsigned long gid = strtoul(dot + 1, &end, 10);
+	if (*end || uid > UINT32_MAX || gid > UINT32_MAX)
 		return;
 	g->uid_shift = uid;
 	g->gid_shift = gid;
