@@ -85,6 +85,18 @@ static int by_from(const void *a, const void *b)
 	return c ? c : kan_bytes_cmp(x->to, y->to);
 }
 
+static void add_diversion(struct kan_pkg_index *x, struct diversion of)
+{
+	struct diversion d = {0};
+	uint8_t *at = kan_xalloc(of.from.n + of.to.n + of.by.n + 1);
+	d.from = put(&at, of.from);
+	d.to = put(&at, of.to);
+	d.by = put(&at, of.by);
+	x->diversions = more(x->diversions, x->n_diversions, sizeof(*x->diversions));
+	x->diversions[x->n_diversions++] = d;
+	x->diversions_sorted = false;
+}
+
 static int diverted(struct kan_bytes from, struct kan_bytes to, struct kan_bytes by, void *arg,
 		    struct kan_err *err)
 {
@@ -96,14 +108,8 @@ static int diverted(struct kan_bytes from, struct kan_bytes to, struct kan_bytes
 	if (!kan_pkg_paths_follow(&real_from, x->links, from, &x->left) ||
 	    !kan_pkg_paths_follow(&real_to, x->links, to, &x->left))
 		return x->left ? 0 : too_much(err); /* it leads nowhere: no file lies there */
-	struct diversion d = {0};
-	uint8_t *at = kan_xalloc(real_from.len + real_to.len + by.n + 1);
-	d.from = put(&at, kan_buf_bytes(&real_from));
-	d.to = put(&at, kan_buf_bytes(&real_to));
-	d.by = put(&at, by);
-	x->diversions = more(x->diversions, x->n_diversions, sizeof(*x->diversions));
-	x->diversions[x->n_diversions++] = d;
-	x->diversions_sorted = false;
+	add_diversion(x,
+		      (struct diversion){kan_buf_bytes(&real_from), kan_buf_bytes(&real_to), by});
 	return 0;
 }
 
@@ -228,6 +234,12 @@ void kan_pkg_index_lost(struct kan_pkg_index *x, struct kan_bytes file, const st
 		x->faults[x->n_faults].err = *why;
 	}
 	x->n_faults++;
+}
+
+void kan_pkg_index_divert_as(struct kan_pkg_index *x, const struct kan_pkg_index *from)
+{
+	for (size_t i = 0; i < from->n_diversions; i++)
+		add_diversion(x, from->diversions[i]);
 }
 
 void kan_pkg_index_file_end(struct kan_pkg_index *x)
