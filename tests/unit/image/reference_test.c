@@ -55,7 +55,7 @@ Test(reference, what_was_edited_on_this_host_is_named_whatever_its_own_checksums
 		    "d0/usr/bin/su");
 	json_t *rows = against(w, "gzip");
 	char *got = image_named(w);
-	cr_assert_str_eq(got, "0/etc/passwd:content 0/usr/bin/id:mode 0/usr/bin/su:size "
+	cr_assert_str_eq(got, "0/etc/passwd:content 0/usr/bin/id:mode 0/usr/bin/su:content,size "
 			      "2/opt/x:extra ");
 	cr_assert_str_eq(image_result(rows, 1, 0), "damaged");
 	cr_assert_str_eq(image_result(rows, 1, 1), "verified");
