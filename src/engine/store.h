@@ -27,7 +27,8 @@ int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err 
 int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, const char *arch,
 		      struct kan_err *err);
 
-/* Podman: its files are there for this driver. */
+/* Podman: its files are there for this driver, and none of Docker's for this container. Never of a
+ * dead disk: a directory alone, which anybody may make, is no engine. */
 bool kan_is_podman(const struct kan_target *t);
 /* Files of a running container are below Podman's run root, which it does not name: told by the
  * directory of the container's own id. No link is followed on the way. */
