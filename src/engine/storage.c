@@ -304,7 +304,7 @@ static void mark_init(struct kan_target *t)
 	if (!kan_is_containerd(t) || t->n_lowers == 0)
 		return;
 	t->lowers[0].init = true;
-	if (kan_snapshots_of(&all, root, t, NULL) < 0)
+	if (kan_snapshots_of(&all, root, t, t->lowers[0].path, NULL) < 0)
 		return;
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		const struct kan_snapshot *s = kan_snapshot_at(&all, t->lowers[i].path);
@@ -344,7 +344,7 @@ static void from_snapshots(struct kan_target *t)
 	struct kan_snapshots all = {0};
 	struct kan_err why = {0};
 	char root[PATH_OCTETS];
-	int rc = kan_snapshots_of(&all, root, t, &why);
+	int rc = kan_snapshots_of(&all, root, t, NULL, &why);
 	if (rc == 0)
 		rc = open_snapshots(t, &all, root, &why);
 	free(all.v);

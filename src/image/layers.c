@@ -340,7 +340,7 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 		kan_sink_gap_err(s, KAN_LIT("layers.json"), &why);
 	char root[KAN_STORE_PATH];
 	if (kan_is_containerd(t) && t->n_lowers &&
-	    kan_snapshots_of(&l.snapshots, root, t, &why) < 0)
+	    kan_snapshots_of(&l.snapshots, root, t, t->lowers[0].path, &why) < 0)
 		kan_sink_gap_err(s, KAN_LIT("metadata.db"), &why);
 	int rc = take_config(&l, err);
 	if (rc == 0)
