@@ -72,7 +72,8 @@ static int take_digest(char out[72], const json_t *descriptor, struct kan_err *e
 	return 0;
 }
 
-/* The one the container was made from; else the first for this machine that is an image. */
+/* The one the container was made from, and no other when that is known; else the first for this
+ * machine that is an image. */
 static const json_t *choose(const json_t *list, const char *wanted, const char *arch)
 {
 	size_t i = 0;
@@ -83,7 +84,7 @@ static const json_t *choose(const json_t *list, const char *wanted, const char *
 		const char *has = kan_json_str(platform, "architecture");
 		if (wanted && strcmp(kan_json_str(one, "digest"), wanted) == 0)
 			return one;
-		if (!first && (!platform || !*has || strcmp(has, arch) == 0))
+		if (!wanted && !first && (!platform || !*has || strcmp(has, arch) == 0))
 			first = one;
 	}
 	return first;
@@ -101,8 +102,8 @@ int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, c
 	if (json_is_array(list)) {
 		const json_t *one = choose(list, wanted, arch);
 		if (!one)
-			(void)kan_fail(err, KAN_ENOTFOUND, "the index has no image for %.32s",
-				       arch);
+			(void)kan_fail(err, KAN_ENOTFOUND, "the index has no image for %.80s",
+				       wanted ? wanted : arch);
 		else if (take_digest(out, one, err) == 0)
 			rc = 1;
 	} else if (json_is_object(config)) {

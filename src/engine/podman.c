@@ -62,7 +62,7 @@ static const json_t *entry_of(const json_t *list, const char *id)
 int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err)
 {
 	json_t *doc = NULL;
-	if (kan_json_parse(&doc, list, KAN_STORE_FILE_MAX, DEPTH, err) < 0)
+	if (kan_json_parse(&doc, list, KAN_STORE_LIST_MAX, DEPTH, err) < 0)
 		return -1;
 	const char *layer = kan_json_str(entry_of(doc, id), "layer");
 	int rc = 0;
@@ -97,7 +97,7 @@ int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct 
 	char layer[65];
 	struct kan_err why = {0};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_FILE_MAX);
+		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
 		struct kan_err *to = i ? NULL : &why;
 		if (read_list(&text, t, "containers", names[i], to) < 0 ||
 		    kan_podman_layer_of(layer, kan_buf_bytes(&text), t->id, to) < 0)
@@ -127,8 +127,8 @@ int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct ka
 
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_FILE_MAX);
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
 	if (read_list(&text, t, "layers", "layers.json", err) < 0)
 		return -1;
-	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_FILE_MAX, DEPTH, err);
+	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err);
 }
