@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -248,11 +249,48 @@ static int named_dir(char out[PATH_OCTETS], const struct kan_target *t, struct k
 	out[0] = 0;
 	if (is_overlay2(t))
 		return layerdb_dir(out, t, err);
-	if (strcmp(t->storage, "overlay") == 0)
+	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0)
 		return kan_podman_dir(out, t, err);
 	return kan_fail(err, KAN_EUNSUPPORTED,
 			"the layers of a stopped container of this storage cannot be found "
 			"offline");
+}
+
+static bool same_dir(const struct kan_target *t, const char *below, const struct stat *root)
+{
+	struct stat st;
+	kan_auto_close int pin = -1;
+	return kan_below_pin(&pin, t, below, O_DIRECTORY, NULL) == 0 && fstat(pin, &st) == 0 &&
+	       st.st_dev == root->st_dev && st.st_ino == root->st_ino;
+}
+
+int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err)
+{
+	/* Below the driver's directory, as vfs, btrfs, zfs, devicemapper, aufs and overlays do it.
+	 */
+	static const char *const places[] = {"dir/%s",        "subvolumes/%s", "graph/%s",
+					     "mnt/%s/rootfs", "mnt/%s",        "%s/merged"};
+	char dir[PATH_OCTETS], path[PATH_OCTETS + SMALL_OCTETS];
+	struct stat root;
+	if (!t->storage || t->data_root_fd < 0)
+		return kan_fail(err, KAN_EREFUSED, "the engine's data root is not proven");
+	if (fstat(root_fd, &root) < 0)
+		return kan_fail_sys(err, "the root");
+	(void)snprintf(path, sizeof(path), "rootfs/%.64s/%s", t->storage, t->id);
+	if (kan_is_containerd(t) && same_dir(t, path, &root))
+		return 0;
+	if ((kan_is_podman(t) ? kan_podman_dir(dir, t, err) : layerdb_dir(dir, t, err)) < 0)
+		return -1;
+	const char *name = strrchr(dir, '/') + 1;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *hole = strstr(places[i], "%s");
+		(void)snprintf(path, sizeof(path), "%.64s/%.*s%s%s", t->storage,
+			       (int)(hole - places[i]), places[i], name, hole + 2);
+		if (same_dir(t, path, &root))
+			return 0;
+	}
+	return kan_fail(err, KAN_EREFUSED,
+			"the init's root is not the directory that the engine has for it");
 }
 
 /* The file "lower" there has the rest. */

@@ -192,3 +192,24 @@ Test(below, a_short_link_leads_to_a_layer_beside_it_or_nowhere)
 		leave(t, &p);
 	}
 }
+
+/* A dead disk is a data root of Docker's: a list that anybody put there names no layers. */
+Test(below, podmans_lists_are_not_read_of_a_dead_disk)
+{
+	for (int offline = 0; offline < 2; offline++) {
+		struct test_place p;
+		struct kan_target *t = layered(&p);
+		sh(&p, "mkdir -p data/overlay-containers data/overlay && "
+		       "mv data/overlay2/own data/overlay/" ID_HEX " && "
+		       "mv data/overlay2/* data/overlay/ && "
+		       "printf '[{\"id\":\"" ID_HEX "\",\"layer\":\"" ID_HEX "\"}]' "
+		       ">data/overlay-containers/containers.json");
+		free(t->storage);
+		t->storage = kan_xstrdup("overlay");
+		t->pid = 0;
+		t->depth = offline ? KAN_DEPTH_OFFLINE : KAN_DEPTH_HOST;
+		kan_prove_layers(t);
+		cr_expect_eq(t->n_lowers, offline ? 0 : 1, "offline %d", offline);
+		leave(t, &p);
+	}
+}
