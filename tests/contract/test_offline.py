@@ -246,6 +246,7 @@ class Offline(unittest.TestCase):
         gaps = bundle.gaps()
         self.assertIn(("mounts", "/data"), gaps)
         self.assertIn(("logs", "json-file/0.log"), gaps)
+        self.assertEqual(gaps["logs", "json-file/1.log"], "contradicted")
         self.assertIn(("engine", "hostconfig.json"), gaps)
         link, = [r for r in bundle.rows("filesystem/changes.ndjson") if r["name"] == "link"]
         self.assertEqual((link["type"], link["link"]), ("symlink", str(outside / "file")))
