@@ -12,7 +12,6 @@
 #include "image/mountfiles.h"
 
 enum {
-	PATH_OCTETS = 512,
 	WORD_OCTETS = 4096,
 	TOLD_MAX = 1000, /* gaps and scope about single mounts; the rows say all */
 };
@@ -33,14 +32,12 @@ struct point {
 	bool can_be_copied; /* a volume of the local driver, in the data root */
 };
 
-static bool elsewhere(const struct named *c, const char *name)
+static bool elsewhere(const struct named *c, const struct point *p)
 {
-	char what[PATH_OCTETS];
 	struct kan_err why = {0};
-	bool yes = kan_volume_elsewhere(c->t, name, &why);
-	(void)snprintf(what, sizeof(what), "volumes/%s/opts.json", name);
+	bool yes = kan_volume_elsewhere(c->t, p->name, &why);
 	if (why.code != KAN_OK && c->told < TOLD_MAX)
-		kan_sink_gap_err(c->sink, kan_bytes_of(what), &why);
+		kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &why);
 	return yes;
 }
 
@@ -66,7 +63,7 @@ static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c
 		why = "a volume that is not in the data root";
 	else if (c->t->policy->mounts == KAN_MOUNTS_NONE)
 		why = "not asked for";
-	else if (elsewhere(c, p->name))
+	else if (elsewhere(c, p))
 		why = "a volume whose content is mounted from elsewhere";
 	p->can_be_copied = !why;
 	if (!why)

@@ -34,6 +34,7 @@ bool kan_volume_elsewhere(const struct kan_target *t, const char *name, struct k
 		return false;
 	if (why.code != KAN_OK ||
 	    kan_json_parse(&doc, kan_buf_bytes(&text), OPTIONS_MAX, JSON_DEPTH, &why) < 0) {
+		kan_err_wrap(&why, "its options");
 		*err = why;
 		return true;
 	}
