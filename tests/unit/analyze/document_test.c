@@ -195,7 +195,7 @@ Test(document, two_names_of_one_inode_do_not_make_a_rename_of_an_edit)
 Test(document, a_second_name_of_an_image_file_is_linked_and_not_renamed)
 {
 	json_t *doc = both(UPPER("/a", "added", ",\"nlink\":2,\"origin_ino\":\"9\"")
-				   UPPER("/bin/x", "identical",
+				   UPPER("/bin/x", "metadata",
 					 BELOW("1") ",\"nlink\":2,\"origin_ino\":\"9\","
 						    "\"hardlink_to\":\"/a\""),
 			   LOWER("/bin/x", "9", ""));
