@@ -18,7 +18,7 @@ void kan_html_package_cell(struct kan_buf *out, const json_t *row)
 		kan_html_value(out, row, "package_why");
 	}
 	if (json_is_true(json_object_get(row, "explained")))
-		kan_buf_adds(out, ", explained");
+		kan_buf_adds(out, ", the container's own records explain it");
 	kan_buf_adds(out, "</td>");
 }
 

@@ -2,6 +2,7 @@
  * the seal, the time from the capture. */
 #include "reports/sbom.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +125,16 @@ static void property(json_t *list, const char *name, const char *value)
 	json_array_append_new(list, json_pack("{s:s,s:s}", "name", name, "value", value));
 }
 
+/* Of both sides together: who matches this list must know that it is not all. */
+static void left_out(json_t *list, const json_t *packages)
+{
+	char text[SERIAL_TEXT];
+	int64_t n = kan_json_int(packages, "left_out");
+	(void)snprintf(text, sizeof text, "%" PRId64, n);
+	if (n)
+		property(list, "kanshiki:left_out", text);
+}
+
 static json_t *metadata(const struct kan_model *m, const json_t *side, const char *which)
 {
 	const json_t *container = json_object_get(m->doc, "container"),
@@ -144,6 +155,7 @@ static json_t *metadata(const struct kan_model *m, const json_t *side, const cha
 	property(said, "kanshiki:state", kan_json_str(side, "state"));
 	if (json_object_get(side, "why"))
 		property(said, "kanshiki:why", kan_json_str(side, "why"));
+	left_out(said, json_object_get(m->doc, "packages"));
 	json_t *o = json_pack("{s:o,s:{s:[o]},s:o}", "component", about, "tools", "components",
 			      tool, "properties", said);
 	if (json_object_get(record, "started"))

@@ -7,9 +7,9 @@
 
 #define ROWS "data/image/integrity.ndjson"
 
-enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 5, TEXT = 320 };
+enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 4, TEXT = 320 };
 
-static const char alone[] = "rungs 3 to 5 rest on this host alone";
+static const char alone[] = "rungs 2 to 4 rest on this host alone";
 static const char *const whats[] = {[1] = "a reference from elsewhere",
 				    [2] = "the image's own name",
 				    [3] = "layers against their digests",

@@ -1,5 +1,7 @@
 /* Two inventories: the packages of the image as shipped, and of the container as found. */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,7 +204,7 @@ struct rows {
 	void *arg;
 	uint64_t line;
 	json_t *list, *changes;
-	uint64_t left_out, n_image, n_found;
+	uint64_t left_out, left_image, left_found, n_image, n_found;
 };
 
 static int hand_row(const struct kan_packages_pair *pair, void *arg, struct kan_err *err)
@@ -236,10 +238,13 @@ static int list_row(const struct kan_packages_pair *pair, void *arg, struct kan_
 		json_int_t n = json_integer_value(json_object_get(r->changes, pair->change));
 		json_object_set_new(r->changes, pair->change, json_integer(n + 1));
 	}
-	if (json_array_size(r->list) == ROWS_MAX)
-		r->left_out++;
-	else
+	if (json_array_size(r->list) < ROWS_MAX) {
 		json_array_append_new(r->list, row_of(pair));
+		return 0;
+	}
+	r->left_out++;
+	r->left_image += pair->image != NULL;
+	r->left_found += pair->found != NULL;
 	return 0;
 }
 
@@ -252,6 +257,20 @@ static json_t *state_of(enum kan_packages_state state, const char *why, uint64_t
 	if (state == KAN_PACKAGES_CUT || state == KAN_PACKAGES_WHOLE)
 		json_object_set_new(o, "count", json_integer((json_int_t)count));
 	return o;
+}
+
+/* A list that lacks some is no whole list, whatever was read. */
+static void cut(json_t *side, uint64_t left_out)
+{
+	char why[KAN_PACKAGES_WHY];
+	if (left_out == 0 || strcmp(kan_json_str(side, "state"), "unknown") == 0)
+		return;
+	const char *was = kan_json_str(side, "why");
+	(void)snprintf(why, sizeof why,
+		       "%.200s%s%" PRIu64 " packages beyond %d rows are not listed", was,
+		       *was ? "; " : "", left_out, ROWS_MAX);
+	json_object_set_new(side, "state", json_string("cut"));
+	json_object_set_new(side, "why", json_string(why));
 }
 
 /* KEY=value or KEY="value" of os-release. */
@@ -296,6 +315,8 @@ json_t *kan_packages_document(const struct kan_packages *p)
 	json_t *image = state_of(p->state, p->why, r.n_image);
 	json_t *container = state_of(
 		found, p->found_state <= KAN_PACKAGES_CUT ? p->found_why : p->why, r.n_found);
+	cut(image, r.left_image);
+	cut(container, r.left_found);
 	put_os(image, &p->os);
 	put_os(container, p->found_os.len ? &p->found_os : &p->os);
 	json_t *doc = json_pack("{s:o,s:o,s:o,s:o}", "image", image, "container", container,

@@ -247,7 +247,8 @@ static const struct kan_column change_columns[] = {
 	JOINED(KAN_TYPE_BOOL, "pkg_ok", "packages, image, filesystem",
 	       "the recorded checksum agrees"),
 	JOINED(KAN_TYPE_BOOL, "explained", "packages, filesystem",
-	       "status, digest and log of the container's package manager agree"),
+	       "status, digest and log of the container's package manager agree; root in it can "
+	       "write all of them"),
 	JOINED(KAN_TYPE_INT, "file.ctime_gap", "filesystem", "seconds from mtime to ctime"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
 	       "owned by a user of the service"),
@@ -347,7 +348,7 @@ static const char *const baseline_identity[] = {"layer", "path", "mode", "size",
 
 static const struct kan_column integrity_columns[] = {
 	WORD("about", "image, layer or path"),
-	INT("rung", "2 the image's name, 3 a layer's digest, 4 headers"),
+	INT("rung", "1 a reference, 2 the image's name, 3 a layer's digest, 4 headers"),
 	INT("layer", "0 is the lowest"),
 	WORD("result", "of an image or layer: verified, damaged, not-done"),
 	WORD("expected_digest", "of an image or layer"),

@@ -13,7 +13,8 @@ enum { MD5_SIZE = 16, SHA1_SIZE = 20, PATH_OCTETS = 128 << 10 };
 
 static const char pkgdb[] = "data/image/pkgdb.tar", upper_tar[] = "data/filesystem/upper.tar",
 		  before_tar[] = "data/filesystem/before.tar",
-		  baseline[] = "data/image/baseline.ndjson";
+		  baseline[] = "data/image/baseline.ndjson",
+		  diversions[] = "var/lib/dpkg/diversions";
 
 struct kan_packages *kan_packages_new(void)
 {
@@ -115,6 +116,7 @@ struct reading {
 	size_t at;                     /* whose checksum is taken */
 	struct kan_checksum *sum;
 	size_t sum_n;
+	enum { ALL, DIVERSIONS, REST } only; /* of the database's files: diversions come first */
 	bool claims; /* every wanted file, as the container's database may claim it */
 };
 
@@ -172,7 +174,9 @@ static int member(const struct kan_tar_member *m, void *arg, struct kan_err *err
 	(void)err;
 	member_end(r);
 	if (S_ISREG(m->mode) && !m->hardlink.n) {
-		r->in_index = r->index && kan_pkg_index_file(r->index, path);
+		bool diverts = kan_bytes_eq(path, kan_bytes_of(diversions));
+		r->in_index = r->index && (r->only == ALL || diverts == (r->only == DIVERSIONS)) &&
+			      kan_pkg_index_file(r->index, path);
 		r->in_log = r->claims && kan_bytes_eq(path, KAN_LIT("var/log/dpkg.log"));
 		r->in_os = r->os && is_os_release(path) ? r->os : NULL;
 	}
@@ -318,6 +322,20 @@ static bool uses_apk(const struct kan_packages *p)
 		strcmp(kan_pkg_index_package(p->image, 0)->manager, "apk") == 0);
 }
 
+/* Where the container's database puts files: they apply to what is read after them. */
+static int read_diversions(struct kan_packages *p, const struct kan_facts *f, struct kan_err *err)
+{
+	struct reading first = {.p = p, .index = p->found, .only = DIVERSIONS};
+	struct kan_err ignored = {0}; /* the whole is read again */
+	if (!kan_packages_touched(p, kan_bytes_of(diversions))) {
+		kan_pkg_index_divert_as(p->found, p->image);
+		return 0;
+	}
+	return kan_source_has(f->source, upper_tar)
+		       ? read_tar(&first, f->source, upper_tar, &ignored, err)
+		       : 0;
+}
+
 static int read_container(struct kan_packages *p, const struct kan_facts *f, struct kan_err *err)
 {
 	bool touched = kan_pkg_paths_count(p->changed) > 0, sums = sums_needed(p);
@@ -326,11 +344,14 @@ static int read_container(struct kan_packages *p, const struct kan_facts *f, str
 				.index = touched ? p->found : NULL,
 				.os = &p->found_os,
 				.sums = p->upper,
+				.only = REST,
 				.claims = touched},
 		       before = {.p = p, .sums = p->before};
 	struct kan_err why = {0}, ignored = {0};
 	bool os = kan_pkg_paths_find(p->wanted, KAN_LIT("usr/lib/os-release")) != KAN_PKG_NOWHERE ||
 		  kan_pkg_paths_find(p->wanted, KAN_LIT("etc/os-release")) != KAN_PKG_NOWHERE;
+	if (touched && read_diversions(p, f, err) < 0)
+		return -1;
 	if ((touched || sums || os) && kan_source_has(f->source, upper_tar) &&
 	    read_tar(&upper, f->source, upper_tar, &why, err) < 0)
 		return -1;

@@ -12,6 +12,9 @@
 
 struct kan_tree_opener;
 
+/* Rows about paths of one layer, and gaps about files of one. All are counted in its verdict. */
+enum { KAN_INTEGRITY_TOLD = 20000, KAN_INTEGRITY_GAPS = 1000 };
+
 /* Of the ladder in docs/image-integrity.md. */
 enum kan_rung {
 	KAN_RUNG_REFERENCE = 1,
@@ -30,6 +33,8 @@ struct kan_integrity {
 	struct kan_digest *digest;
 	uint8_t *buffer; /* KAN_IO_READ */
 	uint64_t uid_shift, gid_shift;
+	int told_layer; /* whose damaged paths told counts */
+	uint64_t told;
 	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
 	size_t n_lowers;
 };
@@ -51,6 +56,7 @@ int kan_integrity_end(struct kan_integrity *g, int rc, struct kan_err *err);
 
 int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
 			  struct kan_err *err);
+/* Beyond KAN_INTEGRITY_TOLD of a layer there is a limit instead, and no row. */
 int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 			 const struct kan_damage *d, struct kan_err *err);
 /* One layer: both rungs. dir: "image/overlay2/layerdb/sha256/HEX". */

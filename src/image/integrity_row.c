@@ -67,9 +67,23 @@ static void found(struct kan_row *r, const struct kan_damage *d)
 	kan_row_obj_end(r);
 }
 
+/* A layer of which everything is damaged must not fill the disk. */
+static bool room(struct kan_integrity *g, int layer)
+{
+	if (g->told_layer != layer)
+		g->told = 0;
+	g->told_layer = layer;
+	if (g->told == KAN_INTEGRITY_TOLD)
+		kan_sink_limit(g->sink, KAN_LIT("integrity.ndjson"), g->told + 1, g->told,
+			       KAN_INTEGRITY_TOLD);
+	return g->told++ < KAN_INTEGRITY_TOLD; /* 2^64 paths are in no layer */
+}
+
 int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 			 const struct kan_damage *d, struct kan_err *err)
 {
+	if (!room(g, layer))
+		return 0;
 	struct kan_row *r = kan_rows_begin(g->rows);
 	kan_row_str(r, "about", "path");
 	kan_row_int(r, "rung", rung);

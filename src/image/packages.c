@@ -23,9 +23,9 @@ static const struct {
 	const char *path;
 	const char *const *endings;
 } places[] = {
+	{"var/lib/dpkg/diversions", NULL},
 	{"var/lib/dpkg/status", NULL},
 	{"var/lib/dpkg/status.d", any},
-	{"var/lib/dpkg/diversions", NULL},
 	{"var/lib/dpkg/info", dpkg_info},
 	{"lib/apk/db/installed", NULL},
 	{"usr/lib/apk/db/installed", NULL},
@@ -43,7 +43,7 @@ struct packages {
 	struct kan_tarfile tar;
 	struct kan_tree_opener *opener;
 	uint8_t *buffer;
-	uint64_t files;
+	uint64_t files, octets, total; /* total: the most of octets */
 	bool database;
 	/* the directory that is listed */
 	const char *path;
@@ -100,6 +100,20 @@ static int copy(struct packages *p, int fd, struct kan_bytes path, uint64_t size
 	return kan_tar_finish(p->tar.tar, err);
 }
 
+/* Each is told by its own name: what the analysis does not find is not known then. */
+static bool within(const struct packages *p, struct kan_bytes path, uint64_t size)
+{
+	if (size > KAN_PACKAGES_FILE)
+		kan_sink_limit(p->sink, path, size, 0, KAN_PACKAGES_FILE);
+	else if (p->files >= KAN_PACKAGES_FILES)
+		kan_sink_limit(p->sink, path, p->files + 1, p->files, KAN_PACKAGES_FILES);
+	else if (size > p->total - p->octets)
+		kan_sink_limit(p->sink, path, p->octets + size, p->octets, p->total);
+	else
+		return true;
+	return false;
+}
+
 /* The tar is made for the first file. */
 static int store(struct packages *p, const struct kan_below *b, struct kan_bytes path,
 		 struct kan_err *err)
@@ -108,12 +122,8 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	bool noatime = true;
 	struct kan_err why = {0};
 	uint64_t size = b->st.stx_size;
-	if (size > KAN_PACKAGES_FILE || p->files >= KAN_PACKAGES_FILES) {
-		bool large = size > KAN_PACKAGES_FILE;
-		kan_sink_limit(p->sink, path, large ? size : p->files + 1, large ? 0 : p->files,
-			       large ? KAN_PACKAGES_FILE : KAN_PACKAGES_FILES);
+	if (!within(p, path, size))
 		return 0;
-	}
 	if (kan_tree_open_bounded(&fd, &noatime, p->opener, b->data_fd, &why) < 0) {
 		kan_sink_gap(p->sink, path,
 			     why.sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(&why), "%s",
@@ -130,6 +140,7 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	    kan_tar_entry(p->tar.tar, &e, err) < 0)
 		return -1;
 	p->files++;
+	p->octets += size;
 	return copy(p, fd, path, size, err);
 }
 
@@ -225,7 +236,13 @@ static int finish(struct packages *p, int rc, struct kan_err *err)
 
 int kan_packages_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
 {
-	struct packages p = {.sink = s};
+	return kan_packages_take_within(t, s, KAN_PACKAGES_TOTAL, err);
+}
+
+int kan_packages_take_within(const struct kan_target *t, struct kan_sink *s, uint64_t total,
+			     struct kan_err *err)
+{
+	struct packages p = {.sink = s, .total = total};
 	size_t init = 0;
 	int rc = 0;
 	while (init < t->n_lowers && t->lowers[init].init)

@@ -8,8 +8,8 @@
 #include "image/pkg_reader.h"
 
 enum { KEYS_OCTETS = 64 << 20, SAME_NAME_MAX = 64 };
-/* Of octets compared along paths: a hundred times what the largest distribution needs. */
-static const uint64_t work_max = (uint64_t)1 << 34;
+/* Of octets compared along paths: over ten times what the largest distribution needs. */
+static const uint64_t work_max = (uint64_t)1 << 33;
 
 struct diversion {
 	struct kan_bytes from, to, by; /* one allocation, at from.p */
@@ -24,7 +24,7 @@ struct kan_pkg_index {
 	char *key; /* the copy that owners share */
 	char **keys;
 	size_t n_keys, key_octets, files;
-	uint64_t work;
+	uint64_t left;                /* of the work that following links may be */
 	struct kan_pkg_owner *owners; /* beside wanted */
 	struct kan_pkg_package **packages;
 	size_t n_packages;
@@ -73,11 +73,28 @@ static int about(const struct kan_pkg_about *p, void *arg, struct kan_err *err)
 	return 0;
 }
 
+static int too_much(struct kan_err *err)
+{
+	return kan_fail(err, KAN_ELIMIT, "paths too many and too deep, or links that multiply");
+}
+
 static int by_from(const void *a, const void *b)
 {
 	const struct diversion *x = a, *y = b;
 	int c = kan_bytes_cmp(x->from, y->from);
 	return c ? c : kan_bytes_cmp(x->to, y->to);
+}
+
+static void add_diversion(struct kan_pkg_index *x, struct diversion of)
+{
+	struct diversion d = {0};
+	uint8_t *at = kan_xalloc(of.from.n + of.to.n + of.by.n + 1);
+	d.from = put(&at, of.from);
+	d.to = put(&at, of.to);
+	d.by = put(&at, of.by);
+	x->diversions = more(x->diversions, x->n_diversions, sizeof(*x->diversions));
+	x->diversions[x->n_diversions++] = d;
+	x->diversions_sorted = false;
 }
 
 static int diverted(struct kan_bytes from, struct kan_bytes to, struct kan_bytes by, void *arg,
@@ -88,17 +105,11 @@ static int diverted(struct kan_bytes from, struct kan_bytes to, struct kan_bytes
 				    real_to = KAN_BUF(KAN_PKG_PATH_MAX);
 	if (x->n_diversions == KAN_PKG_DIVERTED)
 		return kan_fail(err, KAN_ELIMIT, "more than %d diversions", KAN_PKG_DIVERTED);
-	if (!kan_pkg_paths_follow(&real_from, x->links, from) ||
-	    !kan_pkg_paths_follow(&real_to, x->links, to))
-		return 0; /* it leads nowhere: no file lies there */
-	struct diversion d = {0};
-	uint8_t *at = kan_xalloc(real_from.len + real_to.len + by.n + 1);
-	d.from = put(&at, kan_buf_bytes(&real_from));
-	d.to = put(&at, kan_buf_bytes(&real_to));
-	d.by = put(&at, by);
-	x->diversions = more(x->diversions, x->n_diversions, sizeof(*x->diversions));
-	x->diversions[x->n_diversions++] = d;
-	x->diversions_sorted = false;
+	if (!kan_pkg_paths_follow(&real_from, x->links, from, &x->left) ||
+	    !kan_pkg_paths_follow(&real_to, x->links, to, &x->left))
+		return x->left ? 0 : too_much(err); /* it leads nowhere: no file lies there */
+	add_diversion(x,
+		      (struct diversion){kan_buf_bytes(&real_from), kan_buf_bytes(&real_to), by});
 	return 0;
 }
 
@@ -164,23 +175,11 @@ static void merge(struct kan_pkg_owner *w, const struct kan_pkg_index *x,
 	}
 }
 
-/* Each directory of a path is looked up, so that a deep one costs its length as often. */
-static int spend(struct kan_pkg_index *x, struct kan_bytes path, struct kan_err *err)
-{
-	uint64_t depth = 1;
-	for (size_t i = 0; i < path.n; i++)
-		depth += path.p[i] == '/';
-	x->work += depth * path.n;
-	return x->work > work_max ? kan_fail(err, KAN_ELIMIT, "paths too many and too deep") : 0;
-}
-
 static int owned(const struct kan_pkg_owned *o, void *arg, struct kan_err *err)
 {
 	struct kan_pkg_index *x = arg;
-	if (spend(x, o->path, err) < 0)
-		return -1;
-	if (!kan_pkg_paths_follow(&x->path, x->links, o->path))
-		return 0;
+	if (!kan_pkg_paths_follow(&x->path, x->links, o->path, &x->left))
+		return x->left ? 0 : too_much(err);
 	struct kan_bytes path = kan_buf_bytes(&x->path);
 	size_t at = kan_pkg_paths_find(x->wanted, diverted_to(x, path, o->package));
 	if (at == KAN_PKG_NOWHERE)
@@ -197,6 +196,7 @@ struct kan_pkg_index *kan_pkg_index_new(const struct kan_pkg_paths *wanted,
 	struct kan_pkg_index *x = kan_xalloc(sizeof(*x));
 	x->wanted = wanted;
 	x->links = links;
+	x->left = work_max;
 	x->events = (struct kan_pkg_events){about, owned, diverted, x};
 	x->file = x->path = KAN_BUF(2 * KAN_PKG_PATH_MAX);
 	x->owners = kan_xalloc((kan_pkg_paths_count(wanted) + 1) * sizeof(*x->owners));
@@ -234,6 +234,12 @@ void kan_pkg_index_lost(struct kan_pkg_index *x, struct kan_bytes file, const st
 		x->faults[x->n_faults].err = *why;
 	}
 	x->n_faults++;
+}
+
+void kan_pkg_index_divert_as(struct kan_pkg_index *x, const struct kan_pkg_index *from)
+{
+	for (size_t i = 0; i < from->n_diversions; i++)
+		add_diversion(x, from->diversions[i]);
 }
 
 void kan_pkg_index_file_end(struct kan_pkg_index *x)

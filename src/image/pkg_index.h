@@ -39,9 +39,11 @@ struct kan_pkg_index *kan_pkg_index_new(const struct kan_pkg_paths *wanted,
 					const struct kan_pkg_paths *links);
 void kan_pkg_index_free(struct kan_pkg_index *x);
 
-/* The next file; path without '/' in front. false: it is no file of a database. dpkg's status and
- * diversions come before its lists. */
+/* The next file; path without '/' in front. false: it is no file of a database. dpkg's
+ * diversions come first, then its status. */
 bool kan_pkg_index_file(struct kan_pkg_index *x, struct kan_bytes path);
+/* The same diversions as from: of a container that did not change them. */
+void kan_pkg_index_divert_as(struct kan_pkg_index *x, const struct kan_pkg_index *from);
 /* Its bytes; a malformed one is a fault, and no failure. */
 void kan_pkg_index_data(struct kan_pkg_index *x, struct kan_bytes piece);
 void kan_pkg_index_file_end(struct kan_pkg_index *x);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOPS_MAX = 40, FOLLOWED_MAX = 256 << 10 };
+enum { HOPS_MAX = 40, FOLLOWED_MAX = 256 << 10, STEP_WORK = 64 };
 
 struct entry {
 	uint32_t at, n, value_n; /* in text; the value is behind the path */
@@ -138,8 +138,15 @@ static bool jump(struct kan_buf *out, struct kan_buf *todo, size_t parent, struc
 	return !next.failed && !todo->failed;
 }
 
+/* A component costs a search among the links, which compares along the path. */
+static bool spend(uint64_t *left, uint64_t work)
+{
+	*left -= work < *left ? work : *left;
+	return *left > 0;
+}
+
 bool kan_pkg_paths_follow(struct kan_buf *out, const struct kan_pkg_paths *links,
-			  struct kan_bytes path)
+			  struct kan_bytes path, uint64_t *left)
 {
 	kan_auto_buf struct kan_buf todo = KAN_BUF(FOLLOWED_MAX);
 	unsigned hops = 0;
@@ -148,14 +155,17 @@ bool kan_pkg_paths_follow(struct kan_buf *out, const struct kan_pkg_paths *links
 	for (size_t at = 0; at < todo.len && !out->failed;) {
 		const uint8_t *slash = memchr(todo.data + at, '/', todo.len - at);
 		size_t n = slash ? (size_t)(slash - todo.data) - at : todo.len - at, was = out->len;
+		if (!spend(left, STEP_WORK + out->len + n))
+			return false;
 		step(out, (struct kan_bytes){todo.data + at, n});
 		at += n + (slash ? 1 : 0);
 		size_t link = slash && n ? kan_pkg_paths_find(links, kan_buf_bytes(out))
 					 : KAN_PKG_NOWHERE;
 		if (link == KAN_PKG_NOWHERE)
 			continue;
-		if (++hops > HOPS_MAX || !jump(out, &todo, was, kan_pkg_paths_value(links, link),
-					       (struct kan_bytes){todo.data + at, todo.len - at}))
+		if (++hops > HOPS_MAX || !spend(left, todo.len) ||
+		    !jump(out, &todo, was, kan_pkg_paths_value(links, link),
+			  (struct kan_bytes){todo.data + at, todo.len - at}))
 			return false;
 		at = 0;
 	}

@@ -22,9 +22,10 @@ struct kan_bytes kan_pkg_paths_value(const struct kan_pkg_paths *p, size_t at);
 
 /*
  * path with the links of its directories followed, as a lookup in that root would: the last
- * component stays. false: too many links, or too long.
+ * component stays. false: too many links, or too long. left: work that may still be done, less what
+ * was done; false at 0.
  */
 bool kan_pkg_paths_follow(struct kan_buf *out, const struct kan_pkg_paths *links,
-			  struct kan_bytes path);
+			  struct kan_bytes path, uint64_t *left);
 
 #endif

@@ -194,7 +194,7 @@ class Debian(unittest.TestCase):
         row = next(line for line in page.splitlines() if ">/usr/bin/ldd" in line and 'data-l="package"' in line)
         self.assertIn("libc-bin modified since installed</td>", row)
         row = next(line for line in page.splitlines() if ">/opt/hello/program" in line and 'data-l="package"' in line)
-        self.assertIn("owned by no package, explained</td>", row)
+        self.assertIn("owned by no package, the container's own records explain it</td>", row)
         self.assertIn(f"Image as shipped: {len(self.before)} packages. Container as found: {len(self.after)} packages.", page)
         row = next(line for line in page.splitlines() if "9.9-forged" in line and 'data-l="log"' in line)
         self.assertIn("does not say so", row)

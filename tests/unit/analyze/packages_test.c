@@ -557,3 +557,48 @@ Test(packages, without_the_images_links_a_path_that_is_not_named_is_unknown)
 			 "the image's directory links were not read whole");
 	json_decref(doc);
 }
+
+/* The walk of the container's layer comes to info/ before it comes to diversions, or never does. */
+Test(packages, diversions_hold_for_the_containers_database_whoever_wrote_them)
+{
+	static const char diversions[] = "/usr/bin/tool\n/usr/bin/tool.real\nother\n";
+	for (int own = 0; own < 2; own++) {
+		struct world w = world();
+		shipped(&w);
+		if (!own)
+			image_db(&w, "var/lib/dpkg/diversions", diversions);
+		upgrade(&w, "2.0", agrees);
+		if (own)
+			file(&w, "added", "var/lib/dpkg/diversions", diversions);
+		file(&w, "added", "usr/bin/tool.real", "upgraded");
+		file(&w, "changed", "usr/bin/tool", "wrapper");
+		json_t *doc = analysed(&w);
+		cr_assert(json_is_true(
+				  json_object_get(change(doc, "usr/bin/tool.real"), "explained")),
+			  "own %d", own);
+		cr_assert(json_is_false(json_object_get(change(doc, "usr/bin/tool"), "explained")));
+		json_decref(doc);
+	}
+}
+
+Test(packages, a_list_that_lacks_packages_says_so_on_the_side_that_lacks_them)
+{
+	kan_auto_buf struct kan_buf status = KAN_BUF(8 << 20);
+	struct world w = world();
+	shipped(&w);
+	for (int i = 0; i < 20010; i++)
+		kan_buf_addf(&status,
+			     "Package: a%05d\nStatus: install ok installed\nVersion: 1\n"
+			     "Architecture: all\n\n",
+			     i);
+	file(&w, "changed", "var/lib/dpkg/status", kan_buf_str(&status));
+	json_t *doc = analysed(&w);
+	const json_t *packages = json_object_get(doc, "packages"),
+		     *container = json_object_get(packages, "container"),
+		     *image = json_object_get(packages, "image");
+	cr_assert_str_eq(kan_json_str(container, "state"), "cut");
+	cr_assert(strstr(kan_json_str(container, "why"), "are not listed"));
+	cr_assert_str_eq(kan_json_str(image, "state"), "cut");
+	cr_assert_geq(kan_json_int(packages, "left_out"), 10);
+	json_decref(doc);
+}

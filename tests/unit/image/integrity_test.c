@@ -267,3 +267,22 @@ Test(integrity, owners_of_a_remapped_user_namespace_are_shifted)
 	json_decref(rows);
 	image_free(w);
 }
+
+Test(integrity, a_layer_of_which_everything_is_damaged_is_counted_whole_and_listed_to_a_limit)
+{
+	struct world *w = image_new();
+	world_sh(w, "mkdir d2/many; cd d2/many; seq 20500 | xargs touch");
+	json_t *rows = image_verify(w), *row = NULL;
+	size_t i = 0, paths = 0;
+	json_int_t counted = 0;
+	json_array_foreach (rows, i, row) {
+		paths += strcmp(world_str(row, "about"), "path") == 0;
+		if (strcmp(world_str(row, "about"), "layer") == 0)
+			counted += json_integer_value(json_object_get(row, "damaged"));
+	}
+	cr_assert_eq(paths, 20000);
+	cr_assert_geq(counted, 20500);
+	cr_assert(world_gap(w, "integrity.ndjson", KAN_GAP_LIMIT));
+	json_decref(rows);
+	image_free(w);
+}

@@ -1,5 +1,6 @@
 /* Layers against config and layerdb, made by the test with their chain ids; package databases. */
 #include "image/layers.h"
+#include "image/packages.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -293,5 +294,26 @@ Test(packages, an_image_without_a_database_has_none_and_that_is_no_error)
 	json_decref(collect(w));
 	cr_assert(gap_of(w, "pkgdb.tar", KAN_GAP_NOT_APPLICABLE));
 	world_sh(w, "[ ! -e bundle/data/image/pkgdb.tar ]");
+	engine_free(w);
+}
+
+static int little(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+{
+	return kan_packages_take_within(t, s, 10, err);
+}
+
+Test(packages, all_files_together_have_a_limit_and_each_that_is_left_out_is_told)
+{
+	struct kan_collector c = kan_collector_image;
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2/cache0/diff; mkdir -p var/lib/rpm var/lib/dpkg;"
+		    "printf 12345678 >var/lib/dpkg/status; printf 1234 >var/lib/rpm/Packages;"
+		    "ln var/lib/rpm/Packages var/lib/rpm/again; printf 12 >var/lib/rpm/small");
+	c.collect = little;
+	cr_assert_eq(world_collect(w, &c), 0);
+	cr_assert(gap_of(w, "var/lib/rpm/Packages", KAN_GAP_LIMIT));
+	cr_assert(gap_of(w, "var/lib/rpm/again", KAN_GAP_LIMIT));
+	world_sh(w, "[ \"$(echo $(tar -tf bundle/data/image/pkgdb.tar))\" = "
+		    "'var/lib/dpkg/status var/lib/rpm/small' ]");
 	engine_free(w);
 }

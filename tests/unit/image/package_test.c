@@ -303,6 +303,24 @@ Test(owner, links_in_a_circle_own_nothing_and_end)
 	end(&w);
 }
 
+/* A link to itself by a long way round costs forty times that way for each path below it. */
+Test(owner, links_that_multiply_the_work_end_it_as_a_limit)
+{
+	kan_auto_buf struct kan_buf target = KAN_BUF(8 << 10), list = KAN_BUF(1 << 20);
+	for (int i = 0; i < 800; i++)
+		kan_buf_adds(&target, "d/../");
+	kan_buf_adds(&target, "l");
+	for (int i = 0; i < 4000; i++)
+		kan_buf_adds(&list, "/l/x\n");
+	struct world w = world((const char *const[]){"usr/bin/ls", NULL},
+			       (const char *const[]){"l", kan_buf_str(&target), NULL});
+	put(&w, "var/lib/dpkg/info/p.list", kan_buf_str(&list));
+	kan_pkg_index_done(w.x);
+	cr_assert_eq(kan_pkg_index_faults(w.x), 1);
+	cr_assert_eq(kan_pkg_index_fault(w.x, 0)->err.code, KAN_ELIMIT);
+	end(&w);
+}
+
 Test(owner, a_diverted_file_lies_elsewhere_for_all_but_the_diverting_package)
 {
 	struct world w = world((const char *const[]){"usr/bin/sh", "usr/bin/sh.distrib", NULL},

@@ -120,3 +120,15 @@ Test(sbom, apk_and_names_of_any_bytes_are_encoded)
 				    NULL});
 	json_decref(bom);
 }
+
+Test(sbom, what_is_left_out_of_the_list_is_counted)
+{
+	json_t *bom = made("image", "{\"image\":{\"state\":\"cut\",\"why\":\"too many\"},"
+				    "\"container\":{\"state\":\"cut\"},\"changes\":{},"
+				    "\"rows\":[],\"left_out\":7}");
+	const json_t *said = json_object_get(json_object_get(bom, "metadata"), "properties");
+	const json_t *last = json_array_get(said, json_array_size(said) - 1);
+	cr_assert_str_eq(kan_json_str(last, "name"), "kanshiki:left_out");
+	cr_assert_str_eq(kan_json_str(last, "value"), "7");
+	json_decref(bom);
+}
