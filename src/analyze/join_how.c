@@ -27,13 +27,26 @@ static bool redirected(struct kan_buf *from, const json_t *row, struct kan_bytes
 	return !kan_bytes_eq(kan_buf_bytes(from), path);
 }
 
+static bool has_second_name(const json_t *row)
+{
+	return json_object_get(row, "hardlink_to") ||
+	       (!is_dir(row) && kan_get_int(row, "nlink", 1) > 1);
+}
+
+static bool is_name_of(const struct kan_origin *o, struct kan_bytes path)
+{
+	for (size_t i = 0; o && i < o->n_names; i++)
+		if (kan_bytes_eq(o->names[i], path))
+			return true;
+	return false;
+}
+
 /* "edited" or "renamed" when the baseline has the inode; else "unknown". */
 static const char *by_origin(struct kan_buf *from, const struct kan_origin *o,
 			     struct kan_bytes path, bool has_below)
 {
-	for (size_t i = 0; o && i < o->n_names; i++)
-		if (kan_bytes_eq(o->names[i], path) && has_below)
-			return "edited";
+	if (has_below && is_name_of(o, path))
+		return "edited";
 	for (size_t i = 0; o && i < o->n_names; i++) {
 		if (kan_bytes_eq(o->names[i], path))
 			continue;
@@ -59,18 +72,17 @@ static const char *without_origin(const json_t *row, const struct kan_facts *f)
 static const char *how_of(struct kan_buf *from, const json_t *row, struct kan_bytes path,
 			  const struct kan_facts *f)
 {
-	uint64_t origin = kan_get_dec(row, "origin_ino");
-	if (json_object_get(row, "hardlink_to"))
-		return "linked";
+	uint64_t ino = kan_get_dec(row, "origin_ino");
+	const struct kan_origin *origin = ino ? kan_facts_origin(f, ino) : NULL;
+	bool below = json_object_get(row, "below") != NULL;
+	/* A second name shares the inode, and with it the origin and the redirect: neither says
+	 * that this name was another. */
+	if (has_second_name(row))
+		return below && is_name_of(origin, path) ? "edited" : "linked";
 	if (redirected(from, row, path))
 		return "renamed";
 	kan_buf_reset(from);
-	if (origin)
-		return by_origin(from, kan_facts_origin(f, origin), path,
-				 json_object_get(row, "below") != NULL);
-	if (!is_dir(row) && kan_get_int(row, "nlink", 1) > 1)
-		return "linked";
-	return without_origin(row, f);
+	return ino ? by_origin(from, origin, path, below) : without_origin(row, f);
 }
 
 static void join_digest(json_t *extra, const json_t *row, struct kan_bytes path,

@@ -192,6 +192,19 @@ Test(document, two_names_of_one_inode_do_not_make_a_rename_of_an_edit)
 	json_decref(doc);
 }
 
+Test(document, a_second_name_of_an_image_file_is_linked_and_not_renamed)
+{
+	json_t *doc = both(UPPER("/a", "added", ",\"nlink\":2,\"origin_ino\":\"9\"")
+				   UPPER("/bin/x", "metadata",
+					 BELOW("1") ",\"nlink\":2,\"origin_ino\":\"9\","
+						    "\"hardlink_to\":\"/a\""),
+			   LOWER("/bin/x", "9", ""));
+	cr_assert_str_eq(str(change_of(doc, "/a"), "how"), "linked");
+	cr_assert_str_eq(str(change_of(doc, "/a"), "from"), "");
+	cr_assert_str_eq(str(change_of(doc, "/bin/x"), "how"), "edited");
+	json_decref(doc);
+}
+
 Test(document, a_missing_origin_means_a_new_inode_only_where_origins_are_kept)
 {
 	const char *lower = LOWER("/a", "9", "");

@@ -2,6 +2,12 @@
 #include "image/xattrwords.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/row.h"
+#include "image/file.h"
+#include "image/xattrs.h"
 
 Test(xattrwords, a_capability_of_each_revision_is_read)
 {
@@ -83,4 +89,44 @@ Test(xattrwords, integrity_attributes_are_named_by_their_first_bytes)
 	cr_assert_str_eq(kan_integrity_word(KAN_LIT("\x01xxxx")), "digest");
 	cr_assert_null(kan_integrity_word(KAN_LIT("\x63")));
 	cr_assert_null(kan_integrity_word(KAN_LIT("")));
+}
+
+/* What a container of hostile bytes may set on one file. */
+static void many(struct kan_buf *out)
+{
+	uint8_t value[200];
+	char name[32];
+	memset(value, 0xff, sizeof value);
+	for (int i = 0; i < 1150; i++) {
+		(void)snprintf(name, sizeof name, "user.%d", i);
+		kan_xattrs_add(out, kan_bytes_of(name), (struct kan_bytes){value, sizeof value});
+	}
+	cr_assert_not(out->failed);
+}
+
+Test(xattrwords, attributes_that_fill_a_row_do_not_take_it_away)
+{
+	kan_auto_buf struct kan_buf packed = KAN_BUF(KAN_XATTRS_MAX * 2);
+	struct kan_row r;
+	struct kan_bytes line;
+	struct kan_err err = {0};
+	many(&packed);
+	kan_row_init(&r);
+	kan_row_begin(&r);
+	kan_row_xattrs(&r, kan_buf_bytes(&packed));
+	cr_assert(r.xattrs_cut);
+	kan_row_obj(&r, "below");
+	kan_row_xattrs(&r, kan_buf_bytes(&packed));
+	kan_row_obj_end(&r);
+	kan_row_str(&r, "source", "upper");
+	cr_assert_eq(kan_row_end(&line, &r, &err), 0, "%s", err.text);
+	json_t *row = json_loadb((const char *)line.p, line.n, 0, NULL);
+	const json_t *list = json_object_get(row, "xattrs");
+	cr_assert_eq(json_array_size(list), 1150);
+	cr_assert_null(json_object_get(json_array_get(list, 0), "value"));
+	cr_assert_str_eq(json_string_value(json_object_get(row, "source")), "upper");
+	cr_assert_eq(json_array_size(json_object_get(json_object_get(row, "below"), "xattrs")),
+		     1150);
+	json_decref(row);
+	kan_row_free(&r);
 }
