@@ -118,6 +118,7 @@ static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *s
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
 				     .userxattr = t->userxattr,
+				     .guessed = t->depth == KAN_DEPTH_OFFLINE,
 				     .points = points,
 				     .rows = "changes.ndjson",
 				     .before = "before.tar"};
@@ -156,8 +157,12 @@ static int without_layers(uint64_t *items, const struct kan_target *t, struct ka
 {
 	if (t->root_fd >= 0)
 		return kan_merged_take(items, t, sink, points, err);
-	if (kan_is_containerd(t))
+	if (t->engine && kan_is_containerd(t))
 		return exported(t, sink, err);
+	if (kan_is_containerd(t))
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"the layers are in containerd's store, and no container of it was "
+				"found below this data root");
 	return kan_fail(err, KAN_EUNSUPPORTED,
 			"no proven overlay directories (see the claims in capture.json)");
 }

@@ -17,6 +17,7 @@ enum { PATH_OCTETS = 4096 };
 static const char *const artefacts[] = {"json-file/", "local/",       "k8s-file/", "cached/",
 					"api.stream", "files.ndjson", NULL};
 static const struct kan_limit limits[] = {{"source_octets", KAN_LOG_SOURCE, true},
+					  {"all_octets", KAN_LOG_ALL, true},
 					  {"stream_octets", KAN_LOG_SOURCE, false},
 					  {"rotations", KAN_LOG_ROTATIONS, false},
 					  {NULL, 0, false}};
@@ -24,13 +25,14 @@ static const struct kan_limit limits[] = {{"source_octets", KAN_LOG_SOURCE, true
 /* Where a driver keeps its file: LogPath, or else <data root>/<before><id><after>. */
 static const struct place {
 	const char *driver, *dir, *before, *after;
+	bool file_only; /* what is not in the file, the engine does not have either */
 } places[] = {
-	{"json-file", "json-file", NULL, NULL},
-	{"local", "local", "containers/", "/local-logs/container.log"},
-	{"k8s-file", "k8s-file", "overlay-containers/", "/userdata/ctr.log"},
+	{"json-file", "json-file", "containers/", NULL, true},
+	{"local", "local", "containers/", "/local-logs/container.log", false},
+	{"k8s-file", "k8s-file", "overlay-containers/", "/userdata/ctr.log", false},
 };
 /* With any other driver Docker keeps a copy of its own, in the form of local. */
-static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log"};
+static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log", false};
 
 /* Podman calls it json-file when Docker's client asked for that; what it writes is its own form. */
 static bool is_podmans(const char *path)
@@ -53,23 +55,48 @@ static const struct place *place_of(const struct kan_target *t)
 /* The engine names the file; it has to lie below a directory of the container's own id. */
 static bool path_of_target(const struct kan_target *t)
 {
-	char own[80];
+	char own[80], whole[PATH_OCTETS];
 	(void)snprintf(own, sizeof(own), "/%.64s/", t->id);
-	return t->log_path && strstr(t->log_path, own);
+	int n = snprintf(whole, sizeof(whole), "%s/", t->log_path ? t->log_path : "");
+	return n > 0 && n < PATH_OCTETS && strstr(whole, own) && !strstr(whole, "/../");
 }
 
 /* As the engine would call it. */
 static bool usual_path(char out[PATH_OCTETS], const struct kan_target *t, const struct place *p)
 {
+	char json[80]; /* json-file: called after the container once more */
+	(void)snprintf(json, sizeof(json), "/%.64s-json.log", t->id);
 	int n = t->data_root ? snprintf(out, PATH_OCTETS, "%s/%s%.64s%s", t->data_root, p->before,
-					t->id, p->after)
+					t->id, p->after ? p->after : json)
 			     : -1;
 	return n > 0 && n < PATH_OCTETS;
+}
+
+static void tell_faults(const struct kan_logstore *l, const struct kan_logset *s)
+{
+	char what[64];
+	size_t kept = s->n_faults < KAN_LOG_FAULTS ? s->n_faults : KAN_LOG_FAULTS;
+	for (size_t i = 0; i < kept; i++) {
+		const struct kan_logfault *f = &s->faults[i];
+		(void)snprintf(what, sizeof(what), "%s/%d.log%s", l->dir, f->n,
+			       f->packed ? ".gz" : "");
+		kan_sink_gap_err(l->sink, kan_bytes_of(what), &f->why);
+	}
+	if (s->n_faults > kept)
+		kan_sink_limit(l->sink, KAN_LIT("rotated logs that cannot be opened"), s->n_faults,
+			       kept, KAN_LOG_FAULTS);
+	if (s->more)
+		kan_sink_limit(l->sink, KAN_LIT("rotations"), KAN_LOG_ROTATIONS + 1,
+			       KAN_LOG_ROTATIONS, KAN_LOG_ROTATIONS);
 }
 
 static int store_all(struct kan_logstore *l, const struct kan_logset *s, struct kan_err *err)
 {
 	char what[64];
+	tell_faults(l, s);
+	if (s->gone)
+		kan_sink_gap(l->sink, kan_bytes_of(l->dir), KAN_GAP_VANISHED,
+			     "the live log went away while its files were opened");
 	if (s->missing) {
 		(void)snprintf(what, sizeof(what), "%s/%d.log", l->dir, s->missing);
 		kan_sink_gap(l->sink, kan_bytes_of(what), KAN_GAP_VANISHED,
@@ -95,9 +122,7 @@ static int take_set(bool *found, struct kan_logstore *l, const char *path, bool 
 	int opened = kan_logset_open(&s, l->t, path, &why);
 	*found = s->n > 0;
 	if (opened < 0 && (!quiet || *found || why.code != KAN_ENOTFOUND))
-		kan_sink_gap(l->sink, kan_bytes_of(what),
-			     why.code == KAN_EREFUSED ? KAN_GAP_CONTRADICTED : kan_gap_of_err(&why),
-			     "%s", why.text);
+		kan_sink_gap_err(l->sink, kan_bytes_of(what), &why);
 	int rc = store_all(l, s, err);
 	kan_logset_free(s);
 	return rc;
@@ -125,7 +150,7 @@ static int from_place(bool *found, struct kan_logstore *l, const struct place *p
 	}
 	if (t->log_path)
 		return take_set(found, l, t->log_path, false, err);
-	if (!p->before || !usual_path(path, t, p))
+	if (!usual_path(path, t, p))
 		return 0;
 	return take_set(found, l, path, t->engine || t->state == KAN_STATE_CREATED, err);
 }
@@ -141,12 +166,10 @@ static int from_cache(bool *found, struct kan_logstore *l, struct kan_err *err)
 /* Its config cannot be read: what lies where logs lie. */
 static int from_anywhere(bool *found, struct kan_logstore *l, struct kan_err *err)
 {
-	char path[PATH_OCTETS], own[80];
+	char path[PATH_OCTETS];
 	bool more = false;
-	(void)snprintf(own, sizeof(own), "/%.64s-json.log", l->t->id);
-	const struct place json = {NULL, "json-file", "containers/", own};
-	l->dir = json.dir;
-	if (usual_path(path, l->t, &json) && take_set(found, l, path, true, err) < 0)
+	l->dir = places[0].dir;
+	if (usual_path(path, l->t, &places[0]) && take_set(found, l, path, true, err) < 0)
 		return -1;
 	l->dir = places[1].dir;
 	if (usual_path(path, l->t, &places[1]) && take_set(&more, l, path, true, err) < 0)
@@ -186,11 +209,11 @@ static int from_disk(bool *found, struct kan_logstore *l, const struct place *p,
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
-	struct kan_logstore l = {.t = t, .sink = sink};
+	struct kan_logstore l = {.t = t, .sink = sink, .left = KAN_LOG_ALL};
 	const struct place *p = place_of(t);
 	bool found = false;
-	bool file_only = p && !p->before;
-	if (file_only && !t->log_path) {
+	bool file_only = p && p->file_only && t->log_path;
+	if (p && p->file_only && !t->log_path && t->state == KAN_STATE_CREATED) {
 		kan_sink_gap(sink, kan_bytes_of(p->driver), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");
 		return 0;

@@ -1,24 +1,18 @@
 /* Volumes below the data root are copied as those of a live container are; binds are listed. */
 #include "collectors/mountnamed.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/row.h"
-#include "engine/dataroot.h"
+#include "collectors/mountvolume.h"
 #include "image/mountfiles.h"
 
 enum {
-	PATH_OCTETS = 512,
-	NAME_OCTETS = 255,
 	WORD_OCTETS = 4096,
-	OPTIONS_MAX = 64 << 10,
-	JSON_DEPTH = 16,
 	TOLD_MAX = 1000, /* gaps and scope about single mounts; the rows say all */
 };
 
@@ -38,43 +32,38 @@ struct point {
 	bool can_be_copied; /* a volume of the local driver, in the data root */
 };
 
-/* A volume's name is a directory's name, or it is not built into a path. */
-static bool plain_name(const char *name)
+static bool elsewhere(const struct named *c, const struct point *p)
 {
-	size_t n = strlen(name);
-	return n && n <= NAME_OCTETS && name[0] != '.' && !strchr(name, '/');
+	struct kan_err why = {0};
+	bool yes = kan_volume_elsewhere(c->t, p->name, &why);
+	if (why.code != KAN_OK && c->told < TOLD_MAX)
+		kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &why);
+	return yes;
 }
 
-/* A local volume with options is a mount of something else: the directory is only its place. */
-static bool lies_elsewhere(const struct named *c, const char *name)
+/* Every engine whose files are read writes down what a mount is. */
+static bool is_damaged(const struct named *c, const struct point *p)
 {
-	char path[PATH_OCTETS];
-	json_t *doc = NULL;
-	kan_auto_buf struct kan_buf text = KAN_BUF(OPTIONS_MAX);
-	(void)snprintf(path, sizeof(path), "volumes/%s/opts.json", name);
-	if (kan_dataroot_read(&text, c->t->data_root_fd, path, NULL) < 0 ||
-	    kan_json_parse(&doc, kan_buf_bytes(&text), OPTIONS_MAX, JSON_DEPTH, NULL) < 0)
-		return false;
-	bool elsewhere = *kan_json_str(doc, "MountDevice") || *kan_json_str(doc, "MountType");
-	json_decref(doc);
-	return elsewhere;
+	return c->t->depth == KAN_DEPTH_OFFLINE && !*p->type;
 }
 
 static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c)
 {
 	const char *why = NULL;
 	bool all = c->t->policy->mounts == KAN_MOUNTS_ALL;
-	if (strcmp(p->type, "tmpfs") == 0)
+	if (is_damaged(c, p))
+		why = "its configuration is damaged";
+	else if (strcmp(p->type, "tmpfs") == 0)
 		why = "gone with the processes";
 	else if (strcmp(p->type, "volume") != 0)
 		why = c->t->depth == KAN_DEPTH_OFFLINE
 			      ? "a directory of the host, not in the data root"
 			      : "a directory of the host: listed only";
-	else if (!plain_name(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
+	else if (!kan_volume_name_ok(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
 		why = "a volume that is not in the data root";
 	else if (c->t->policy->mounts == KAN_MOUNTS_NONE)
 		why = "not asked for";
-	else if (lies_elsewhere(c, p->name))
+	else if (elsewhere(c, p))
 		why = "a volume whose content is mounted from elsewhere";
 	p->can_be_copied = !why;
 	if (!why)
@@ -82,26 +71,15 @@ static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c
 	(void)snprintf(taken->why, sizeof(taken->why), "%s", why);
 	if (c->t->policy->mounts == KAN_MOUNTS_NONE || ++c->told > TOLD_MAX)
 		return;
-	if (strcmp(p->type, "tmpfs") == 0)
+	if (is_damaged(c, p))
+		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_MALFORMED, "%s", why);
+	else if (strcmp(p->type, "tmpfs") == 0)
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_NOT_APPLICABLE, "%s",
 			     why);
 	else if (all)
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_UNSUPPORTED, "%s", why);
 	else
 		kan_sink_scope(c->sink, kan_bytes_of(p->destination), why);
-}
-
-static int enter(struct kan_entered *e, const struct named *c, const struct point *p,
-		 struct kan_err *err)
-{
-	char path[PATH_OCTETS];
-	(void)snprintf(path, sizeof(path), "volumes/%s/_data", p->name);
-	if (kan_open_beneath(&e->fd, c->t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, err) < 0)
-		return -1;
-	if (statx(e->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-		  STATX_BASIC_STATS | STATX_BTIME, &e->st) < 0)
-		return kan_fail_sys(err, "%s", path);
-	return 0;
 }
 
 /* -1: evidence cannot be written. */
@@ -120,7 +98,7 @@ static int copy(struct kan_mounttaken *taken, const struct named *c, const struc
 		planned.class = KAN_MOUNT_SECRETS;
 		planned.rule = kan_mount_rule(KAN_MOUNT_SECRETS, c->t->policy->mounts);
 	}
-	if (enter(&e, c, p, &why) == 0 &&
+	if (kan_volume_enter(&e, c->t, p->name, &why) == 0 &&
 	    kan_mountread_start(&r, c->files, &planned, planned.rule.act, &e, &why) == 0) {
 		int rc = kan_mountread_take(taken, r, err);
 		if (rc == 0 && taken->scope)
@@ -200,6 +178,9 @@ static int by_destination(const void *a, const void *b)
 static int take_all(struct named *c, struct kan_err *err)
 {
 	const json_t *list = json_object_get(c->t->inspect, "Mounts");
+	if (!json_is_array(list) && !json_is_null(list))
+		kan_sink_gap(c->sink, KAN_LIT(KAN_MOUNTNAMED_ROWS), KAN_GAP_MALFORMED,
+			     "which mounts are configured cannot be read");
 	size_t all = json_array_size(list), n = all < KAN_PLAN_LINES ? all : KAN_PLAN_LINES;
 	kan_auto_free const json_t **sorted = kan_xrealloc(NULL, n + 1, sizeof(json_t *));
 	int rc = 0;

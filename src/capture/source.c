@@ -7,6 +7,8 @@
 #include "engine/dataroot.h"
 #include "engine/offline.h"
 
+enum { WHY_OCTETS = 512 };
+
 static void remember_call(const struct kan_engine_call *call, void *arg)
 {
 	struct kan_early *e = arg;
@@ -44,6 +46,16 @@ static void warn_offline(struct kan_conductor *c)
 			"not root: opaque and moved directories of the overlay are not seen");
 	kan_record_scope(c, "processes", "processes, sockets, memory, what the engine answers",
 			 "--root: a data root has none of them");
+	kan_auto_free char *place = kan_dataroot_place(c->target->data_root_fd);
+	if (kan_dataroot_linked(c->req->root) && c->req->progress) {
+		char why[WHY_OCTETS];
+		(void)snprintf(why, sizeof(why),
+			       "--root leads through a symbolic link to %s: is that the disk that "
+			       "is meant?",
+			       place ? place : "?");
+		p.why = why;
+		c->req->progress(&p, c->req->arg);
+	}
 	p.why = "a process of this machine holds the data root: its files may change while they "
 		"are read; without --root the engine is asked, too";
 	if (kan_dataroot_live(c->target->data_root_fd) && c->req->progress)

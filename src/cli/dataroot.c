@@ -173,6 +173,7 @@ int kan_list_root(const struct kan_args *a)
 		kan_say("--root takes a directory, and no bundle beside it");
 		return KAN_EXIT_USAGE;
 	}
+	bool linked = kan_dataroot_linked(kan_arg(a, "root")); /* told from outside the sandbox */
 	if (open_boxed(&fd, kan_arg(a, "root"), &err) < 0)
 		return kan_say_err(&err);
 	bool json = kan_flag(a, "json");
@@ -180,6 +181,10 @@ int kan_list_root(const struct kan_args *a)
 			    .containers = json ? json_array() : NULL,
 			    .unreadable = json ? json_array() : NULL};
 	bool live = kan_dataroot_live(fd);
+	if (linked)
+		kan_say("warning: %s: a symbolic link on the way was followed: is that the disk "
+			"that is meant?",
+			kan_arg(a, "root"));
 	if (live)
 		kan_say("warning: %s: an engine of this machine holds it: it may change while it "
 			"is read",

@@ -83,14 +83,17 @@ static json_t *mount_of(const char *destination, const json_t *point)
 	return o;
 }
 
+/* NULL: which there are is not known. Of a damaged one its place is. */
 static json_t *mounts_of(const json_t *config)
 {
-	json_t *list = json_array(), *points = json_object_get(config, "MountPoints");
+	json_t *list = NULL, *points = json_object_get(config, "MountPoints");
 	const char *destination = NULL;
 	json_t *point = NULL;
+	if (!json_is_object(points) && !json_is_null(points))
+		return NULL;
+	list = json_array();
 	json_object_foreach (points, destination, point)
-		if (json_is_object(point))
-			json_array_append_new(list, mount_of(destination, point));
+		json_array_append_new(list, mount_of(destination, point));
 	return list;
 }
 
@@ -100,7 +103,9 @@ json_t *kan_config_inspect(const json_t *config, const json_t *host)
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
 		take(o, same[i].ours, config, same[i].theirs);
 	json_object_set_new(o, "State", state_of(config));
-	json_object_set_new(o, "Mounts", mounts_of(config));
+	json_t *mounts = mounts_of(config);
+	if (mounts)
+		json_object_set_new(o, "Mounts", mounts);
 	if (json_is_object(host))
 		json_object_set(o, "HostConfig", (json_t *)(uintptr_t)host);
 	if (!json_is_object(json_object_get(o, "Config")))

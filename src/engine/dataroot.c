@@ -2,10 +2,13 @@
 #include "engine/dataroot.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/digest.h"
@@ -55,15 +58,53 @@ static int what_else(int fd, const char *dir, struct kan_err *err)
 			"%s is no data root of Docker: it has no directory containers", dir);
 }
 
+/* A '/' behind a link's name, or "/.", would have it followed. */
+static size_t without_tail(const char *dir)
+{
+	size_t n = strlen(dir);
+	for (;;) {
+		if (n > 1 && dir[n - 1] == '/')
+			n--;
+		else if (n > 2 && dir[n - 1] == '.' && dir[n - 2] == '/')
+			n--;
+		else
+			return n;
+	}
+}
+
 int kan_dataroot_open(int *out, const char *dir, struct kan_err *err)
 {
-	kan_auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	kan_auto_free char *name = strndup(dir, without_tail(dir));
+	struct stat st;
+	if (name && lstat(name, &st) == 0 && S_ISLNK(st.st_mode))
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is a symbolic link, and may lead to this machine's own files: "
+				"name the directory itself",
+				dir);
+	kan_auto_close int fd =
+		name ? open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", dir);
 	if (!is_dir(fd, "containers"))
 		return what_else(fd, dir, err);
 	*out = kan_take_fd(&fd);
 	return 0;
+}
+
+char *kan_dataroot_place(int root_fd)
+{
+	char self[64], place[PATH_MAX];
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", root_fd);
+	ssize_t n = readlink(self, place, sizeof(place));
+	return n > 0 && (size_t)n < sizeof(place) ? strndup(place, (size_t)n) : NULL;
+}
+
+bool kan_dataroot_linked(const char *dir)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_SYMLINKS};
+	kan_auto_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how));
+	return fd < 0 && errno == ELOOP;
 }
 
 /* The engine locks its databases for as long as it runs. A lock of ours is shared and let go. */

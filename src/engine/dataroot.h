@@ -13,9 +13,14 @@ enum {
 	KAN_DATAROOT_CONTAINERS = 100000, /* directories that are looked at */
 };
 
-/* dir is the operator's word: links on the way to it are followed, none below it. unsupported: the
- * store of another engine; not-found: none at all. The texts say what to name instead. */
+/* dir is the operator's word: links on the way to it are followed, none at its end (refused) and
+ * below it. unsupported: the store of another engine; not-found: none at all. The texts say what to
+ * name instead. */
 int kan_dataroot_open(int *fd, const char *dir, struct kan_err *err);
+/* Where it is. Yours; NULL when that cannot be told. */
+char *kan_dataroot_place(int root_fd);
+/* Was a link followed on the way? On a mounted disk it may have led back to this machine. */
+bool kan_dataroot_linked(const char *dir);
 /* Does a process of this machine hold its files? false also where that cannot be told. */
 bool kan_dataroot_live(int root_fd);
 

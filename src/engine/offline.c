@@ -22,9 +22,9 @@ static const char usual_root[] = "/var/lib/docker";
 /* What was asked for, and who may be meant. */
 struct sought {
 	const char *asked;
-	char id[65]; /* the last that matched; of an exact one: that one */
-	size_t n;
-	bool exact;
+	char id[65]; /* the last that matched */
+	size_t n, unreadable;
+	bool exact; /* its name: beginnings of ids count no more */
 	struct kan_buf names;
 };
 
@@ -45,12 +45,14 @@ static int match(const struct kan_dataroot_entry *e, void *arg)
 		return 0;
 	memcpy(id, e->name.p, 64);
 	name += name[0] == '/';
-	if (strcmp(name, s->asked) == 0 || strcmp(id, s->asked) == 0) {
-		memcpy(s->id, id, sizeof(s->id));
+	s->unreadable += !e->inspect;
+	bool exact = strcmp(name, s->asked) == 0;
+	if (exact && !s->exact) {
 		s->exact = true;
-		return -1;
+		s->n = 0;
+		kan_buf_reset(&s->names);
 	}
-	if (strncmp(id, s->asked, strlen(s->asked)) == 0)
+	if (exact || (!s->exact && strncmp(id, s->asked, strlen(s->asked)) == 0))
 		candidate(s, id, name);
 	return 0;
 }
@@ -74,13 +76,14 @@ static int find(char id[65], int root_fd, const char *asked, struct kan_err *err
 	struct sought s = {.asked = asked + (asked[0] == '/'), .names = KAN_BUF(NAMES_OCTETS)};
 	int rc = *s.asked ? kan_dataroot_each(root_fd, match, &s, err)
 			  : kan_fail(err, KAN_ENOTFOUND, "no container is named");
-	if (rc == 0 && !s.exact && s.n > 1)
+	if (rc == 0 && s.n > 1)
 		rc = kan_fail(err, KAN_EUSAGE, "'%.64s' is ambiguous: %s: give more of the id",
 			      asked, kan_buf_str(&s.names));
-	else if (rc == 0 && !s.exact && s.n == 0)
+	else if (rc == 0 && s.n == 0)
 		rc = kan_fail(err, KAN_ENOTFOUND,
-			      "no container '%.64s' in the data root: see kanshiki ls --root",
-			      asked);
+			      "no container '%.64s' in the data root (%zu whose config cannot be "
+			      "read): see kanshiki ls --root",
+			      asked, s.unreadable);
 	memcpy(id, s.id, sizeof(s.id));
 	kan_buf_free(&s.names);
 	return rc;
@@ -122,6 +125,29 @@ static bool rootless(const struct kan_target *t)
 	       S_ISDIR(st.st_mode) && st.st_uid != 0;
 }
 
+static void claim_root(struct kan_target *t, const char *dir)
+{
+	kan_auto_free char *place = kan_dataroot_place(t->data_root_fd);
+	kan_claim(t, "data root", place ? place : dir, KAN_PROVEN,
+		  kan_dataroot_live(t->data_root_fd)
+			  ? "files of the data root; a process of this machine holds them"
+			  : "files of the data root; no engine was asked");
+	if (kan_dataroot_linked(dir))
+		kan_claim(t, "data root as named", dir, KAN_UNPROVEN,
+			  "a symbolic link on the way was followed");
+}
+
+/* A copy may have lost its owners: the walk of the changes says when the other words occur. */
+static void claim_prefix(struct kan_target *t)
+{
+	t->userxattr = rootless(t);
+	if (t->upper_fd >= 0)
+		kan_claim(t, "overlay attributes",
+			  t->userxattr ? "user.overlay." : "trusted.overlay.", KAN_UNPROVEN,
+			  t->userxattr ? "the directory overlay2 belongs to a user"
+				       : "the directory overlay2 belongs to root");
+}
+
 static int fill(struct kan_target *t, const char *dir, const char *asked, struct kan_err *err)
 {
 	char id[65];
@@ -131,10 +157,7 @@ static int fill(struct kan_target *t, const char *dir, const char *asked, struct
 	if (kan_dataroot_open(&t->data_root_fd, dir, err) < 0 ||
 	    find(id, t->data_root_fd, asked, err) < 0)
 		return -1;
-	kan_claim(t, "data root", dir, KAN_PROVEN,
-		  kan_dataroot_live(t->data_root_fd)
-			  ? "files of the data root; a process of this machine holds them"
-			  : "files of the data root; no engine was asked");
+	claim_root(t, dir);
 	if (kan_dataroot_container(&t->inspect, t->data_root_fd, id, &why) < 0) {
 		kan_claim(t, "config", id, KAN_UNPROVEN, why.text);
 		t->inspect = by_id_alone(t->data_root_fd, id);
@@ -143,7 +166,7 @@ static int fill(struct kan_target *t, const char *dir, const char *asked, struct
 		return -1;
 	t->data_root = named_root(t->inspect, id);
 	kan_prove_layers(t);
-	t->userxattr = rootless(t);
+	claim_prefix(t);
 	return 0;
 }
 

@@ -139,18 +139,22 @@ static void put_differs(struct kan_row *r, unsigned differs)
 
 /* Overlay words that mean nothing here: names of an image tar, attributes out of force, a whiteout
  * over nothing. */
-static void put_planted(struct kan_row *r, const struct kan_changes *c, const struct kan_entry *e)
+static void put_planted(struct kan_row *r, struct kan_changes *c, const struct kan_entry *e)
 {
 	struct kan_bytes v[PLANTED_MAX], left = e->f->xattrs;
 	struct kan_xattr x;
 	size_t n = 0;
+	bool other = false;
 	if (kan_bytes_starts(e->f->name, ".wh."))
 		v[n++] = KAN_LIT(".wh.");
 	if (kan_overlay_chr0(&e->f->st) || e->marks.whiteout)
 		v[n++] = KAN_LIT("whiteout");
-	while (n < PLANTED_MAX && kan_xattrs_next(&x, &left))
+	while (n < PLANTED_MAX && kan_xattrs_next(&x, &left)) {
 		if (kan_overlay_planted(x.name, c->o.userxattr))
 			v[n++] = x.name;
+		other |= kan_overlay_own(x.name, !c->o.userxattr);
+	}
+	c->others += other;
 	if (n)
 		kan_row_argv(r, "planted", v, n);
 }

@@ -332,6 +332,12 @@ int kan_changes_close(uint64_t *items, struct kan_changes *c, struct kan_err *er
 		return -1;
 	}
 	*items = c->ids;
+	if (c->o.guessed && c->others)
+		kan_sink_gap(c->o.sink, KAN_LIT("overlay attributes"), KAN_GAP_CONTRADICTED,
+			     "entries with %s words: %llu; by the owner of overlay2 those of %s "
+			     "are in force, and what the others say was not followed",
+			     kan_overlay_prefix(!c->o.userxattr), (unsigned long long)c->others,
+			     kan_overlay_prefix(c->o.userxattr));
 	struct kan_rows *rows = kan_take_ptr(c->rows);
 	struct kan_before *before = kan_take_ptr(c->before);
 	release(c);

@@ -59,6 +59,7 @@ struct kan_changes {
 	struct kan_changes_level *levels;
 	size_t depth, cap;
 	uint64_t ids;
+	uint64_t others;     /* entries with overlay's words of the other kind */
 	struct kan_buf path; /* of the entry, as deep as it is */
 	/* A directory waits for its first entry: only then is it known to be a parent. */
 	bool waiting;

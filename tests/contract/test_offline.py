@@ -246,6 +246,7 @@ class Offline(unittest.TestCase):
         gaps = bundle.gaps()
         self.assertIn(("mounts", "/data"), gaps)
         self.assertIn(("logs", "json-file/0.log"), gaps)
+        self.assertEqual(gaps["logs", "json-file/1.log"], "contradicted")
         self.assertIn(("engine", "hostconfig.json"), gaps)
         link, = [r for r in bundle.rows("filesystem/changes.ndjson") if r["name"] == "link"]
         self.assertEqual((link["type"], link["link"]), ("symlink", str(outside / "file")))
@@ -301,6 +302,106 @@ class Offline(unittest.TestCase):
         self.assertEqual(bundle.gaps()["filesystem", "filesystem"], "unsupported")
         self.assertEqual(bundle.octets("logs/json-file/0.log"), LOG)
         self.assertEqual(bundle.members("mounts/content.tar"), {"1/file": b"v"})
+
+    def test_images_in_containerds_store_elsewhere_are_a_gap(self):
+        root = new_root()
+        root.container(Driver="overlayfs")
+        bundle = self.capture(root, status=5)
+        self.assertEqual(bundle.gaps()["filesystem", "filesystem"], "unsupported")
+        self.assertEqual(bundle.statuses()["filesystem"], "failed")
+        self.assertEqual(bundle.octets("logs/json-file/0.log"), LOG)
+
+    def test_a_root_that_is_a_link_is_refused_and_one_behind_a_link_is_said(self):
+        root, place = new_root(), pathlib.Path(tempfile.mkdtemp(prefix="disk-", dir=WORK))
+        root.container()
+        (place / "docker").symlink_to(root.path)
+        (place / "lib").symlink_to(root.path.parent)
+        for name in (place / "docker", f"{place}/docker/", f"{place}/docker/./"):
+            for command in (("capture", "--root", name, "web"), ("ls", "--root", name)):
+                status, _, err = kanshiki(*command)
+                self.assertEqual(status, 8, err)
+                self.assertIn("symbolic link", err)
+        behind = place / "lib" / root.path.name
+        self.assertIn("symbolic link on the way", kanshiki("ls", "--root", behind)[2])
+        home = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=WORK))
+        status, out, err = kanshiki("--home", home, "--json", "capture", "--root", behind, "web")
+        self.assertEqual(status, 0, err)
+        self.assertIn(f"through a symbolic link to {root.path.resolve()}", err)
+        claims = json.loads((Bundle(json.loads(out)).path / "capture.json").read_bytes())["target"]["claims"]
+        self.assertIn(("data root", str(root.path.resolve())), [(c["claim"], c["value"]) for c in claims])
+
+    def test_two_containers_of_one_name_are_ambiguous(self):
+        root, other = new_root(), "b2" * 32
+        root.container()
+        root.container(other)
+        status, _, err = kanshiki("capture", "--root", root.path, "web")
+        self.assertEqual(status, 2, err)
+        self.assertIn(ID[:12], err)
+        self.assertIn(other[:12], err)
+        self.assertEqual(self.capture(root, name=other).document["container"]["id"], other)
+
+    def test_a_name_that_is_not_found_tells_how_many_configs_cannot_be_read(self):
+        root = new_root()
+        (root.container() / "config.v2.json").write_text("{")
+        status, _, err = kanshiki("capture", "--root", root.path, "web")
+        self.assertEqual(status, 3, err)
+        self.assertIn("1 whose config cannot be read", err)
+
+    def test_mounts_that_cannot_be_told_are_a_gap(self):
+        for damage in ([1], 7, None):
+            with self.subTest(damage):
+                root = new_root()
+                directory = root.container(MountPoints=damage)
+                if damage is None:
+                    (directory / "config.v2.json").write_text("{")
+                self.assertEqual(self.capture(root, name=ID, status=5).gaps()["mounts", "named.ndjson"], "malformed")
+        root = new_root()
+        root.container(MountPoints={"/odd": 7, **VOLUME})
+        (root.volume("v") / "file").write_bytes(b"v")
+        bundle = self.capture(root, status=5)
+        self.assertEqual(bundle.gaps(), {("mounts", "/odd"): "malformed"})
+        self.assertEqual({r["point"]: r["copied"] for r in bundle.rows("mounts/named.ndjson")}, {"/odd": False, "/data": True})
+
+    def test_a_volume_whose_options_cannot_be_read_is_not_taken_for_one_without(self):
+        for damage in ("{", None):
+            with self.subTest(damage):
+                root = new_root()
+                root.container(MountPoints=VOLUME)
+                (root.volume("v") / "file").write_bytes(b"v")
+                options = root.path / "volumes/v/opts.json"
+                options.symlink_to("/etc/passwd") if damage is None else options.write_text(damage)
+                bundle = self.capture(root, status=5)
+                self.assertEqual(list(bundle.gaps()), [("mounts", "/data")])
+                self.assertEqual([r["copied"] for r in bundle.rows("mounts/named.ndjson")], [False])
+
+    @unittest.skipUnless(os.geteuid() == 0, "something is mounted")
+    def test_what_is_mounted_on_a_volume_is_not_its_content(self):
+        root, secret = new_root(), pathlib.Path(tempfile.mkdtemp(prefix="secret-", dir=WORK))
+        (secret / "file").write_bytes(CANARY)
+        root.container(MountPoints=VOLUME)
+        data, home = root.volume("v"), pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=WORK))
+        argv = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', secret, data, KANSHIKI, "--home", home, "--json",
+                "capture", "--root", root.path, "web"]
+        done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, timeout=MAX_SECONDS, check=False)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertEqual(Bundle(json.loads(done.stdout)).gaps(), {("mounts", "/data"): "unsupported"})
+        self.assert_no_canary(home)
+
+    @unittest.skipUnless(os.geteuid() == 0, "attributes of the overlay are root's")
+    def test_overlay_words_of_the_kind_that_is_not_in_force_are_a_gap(self):
+        for owner, word in ((0, "user"), (NOBODY, "trusted")):
+            with self.subTest(word):
+                root = new_root()
+                root.container()
+                os.chown(root.path / "overlay2", owner, owner)
+                (root.upper() / "d").mkdir()
+                force = {"user": "trusted", "trusted": "user"}[word]
+                os.setxattr(root.upper() / "d", f"{force}.overlay.opaque", b"y")
+                bundle = self.capture(root)
+                claims = json.loads((bundle.path / "capture.json").read_bytes())["target"]["claims"]
+                self.assertIn(("overlay attributes", f"{force}.overlay."), [(c["claim"], c["value"]) for c in claims])
+                os.setxattr(root.upper() / "d", f"{word}.overlay.opaque", b"y")
+                self.assertEqual(self.capture(root, status=5).gaps(), {("filesystem", "overlay attributes"): "contradicted"})
 
     def test_a_place_inside_the_data_root_is_refused_before_anything_is_written(self):
         root = new_root()

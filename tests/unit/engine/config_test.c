@@ -41,8 +41,7 @@ Test(config, mounts_keep_what_both_name_alike)
 {
 	json_auto_t *config = parse(
 		"{\"MountPoints\":{\"/data\":{\"Type\":\"volume\",\"Name\":\"v\",\"Source\":\"\","
-		"\"Driver\":\"local\",\"RW\":true,\"Relabel\":\"z\",\"Propagation\":\"\"},\"/"
-		"x\":7}}");
+		"\"Driver\":\"local\",\"RW\":true,\"Relabel\":\"z\",\"Propagation\":\"\"}}}");
 	json_auto_t *inspect = kan_config_inspect(config, NULL);
 	const json_t *mounts = json_object_get(inspect, "Mounts");
 	cr_assert_eq(json_array_size(mounts), 1);
@@ -71,6 +70,20 @@ Test(config, without_any_file_there_is_a_state_and_nothing_made_up)
 	json_auto_t *inspect = kan_config_inspect(NULL, NULL);
 	cr_expect_null(json_object_get(inspect, "Id"));
 	cr_expect_null(json_object_get(inspect, "HostConfig"));
-	cr_expect_eq(json_array_size(json_object_get(inspect, "Mounts")), 0);
+	cr_expect_null(json_object_get(inspect, "Mounts"));
 	cr_expect_eq(json_object_size(json_object_get(inspect, "Config")), 0);
+}
+
+Test(config, no_mounts_is_an_empty_list_and_a_damaged_list_is_none)
+{
+	json_auto_t *none = parse("{\"MountPoints\":null}"), *odd = parse("{\"MountPoints\":[1]}");
+	json_auto_t *one = parse("{\"MountPoints\":{\"/data\":7}}");
+	json_auto_t *of_none = kan_config_inspect(none, NULL),
+		    *of_odd = kan_config_inspect(odd, NULL);
+	json_auto_t *of_one = kan_config_inspect(one, NULL);
+	cr_expect(json_is_array(json_object_get(of_none, "Mounts")));
+	cr_expect_null(json_object_get(of_odd, "Mounts"));
+	const json_t *mount = json_array_get(json_object_get(of_one, "Mounts"), 0);
+	cr_expect_str_eq(kan_json_str(mount, "Destination"), "/data");
+	cr_expect_null(json_object_get(mount, "Type"));
 }
