@@ -49,6 +49,7 @@ static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct 
 	if (kan_image_config_read(&raw, g->t, &why) < 0)
 		return not_done(g, KAN_RUNG_NAME, why.text, err);
 	kan_sha256_hex(found + SCHEME, kan_buf_bytes(&raw));
+	memcpy(g->config_id, found, sizeof(g->config_id));
 	/* containerd's id leads to the config over blobs that were each read by their digest. */
 	if (kan_is_containerd(g->t))
 		(void)snprintf(found, sizeof(found), "%.71s", g->t->image_id);

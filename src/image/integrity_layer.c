@@ -34,7 +34,7 @@ struct layer {
 struct file {
 	int pin; /* of its header; -1: the headers do not know it */
 	struct kan_bytes path;
-	uint64_t done, crc;
+	uint64_t done, crc, there; /* there: its size on disk */
 };
 
 static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
@@ -79,7 +79,7 @@ static int feed(struct layer *l, struct kan_bytes piece)
 	return headers(l, kan_layertar_feed(l->tar, piece, &l->tar_err));
 }
 
-/* As much as the tar has of it; a file that has grown is told by its size. */
+/* As much as the tar has of it: one that has grown has other content, though this part holds. */
 static int stream(struct layer *l, int fd, struct file *f, struct kan_err *why)
 {
 	struct kan_integrity *g = l->g;
@@ -109,8 +109,11 @@ static int open_file(int *fd, struct layer *l, struct file *f, struct kan_err *w
 	int pin = f->pin;
 	if (pin < 0 && kan_layer_pin(&own, l->fd, f->path, why) < 0)
 		return -1;
-	if (fstat(pin < 0 ? own : pin, &st) == 0 && !S_ISREG(st.st_mode))
+	if (fstat(pin < 0 ? own : pin, &st) < 0)
+		return kan_fail_sys(why, "stat");
+	if (!S_ISREG(st.st_mode))
 		return kan_fail(why, KAN_EREFUSED, "no file");
+	f->there = (uint64_t)st.st_size;
 	if (kan_tree_open_bounded(fd, &noatime, l->g->opener, pin < 0 ? own : pin, why) < 0)
 		return -1;
 	if (!noatime && !l->touched)
@@ -177,7 +180,7 @@ static int content(struct layer *l)
 	l->octets += f.done;
 	if (why.code != KAN_OK)
 		rc = missed(l, &f, &why);
-	else if (f.crc != g->split.crc)
+	else if (f.crc != g->split.crc || (f.pin < 0 && f.there > g->split.size))
 		rc = name_it(l, &f, KAN_DAMAGE_CONTENT);
 	if (rc < 0 || l->tar_err.code != KAN_OK)
 		return rc;
@@ -271,13 +274,15 @@ static int digest_verdict(struct layer *l, const char *diff_id, struct kan_err *
 	struct kan_verdict v = {
 		.rung = KAN_RUNG_DIGEST,
 		.layer = l->number,
-		.result = same ? "verified" : "damaged",
+		.result = same && !l->contents ? "verified" : "damaged",
 		.expected = diff_id,
 		.found = found,
 		.files = l->files,
 		.octets = l->octets,
 		.damaged = l->contents,
 	};
+	if (same && l->contents)
+		v.why = "files have more than the tar, whose own bytes hold";
 	if (!same && l->contents + l->headers == 0)
 		v.why = "no file's own checksum tells which: one was made to fit, or tar-split was "
 			"changed";

@@ -37,6 +37,7 @@ struct kan_integrity {
 	uint64_t told;
 	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
 	size_t n_lowers;
+	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
 };
 
 /* What is said of an image or a layer on one rung. */

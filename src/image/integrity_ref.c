@@ -57,6 +57,22 @@ static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *a
 		     "layer %d against %s: %.200s", r->number, r->what, why->text);
 }
 
+/* The same layers under a config that was written anew are the same files: skopeo does that. */
+static const char *compare_ids(struct kan_verdict *v, const struct ref *r)
+{
+	const struct kan_diff_ids *a = r->ours, *b = &r->theirs;
+	bool same = v->found && strcmp(v->expected, v->found) == 0;
+	v->result = same ? "verified" : "not-done";
+	if (same)
+		return NULL;
+	if (!v->found || a->n == 0)
+		return "the config of this host's image was not read";
+	if (a->n == b->n && memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0)
+		return "the same layers under another config: it may have been written anew";
+	v->result = "damaged";
+	return "the reference is an image with another id";
+}
+
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
@@ -64,15 +80,13 @@ static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
 				.expected = id,
-				.found = r->g->t->image_id};
+				.found = *r->g->config_id ? r->g->config_id : NULL};
 	kan_sha256_hex(id + SCHEME, raw);
 	if (kan_diff_ids_read(&r->theirs, raw, err) < 0)
 		return kan_wrap(err, "the config of %s", r->what);
 	if (r->rung != KAN_RUNG_REFERENCE)
 		return 0; /* the digests led there, from the image's own id */
-	bool same = v.found && strcmp(id, v.found) == 0;
-	v.result = same ? "verified" : "damaged";
-	v.why = same ? NULL : "the reference is an image with another id";
+	v.why = compare_ids(&v, r);
 	return verdict(r, &v, err);
 }
 
@@ -195,6 +209,11 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 		.damaged = r->damaged,
 		.why = why_of(r, same),
 	};
+	if (r->g->n_lowers == 0 || r->ours->n == 0) {
+		v.result = r->damaged ? "damaged" : "not-done";
+		v.why = r->g->n_lowers ? "the config of this host's image was not read"
+				       : "no proven lower directories";
+	}
 	if (r->rung == KAN_RUNG_REFERENCE)
 		return verdict(r, &v, err);
 	struct kan_verdict headers = v;
@@ -272,13 +291,16 @@ static int against(struct ref *r, const struct kan_reference_from *from, struct 
 /* A digest that the operator has from elsewhere. */
 static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
 {
-	const char *id = r->g->t->image_id;
+	const char *id = r->g->t->image_id && *r->g->t->image_id ? r->g->t->image_id : NULL;
 	bool same = id && strcmp(wanted, id) == 0;
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
-				.result = same ? "verified" : "damaged",
+				.result = same ? "verified"
+					  : id ? "damaged"
+					       : "not-done",
 				.expected = wanted,
-				.found = id};
+				.found = id,
+				.why = id ? NULL : "this host names no image id"};
 	return verdict(r, &v, err);
 }
 

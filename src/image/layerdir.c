@@ -17,7 +17,7 @@
 #include "image/overlay.h"
 #include "image/xattrs.h"
 
-enum { PIECE = 4000, SUM = 80, LINK = 64 << 10 };
+enum { PIECE = 4000, SUM = 80, LINK = 64 << 10, NAMES = 3 * KAN_LAYERDIR_ENTRIES };
 
 const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
 	"content",    "size",   "type",    "mode",  "owner",    "mtime",  "link",      "device",
@@ -39,8 +39,7 @@ struct kan_layerdir {
 	struct kan_layerdir_opts o;
 	struct kan_nameset *names;
 	struct pending p;
-	struct kan_buf path, waiting; /* waiting: whiteouts that are none, each with its NUL */
-	size_t n_waiting;
+	struct kan_buf path;
 	bool fatal;
 	struct kan_err err; /* of the walk, when fatal */
 };
@@ -49,11 +48,10 @@ struct kan_layerdir *kan_layerdir_new(const struct kan_layerdir_opts *o)
 {
 	struct kan_layerdir *l = kan_xalloc(sizeof(*l));
 	l->o = *o;
-	l->names = kan_nameset_new();
+	l->names = kan_nameset_new(NAMES);
 	l->path = l->p.path = KAN_BUF(KAN_LAYERTAR_PATH);
 	l->p.link = l->p.found_link = KAN_BUF(KAN_LAYERTAR_PATH);
 	l->p.xattrs = l->p.found_xattrs = KAN_BUF(KAN_XATTRS_MAX * 4);
-	l->waiting = KAN_BUF(KAN_LAYERDIR_WAITING * 256);
 	l->p.pin = -1;
 	return l;
 }
@@ -66,7 +64,6 @@ void kan_layerdir_free(struct kan_layerdir *l)
 		(void)close(l->p.pin);
 	kan_nameset_free(l->names);
 	kan_buf_free(&l->path);
-	kan_buf_free(&l->waiting);
 	kan_buf_free(&l->p.path);
 	kan_buf_free(&l->p.link);
 	kan_buf_free(&l->p.xattrs);
@@ -202,17 +199,21 @@ static void hold(struct kan_layerdir *l, const struct kan_layer_member *m)
 }
 
 /* Another name of a file is one when it has its inode; of a file of another layer nothing is said.
- */
+ * One whose file the tar has, and the directory no longer, is none. */
 static unsigned hardlink(struct kan_layerdir *l)
 {
 	kan_auto_close int pin = -1;
 	kan_auto_buf struct kan_buf to = KAN_BUF(KAN_LAYERTAR_PATH);
 	struct statx st;
+	struct kan_err why = {0};
 	struct pending *p = &l->p;
 	if (kan_layer_name(&to, p->member.link) != KAN_LAYER_NAME_ENTRY)
 		return KAN_DAMAGE_NAME;
-	if (kan_layer_pin(&pin, l->o.fd, kan_buf_bytes(&to), NULL) < 0 || look(&st, pin, NULL) < 0)
-		return 0;
+	if (kan_layer_pin(&pin, l->o.fd, kan_buf_bytes(&to), &why) < 0 || look(&st, pin, &why) < 0)
+		return absent(&why) && kan_nameset_has(l->names, KAN_NAME_MEMBER,
+						       kan_buf_bytes(&to))
+			       ? KAN_DAMAGE_LINK
+			       : 0;
 	bool same = st.stx_ino == p->st.stx_ino && st.stx_dev_major == p->st.stx_dev_major &&
 		    st.stx_dev_minor == p->st.stx_dev_minor;
 	return same ? 0 : KAN_DAMAGE_LINK;
@@ -245,25 +246,16 @@ static void compare(struct kan_layerdir *l)
 	p->bits |= p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
 }
 
-/* The directories above: they may be there without a header of their own. */
-static void note_above(struct kan_layerdir *l, struct kan_bytes path)
-{
-	for (struct kan_bytes up = kan_layer_above(path); up.n; up = kan_layer_above(up))
-		if (!kan_nameset_add(l->names, KAN_NAME_ABOVE, up))
-			return;
-}
-
-static bool is_whiteout(struct kan_layerdir *l, struct kan_bytes path)
+/* What is there in its place is left to the walk: the layer may have made the name anew. */
+static bool hides(struct kan_layerdir *l, struct kan_bytes path)
 {
 	kan_auto_close int pin = -1;
-	struct statx st;
 	struct kan_err why = {0};
-	if (kan_layer_pin(&pin, l->o.fd, path, &why) < 0 || look(&st, pin, &why) < 0) {
-		if (!absent(&why))
-			l->o.unknown(path, &why, l->o.arg);
-		return !absent(&why);
-	}
-	return kan_overlay_chr0(&st);
+	if (kan_layer_pin(&pin, l->o.fd, path, &why) == 0)
+		return true;
+	if (!absent(&why))
+		l->o.unknown(path, &why, l->o.arg);
+	return !absent(&why);
 }
 
 static bool is_opaque(const struct kan_layerdir *l, struct kan_bytes path)
@@ -282,15 +274,7 @@ static unsigned mark(struct kan_layerdir *l, enum kan_layer_name kind, struct ka
 		return is_opaque(l, path) ? 0 : KAN_DAMAGE_OPAQUE;
 	}
 	(void)kan_nameset_add(l->names, KAN_NAME_WHITEOUT, path);
-	if (is_whiteout(l, path))
-		return 0;
-	/* The layer may have made the name anew, and say so later. */
-	if (l->n_waiting == KAN_LAYERDIR_WAITING)
-		return KAN_DAMAGE_WHITEOUT;
-	kan_buf_addb(&l->waiting, path);
-	kan_buf_addc(&l->waiting, 0);
-	l->n_waiting++;
-	return 0;
+	return hides(l, path) ? 0 : KAN_DAMAGE_WHITEOUT;
 }
 
 int kan_layerdir_member(struct kan_layerdir *l, const struct kan_layer_member *m,
@@ -306,7 +290,7 @@ int kan_layerdir_member(struct kan_layerdir *l, const struct kan_layer_member *m
 		l->p.bits = KAN_DAMAGE_NAME;
 		return 0;
 	}
-	note_above(l, path);
+	kan_nameset_add_above(l->names, path);
 	hold(l, m);
 	if (kind != KAN_LAYER_NAME_ENTRY) {
 		l->p.bits = mark(l, kind, path);
@@ -354,14 +338,15 @@ static int tell_found(struct kan_layerdir *l, const struct kan_tree_entry *e, un
 static unsigned unsaid(const struct kan_layerdir *l, const struct kan_tree_entry *e)
 {
 	bool dir = S_ISDIR(e->st->stx_mode),
-	     member = kan_nameset_has(l->names, KAN_NAME_MEMBER, e->path);
-	unsigned bits = 0;
+	     member = kan_nameset_has(l->names, KAN_NAME_MEMBER, e->path),
+	     hidden = kan_nameset_has(l->names, KAN_NAME_WHITEOUT, e->path);
+	unsigned bits = hidden && !member ? KAN_DAMAGE_WHITEOUT : 0;
 	if (kan_overlay_chr0(e->st))
-		return member || kan_nameset_has(l->names, KAN_NAME_WHITEOUT, e->path)
-			       ? 0
-			       : KAN_DAMAGE_WHITEOUT;
+		return member || hidden ? 0 : KAN_DAMAGE_WHITEOUT;
+	if (S_ISSOCK(e->st->stx_mode))
+		return bits; /* no tar has one: builders leave them where they are */
 	if (!member && e->depth && !(dir && kan_nameset_has(l->names, KAN_NAME_ABOVE, e->path)))
-		bits = KAN_DAMAGE_EXTRA;
+		bits |= KAN_DAMAGE_EXTRA;
 	if (dir && kan_lower_opaque(e->fd, l->o.userxattr) == 'y' &&
 	    !kan_nameset_has(l->names, KAN_NAME_OPAQUE, e->path))
 		bits |= KAN_DAMAGE_OPAQUE;
@@ -384,18 +369,6 @@ static void on_problem(struct kan_bytes path, const struct kan_err *why, void *a
 	l->o.unknown(path, why, l->o.arg);
 }
 
-static int tell_waiting(struct kan_layerdir *l, struct kan_err *err)
-{
-	const char *at = (const char *)l->waiting.data;
-	for (size_t i = 0; i < l->n_waiting; i++, at += strlen(at) + 1) {
-		struct kan_damage d = {.path = kan_bytes_of(at), .bits = KAN_DAMAGE_WHITEOUT};
-		if (!kan_nameset_has(l->names, KAN_NAME_MEMBER, d.path) &&
-		    l->o.damage(&d, l->o.arg, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 int kan_layerdir_finish(struct kan_layerdir *l, struct kan_err *err)
 {
 	struct kan_err why = {0};
@@ -403,8 +376,14 @@ int kan_layerdir_finish(struct kan_layerdir *l, struct kan_err *err)
 				  .fn = on_entry,
 				  .problem = on_problem,
 				  .arg = l};
-	if (kan_layerdir_tell(l, err) < 0 || tell_waiting(l, err) < 0)
+	if (kan_layerdir_tell(l, err) < 0)
 		return -1;
+	if (kan_nameset_full(l->names)) {
+		(void)kan_fail(&why, KAN_ELIMIT, "over %d names in a layer, or one over %d bytes",
+			       NAMES, KAN_NAMESET_PATH);
+		l->o.unknown(KAN_LIT("/"), &why, l->o.arg);
+		return 0;
+	}
 	int rc = kan_tree_walk(&w, l->o.fd, &why);
 	if (l->fatal && err)
 		*err = l->err;

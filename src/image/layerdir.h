@@ -25,7 +25,7 @@ enum kan_damage_bits {
 	KAN_DAMAGE_DUPLICATE = 16384, /* twice in the tar */
 	KAN_DAMAGE_NAME = 32768,      /* a name that leads out */
 };
-enum { KAN_DAMAGE_COUNT = 16, KAN_LAYERDIR_ENTRIES = 2000000, KAN_LAYERDIR_WAITING = 4096 };
+enum { KAN_DAMAGE_COUNT = 16, KAN_LAYERDIR_ENTRIES = 2000000 };
 extern const char *const kan_damage_words[KAN_DAMAGE_COUNT]; /* by bit: "content" first */
 
 /* Views are borrowed for the call. */

@@ -49,7 +49,7 @@ static unsigned attributes(const struct kan_layer_member *m, const struct kan_la
 	}
 	left = f->xattrs;
 	while (kan_xattrs_next(&x, &left))
-		if (!kan_overlay_own(x.name, f->userxattr) && !label(x.name) &&
+		if (!kan_overlay_harmless(x.name, x.value, f->userxattr) && !label(x.name) &&
 		    !find(&other, m->xattrs, x.name))
 			bits |= bit_of(x.name);
 	return bits;
@@ -70,7 +70,8 @@ static unsigned by_type(const struct kan_layer_member *m, const struct kan_layer
 	bool device = S_ISCHR(m->mode) || S_ISBLK(m->mode);
 	unsigned bits = 0;
 	if (S_ISREG(m->mode) && st->stx_size != m->size)
-		bits |= KAN_DAMAGE_SIZE;
+		bits |= st->stx_size > m->size ? KAN_DAMAGE_SIZE | KAN_DAMAGE_CONTENT
+					       : KAN_DAMAGE_SIZE;
 	if (S_ISLNK(m->mode) && !kan_bytes_eq(m->link, f->link))
 		bits |= KAN_DAMAGE_LINK;
 	if (device && (st->stx_rdev_major != m->major || st->stx_rdev_minor != m->minor))

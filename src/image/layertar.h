@@ -8,7 +8,7 @@
 
 enum {
 	KAN_LAYERTAR_META = 2 << 20, /* of one extended header or long name */
-	KAN_LAYERTAR_PATH = 128 << 10,
+	KAN_LAYERTAR_PATH = 4096,    /* PATH_MAX: no engine unpacks a longer one */
 	KAN_LAYERTAR_MEMBERS = 2000000,
 };
 

@@ -1,9 +1,11 @@
-/* Names that were met, as 64 bits of their SHA-256 each: small, and nobody can aim at a collision.
- */
+/* Names that were met, as 64 bits of a seeded SHA-256 each: small, and nobody can aim at a
+ * collision. */
 #ifndef KAN_IMAGE_NAMESET_H
 #define KAN_IMAGE_NAMESET_H
 
 #include <kanshiki/bytes.h>
+
+enum { KAN_NAMESET_PATH = 4096 }; /* PATH_MAX: no longer name can be unpacked */
 
 /* What a name is in a layer; the same name may be several. */
 enum kan_name_kind {
@@ -14,10 +16,14 @@ enum kan_name_kind {
 };
 
 struct kan_nameset;
-struct kan_nameset *kan_nameset_new(void);
+struct kan_nameset *kan_nameset_new(size_t max);
 void kan_nameset_free(struct kan_nameset *s);
+/* A name did not fit, by number or by length: what is not met may have been there. */
+bool kan_nameset_full(const struct kan_nameset *s);
 /* false: it was there before. */
 bool kan_nameset_add(struct kan_nameset *s, enum kan_name_kind kind, struct kan_bytes path);
 bool kan_nameset_has(const struct kan_nameset *s, enum kan_name_kind kind, struct kan_bytes path);
+/* Each directory that path lies in, "/" too. */
+void kan_nameset_add_above(struct kan_nameset *s, struct kan_bytes path);
 
 #endif

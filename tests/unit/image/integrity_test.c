@@ -100,11 +100,11 @@ Test(integrity, files_that_were_added_and_removed_are_named)
 Test(integrity, a_file_that_has_grown_or_was_cut_is_named_by_its_size)
 {
 	damage("touch -r d0/etc/passwd t; echo x >>d0/etc/passwd; touch -r t d0/etc/passwd",
-	       "0/etc/passwd:size ");
+	       "0/etc/passwd:content,size ");
 	damage("touch -r d0/etc/passwd t; truncate -s 3 d0/etc/passwd; touch -r t d0/etc/passwd",
 	       "0/etc/passwd:content,size ");
 	damage("touch -r d0/etc/empty t; echo x >d0/etc/empty; touch -r t d0/etc/empty",
-	       "0/etc/empty:size ");
+	       "0/etc/empty:content,size ");
 }
 
 Test(integrity, links_devices_and_names_of_one_file_are_compared)
@@ -285,4 +285,39 @@ Test(integrity, a_layer_of_which_everything_is_damaged_is_counted_whole_and_list
 	cr_assert(world_gap(w, "integrity.ndjson", KAN_GAP_LIMIT));
 	json_decref(rows);
 	image_free(w);
+}
+
+Test(integrity, a_file_that_was_appended_to_is_no_verified_layer)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch -r d0/etc/passwd t; echo x >>d0/etc/passwd; touch -r t d0/etc/passwd");
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 3, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 4, 0), "damaged", "its size");
+	cr_assert_str_eq(image_result(rows, 3, 1), "verified");
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(integrity, attributes_of_overlay_that_change_what_is_seen_are_named)
+{
+	damage("setfattr -n trusted.overlay.redirect -v /etc d0/old", "0/old:xattrs ");
+	damage("setfattr -n trusted.overlay.opaque -v x d0/etc; setfattr -n "
+	       "trusted.overlay.whiteout -v y d0/etc/empty",
+	       "0/etc/empty:xattrs 0/etc:xattrs ");
+	damage("setfattr -n trusted.overlay.metacopy -v y d0/etc/empty", "0/etc/empty:xattrs ");
+}
+
+Test(integrity, a_hard_link_whose_file_is_gone_is_none)
+{
+	damage("touch -r d0/usr/bin t; cp -p d0/usr/bin/id c; rm d0/usr/bin/id d0/usr/bin/whoami; "
+	       "mv c d0/usr/bin/whoami; touch -r t d0/usr/bin",
+	       "0/usr/bin/id:missing 0/usr/bin/whoami:link ");
+}
+
+Test(integrity, a_socket_that_a_builder_left_is_no_damage)
+{
+	damage("touch -r d0/etc t; python3 -c \"import socket; "
+	       "socket.socket(socket.AF_UNIX).bind('d0/etc/sock')\"; touch -r t d0/etc",
+	       "");
 }

@@ -116,6 +116,7 @@ SHAPES = {
     "twice": lambda: legacy() + [("manifest.json", b"[]")], "outside": lambda: [("manifest.json", b"", "../../../etc/passwd")],
     "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
+    "rewritten": lambda: oci(config=CONFIG + b" "),
     "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
 }
 
