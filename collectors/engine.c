@@ -13,6 +13,7 @@
 
 #include "base/row.h"
 #include "collectors/answer.h"
+#include "engine/below.h"
 #include "engine/dataroot.h"
 #include "engine/store.h"
 
@@ -109,7 +110,7 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 		struct kan_err why = {0};
 		kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
 		(void)snprintf(path, sizeof(path), "containers/%s/%s", t->id, names[i]);
-		if (kan_dataroot_read(&text, t->data_root_fd, path, &why) < 0)
+		if (kan_below_read(&text, t, path, &why) < 0)
 			kan_sink_gap_err(sink, kan_bytes_of(names[i]), &why);
 		else if (keep_file(sink, &text, names[i], err) < 0)
 			return -1;
@@ -123,7 +124,7 @@ static int podman_spec(struct kan_buf *text, const struct kan_target *t)
 	char path[PATH_OCTETS];
 	(void)snprintf(path, sizeof(path), "%.32s-containers/%s/userdata/config.json", t->storage,
 		       t->id);
-	return kan_dataroot_read(text, t->data_root_fd, path, NULL);
+	return kan_below_read(text, t, path, NULL);
 }
 
 static int read_place(struct kan_buf *text, const struct kan_target *t, const char *before,

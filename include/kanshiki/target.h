@@ -78,6 +78,7 @@ struct kan_target {
 	int engine_root_fd; /* root of the engine's mount namespace */
 	char *data_root; /* as the engine names it, proven to be a directory below engine_root_fd */
 	int data_root_fd;
+	struct kan_uids *uids; /* whose files an engine that is not root's may have; else NULL */
 
 	int upper_fd; /* the overlay's upper directory */
 	struct kan_layer *lowers;

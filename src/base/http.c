@@ -90,6 +90,7 @@ static void set_tls(CURL *curl, const struct kan_http_tls *t)
 	(void)curl_easy_setopt(curl, CURLOPT_CAINFO, t->ca);
 	(void)curl_easy_setopt(curl, CURLOPT_SSLCERT, t->cert);
 	(void)curl_easy_setopt(curl, CURLOPT_SSLKEY, t->key);
+	(void)curl_easy_setopt(curl, CURLOPT_KEYPASSWD, ""); /* never asked for on a terminal */
 }
 
 static int explain_tls(CURLcode code, struct kan_err *err)

@@ -17,6 +17,7 @@ enum {
 	DEPTH = 32,
 	PAGE_MIN = 512,
 	PAGE_MAX = 1 << 20,
+	LOOKS = 4, /* at each that the file has room for: to list all and to find fields of each */
 };
 
 static const uint32_t magic = 0xED0CDAED, version = 2;
@@ -80,20 +81,30 @@ int kan_bolt_open(struct kan_bolt *out, struct kan_bytes file, struct kan_err *e
 	if (!one && !two)
 		return kan_fail(err, KAN_EFORMAT, "no meta page with a right checksum");
 	*out = !one || (two && second.txid > first.txid) ? second : first;
+	out->left = file.n / ELEMENT * LOOKS;
 	return 0;
 }
 
-/* A walk: pages met are counted, so that no circle can hold it. */
 struct walk {
-	const struct kan_bolt *b;
+	struct kan_bolt *b;
 	kan_bolt_fn *fn;
 	void *arg;
-	size_t pages_left;
 };
 
 static int bad(struct kan_err *err)
 {
 	return kan_fail(err, KAN_EFORMAT, "a page that leads in circles or out of the file");
+}
+
+/* What is met is counted over all walks of a file: no circle can hold one, and pages that many
+ * entries share are not read as often as there are entries. */
+static int look(struct kan_bolt *b, struct kan_err *err)
+{
+	if (b->left == 0)
+		return kan_fail(err, KAN_ELIMIT,
+				"pages that lead in circles, or are met too often");
+	b->left--;
+	return 0;
 }
 
 /* A page with what overflows it, as one piece. */
@@ -130,6 +141,8 @@ static int leaf(struct walk *w, struct kan_bytes page, size_t count, struct kan_
 		if (!piece(&e.key, page, i, pos, key) ||
 		    !piece(&e.value, page, i, pos + key, get32(x + 12)))
 			return bad(err);
+		if (look(w->b, err) < 0)
+			return -1;
 		if (e.is_bucket && e.value.n < BUCKET_HEADER)
 			return bad(err);
 		if (e.is_bucket) {
@@ -151,10 +164,8 @@ static int branch(struct walk *w, struct kan_bytes page, size_t count, unsigned 
 {
 	for (size_t i = 0; i < count; i++) {
 		struct kan_bytes below;
-		if (w->pages_left == 0 ||
-		    !page_at(&below, w->b, get64(page.p + HEADER + i * ELEMENT + 8)))
+		if (!page_at(&below, w->b, get64(page.p + HEADER + i * ELEMENT + 8)))
 			return bad(err);
-		w->pages_left--;
 		int rc = tree(w, below, depth + 1, err);
 		if (rc)
 			return rc;
@@ -166,6 +177,8 @@ static int tree(struct walk *w, struct kan_bytes page, unsigned depth, struct ka
 {
 	if (depth > DEPTH || page.n < HEADER)
 		return bad(err);
+	if (look(w->b, err) < 0)
+		return -1;
 	size_t count = get16(page.p + 10);
 	unsigned flags = get16(page.p + 8);
 	if (count > (page.n - HEADER) / ELEMENT)
@@ -175,10 +188,10 @@ static int tree(struct walk *w, struct kan_bytes page, unsigned depth, struct ka
 	return flags & IS_LEAF ? leaf(w, page, count, err) : bad(err);
 }
 
-int kan_bolt_each(const struct kan_bolt *b, const struct kan_bolt_bucket *in, kan_bolt_fn *fn,
-		  void *arg, struct kan_err *err)
+int kan_bolt_each(struct kan_bolt *b, const struct kan_bolt_bucket *in, kan_bolt_fn *fn, void *arg,
+		  struct kan_err *err)
 {
-	struct walk w = {.b = b, .fn = fn, .arg = arg, .pages_left = b->file.n / b->page_size + 1};
+	struct walk w = {.b = b, .fn = fn, .arg = arg};
 	struct kan_bytes page = in ? in->in_place : (struct kan_bytes){0};
 	uint64_t root = in ? in->root : b->root;
 	if ((!in || root) && !page_at(&page, b, root))
@@ -203,8 +216,8 @@ static int compare_key(const struct kan_bolt_entry *e, void *arg, struct kan_err
 	return 1;
 }
 
-int kan_bolt_find(struct kan_bolt_entry *out, const struct kan_bolt *b,
-		  const struct kan_bolt_bucket *in, const char *key, struct kan_err *err)
+int kan_bolt_find(struct kan_bolt_entry *out, struct kan_bolt *b, const struct kan_bolt_bucket *in,
+		  const char *key, struct kan_err *err)
 {
 	struct sought s = {.key = key, .out = out};
 	if (kan_bolt_each(b, in, compare_key, &s, err) < 0)

@@ -12,6 +12,8 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/row.h"
+#include "engine/below.h"
+#include "engine/dataroot.h"
 #include "engine/store.h"
 
 enum { SCHEME = 7, STEPS = 4, DEPTH = 64 };
@@ -36,7 +38,8 @@ static int open_own(const struct kan_target *t, struct kan_err *err)
 						  kan_containerd_place, &how, sizeof(how));
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", kan_containerd_place);
-	return (int)fd;
+	kan_auto_close int own = (int)fd;
+	return kan_below_owned(t, own, kan_containerd_place, err) < 0 ? -1 : kan_take_fd(&own);
 }
 
 int kan_containerd_own(int *out, const char **rest, const struct kan_target *t, const char *path,
@@ -47,10 +50,10 @@ int kan_containerd_own(int *out, const char **rest, const struct kan_target *t, 
 		return kan_fail(err, KAN_EREFUSED,
 				"%.200s is neither below the engine's data root nor %s", path,
 				kan_containerd_place);
-	int fd = open_own(t, err);
+	kan_auto_close int fd = open_own(t, err);
 	if (fd < 0)
 		return -1;
-	*out = fd;
+	*out = kan_take_fd(&fd);
 	*rest = path + n + 1;
 	return 0;
 }
@@ -69,7 +72,8 @@ static int take_digest(char out[72], const json_t *descriptor, struct kan_err *e
 	return 0;
 }
 
-/* The one the container was made from; else the first for this machine that is an image. */
+/* The one the container was made from, and no other when that is known; else the first for this
+ * machine that is an image. */
 static const json_t *choose(const json_t *list, const char *wanted, const char *arch)
 {
 	size_t i = 0;
@@ -80,7 +84,7 @@ static const json_t *choose(const json_t *list, const char *wanted, const char *
 		const char *has = kan_json_str(platform, "architecture");
 		if (wanted && strcmp(kan_json_str(one, "digest"), wanted) == 0)
 			return one;
-		if (!first && (!platform || !*has || strcmp(has, arch) == 0))
+		if (!wanted && !first && (!platform || !*has || strcmp(has, arch) == 0))
 			first = one;
 	}
 	return first;
@@ -98,8 +102,8 @@ int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, c
 	if (json_is_array(list)) {
 		const json_t *one = choose(list, wanted, arch);
 		if (!one)
-			(void)kan_fail(err, KAN_ENOTFOUND, "the index has no image for %.32s",
-				       arch);
+			(void)kan_fail(err, KAN_ENOTFOUND, "the index has no image for %.80s",
+				       wanted ? wanted : arch);
 		else if (take_digest(out, one, err) == 0)
 			rc = 1;
 	} else if (json_is_object(config)) {
@@ -116,7 +120,7 @@ int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err 
 	static const char content[] = "io.containerd.content.v1.content";
 	char path[KAN_STORE_PATH];
 	(void)snprintf(path, sizeof(path), "%s/%s", kan_containerd_managed, content);
-	if (kan_open_beneath(out, t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, err) == 0)
+	if (kan_below_pin(out, t, path, O_DIRECTORY, err) == 0)
 		return 0;
 	kan_auto_close int place = open_own(t, NULL);
 	if (place >= 0 && kan_open_beneath(out, place, content, O_PATH | O_DIRECTORY, 0, NULL) == 0)
@@ -129,14 +133,13 @@ static int open_blob(int *fd, const struct kan_target *t, const char *digest, st
 {
 	char path[KAN_STORE_PATH];
 	static const char blobs[] = "io.containerd.content.v1.content/blobs/sha256";
-	int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 	(void)snprintf(path, sizeof(path), "%s/%s/%s", kan_containerd_managed, blobs,
 		       digest + SCHEME);
-	if (kan_open_beneath(fd, t->data_root_fd, path, flags, 0, err) == 0)
+	if (kan_below_file(fd, t, path, err) == 0)
 		return 0;
 	kan_auto_close int place = open_own(t, NULL);
 	(void)snprintf(path, sizeof(path), "%s/%s", blobs, digest + SCHEME);
-	if (place >= 0 && kan_open_beneath(fd, place, path, flags, 0, NULL) == 0)
+	if (place >= 0 && kan_dataroot_open_file(fd, place, path, NULL) == 0)
 		return 0;
 	return kan_wrap(err, "the content store has no %.19s", digest);
 }

@@ -123,24 +123,37 @@ bool kan_dataroot_live(int root_fd)
 
 int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err)
 {
+	kan_auto_close int pin = -1;
+	return kan_open_beneath(&pin, dir_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0
+		       ? -1
+		       : kan_dataroot_open_pin(fd, pin, path, err);
+}
+
+int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err)
+{
 	struct stat st;
 	bool noatime = false;
-	kan_auto_close int pin = -1;
-	if (kan_open_beneath(&pin, dir_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0)
-		return -1;
 	if (fstat(pin, &st) < 0)
 		return kan_fail_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s: no regular file", path);
-	return kan_tree_open(fd, &noatime, pin, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = kan_tree_open_bounded(fd, &noatime, opener, pin, err);
+	kan_tree_opener_free(opener);
+	return rc < 0 ? kan_wrap(err, "%s", path) : 0;
 }
 
 int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err)
 {
-	struct stat st;
 	kan_auto_close int fd = -1;
-	if (kan_dataroot_open_file(&fd, dir_fd, path, err) < 0)
-		return -1;
+	return kan_dataroot_open_file(&fd, dir_fd, path, err) < 0
+		       ? -1
+		       : kan_dataroot_read_fd(out, fd, path, err);
+}
+
+int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
+{
+	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return kan_fail_sys(err, "%s", path);
 	if (st.st_size < 0 || (uint64_t)st.st_size > out->max)

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/row.h"
+#include "engine/below.h"
 #include "engine/store.h"
 
 enum { DEPTH = 64, SCHEME = 7, WORD = 32 };
@@ -18,25 +19,24 @@ static int read_list(struct kan_buf *out, const struct kan_target *t, const char
 		     const char *name, struct kan_err *err)
 {
 	char path[KAN_STORE_PATH];
-	kan_auto_close int fd = -1;
 	if (t->data_root_fd < 0 || !t->storage)
 		return kan_fail(err, KAN_EDENIED, "the engine's data root is not proven");
 	(void)snprintf(path, sizeof(path), "%.32s-%s/%s", t->storage, kind, name);
-	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
-		    0 ||
-	    kan_read_all(out, fd, err) < 0)
-		return kan_wrap(err, "%s", path);
-	return 0;
+	return kan_below_read(out, t, path, err) < 0 ? kan_wrap(err, "Podman's store") : 0;
 }
 
 bool kan_is_podman(const struct kan_target *t)
 {
 	char path[KAN_STORE_PATH];
-	kan_auto_close int fd = -1;
-	if (t->data_root_fd < 0 || !t->storage)
+	kan_auto_close int fd = -1, dockers = -1;
+	if (t->data_root_fd < 0 || !t->storage || t->depth == KAN_DEPTH_OFFLINE ||
+	    (strcmp(t->storage, "overlay") != 0 && strcmp(t->storage, "vfs") != 0))
 		return false;
-	(void)snprintf(path, sizeof(path), "%.32s-containers", t->storage);
-	return kan_open_beneath(&fd, t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, NULL) == 0;
+	(void)snprintf(path, sizeof(path), "containers/%s", t->id);
+	if (kan_below_pin(&dockers, t, path, O_DIRECTORY, NULL) == 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s-containers", t->storage);
+	return kan_below_pin(&fd, t, path, O_DIRECTORY, NULL) == 0;
 }
 
 bool kan_podman_runs_at(const struct kan_target *t, const char *path)
@@ -62,7 +62,7 @@ static const json_t *entry_of(const json_t *list, const char *id)
 int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err)
 {
 	json_t *doc = NULL;
-	if (kan_json_parse(&doc, list, KAN_STORE_FILE_MAX, DEPTH, err) < 0)
+	if (kan_json_parse(&doc, list, KAN_STORE_LIST_MAX, DEPTH, err) < 0)
 		return -1;
 	const char *layer = kan_json_str(entry_of(doc, id), "layer");
 	int rc = 0;
@@ -97,7 +97,7 @@ int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct 
 	char layer[65];
 	struct kan_err why = {0};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_FILE_MAX);
+		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
 		struct kan_err *to = i ? NULL : &why;
 		if (read_list(&text, t, "containers", names[i], to) < 0 ||
 		    kan_podman_layer_of(layer, kan_buf_bytes(&text), t->id, to) < 0)
@@ -127,8 +127,8 @@ int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct ka
 
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_FILE_MAX);
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
 	if (read_list(&text, t, "layers", "layers.json", err) < 0)
 		return -1;
-	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_FILE_MAX, DEPTH, err);
+	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err);
 }

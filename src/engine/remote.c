@@ -5,7 +5,7 @@
 
 #include "engine/transport.h"
 
-enum { PATH_OCTETS = 4096, PORT_LAST = 65535, PORT_DIGITS = 5 };
+enum { PATH_OCTETS = 4096, PORT_LAST = 65535, PORT_DIGITS = 5, HOST_OCTETS = 300 };
 
 static const char scheme[] = "tcp://";
 
@@ -61,7 +61,8 @@ int kan_remote_use(struct kan_engine *e, const char *host, struct kan_err *err)
 				"DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH",
 				host);
 	char url[PATH_OCTETS];
-	(void)snprintf(url, sizeof(url), "https://%.300s", host + sizeof(scheme) - 1);
+	if (snprintf(url, sizeof(url), "https://%s", host + sizeof(scheme) - 1) >= HOST_OCTETS)
+		return kan_fail(err, KAN_EUSAGE, "'%.64s...' is longer than any host's name", host);
 	e->remote = kan_xstrdup(url);
 	return find_files(e, err);
 }

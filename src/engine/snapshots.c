@@ -1,22 +1,24 @@
 /* metadata.db of containerd's overlay snapshotter: v1 / snapshots / <name> / id, parent. */
 #include "engine/snapshots.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "engine/below.h"
 #include "engine/bolt.h"
+#include "engine/dataroot.h"
 #include "engine/store.h"
 
 enum { SNAPSHOTS_MAX = 65536, VARINT = 10, ID_DIGITS = 64 };
 
+static const char docker[] = "moby/"; /* its namespace in containerd */
 static const char driver[] = "io.containerd.snapshotter.v1.overlayfs";
 
 struct gather {
-	const struct kan_bolt *b;
+	struct kan_bolt *b;
 	struct kan_snapshots s;
 	size_t cap;
 };
@@ -45,18 +47,42 @@ static bool take_text(char out[KAN_SNAPSHOT_NAME], struct kan_bytes v)
 	return true;
 }
 
+static int number_of(uint64_t *id, struct gather *g, const struct kan_bolt_bucket *in,
+		     struct kan_err *err)
+{
+	struct kan_bolt_entry field;
+	struct kan_err why = {0};
+	if (kan_bolt_find(&field, g->b, in, "id", &why) < 0)
+		return kan_fail(err, why.code == KAN_ENOTFOUND ? KAN_EFORMAT : why.code,
+				"a snapshot's number: %.200s", why.text);
+	return varint(id, field.value) ? 0
+				       : kan_fail(err, KAN_EFORMAT, "a snapshot without a number");
+}
+
+/* Only what is not there is no parent: the end of a chain that is cut would be an image's. */
+static int parent_of(char out[KAN_SNAPSHOT_NAME], struct gather *g,
+		     const struct kan_bolt_bucket *in, struct kan_err *err)
+{
+	struct kan_bolt_entry field;
+	struct kan_err why = {0};
+	if (kan_bolt_find(&field, g->b, in, "parent", &why) < 0)
+		return why.code == KAN_ENOTFOUND
+			       ? 0
+			       : kan_fail(err, why.code, "a snapshot's parent: %.200s", why.text);
+	return take_text(out, field.value)
+		       ? 0
+		       : kan_fail(err, KAN_EFORMAT, "a snapshot with a parent that is no name");
+}
+
 static int on_snapshot(const struct kan_bolt_entry *e, void *arg, struct kan_err *err)
 {
 	struct gather *g = arg;
-	struct kan_bolt_entry field;
 	struct kan_snapshot one = {0};
 	if (!e->is_bucket || !take_text(one.name, e->key))
 		return 0;
-	if (kan_bolt_find(&field, g->b, &e->bucket, "id", err) < 0 || !varint(&one.id, field.value))
-		return kan_fail(err, KAN_EFORMAT, "a snapshot without a number");
-	if (kan_bolt_find(&field, g->b, &e->bucket, "parent", NULL) == 0 &&
-	    !take_text(one.parent, field.value))
-		return kan_fail(err, KAN_EFORMAT, "a snapshot with a parent that is no name");
+	if (number_of(&one.id, g, &e->bucket, err) < 0 ||
+	    parent_of(one.parent, g, &e->bucket, err) < 0)
+		return -1;
 	if (g->s.n == SNAPSHOTS_MAX)
 		return kan_fail(err, KAN_ELIMIT, "more than %d snapshots", SNAPSHOTS_MAX);
 	if (g->s.n == g->cap) {
@@ -109,31 +135,67 @@ static int read_still(struct kan_buf *out, int fd, struct kan_err *err)
 	return kan_fail(err, KAN_EUNSUPPORTED, "the snapshotter's database does not stand still");
 }
 
-static int open_db(int *fd, char *root, const struct kan_target *t, struct kan_err *err)
+/* The snapshotter of the engine's own containerd, and the host's. */
+static void place_of(char *root, bool managed)
 {
-	char path[KAN_STORE_PATH];
-	const char *rest = NULL;
-	int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-	(void)snprintf(root, KAN_STORE_PATH, "%s/%s", kan_containerd_managed, driver);
-	(void)snprintf(path, sizeof(path), "%s/%s/metadata.db", kan_containerd_managed, driver);
-	if (kan_open_beneath(fd, t->data_root_fd, path, flags, 0, NULL) == 0)
-		return 0;
-	kan_auto_close int place = -1;
-	(void)snprintf(root, KAN_STORE_PATH, "%s/%s", kan_containerd_place, driver);
-	(void)snprintf(path, sizeof(path), "%s/%s/metadata.db", kan_containerd_place, driver);
-	if (kan_containerd_own(&place, &rest, t, path, err) < 0)
-		return -1;
-	return kan_open_beneath(fd, place, rest, flags, 0, err);
+	(void)snprintf(root, KAN_STORE_PATH, "%s/%s",
+		       managed ? kan_containerd_managed : kan_containerd_place, driver);
 }
 
-int kan_snapshots_of(struct kan_snapshots *out, char *root, const struct kan_target *t,
-		     struct kan_err *err)
+static bool is_in(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+	return strncmp(path, root, n) == 0 && path[n] == '/';
+}
+
+static int open_db(int *fd, const char *root, bool managed, const struct kan_target *t,
+		   struct kan_err *err)
+{
+	char path[KAN_STORE_PATH + 16];
+	const char *rest = NULL;
+	kan_auto_close int place = -1;
+	(void)snprintf(path, sizeof(path), "%s/metadata.db", root);
+	if (managed)
+		return kan_below_file(fd, t, path, err);
+	return kan_containerd_own(&place, &rest, t, path, err) < 0
+		       ? -1
+		       : kan_dataroot_open_file(fd, place, rest, err);
+}
+
+static int read_place(struct kan_snapshots *out, const char *root, bool managed,
+		      const struct kan_target *t, struct kan_err *err)
 {
 	kan_auto_close int fd = -1;
 	kan_auto_buf struct kan_buf db = KAN_BUF(KAN_STORE_FILE_MAX);
-	if (open_db(&fd, root, t, err) < 0 || read_still(&db, fd, err) < 0)
+	if (open_db(&fd, root, managed, t, err) < 0 || read_still(&db, fd, err) < 0)
 		return kan_wrap(err, "the snapshotter's database");
 	return kan_snapshots_read(out, kan_buf_bytes(&db), err);
+}
+
+int kan_snapshots_of(struct kan_snapshots *out, char *root, const struct kan_target *t,
+		     const char *layer, struct kan_err *err)
+{
+	struct kan_err why = {0};
+	for (int host = 0; host < 2; host++) {
+		struct kan_snapshots all = {0};
+		place_of(root, !host);
+		if (layer && !is_in(layer, root))
+			continue;
+		if (read_place(&all, root, !host, t, host && !layer ? NULL : &why) < 0)
+			continue;
+		if (layer || kan_snapshot_key(&all, t->id)) {
+			*out = all;
+			return 0;
+		}
+		free(all.v);
+	}
+	if (why.code == KAN_OK)
+		return kan_fail(err, KAN_ENOTFOUND,
+				layer ? "no snapshotter has such a directory"
+				      : "no snapshotter has this container");
+	if (err)
+		*err = why;
+	return -1;
 }
 
 /* "moby/7/key": namespace, number, and what Docker calls it. */
@@ -154,7 +216,8 @@ bool kan_snapshot_is_init(const struct kan_snapshot *s)
 const struct kan_snapshot *kan_snapshot_key(const struct kan_snapshots *s, const char *key)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (strcmp(kan_snapshot_last(&s->v[i]), key) == 0)
+		if (strncmp(s->v[i].name, docker, sizeof(docker) - 1) == 0 &&
+		    strcmp(kan_snapshot_last(&s->v[i]), key) == 0)
 			return &s->v[i];
 	return NULL;
 }

@@ -19,12 +19,13 @@ struct kan_snapshots {
 };
 /* Pure: all of a database. limit, format. Yours: free v. */
 int kan_snapshots_read(struct kan_snapshots *out, struct kan_bytes db, struct kan_err *err);
-/* The same out of the engine's store. root: where the snapshotter is, below the data root or whole
- * (a kan_layer's path begins with it); room for KAN_STORE_PATH. */
+/* The same out of the engine's store: of the snapshotter that layer, a kan_layer's path, lies in;
+ * NULL: of the one that has the container. root: where it is, below the data root or whole; room
+ * for KAN_STORE_PATH. */
 int kan_snapshots_of(struct kan_snapshots *out, char *root, const struct kan_target *t,
-		     struct kan_err *err);
-/* By the last part of its name, behind "moby/7/"; by its whole name; by its number; by the path of
- * its directory, ".../snapshots/<number>/fs". NULL: none. */
+		     const char *layer, struct kan_err *err);
+/* Of Docker, by the last part of its name, behind "moby/7/"; by its whole name; by its number; by
+ * the path of its directory, ".../snapshots/<number>/fs". NULL: none. */
 const struct kan_snapshot *kan_snapshot_key(const struct kan_snapshots *s, const char *key);
 const struct kan_snapshot *kan_snapshot_named(const struct kan_snapshots *s, const char *name);
 const struct kan_snapshot *kan_snapshot_number(const struct kan_snapshots *s, uint64_t id);

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "engine/below.h"
 #include "engine/claims.h"
 #include "engine/dataroot.h"
 #include "engine/snapshots.h"
@@ -28,7 +30,8 @@ static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, 
 {
 	size_t n = strlen(t->data_root);
 	if (path[0] != '/')
-		return snprintf(out, PATH_OCTETS, "%s%s%s", kan_is_containerd(t) ? "" : t->storage,
+		return t->storage &&
+		       snprintf(out, PATH_OCTETS, "%s%s%s", kan_is_containerd(t) ? "" : t->storage,
 				kan_is_containerd(t) ? "" : "/", path) < PATH_OCTETS;
 	if (strncmp(path, t->data_root, n) != 0 || path[n] != '/')
 		return false;
@@ -39,31 +42,52 @@ int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, 
 			 struct kan_err *err)
 {
 	char below[PATH_OCTETS];
+	kan_auto_close int pin = -1;
+	int rc = -1;
 	if (t->data_root && kan_podman_runs_at(t, path))
-		return kan_open_beneath(fd, t->engine_root_fd, path + 1, flags, 0, err);
-	if (!t->data_root || !relative_to_root(below, t, path))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
-				path);
-	return kan_open_beneath(fd, t->data_root_fd, below, flags, 0, err);
+		rc = kan_open_beneath(&pin, t->engine_root_fd, path + 1, O_PATH | O_NOFOLLOW, 0,
+				      err);
+	else if (t->data_root && relative_to_root(below, t, path))
+		rc = kan_below_pin(&pin, t, below, O_NOFOLLOW, err);
+	else
+		(void)kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
+			       path);
+	if (rc < 0 || kan_below_owned(t, pin, path, err) < 0)
+		return -1;
+	if (!(flags & O_PATH))
+		return kan_dataroot_open_pin(fd, pin, path, err);
+	*fd = kan_take_fd(&pin);
+	return 0;
 }
 
-/* overlay2/l/XXXX is a link "../ID/diff" of the engine's own: read, checked, and resolved by us. */
+static bool plain_word(const char *s)
+{
+	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+}
+
+/* overlay2/l/XXXX is a link "../ID/diff" of the engine's own: read, checked, and resolved by us. No
+ * link is followed on the way to it. */
 static bool short_link(char out[PATH_OCTETS], const struct kan_target *t, const char *below)
 {
-	char target[SMALL_OCTETS];
+	char target[SMALL_OCTETS], dir[PATH_OCTETS];
+	kan_auto_close int pin = -1;
 	const char *l = strstr(below, "/l/");
-	if (!l || strchr(l + 3, '/'))
+	if (!l || !l[3] || strchr(l + 3, '/'))
 		return false;
-	kan_auto_close int pin = openat(t->data_root_fd, below, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = pin < 0 ? -1 : readlinkat(pin, "", target, sizeof(target) - 1);
+	(void)snprintf(dir, sizeof(dir), "%.*s/l", (int)(l - below), below);
+	if (kan_below_pin(&pin, t, dir, O_DIRECTORY, NULL) < 0)
+		return false;
+	ssize_t n = readlinkat(pin, l + 3, target, sizeof(target) - 1);
 	if (n <= 0)
 		return false;
 	target[n] = 0;
 	char *slash = strncmp(target, "../", 3) == 0 ? strchr(target + 3, '/') : NULL;
 	if (!slash || strcmp(slash, "/diff") != 0)
 		return false;
-	return snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(l - below), below, target + 3) <
-	       PATH_OCTETS;
+	*slash = 0;
+	return plain_word(target + 3) &&
+	       snprintf(out, PATH_OCTETS, "%.*s/%s/diff", (int)(l - below), below, target + 3) <
+		       PATH_OCTETS;
 }
 
 /* Of containerd's own place; the path stays whole, because it is not below the data root. */
@@ -87,7 +111,7 @@ static int open_layer(struct kan_layer *out, const struct kan_target *t, const c
 		return open_elsewhere(out, t, path, err);
 	const char *use = short_link(resolved, t, below) ? resolved : below;
 	int fd = -1;
-	if (kan_open_beneath(&fd, t->data_root_fd, use, O_PATH | O_DIRECTORY, 0, err) < 0)
+	if (kan_below_pin(&fd, t, use, O_DIRECTORY, err) < 0)
 		return -1;
 	out->fd = fd;
 	out->path = kan_xstrdup(use);
@@ -187,7 +211,7 @@ static int whole_list(struct kan_buf *list, const struct kan_target *t, const ch
 		return kan_fail(err, KAN_EFORMAT, "%.200s has no directory above", below);
 	(void)snprintf(diff, sizeof(below) - (size_t)(diff - below), "/lower");
 	kan_buf_reset(list);
-	return kan_read_file(list, t->data_root_fd, below, err);
+	return kan_below_read(list, t, below, err);
 }
 
 static bool engine_knows(const struct kan_target *t, const struct kan_overlay_claim *c)
@@ -199,17 +223,6 @@ static bool engine_knows(const struct kan_target *t, const struct kan_overlay_cl
 	       kan_overlay_known(c, kan_buf_bytes(&text), t->data_root);
 }
 
-static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below,
-		     struct kan_err *err)
-{
-	return kan_dataroot_read(out, t->data_root_fd, below, err);
-}
-
-static bool plain_word(const char *s)
-{
-	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
-}
-
 /* Docker: layerdb/mounts/ID/mount-id names the directory of overlay2. out: its directory, below the
  * data root. */
 static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
@@ -217,7 +230,7 @@ static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct
 	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS);
 	(void)snprintf(out, PATH_OCTETS, "image/%.64s/layerdb/mounts/%s/mount-id", t->storage,
 		       t->id);
-	if (read_word(&id, t, out, err) < 0)
+	if (kan_below_read(&id, t, out, err) < 0)
 		return -1;
 	if (!plain_word(kan_buf_str(&id)))
 		return kan_fail(err, KAN_EFORMAT, "%.200s is no name of a directory", out);
@@ -236,11 +249,48 @@ static int named_dir(char out[PATH_OCTETS], const struct kan_target *t, struct k
 	out[0] = 0;
 	if (is_overlay2(t))
 		return layerdb_dir(out, t, err);
-	if (strcmp(t->storage, "overlay") == 0)
+	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0)
 		return kan_podman_dir(out, t, err);
 	return kan_fail(err, KAN_EUNSUPPORTED,
 			"the layers of a stopped container of this storage cannot be found "
 			"offline");
+}
+
+static bool same_dir(const struct kan_target *t, const char *below, const struct stat *root)
+{
+	struct stat st;
+	kan_auto_close int pin = -1;
+	return kan_below_pin(&pin, t, below, O_DIRECTORY, NULL) == 0 && fstat(pin, &st) == 0 &&
+	       st.st_dev == root->st_dev && st.st_ino == root->st_ino;
+}
+
+int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err)
+{
+	/* Below the driver's directory, as vfs, btrfs, zfs, devicemapper, aufs and overlays do it.
+	 */
+	static const char *const places[] = {"dir/%s",        "subvolumes/%s", "graph/%s",
+					     "mnt/%s/rootfs", "mnt/%s",        "%s/merged"};
+	char dir[PATH_OCTETS], path[PATH_OCTETS + SMALL_OCTETS];
+	struct stat root;
+	if (!t->storage || t->data_root_fd < 0)
+		return kan_fail(err, KAN_EREFUSED, "the engine's data root is not proven");
+	if (fstat(root_fd, &root) < 0)
+		return kan_fail_sys(err, "the root");
+	(void)snprintf(path, sizeof(path), "rootfs/%.64s/%s", t->storage, t->id);
+	if (kan_is_containerd(t) && same_dir(t, path, &root))
+		return 0;
+	if ((kan_is_podman(t) ? kan_podman_dir(dir, t, err) : layerdb_dir(dir, t, err)) < 0)
+		return -1;
+	const char *name = strrchr(dir, '/') + 1;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *hole = strstr(places[i], "%s");
+		(void)snprintf(path, sizeof(path), "%.64s/%.*s%s%s", t->storage,
+			       (int)(hole - places[i]), places[i], name, hole + 2);
+		if (same_dir(t, path, &root))
+			return 0;
+	}
+	return kan_fail(err, KAN_EREFUSED,
+			"the init's root is not the directory that the engine has for it");
 }
 
 /* The file "lower" there has the rest. */
@@ -254,7 +304,7 @@ static void from_names(struct kan_target *t)
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "%s/lower", dir);
-	if (read_word(&lower, t, path, &why) == 0) {
+	if (kan_below_read(&lower, t, path, &why) == 0) {
 		(void)snprintf(path, sizeof(path), "%s/diff", strchr(dir, '/') + 1);
 		if (open_upper(t, path, &why) == 0 &&
 		    open_lowers(t, kan_buf_str(&lower), NULL, &why) == 0) {
@@ -270,7 +320,8 @@ static void from_names(struct kan_target *t)
 }
 
 /* A mount that is private to a runtime is not in the engine's table. Then the engine has to have
- * written down the same upper directory: a container may mount an overlay with any words it likes.
+ * written down the same upper directory. A container may mount an overlay with any words it likes,
+ * this one too: of the mount nothing else is believed, the rest is read from the engine's files.
  */
 static bool engine_names(const struct kan_target *t, const char *upper)
 {
@@ -291,7 +342,7 @@ static void mark_init(struct kan_target *t)
 	if (!kan_is_containerd(t) || t->n_lowers == 0)
 		return;
 	t->lowers[0].init = true;
-	if (kan_snapshots_of(&all, root, t, NULL) < 0)
+	if (kan_snapshots_of(&all, root, t, t->lowers[0].path, NULL) < 0)
 		return;
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		const struct kan_snapshot *s = kan_snapshot_at(&all, t->lowers[i].path);
@@ -331,7 +382,7 @@ static void from_snapshots(struct kan_target *t)
 	struct kan_snapshots all = {0};
 	struct kan_err why = {0};
 	char root[PATH_OCTETS];
-	int rc = kan_snapshots_of(&all, root, t, &why);
+	int rc = kan_snapshots_of(&all, root, t, NULL, &why);
 	if (rc == 0)
 		rc = open_snapshots(t, &all, root, &why);
 	free(all.v);
@@ -344,7 +395,7 @@ static void from_snapshots(struct kan_target *t)
 		  "the snapshotter's database names the container's directories");
 }
 
-static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool known)
+static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 {
 	struct kan_err why = {0};
 	const char *upper = kan_buf_str(&c->upper);
@@ -356,13 +407,15 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool 
 	}
 	mark_init(t);
 	kan_claim(t, "overlay", upper, KAN_PROVEN,
-		  known ? "mounted in the engine's mount namespace below its data root, same "
-			  "device and options"
-			: "private mount; the engine names the same directory below its data root");
+		  "mounted in the engine's mount namespace below its data root, same device and "
+		  "options");
 }
 
+/* Without the mount, the words of its options are not known: those of an engine that is not root's
+ * are in attributes that a user may set. Of a dead disk the caller tells. */
 static void from_files(struct kan_target *t)
 {
+	t->userxattr = t->uids != NULL;
 	if (kan_is_containerd(t))
 		from_snapshots(t);
 	else
@@ -403,8 +456,10 @@ static void from_mountinfo(struct kan_target *t)
 		return;
 	}
 	bool known = c.found && engine_knows(t, &c);
-	if (known || (c.found && engine_names(t, kan_buf_str(&c.upper))))
-		use_mounted(t, &c, known);
+	if (known)
+		use_mounted(t, &c);
+	else if (c.found && engine_names(t, kan_buf_str(&c.upper)))
+		from_files(t);
 	else
 		not_the_engines(t, &c, kan_buf_bytes(&text));
 	kan_overlay_free(&c);

@@ -4,7 +4,13 @@
 
 #include <kanshiki/target.h>
 
-enum { KAN_STORE_PATH = 4096, KAN_STORE_FILE_MAX = 64 << 20, KAN_STORE_CONFIG_MAX = 16 << 20 };
+/* Of a list that is parsed: JSON takes some fifty times its size in memory. */
+enum {
+	KAN_STORE_PATH = 4096,
+	KAN_STORE_FILE_MAX = 64 << 20,
+	KAN_STORE_LIST_MAX = 8 << 20,
+	KAN_STORE_CONFIG_MAX = 16 << 20
+};
 
 /* Where containerd is: below the data root, or at its usual place. */
 extern const char kan_containerd_managed[], kan_containerd_place[];
@@ -22,12 +28,13 @@ int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, struc
 /* Its content store, the directory above blobs/; out is yours. */
 int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err *err);
 /* Pure: the digest that an index or a manifest ("sha256:...", in out[72]) leads to. wanted: of the
- * manifest that the container was made from, or NULL; then the first of this platform. 1: it is of
- * another manifest; 0: of a config; -1 format, not-found. */
+ * manifest that the container was made from, which has to be there, or NULL: the first of this
+ * platform. 1: it is of another manifest; 0: of a config; -1 format, not-found. */
 int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, const char *arch,
 		      struct kan_err *err);
 
-/* Podman: its files are there for this driver. */
+/* Podman: its files are there for this driver, and none of Docker's for this container. Never of a
+ * dead disk: a directory alone, which anybody may make, is no engine. */
 bool kan_is_podman(const struct kan_target *t);
 /* Files of a running container are below Podman's run root, which it does not name: told by the
  * directory of the container's own id. No link is followed on the way. */

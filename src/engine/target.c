@@ -46,7 +46,9 @@ static void close_host(struct kan_target *t)
 	kan_cgroup_free(t->cgroup);
 	free(t->data_root);
 	t->cgroup = NULL;
+	free(t->uids);
 	t->data_root = NULL;
+	t->uids = NULL;
 	t->pid = 0;
 	t->starttime = 0;
 }

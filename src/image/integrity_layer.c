@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/tree.h"
 #include "base/unpack.h"
+#include "engine/below.h"
 #include "image/integrity.h"
 #include "image/integrity_part.h"
 #include "image/layername.h"
@@ -251,7 +252,7 @@ static int open_split(struct layer *l, const char *dir, struct kan_err *err)
 	kan_auto_close int pin = -1;
 	bool noatime = true;
 	(void)snprintf(path, sizeof(path), "%.400s/tar-split.json.gz", dir);
-	if (kan_open_beneath(&pin, l->g->t->data_root_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0)
+	if (kan_below_pin(&pin, l->g->t, path, O_NOFOLLOW, err) < 0)
 		return -1;
 	return kan_tree_open_bounded(&l->split_fd, &noatime, l->g->opener, pin, err);
 }

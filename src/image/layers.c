@@ -10,7 +10,7 @@
 
 #include "base/digest.h"
 #include "base/row.h"
-#include "engine/dataroot.h"
+#include "engine/below.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
 
@@ -85,7 +85,7 @@ static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const ch
 	kan_auto_buf struct kan_buf text = KAN_BUF(WORD_OCTETS - 1);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/%.200s/%.32s", t->storage, dir,
 		       name);
-	if (kan_dataroot_read(&text, t->data_root_fd, path, err) < 0)
+	if (kan_below_read(&text, t, path, err) < 0)
 		return kan_wrap(err, "layerdb %s", name);
 	size_t n = strcspn(kan_buf_str(&text), "\n");
 	memcpy(out, kan_buf_str(&text), n);
@@ -281,9 +281,7 @@ static int read_config(struct kan_buf *out, const struct kan_target *t, struct k
 		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
 	(void)snprintf(path, sizeof(path), "image/%.32s/imagedb/content/sha256/%s", t->storage,
 		       t->image_id + SCHEME);
-	return kan_dataroot_read(out, t->data_root_fd, path, err) < 0
-		       ? kan_wrap(err, "the image's config")
-		       : 0;
+	return kan_below_read(out, t, path, err) < 0 ? kan_wrap(err, "the image's config") : 0;
 }
 
 /* The image's id is the digest of its config; with containerd's store of what leads there, blob by
@@ -342,7 +340,7 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 		kan_sink_gap_err(s, KAN_LIT("layers.json"), &why);
 	char root[KAN_STORE_PATH];
 	if (kan_is_containerd(t) && t->n_lowers &&
-	    kan_snapshots_of(&l.snapshots, root, t, &why) < 0)
+	    kan_snapshots_of(&l.snapshots, root, t, t->lowers[0].path, &why) < 0)
 		kan_sink_gap_err(s, KAN_LIT("metadata.db"), &why);
 	int rc = take_config(&l, err);
 	if (rc == 0)

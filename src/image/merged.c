@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/row.h"
+#include "engine/below.h"
 #include "image/mountclass.h"
 #include "image/points.h"
 #include "image/take.h"
@@ -102,12 +103,17 @@ static int refuse_stuck(const struct kan_target *t, struct kan_err *err)
 	return 0;
 }
 
+static int root_of(const struct kan_target *t)
+{
+	return t->space_fd >= 0 ? t->space_fd : t->root_fd;
+}
+
 static int walk(struct merged *m, const struct kan_target *t, struct kan_tarfile *tar,
 		struct kan_err *err)
 {
 	struct kan_take k = {
 		.sink = m->sink,
-		.reader = {.root_fd = t->space_fd >= 0 ? t->space_fd : t->root_fd,
+		.reader = {.root_fd = root_of(t),
 			   .sink = m->sink,
 			   .want = want,
 			   .arg = m,
@@ -148,6 +154,13 @@ int kan_merged_take(uint64_t *items, const struct kan_target *t, struct kan_sink
 	struct merged m = {.sink = s, .points = points, .created_ns = t->created_ns};
 	if (refuse_stuck(t, err) < 0)
 		return -1;
+	struct kan_err why = {0};
+	if (kan_root_proven(t, root_of(t), &why) < 0) {
+		kan_sink_gap(s, KAN_LIT("changes.ndjson"),
+			     why.code == KAN_EREFUSED ? KAN_GAP_CONTRADICTED : kan_gap_of_err(&why),
+			     "not walked: %.200s", why.text);
+		return 0;
+	}
 	kan_sink_gap(s, KAN_LIT("changes.ndjson"), KAN_GAP_UNSUPPORTED,
 		     "storage %.32s: nothing tells the container's files from the image's: all "
 		     "entries are listed, none has a word of change; content of what changed since "

@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct kan_snapshot *s = &all.v[i];
 		if (strlen(s->name) >= KAN_SNAPSHOT_NAME ||
 		    strlen(s->parent) >= KAN_SNAPSHOT_NAME ||
-		    !kan_snapshot_key(&all, kan_snapshot_last(s)))
+		    (strncmp(s->name, "moby/", 5) == 0 &&
+		     !kan_snapshot_key(&all, kan_snapshot_last(s))))
 			abort();
 	}
 	free(all.v);

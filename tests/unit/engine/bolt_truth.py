@@ -1,6 +1,7 @@
-"""Writes a bbolt database as containerd's snapshotter has it: bolt_truth.py OUT {flat,tree} [NAME=ID:PARENT...].
+"""Writes a bbolt database as containerd's snapshotter has it: bolt_truth.py OUT {flat,tree,shared} [NAME=ID:PARENT...].
 
 flat: each bucket stands in its parent's page. tree: the snapshots have a branch page of their own over leaves of one each.
+shared: the fields of all snapshots are one page, which has as many others before them.
 Written after bbolt's description of its format, with nothing of kanshiki.
 """
 import struct
@@ -77,6 +78,13 @@ def main():
             pages[5 + i] = leaf(5 + i, [one])
         pages[4] = branch(4, [(one[0], 5 + i) for i, one in enumerate(snapshots)])
         bucket = struct.pack("<QQ", 4, 0)
+    elif mode == "shared":
+        fields = [(b"a%d" % i, b"", False) for i in range(len(words))] + [(b"id", b"\1", False)]
+        size = len(leaf(4, [(key, bytes(16), True) for key, _, _ in snapshots]))
+        below = 4 + (size + PAGE - 1) // PAGE
+        pages[4] = leaf(4, [(key, struct.pack("<QQ", below, 0), True) for key, _, _ in snapshots])
+        pages[below] = leaf(below, fields)
+        bucket = struct.pack("<QQ", 4, 0)
     else:
         bucket = in_place(snapshots)
     v1 = in_place([(b"parents", in_place([]), True), (b"snapshots", bucket, True)])
@@ -85,8 +93,9 @@ def main():
         sys.exit("too many for one page: take tree")
     pages.update({0: meta(0, 3, 99, 7), 1: meta(1, 3, 99, 6), 2: page(2, 16, b"", b"", 0), 3: root})
     with open(out, "wb") as stream:
-        for number in range(max(pages) + 1):
-            stream.write(pages[number].ljust(PAGE, b"\0"))
+        for number in sorted(pages):
+            stream.seek(number * PAGE)
+            stream.write(pages[number] + bytes(-len(pages[number]) % PAGE))
 
 
 main()

@@ -130,3 +130,38 @@ Test(snapshots, a_file_that_is_cut_anywhere_is_no_database)
 		cr_expect_eq(reads(&db), -1, "%zu", db.len);
 	db.len = whole;
 }
+
+/* A leaf of that many buckets whose fields are all one page, of that many other fields. */
+static void shared(struct kan_buf *out, size_t n)
+{
+	char path[] = "/tmp/kan-bolt-XXXXXX", command[512];
+	int fd = mkstemp(path);
+	cr_assert_geq(fd, 0);
+	(void)snprintf(command, sizeof(command),
+		       "python3 %s/bolt_truth.py %s shared $(seq -f 'moby/%%05g/x=1:' %zu)",
+		       KAN_TEST_SOURCE, path, n);
+	cr_assert_eq(system(command), 0, "%s", command);
+	*out = KAN_BUF(FILE_MAX);
+	cr_assert_eq(kan_read_all(out, fd, NULL), 0);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
+Test(snapshots, a_page_that_all_entries_share_is_not_read_for_each)
+{
+	kan_auto_buf struct kan_buf db;
+	struct kan_snapshots s = {0};
+	struct kan_err err = {0};
+	shared(&db, 1000);
+	cr_expect_eq(kan_snapshots_read(&s, kan_buf_bytes(&db), &err), -1);
+	cr_expect_eq(err.code, KAN_ELIMIT, "%s", err.text);
+}
+
+Test(snapshots, containers_of_another_namespace_are_not_dockers)
+{
+	struct kan_snapshot one = {.name = "k8s.io/9/c0ffee"};
+	struct kan_snapshots s = {&one, 1};
+	cr_expect_null(kan_snapshot_key(&s, "c0ffee"));
+	(void)snprintf(one.name, sizeof(one.name), "moby/9/c0ffee");
+	cr_expect_eq(kan_snapshot_key(&s, "c0ffee"), &one);
+}

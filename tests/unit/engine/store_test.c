@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/place.h"
 #include "base/row.h"
 #include "engine/transport.h"
 
@@ -38,8 +39,12 @@ Test(store, an_index_leads_to_the_manifest_that_the_container_was_made_from)
 Test(store, else_to_the_first_for_this_machine)
 {
 	leads(INDEX(""), NULL, 1, "sha256:" B);
-	leads(INDEX(""), "sha256:" HEX("dddd"), 1, "sha256:" B);
 	leads("{\"manifests\":[{\"digest\":\"sha256:" A "\"}]}", NULL, 1, "sha256:" A);
+}
+
+Test(store, a_manifest_that_is_named_and_not_there_is_not_replaced_by_another)
+{
+	leads(INDEX(""), "sha256:" HEX("dddd"), -1, NULL);
 }
 
 Test(store, a_manifest_leads_to_its_config)
@@ -142,4 +147,56 @@ Test(store, what_is_no_host_and_port_is_refused)
 	(void)setenv("DOCKER_TLS_VERIFY", "1", 1);
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++)
 		cr_expect_eq(remote(hostile[i], NULL), -1, "%s", hostile[i]);
+}
+
+Test(store, a_host_that_is_too_long_is_refused_and_not_cut)
+{
+	char host[512];
+	struct kan_err err = {0};
+	(void)setenv("DOCKER_CERT_PATH", "/tmp", 1);
+	(void)setenv("DOCKER_TLS_VERIFY", "1", 1);
+	(void)snprintf(host, sizeof(host), "tcp://%0400d:2376", 0);
+	cr_expect_eq(remote(host, &err), -1);
+	cr_expect_eq(err.code, KAN_EUSAGE, "%s", err.text);
+}
+
+/* Nothing but a list that is too long is read of it. */
+Test(store, podmans_list_that_is_too_long_to_be_parsed_is_not_read)
+{
+	struct test_place p = test_place();
+	char storage[] = "overlay";
+	struct kan_target t = {
+		.data_root_fd = p.fd, .engine_root_fd = -1, .storage = storage, .image_id = NULL};
+	json_t *doc = NULL;
+	struct kan_err err = {0};
+	cr_assert_eq(mkdirat(p.fd, "overlay-layers", 0755), 0);
+	test_put(p.fd, "overlay-layers/layers.json", "[]");
+	cr_expect_eq(kan_podman_layers(&doc, &t, &err), 0, "%s", err.text);
+	json_decref(doc);
+	int fd = openat(p.fd, "overlay-layers/layers.json", O_WRONLY | O_CLOEXEC);
+	cr_assert_eq(ftruncate(fd, KAN_STORE_LIST_MAX + 1), 0);
+	(void)close(fd);
+	cr_expect_eq(kan_podman_layers(&doc, &t, &err), -1);
+	cr_expect_eq(err.code, KAN_ELIMIT, "%s", err.text);
+	test_leave(&p);
+}
+
+Test(store, podman_is_told_by_more_than_a_directory_that_anybody_makes)
+{
+	struct test_place p = test_place();
+	char overlay[] = "overlay", overlay2[] = "overlay2";
+	struct kan_target t = {.data_root_fd = p.fd, .engine_root_fd = -1, .storage = overlay2};
+	(void)snprintf(t.id, sizeof(t.id), "%s", A);
+	cr_assert_eq(mkdirat(p.fd, "overlay2-containers", 0755), 0);
+	cr_assert_eq(mkdirat(p.fd, "overlay-containers", 0755), 0);
+	cr_expect_not(kan_is_podman(&t), "a driver that Podman does not have");
+	t.storage = overlay;
+	cr_expect(kan_is_podman(&t));
+	t.depth = KAN_DEPTH_OFFLINE;
+	cr_expect_not(kan_is_podman(&t), "a dead disk");
+	t.depth = KAN_DEPTH_HOST;
+	cr_assert_eq(mkdirat(p.fd, "containers", 0755), 0);
+	cr_assert_eq(mkdirat(p.fd, "containers/" A, 0755), 0);
+	cr_expect_not(kan_is_podman(&t), "the container is Docker's");
+	test_leave(&p);
 }

@@ -230,7 +230,13 @@ static struct world *plain_new(void)
 	struct world *w = world_new(1);
 	struct kan_target *t = &w->target;
 	char path[128];
-	world_sh(w, "mkdir -p r/etc; echo old >r/etc/old; ln -s old r/etc/link");
+	world_sh(w,
+		 "mkdir -p data/vfs/dir/own/etc data/image/vfs/layerdb/mounts/ID; "
+		 "ln -s data/vfs/dir/own r; printf own >data/image/vfs/layerdb/mounts/ID/mount-id; "
+		 "echo old >r/etc/old; ln -s old r/etc/link");
+	(void)snprintf(t->id, sizeof(t->id), "ID");
+	(void)snprintf(path, sizeof(path), "%s/data", w->top);
+	t->data_root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	t->created_ns = ctime_of(w, "r/etc/link") + 1;
 	do
 		world_sh(w, "echo young >r/etc/young; touch -d 2001-01-01 r/etc/young");
@@ -241,6 +247,13 @@ static struct world *plain_new(void)
 	t->space_fd = t->upper_fd = -1;
 	t->storage = kan_xstrdup("vfs");
 	return w;
+}
+
+static void plain_free(struct world *w)
+{
+	(void)close(w->target.data_root_fd);
+	free(w->target.storage);
+	world_free(w);
 }
 
 Test(stores, a_root_without_layers_is_listed_whole_and_has_no_word_of_change)
@@ -266,6 +279,21 @@ Test(stores, a_root_without_layers_is_listed_whole_and_has_no_word_of_change)
 		    "young ];"
 		    "! tar -tf bundle/data/filesystem/upper.tar | grep -q old");
 	json_decref(rows);
-	free(w->target.storage);
-	world_free(w);
+	plain_free(w);
+}
+
+/* vfs has no overlay that could be compared: a container may pivot into a bind of another tree. */
+Test(stores, a_root_that_is_not_the_engines_directory_is_not_walked)
+{
+	struct world *w = plain_new();
+	struct kan_target *t = &w->target;
+	char path[128];
+	world_sh(w, "mkdir host; echo secret >host/shadow");
+	(void)snprintf(path, sizeof(path), "%s/host", w->top);
+	(void)close(t->root_fd);
+	t->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(world_collect(w, &kan_collector_filesystem), 0);
+	cr_expect(world_gap(w, "changes.ndjson", KAN_GAP_CONTRADICTED));
+	world_sh(w, "! grep -rqa secret bundle && ! test -e bundle/data/filesystem/upper.tar");
+	plain_free(w);
 }
