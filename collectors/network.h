@@ -88,6 +88,16 @@ int kan_netrows_end(struct kan_netrows *w, const char *file, int rc, struct kan_
 int kan_netrows_filter(struct kan_netrows *w, const char *file,
 		       int (*one)(struct kan_netrows *w, struct kan_err *err), struct kan_err *err);
 
+struct kan_nft;
+/* What the kernel refused of one ruleset, but that it has none. kinds: bits of those that matter.
+ */
+struct kan_nft_names {
+	struct kan_bytes ruleset, sets, text;
+	unsigned kinds;
+};
+void kan_network_nft_gaps(const struct kan_network *n, const struct kan_nft *nft,
+			  const struct kan_nft_names *of);
+
 /* "tcp6", or "tcp6 of netns 4026532644" when there are several. Lives in out. */
 struct kan_bytes kan_network_what(char out[KAN_NETWORK_WHAT], const struct kan_network *n,
 				  const struct kan_netspace *s, const char *name);

@@ -42,31 +42,16 @@ static void bad(const struct rowing *w, struct kan_bytes what)
 			     (unsigned long long)w->bad);
 }
 
-/* Without the sets nobody asks for their elements. */
-static void nft_gaps(const struct kan_host *h, const struct kan_nft *nft)
-{
-	static const enum kan_nft_kind needed[] = {KAN_NFT_RULES, KAN_NFT_SETS, KAN_NFT_ELEMENTS};
-	struct kan_sink *sink = h->n->sink;
-	if (nft->err.sys == EINTR)
-		kan_sink_gap(sink, KAN_LIT("nft of the host"), KAN_GAP_CHANGED, "%s",
-			     nft->err.text);
-	else if (nft->err.code != KAN_OK && nft->err.code != KAN_EUNSUPPORTED)
-		kan_sink_gap_err(sink, KAN_LIT("nft of the host"), &nft->err);
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		const struct kan_err *e = &nft->dumps[needed[i]].err;
-		if (e->code != KAN_OK && e->sys != EINTR)
-			kan_sink_gap_err(sink, KAN_LIT("nft of the host"), e);
-	}
-	if (nft->sets > nft->sets_asked)
-		kan_sink_limit(sink, KAN_LIT("nft sets of the host"), nft->sets, nft->sets_asked,
-			       KAN_NFT_SETS_MAX);
-	if (nft->no_texts.code != KAN_OK)
-		kan_sink_gap_err(sink, KAN_LIT("text of nft rules of the host"), &nft->no_texts);
-}
-
 int kan_host_nft(struct kan_host *h, struct kan_err *err)
 {
 	static const enum kan_nft_kind kinds[] = {KAN_NFT_RULES, KAN_NFT_ELEMENTS};
+	/* Without the sets nobody asks for their elements. */
+	static const struct kan_nft_names names = {
+		.ruleset = KAN_LIT("nft of the host"),
+		.sets = KAN_LIT("nft sets of the host"),
+		.text = KAN_LIT("text of nft rules of the host"),
+		.kinds = 1U << KAN_NFT_RULES | 1U << KAN_NFT_SETS | 1U << KAN_NFT_ELEMENTS,
+	};
 	kan_auto_free struct kan_nft *nft = kan_xalloc(sizeof(*nft));
 	struct rowing w = {.h = h};
 	int rc = 0;
@@ -75,7 +60,7 @@ int kan_host_nft(struct kan_host *h, struct kan_err *err)
 	h->frozen = kan_sink_frozen(h->n->sink);
 	kan_nft_read(nft, h->n->engine->fd[KAN_NS_FILTER]);
 	w.texts = kan_buf_bytes(&nft->texts);
-	nft_gaps(h, nft);
+	kan_network_nft_gaps(h->n, nft, &names);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && rc == 0; i++) {
 		const struct kan_nft_dump *d = &nft->dumps[kinds[i]];
 		rc = kan_nft_each(&w.bad, kinds[i], kan_buf_bytes(&d->raw), nft_row, &w, err);

@@ -25,31 +25,44 @@ static int row(const struct kan_nft_item *item, void *arg, struct kan_err *err)
 	return kan_rows_end(w->to->rows, err);
 }
 
-/* What the kernel refused of one ruleset. */
-static void gaps(const struct kan_netrows *w, const struct kan_nft *nft)
+/* A kernel that has never heard of these has none. */
+static bool may_lack(size_t kind)
 {
-	char what[KAN_NETWORK_WHAT];
-	struct kan_sink *sink = w->n->sink;
-	const struct kan_bytes name = kan_network_what(what, w->n, w->space, "nft");
-	if (nft->err.code == KAN_EUNSUPPORTED)
-		kan_sink_gap(sink, name, KAN_GAP_NOT_APPLICABLE, "%s", nft->err.text);
-	else if (nft->err.sys == EINTR)
-		kan_sink_gap(sink, name, KAN_GAP_CHANGED, "%s; the last is kept", nft->err.text);
-	else if (nft->err.code != KAN_OK)
-		kan_sink_gap_err(sink, name, &nft->err);
+	return kind == KAN_NFT_OBJECTS || kind == KAN_NFT_FLOWTABLES;
+}
+
+void kan_network_nft_gaps(const struct kan_network *n, const struct kan_nft *nft,
+			  const struct kan_nft_names *of)
+{
+	if (nft->err.sys == EINTR)
+		kan_sink_gap(n->sink, of->ruleset, KAN_GAP_CHANGED, "%s; the last is kept",
+			     nft->err.text);
+	else if (nft->err.code != KAN_OK && nft->err.code != KAN_EUNSUPPORTED)
+		kan_sink_gap_err(n->sink, of->ruleset, &nft->err);
 	for (size_t i = 0; i < KAN_NFT_KINDS; i++) {
 		const struct kan_err *e = &nft->dumps[i].err;
-		bool old = i == KAN_NFT_OBJECTS || i == KAN_NFT_FLOWTABLES;
-		if (e->code == KAN_OK || e->sys == EINTR || (old && e->code == KAN_EUNSUPPORTED))
-			continue; /* a kernel without them has none */
-		kan_sink_gap_err(sink, name, e);
+		if (e->code != KAN_OK && e->sys != EINTR && of->kinds >> i & 1 &&
+		    !(may_lack(i) && e->code == KAN_EUNSUPPORTED))
+			kan_sink_gap_err(n->sink, of->ruleset, e);
 	}
 	if (nft->sets > nft->sets_asked)
-		kan_sink_limit(sink, KAN_LIT("nft sets"), nft->sets, nft->sets_asked,
-			       KAN_NFT_SETS_MAX);
+		kan_sink_limit(n->sink, of->sets, nft->sets, nft->sets_asked, KAN_NFT_SETS_MAX);
 	if (nft->no_texts.code != KAN_OK)
-		kan_sink_gap_err(sink, kan_network_what(what, w->n, w->space, "text of nft rules"),
-				 &nft->no_texts);
+		kan_sink_gap_err(n->sink, of->text, &nft->no_texts);
+}
+
+static void gaps(const struct kan_netrows *w, const struct kan_nft *nft)
+{
+	char ruleset[KAN_NETWORK_WHAT], text[KAN_NETWORK_WHAT];
+	const struct kan_nft_names of = {
+		.ruleset = kan_network_what(ruleset, w->n, w->space, "nft"),
+		.sets = KAN_LIT("nft sets"),
+		.text = kan_network_what(text, w->n, w->space, "text of nft rules"),
+		.kinds = ~0U,
+	};
+	if (nft->err.code == KAN_EUNSUPPORTED)
+		kan_sink_gap(w->n->sink, of.ruleset, KAN_GAP_NOT_APPLICABLE, "%s", nft->err.text);
+	kan_network_nft_gaps(w->n, nft, &of);
 }
 
 static int one_space(struct kan_netrows *to, struct kan_err *err)

@@ -260,6 +260,7 @@ class Kill(unittest.TestCase):
         victims = []
         while capture.process.poll() is None and not victims:
             victims = [pid for pid, lease in capture.children().items() if not lease]
+        self.assertTrue(victims, "it ended before a collector was seen")
         world.signal_all(victims[:1], signal.SIGKILL)
         done = capture.end()
         self.running_again()
