@@ -95,13 +95,19 @@ static bool looks_like_json(const struct kan_buf *head, const struct shape *s)
 int kan_answer_store(struct kan_engine *e, struct kan_sink *sink, const char *path,
 		     const char *name, struct kan_err *err)
 {
+	return kan_answer_store_max(e, sink, path, name, KAN_ENGINE_ANSWER_MAX, err);
+}
+
+int kan_answer_store_max(struct kan_engine *e, struct kan_sink *sink, const char *path,
+			 const char *name, uint64_t max, struct kan_err *err)
+{
 	struct kan_err why = {0};
 	int status = 0;
 	kan_auto_buf struct kan_buf head = KAN_BUF(WORDS_MAX);
 	struct store s = {.head = head};
 	if (kan_sink_open(&s.artefact, sink, name, err) < 0)
 		return -1;
-	int rc = kan_engine_get(&status, e, path, KAN_ENGINE_ANSWER_MAX, on_piece, &s, &why);
+	int rc = kan_engine_get(&status, e, path, max, on_piece, &s, &why);
 	head = s.head;
 	if (s.err.code != KAN_OK) {
 		if (err)

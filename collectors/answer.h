@@ -4,6 +4,7 @@
 #define KAN_COLLECTORS_ANSWER_H
 
 #include <kanshiki/err.h>
+#include <stdint.h>
 
 struct kan_engine;
 struct kan_sink;
@@ -14,5 +15,8 @@ struct kan_sink;
  */
 int kan_answer_store(struct kan_engine *e, struct kan_sink *sink, const char *path,
 		     const char *name, struct kan_err *err);
+/* The same for what may be larger than an answer usually is. */
+int kan_answer_store_max(struct kan_engine *e, struct kan_sink *sink, const char *path,
+			 const char *name, uint64_t max, struct kan_err *err);
 
 #endif

@@ -11,10 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/row.h"
 #include "collectors/answer.h"
+#include "engine/below.h"
+#include "engine/dataroot.h"
+#include "engine/store.h"
 
-enum { PATH_OCTETS = 512, DISK_FILE_MAX = 16 << 20 };
+enum { PATH_OCTETS = 512, DISK_FILE_MAX = 16 << 20, JSON_DEPTH = 128 };
 
 static const char *const artefacts[] = {"events.json",        "inspect.json",
 					"image-inspect.json", "image-history.json",
@@ -75,13 +78,17 @@ static int ask(const struct kan_target *t, struct kan_sink *sink, struct kan_err
 	return 0;
 }
 
-static int copy_fd(struct kan_sink *sink, int fd, const char *name, struct kan_err *err)
+/* Raw, whatever it is; what is no JSON is said. */
+static int keep_file(struct kan_sink *sink, const struct kan_buf *text, const char *name,
+		     struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
 	struct kan_err why = {0};
-	if (kan_read_all(&text, fd, &why) < 0)
-		kan_sink_gap_err(sink, kan_bytes_of(name), &why);
-	return kan_sink_put(sink, name, kan_buf_bytes(&text), err);
+	json_t *doc = NULL;
+	if (kan_json_parse(&doc, kan_buf_bytes(text), DISK_FILE_MAX, JSON_DEPTH, &why) < 0)
+		kan_sink_gap(sink, kan_bytes_of(name), KAN_GAP_MALFORMED, "%s; its bytes are kept",
+			     why.text);
+	json_decref(doc);
+	return kan_sink_put(sink, name, kan_buf_bytes(text), err);
 }
 
 /* The engine's own files about the container, below its data root. */
@@ -93,18 +100,41 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 			     "the engine's data root is not proven");
 		return 0;
 	}
+	if (kan_is_podman(t)) {
+		kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_NOT_APPLICABLE,
+			     "Podman has no such files");
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[PATH_OCTETS];
 		struct kan_err why = {0};
-		kan_auto_close int fd = -1;
+		kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
 		(void)snprintf(path, sizeof(path), "containers/%s/%s", t->id, names[i]);
-		if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK, 0, &why) <
-		    0)
+		if (kan_below_read(&text, t, path, &why) < 0)
 			kan_sink_gap_err(sink, kan_bytes_of(names[i]), &why);
-		else if (copy_fd(sink, fd, names[i], err) < 0)
+		else if (keep_file(sink, &text, names[i], err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* Podman keeps the runtime's config beside the container's other files. */
+static int podman_spec(struct kan_buf *text, const struct kan_target *t)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "%.32s-containers/%s/userdata/config.json", t->storage,
+		       t->id);
+	return kan_below_read(text, t, path, NULL);
+}
+
+static int read_place(struct kan_buf *text, const struct kan_target *t, const char *before,
+		      const char *after)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "%s%s%s", before, t->id, after);
+	if (t->engine_root_fd < 0 || t->pid <= 0)
+		return -1;
+	return kan_dataroot_read(text, t->engine_root_fd, path, NULL);
 }
 
 /* The runtime's effective config and state, where containerd and runc of the engine keep them below
@@ -119,23 +149,30 @@ static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan
 		{"run/docker/runtime-runc/moby/", "/state.json", "runc-state.json"},
 	};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		char path[PATH_OCTETS];
-		kan_auto_close int fd = -1;
-		(void)snprintf(path, sizeof(path), "%s%s%s", places[i].before, t->id,
-			       places[i].after);
-		if (t->engine_root_fd < 0 || t->pid <= 0 ||
-		    kan_open_beneath(&fd, t->engine_root_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL) <
-			    0)
+		kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
+		bool spec = i == 0 && kan_is_podman(t);
+		if ((spec ? podman_spec(&text, t)
+			  : read_place(&text, t, places[i].before, places[i].after)) < 0)
 			kan_sink_scope(sink, kan_bytes_of(places[i].name),
 				       "not at the runtime's usual place");
-		else if (copy_fd(sink, fd, places[i].name, err) < 0)
+		else if (keep_file(sink, &text, places[i].name, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* Its files are all there is of an engine that does not run. */
+static int offline(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	kan_sink_gap(sink, KAN_LIT("inspect.json"), KAN_GAP_NOT_APPLICABLE,
+		     "a data root has no engine that answers: see config.v2.json");
+	return on_disk(t, sink, err);
+}
+
 static int collect(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err)
 {
+	if (target->depth == KAN_DEPTH_OFFLINE)
+		return offline(target, sink, err);
 	if (ask(target, sink, err) < 0 || on_disk(target, sink, err) < 0)
 		return -1;
 	return runtime(target, sink, err);

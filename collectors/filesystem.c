@@ -8,8 +8,11 @@
 #include <sys/stat.h>
 
 #include "base/tree.h"
+#include "collectors/answer.h"
+#include "engine/store.h"
 #include "image/before.h"
 #include "image/changes.h"
+#include "image/merged.h"
 #include "image/overlay.h"
 #include "image/points.h"
 #include "image/take.h"
@@ -23,10 +26,13 @@ enum {
 	WINDOW_BYTES = 4 << 20,
 	UNKNOWN_SIZE = 1 << 30, /* more than any window takes */
 	ATTRIBUTE_NAME = 64,
+	PATH_OCTETS = 128,
 };
 
-static const char *const artefacts[] = {"changes.ndjson", "upper.tar", "content/", "before.tar",
-					NULL};
+#define EXPORT_MAX (UINT64_C(1) << 30)
+
+static const char *const artefacts[] = {"changes.ndjson", "upper.tar",  "content/",
+					"before.tar",     "export.tar", NULL};
 static const struct kan_limit limits[] = {{"entries", ENTRIES, false},
 					  {"file_octets", KAN_READER_FILE_MAX, false},
 					  {"depth", KAN_TREE_DEPTH, false},
@@ -34,6 +40,7 @@ static const struct kan_limit limits[] = {{"entries", ENTRIES, false},
 					  {"open_ms", KAN_READER_MS, false},
 					  {"before_file_octets", KAN_BEFORE_FILE, true},
 					  {"before_octets", KAN_BEFORE_TOTAL, true},
+					  {"export_octets", EXPORT_MAX, false},
 					  {NULL, 0, false}};
 
 struct size {
@@ -102,16 +109,16 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 	return kan_take_tree(&k, err);
 }
 
-static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
+		 const struct kan_points *points, struct kan_err *err)
 {
-	struct kan_points *points = mounts_of(t, sink);
 	struct kan_changes *changes = NULL;
 	struct kan_tarfile tar = {0};
-	uint64_t items = 0;
 	struct kan_changes_opts o = {.sink = sink,
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
 				     .userxattr = t->userxattr,
+				     .guessed = t->depth == KAN_DEPTH_OFFLINE,
 				     .points = points,
 				     .rows = "changes.ndjson",
 				     .before = "before.tar"};
@@ -125,9 +132,47 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 	else
 		kan_tarfile_abandon(&tar);
 	if (rc == 0)
-		rc = kan_changes_close(&items, changes, err);
+		rc = kan_changes_close(items, changes, err);
 	else
 		kan_changes_abandon(changes);
+	return rc;
+}
+
+/* What the engine makes of a container that has ended, where its directories are only known to it:
+ * the tree as a whole, without attributes, change times and what was deleted. */
+static int exported(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	uint64_t max = t->policy->max_bytes ? t->policy->max_bytes : EXPORT_MAX;
+	kan_sink_gap(sink, KAN_LIT("changes.ndjson"), KAN_GAP_UNSUPPORTED,
+		     "the layers of a stopped container of this store are known to the engine "
+		     "alone: only its export of the whole tree is taken");
+	(void)snprintf(path, sizeof(path), "/containers/%s/export", t->id);
+	return kan_answer_store_max(t->engine, sink, path, "export.tar", max, err);
+}
+
+/* Not proven, another driver, or stopped: then as far as it goes, and never called complete. */
+static int without_layers(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
+			  const struct kan_points *points, struct kan_err *err)
+{
+	if (t->root_fd >= 0)
+		return kan_merged_take(items, t, sink, points, err);
+	if (t->engine && kan_is_containerd(t))
+		return exported(t, sink, err);
+	if (kan_is_containerd(t))
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"the layers are in containerd's store, and no container of it was "
+				"found below this data root");
+	return kan_fail(err, KAN_EUNSUPPORTED,
+			"no proven overlay directories (see the claims in capture.json)");
+}
+
+static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct kan_points *points = mounts_of(t, sink);
+	uint64_t items = 0;
+	int rc = t->upper_fd >= 0 ? upper(&items, t, sink, points, err)
+				  : without_layers(&items, t, sink, points, err);
 	kan_points_free(points);
 	kan_sink_items(sink, items);
 	return rc;
@@ -139,7 +184,7 @@ const struct kan_collector kan_collector_filesystem = {
 	.summary = "what the container changed in its root: content, digests, what the image has "
 		   "there",
 	.tier = KAN_TIER_FILES,
-	.needs = KAN_NEEDS_HOST | KAN_NEEDS_LAYERS,
+	.needs = KAN_NEEDS_HOST,
 	.limits = limits,
 	.artefacts = artefacts,
 	.collect = collect,

@@ -4,16 +4,19 @@
 #include <kanshiki/target.h>
 
 #include "image/baseline.h"
+#include "image/integrity.h"
 #include "image/layers.h"
 #include "image/packages.h"
 
 static const char *const artefacts[] = {
-	"layers.ndjson", "config.json", "pkgdb.tar", "baseline.ndjson",
-	"ghosts.ndjson", "ghosts.tar",  NULL};
+	"layers.ndjson", "config.json", "pkgdb.tar",        "baseline.ndjson",
+	"ghosts.ndjson", "ghosts.tar",  "integrity.ndjson", NULL};
 static const struct kan_limit limits[] = {{"config_octets", KAN_IMAGE_CONFIG_MAX, false},
 					  {"package_file_octets", KAN_PACKAGES_FILE, false},
 					  {"package_files", KAN_PACKAGES_FILES, false},
 					  {"entries", KAN_BASELINE_ENTRIES, false},
+					  {"integrity_entries", KAN_INTEGRITY_ENTRIES, false},
+					  {"tar_split_octets", KAN_INTEGRITY_SPLIT_MAX, false},
 					  {"ghost_file_octets", KAN_GHOST_FILE, true},
 					  {"ghost_octets", KAN_GHOST_TOTAL, true},
 					  {NULL, 0, false}};
@@ -36,8 +39,12 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 {
 	if (kan_layers_take(t, sink, err) < 0)
 		return -1;
+	if (t->n_lowers && take_files(t, sink, err) < 0)
+		return -1;
+	if (kan_integrity_take(t, sink, err) < 0)
+		return -1;
 	if (t->n_lowers)
-		return take_files(t, sink, err);
+		return 0;
 	kan_sink_gap(sink, KAN_LIT("baseline.ndjson"), KAN_GAP_UNSUPPORTED,
 		     "no proven lower directories (see the claims in capture.json)");
 	return 0;

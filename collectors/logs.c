@@ -5,191 +5,227 @@
 #include <kanshiki/sink.h>
 #include <kanshiki/target.h>
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/digest.h"
-#include "base/file.h"
-#include "base/row.h"
 #include "collectors/answer.h"
+#include "collectors/logfile.h"
+#include "engine/store.h"
 
-enum { ROTATIONS = 1000, PATH_OCTETS = 4096, NAME_OCTETS = 64 };
+enum { PATH_OCTETS = 4096 };
 
-static const uint64_t source_max =
-	(uint64_t)1 << 30; /* of one file: its first 64 MiB and the rest from the end */
-static const uint64_t head_kept = 64 << 20;
-
-static const char *const artefacts[] = {"json-file/", "local/", "api.stream", "files.ndjson", NULL};
-static const struct kan_limit limits[] = {{"source_octets", (uint64_t)1 << 30, true},
+static const char *const artefacts[] = {"json-file/", "local/",       "k8s-file/", "cached/",
+					"api.stream", "files.ndjson", NULL};
+static const struct kan_limit limits[] = {{"source_octets", KAN_LOG_SOURCE, true},
+					  {"all_octets", KAN_LOG_ALL, true},
+					  {"stream_octets", KAN_LOG_SOURCE, false},
+					  {"rotations", KAN_LOG_ROTATIONS, false},
 					  {NULL, 0, false}};
 
-struct logs {
-	const struct kan_target *t;
-	struct kan_sink *sink;
-	struct kan_rows *rows;
-	uint64_t files;
+/* Where a driver keeps its file: LogPath, or else <data root>/<before><id><after>. */
+static const struct place {
+	const char *driver, *dir, *before, *after;
+	bool file_only; /* what is not in the file, the engine does not have either */
+} places[] = {
+	{"json-file", "json-file", "containers/", NULL, true},
+	{"local", "local", "containers/", "/local-logs/container.log", false},
+	{"k8s-file", "k8s-file", "overlay-containers/", "/userdata/ctr.log", false},
 };
+/* With any other driver Docker keeps a copy of its own, in the form of local. */
+static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log", false};
 
-/* Where the octets go, and what came of them. */
-struct copy {
-	struct kan_artefact *artefact;
-	struct kan_digest *digest;
-	uint64_t kept;
-	uint8_t last;
-};
-
-/* From offset, n octets at most. */
-static int copy_range(struct copy *c, int fd, uint64_t offset, uint64_t n, struct kan_err *err)
+/* Podman calls it json-file when Docker's client asked for that; what it writes is its own form. */
+static bool is_podmans(const char *path)
 {
-	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
-	while (n) {
-		ssize_t got =
-			pread(fd, buffer, n < KAN_IO_READ ? (size_t)n : KAN_IO_READ, (off_t)offset);
-		if (got < 0)
-			return kan_fail_sys(err, "read");
-		if (got == 0)
-			return 0; /* it shrank: kept tells */
-		kan_digest_add(c->digest, buffer, (size_t)got);
-		if (kan_artefact_write(c->artefact, buffer, (size_t)got, err) < 0)
-			return -1;
-		c->last = buffer[got - 1];
-		c->kept += (uint64_t)got;
-		offset += (uint64_t)got;
-		n -= (uint64_t)got;
+	static const char own[] = "/userdata/ctr.log";
+	size_t n = path ? strlen(path) : 0, tail = sizeof(own) - 1;
+	return n > tail && strcmp(path + n - tail, own) == 0;
+}
+
+static const struct place *place_of(const struct kan_target *t)
+{
+	bool podmans = t->log_path ? is_podmans(t->log_path) : kan_is_podman(t);
+	const char *driver = podmans ? "k8s-file" : t->log_driver;
+	for (size_t i = 0; driver && i < sizeof(places) / sizeof(places[0]); i++)
+		if (strcmp(places[i].driver, driver) == 0)
+			return &places[i];
+	return NULL;
+}
+
+/* The engine names the file; it has to lie below a directory of the container's own id. */
+static bool path_of_target(const struct kan_target *t)
+{
+	char own[80], whole[PATH_OCTETS];
+	(void)snprintf(own, sizeof(own), "/%.64s/", t->id);
+	int n = snprintf(whole, sizeof(whole), "%s/", t->log_path ? t->log_path : "");
+	return n > 0 && n < PATH_OCTETS && strstr(whole, own) && !strstr(whole, "/../");
+}
+
+/* As the engine would call it. */
+static bool usual_path(char out[PATH_OCTETS], const struct kan_target *t, const struct place *p)
+{
+	char json[80]; /* json-file: called after the container once more */
+	(void)snprintf(json, sizeof(json), "/%.64s-json.log", t->id);
+	int n = t->data_root ? snprintf(out, PATH_OCTETS, "%s/%s%.64s%s", t->data_root, p->before,
+					t->id, p->after ? p->after : json)
+			     : -1;
+	return n > 0 && n < PATH_OCTETS;
+}
+
+static void tell_faults(const struct kan_logstore *l, const struct kan_logset *s)
+{
+	char what[64];
+	size_t kept = s->n_faults < KAN_LOG_FAULTS ? s->n_faults : KAN_LOG_FAULTS;
+	for (size_t i = 0; i < kept; i++) {
+		const struct kan_logfault *f = &s->faults[i];
+		(void)snprintf(what, sizeof(what), "%s/%d.log%s", l->dir, f->n,
+			       f->packed ? ".gz" : "");
+		kan_sink_gap_err(l->sink, kan_bytes_of(what), &f->why);
 	}
+	if (s->n_faults > kept)
+		kan_sink_limit(l->sink, KAN_LIT("rotated logs that cannot be opened"), s->n_faults,
+			       kept, KAN_LOG_FAULTS);
+	if (s->more)
+		kan_sink_limit(l->sink, KAN_LIT("rotations"), KAN_LOG_ROTATIONS + 1,
+			       KAN_LOG_ROTATIONS, KAN_LOG_ROTATIONS);
+}
+
+static int store_all(struct kan_logstore *l, const struct kan_logset *s, struct kan_err *err)
+{
+	char what[64];
+	tell_faults(l, s);
+	if (s->gone)
+		kan_sink_gap(l->sink, kan_bytes_of(l->dir), KAN_GAP_VANISHED,
+			     "the live log went away while its files were opened");
+	if (s->missing) {
+		(void)snprintf(what, sizeof(what), "%s/%d.log", l->dir, s->missing);
+		kan_sink_gap(l->sink, kan_bytes_of(what), KAN_GAP_VANISHED,
+			     "a rotated log is missing, and older ones are there");
+	}
+	if (s->moved)
+		kan_sink_gap(l->sink, kan_bytes_of(l->dir), KAN_GAP_CHANGED,
+			     "it was rotated each time it was opened");
+	for (size_t i = 0; i < s->n; i++)
+		if (kan_logfile_store(l, &s->v[i], err) < 0)
+			return -1;
 	return 0;
 }
 
-static int row(struct logs *l, int n, uint64_t size, uint64_t kept, const char *sha256,
-	       bool partial, struct kan_err *err)
+/* 0 with *found false: there is no such log. quiet: it is none that has to be there. */
+static int take_set(bool *found, struct kan_logstore *l, const char *path, bool quiet,
+		    struct kan_err *err)
 {
-	struct kan_row *r = kan_rows_begin(l->rows);
-	kan_row_int(r, "n", n);
-	kan_row_str(r, "driver", l->t->log_driver);
-	kan_row_uint(r, "size", size);
-	kan_row_uint(r, "kept", kept);
-	kan_row_str(r, "sha256", sha256);
-	kan_row_bool(r, "tty", l->t->tty);
-	kan_row_bool(r, "tail_partial", partial);
-	l->files++;
-	return kan_rows_end(l->rows, err);
+	struct kan_logset *s = NULL;
+	struct kan_err why = {0};
+	char what[64];
+	(void)snprintf(what, sizeof(what), "%s/0.log", l->dir);
+	int opened = kan_logset_open(&s, l->t, path, &why);
+	*found = s->n > 0;
+	if (opened < 0 && (!quiet || *found || why.code != KAN_ENOTFOUND))
+		kan_sink_gap_err(l->sink, kan_bytes_of(what), &why);
+	int rc = store_all(l, s, err);
+	kan_logset_free(s);
+	return rc;
 }
 
-static int store(struct logs *l, int fd, int n, const char *name, struct kan_err *err)
-{
-	struct stat st;
-	char sha256[KAN_SHA256_HEX];
-	struct copy c = {.last = '\n'};
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		kan_sink_gap(l->sink, kan_bytes_of(name), KAN_GAP_CONTRADICTED,
-			     "the engine's log is no regular file");
-		return 0;
-	}
-	uint64_t size = (uint64_t)st.st_size, head = size <= source_max ? size : head_kept;
-	if (kan_sink_open(&c.artefact, l->sink, name, err) < 0)
-		return -1;
-	c.digest = kan_digest_new();
-	int rc = copy_range(&c, fd, 0, head, err);
-	if (rc == 0 && size > source_max) {
-		kan_sink_scope(l->sink, kan_bytes_of(name), "over 1 GiB: the middle is left out");
-		rc = copy_range(&c, fd, size - (source_max - head_kept), source_max - head_kept,
-				err);
-	}
-	kan_digest_finish(sha256, c.digest);
-	kan_digest_free(c.digest);
-	if (rc < 0) {
-		kan_artefact_abandon(c.artefact);
-		return -1;
-	}
-	if (c.kept < size && size <= source_max)
-		kan_sink_gap(l->sink, kan_bytes_of(name), KAN_GAP_CHANGED,
-			     "it shrank while it was read");
-	if (kan_artefact_close(c.artefact, err) < 0)
-		return -1;
-	return row(l, n, size, c.kept, sha256, n == 0 && c.last != '\n', err);
-}
-
-/* 0: stored; 1: there is none; -1: evidence cannot be written. Docker rotates to .1, .2 and so on,
- * packed as .gz. */
-static int one_file(struct logs *l, const char *dir, int n, struct kan_err *err)
-{
-	static const char *const packed[] = {"", ".gz"};
-	for (size_t i = 0; i < 2; i++) {
-		char path[PATH_OCTETS + 16], name[NAME_OCTETS];
-		struct kan_err why = {0};
-		kan_auto_close int fd = -1;
-		if (n == 0)
-			(void)snprintf(path, sizeof(path), "%s", l->t->log_path);
-		else
-			(void)snprintf(path, sizeof(path), "%.4000s.%d%s", l->t->log_path, n,
-				       packed[i]);
-		(void)snprintf(name, sizeof(name), "%s/%d.log%s", dir, n, packed[i]);
-		if (kan_target_data_open(&fd, l->t, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &why) ==
-		    0)
-			return store(l, fd, n, name, err);
-		if (n == 0 && i == 0)
-			kan_sink_gap(l->sink, kan_bytes_of(name),
-				     why.code == KAN_EREFUSED ? KAN_GAP_CONTRADICTED
-							      : kan_gap_of_err(&why),
-				     "%s", why.text);
-		if (n == 0)
-			return 1;
-	}
-	return 1;
-}
-
-/* The engine names the file; it has to lie in a directory of the container's own id. */
-static bool path_of_target(const struct kan_target *t)
-{
-	const char *slash = t->log_path ? strrchr(t->log_path, '/') : NULL;
-	size_t n = strlen(t->id);
-	return slash && (size_t)(slash - t->log_path) > n && strncmp(slash - n, t->id, n) == 0;
-}
-
-static int from_disk(struct logs *l, struct kan_err *err)
-{
-	if (!path_of_target(l->t)) {
-		kan_sink_gap(l->sink, kan_bytes_of(l->t->log_path), KAN_GAP_CONTRADICTED,
-			     "the engine's log path is not in a directory of this container");
-		return 0;
-	}
-	int missing = one_file(l, "json-file", 0, err);
-	for (int n = 1; missing == 0 && n < ROTATIONS; n++)
-		missing = one_file(l, "json-file", n, err);
-	return missing < 0 ? -1 : 0;
-}
-
-static int by_api(struct logs *l, struct kan_err *err)
+static int by_api(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	char path[256];
 	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1",
-		       l->t->id);
-	return kan_answer_store(l->t->engine, l->sink, path, "api.stream", err);
+		       t->id);
+	return kan_answer_store_max(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
+}
+
+static int from_place(bool *found, struct kan_logstore *l, const struct place *p,
+		      struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	const struct kan_target *t = l->t;
+	l->dir = p->dir;
+	if (t->log_path && !path_of_target(t)) {
+		kan_sink_gap(l->sink, kan_bytes_of(t->log_path), KAN_GAP_CONTRADICTED,
+			     "the engine's log path is not in a directory of this container");
+		*found = true; /* refused, and not to be asked for otherwise */
+		return 0;
+	}
+	if (t->log_path)
+		return take_set(found, l, t->log_path, false, err);
+	if (!usual_path(path, t, p))
+		return 0;
+	return take_set(found, l, path, t->engine || t->state == KAN_STATE_CREATED, err);
+}
+
+/* The driver sends it elsewhere. */
+static int from_cache(bool *found, struct kan_logstore *l, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	l->dir = cache.dir;
+	return usual_path(path, l->t, &cache) ? take_set(found, l, path, true, err) : 0;
+}
+
+/* Its config cannot be read: what lies where logs lie. */
+static int from_anywhere(bool *found, struct kan_logstore *l, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	bool more = false;
+	l->dir = places[0].dir;
+	if (usual_path(path, l->t, &places[0]) && take_set(found, l, path, true, err) < 0)
+		return -1;
+	l->dir = places[1].dir;
+	if (usual_path(path, l->t, &places[1]) && take_set(&more, l, path, true, err) < 0)
+		return -1;
+	*found |= more;
+	return 0;
+}
+
+static void nothing_kept(const struct kan_target *t, struct kan_sink *sink, const struct place *p)
+{
+	if (t->state == KAN_STATE_CREATED)
+		kan_sink_gap(sink, KAN_LIT("logs"), KAN_GAP_NOT_APPLICABLE,
+			     "no log yet: the container was never started");
+	else if (t->log_driver && !p)
+		kan_sink_gap(sink, kan_bytes_of(t->log_driver), KAN_GAP_UNSUPPORTED,
+			     "this log driver keeps nothing in the data root");
+	else if (!p)
+		kan_sink_gap(sink, KAN_LIT("logs"), KAN_GAP_VANISHED,
+			     "which driver is not known, and no log lies at the usual places");
+}
+
+static int from_disk(bool *found, struct kan_logstore *l, const struct place *p,
+		     struct kan_err *err)
+{
+	if (kan_rows_open(&l->rows, l->sink, "files.ndjson", err) < 0)
+		return -1;
+	int rc = p                  ? from_place(found, l, p, err)
+		 : l->t->log_driver ? from_cache(found, l, err)
+				    : from_anywhere(found, l, err);
+	if (rc < 0) {
+		kan_rows_abandon(l->rows);
+		return -1;
+	}
+	kan_sink_items(l->sink, l->files);
+	return kan_rows_close(l->rows, err);
 }
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
-	struct logs l = {.t = t, .sink = sink};
-	bool file = t->log_driver && strcmp(t->log_driver, "json-file") == 0 && t->log_path;
-	if (t->log_driver && strcmp(t->log_driver, "json-file") == 0 && !t->log_path) {
-		kan_sink_gap(sink, KAN_LIT("json-file"), KAN_GAP_NOT_APPLICABLE,
+	struct kan_logstore l = {.t = t, .sink = sink, .left = KAN_LOG_ALL};
+	const struct place *p = place_of(t);
+	bool found = false;
+	bool file_only = p && p->file_only && t->log_path;
+	if (p && p->file_only && !t->log_path && t->state == KAN_STATE_CREATED) {
+		kan_sink_gap(sink, kan_bytes_of(p->driver), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");
 		return 0;
 	}
-	if (!file || t->data_root_fd < 0)
-		return by_api(&l, err);
-	if (kan_rows_open(&l.rows, sink, "files.ndjson", err) < 0)
+	if (t->data_root_fd >= 0 && from_disk(&found, &l, p, err) < 0)
 		return -1;
-	if (from_disk(&l, err) < 0) {
-		kan_rows_abandon(l.rows);
-		return -1;
-	}
-	kan_sink_items(sink, l.files);
-	return kan_rows_close(l.rows, err);
+	/* A file is the log; without one the engine may have what its driver sent elsewhere. */
+	if (t->engine && (t->data_root_fd < 0 || (!file_only && !(p && found))))
+		return by_api(t, sink, err);
+	if (!found && !file_only)
+		nothing_kept(t, sink, p);
+	return 0;
 }
 
 extern const struct kan_collector kan_collector_logs;

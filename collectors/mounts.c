@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collectors/mountnamed.h"
 #include "collectors/mountrow.h"
 #include "collectors/mountspaces.h"
 #include "collectors/mountwindow.h"
@@ -17,8 +18,13 @@ enum {
 	TOLD_MAX = 1000,        /* gaps and scope about single mounts; the rows say all */
 };
 
-static const char *const artefacts[] = {"mountinfo-*.txt", "mounts.ndjson", "files.ndjson",
-					"content.tar",     "content/",      NULL};
+static const char *const artefacts[] = {"mountinfo-*.txt",
+					"mounts.ndjson",
+					"files.ndjson",
+					"content.tar",
+					"content/",
+					KAN_MOUNTNAMED_ROWS,
+					NULL};
 static const struct kan_limit limits[] = {{"table_lines", KAN_MOUNTINFO_LINES, false},
 					  {"lines", KAN_PLAN_LINES, false},
 					  {"namespaces", KAN_PLAN_SPACES, false},
@@ -179,6 +185,8 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 	struct mounts c = {.sink = sink, .plan.asked = t->policy->mounts};
 	if (t->policy->mounts == KAN_MOUNTS_NONE)
 		kan_sink_scope(sink, KAN_LIT("content of mounts"), "not asked for");
+	if (t->pid <= 0)
+		return kan_mountnamed_take(t, sink, err);
 	int rc = kan_mountspaces_read(&c.plan, t, sink, err);
 	if (rc == 0)
 		rc = kan_mountfiles_open(&c.files, sink, t->policy, err);
@@ -199,7 +207,7 @@ const struct kan_collector kan_collector_mounts = {
 	.name = "mounts",
 	.summary = "every mount, and the content of tmpfs, /dev/shm, volumes and small binds",
 	.tier = KAN_TIER_FILES,
-	.needs = KAN_NEEDS_HOST | KAN_NEEDS_PROCESS,
+	.needs = KAN_NEEDS_HOST,
 	.limits = limits,
 	.artefacts = artefacts,
 	.collect = collect,

@@ -189,6 +189,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_html_indicators(out, m);
 	kan_html_timeline(out, m);
 	kan_html_changes(out, m);
+	kan_html_packages(out, m);
 	kan_html_views(out, m);
 	kan_html_running(out, m);
 	kan_html_record(out, m);

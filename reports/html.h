@@ -27,6 +27,8 @@ void kan_html_graph(struct kan_buf *out, const struct kan_model *m);
 void kan_html_findings(struct kan_buf *out, const struct kan_model *m);
 void kan_html_timeline(struct kan_buf *out, const struct kan_model *m);
 void kan_html_changes(struct kan_buf *out, const struct kan_model *m);
+void kan_html_packages(struct kan_buf *out, const struct kan_model *m);
+void kan_html_package_cell(struct kan_buf *out, const json_t *row); /* of a changed file */
 void kan_html_views(struct kan_buf *out, const struct kan_model *m);
 void kan_html_running(struct kan_buf *out, const struct kan_model *m);
 void kan_html_indicators(struct kan_buf *out, const struct kan_model *m);

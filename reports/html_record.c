@@ -94,6 +94,11 @@ static void pause_of(struct kan_buf *out, const json_t *record)
 {
 	const json_t *f = json_object_get(record, "freeze"),
 		     *check = json_object_get(record, "self_check");
+	if (strcmp(kan_json_str(record, "depth"), "offline") == 0) {
+		kan_buf_adds(out, "<dt>Depth</dt><dd>offline: the files of a data root. No engine "
+				  "was asked; processes, sockets and memory cannot be seen.</dd>");
+		return;
+	}
 	if (json_is_true(json_object_get(f, "paused_by_us"))) {
 		int64_t asked = kan_json_int(f, "asked_boot_ns");
 		kan_buf_addf(out,
@@ -177,6 +182,12 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 		     json_is_true(json_object_get(r, "partial")) ? "partial" : "complete",
 		     kan_json_int(r, "gaps"));
 	pause_of(out, r);
+	if (json_object_get(m->doc, "image_integrity")) {
+		kan_buf_adds(out, "<dt>The image</dt><dd>");
+		kan_html_text(out,
+			      kan_json_str(json_object_get(m->doc, "image_integrity"), "says"));
+		kan_buf_adds(out, "</dd>");
+	}
 	kan_buf_adds(out, "</dl>\n");
 	differs(out, json_object_get(r, "self_check"));
 	not_seen(out, m);

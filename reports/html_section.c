@@ -70,6 +70,7 @@ static void change_row(struct kan_buf *out, const struct kan_model *m, const jso
 	kan_html_mark(out, kan_model_object_finding(m, "change", row, keys));
 	kan_buf_adds(out, "</td>");
 	word(out, "how", kan_json_str(row, "how"));
+	kan_html_package_cell(out, row);
 	word(out, "mode", kan_json_str(row, "mode"));
 	cell(out, "uid", row, "uid");
 	kan_buf_adds(out, "<td data-l=\"size\" class=\"num\">");
@@ -100,7 +101,9 @@ void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 		".</p>\n<table><caption>Compared with the layers of the image, by content. ctime "
 		"is the one time "
 		"that no program can set back.</caption><thead><tr><th scope=\"col\">change</th>"
-		"<th scope=\"col\">path</th><th scope=\"col\">how</th><th scope=\"col\">mode</th>"
+		"<th scope=\"col\">path</th><th scope=\"col\">how</th><th "
+		"scope=\"col\">package</th>"
+		"<th scope=\"col\">mode</th>"
 		"<th scope=\"col\">uid</th><th scope=\"col\" class=\"num\">size</th><th "
 		"scope=\"col\">ctime</th></tr>"
 		"</thead><tbody>\n");

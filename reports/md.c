@@ -141,6 +141,41 @@ static void views(struct kan_buf *out, const struct kan_model *m)
 			not_compared(out, c);
 }
 
+static void package(struct kan_buf *out, const json_t *row)
+{
+	static const char *const sides[] = {"image", "container"};
+	const json_t *logged = json_object_get(row, "logged");
+	kan_buf_adds(out, "- ");
+	value(out, row, "name");
+	kan_buf_addf(out, " %s", kan_json_str(row, "change"));
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *side = json_object_get(row, sides[i]);
+		if (!json_object_get(side, "version"))
+			continue;
+		kan_buf_addf(out, ", %s ", sides[i]);
+		value(out, side, "version");
+	}
+	kan_buf_adds(out, json_is_false(logged) ? "; the manager's log does not say so\n" : "\n");
+}
+
+/* Only what differs between image and container. */
+static void packages(struct kan_buf *out, const struct kan_model *m)
+{
+	const json_t *all = json_object_get(m->doc, "packages");
+	size_t i = 0, differ = 0;
+	json_t *row = NULL;
+	json_array_foreach (json_object_get(all, "rows"), i, row) {
+		if (!json_object_get(row, "change"))
+			continue;
+		if (differ++ == 0)
+			kan_buf_adds(out, "\n## Packages that differ from the image\n");
+		if (differ <= KAN_MODEL_SECTION)
+			package(out, row);
+	}
+	if (differ > KAN_MODEL_SECTION)
+		kan_buf_addf(out, "- +%zu more, in report.json\n", differ - KAN_MODEL_SECTION);
+}
+
 static void timeline(struct kan_buf *out, const struct kan_model *m)
 {
 	size_t i = 0;
@@ -226,11 +261,15 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 			     kan_json_str(freeze, "proof"));
 	const char *after = kan_json_str(
 		json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
-	if (*after)
+	if (*after &&
+	    strcmp(kan_json_str(json_object_get(m->doc, "record"), "depth"), "offline") != 0)
 		kan_buf_addf(out,
 			     "- Right after the resume: %s. A container that runs changes by "
 			     "itself\n",
 			     after);
+	const char *image = kan_json_str(json_object_get(m->doc, "image_integrity"), "says");
+	if (*image)
+		kan_buf_addf(out, "- The image: %s\n", image);
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
 }
@@ -247,6 +286,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_buf_adds(out, "\n## Cause\nRoot cause: _____ (who, when)\n");
 	findings(out, m);
 	views(out, m);
+	packages(out, m);
 	kan_buf_adds(out, "\n## What went well\n_____\n\n## Decisions\n_____\n\n## Actions\n| "
 			  "action | owner | date |\n"
 			  "|---|---|---|\n| _____ | _____ | _____ |\n");

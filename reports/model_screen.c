@@ -310,6 +310,8 @@ static void changed(struct kan_model *m)
 	for (size_t i = 0; i < 4; i++)
 		textf(p, "%s%" PRId64 " %s", i ? ", " : "", kan_json_int(counts, words[i]),
 		      words[i]);
+	if (kan_json_int(section, "explained"))
+		textf(p, " (%" PRId64 " explained)", kan_json_int(section, "explained"));
 	persist(m, p);
 	kan_entry_add(&m->changed, p, 0);
 	p = json_array();
@@ -338,6 +340,8 @@ static const char *sides_of(const char *id)
 		{"exe-file", "running bytes and their file"},
 		{"mounts-inspect", "mounts and inspect"},
 		{"engine-changes", "changes and the engine's list"},
+		{"engine-files", "the engine and its files"},
+		{"log-times", "times of the live log"},
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(id, words[i][0]) == 0)
@@ -445,7 +449,9 @@ static void about(struct kan_model *m)
 	kan_part_value(p, c, "image");
 	if (*clock)
 		textf(p, "  %s", clock);
-	if (json_is_true(json_object_get(freeze, "held")))
+	if (strcmp(kan_json_str(r, "depth"), "offline") == 0)
+		kan_part_text(p, "  offline, from a data root");
+	else if (json_is_true(json_object_get(freeze, "held")))
 		kan_part_text(p, "  paused, held for the act");
 	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
 		textf(p, "  paused %" PRId64 " ms", kan_json_int(freeze, "total_ns") / NS_PER_MS);

@@ -16,13 +16,12 @@ enum kan_tier { KAN_TIER_BEFORE, KAN_TIER_PAUSED, KAN_TIER_FILES, KAN_TIER_AFTER
 enum kan_needs {
 	KAN_NEEDS_PROCESS = 1, /* a proven, live init */
 	KAN_NEEDS_HOST = 2,    /* depth host */
-	KAN_NEEDS_LAYERS = 4,  /* a proven upper directory */
 	KAN_NEEDS_RESUME = 8,  /* starts at the resume; window_enter waits for its tier */
 	KAN_NEEDS_ASKED = 16,  /* a request for memory; reads when all else of its tier has read */
+	KAN_NEEDS_ENGINE = 32, /* the engine and the machine it runs on: a data root has neither */
 };
 
-/* A limit in force, for capture.json: a guard protects us (hit: gap), a budget bounds a default
- * (hit: scope). */
+/* In force, for capture.json. A guard protects us (hit: gap), a budget bounds a default: scope. */
 struct kan_limit {
 	const char *name;
 	uint64_t value;

@@ -31,8 +31,9 @@ struct kan_policy {
 	enum kan_mounts mounts;
 	enum kan_memory memory;
 	const struct kan_indicators *indicators; /* to look for in memory, or NULL */
-	bool image_full;                         /* --image full: the whole baseline */
-	uint64_t max_bytes;                      /* raises content budgets; 0: the defaults */
+	const char *reference; /* --reference: an image's archive, layout or digest, or NULL */
+	bool image_full, verify_image; /* --image full: the whole baseline */
+	uint64_t max_bytes;            /* raises content budgets; 0: the defaults */
 	unsigned max_freeze_ms, timeout_s;
 };
 
@@ -77,6 +78,7 @@ struct kan_target {
 	int engine_root_fd; /* root of the engine's mount namespace */
 	char *data_root; /* as the engine names it, proven to be a directory below engine_root_fd */
 	int data_root_fd;
+	struct kan_uids *uids; /* whose files an engine that is not root's may have; else NULL */
 
 	int upper_fd; /* the overlay's upper directory */
 	struct kan_layer *lowers;
@@ -89,8 +91,7 @@ struct kan_target {
 int kan_target_open(struct kan_target **out, struct kan_engine *e, const char *asked,
 		    const struct kan_policy *policy, struct kan_err *err);
 void kan_target_free(struct kan_target *t);
-/* --depth api: what is held of the host is let go, and only the engine is left. */
-void kan_target_api_only(struct kan_target *t);
+void kan_target_api_only(struct kan_target *t); /* --depth api: lets go what is of the host */
 /* Is the container still the one that was opened (same init, still there)? */
 bool kan_target_alive(const struct kan_target *t);
 /* Open a path that the engine names, below its data root, no symlink followed. fd is yours. */

@@ -6,7 +6,9 @@
 
 #include "analyze/after.h"
 #include "analyze/contradictions.h"
+#include "analyze/integrity.h"
 #include "analyze/object.h"
+#include "analyze/packages.h"
 #include "base/clock.h"
 #include "base/row.h"
 #include "base/self.h"
@@ -96,6 +98,8 @@ static json_t *changes(const struct kan_lists *l, const struct kan_facts *f)
 {
 	json_t *o = rows_of(l->changes, l->n_changes, "data/filesystem/changes.ndjson", f);
 	json_object_set(o, "counts", l->counts);
+	if (l->n_explained)
+		json_object_set_new(o, "explained", json_integer((json_int_t)l->n_explained));
 	json_t *hidden =
 		json_pack("{s:I,s:O}", "count", (json_int_t)l->n_hidden, "rows", l->hidden);
 	json_object_set_new(hidden, "compared", json_boolean(f->have_engine_list));
@@ -203,6 +207,7 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 	json_object_set_new(doc, "counts", counts_of(findings));
 	json_object_set_new(doc, "not_assessed", kan_run_not_assessed(run));
 	unseen_events(not_seen, f);
+	kan_packages_not_seen(not_seen, f->packages);
 	while (json_array_size(not_seen) > KAN_LIST_NOT_SEEN)
 		json_array_remove(not_seen, json_array_size(not_seen) - 1);
 	json_object_set_new(doc, "not_seen", not_seen);
@@ -233,7 +238,11 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
 	json_object_set_new(doc, "reach", reach_of(f));
+	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
+	json_t *image = kan_image_integrity(f);
+	if (image)
+		json_object_set_new(doc, "image_integrity", image);
 	return doc;
 }
 

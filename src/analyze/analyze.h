@@ -22,7 +22,7 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 /* The listed rows, filled while rows stream by. */
 struct kan_lists {
 	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline;
-	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist;
+	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist, n_explained;
 };
 void kan_lists_begin(struct kan_lists *l);
 void kan_lists_free(struct kan_lists *l);

@@ -22,6 +22,10 @@ static const struct comparison {
 	 "data/mounts/mounts.ndjson", "data/engine/inspect.json", kan_contra_mounts},
 	{"engine-changes", "The container's own layer against the engine's list of changes",
 	 "data/filesystem/changes.ndjson", "data/engine-after/changes.json", NULL},
+	{"engine-files", "The engine's answer against its own files", "data/engine/inspect.json",
+	 "data/engine/config.v2.json", kan_contra_files},
+	{"log-times", "The live log's time of writing against that of its last change",
+	 "data/logs/files.ndjson", "data/logs/files.ndjson", kan_contra_log},
 };
 
 void kan_contra_missing(struct kan_contra *c, const char *collector, const char *what,

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/packages.h"
+#include "image/engineconfig.h"
+
 int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise)
 {
 	const json_t *v = json_object_get(o, key);
@@ -104,12 +107,6 @@ static int by_mount(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int by_origin(const void *a, const void *b)
-{
-	uint64_t x = ((const struct kan_origin *)a)->ino, y = ((const struct kan_origin *)b)->ino;
-	return (x > y) - (x < y);
-}
-
 static int by_path(const void *a, const void *b)
 {
 	return strcmp(((const struct kan_engine_path *)a)->path,
@@ -139,12 +136,6 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id)
 {
 	struct kan_mount key = {.id = id};
 	return find(&key, f->mounts, f->n_mounts, sizeof key, by_mount);
-}
-
-const struct kan_origin *kan_facts_origin(const struct kan_facts *f, uint64_t ino)
-{
-	struct kan_origin key = {.ino = ino};
-	return find(&key, f->origins, f->n_origins, sizeof key, by_origin);
 }
 
 const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path)
@@ -206,6 +197,16 @@ static json_t *document(const struct kan_source *s, const char *path)
 	return json_is_null(doc) ? NULL : doc;
 }
 
+/* Offline no engine was asked: its own files say what inspect would have said. */
+static json_t *from_files(const struct kan_facts *f)
+{
+	if (f->inspect || strcmp(kan_json_str(f->capture, "depth"), "offline") != 0)
+		return f->inspect;
+	json_auto_t *config = document(f->source, "data/engine/config.v2.json");
+	json_auto_t *host = document(f->source, "data/engine/hostconfig.json");
+	return json_is_object(config) ? kan_config_inspect(config, host) : NULL;
+}
+
 static bool whole(const struct kan_facts *f, const char *collector, const char *artefact)
 {
 	enum kan_coverage c = kan_cover_of(f->cover, f->source, collector, artefact);
@@ -223,7 +224,7 @@ void kan_facts_sort(struct kan_facts *f)
 	order(f->procs, f->n_procs, sizeof *f->procs, by_pid);
 	order(f->socks, f->n_socks, sizeof *f->socks, by_ino);
 	order(f->mounts, f->n_mounts, sizeof *f->mounts, by_mount);
-	order(f->origins, f->n_origins, sizeof *f->origins, by_origin);
+	kan_facts_origin_sort(f);
 	order(f->engine, f->n_engine, sizeof *f->engine, by_path);
 }
 
@@ -233,8 +234,10 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	struct kan_facts *f = kan_xalloc(sizeof *f);
 	f->source = s;
 	f->cover = c;
+	f->packages = kan_packages_new();
 	f->capture = document(s, "capture.json");
 	f->inspect = document(s, "data/engine/inspect.json");
+	f->inspect = from_files(f);
 	f->image_inspect = document(s, "data/engine/image-inspect.json");
 	f->networks = document(s, "data/engine/networks.json");
 	f->init_pid = kan_get_int(kan_get(f->capture, "target"), "pid", 0);
@@ -264,18 +267,17 @@ void kan_facts_free(struct kan_facts *f)
 	}
 	for (size_t i = 0; i < f->n_mounts; i++)
 		free((void *)(uintptr_t)f->mounts[i].point.p);
-	for (size_t i = 0; i < f->n_origins; i++)
-		free(f->origins[i].other);
+	kan_facts_origin_free(f);
 	for (size_t i = 0; i < f->n_engine; i++)
 		free(f->engine[i].path);
 	free(f->procs);
 	free(f->socks);
 	free(f->mounts);
-	free(f->origins);
 	free(f->engine);
 	json_decref(f->capture);
 	json_decref(f->inspect);
 	json_decref(f->image_inspect);
 	json_decref(f->networks);
+	kan_packages_free(f->packages);
 	free(f);
 }

@@ -18,6 +18,7 @@ enum {
 	KAN_FACTS_NETS = 256,
 	KAN_FACTS_SAME_AS = 8,
 	KAN_FACTS_ORIGINS = 1 << 20,
+	KAN_FACTS_LOWERS = 1 << 18,
 	KAN_FACTS_ENGINE = 1 << 20, /* entries of the engine's list of changes */
 	KAN_FACTS_DOCUMENT = 64 << 20,
 };
@@ -76,11 +77,19 @@ struct kan_net {
 	unsigned bits;
 };
 
-/* An origin inode that a change names, and where the image has that inode. */
+/* An origin inode that a change names, and where the image has that inode: one name, unless layers
+ * lie on more than one filesystem. */
 struct kan_origin {
-	uint64_t ino, path; /* path: hash of the change's own path */
-	bool same;
-	char *other; /* JSON-clean text of another path; owned */
+	uint64_t ino;
+	size_t n_names;
+	struct kan_bytes names[2]; /* owned */
+};
+
+/* A lower file whose digest is to be had from the baseline. */
+struct kan_lower {
+	int64_t layer;
+	struct kan_bytes path; /* owned */
+	char sha256[65];
 };
 
 struct kan_engine_path {
@@ -88,6 +97,7 @@ struct kan_engine_path {
 	int kind;
 };
 
+struct kan_packages;
 struct kan_facts {
 	const struct kan_source *source;
 	const struct kan_cover *cover;
@@ -105,8 +115,14 @@ struct kan_facts {
 	size_t n_nets, n_selves, n_gateways;
 	struct kan_origin *origins; /* by inode */
 	size_t n_origins;
+	/* No change has one, and a directory that was copied up lacks it: the overlay keeps none.
+	 */
+	bool no_origins, lacks_origins;
+	struct kan_lower *lowers; /* by layer and path */
+	size_t n_lowers;
 	struct kan_engine_path *engine; /* by path */
 	size_t n_engine;
+	struct kan_packages *packages;
 };
 
 int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,
@@ -117,6 +133,8 @@ const struct kan_proc *kan_facts_proc(const struct kan_facts *f, int64_t pid);
 const struct kan_sock *kan_facts_sock(const struct kan_facts *f, uint64_t ino);
 const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id);
 const struct kan_origin *kan_facts_origin(const struct kan_facts *f, uint64_t ino);
+/* The digest that the baseline has of a lower file that a change names; "" when it is not known. */
+const char *kan_facts_lower_sha256(const struct kan_facts *f, int64_t layer, struct kan_bytes path);
 const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path);
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid);
 const char *kan_ancestor_name(enum kan_ancestor a);
@@ -131,6 +149,10 @@ int kan_facts_processes(struct kan_facts *f, struct kan_err *err);
 int kan_facts_network(struct kan_facts *f, struct kan_err *err);
 int kan_facts_files(struct kan_facts *f, struct kan_err *err);
 void kan_facts_sort(struct kan_facts *f);
+void kan_facts_origin_change(struct kan_facts *f, const json_t *row, struct kan_bytes path);
+void kan_facts_origin_sort(struct kan_facts *f);
+void kan_facts_origin_baseline(struct kan_facts *f, const json_t *row, struct kan_bytes path);
+void kan_facts_origin_free(struct kan_facts *f);
 /* One more element in a table that grows by doubling; NULL beyond max. */
 void *kan_facts_more(void *table, size_t *n, size_t max, size_t size);
 

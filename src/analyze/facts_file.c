@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/facts.h"
+#include "analyze/packages.h"
 #include "base/row.h"
 
 enum { PATH_MAX_BYTES = 128 << 10 };
@@ -63,6 +64,7 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
+	kan_packages_change(f->packages, row);
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *change = kan_json_str(row, "change"), *sha = kan_json_str(row, "sha256");
@@ -77,14 +79,7 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 			change_of_exe(p, change, same_path, same_digest);
 		p->other_bytes |= same_path && !same_digest && *sha && p->sha256[0] && told;
 	}
-	uint64_t origin = kan_get_dec(row, "origin_ino");
-	struct kan_origin *o = NULL;
-	if (origin)
-		o = kan_facts_more(&f->origins, &f->n_origins, KAN_FACTS_ORIGINS, sizeof *o);
-	if (o) {
-		o->ino = origin;
-		o->path = kan_hash(path);
-	}
+	kan_facts_origin_change(f, row, path);
 	return 0;
 }
 
@@ -108,6 +103,7 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	struct kan_facts *f = arg;
 	(void)line;
 	(void)err;
+	kan_packages_baseline(f->packages, row);
 	if (strcmp(kan_json_str(row, "layer"), "init") == 0 ||
 	    strcmp(kan_json_str(row, "type"), "file") != 0)
 		return 0;
@@ -116,15 +112,15 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	const char *sha = kan_json_str(row, "sha256");
 	for (size_t i = 0; i < f->n_procs; i++)
 		image_of_exe(&f->procs[i], row, path, sha);
-	struct kan_origin *o =
-		(struct kan_origin *)(uintptr_t)kan_facts_origin(f, kan_get_dec(row, "ino"));
-	if (!o)
-		return 0;
-	if (o->path == kan_hash(path))
-		o->same = true;
-	else if (!o->other)
-		o->other = kan_xstrdup(kan_json_str(row, "path"));
 	return 0;
+}
+
+/* An origin may be of any type, and of the engine's own layer. */
+static int take_lower(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
+	kan_facts_origin_baseline(arg, row, path_of(row, &scratch));
+	return take_baseline(row, line, arg, err);
 }
 
 /* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are
@@ -170,9 +166,11 @@ int kan_facts_files(struct kan_facts *f, struct kan_err *err)
 	    rows(f, "data/filesystem/changes.ndjson", take_change, err) < 0)
 		return -1;
 	kan_facts_sort(f);
-	if (rows(f, "data/image/baseline.ndjson", take_baseline, err) < 0)
+	if (rows(f, "data/image/baseline.ndjson", take_lower, err) < 0)
 		return -1;
 	engine_list(f);
 	kan_facts_sort(f);
-	return 0;
+	for (size_t i = 0; i < f->n_procs; i++)
+		kan_packages_want(f->packages, f->procs[i].link);
+	return kan_packages_read(f->packages, f, err);
 }

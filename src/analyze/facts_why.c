@@ -17,6 +17,7 @@ static const struct {
 	{"engine-after", "engine-after", "data/engine-after/changes.json"},
 	{"image", "image", "data/image/baseline.ndjson"},
 	{"mounts", "mounts", "data/mounts/mounts.ndjson"},
+	{"packages", "image", "data/image/pkgdb.tar"},
 };
 
 /* Is the comma-separated word in the list? */

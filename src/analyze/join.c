@@ -117,37 +117,12 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	if (!p->link.n && !p->memfd)
 		return;
 	word(extra, "exe.origin", exe_origin(f, p));
+	kan_join_exe_package(extra, p->link, f);
 	int in_image = exe_in_image(f, p);
 	if (in_image < 0)
 		unknown(extra, "exe.in_image");
 	else
 		flag(extra, "exe.in_image", in_image);
-}
-
-/* compare.md: how a change came about. NULL: nothing to say of an added file with no origin. */
-static const char *how_of(json_t *extra, const json_t *row, const struct kan_facts *f)
-{
-	const char *change = kan_json_str(row, "change");
-	bool has_below = json_object_get(row, "below") != NULL,
-	     added = strcmp(change, "added") == 0;
-	uint64_t origin = kan_get_dec(row, "origin_ino");
-	if (strcmp(change, "deleted") == 0)
-		return NULL;
-	if (json_object_get(row, "hardlink_to"))
-		return "linked";
-	if (origin) {
-		const struct kan_origin *o = kan_facts_origin(f, origin);
-		if (o && o->same && has_below)
-			return "edited";
-		if (o && o->other) {
-			json_object_set_new(extra, "from", json_string(o->other));
-			return "renamed";
-		}
-		return "unknown";
-	}
-	if (added || !has_below)
-		return NULL;
-	return kan_get_int(json_object_get(row, "below"), "nlink", 0) == 1 ? "replaced" : "unknown";
 }
 
 /* The engine lists a deleted directory and not what was in it. */
@@ -182,13 +157,21 @@ static void join_file(json_t *extra, const json_t *row, const struct kan_facts *
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_json_str(row, "change");
-	word(extra, "file.origin", "upper");
+	bool merged = strcmp(kan_json_str(row, "source"), "merged") == 0;
+	kan_join_how(extra, row, f);
+	word(extra, "file.origin", merged ? NULL : "upper");
 	join_file(extra, row, f);
+	kan_join_package(extra, row, f);
 	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
 	if (m && c)
 		json_object_set_new(
 			extra, "file.ctime_gap",
 			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	if (merged) { /* nobody knows whose it is */
+		unknown(extra, "file.hidden_from_engine");
+		unknown(extra, "change");
+		return;
+	}
 	bool seen = strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
 		    strcmp(change, "metadata") == 0 || strcmp(change, "deleted") == 0;
 	if (!seen) {
@@ -199,9 +182,6 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 		flag(extra, "file.hidden_from_engine", hidden(f, row, change));
 	else
 		unknown(extra, "file.hidden_from_engine");
-	const char *how = how_of(extra, row, f);
-	if (how)
-		word(extra, "how", how);
 }
 
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f)

@@ -7,7 +7,11 @@
 
 void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *f);
 void kan_join_socket(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_how(json_t *extra, const json_t *row, const struct kan_facts *f);
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f);
+/* Parts of them: the packages. */
+void kan_join_package(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_exe_package(json_t *extra, struct kan_bytes link, const struct kan_facts *f);
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f);
 
 #endif

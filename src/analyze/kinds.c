@@ -81,6 +81,8 @@ static const struct kan_column process_columns[] = {
 	       "same path and digest in an image layer"),
 	JOINED_SET(KAN_TYPE_BYTES, "exe.same_as", "image",
 		   "image files of the same digest under another path"),
+	JOINED(KAN_TYPE_BYTES, "exe.pkg", "packages, image",
+	       "package of the image that owns the path of the executable"),
 	JOINED(KAN_TYPE_WORD, "ancestor", "processes", "init, service, exec, healthcheck, orphan"),
 	JOINED_SET(KAN_TYPE_WORD, "stdio.kind", "fds, sockets",
 		   "what descriptors 0 to 2 are: inet, unix, tty, pipe, file, memfd"),
@@ -210,6 +212,10 @@ static const struct kan_column change_columns[] = {
 	FILE_COLUMNS,
 	LIST(KAN_TYPE_WORD, "differs", "for metadata: what differs"),
 	LIST(KAN_TYPE_WORD, "planted", "overlay words that are only data"),
+	LIST(KAN_TYPE_WORD, "capability.permitted", "file capabilities by name"),
+	WORD("acl", "access list in words"),
+	BYTES("label", "security.selinux"),
+	LIST(KAN_TYPE_WORD, "below.capability.permitted", "file capabilities in the image"),
 	INT("below.layer", "layer of the image's version"),
 	WORD("below.type", "type in the image"),
 	WORD("below.mode", "mode in the image"),
@@ -217,13 +223,32 @@ static const struct kan_column change_columns[] = {
 	INT("below.size", "size in the image"),
 	INT("below.mtime_ns", "mtime in the image"),
 	INT("below.nlink", "names in the image"),
-	WORD("below.sha256", "digest in the image, where the collector compared"),
+	JOINED(KAN_TYPE_WORD, "below.sha256", "filesystem, image",
+	       "digest in the image; from the baseline where the collector read no bytes"),
 	JOINED(KAN_TYPE_WORD, "how", "filesystem, image",
 	       "edited, replaced, renamed, linked, unknown"),
 	JOINED(KAN_TYPE_BYTES, "from", "filesystem, image", "the other path of a renamed file"),
 	JOINED(KAN_TYPE_WORD, "file.origin", "filesystem", "upper"),
 	JOINED(KAN_TYPE_BOOL, "file.hidden_from_engine", "filesystem, engine-after",
 	       "we see a change; the engine's whole list lacks it"),
+	JOINED(KAN_TYPE_BYTES, "package.name", "packages, image",
+	       "package of the image that owns the path"),
+	JOINED(KAN_TYPE_BYTES, "package.version", "packages", "its version in the image"),
+	JOINED(KAN_TYPE_WORD, "package.manager", "packages", "dpkg, apk, rpm"),
+	JOINED(KAN_TYPE_BOOL, "package.conffile", "packages", "a configuration file of it"),
+	JOINED(KAN_TYPE_BYTES, "package.claimed", "filesystem",
+	       "owner by the container's own copy of the database: testimony"),
+	JOINED(KAN_TYPE_WORD, "package_verdict", "packages, image, filesystem",
+	       "as installed, modified since installed, removed since installed, no checksum "
+	       "recorded, owned by no package"),
+	JOINED(KAN_TYPE_WORD, "package_why", "packages, image", "why the verdict is unknown"),
+	JOINED(KAN_TYPE_WORD, "package_below", "packages, filesystem",
+	       "the same of the image's version: as installed, modified since installed"),
+	JOINED(KAN_TYPE_BOOL, "pkg_ok", "packages, image, filesystem",
+	       "the recorded checksum agrees"),
+	JOINED(KAN_TYPE_BOOL, "explained", "packages, filesystem",
+	       "status, digest and log of the container's package manager agree; root in it can "
+	       "write all of them"),
 	JOINED(KAN_TYPE_INT, "file.ctime_gap", "filesystem", "seconds from mtime to ctime"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
 	       "owned by a user of the service"),
@@ -245,6 +270,13 @@ static const char *const change_identity[] = {"path",
 					      "below.sha256",
 					      "how",
 					      "from",
+					      "package.name",
+					      "package.version",
+					      "package.manager",
+					      "package_verdict",
+					      "package_why",
+					      "package_below",
+					      "explained",
 					      "file.hidden_from_engine",
 					      NULL};
 
@@ -314,6 +346,24 @@ static const struct kan_column baseline_columns[] = {
 };
 static const char *const baseline_identity[] = {"layer", "path", "mode", "size", "sha256", NULL};
 
+static const struct kan_column integrity_columns[] = {
+	WORD("about", "image, layer or path"),
+	INT("rung", "1 a reference, 2 the image's name, 3 a layer's digest, 4 headers"),
+	INT("layer", "0 is the lowest"),
+	WORD("result", "of an image or layer: verified, damaged, not-done"),
+	WORD("expected_digest", "of an image or layer"),
+	WORD("found_digest", "of an image or layer"),
+	BYTES("path", "of a damaged path"),
+	LIST(KAN_TYPE_WORD, "differs", "content, mode, owner, extra, ... of a damaged path"),
+	WORD("expected.mode", "octal, of the header"),
+	WORD("found.mode", "octal, on the host"),
+	INT("found.size", "octets, on the host"),
+	INT("found.ctime_ns", "last change of the inode, by the host's clock"),
+	END,
+};
+static const char *const integrity_identity[] = {
+	"layer", "path", "differs", "found.mode", "found.size", "expected_digest", NULL};
+
 static const struct kan_column hit_columns[] = {
 	INT("pid", "process"),
 	INT("indicator", "its line in data/memory/indicators.txt"),
@@ -324,6 +374,20 @@ static const struct kan_column hit_columns[] = {
 	BYTES("after", "up to 32 bytes; never shown in a report"),
 	END,
 };
+static const struct kan_column package_columns[] = {
+	BYTES("name", "package"),
+	WORD("arch", "architecture"),
+	WORD("manager", "dpkg, apk"),
+	BYTES("image.version", "version in the image"),
+	BYTES("container.version", "version in the container, where it is another"),
+	WORD("change",
+	     "installed, removed, upgraded, downgraded, changed; absent: as in the image"),
+	BOOL("logged", "of a change: the manager's own log in the container agrees"),
+	END,
+};
+static const char *const package_identity[] = {
+	"name", "arch", "image.version", "container.version", "change", "logged", NULL};
+
 static const char *const hit_identity[] = {"indicator", "pid", "as", "start", "offset", NULL};
 
 const struct kan_kind kan_kinds[] = {
@@ -353,6 +417,12 @@ const struct kan_kind kan_kinds[] = {
 	 baseline_columns, baseline_identity, NULL},
 	{"ghost", "image", "data/image/ghosts.ndjson", "image",
 	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
+	{"package", "image", "data/image/pkgdb.tar", "storage",
+	 "A package of the image or the container, derived from the databases of both.",
+	 package_columns, package_identity, NULL},
+	{"integrity", "image", "data/image/integrity.ndjson", "image",
+	 "What the image is against what it claims to be.", integrity_columns, integrity_identity,
+	 NULL},
 	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
 	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
 	{.name = NULL},

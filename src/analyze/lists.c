@@ -61,6 +61,7 @@ static void see_change(struct kan_lists *l, const struct kan_view *v, bool gaps)
 	if (strcmp(change, "parent") == 0 || strcmp(change, "engine") == 0 ||
 	    strcmp(change, "identical") == 0)
 		return;
+	l->n_explained += json_is_true(json_object_get(v->extra, "explained"));
 	l->n_changes++;
 	list(l->changes, KAN_LIST_CHANGES, v, gaps);
 }

@@ -10,6 +10,8 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/row.h"
+#include "base/tar.h"
+#include "evidence/pull.h"
 
 enum {
 	FOLDER_FILE_MAX = 64 << 20,
@@ -140,6 +142,46 @@ static int slurp(struct kan_buf *out, const struct kan_source *s, const char *pa
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, s->name);
 	return s->bundle ? kan_bundle_read(out, s->bundle, path, err)
 			 : kan_read_file(out, folder_of(s, path), path, err);
+}
+
+static ssize_t folder_next(void *arg, const void **p, struct kan_err *err)
+{
+	struct kan_bytes *rest = arg;
+	(void)err;
+	ssize_t n = (ssize_t)rest->n;
+	*p = rest->p;
+	rest->n = 0;
+	return n;
+}
+
+static int folder_tar(const struct kan_source *s, const char *path, const struct kan_tar_visit *v,
+		      struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
+	if (kan_read_file(&text, folder_of(s, path), path, err) < 0)
+		return -1;
+	struct kan_bytes rest = kan_buf_bytes(&text);
+	return kan_tar_read(folder_next, &rest, v, err);
+}
+
+/* The digest is looked at in every case: altered bytes are that, and no malformed tar. */
+int kan_source_tar(const struct kan_source *s, const char *path, const struct kan_tar_visit *v,
+		   struct kan_err *err)
+{
+	struct kan_bundle_pull *pull = NULL;
+	struct kan_err why = {0};
+	if (!kan_source_has(s, path))
+		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, s->name);
+	if (!s->bundle)
+		return folder_tar(s, path, v, err);
+	if (kan_bundle_pull_open(&pull, s->bundle, path, err) < 0)
+		return -1;
+	int rc = kan_tar_read(kan_bundle_pull_next, pull, v, &why);
+	int sealed = kan_bundle_pull_end(pull, err);
+	kan_bundle_pull_free(pull);
+	if (sealed == 0 && rc < 0 && err)
+		*err = why;
+	return sealed < 0 ? -1 : rc;
 }
 
 static int skip(struct kan_bytes piece, void *arg, struct kan_err *err)

@@ -27,6 +27,11 @@ int kan_source_json(json_t **out, const struct kan_source *s, const char *path, 
  * Yours. */
 int kan_source_events(json_t **out, const struct kan_source *s, const char *path,
 		      struct kan_err *err);
+/* Each member of a tar, as kan_tar_read. tamper: not what was sealed. format, limit: it ends where
+ * it does. */
+struct kan_tar_visit;
+int kan_source_tar(const struct kan_source *s, const char *path, const struct kan_tar_visit *v,
+		   struct kan_err *err);
 /* -1 only when the artefact is there and is not what was sealed. */
 int kan_source_intact(const struct kan_source *s, const char *path, struct kan_err *err);
 /* SHA-256 of an artefact as the manifest has it; "" when it is not there. */

@@ -80,6 +80,38 @@ static void set_limits(CURL *curl, const struct kan_http_request *r)
 	(void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
+/* Whom to believe is one file; the system's own list is never asked. */
+static void set_tls(CURL *curl, const struct kan_http_tls *t)
+{
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	(void)curl_easy_setopt(curl, CURLOPT_CAINFO, t->ca);
+	(void)curl_easy_setopt(curl, CURLOPT_SSLCERT, t->cert);
+	(void)curl_easy_setopt(curl, CURLOPT_SSLKEY, t->key);
+	(void)curl_easy_setopt(curl, CURLOPT_KEYPASSWD, ""); /* never asked for on a terminal */
+}
+
+static int explain_tls(CURLcode code, struct kan_err *err)
+{
+	switch ((int)code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return kan_fail(err, KAN_EENGINE,
+				"TLS: the other end's certificate is not signed by ca.pem, or is "
+				"for another name");
+	case CURLE_SSL_CACERT_BADFILE:
+		return kan_fail(err, KAN_EENGINE, "TLS: ca.pem cannot be read");
+	case CURLE_SSL_CERTPROBLEM:
+		return kan_fail(err, KAN_EENGINE,
+				"TLS: cert.pem and key.pem cannot be used: missing, or no pair");
+	default:
+		return kan_fail(err, KAN_EENGINE,
+				"TLS: the other end refuses: no TLS there, or it does not accept "
+				"cert.pem");
+	}
+}
+
 static int explain(CURLcode code, const struct call *c, struct kan_err *err)
 {
 	if (c->over_limit)
@@ -102,6 +134,11 @@ static int explain(CURLcode code, const struct call *c, struct kan_err *err)
 		return kan_fail(err, KAN_EENGINE, "the answer was cut short");
 	case CURLE_OUT_OF_MEMORY: /* what libcurl before 8.6 says of a header line over 100 kB */
 		return kan_fail(err, KAN_EFORMAT, "the answer has a header line that is too long");
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CONNECT_ERROR:
+		return explain_tls(code, err);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		return kan_fail(err, KAN_EFORMAT, "the answer is no HTTP");
@@ -119,6 +156,8 @@ int kan_http_call(int *status, const struct kan_http_request *r, struct kan_err 
 	struct curl_slist *headers = headers_of(r);
 	set_limits(curl, r);
 	set_body(curl, r);
+	if (r->tls.ca)
+		set_tls(curl, &r->tls);
 	if (r->socket)
 		(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, r->socket);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, r->url);

@@ -13,9 +13,15 @@ enum {
 	KAN_HTTP_INTERIM_MAX = 16
 };
 
+/* Files of TLS, all three or none: who may sign for the other end, and who we are. */
+struct kan_http_tls {
+	const char *ca, *cert, *key;
+};
+
 typedef int kan_http_data_fn(struct kan_bytes piece, void *arg); /* -1 stops */
 struct kan_http_request {
 	const char *socket; /* unix socket path, or NULL */
+	struct kan_http_tls tls;
 	const char *url;    /* "http://localhost/v1.41/..." */
 	const char *method; /* "GET" or "POST" */
 	struct kan_bytes body;

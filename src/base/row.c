@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-enum { SMALL = 4 << 10, ROOM = 64 << 10 };
+/* A small value takes a few KiB at most; ROOM holds all of them that a row has. */
+enum { SMALL = 256, ROOM = KAN_ROW_ROOM };
 
 void kan_row_init(struct kan_row *r)
 {
@@ -21,7 +22,8 @@ void kan_row_begin(struct kan_row *r)
 {
 	kan_buf_reset(&r->buf);
 	r->depth = 1;
-	r->comma = r->cut = false;
+	r->comma = r->cut = r->xattrs_cut = false;
+	r->subject = (struct kan_bytes){0};
 	kan_buf_addc(&r->buf, '{');
 }
 
@@ -164,9 +166,9 @@ static void big(struct kan_row *r, const struct big *b, size_t limit)
 	const bool comma = r->comma;
 	if (r->buf.failed)
 		return;
-	if (b->octets > SMALL)
-		r->buf.max = KAN_ROW_MAX - ROOM;
 	for (;; limit /= 2) {
+		/* Cut to nothing, it is small whatever it was. */
+		r->buf.max = b->octets > SMALL && limit ? KAN_ROW_MAX - ROOM : KAN_ROW_MAX;
 		put_big(r, b, limit);
 		if (!r->buf.failed || limit == 0)
 			break;

@@ -9,7 +9,8 @@
 #include <sys/types.h>
 
 enum {
-	KAN_ROW_MAX = 1 << 20, /* with its LF */
+	KAN_ROW_MAX = 1 << 20,   /* with its LF */
+	KAN_ROW_ROOM = 64 << 10, /* of it, kept for small values behind big ones */
 	KAN_ROW_DEPTH = 16,
 	KAN_ROW_PATH_MAX = 128 << 10, /* bytes of one value; beyond it is cut and <key>_len tells */
 	KAN_ROW_ARGV_MAX = 256 << 10,
@@ -23,7 +24,9 @@ struct kan_row {
 	struct kan_buf buf;
 	unsigned depth;
 	bool comma;
-	bool cut; /* a value was cut: its _len is in the row */
+	bool cut;                 /* a value was cut: its _len is in the row */
+	bool xattrs_cut;          /* attributes stand without their values, or not at all */
+	struct kan_bytes subject; /* the path it tells of, for gaps; or empty */
 };
 
 void kan_row_init(struct kan_row *r);

@@ -17,11 +17,10 @@
 enum { READER_MEMORY = 512 << 20, READER_CPU_S = 600, KEPT_OCTETS = 4096 };
 
 /* What of the environment anything of ours reads. No LD_*, GIT_*, OPENSSL_CONF, proxies. */
-static const char *const kept[] = {"HOME",          "KANSHIKI_HOME",
-				   "DOCKER_HOST",   "DOCKER_CONFIG",
-				   "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
-				   "SUDO_USER",     "TERM",
-				   "NO_COLOR",      "TZ"};
+static const char *const kept[] = {"HOME",          "KANSHIKI_HOME",     "DOCKER_HOST",
+				   "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
+				   "XDG_DATA_HOME", "XDG_RUNTIME_DIR",   "SUDO_USER",
+				   "TERM",          "NO_COLOR",          "TZ"};
 
 static int clean_environment(struct kan_err *err)
 {
@@ -65,6 +64,8 @@ static const uint64_t all_access =
 	LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
 	LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
 
+static const char locales[] = "/usr/lib/locale";
+
 static int grant(int ruleset, const char *path, uint64_t access, struct kan_err *err)
 {
 	struct stat st;
@@ -90,6 +91,10 @@ static int landlock(bool *held, const char *const *readable, const char *const *
 	if (grant(set, "/proc", read_access, err) < 0)
 		return -1;
 #endif
+	/* Names in a tar are converted in a UTF-8 locale, which glibc reads when it is asked for.
+	 */
+	if (access(locales, F_OK) == 0 && grant(set, locales, read_access, err) < 0)
+		return -1;
 	for (; readable && *readable; readable++)
 		if (grant(set, *readable, read_access, err) < 0)
 			return -1;

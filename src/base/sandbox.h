@@ -14,10 +14,10 @@ struct kan_sandbox_state {
 	bool no_new_privs, landlock, seccomp;
 };
 /*
- * Before the first foreign byte: read only below the read paths, write only below the write paths
- * (NULL-terminated), a seccomp allow-list without socket, exec, ptrace and mount; RLIMIT_AS 512 MiB
- * (not under sanitizers), CPU 600 s. What the kernel lacks is told in state, never silent. -1 only
- * when something that should work failed.
+ * Before the first foreign byte: read only below the read paths (and the system's locales), write
+ * only below the write paths (NULL-terminated), a seccomp allow-list without socket, exec, ptrace
+ * and mount; RLIMIT_AS 512 MiB (not under sanitizers), CPU 600 s. What the kernel lacks is told in
+ * state, never silent. -1 only when something that should work failed.
  */
 int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_paths,
 		       const char *const *write_paths, struct kan_err *err);

@@ -21,37 +21,12 @@ enum {
 	STOP_WAIT_S = 5
 };
 
-/* Calls made before there is a journal. */
-struct early {
-	size_t n, lost;
-	struct {
-		char method[8], path[512], sha256[65];
-		int status;
-		uint64_t octets;
-	} calls[KAN_EARLY_CALLS];
-};
-
-static void remember_call(const struct kan_engine_call *call, void *arg)
-{
-	struct early *e = arg;
-	if (e->n == KAN_EARLY_CALLS) {
-		e->lost++;
-		return;
-	}
-	(void)snprintf(e->calls[e->n].method, sizeof(e->calls[0].method), "%s", call->method);
-	(void)snprintf(e->calls[e->n].path, sizeof(e->calls[0].path), "%s", call->path);
-	memcpy(e->calls[e->n].sha256, call->sha256, sizeof(call->sha256));
-	e->calls[e->n].status = call->status;
-	e->calls[e->n].octets = call->octets;
-	e->n++;
-}
-
 static void record_call(const struct kan_engine_call *call, void *arg)
 {
 	kan_record_request(arg, call->method, call->path, call->status, call->octets, call->sha256);
 }
 
-static void record_early(struct kan_conductor *c, const struct early *e)
+static void record_early(struct kan_conductor *c, const struct kan_early *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		kan_record_request(c, e->calls[i].method, e->calls[i].path, e->calls[i].status,
@@ -181,6 +156,8 @@ static void event(struct kan_conductor *c, enum kan_capture_event what, const ch
 static void start_lease(struct kan_conductor *c)
 {
 	struct kan_err err = {0};
+	if (c->target->depth == KAN_DEPTH_OFFLINE) /* whatever the files say of its state */
+		return;
 	if (c->target->state == KAN_STATE_PAUSED)
 		c->freeze.found_paused = true;
 	if (c->freeze.found_paused)
@@ -292,23 +269,10 @@ static void fill_result(struct kan_capture_result *out, const struct kan_conduct
 	out->name = kan_xstrdup(c->target->name);
 	out->image = kan_xstrdup(c->target->image);
 	out->image_id = kan_xstrdup(c->target->image_id);
-	out->engine = kan_xstrdup(kan_engine_host(c->engine));
+	out->engine = c->engine ? kan_xstrdup(kan_engine_host(c->engine)) : NULL;
 	out->gap_list = json_incref(c->gaps);
 	out->gaps = c->journal ? kan_journal_gaps(c->journal) : 0;
 	out->seconds = (double)(kan_boot_ns() - c->started_boot) / 1e9;
-}
-
-static void warn_depth(struct kan_conductor *c)
-{
-	struct kan_capture_progress p = {.event = KAN_CAPTURE_WARNING, .target = c->target};
-	if (c->target->depth != KAN_DEPTH_API || c->req->api_only || !c->req->progress)
-		return;
-	p.why = geteuid() == 0 ? "this host could not prove what the engine claims: only what the "
-				 "engine gives is taken"
-			       : "not root: only what the engine gives is taken; as root also "
-				 "processes, sockets, "
-				 "mounts, changed files and digests";
-	c->req->progress(&p, c->req->arg);
 }
 
 /*
@@ -324,7 +288,7 @@ static void late_signal(struct kan_capture_result *out, struct kan_conductor *c)
 }
 
 static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
-		      const struct early *early, struct kan_err *err)
+		      const struct kan_early *early, struct kan_err *err)
 {
 	out->path = join(c->req->parent_dir, c->bundle, ".partial");
 	if (kan_record_start(c, err) < 0)
@@ -333,7 +297,7 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
 	record_contradictions(c);
 	choose_collectors(c);
 	event(c, KAN_CAPTURE_TARGET, out->path);
-	warn_depth(c);
+	kan_source_warn(c);
 	collect(c, out->path);
 	int rc = seal(out, c, err);
 	kan_hand_over(out, c, rc == 0);
@@ -348,13 +312,10 @@ static int run_placed(struct kan_capture_result *out, struct kan_conductor *c,
 static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 			struct kan_err *err)
 {
-	kan_auto_free struct early *early = kan_xalloc(sizeof(*early));
+	kan_auto_free struct kan_early *early = kan_xalloc(sizeof(*early));
 	if (known(c->req->only, err) < 0 || known(c->req->skip, err) < 0)
 		return -1;
-	if (kan_engine_open(&c->engine, c->req->host, err) < 0)
-		return -1;
-	kan_engine_watch(c->engine, remember_call, early);
-	if (kan_target_open(&c->target, c->engine, c->req->container, &c->req->policy, err) < 0)
+	if (kan_source_open(c, early, err) < 0)
 		return -1;
 	c->started_ns = kan_now_ns();
 	int rc = c->req->then.allowed ? c->req->then.allowed(c->target, c->req->arg, err) : 0;
@@ -419,6 +380,8 @@ static void defaults(struct kan_capture_request *r)
 {
 	if (!r->policy.timeout_s)
 		r->policy.timeout_s = DEFAULT_TIMEOUT_S;
+	if (r->root) /* nothing runs there */
+		r->policy.freeze = KAN_FREEZE_NEVER;
 	bool full = r->policy.freeze == KAN_FREEZE_FULL || asks_for_memory(&r->policy);
 	if (r->then.act) /* held until the act: nothing shorter would reach it */
 		r->policy.max_freeze_ms = r->policy.timeout_s * 1000;

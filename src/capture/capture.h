@@ -49,6 +49,7 @@ int kan_capture_let_run(struct kan_capture_hold *h, struct kan_err *err);
 /* Open data; strings are borrowed, NULL where not given. */
 struct kan_capture_request {
 	const char *host, *container; /* engine (NULL: the default), name or id */
+	const char *root;             /* a data root instead of an engine: depth offline; or NULL */
 	struct kan_policy policy;
 	const char *parent_dir; /* the bundle becomes a directory in it; must exist when ready has
 				   returned */

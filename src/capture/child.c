@@ -146,7 +146,12 @@ static bool applicable(struct kan_conductor *c, struct kan_child *k)
 	const char *code = NULL, *why = NULL;
 	bool stopped = t->state == KAN_STATE_CREATED || t->state == KAN_STATE_EXITED ||
 		       t->state == KAN_STATE_DEAD || t->state == KAN_STATE_RESTARTING;
-	if ((needs & (KAN_NEEDS_HOST | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_API) {
+	if ((needs & (KAN_NEEDS_ENGINE | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_OFFLINE) {
+		code = "not-applicable";
+		why = needs & KAN_NEEDS_PROCESS ? "a data root has no processes"
+						: "a data root has no engine that answers, and its "
+						  "machine is not this one";
+	} else if ((needs & (KAN_NEEDS_HOST | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_API) {
 		code = "denied";
 		why = geteuid() == 0 ? "depth is api-only: the engine's claims could not be proven "
 				       "on this host"
@@ -155,11 +160,6 @@ static bool applicable(struct kan_conductor *c, struct kan_child *k)
 		code = stopped ? "not-applicable" : "vanished";
 		why = stopped ? "the container is not running"
 			      : "no live process of the container was found";
-	} else if ((needs & KAN_NEEDS_LAYERS) && t->upper_fd < 0) {
-		code = t->depth == KAN_DEPTH_API ? "denied" : "unsupported";
-		why = t->depth == KAN_DEPTH_API
-			      ? "depth is api-only: layers are not reachable"
-			      : "no proven overlay directories (see the claims in capture.json)";
 	}
 	if (!code)
 		return true;

@@ -113,6 +113,19 @@ void kan_fatal(struct kan_conductor *c, const struct kan_err *err);
 /* handover.c: with --then, the act after a good seal; else what --on-fail says. The lease ends. */
 void kan_hand_over(struct kan_capture_result *out, struct kan_conductor *c, bool sealed);
 
+/* source.c: finds the target; calls that are made before there is a journal are remembered. */
+struct kan_early {
+	size_t n, lost;
+	struct {
+		char method[8], path[512], sha256[65];
+		int status;
+		uint64_t octets;
+	} calls[KAN_EARLY_CALLS];
+};
+
+int kan_source_open(struct kan_conductor *c, struct kan_early *early, struct kan_err *err);
+void kan_source_warn(struct kan_conductor *c); /* what this depth cannot see */
+
 /* place.c: where evidence may lie. */
 int kan_place_reach(const struct kan_conductor *c,
 		    struct kan_err *err); /* before anything is made */

@@ -62,6 +62,12 @@ static int reach_of_mounts(const struct kan_conductor *c, const char *dir, int d
 	struct place up[ANCESTORS];
 	size_t i = 0, n = ancestors(up, dir_fd);
 	json_t *mount = NULL;
+	bool offline = c->target->depth == KAN_DEPTH_OFFLINE;
+	if (offline && holds(up, n, c->target->data_root_fd))
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is inside the data root that is to be read: choose another "
+				"place with -o or --home",
+				dir);
 	json_array_foreach (json_object_get(c->target->inspect, "Mounts"), i, mount) {
 		const char *source = json_string_value(json_object_get(mount, "Source"));
 		if (!source || source[0] != '/' || !source[1] || c->target->engine_root_fd < 0)
@@ -144,6 +150,8 @@ static bool host_bound(const struct kan_conductor *c)
 {
 	size_t i = 0;
 	json_t *mount = NULL;
+	if (c->target->depth == KAN_DEPTH_OFFLINE) /* its host is another */
+		return false;
 	json_array_foreach (json_object_get(c->target->inspect, "Mounts"), i, mount) {
 		const char *source = json_string_value(json_object_get(mount, "Source"));
 		if (source && strcmp(source, "/") == 0)
@@ -170,8 +178,11 @@ static void same_disk(struct kan_conductor *c)
 		return;
 	kan_record_impact(
 		c, "the bundle was written to the filesystem that holds the engine's data root");
-	warn(c, "the evidence lies on the engine's own disk; deleted data there may be overwritten "
-		"(use -o)");
+	warn(c, c->target->depth == KAN_DEPTH_OFFLINE
+			? "the evidence lies on the disk of the data root; deleted data there may "
+			  "be overwritten (use -o)"
+			: "the evidence lies on the engine's own disk; deleted data there may be "
+			  "overwritten (use -o)");
 }
 
 int kan_place_check(struct kan_conductor *c, struct kan_err *err)

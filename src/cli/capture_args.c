@@ -24,6 +24,12 @@ const struct kan_option kan_capture_options[] = {
 	{"yes-loses-original", 0, NULL,
 	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
+	{"verify-image", 0, NULL,
+	 "the image's layers against their digests, and every file against its header"},
+	{"root", 0, "DIR",
+	 "a Docker data root instead of an engine: a dead disk's /var/lib/docker, or a copy of it"},
+	{"reference", 0, "WHAT",
+	 "the image from a clean machine: docker-save FILE.tar, OCI layout, or sha256:DIGEST"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
 	{"only", 0, "LIST", "only these collectors"},
 	{"skip", 0, "LIST", "all but these collectors"},
@@ -64,6 +70,8 @@ int kan_capture_policy(struct kan_capture_request *r, const struct kan_args *a)
 	r->policy.mounts = (enum kan_mounts)mount;
 	r->policy.memory = (enum kan_memory)memory;
 	r->policy.image_full = image == 0;
+	r->policy.reference = kan_arg(a, "reference");
+	r->policy.verify_image = kan_flag(a, "verify-image");
 	r->policy.max_freeze_ms = (unsigned)freeze_s * 1000;
 	r->policy.timeout_s = (unsigned)timeout;
 	r->api_only = depth == 1;

@@ -2,6 +2,10 @@
 #include "cli/capture_check.h"
 
 #include <kanshiki/rule.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/digest.h"
 
 /* What would only be noticed after the collecting is tried before it. */
 static int try_analysis(const struct kan_args *a)
@@ -38,10 +42,43 @@ static int one_request(const struct kan_args *a)
 	return -1;
 }
 
+/* Nothing runs in a data root: what is asked of a process, a pause or an engine is no request. */
+static int fits_root(const struct kan_args *a)
+{
+	static const char *const live[] = {"host",       "depth", "freeze",  "max-freeze", "memory",
+					   "indicators", "then",  "on-fail", NULL};
+	if (!kan_arg(a, "root"))
+		return 0;
+	for (const char *const *o = live; *o; o++) {
+		const char *said = kan_arg(a, *o);
+		if (!said || strcmp(said, "never") == 0 || strcmp(said, "none") == 0)
+			continue;
+		kan_say("--root reads the files of an engine that does not run: --%s has no "
+			"meaning beside it",
+			*o);
+		return -1;
+	}
+	return 0;
+}
+
+/* A digest, or what can be opened. */
+static int reference(const struct kan_args *a)
+{
+	const char *what = kan_arg(a, "reference");
+	struct stat st;
+	if (!what || (strncmp(what, "sha256:", 7) == 0 && kan_is_sha256_hex(what + 7)))
+		return 0;
+	if (stat(what, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return 0;
+	kan_say("--reference: %s is no file, no directory and no sha256: digest", what);
+	return -1;
+}
+
 int kan_capture_check(const struct kan_args *a)
 {
 	return try_analysis(a) < 0 || not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 ||
-			       not_empty(a, "out") < 0 || one_request(a) < 0
+			       not_empty(a, "out") < 0 || not_empty(a, "root") < 0 ||
+			       fits_root(a) < 0 || one_request(a) < 0 || reference(a) < 0
 		       ? -1
 		       : 0;
 }

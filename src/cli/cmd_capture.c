@@ -49,6 +49,7 @@ static int read_request(struct job *j)
 		return -1;
 	j->request.policy.indicators = j->indicators;
 	j->request.host = kan_arg(a, "host");
+	j->request.root = kan_arg(a, "root");
 	j->request.case_id = kan_arg(a, "case");
 	j->request.request_id = kan_arg(a, "request-id");
 	j->request.operator_name = j->name;

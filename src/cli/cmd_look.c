@@ -1,4 +1,4 @@
-/* ls, cat, show, compare: look into a sealed bundle. */
+/* ls, cat, show: look into a sealed bundle. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,15 +10,16 @@
 #include "base/sandbox.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/dataroot.h"
 
 static const struct kan_option with_bundle[] = {
 	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
 	{NULL, 0, NULL, NULL},
 };
-static const struct kan_option compare_options[] = {
-	{"only", 0, "LIST",
-	 "only these change words: added, changed, metadata, deleted, identical"},
-	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
+static const struct kan_option list_options[] = {
+	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{"root", 0, "DIR",
+	 "the containers of a Docker data root instead: of a dead disk, or a copy"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -49,6 +50,8 @@ static int list(const struct kan_args *a)
 {
 	struct kan_err err = {0};
 	struct kan_bundle *b = NULL;
+	if (kan_arg(a, "root"))
+		return kan_list_root(a);
 	json_auto_t *files = kan_flag(a, "json") ? json_array() : NULL;
 	if (open_boxed(&b, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
 		return kan_say_err(&err);
@@ -153,113 +156,12 @@ static int show(const struct kan_args *a)
 	return status;
 }
 
-static const char *const change_words[] = {"added",     "changed", "metadata", "deleted",
-					   "identical", "parent",  "engine",   NULL};
-
-struct comparison {
-	const char *only;
-	bool json;
-	uint64_t differences;
-};
-
-static bool asked_for(const char *list_, const char *word)
-{
-	size_t n = strlen(word);
-	for (const char *at = list_; at && *at;) {
-		size_t len = strcspn(at, ",");
-		if (len == n && strncmp(at, word, n) == 0)
-			return true;
-		at += len + (at[len] == ',');
-	}
-	return !list_;
-}
-
-static void print_change(const json_t *row, const char *word)
-{
-	kan_auto_buf struct kan_buf path = KAN_BUF(1 << 20);
-	const json_t *below = json_object_get(row, "below");
-	const char *mode = json_string_value(json_object_get(row, "mode"));
-	const char *before = json_string_value(json_object_get(below, "mode"));
-	(void)kan_json_bytes(&path, row, "path", NULL);
-	(void)printf("%-9s ", word);
-	kan_print(stdout, kan_buf_bytes(&path));
-	if (json_object_get(below, "size") && json_object_get(row, "size"))
-		(void)printf("  %lld -> %lld",
-			     (long long)json_integer_value(json_object_get(below, "size")),
-			     (long long)json_integer_value(json_object_get(row, "size")));
-	else if (json_object_get(row, "size"))
-		(void)printf("  %lld", (long long)json_integer_value(json_object_get(row, "size")));
-	if (mode && before && strcmp(mode, before) != 0)
-		(void)printf("  %s -> %s", before, mode);
-	else if (mode)
-		(void)printf("  %s", mode);
-	size_t i = 0;
-	json_t *differs = NULL;
-	json_array_foreach (json_object_get(row, "differs"), i, differs)
-		(void)printf("%s%s", i ? "," : "  ", json_string_value(differs));
-	(void)fputc('\n', stdout);
-}
-
-static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
-{
-	struct comparison *c = arg;
-	const char *word = json_string_value(json_object_get(row, "change"));
-	(void)line;
-	(void)err;
-	if (!word || !asked_for(c->only, word))
-		return 0;
-	bool background = strcmp(word, "parent") == 0 || strcmp(word, "engine") == 0;
-	if (background && !c->only)
-		return 0;
-	c->differences += !background && strcmp(word, "identical") != 0;
-	if (c->json)
-		(void)kan_print_json(row);
-	else
-		print_change(row, word);
-	return 0;
-}
-
-static int known_words(const char *list_)
-{
-	for (const char *at = list_; at && *at;) {
-		size_t len = strcspn(at, ",");
-		bool known = false;
-		for (const char *const *w = change_words; *w; w++)
-			known |= strlen(*w) == len && strncmp(at, *w, len) == 0;
-		if (!known) {
-			kan_say("--only takes added, changed, metadata, deleted, identical, parent "
-				"and engine, not '%.*s'",
-				(int)len, at);
-			return -1;
-		}
-		at += len + (at[len] == ',');
-	}
-	return 0;
-}
-
-static int compare(const struct kan_args *a)
-{
-	struct kan_err err = {0};
-	struct kan_bundle *b = NULL;
-	struct comparison c = {.only = kan_arg(a, "only"), .json = kan_flag(a, "json")};
-	int status = KAN_EXIT_OK;
-	if (known_words(c.only) < 0)
-		return KAN_EXIT_USAGE;
-	if (open_boxed(&b, a, a->n_words ? a->words[0] : NULL, &err) < 0 ||
-	    kan_bundle_rows(b, "data/filesystem/changes.ndjson", on_change, &c, &err) < 0)
-		status = kan_say_err(&err);
-	else if (c.differences && kan_flag(a, "exit-code"))
-		status = KAN_EXIT_DIFFERENT;
-	kan_bundle_free(b);
-	return status;
-}
-
-extern const struct kan_command kan_cmd_ls, kan_cmd_cat, kan_cmd_show, kan_cmd_compare;
+extern const struct kan_command kan_cmd_ls, kan_cmd_cat, kan_cmd_show;
 const struct kan_command kan_cmd_ls = {
 	.name = "ls",
-	.args = "[BUNDLE]",
-	.summary = "the artefacts of a bundle, with digest and size",
-	.options = with_bundle,
+	.args = "[BUNDLE | --root DIR]",
+	.summary = "the artefacts of a bundle; the containers of a data root",
+	.options = list_options,
 	.max_words = 1,
 	.run = list,
 };
@@ -280,12 +182,4 @@ const struct kan_command kan_cmd_show = {
 	.min_words = 1,
 	.max_words = 1,
 	.run = show,
-};
-const struct kan_command kan_cmd_compare = {
-	.name = "compare",
-	.args = "[OPTIONS] [BUNDLE]",
-	.summary = "what differs from the image, by change word",
-	.options = compare_options,
-	.max_words = 1,
-	.run = compare,
 };

@@ -9,8 +9,7 @@
 enum { FIRST_LONG = 256, SHORT_MAX = KAN_OPTIONS_MAX * 2 + 2, HELP_COLUMN = 28 };
 
 const struct kan_option kan_common_options[] = {
-	{"host", 'H', "HOST",
-	 "the engine: unix:///path (else DOCKER_HOST, else the usual sockets)"},
+	{"host", 'H', "HOST", "the engine: unix:///path or tcp://host:port (else DOCKER_HOST)"},
 	{"home", 0, "DIR", "where bundles, reports and the repository live (else KANSHIKI_HOME)"},
 	{"json", 0, NULL, "one JSON document on stdout instead of text"},
 	{"quiet", 'q', NULL, "no progress lines"},

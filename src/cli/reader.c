@@ -75,7 +75,10 @@ static int write_reports(json_t *paths, const struct kan_model *m, const struct 
 		if (kan_put_file(dir, (*k)->file, 0600, kan_buf_bytes(&text), err) < 0)
 			return kan_wrap(err, "%s", r->out_dir);
 		kan_auto_free char *path = kan_path(r->out_dir, (*k)->file);
-		json_object_set_new(paths, (*k)->name, json_string(path));
+		/* one format may be several files */
+		json_object_set_new(paths,
+				    json_object_get(paths, (*k)->name) ? (*k)->file : (*k)->name,
+				    json_string(path));
 	}
 	return 0;
 }

@@ -28,6 +28,11 @@ bool kan_inspect_answers(const struct kan_inspect *i, const char *asked);
 int kan_find_container(json_t **doc, struct kan_buf *raw, struct kan_engine *e, const char *asked,
 		       struct kan_err *err);
 
+/* target.c: nothing is open; and what inspect says of the container, taken over. t->inspect is set.
+ */
+struct kan_target *kan_target_new(struct kan_engine *e, const struct kan_policy *policy);
+int kan_take_claims(struct kan_target *t, struct kan_inspect *i, struct kan_err *err);
+
 /* peer.c: the process that answers on the socket, its root and its data root. */
 int kan_prove_engine(struct kan_target *t, struct kan_engine *e, struct kan_err *err);
 /* pid.c: the container's init. claimed is the engine's word. */

@@ -53,12 +53,13 @@ static int over_socket(int *status, const struct kan_engine *e, const struct kan
 {
 	char url[URL_OCTETS];
 	bool versioned = strcmp(a->path, "/_ping") != 0 && e->api[0];
-	int n = snprintf(url, sizeof(url), "http://localhost%s%s%s", versioned ? "/v" : "",
-			 versioned ? e->api : "", a->path);
+	int n = snprintf(url, sizeof(url), "%s%s%s%s", e->remote ? e->remote : "http://localhost",
+			 versioned ? "/v" : "", versioned ? e->api : "", a->path);
 	if (n < 0 || (size_t)n >= sizeof(url))
 		return kan_fail(err, KAN_EUSAGE, "a request of %d octets", n);
 	struct kan_http_request r = {
 		.socket = e->socket,
+		.tls = {.ca = e->ca, .cert = e->cert, .key = e->key},
 		.url = url,
 		.method = kind->method,
 		.body = a->json,
@@ -216,20 +217,29 @@ static int negotiate(struct kan_engine *e, struct kan_err *err)
 	return rc;
 }
 
-static int use(struct kan_engine **out, const char *host, struct kan_err *err)
+static int address(struct kan_engine *e, const char *host, struct kan_err *err)
 {
-	struct kan_engine *e = kan_xalloc(sizeof(*e));
 	e->host = kan_xstrdup(host);
+	if (strncmp(host, "tcp://", 6) == 0)
+		return kan_remote_use(e, host, err);
 	if (strncmp(host, "unix://", 7) == 0 && host[7] == '/')
 		e->socket = kan_xstrdup(host + 7);
 	else if (strncmp(host, "replay:", 7) == 0)
 		e->replay = kan_xstrdup(host + 7);
-	else {
-		kan_engine_free(e);
+	else
 		return kan_fail(
 			err, KAN_EUSAGE,
 			"'%.200s' is no engine that can be used: name its socket, -H unix:///path",
 			host);
+	return 0;
+}
+
+static int use(struct kan_engine **out, const char *host, struct kan_err *err)
+{
+	struct kan_engine *e = kan_xalloc(sizeof(*e));
+	if (address(e, host, err) < 0) {
+		kan_engine_free(e);
+		return -1;
 	}
 	if (negotiate(e, err) < 0) {
 		/* Whatever it was that could not be read: an engine that cannot be used. */
@@ -244,6 +254,8 @@ static int use(struct kan_engine **out, const char *host, struct kan_err *err)
 			(void)kan_wrap(err,
 				       "%s: is the engine running, is it the right socket (-H)?",
 				       e->socket);
+		else if (e->remote)
+			(void)kan_wrap(err, "%.200s", e->host);
 		kan_engine_free(e);
 		return -1;
 	}
@@ -281,11 +293,17 @@ void kan_engine_free(struct kan_engine *e)
 	free(e->host);
 	free(e->socket);
 	free(e->replay);
+	free(e->remote);
+	free(e->ca);
+	free(e->cert);
+	free(e->key);
 	free(e);
 }
 
 void kan_engine_watch(struct kan_engine *e, kan_engine_call_fn *fn, void *arg)
 {
+	if (!e) /* offline: nobody is asked */
+		return;
 	e->watch = fn;
 	e->watch_arg = arg;
 }

@@ -21,7 +21,8 @@ static int on_root(const struct kan_mount *m, void *arg, struct kan_err *err)
 	c->minor = m->minor;
 	c->found = kan_bytes_eq(m->fstype, KAN_LIT("overlay")) &&
 		   kan_mount_option(&c->upper, m->super, "upperdir") &&
-		   kan_mount_option(&c->lower, m->super, "lowerdir");
+		   (kan_mount_option(&c->lower, m->super, "lowerdir") ||
+		    kan_mount_options(&c->lower, m->super, "lowerdir+"));
 	struct kan_buf none = KAN_BUF(1);
 	c->userxattr = kan_mount_option(&none, m->super, "userxattr");
 	kan_buf_free(&none);

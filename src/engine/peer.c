@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "engine/below.h"
 #include "engine/claims.h"
 #include "engine/listener.h"
 #include "kernel/procfs.h"
@@ -162,13 +163,18 @@ static char *claimed_root(const struct kan_target *t, struct kan_engine *e)
 static void prove_data_root(struct kan_target *t, struct kan_engine *e)
 {
 	kan_auto_free char *path = claimed_root(t, e);
+	struct kan_err why = {0};
 	if (!path || path[0] != '/' || !path[1])
 		kan_claim(t, "data root", path ? path : "", KAN_UNPROVEN,
 			  "no directory of its own is named");
 	else if (open_data_root(&t->data_root_fd, t->engine_root_fd, path) < 0)
 		kan_claim(t, "data root", path, KAN_CONTRADICTED,
 			  "no such directory in the engine's mount namespace");
-	else {
+	else if (kan_below_owned(t, t->data_root_fd, path, &why) < 0) {
+		kan_auto_close_fn(&t->data_root_fd);
+		t->data_root_fd = -1;
+		kan_claim(t, "data root", path, KAN_CONTRADICTED, why.text);
+	} else {
 		t->data_root = kan_xstrdup(path);
 		kan_claim(t, "data root", path, KAN_PROVEN,
 			  "a directory of the engine's mount namespace");
@@ -184,6 +190,8 @@ int kan_prove_engine(struct kan_target *t, struct kan_engine *e, struct kan_err 
 				"the engine is not on a unix socket of this host");
 	if (find_engine(t, kan_engine_socket(e), &exe, &dir, err) < 0)
 		return -1;
+	if (kan_uids_of(&t->uids, dir, err) < 0)
+		return kan_wrap(err, "the engine's user");
 	if (kan_proc_magic(&t->engine_root_fd, dir, "root", err) < 0)
 		return kan_wrap(err, "the engine's root");
 	prove_data_root(t, e);

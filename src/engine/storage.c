@@ -4,10 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "engine/below.h"
 #include "engine/claims.h"
+#include "engine/dataroot.h"
+#include "engine/snapshots.h"
+#include "engine/store.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
@@ -25,7 +30,9 @@ static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, 
 {
 	size_t n = strlen(t->data_root);
 	if (path[0] != '/')
-		return snprintf(out, PATH_OCTETS, "%s/%s", t->storage, path) < PATH_OCTETS;
+		return t->storage &&
+		       snprintf(out, PATH_OCTETS, "%s%s%s", kan_is_containerd(t) ? "" : t->storage,
+				kan_is_containerd(t) ? "" : "/", path) < PATH_OCTETS;
 	if (strncmp(path, t->data_root, n) != 0 || path[n] != '/')
 		return false;
 	return snprintf(out, PATH_OCTETS, "%s", path + n + 1) < PATH_OCTETS;
@@ -35,29 +42,65 @@ int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, 
 			 struct kan_err *err)
 {
 	char below[PATH_OCTETS];
-	if (!t->data_root || !relative_to_root(below, t, path))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
-				path);
-	return kan_open_beneath(fd, t->data_root_fd, below, flags, 0, err);
+	kan_auto_close int pin = -1;
+	int rc = -1;
+	if (t->data_root && kan_podman_runs_at(t, path))
+		rc = kan_open_beneath(&pin, t->engine_root_fd, path + 1, O_PATH | O_NOFOLLOW, 0,
+				      err);
+	else if (t->data_root && relative_to_root(below, t, path))
+		rc = kan_below_pin(&pin, t, below, O_NOFOLLOW, err);
+	else
+		(void)kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
+			       path);
+	if (rc < 0 || kan_below_owned(t, pin, path, err) < 0)
+		return -1;
+	if (!(flags & O_PATH))
+		return kan_dataroot_open_pin(fd, pin, path, err);
+	*fd = kan_take_fd(&pin);
+	return 0;
 }
 
-/* overlay2/l/XXXX is a link "../ID/diff" of the engine's own: read, checked, and resolved by us. */
+static bool plain_word(const char *s)
+{
+	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+}
+
+/* overlay2/l/XXXX is a link "../ID/diff" of the engine's own: read, checked, and resolved by us. No
+ * link is followed on the way to it. */
 static bool short_link(char out[PATH_OCTETS], const struct kan_target *t, const char *below)
 {
-	char target[SMALL_OCTETS];
+	char target[SMALL_OCTETS], dir[PATH_OCTETS];
+	kan_auto_close int pin = -1;
 	const char *l = strstr(below, "/l/");
-	if (!l || strchr(l + 3, '/'))
+	if (!l || !l[3] || strchr(l + 3, '/'))
 		return false;
-	kan_auto_close int pin = openat(t->data_root_fd, below, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = pin < 0 ? -1 : readlinkat(pin, "", target, sizeof(target) - 1);
+	(void)snprintf(dir, sizeof(dir), "%.*s/l", (int)(l - below), below);
+	if (kan_below_pin(&pin, t, dir, O_DIRECTORY, NULL) < 0)
+		return false;
+	ssize_t n = readlinkat(pin, l + 3, target, sizeof(target) - 1);
 	if (n <= 0)
 		return false;
 	target[n] = 0;
 	char *slash = strncmp(target, "../", 3) == 0 ? strchr(target + 3, '/') : NULL;
 	if (!slash || strcmp(slash, "/diff") != 0)
 		return false;
-	return snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(l - below), below, target + 3) <
-	       PATH_OCTETS;
+	*slash = 0;
+	return plain_word(target + 3) &&
+	       snprintf(out, PATH_OCTETS, "%.*s/%s/diff", (int)(l - below), below, target + 3) <
+		       PATH_OCTETS;
+}
+
+/* Of containerd's own place; the path stays whole, because it is not below the data root. */
+static int open_elsewhere(struct kan_layer *out, const struct kan_target *t, const char *path,
+			  struct kan_err *err)
+{
+	const char *rest = NULL;
+	kan_auto_close int place = -1;
+	if (kan_containerd_own(&place, &rest, t, path, err) < 0 ||
+	    kan_open_beneath(&out->fd, place, rest, O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	out->path = kan_xstrdup(path);
+	return 0;
 }
 
 static int open_layer(struct kan_layer *out, const struct kan_target *t, const char *path,
@@ -65,11 +108,10 @@ static int open_layer(struct kan_layer *out, const struct kan_target *t, const c
 {
 	char below[PATH_OCTETS], resolved[PATH_OCTETS];
 	if (!relative_to_root(below, t, path))
-		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
-				path);
+		return open_elsewhere(out, t, path, err);
 	const char *use = short_link(resolved, t, below) ? resolved : below;
 	int fd = -1;
-	if (kan_open_beneath(&fd, t->data_root_fd, use, O_PATH | O_DIRECTORY, 0, err) < 0)
+	if (kan_below_pin(&fd, t, use, O_DIRECTORY, err) < 0)
 		return -1;
 	out->fd = fd;
 	out->path = kan_xstrdup(use);
@@ -88,8 +130,34 @@ static void drop_layers(struct kan_target *t)
 	t->n_lowers = 0;
 }
 
-/* A ':'-separated list, topmost first. */
-static int open_lowers(struct kan_target *t, const char *list, struct kan_err *err)
+/* containerd shortens a long list to "5/fs", as seen from the directory of all snapshots: the one
+ * that upper, ".../snapshots/7/fs", lies in. */
+static int beside(char out[PATH_OCTETS], const char *upper, const char *path, struct kan_err *err)
+{
+	const char *end = strrchr(upper, '/');
+	while (end > upper && *--end != '/')
+		;
+	if (!end || end <= upper || path[0] == '/' ||
+	    snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(end - upper), upper, path) >= PATH_OCTETS)
+		return kan_fail(err, KAN_EFORMAT, "%.200s is beside nothing", path);
+	return 0;
+}
+
+static int open_listed(struct kan_target *t, const char *path, const char *upper,
+		       struct kan_err *err)
+{
+	char whole[PATH_OCTETS];
+	if (path[0] != '/' && upper && kan_is_containerd(t)) {
+		if (beside(whole, upper, path, err) < 0)
+			return -1;
+		path = whole;
+	}
+	return open_layer(&t->lowers[t->n_lowers], t, path, err);
+}
+
+/* A ':'-separated list, topmost first. upper: where it was found beside, or NULL. */
+static int open_lowers(struct kan_target *t, const char *list, const char *upper,
+		       struct kan_err *err)
 {
 	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
 	for (const char *at = list; *at;) {
@@ -100,7 +168,7 @@ static int open_lowers(struct kan_target *t, const char *list, struct kan_err *e
 					LAYERS);
 		memcpy(one, at, n);
 		one[n] = 0;
-		if (n && open_layer(&t->lowers[t->n_lowers], t, one, err) < 0)
+		if (n && open_listed(t, one, upper, err) < 0)
 			return -1;
 		t->n_lowers += n > 0;
 		at += n + (at[n] != 0);
@@ -133,7 +201,7 @@ static int whole_list(struct kan_buf *list, const struct kan_target *t, const ch
 		      struct kan_err *err)
 {
 	char below[PATH_OCTETS];
-	if (list->len < CUT_AT)
+	if (list->len < CUT_AT || kan_is_containerd(t))
 		return 0;
 	if (!relative_to_root(below, t, upper))
 		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
@@ -143,7 +211,7 @@ static int whole_list(struct kan_buf *list, const struct kan_target *t, const ch
 		return kan_fail(err, KAN_EFORMAT, "%.200s has no directory above", below);
 	(void)snprintf(diff, sizeof(below) - (size_t)(diff - below), "/lower");
 	kan_buf_reset(list);
-	return kan_read_file(list, t->data_root_fd, below, err);
+	return kan_below_read(list, t, below, err);
 }
 
 static bool engine_knows(const struct kan_target *t, const struct kan_overlay_claim *c)
@@ -155,21 +223,6 @@ static bool engine_knows(const struct kan_target *t, const struct kan_overlay_cl
 	       kan_overlay_known(c, kan_buf_bytes(&text), t->data_root);
 }
 
-static int read_word(struct kan_buf *out, const struct kan_target *t, const char *below,
-		     struct kan_err *err)
-{
-	kan_auto_close int fd = -1;
-	if (kan_open_beneath(&fd, t->data_root_fd, below, O_RDONLY | O_NONBLOCK, 0, err) < 0 ||
-	    kan_read_all(out, fd, err) < 0)
-		return kan_wrap(err, "%s", below);
-	return 0;
-}
-
-static bool plain_word(const char *s)
-{
-	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
-}
-
 /* Docker: layerdb/mounts/ID/mount-id names the directory of overlay2. out: its directory, below the
  * data root. */
 static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
@@ -177,7 +230,7 @@ static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct
 	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS);
 	(void)snprintf(out, PATH_OCTETS, "image/%.64s/layerdb/mounts/%s/mount-id", t->storage,
 		       t->id);
-	if (read_word(&id, t, out, err) < 0)
+	if (kan_below_read(&id, t, out, err) < 0)
 		return -1;
 	if (!plain_word(kan_buf_str(&id)))
 		return kan_fail(err, KAN_EFORMAT, "%.200s is no name of a directory", out);
@@ -185,67 +238,188 @@ static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct
 	return 0;
 }
 
+static bool is_overlay2(const struct kan_target *t)
+{
+	return strcmp(t->storage, "overlay2") == 0;
+}
+
+/* Of the engines that write down which directory is whose. out: below the data root. */
+static int named_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
+{
+	out[0] = 0;
+	if (is_overlay2(t))
+		return layerdb_dir(out, t, err);
+	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0)
+		return kan_podman_dir(out, t, err);
+	return kan_fail(err, KAN_EUNSUPPORTED,
+			"the layers of a stopped container of this storage cannot be found "
+			"offline");
+}
+
+static bool same_dir(const struct kan_target *t, const char *below, const struct stat *root)
+{
+	struct stat st;
+	kan_auto_close int pin = -1;
+	return kan_below_pin(&pin, t, below, O_DIRECTORY, NULL) == 0 && fstat(pin, &st) == 0 &&
+	       st.st_dev == root->st_dev && st.st_ino == root->st_ino;
+}
+
+int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err)
+{
+	/* Below the driver's directory, as vfs, btrfs, zfs, devicemapper, aufs and overlays do it.
+	 */
+	static const char *const places[] = {"dir/%s",        "subvolumes/%s", "graph/%s",
+					     "mnt/%s/rootfs", "mnt/%s",        "%s/merged"};
+	char dir[PATH_OCTETS], path[PATH_OCTETS + SMALL_OCTETS];
+	struct stat root;
+	if (!t->storage || t->data_root_fd < 0)
+		return kan_fail(err, KAN_EREFUSED, "the engine's data root is not proven");
+	if (fstat(root_fd, &root) < 0)
+		return kan_fail_sys(err, "the root");
+	(void)snprintf(path, sizeof(path), "rootfs/%.64s/%s", t->storage, t->id);
+	if (kan_is_containerd(t) && same_dir(t, path, &root))
+		return 0;
+	if ((kan_is_podman(t) ? kan_podman_dir(dir, t, err) : layerdb_dir(dir, t, err)) < 0)
+		return -1;
+	const char *name = strrchr(dir, '/') + 1;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *hole = strstr(places[i], "%s");
+		(void)snprintf(path, sizeof(path), "%.64s/%.*s%s%s", t->storage,
+			       (int)(hole - places[i]), places[i], name, hole + 2);
+		if (same_dir(t, path, &root))
+			return 0;
+	}
+	return kan_fail(err, KAN_EREFUSED,
+			"the init's root is not the directory that the engine has for it");
+}
+
 /* The file "lower" there has the rest. */
-static void from_layerdb(struct kan_target *t)
+static void from_names(struct kan_target *t)
 {
 	char dir[PATH_OCTETS], path[PATH_OCTETS + 16];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf lower = KAN_BUF(LIST_OCTETS);
-	if (layerdb_dir(dir, t, &why) < 0) {
-		give_up(t, dir, KAN_UNPROVEN, why.text);
+	if (named_dir(dir, t, &why) < 0) {
+		give_up(t, *dir ? dir : t->storage, KAN_UNPROVEN, why.text);
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "%s/lower", dir);
-	if (read_word(&lower, t, path, &why) == 0) {
+	if (kan_below_read(&lower, t, path, &why) == 0) {
 		(void)snprintf(path, sizeof(path), "%s/diff", strchr(dir, '/') + 1);
 		if (open_upper(t, path, &why) == 0 &&
-		    open_lowers(t, kan_buf_str(&lower), &why) == 0) {
+		    open_lowers(t, kan_buf_str(&lower), NULL, &why) == 0) {
 			kan_claim(t, "overlay", path, KAN_PROVEN,
-				  "layerdb/mounts and lower, below the engine's data root");
+				  is_overlay2(t)
+					  ? "layerdb/mounts and lower, below the engine's data root"
+					  : "containers.json and lower, below the engine's data "
+					    "root");
 			return;
 		}
 	}
 	give_up(t, path, KAN_UNPROVEN, why.text);
 }
 
-static bool is_overlay2(const struct kan_target *t)
-{
-	return strcmp(t->storage, "overlay2") == 0;
-}
-
-/* A mount that is private to a runtime is not in the engine's table. Then the engine has to name
- * the same upper directory: a container may mount an overlay with any words it likes. */
+/* A mount that is private to a runtime is not in the engine's table. Then the engine has to have
+ * written down the same upper directory. A container may mount an overlay with any words it likes,
+ * this one too: of the mount nothing else is believed, the rest is read from the engine's files.
+ */
 static bool engine_names(const struct kan_target *t, const char *upper)
 {
 	char below[PATH_OCTETS], dir[PATH_OCTETS], diff[PATH_OCTETS + 16];
-	if (!relative_to_root(below, t, upper))
-		return false;
-	if (!is_overlay2(t)) {
-		const json_t *data =
-			json_object_get(json_object_get(t->inspect, "GraphDriver"), "Data");
-		const char *named = json_string_value(json_object_get(data, "UpperDir"));
-		return named && strcmp(named, upper) == 0;
-	}
-	if (layerdb_dir(dir, t, NULL) < 0)
+	if (!relative_to_root(below, t, upper) || named_dir(dir, t, NULL) < 0)
 		return false;
 	(void)snprintf(diff, sizeof(diff), "%s/diff", dir);
 	return strcmp(diff, below) == 0;
 }
 
-static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c, bool known)
+/* Docker puts a layer of its own above the image's in containerd's store, too, and a builder that
+ * commits containers leaves theirs in between. The snapshotter knows them by the container's id;
+ * without its database the topmost lower is one. */
+static void mark_init(struct kan_target *t)
+{
+	struct kan_snapshots all = {0};
+	char root[PATH_OCTETS];
+	if (!kan_is_containerd(t) || t->n_lowers == 0)
+		return;
+	t->lowers[0].init = true;
+	if (kan_snapshots_of(&all, root, t, t->lowers[0].path, NULL) < 0)
+		return;
+	for (size_t i = 0; i < t->n_lowers; i++) {
+		const struct kan_snapshot *s = kan_snapshot_at(&all, t->lowers[i].path);
+		t->lowers[i].init = s ? kan_snapshot_is_init(s) : i == 0;
+	}
+	free(all.v);
+}
+
+/* From a container's own snapshot down by parents: each is a directory of its number. */
+static int open_snapshots(struct kan_target *t, const struct kan_snapshots *all, const char *root,
+			  struct kan_err *err)
+{
+	char path[PATH_OCTETS + 64];
+	const struct kan_snapshot *s = kan_snapshot_key(all, t->id);
+	if (!s)
+		return kan_fail(err, KAN_ENOTFOUND, "the snapshotter has none of this container");
+	(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root, (unsigned long long)s->id);
+	if (open_upper(t, path, err) < 0)
+		return -1;
+	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
+	while (*s->parent) {
+		s = kan_snapshot_named(all, s->parent);
+		if (!s || t->n_lowers == LAYERS)
+			return kan_fail(err, KAN_EFORMAT,
+					"a parent that is not there, or too many");
+		(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root,
+			       (unsigned long long)s->id);
+		if (open_layer(&t->lowers[t->n_lowers], t, path, err) < 0)
+			return -1;
+		t->n_lowers++;
+	}
+	return t->n_lowers ? 0 : kan_fail(err, KAN_ENOTFOUND, "no lower directory");
+}
+
+static void from_snapshots(struct kan_target *t)
+{
+	struct kan_snapshots all = {0};
+	struct kan_err why = {0};
+	char root[PATH_OCTETS];
+	int rc = kan_snapshots_of(&all, root, t, NULL, &why);
+	if (rc == 0)
+		rc = open_snapshots(t, &all, root, &why);
+	free(all.v);
+	if (rc < 0) {
+		give_up(t, t->storage, KAN_UNPROVEN, why.text);
+		return;
+	}
+	mark_init(t);
+	kan_claim(t, "overlay", root, KAN_PROVEN,
+		  "the snapshotter's database names the container's directories");
+}
+
+static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 {
 	struct kan_err why = {0};
 	const char *upper = kan_buf_str(&c->upper);
 	t->userxattr = c->userxattr;
 	if (open_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
-	    open_lowers(t, kan_buf_str(&c->lower), &why) < 0) {
+	    open_lowers(t, kan_buf_str(&c->lower), upper, &why) < 0) {
 		give_up(t, upper, KAN_UNPROVEN, why.text);
 		return;
 	}
+	mark_init(t);
 	kan_claim(t, "overlay", upper, KAN_PROVEN,
-		  known ? "mounted in the engine's mount namespace below its data root, same "
-			  "device and options"
-			: "private mount; the engine names the same directory below its data root");
+		  "mounted in the engine's mount namespace below its data root, same device and "
+		  "options");
+}
+
+/* Without the mount, the words of its options are not known: those of an engine that is not root's
+ * are in attributes that a user may set. Of a dead disk the caller tells. */
+static void from_files(struct kan_target *t)
+{
+	t->userxattr = t->uids != NULL;
+	if (kan_is_containerd(t))
+		from_snapshots(t);
+	else
+		from_names(t);
 }
 
 /* The init's root is not what the engine mounted: it is in a chroot, or something lies over it. The
@@ -255,11 +429,14 @@ static void not_the_engines(struct kan_target *t, const struct kan_overlay_claim
 {
 	static const char why[] = "not what the engine mounted: a chroot, or a mount over it";
 	const char *value = c->found ? kan_buf_str(&c->upper) : kan_buf_str(&c->fstype);
+	bool fuse = kan_bytes_starts(kan_buf_bytes(&c->fstype), "fuse");
+	bool written = is_overlay2(t) || kan_is_containerd(t) ||
+		       (strcmp(t->storage, "overlay") == 0 && !fuse);
 	kan_see_whole_space(t, table);
-	if (is_overlay2(t)) {
+	if (written) {
 		kan_claim(t, "root of the init", value, c->found ? KAN_CONTRADICTED : KAN_UNPROVEN,
 			  why);
-		from_layerdb(t);
+		from_files(t);
 	} else if (c->found) {
 		give_up(t, value, KAN_CONTRADICTED,
 			"not a mount of the engine, and not what the engine names");
@@ -279,8 +456,10 @@ static void from_mountinfo(struct kan_target *t)
 		return;
 	}
 	bool known = c.found && engine_knows(t, &c);
-	if (known || (c.found && engine_names(t, kan_buf_str(&c.upper))))
-		use_mounted(t, &c, known);
+	if (known)
+		use_mounted(t, &c);
+	else if (c.found && engine_names(t, kan_buf_str(&c.upper)))
+		from_files(t);
 	else
 		not_the_engines(t, &c, kan_buf_bytes(&text));
 	kan_overlay_free(&c);
@@ -292,10 +471,6 @@ void kan_prove_layers(struct kan_target *t)
 		return;
 	if (t->pid > 0)
 		from_mountinfo(t);
-	else if (is_overlay2(t))
-		from_layerdb(t);
 	else
-		give_up(t, t->storage, KAN_UNPROVEN,
-			"the layers of a stopped container of this storage cannot be found "
-			"offline");
+		from_files(t);
 }

@@ -14,7 +14,7 @@
 
 enum { RESTART_TRIES = 20, RESTART_NAP_MS = 100 };
 
-static struct kan_target *empty(struct kan_engine *e, const struct kan_policy *policy)
+struct kan_target *kan_target_new(struct kan_engine *e, const struct kan_policy *policy)
 {
 	struct kan_target *t = kan_xalloc(sizeof(*t));
 	t->engine = e;
@@ -46,7 +46,9 @@ static void close_host(struct kan_target *t)
 	kan_cgroup_free(t->cgroup);
 	free(t->data_root);
 	t->cgroup = NULL;
+	free(t->uids);
 	t->data_root = NULL;
+	t->uids = NULL;
 	t->pid = 0;
 	t->starttime = 0;
 }
@@ -77,7 +79,7 @@ static char *or_null(const char *s)
 	return *s ? kan_xstrdup(s) : NULL;
 }
 
-static int take_claims(struct kan_target *t, struct kan_inspect *i, struct kan_err *err)
+int kan_take_claims(struct kan_target *t, struct kan_inspect *i, struct kan_err *err)
 {
 	if (kan_inspect_read(i, t->inspect, err) < 0 || kan_state_of(&t->state, i->status, err) < 0)
 		return -1;
@@ -166,7 +168,7 @@ static int open_found(struct kan_target *t, const char *asked, struct kan_err *e
 {
 	struct kan_inspect i;
 	if (kan_find_container(&t->inspect, &t->inspect_raw, t->engine, asked, err) < 0 ||
-	    settle(t, asked, err) < 0 || take_claims(t, &i, err) < 0)
+	    settle(t, asked, err) < 0 || kan_take_claims(t, &i, err) < 0)
 		return -1;
 	if (t->state == KAN_STATE_REMOVING)
 		return kan_fail(err, KAN_ENOTFOUND,
@@ -179,7 +181,7 @@ static int open_found(struct kan_target *t, const char *asked, struct kan_err *e
 int kan_target_open(struct kan_target **out, struct kan_engine *e, const char *asked,
 		    const struct kan_policy *policy, struct kan_err *err)
 {
-	struct kan_target *t = empty(e, policy);
+	struct kan_target *t = kan_target_new(e, policy);
 	if (open_found(t, asked, err) < 0) {
 		kan_target_free(t);
 		return -1;

@@ -6,6 +6,8 @@
 
 struct kan_engine {
 	char *host, *socket, *replay; /* replay: a folder; then there is no socket */
+	char *remote;                 /* "https://host:port", or NULL */
+	char *ca, *cert, *key;        /* files of TLS, with remote */
 	char api[16];
 	kan_engine_call_fn *watch;
 	void *watch_arg;
@@ -21,6 +23,9 @@ int kan_engine_post(int *status, struct kan_engine *e, const char *path, struct 
 /* The file of a recorded answer: the path without its query, '/' as '-': "containers-ID-json". */
 int kan_replay_request(int *status, const struct kan_engine *e, const char *path,
 		       kan_engine_data_fn *on_data, void *arg, struct kan_err *err);
+/* "tcp://host:port" with the files of DOCKER_CERT_PATH; usage: no such address, or not asked to
+ * verify: without TLS nothing is spoken over a network. */
+int kan_remote_use(struct kan_engine *e, const char *host, struct kan_err *err);
 /* The version to speak, out of the engine's least and most ("1.12", "1.41"): at most 1.52, at
  * least 1.24. */
 int kan_engine_choose_api(char out[16], const char *least, const char *most, struct kan_err *err);

@@ -14,6 +14,7 @@
 #include "evidence/bundleopen.h"
 #include "evidence/journalread.h"
 #include "evidence/manifest.h"
+#include "evidence/pull.h"
 #include "evidence/rowread.h"
 #include "evidence/tags.h"
 
@@ -301,36 +302,6 @@ static int altered(const struct kan_bundle_file *f, struct kan_err *err)
 	return kan_fail(err, KAN_ETAMPER, "%s: altered: not the digest that was recorded", f->path);
 }
 
-static int stream_fd(int fd, const struct kan_bundle_file *f, kan_bundle_data_fn *fn, void *arg,
-		     struct kan_err *err)
-{
-	char sha256[KAN_SHA256_HEX];
-	kan_auto_free uint8_t *piece = kan_io_buffer(KAN_IO_READ);
-	struct kan_digest *digest = kan_digest_new();
-	uint64_t seen = 0;
-	int rc = 0;
-	while (rc == 0 && seen <= f->size) {
-		ssize_t n = read(fd, piece, KAN_IO_READ);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			break;
-		if (n < 0) {
-			kan_err_set(err, KAN_EIO, errno, "%s: %s", f->path, strerror(errno));
-			rc = -1;
-			break;
-		}
-		seen += (uint64_t)n;
-		kan_digest_add(digest, piece, (size_t)n);
-		rc = fn((struct kan_bytes){piece, (size_t)n}, arg, err);
-	}
-	kan_digest_finish(sha256, digest);
-	kan_digest_free(digest);
-	if (rc < 0)
-		return -1;
-	return seen == f->size && strcmp(sha256, f->sha256) == 0 ? 0 : altered(f, err);
-}
-
 /* Before a byte is read: a hole of 64 GiB is no reason to read 64 GiB. */
 static bool as_recorded(const struct kan_bundle *b, const struct kan_bundle_file *f)
 {
@@ -339,8 +310,26 @@ static bool as_recorded(const struct kan_bundle *b, const struct kan_bundle_file
 		      : strncmp(f->path, "data/", 5) != 0;
 }
 
-int kan_bundle_stream(const struct kan_bundle *b, const char *path, kan_bundle_data_fn *fn,
-		      void *arg, struct kan_err *err)
+struct kan_bundle_pull {
+	const struct kan_bundle_file *file;
+	int fd;
+	uint8_t *piece;
+	struct kan_digest *digest;
+	uint64_t seen;
+};
+
+void kan_bundle_pull_free(struct kan_bundle_pull *p)
+{
+	if (!p)
+		return;
+	kan_auto_close_fn(&p->fd);
+	kan_digest_free(p->digest);
+	free(p->piece);
+	free(p);
+}
+
+int kan_bundle_pull_open(struct kan_bundle_pull **out, const struct kan_bundle *b, const char *path,
+			 struct kan_err *err)
 {
 	uint64_t size = 0;
 	struct kan_err why = {0};
@@ -348,12 +337,72 @@ int kan_bundle_stream(const struct kan_bundle *b, const char *path, kan_bundle_d
 	const struct kan_bundle_file *f = kan_bundle_find(b, path);
 	if (!f)
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, b->name);
-	if (b->unsealed && strcmp(path, journal_file) == 0)
-		return fn(kan_buf_bytes(&b->journal), arg, err);
 	if (kan_bag_open(&fd, &size, b->dir_fd, path, INT64_MAX, &why) < 0)
 		return gone_is_tamper(err, &why, path);
-	return size == f->size && as_recorded(b, f) ? stream_fd(fd, f, fn, arg, err)
-						    : altered(f, err);
+	if (size != f->size || !as_recorded(b, f))
+		return altered(f, err);
+	struct kan_bundle_pull *p = kan_xalloc(sizeof(*p));
+	p->file = f;
+	p->fd = kan_take_fd(&fd);
+	p->piece = kan_io_buffer(KAN_IO_READ);
+	p->digest = kan_digest_new();
+	*out = p;
+	return 0;
+}
+
+/* A file that grows is not read on for ever. */
+ssize_t kan_bundle_pull_next(void *pull, const void **piece, struct kan_err *err)
+{
+	struct kan_bundle_pull *p = pull;
+	ssize_t n = 0;
+	if (p->seen > p->file->size)
+		return altered(p->file, err);
+	do
+		n = read(p->fd, p->piece, KAN_IO_READ);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		kan_err_set(err, KAN_EIO, errno, "%s: %s", p->file->path, strerror(errno));
+		return -1;
+	}
+	p->seen += (uint64_t)n;
+	kan_digest_add(p->digest, p->piece, (size_t)n);
+	*piece = p->piece;
+	return n;
+}
+
+int kan_bundle_pull_end(struct kan_bundle_pull *p, struct kan_err *err)
+{
+	char sha256[KAN_SHA256_HEX];
+	const void *piece = NULL;
+	ssize_t n = 0;
+	do
+		n = kan_bundle_pull_next(p, &piece, err);
+	while (n > 0);
+	if (n < 0)
+		return -1;
+	kan_digest_finish(sha256, p->digest);
+	return p->seen == p->file->size && strcmp(sha256, p->file->sha256) == 0
+		       ? 0
+		       : altered(p->file, err);
+}
+
+int kan_bundle_stream(const struct kan_bundle *b, const char *path, kan_bundle_data_fn *fn,
+		      void *arg, struct kan_err *err)
+{
+	struct kan_bundle_pull *p = NULL;
+	const void *piece = NULL;
+	ssize_t n = 0;
+	int rc = 0;
+	if (b->unsealed && strcmp(path, journal_file) == 0)
+		return fn(kan_buf_bytes(&b->journal), arg, err);
+	if (kan_bundle_pull_open(&p, b, path, err) < 0)
+		return -1;
+	while (rc == 0 && (n = kan_bundle_pull_next(p, &piece, err)) > 0)
+		rc = fn((struct kan_bytes){piece, (size_t)n}, arg, err);
+	if (rc == 0 && n == 0)
+		rc = kan_bundle_pull_end(p, err);
+	kan_bundle_pull_free(p);
+	return n < 0 ? -1 : rc;
 }
 
 static int keep(struct kan_bytes piece, void *arg, struct kan_err *err)

@@ -75,13 +75,18 @@ int kan_rows_end(struct kan_rows *r, struct kan_err *err)
 	if (r->row.cut)
 		kan_sink_limit(r->sink, kan_bytes_of(r->name), 0, KAN_ROW_PATH_MAX,
 			       KAN_ROW_PATH_MAX);
+	struct kan_bytes whose =
+		r->row.subject.n ? r->row.subject : kan_bytes_of(r->name); /* as it is named */
+	if (r->row.xattrs_cut)
+		kan_sink_gap(r->sink, whose, KAN_GAP_LIMIT,
+			     "values of its extended attributes do not fit in a row of %d bytes",
+			     KAN_ROW_MAX);
 	if (put(r, &why) == 0) {
 		kan_artefact_count_row(r->artefact);
 		return 0;
 	}
 	if (why.code == KAN_ELIMIT) { /* one row that is too large: said, and the others go on */
-		kan_sink_gap(r->sink, kan_bytes_of(r->name), KAN_GAP_LIMIT,
-			     "a row is over %d bytes", KAN_ROW_MAX);
+		kan_sink_gap(r->sink, whose, KAN_GAP_LIMIT, "a row is over %d bytes", KAN_ROW_MAX);
 		return 0;
 	}
 	if (err)

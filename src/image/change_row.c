@@ -29,10 +29,9 @@ void kan_below_row(struct kan_row *r, const struct kan_changes *c, const struct 
 	const struct statx *st = &e->below.st;
 	kan_row_obj(r, "below");
 	kan_row_layer(r, "layer", kan_stack_number(&c->stack, e->below.layer));
-	kan_row_layer_facts(r, st);
+	kan_row_below_facts(r, st);
 	if (e->link.len)
 		kan_row_bytes(r, "link", kan_buf_bytes(&e->link));
-	kan_row_flags(r, st);
 	kan_row_xattrs(r, kan_buf_bytes(&e->xattrs));
 	if (e->sha256[0])
 		kan_row_str(r, "sha256", e->sha256);
@@ -66,12 +65,32 @@ static void fill_metacopy(struct kan_changes *c, struct kan_entry *e)
 	e->f = &e->meta;
 }
 
+/* Podman has no layer of its own and puts into the container's what stands in Docker's: the link,
+ * and empty files to mount over, which show as such where no table of mounts is left. */
+static bool of_podman(const struct kan_changes *c, const struct kan_entry *e, struct kan_bytes path)
+{
+	static const char *const places[] = {"/run/.containerenv", "/etc/hosts", "/etc/hostname",
+					     "/etc/resolv.conf"};
+	if (!c->stack.n || c->stack.layers[0].init)
+		return false;
+	if (kan_file_is(e->f, S_IFLNK))
+		return kan_bytes_eq(path, KAN_LIT("/etc/mtab")) &&
+		       kan_bytes_eq(e->f->link, KAN_LIT("/proc/mounts"));
+	bool empty = kan_file_is(e->f, S_IFREG) && e->f->st.stx_size == 0;
+	for (size_t i = 0; empty && !c->o.points && i < sizeof(places) / sizeof(places[0]); i++)
+		if (kan_bytes_eq(path, kan_bytes_of(places[i])))
+			return true;
+	return false;
+}
+
 /* An entry the engine makes for a mount: an empty directory or file, or a directory on the way to
  * one. */
 static bool of_engine(const struct kan_changes *c, const struct kan_entry *e)
 {
 	const struct kan_file *f = e->f;
 	struct kan_bytes path = kan_buf_bytes(&c->path);
+	if (of_podman(c, e, path))
+		return true;
 	if (e->f->depth == 0 ||
 	    (!kan_file_is(f, S_IFDIR) && !(kan_file_is(f, S_IFREG) && f->st.stx_size == 0)))
 		return false;
@@ -101,8 +120,8 @@ static struct word judge(const struct kan_changes *c, const struct kan_entry *e,
 	bool dir = kan_file_is(e->f, S_IFDIR);
 	/* The root's own times are the engine's; in any other directory they follow from what is in
 	 * it. */
-	if (dir && (has_children || e->f->depth == 0) &&
-	    (differs & ~(unsigned)KAN_DIFFERS_MTIME) == 0)
+	bool parent = has_children && e->marks.opaque != 'y'; /* that one was made anew */
+	if (dir && (parent || e->f->depth == 0) && (differs & ~(unsigned)KAN_DIFFERS_MTIME) == 0)
 		return (struct word){.change = "parent"};
 	return (struct word){.change = differs ? "metadata" : "identical", .differs = differs};
 }
@@ -120,18 +139,22 @@ static void put_differs(struct kan_row *r, unsigned differs)
 
 /* Overlay words that mean nothing here: names of an image tar, attributes out of force, a whiteout
  * over nothing. */
-static void put_planted(struct kan_row *r, const struct kan_changes *c, const struct kan_entry *e)
+static void put_planted(struct kan_row *r, struct kan_changes *c, const struct kan_entry *e)
 {
 	struct kan_bytes v[PLANTED_MAX], left = e->f->xattrs;
 	struct kan_xattr x;
 	size_t n = 0;
+	bool other = false;
 	if (kan_bytes_starts(e->f->name, ".wh."))
 		v[n++] = KAN_LIT(".wh.");
 	if (kan_overlay_chr0(&e->f->st) || e->marks.whiteout)
 		v[n++] = KAN_LIT("whiteout");
-	while (n < PLANTED_MAX && kan_xattrs_next(&x, &left))
+	while (n < PLANTED_MAX && kan_xattrs_next(&x, &left)) {
 		if (kan_overlay_planted(x.name, c->o.userxattr))
 			v[n++] = x.name;
+		other |= kan_overlay_own(x.name, !c->o.userxattr);
+	}
+	c->others += other;
 	if (n)
 		kan_row_argv(r, "planted", v, n);
 }

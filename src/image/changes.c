@@ -34,6 +34,7 @@ static void free_level(struct kan_changes_level *l)
 {
 	kan_below_free(&l->below);
 	kan_buf_free(&l->seen);
+	kan_buf_free(&l->redirect);
 }
 
 void kan_entry_free(struct kan_entry *e)
@@ -97,10 +98,12 @@ static void cut_path(struct kan_changes *c, size_t n)
 		c->path.data[n] = 0;
 }
 
-/* The views of a far level once more, from the root down by the names of the path. */
+/* The views of a far level once more, from the root down by the names of the path, and by what each
+ * directory was renamed from. */
 static int look_again(struct kan_changes *c, struct kan_changes_level *l, struct kan_err *err)
 {
 	struct kan_below at = {.fd = -1, .data_fd = -1};
+	const struct kan_changes_level *way = c->levels;
 	if (kan_lower_root(&at, &c->stack, err) < 0)
 		return -1;
 	for (size_t from = 1; from < l->path_len;) {
@@ -109,7 +112,7 @@ static int look_again(struct kan_changes *c, struct kan_changes_level *l, struct
 		size_t n = slash ? (size_t)(slash - p) : l->path_len - from;
 		struct kan_below next = {.fd = -1, .data_fd = -1};
 		int rc = kan_lower_lookup(&next, &c->stack, &at.view, (struct kan_bytes){p, n},
-					  (struct kan_bytes){0}, err);
+					  kan_buf_bytes(&(++way)->redirect), err);
 		kan_below_free(&at);
 		if (rc < 0)
 			return -1;
@@ -161,9 +164,11 @@ static void push(struct kan_changes *c, const struct kan_file *f, struct kan_ent
 		.mtime_ns = kan_statx_ns(&f->st.stx_mtime),
 		.path_len = c->path.len,
 		.seen = KAN_BUF(KAN_SEEN_OCTETS),
+		.redirect = KAN_BUF(KAN_REDIRECT_OCTETS),
 		.shadow = up && up->shadow ? up->shadow : kan_points_at(c->o.points, f->path),
 	};
 	bool own = e->marks.opaque == 'y';
+	kan_buf_addb(&l.redirect, e->marks.redirect);
 	l.hidden = own || (up && up->hidden);
 	l.gone = own  ? (struct kan_gone){.by = "opaque",
 					  .bound = "opaque_btime",
@@ -275,9 +280,11 @@ static int directory(struct kan_changes *c, struct kan_entry *e, struct kan_err 
 	e->id = ++c->ids;
 	kan_entry_lower_facts(c, e);
 	struct kan_entry waiting = *e;
-	/* The level owns what was found; the entry that waits keeps its facts only. */
-	waiting.below.fd = waiting.below.data_fd = -1;
-	waiting.below.view = (struct kan_view){0};
+	/* A directory below is the level's: the entry that waits keeps its facts only. Of a file
+	 * below the level needs nothing, and the entry reads it. */
+	struct kan_below *without = S_ISDIR(e->below.st.stx_mode) ? &waiting.below : &e->below;
+	without->fd = without->data_fd = -1;
+	without->view = (struct kan_view){0};
 	push(c, e->f, e);
 	wait_for_children(c, &waiting);
 	*e = (struct kan_entry){.f = e->f, .below = {.fd = -1, .data_fd = -1}};
@@ -325,6 +332,12 @@ int kan_changes_close(uint64_t *items, struct kan_changes *c, struct kan_err *er
 		return -1;
 	}
 	*items = c->ids;
+	if (c->o.guessed && c->others)
+		kan_sink_gap(c->o.sink, KAN_LIT("overlay attributes"), KAN_GAP_CONTRADICTED,
+			     "entries with %s words: %llu; by the owner of overlay2 those of %s "
+			     "are in force, and what the others say was not followed",
+			     kan_overlay_prefix(!c->o.userxattr), (unsigned long long)c->others,
+			     kan_overlay_prefix(c->o.userxattr));
 	struct kan_rows *rows = kan_take_ptr(c->rows);
 	struct kan_before *before = kan_take_ptr(c->before);
 	release(c);

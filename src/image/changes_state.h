@@ -12,6 +12,7 @@ enum {
 		256, /* levels whose lower directories are held; farther ones are looked up again */
 	KAN_DELETED_DEPTH = 512, /* of directories below a deleted one */
 	KAN_SEEN_OCTETS = 256 << 20,
+	KAN_REDIRECT_OCTETS = 64 << 10,
 };
 
 /* Why lower names are gone, and what bounds the time: whiteouts share inodes, so their own times
@@ -33,8 +34,9 @@ struct kan_changes_level {
 	int shadow; /* id of the mount that covers it; 0 */
 	struct kan_gone gone;
 	int64_t mtime_ns;
-	size_t path_len;     /* of the path buffer at this level */
-	struct kan_buf seen; /* hidden only: names met, each with its NUL */
+	size_t path_len;         /* of the path buffer at this level */
+	struct kan_buf seen;     /* hidden only: names met, each with its NUL */
+	struct kan_buf redirect; /* where the layers below have it, when it was renamed */
 };
 
 /* One entry while it is told. */
@@ -57,6 +59,7 @@ struct kan_changes {
 	struct kan_changes_level *levels;
 	size_t depth, cap;
 	uint64_t ids;
+	uint64_t others;     /* entries with overlay's words of the other kind */
 	struct kan_buf path; /* of the entry, as deep as it is */
 	/* A directory waits for its first entry: only then is it known to be a parent. */
 	bool waiting;

@@ -7,6 +7,7 @@
 
 #include "base/row.h"
 #include "image/xattrs.h"
+#include "image/xattrwords.h"
 
 enum {
 	DIR_PATH_MAX = 4096
@@ -55,6 +56,7 @@ uint64_t kan_statx_dev(const struct statx *st)
 
 void kan_row_name(struct kan_row *r, const struct kan_file *f)
 {
+	r->subject = f->path;
 	kan_row_bytes(r, "name", f->name);
 	if (kan_file_is(f, S_IFDIR) && f->path_len > DIR_PATH_MAX)
 		return;
@@ -84,6 +86,22 @@ void kan_row_flags(struct kan_row *r, const struct statx *st)
 		kan_row_arr_end(r);
 }
 
+/* Beside mtime, which every row of a file has. */
+static void put_other_times(struct kan_row *r, const struct statx *st)
+{
+	kan_row_int(r, "ctime_ns", kan_statx_ns(&st->stx_ctime));
+	if (st->stx_mask & STATX_ATIME)
+		kan_row_int(r, "atime_ns", kan_statx_ns(&st->stx_atime));
+	if (st->stx_mask & STATX_BTIME)
+		kan_row_int(r, "btime_ns", kan_statx_ns(&st->stx_btime));
+}
+
+static void put_rdev(struct kan_row *r, const struct statx *st)
+{
+	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
+		kan_row_dev(r, "rdev", makedev(st->stx_rdev_major, st->stx_rdev_minor));
+}
+
 void kan_row_statx(struct kan_row *r, const struct statx *st)
 {
 	kan_row_mode(r, "mode", st->stx_mode);
@@ -94,29 +112,54 @@ void kan_row_statx(struct kan_row *r, const struct statx *st)
 	kan_row_uint(r, "nlink", st->stx_nlink);
 	kan_row_dev(r, "dev", kan_statx_dev(st));
 	kan_row_dec(r, "ino", st->stx_ino);
-	if (S_ISCHR(st->stx_mode) || S_ISBLK(st->stx_mode))
-		kan_row_dev(r, "rdev", makedev(st->stx_rdev_major, st->stx_rdev_minor));
+	put_rdev(r, st);
 	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
-	kan_row_int(r, "ctime_ns", kan_statx_ns(&st->stx_ctime));
-	if (st->stx_mask & STATX_BTIME)
-		kan_row_int(r, "btime_ns", kan_statx_ns(&st->stx_btime));
+	put_other_times(r, st);
 	kan_row_flags(r, st);
 }
 
-void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs)
+/* As many as end before `end`. false: not all. */
+static bool put_xattrs(struct kan_row *r, struct kan_bytes xattrs, size_t end, bool values)
 {
 	struct kan_xattr x;
-	if (xattrs.n == 0)
-		return;
+	bool whole = true;
 	kan_row_arr(r, "xattrs");
-	while (kan_xattrs_next(&x, &xattrs)) {
+	while (whole && kan_xattrs_next(&x, &xattrs)) {
+		const struct kan_row before = *r;
 		kan_row_obj(r, NULL);
 		kan_row_bytes(r, "name", x.name);
-		if (!x.cut)
+		if (values && !x.cut)
 			kan_row_bytes(r, "value", x.value);
 		kan_row_obj_end(r);
+		whole = r->buf.len <= end && !r->buf.failed;
+		if (!whole) {
+			r->buf.len = before.buf.len;
+			r->buf.failed = before.buf.failed;
+			r->comma = before.comma;
+			r->cut = before.cut;
+		}
 	}
 	kan_row_arr_end(r);
+	return whole;
+}
+
+/* Values of hostile bytes take over four times their size: where they would take the row's room,
+ * the names stand alone. Half of the room is left, since a row has two sides. */
+void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs)
+{
+	const size_t most = KAN_ROW_MAX - KAN_ROW_ROOM, at = r->buf.len;
+	const size_t end = at < most ? at + (most - at) / 2 : at;
+	const bool comma = r->comma, cut = r->cut;
+	if (xattrs.n == 0 || r->buf.failed)
+		return;
+	if (!put_xattrs(r, xattrs, end, true)) {
+		r->buf.len = at;
+		r->comma = comma;
+		r->cut = cut;
+		r->xattrs_cut = true;
+		(void)put_xattrs(r, xattrs, end, false);
+	}
+	kan_row_xattr_words(r, xattrs);
 }
 
 void kan_row_content(struct kan_row *r, const struct kan_file *f, const char *stored)
@@ -153,4 +196,14 @@ void kan_row_layer_facts(struct kan_row *r, const struct statx *st)
 	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
 	kan_row_dec(r, "ino", st->stx_ino);
 	kan_row_uint(r, "nlink", st->stx_nlink);
+}
+
+void kan_row_below_facts(struct kan_row *r, const struct statx *st)
+{
+	kan_row_layer_facts(r, st);
+	kan_row_uint(r, "blocks", st->stx_blocks);
+	kan_row_dev(r, "dev", kan_statx_dev(st));
+	put_rdev(r, st);
+	put_other_times(r, st);
+	kan_row_flags(r, st);
 }

@@ -49,14 +49,17 @@ int64_t kan_statx_ns(const struct statx_timestamp *t);
 uint64_t kan_statx_dev(const struct statx *st);
 
 /* Fields of a row. */
-void kan_row_name(struct kan_row *r, const struct kan_file *f);  /* name, path */
-void kan_row_statx(struct kan_row *r, const struct statx *st);   /* mode to btime_ns, flags */
-void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs); /* nothing when there are none */
+void kan_row_name(struct kan_row *r, const struct kan_file *f); /* name, path */
+void kan_row_statx(struct kan_row *r, const struct statx *st);  /* mode to btime_ns, flags */
+/* Names with values, and the known ones in words; nothing when there are none. */
+void kan_row_xattrs(struct kan_row *r, struct kan_bytes xattrs);
 void kan_row_flags(struct kan_row *r, const struct statx *st);
 /* A layer's number as rows have it: "init" for the engine's own, below 0. */
 void kan_row_layer(struct kan_row *r, const char *key, int number);
 /* What the image says of a file, the same in baseline, ghosts and below{}: type to nlink. */
 void kan_row_layer_facts(struct kan_row *r, const struct statx *st);
+/* The rest of it, in below{} alone: blocks, devices, the other times, flags. */
+void kan_row_below_facts(struct kan_row *r, const struct statx *st);
 void kan_row_content(struct kan_row *r, const struct kan_file *f,
 		     const char *stored); /* sha256 to stable */
 

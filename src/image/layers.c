@@ -1,8 +1,7 @@
-/* Config and layerdb of Docker's overlay2 against the directories in use. OCI image-spec config.md,
- * "Layer ChainID". */
+/* Config and layerdb of Docker's overlay2, or what other stores have for it, against the
+ * directories in use. OCI image-spec config.md, "Layer ChainID". */
 #include "image/layers.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <kanshiki/sink.h>
 #include <stdio.h>
@@ -10,8 +9,10 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/file.h"
 #include "base/row.h"
+#include "engine/below.h"
+#include "engine/snapshots.h"
+#include "engine/store.h"
 
 enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
 
@@ -68,9 +69,12 @@ struct layers {
 	struct kan_sink *sink;
 	struct kan_rows *rows;
 	struct kan_diff_ids ids;
-	const struct kan_layer *lowers; /* of the image, topmost first */
+	struct kan_layer *lowers; /* of the image, topmost first; borrowed from the target */
 	size_t n;
 	bool trusted; /* the config's digest is the image's id, and it has as many layers */
+	bool is_podman;
+	json_t *podman;                 /* its layers.json, or NULL */
+	struct kan_snapshots snapshots; /* of containerd; none: its database could not be read */
 };
 
 /* A line of layerdb: one word. */
@@ -78,13 +82,10 @@ static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const ch
 		     const char *name, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	kan_auto_close int fd = -1;
 	kan_auto_buf struct kan_buf text = KAN_BUF(WORD_OCTETS - 1);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/%.200s/%.32s", t->storage, dir,
 		       name);
-	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
-		    0 ||
-	    kan_read_all(&text, fd, err) < 0)
+	if (kan_below_read(&text, t, path, err) < 0)
 		return kan_wrap(err, "layerdb %s", name);
 	size_t n = strcspn(kan_buf_str(&text), "\n");
 	memcpy(out, kan_buf_str(&text), n);
@@ -92,11 +93,11 @@ static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const ch
 	return 0;
 }
 
-/* "overlay2/<cache id>/diff" */
+/* "overlay2/<cache id>/diff", and of containerd "snapshots/<number>/fs" */
 static struct kan_bytes cache_of(const struct kan_layer *l)
 {
 	const char *end = l && l->path ? strrchr(l->path, '/') : NULL;
-	if (!end || strcmp(end, "/diff") != 0)
+	if (!end || (strcmp(end, "/diff") != 0 && strcmp(end, "/fs") != 0))
 		return (struct kan_bytes){0};
 	const char *from = memrchr(l->path, '/', (size_t)(end - l->path));
 	from = from ? from + 1 : l->path;
@@ -115,6 +116,43 @@ static int same(const struct layers *l, const char *dir, const char *name, struc
 	return kan_fail(err, KAN_EREFUSED, "layerdb %s: %.80s is not what is in use", name, word);
 }
 
+/* Podman's layers.json: the directory in use is named after a layer with this diff id, whose parent
+ * is the directory below. */
+static int prove_podman(const struct layers *l, size_t n, struct kan_err *err)
+{
+	char id[65], below[65] = "";
+	struct kan_podman_layer layer;
+	struct kan_bytes cache = cache_of(&l->lowers[l->n - 1 - n]);
+	struct kan_bytes parent = n ? cache_of(&l->lowers[l->n - n]) : (struct kan_bytes){0};
+	(void)snprintf(id, sizeof(id), "%.*s", (int)cache.n, cache.n ? (const char *)cache.p : "");
+	(void)snprintf(below, sizeof(below), "%.*s", (int)parent.n,
+		       parent.n ? (const char *)parent.p : "");
+	if (kan_podman_layer(&layer, l->podman, id, err) < 0)
+		return -1;
+	if (strcmp(layer.diff_id, l->ids.v[n]) != 0 || strcmp(layer.parent, below) != 0)
+		return kan_fail(err, KAN_EREFUSED, "layers.json: %.12s is not what is in use", id);
+	return 0;
+}
+
+/* containerd's snapshotter calls a layer by its chain id. */
+static int prove_snapshot(const struct layers *l, size_t n, const char *chain, struct kan_err *err)
+{
+	if (!l->snapshots.n)
+		return 0; /* by its place alone: see proof_word */
+	const struct kan_snapshot *s = kan_snapshot_at(&l->snapshots, l->lowers[l->n - 1 - n].path);
+	if (!s)
+		return kan_fail(err, KAN_ENOTFOUND, "the snapshotter has no such directory");
+	if (strcmp(kan_snapshot_last(s), chain) != 0)
+		return kan_fail(err, KAN_EREFUSED, "the snapshotter: %.80s is not what is in use",
+				kan_snapshot_last(s));
+	return 0;
+}
+
+static const char *proof_word(const struct layers *l, bool proven)
+{
+	return !proven ? "none" : kan_is_containerd(l->t) && !l->snapshots.n ? "order" : "chain";
+}
+
 /* Chain id and layerdb: the directory in use is the layer of this diff id above those below it. */
 static int prove(const struct layers *l, size_t n, const char *parent, const char *chain,
 		 struct kan_err *err)
@@ -122,6 +160,10 @@ static int prove(const struct layers *l, size_t n, const char *parent, const cha
 	char dir[WORD_OCTETS];
 	if (!l->trusted)
 		return kan_fail(err, KAN_EREFUSED, "its image's config is not proven");
+	if (l->is_podman)
+		return prove_podman(l, n, err);
+	if (kan_is_containerd(l->t))
+		return prove_snapshot(l, n, chain, err);
 	(void)snprintf(dir, sizeof(dir), "sha256/%.64s", chain + SCHEME);
 	if (same(l, dir, "diff", kan_bytes_of(l->ids.v[n]), err) < 0 ||
 	    (parent && same(l, dir, "parent", kan_bytes_of(parent), err) < 0))
@@ -159,19 +201,35 @@ static int layer_row(const struct layers *l, size_t n, const char *parent, const
 	if (cache.n)
 		kan_row_bytes(r, "cache_id", cache);
 	kan_row_bool(r, "init", false);
-	kan_row_str(r, "proof", proven ? "chain" : "none");
+	kan_row_str(r, "proof", proof_word(l, proven));
 	return kan_rows_end(l->rows, err);
 }
 
-/* The engine's own layer is tied to the image by layerdb's entry of the container. */
+static bool own_layer(const struct layers *l, const char *dir, const char *top,
+		      struct kan_bytes cache)
+{
+	return same(l, dir, "parent", kan_bytes_of(top), NULL) == 0 &&
+	       same(l, dir, "init-id", cache, NULL) == 0;
+}
+
+/* "<id of a container>-init", whose parent is the snapshot with the chain id of the layer below. */
+static bool own_snapshot(const struct layers *l, const struct kan_layer *init, const char *chain)
+{
+	const struct kan_snapshot *s = kan_snapshot_at(&l->snapshots, init->path);
+	const struct kan_snapshot *below = s ? kan_snapshot_named(&l->snapshots, s->parent) : NULL;
+	return below && kan_snapshot_is_init(s) && strcmp(kan_snapshot_last(below), chain) == 0;
+}
+
+/* The engine's own layer is tied to the image by the engine's entry of the container. */
 static int init_row(const struct layers *l, const struct kan_layer *init, const char *top,
 		    struct kan_err *err)
 {
 	char dir[WORD_OCTETS];
 	struct kan_bytes cache = cache_of(init);
 	(void)snprintf(dir, sizeof(dir), "mounts/%.64s", l->t->id);
-	bool proven = l->trusted && top && same(l, dir, "parent", kan_bytes_of(top), NULL) == 0 &&
-		      same(l, dir, "init-id", cache, NULL) == 0;
+	bool proven = l->trusted && top &&
+		      (kan_is_containerd(l->t) ? own_snapshot(l, init, top)
+					       : own_layer(l, dir, top, cache));
 	struct kan_row *r = kan_rows_begin(l->rows);
 	if (cache.n)
 		kan_row_bytes(r, "cache_id", cache);
@@ -180,47 +238,67 @@ static int init_row(const struct layers *l, const struct kan_layer *init, const 
 	return kan_rows_end(l->rows, err);
 }
 
-static int all_rows(struct layers *l, struct kan_err *err)
+/* The engine's own lie on top, and with a builder that commits containers between the image's, too:
+ * each stands above the layer that so many of the image's lie below. */
+static int init_rows(const struct layers *l, char (*chains)[KAN_LAYER_ID], struct kan_err *err)
 {
-	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "";
-	size_t n = l->n > l->ids.n ? l->n : l->ids.n;
-	for (size_t i = 0; i < n; i++) {
-		memcpy(parent, chain, sizeof(parent));
-		if (i < l->ids.n)
-			kan_chain_id(chain, i ? parent : NULL, l->ids.v[i]);
-		if (layer_row(l, i, i ? parent : NULL, chain, err) < 0)
+	size_t below = l->n;
+	for (size_t i = 0; i < l->t->n_lowers; i++) {
+		const struct kan_layer *layer = &l->t->lowers[i];
+		if (!layer->init)
+			below--;
+		else if (init_row(l, layer, below && below <= l->ids.n ? chains[below - 1] : NULL,
+				  err) < 0)
 			return -1;
 	}
-	for (const struct kan_layer *i = l->t->lowers; i < l->lowers; i++)
-		if (init_row(l, i, l->ids.n ? chain : NULL, err) < 0)
-			return -1;
 	return 0;
+}
+
+static int all_rows(struct layers *l, struct kan_err *err)
+{
+	size_t n = l->n > l->ids.n ? l->n : l->ids.n;
+	kan_auto_free char(*chains)[KAN_LAYER_ID] = kan_xalloc((n + 1) * sizeof(*chains));
+	for (size_t i = 0; i < n; i++) {
+		const char *parent = i ? chains[i - 1] : NULL;
+		if (i < l->ids.n)
+			kan_chain_id(chains[i], parent, l->ids.v[i]);
+		if (layer_row(l, i, parent, chains[i], err) < 0)
+			return -1;
+	}
+	return init_rows(l, chains, err);
 }
 
 static int read_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	kan_auto_close int fd = -1;
 	if (t->data_root_fd < 0 || !t->storage)
 		return kan_fail(err, KAN_EDENIED, "the engine's data root is not proven");
+	if (kan_is_containerd(t))
+		return kan_containerd_config(out, t, err);
+	if (kan_is_podman(t))
+		return kan_podman_config(out, t, err);
 	if (!is_id(t->image_id))
 		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
-	if (strcmp(t->storage, "overlay2") != 0)
-		return kan_fail(err, KAN_EUNSUPPORTED, "the image store of %.32s is not read",
-				t->storage);
-	(void)snprintf(path, sizeof(path), "image/%s/imagedb/content/sha256/%s", t->storage,
+	(void)snprintf(path, sizeof(path), "image/%.32s/imagedb/content/sha256/%s", t->storage,
 		       t->image_id + SCHEME);
-	if (kan_open_beneath(&fd, t->data_root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err) <
-	    0)
-		return kan_wrap(err, "the image's config");
-	return kan_read_all(out, fd, err);
+	return kan_below_read(out, t, path, err) < 0 ? kan_wrap(err, "the image's config") : 0;
+}
+
+/* The image's id is the digest of its config; with containerd's store of what leads there, blob by
+ * blob, which was followed by digests. Podman's id has no scheme. */
+static bool is_of_image(const struct kan_target *t, struct kan_bytes config)
+{
+	char hex[KAN_SHA256_HEX];
+	const char *id = t->image_id;
+	id += strncmp(id, scheme, SCHEME) == 0 ? SCHEME : 0;
+	kan_sha256_hex(hex, config);
+	return kan_is_containerd(t) || strcmp(hex, id) == 0;
 }
 
 /* Raw first; then is it the image's, and which layers does it name? */
 static int take_config(struct layers *l, struct kan_err *err)
 {
 	static const struct kan_bytes what = KAN_LIT("config.json");
-	char hex[KAN_SHA256_HEX];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
 	if (read_config(&raw, l->t, &why) < 0) {
@@ -233,8 +311,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 		kan_sink_gap_err(l->sink, what, &why);
 		return 0;
 	}
-	kan_sha256_hex(hex, kan_buf_bytes(&raw));
-	l->trusted = strcmp(hex, l->t->image_id + SCHEME) == 0;
+	l->trusted = is_of_image(l->t, kan_buf_bytes(&raw));
 	if (!l->trusted)
 		kan_sink_gap(l->sink, what, KAN_GAP_CONTRADICTED,
 			     "its digest is not the image's id");
@@ -243,11 +320,10 @@ static int take_config(struct layers *l, struct kan_err *err)
 
 static void find_lowers(struct layers *l)
 {
-	size_t init = 0;
-	while (init < l->t->n_lowers && l->t->lowers[init].init)
-		init++;
-	l->lowers = l->t->lowers + init;
-	l->n = l->t->n_lowers - init;
+	l->lowers = kan_xalloc((l->t->n_lowers + 1) * sizeof(*l->lowers));
+	for (size_t i = 0; i < l->t->n_lowers; i++)
+		if (!l->t->lowers[i].init)
+			l->lowers[l->n++] = l->t->lowers[i];
 	if (l->ids.n && l->n && l->ids.n != l->n) {
 		kan_sink_gap(l->sink, KAN_LIT("layers"), KAN_GAP_CONTRADICTED,
 			     "the image names %zu layers, the container has %zu", l->ids.n, l->n);
@@ -258,7 +334,14 @@ static void find_lowers(struct layers *l)
 
 int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
 {
-	struct layers l = {.t = t, .sink = s};
+	struct layers l = {.t = t, .sink = s, .is_podman = kan_is_podman(t)};
+	struct kan_err why = {0};
+	if (l.is_podman && kan_podman_layers(&l.podman, t, &why) < 0)
+		kan_sink_gap_err(s, KAN_LIT("layers.json"), &why);
+	char root[KAN_STORE_PATH];
+	if (kan_is_containerd(t) && t->n_lowers &&
+	    kan_snapshots_of(&l.snapshots, root, t, t->lowers[0].path, &why) < 0)
+		kan_sink_gap_err(s, KAN_LIT("metadata.db"), &why);
 	int rc = take_config(&l, err);
 	if (rc == 0)
 		rc = kan_rows_open(&l.rows, s, "layers.ndjson", err);
@@ -267,8 +350,16 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 		rc = all_rows(&l, err);
 	}
 	free(l.ids.v);
+	free(l.lowers);
+	json_decref(l.podman);
+	free(l.snapshots.v);
 	if (rc == 0)
 		return kan_rows_close(l.rows, err);
 	kan_rows_abandon(l.rows);
 	return -1;
+}
+
+int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+{
+	return read_config(out, t, err);
 }

@@ -15,7 +15,7 @@ static bool has(const char *const *list, size_t n, struct kan_bytes v)
 }
 
 /* Whoever answers for them may be slow, dead, or the suspect. */
-static bool can_hang(struct kan_bytes fstype)
+bool kan_mount_hangs(struct kan_bytes fstype)
 {
 	static const char *const known[] = {"9p",     "acfs",     "afs",    "autofs", "beegfs",
 					    "ceph",   "cifs",     "coda",   "gfs2",   "glusterfs",
@@ -78,7 +78,7 @@ enum kan_mount_class kan_mount_classify(struct kan_buf *host_path, const struct 
 					const struct kan_hostmap *host)
 {
 	kan_buf_reset(host_path);
-	if (can_hang(m->fstype))
+	if (kan_mount_hangs(m->fstype))
 		return KAN_MOUNT_NETWORK;
 	if (of_kernel(m->fstype))
 		return KAN_MOUNT_PSEUDO;

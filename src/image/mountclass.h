@@ -40,6 +40,7 @@ struct kan_mount_rule kan_mount_rule(enum kan_mount_class c, enum kan_mounts ask
 enum kan_mount_class kan_mount_classify(struct kan_buf *host_path, const struct kan_mount *m,
 					const struct kan_mount *root,
 					const struct kan_hostmap *host);
+bool kan_mount_hangs(struct kan_bytes fstype); /* network, FUSE, autofs */
 bool kan_mount_stacked(
 	struct kan_bytes fstype);             /* its files lie on others, which it does not tell */
 bool kan_mount_secret(struct kan_bytes path); /* at or below a directory of secrets */

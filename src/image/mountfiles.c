@@ -250,7 +250,9 @@ static void put_place(struct kan_row *row, struct kan_mountread *r, const struct
 	if (f->depth)
 		kan_row_dec(row, "parent", files->ids[f->depth - 1]);
 	kan_row_name(row, &named);
-	if ((f->st.stx_mask & STATX_MNT_ID) && f->st.stx_mnt_id != (uint64_t)r->m->m.id)
+	/* Of a container without a process there is no mount table. */
+	if (r->m->space && (f->st.stx_mask & STATX_MNT_ID) &&
+	    f->st.stx_mnt_id != (uint64_t)r->m->m.id)
 		kan_row_uint(row, "shadowed_by", f->st.stx_mnt_id);
 }
 

@@ -157,6 +157,17 @@ bool kan_overlay_own(struct kan_bytes name, bool userxattr)
 	return rest.n && !kan_bytes_starts(rest, "overlay.");
 }
 
+bool kan_overlay_harmless(struct kan_bytes name, struct kan_bytes value, bool userxattr)
+{
+	static const char *const words[] = {"origin", "impure", "nlink",
+					    "uuid",   "upper",  "protattr"};
+	struct kan_bytes rest = after(name, kan_overlay_prefix(userxattr));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (kan_bytes_eq(rest, kan_bytes_of(words[i])))
+			return true;
+	return kan_bytes_eq(rest, KAN_LIT("opaque")) && kan_bytes_eq(value, KAN_LIT("y"));
+}
+
 bool kan_overlay_planted(struct kan_bytes name, bool userxattr)
 {
 	return after(name, kan_overlay_prefix(!userxattr)).n ||

@@ -34,6 +34,9 @@ bool kan_overlay_redirect_ok(struct kan_bytes value);
 
 /* Is the attribute overlay's bookkeeping (the prefix in force, but no escaped overlay.overlay.)? */
 bool kan_overlay_own(struct kan_bytes xattr_name, bool userxattr);
+/* Bookkeeping that changes nothing of what is seen: origin, impure, nlink, uuid, upper, protattr;
+ * and opaque "y", whose meaning is compared apart. */
+bool kan_overlay_harmless(struct kan_bytes xattr_name, struct kan_bytes value, bool userxattr);
 /* Does it look like overlay's, and is only data: the other prefix, or an escaped one? */
 bool kan_overlay_planted(struct kan_bytes xattr_name, bool userxattr);
 

@@ -23,15 +23,19 @@ static const struct {
 	const char *path;
 	const char *const *endings;
 } places[] = {
+	{"var/lib/dpkg/diversions", NULL},
 	{"var/lib/dpkg/status", NULL},
 	{"var/lib/dpkg/status.d", any},
-	{"var/lib/dpkg/diversions", NULL},
 	{"var/lib/dpkg/info", dpkg_info},
 	{"lib/apk/db/installed", NULL},
 	{"usr/lib/apk/db/installed", NULL},
 	{"var/lib/rpm", any},
 	{"usr/lib/sysimage/rpm", any},
+	/* no database: which distribution the names are of */
+	{"usr/lib/os-release", NULL},
+	{"etc/os-release", NULL},
 };
+enum { DATABASES = sizeof(places) / sizeof(places[0]) - 2 };
 
 struct packages {
 	struct kan_sink *sink;
@@ -39,7 +43,8 @@ struct packages {
 	struct kan_tarfile tar;
 	struct kan_tree_opener *opener;
 	uint8_t *buffer;
-	uint64_t files;
+	uint64_t files, octets, total; /* total: the most of octets */
+	bool database;
 	/* the directory that is listed */
 	const char *path;
 	const char *const *endings;
@@ -95,6 +100,20 @@ static int copy(struct packages *p, int fd, struct kan_bytes path, uint64_t size
 	return kan_tar_finish(p->tar.tar, err);
 }
 
+/* Each is told by its own name: what the analysis does not find is not known then. */
+static bool within(const struct packages *p, struct kan_bytes path, uint64_t size)
+{
+	if (size > KAN_PACKAGES_FILE)
+		kan_sink_limit(p->sink, path, size, 0, KAN_PACKAGES_FILE);
+	else if (p->files >= KAN_PACKAGES_FILES)
+		kan_sink_limit(p->sink, path, p->files + 1, p->files, KAN_PACKAGES_FILES);
+	else if (size > p->total - p->octets)
+		kan_sink_limit(p->sink, path, p->octets + size, p->octets, p->total);
+	else
+		return true;
+	return false;
+}
+
 /* The tar is made for the first file. */
 static int store(struct packages *p, const struct kan_below *b, struct kan_bytes path,
 		 struct kan_err *err)
@@ -103,12 +122,8 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	bool noatime = true;
 	struct kan_err why = {0};
 	uint64_t size = b->st.stx_size;
-	if (size > KAN_PACKAGES_FILE || p->files >= KAN_PACKAGES_FILES) {
-		bool large = size > KAN_PACKAGES_FILE;
-		kan_sink_limit(p->sink, path, large ? size : p->files + 1, large ? 0 : p->files,
-			       large ? KAN_PACKAGES_FILE : KAN_PACKAGES_FILES);
+	if (!within(p, path, size))
 		return 0;
-	}
 	if (kan_tree_open_bounded(&fd, &noatime, p->opener, b->data_fd, &why) < 0) {
 		kan_sink_gap(p->sink, path,
 			     why.sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(&why), "%s",
@@ -125,7 +140,15 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	    kan_tar_entry(p->tar.tar, &e, err) < 0)
 		return -1;
 	p->files++;
+	p->octets += size;
 	return copy(p, fd, path, size, err);
+}
+
+/* Without it nobody can say that a path has no owner. */
+static void no_file(const struct packages *p, struct kan_bytes path)
+{
+	kan_sink_gap(p->sink, path, KAN_GAP_MALFORMED,
+		     "a part of a package database that is no regular file");
 }
 
 static bool ends(struct kan_bytes name, const char *const *endings)
@@ -153,6 +176,8 @@ static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
 		return 0;
 	}
 	int rc = b.found && S_ISREG(b.st.stx_mode) ? store(p, &b, kan_buf_bytes(&path), err) : 0;
+	if (b.found && !S_ISREG(b.st.stx_mode) && p->endings == dpkg_info)
+		no_file(p, kan_buf_bytes(&path));
 	kan_below_free(&b);
 	p->fatal = rc < 0;
 	return rc;
@@ -190,7 +215,10 @@ static int one_place(struct packages *p, size_t place, struct kan_err *err)
 		rc = directory(p, &b, place, err);
 	else if (b.found && !places[place].endings && S_ISREG(b.st.stx_mode))
 		rc = store(p, &b, path, err);
+	else if (b.found && !places[place].endings && place < DATABASES)
+		no_file(p, path);
 	kan_below_free(&b);
+	p->database |= place < DATABASES && p->files > 0;
 	return rc;
 }
 
@@ -200,16 +228,21 @@ static int finish(struct packages *p, int rc, struct kan_err *err)
 		kan_tarfile_abandon(&p->tar);
 		return -1;
 	}
-	if (p->tar.tar)
-		return kan_tarfile_close(&p->tar, err);
-	kan_sink_gap(p->sink, KAN_LIT("pkgdb.tar"), KAN_GAP_NOT_APPLICABLE,
-		     "the image has no database of dpkg, apk or rpm");
-	return 0;
+	if (!p->database)
+		kan_sink_gap(p->sink, KAN_LIT("pkgdb.tar"), KAN_GAP_NOT_APPLICABLE,
+			     "the image has no database of dpkg, apk or rpm");
+	return p->tar.tar ? kan_tarfile_close(&p->tar, err) : 0;
 }
 
 int kan_packages_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
 {
-	struct packages p = {.sink = s};
+	return kan_packages_take_within(t, s, KAN_PACKAGES_TOTAL, err);
+}
+
+int kan_packages_take_within(const struct kan_target *t, struct kan_sink *s, uint64_t total,
+			     struct kan_err *err)
+{
+	struct packages p = {.sink = s, .total = total};
 	size_t init = 0;
 	int rc = 0;
 	while (init < t->n_lowers && t->lowers[init].init)

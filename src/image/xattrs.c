@@ -11,9 +11,8 @@ struct head {
 
 static const uint32_t value_cut = UINT32_MAX;
 
-static void add(struct kan_bytes name, struct kan_bytes value, void *arg)
+void kan_xattrs_add(struct kan_buf *out, struct kan_bytes name, struct kan_bytes value)
 {
-	struct kan_buf *out = arg;
 	struct head h = {(uint32_t)name.n, (uint32_t)value.n};
 	if (out->len + sizeof(h) + name.n + value.n > KAN_XATTRS_MAX) {
 		h.value = value_cut;
@@ -22,6 +21,11 @@ static void add(struct kan_bytes name, struct kan_bytes value, void *arg)
 	kan_buf_add(out, &h, sizeof(h));
 	kan_buf_addb(out, name);
 	kan_buf_addb(out, value);
+}
+
+static void add(struct kan_bytes name, struct kan_bytes value, void *arg)
+{
+	kan_xattrs_add(arg, name, value);
 }
 
 bool kan_xattrs_read(struct kan_buf *out, int pin, int parent, struct kan_bytes name,

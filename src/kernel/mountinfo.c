@@ -129,20 +129,49 @@ static void unescape(struct kan_buf *out, struct kan_bytes v)
 	}
 }
 
-bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char *key)
+/* The next one with that key, from *at on; *at: behind it. Its value is empty when it has none. */
+static bool next_option(struct kan_bytes *value, size_t *at, struct kan_bytes options,
+			const char *key)
 {
 	size_t n = strlen(key);
-	for (size_t at = 0; at < options.n;) {
-		size_t end = option_end(options, at);
-		struct kan_bytes one = {options.p + at, end - at};
-		at = end + 1;
+	while (*at < options.n) {
+		size_t end = option_end(options, *at);
+		struct kan_bytes one = {options.p + *at, end - *at};
+		*at = end + 1;
 		if (!kan_bytes_starts(one, key) || (one.n > n && one.p[n] != '='))
 			continue;
-		if (one.n <= n + 1)
-			return true;
-		kan_auto_buf struct kan_buf plain = KAN_BUF(one.n);
-		unescape(out, decode(&plain, (struct kan_bytes){one.p + n + 1, one.n - n - 1}));
-		return !out->failed;
+		*value = one.n > n + 1 ? (struct kan_bytes){one.p + n + 1, one.n - n - 1}
+				       : (struct kan_bytes){0};
+		return true;
 	}
 	return false;
+}
+
+static bool add_value(struct kan_buf *out, struct kan_bytes value)
+{
+	if (value.n == 0)
+		return true;
+	kan_auto_buf struct kan_buf plain = KAN_BUF(value.n);
+	unescape(out, decode(&plain, value));
+	return !out->failed;
+}
+
+bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char *key)
+{
+	size_t at = 0;
+	struct kan_bytes value;
+	return next_option(&value, &at, options, key) && add_value(out, value);
+}
+
+bool kan_mount_options(struct kan_buf *out, struct kan_bytes options, const char *key)
+{
+	size_t at = 0, found = 0;
+	struct kan_bytes value;
+	while (next_option(&value, &at, options, key)) {
+		if (found++)
+			kan_buf_addc(out, ':');
+		if (!add_value(out, value))
+			return false;
+	}
+	return found && !out->failed;
 }

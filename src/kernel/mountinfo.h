@@ -27,5 +27,7 @@ int kan_mountinfo_each(struct kan_bytes text, kan_mount_fn *fn, void *arg, struc
  * overlay's own \, and \\ escapes decoded. false: not there, or above out->max.
  */
 bool kan_mount_option(struct kan_buf *out, struct kan_bytes options, const char *key);
+/* Of an option that stands there several times ("lowerdir+"): all its values, ':' between them. */
+bool kan_mount_options(struct kan_buf *out, struct kan_bytes options, const char *key);
 
 #endif

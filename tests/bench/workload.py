@@ -5,11 +5,14 @@ import pathlib
 import random
 import shlex
 import shutil
+import stat
 import subprocess
 import tarfile
 
 SEED = 20261122
 LAYERS, FILES, BIG = 6, 40000, 40
+SMALL = 30000           # of the image's files are changed at most: the directories from d30 on are left for other things
+PER_DIRECTORY = 1000
 
 
 class Engine:
@@ -79,10 +82,11 @@ def small_files(count):
 
 
 def change(root, count, total_bytes):
-    """Half added, the rest modified, touched-identical, deleted and below opaque directories. Returns {path: word}."""
+    """Half added or more, the rest modified, touched-identical and deleted. Returns {path: word}."""
     rng, truth = random.Random(SEED * 7 + count), {}
-    added, edited, same = count // 2, count // 4, count // 20
-    gone = count - added - edited - same
+    others = min(count - count // 2, SMALL)
+    edited, same = others // 2, others // 10
+    gone, added = others - others // 2 - others // 10, count - others
     size = max(64, total_bytes // max(1, added + edited))
     for i in range(added):
         path = f"/opt/new/d{i // 500}/n{i}"
@@ -104,9 +108,48 @@ def change(root, count, total_bytes):
     return truth
 
 
+def new_opaque(root, truth):
+    """A directory of the image taken away and made anew."""
+    place = "/srv/l0/d30"
+    for name in os.listdir(root + place):
+        truth[f"{place}/{name}"] = "deleted"
+    shutil.rmtree(root + place)
+    os.mkdir(root + place)
+    pathlib.Path(root + place + "/fresh").write_bytes(b"new")
+    truth[place + "/fresh"] = "added"
+
+
+def new_redirect(upper, truth, files):
+    """A directory renamed. The kernel's default refuses that, so a stopped container gets the marks of it."""
+    os.makedirs(upper + "/srv/l1", exist_ok=True)
+    os.mkdir(upper + "/srv/l1/moved", 0o755)
+    os.setxattr(upper + "/srv/l1/moved", "trusted.overlay.redirect", b"d30")
+    os.mknod(upper + "/srv/l1/d30", stat.S_IFCHR, os.makedev(0, 0))
+    for name in files:
+        truth[f"/srv/l1/d30/{name}"] = "deleted"
+
+
 def container(engine, name, count, total_bytes):
     engine.run("run", "-d", "--name", name, "bench:1", "/bin/sleep", "1000000")
-    pid = engine.run("inspect", "-f", "{{.State.Pid}}", name)
-    truth = change(f"/proc/{pid}/root", count, total_bytes)
-    upper = engine.run("inspect", "-f", "{{.GraphDriver.Data.UpperDir}}", name)
-    return truth, f"/proc/{engine.pid}/root{upper}"
+    root = f"/proc/{engine.run('inspect', '-f', '{{.State.Pid}}', name)}/root"
+    truth = change(root, count, total_bytes)
+    new_opaque(root, truth)
+    upper = f"/proc/{engine.pid}/root" + engine.run("inspect", "-f", "{{.GraphDriver.Data.UpperDir}}", name)
+    files = os.listdir(root + "/srv/l1/d30")
+    engine.run("stop", "-t", "0", name)
+    new_redirect(upper, truth, files)
+    engine.run("start", name)
+    return truth, upper
+
+
+def many(engine, count):
+    """A container with so many small files of its own."""
+    name = f"many{count}"
+    engine.run("run", "-d", "--name", name, "bench-base:0", "/bin/sleep", "1000000")
+    root = f"/proc/{engine.run('inspect', '-f', '{{.State.Pid}}', name)}/root/many"
+    for i in range(count):
+        if i % PER_DIRECTORY == 0:
+            os.makedirs(f"{root}/d{i // PER_DIRECTORY}")
+        with open(f"{root}/d{i // PER_DIRECTORY}/f{i}", "wb") as file:
+            file.write(b"%d" % i)
+    return name

@@ -8,7 +8,7 @@ import world
 from world import docker, remove, run_container
 
 SLEEP = ("sleep", "100000")
-IDS = ["cgroup-scan", "socket-unheld", "socket-unlisted", "exe-file", "mounts-inspect", "engine-changes"]
+IDS = ["cgroup-scan", "socket-unheld", "socket-unlisted", "exe-file", "mounts-inspect", "engine-changes", "engine-files", "log-times"]
 
 
 def in_mounts_of(pid, *argv):

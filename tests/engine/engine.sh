@@ -1,5 +1,5 @@
 #!/bin/sh
-# A private Docker Engine for the demo and the tests: unpacked below build/, never installed, in namespaces of its own.
+# A private container engine for the demo and the tests: unpacked below build/, never installed, in namespaces of its own.
 #
 #   engine.sh fetch      unpack the engine's packages into the cache (done by `up` when needed)
 #   engine.sh up DIR     start an engine whose every file is below DIR; returns when it answers
@@ -11,11 +11,19 @@
 # own network namespace (dockerd in the host's would rearrange the host's bridges and filter rules) and mount namespace
 # (an empty /run, so that it cannot meet the host's containerd). Several may run side by side with different DIRs.
 # With KAN_ENGINE_CGROUP=2 the engine sees cgroup2 at /sys/fs/cgroup, so that runc uses it alone: its freezer is cgroup.freeze.
+#
+# KAN_ENGINE says which engine: docker20 (this host's release), or docker26, docker28, podman4 in a root of their own
+# (roots.sh). The client is docker20's for all. fetch and up end with 9 when the packages of one of those cannot be had.
+# KAN_ENGINE_STORAGE: another storage driver. KAN_ENGINE_CONTAINERD: beside a containerd that runs already (docker26, docker28).
+# KAN_ENGINE_REMAP: with --userns-remap. KAN_ENGINE_ROOTLESS: as a user who is not root (podman4, with KAN_ENGINE_CGROUP=2).
+# KAN_ENGINE_ACTIVATE: another process listens, and hands its socket over as systemd does. KAN_ENGINE_TLS=PORT: also tcp with
+# TLS, keys in DIR/tls (tls.sh).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
 root=${KAN_ENGINE_ROOT:-$top/build/engine-root}
+what=${KAN_ENGINE:-docker20}
 packages='docker.io docker-cli containerd runc tini iptables'
 libraries='libdevmapper1.02.1 libseccomp2 libnftnl11 libmnl0 libxtables12 libip4tc2 libip6tc2 libnetfilter-conntrack3
 	libnfnetlink0'
@@ -26,6 +34,9 @@ stop_wait=150          # tenths of a second for each kind of process to end
 
 say() { printf 'engine: %s\n' "$*" >&2; }
 die() { status=$1; shift; say "$*"; exit "$status"; }
+
+# shellcheck source=tests/engine/roots.sh
+. "$here/roots.sh"
 
 # --- the cache -------------------------------------------------------------------------------------------------------
 
@@ -93,6 +104,7 @@ fetch()
 		mv "$root.new" "$root"
 	fi
 	exec 8>&-
+	[ "$what" = docker20 ] || fetch_root "$what"
 }
 
 # --- up --------------------------------------------------------------------------------------------------------------
@@ -141,11 +153,22 @@ inside='
 		mount --bind "$dir/apparmor" /sys/module/apparmor/parameters/enabled
 	fi
 	ip link set lo up
+	shift 4
 	exec dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root "$dir/exec" \
-		--pidfile "$dir/docker.pid" --host "unix://$dir/docker.sock" --group root \
+		--pidfile "$dir/docker.pid" --group root \
 		--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$parent" --iptables="$iptables" \
-		--ip6tables=false --live-restore=false --shutdown-timeout 3
+		--ip6tables=false --live-restore=false --shutdown-timeout 3 "$@"
 '
+
+# What is in front of dockerd when another process listens; and what dockerd listens at.
+launcher() { [ -z "${KAN_ENGINE_ACTIVATE:-}" ] || printf '%s %s %s' /usr/bin/python3 "$here/activate.py" "$1/docker.sock"; }
+
+docker_hosts()
+{
+	if [ -n "${KAN_ENGINE_ACTIVATE:-}" ]; then printf ' --host fd://'; else printf ' --host unix://%s/docker.sock' "$1"; fi
+	[ -z "${KAN_ENGINE_TLS:-}" ] || printf ' --host tcp://127.0.0.1:%s --tlsverify --tlscacert %s --tlscert %s --tlskey %s' \
+		"$KAN_ENGINE_TLS" "$1/tls/ca.pem" "$1/tls/server-cert.pem" "$1/tls/server-key.pem"
+}
 
 start_engine()
 {
@@ -154,17 +177,19 @@ start_engine()
 	case $kind in none) iptables=false ;; *) iptables=true ;; esac
 	# Up to version 23 the engine would write its identity key to /etc/docker of the host.
 	major=$(env LD_LIBRARY_PATH="$(library_path)" "$root/usr/sbin/dockerd" --version | sed 's/.*version \([0-9]*\).*/\1/')
-	config='{}'
-	[ "$major" -ge 24 ] || config="{\"deprecated-key-path\":\"$dir/key.json\"}"
-	printf '%s\n' "$config" >"$dir/daemon.json"
+	key=
+	[ "$major" -ge 24 ] || key="\"deprecated-key-path\":\"$dir/key.json\""
+	driver=
+	[ -z "${KAN_ENGINE_STORAGE:-}" ] || driver="${key:+,}\"storage-driver\":\"$KAN_ENGINE_STORAGE\""
+	printf '{%s%s}\n' "$key" "$driver" >"$dir/daemon.json"
+	# No word of launcher and hosts holds a blank.
+	# shellcheck disable=SC2046
 	env -i PATH="$(engine_path "$kind")" LD_LIBRARY_PATH="$(library_path)" XTABLES_LIBDIR="$(xtables_dir)" \
 		HOME="$dir" TMPDIR="$dir" LC_ALL=C \
-		setsid unshare --net --mount sh -c "$inside" sh "$dir" "$(cgroup_parent "$dir")" "$iptables" "${KAN_ENGINE_CGROUP:-1}" \
-		</dev/null >"$dir/dockerd.log" 2>&1 &
+		setsid $(launcher "$dir") unshare --net --mount sh -c "$inside" sh "$dir" "$(cgroup_parent "$dir")" "$iptables" \
+		"${KAN_ENGINE_CGROUP:-1}" $(docker_hosts "$dir") </dev/null >"$dir/dockerd.log" 2>&1 &
 	engine=$!
-	printf '%s\n' "$engine" >"$dir/started.pid"
 }
-
 
 # docker_in DIR WORD...: the client, for at most 10 s: a stopped engine must not hold us.
 docker_in()
@@ -206,8 +231,11 @@ up()
 	mkdir -p -m 711 "$1"
 	mkdir -p -m 700 "$1/client"
 	opt_before=$(ls -d /opt/containerd 2>/dev/null || true)
-	start_engine "$1"
+	[ -z "${KAN_ENGINE_TLS:-}" ] || "$here/tls.sh" "$1/tls"
+	if [ "$what" = docker20 ]; then start_engine "$1"; else start_private "$what" "$1"; fi
+	printf '%s\n' "$engine" >"$1/started.pid"
 	wait_for_answer "$1" || { down "$1"; die 1 "the engine did not come up"; }
+	[ "$what" = docker20 ] || readlink "/proc/$(cat "$1/docker.pid" 2>/dev/null || cat "$1/started.pid")/ns/mnt" >"$1/mntns"
 	# containerd makes this one on every start, empty, wherever it runs.
 	[ -n "$opt_before" ] || rmdir /opt/containerd/bin /opt/containerd/lib /opt/containerd 2>/dev/null || true
 }
@@ -220,12 +248,13 @@ alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null && ! grep -qs '^State:.Z' "/pr
 ours()
 {
 	alive "$1" || return 1
-	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -e "$2/" -e "$2" || return 1
+	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -e "$2" -e "$(inner_name "$2")" || return 1
 }
 
 # Shims survive their engine, and name its containerd socket (below DIR) in their arguments.
 our_processes()
 {
+	[ ! -e "$1/mntns" ] || { private_processes "$1"; return; }
 	for entry in /proc/[0-9]*; do
 		case $(readlink "$entry/exe" 2>/dev/null) in
 		"$root"/*) if tr '\0' '\n' <"$entry/cmdline" 2>/dev/null | grep -qF "$1/"; then printf '%s\n' "${entry#/proc/}"; fi ;;
@@ -281,6 +310,7 @@ down()
 		end_process "$pid"
 	done
 	remove_cgroups "$(cgroup_parent "$1")"
+	remove_podman_cgroups "$1"
 	# The engine's mounts were in its own namespace, which is gone with its last process; a stray one shows here.
 	grep -F " $1/" /proc/self/mountinfo | awk '{ print $5 }' | sort -r | while read -r point; do
 		umount -l "$point" || true
@@ -297,7 +327,7 @@ env_of()
 		export DOCKER_HOST='unix://$1/docker.sock'
 		export DOCKER_CONFIG='$1/client'
 		DOCKER='${libraries:+env LD_LIBRARY_PATH=$libraries }$root/usr/bin/docker'
-		ENGINE_PID=$(cat "$1/docker.pid")
+		ENGINE_PID=$(cat "$1/docker.pid" 2>/dev/null || cat "$1/started.pid")
 	END
 }
 

@@ -20,6 +20,9 @@
 #define CHANGES "data/filesystem/changes.ndjson"
 #define LIST "data/engine-after/changes.json"
 #define INSPECT "data/engine/inspect.json"
+#define CONFIG "data/engine/config.v2.json"
+#define HOST "data/engine/hostconfig.json"
+#define LOGS "data/logs/files.ndjson"
 #define CONTAINERS "data/engine/containers.json"
 
 static const char calm_process[] =
@@ -42,6 +45,11 @@ static const char calm_inspect[] =
 	"{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"running\"},\"HostConfig\":{\"NetworkMode\":"
 	"\"bridge\"},\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/srv/d\",\"Destination\":"
 	"\"/data\"}]}\n";
+
+static const char calm_config[] =
+	"{\"ID\":\"" OURS
+	"\",\"Name\":\"\",\"State\":{\"Running\":true},\"MountPoints\":{\"/data\":{"
+	"\"Type\":\"bind\",\"Source\":\"/srv/d\",\"Relabel\":\"\"}}}\n";
 
 static char dir[] = "/tmp/kanshiki-views-XXXXXX";
 static json_t *doc;
@@ -80,6 +88,10 @@ static void before(void)
 	put(SOCKETS, calm_socket);
 	put(MOUNTS, calm_mounts);
 	put(INSPECT, calm_inspect);
+	put(CONFIG, calm_config);
+	put(HOST, "{\"NetworkMode\":\"default\",\"Binds\":null,\"Privileged\":false}\n");
+	put(LOGS,
+	    "{\"n\":0,\"dir\":\"json-file\",\"mtime_ns\":9000000000,\"ctime_ns\":9000000000}\n");
 	put(CONTAINERS, "[{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"}}]\n");
 	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n");
 	put(LIST, "[{\"Path\":\"/etc/x\",\"Kind\":1}]\n");
@@ -167,25 +179,27 @@ static void gap(const char *collector, const char *what)
 	put("gaps.ndjson", text);
 }
 
-static const char *const all[] = {"cgroup-scan", "socket-unheld",  "socket-unlisted",
-				  "exe-file",    "mounts-inspect", "engine-changes"};
+static const char *const all[] = {"cgroup-scan",  "socket-unheld",  "socket-unlisted",
+				  "exe-file",     "mounts-inspect", "engine-changes",
+				  "engine-files", "log-times"};
 
 Test(contradictions, a_calm_container_agrees_with_itself)
 {
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 8; i++)
 		agrees(all[i]);
 }
 
 /* The first is the record of a sealed capture; the others are the artefacts. */
 Test(contradictions, unsealed_or_without_its_artefacts_nothing_is_assessed)
 {
-	static const char *const files[] = {"capture.json", PROCESSES, CGROUP,  FDS,  SOCKETS,
-					    MOUNTS,         INSPECT,   CHANGES, LIST, CONTAINERS};
+	static const char *const files[] = {"capture.json", PROCESSES, CGROUP,    FDS,
+					    SOCKETS,        MOUNTS,    INSPECT,   CHANGES,
+					    LIST,           LOGS,      CONTAINERS};
 	char path[256];
 	for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
 		(void)snprintf(path, sizeof path, "%s/%s", dir, files[k]);
 		cr_assert_eq(unlink(path), 0);
-		for (size_t i = 0; i < 6 && (k == 0 || k == 9); i++)
+		for (size_t i = 0; i < 8 && (k == 0 || k == 10); i++)
 			not_assessed(all[i], "absent");
 		if (k == 0)
 			put("capture.json", "{\"collectors\":[],\"scope\":[]}\n");
@@ -202,7 +216,10 @@ Test(contradictions, a_gap_of_a_side_leaves_its_comparisons_open)
 					    {"processes", "10/exe", "exe-file"},
 					    {"mounts", "mountinfo-5.txt", "mounts-inspect"},
 					    {"filesystem", "filesystem", "engine-changes"},
-					    {"engine-after", "changes.json", "engine-changes"}};
+					    {"engine-after", "changes.json", "engine-changes"},
+					    {"engine", "config.v2.json", "engine-files"},
+					    {"engine", "inspect.json", "engine-files"},
+					    {"logs", "json-file/0.log", "log-times"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		not_assessed(of[i][2], "denied");
@@ -217,7 +234,8 @@ Test(contradictions, a_gap_about_something_else_leaves_nothing_open)
 					    {"network", "tc", "socket-unlisted"},
 					    {"processes", "10/environ", "exe-file"},
 					    {"mounts", "/data", "mounts-inspect"},
-					    {"logs", "logs", "engine-changes"}};
+					    {"logs", "logs", "engine-changes"},
+					    {"engine", "events.json", "engine-files"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		agrees(of[i][2]);
@@ -518,4 +536,82 @@ Test(contradictions, beyond_the_examples_they_are_counted)
 	cr_assert_eq(number(c, "count"), 25);
 	cr_assert_eq(json_array_size(json_object_get(c, "rows")), 20);
 	cr_assert_eq(number(c, "left_out"), 5);
+}
+
+static void host_file(const char *text, const char *what, const char *other)
+{
+	put(HOST, text);
+	contradicts("engine-files", what, HOST, 0);
+	const json_t *row = json_array_get(json_object_get(compare("engine-files"), "rows"), 0);
+	cr_expect_str_eq(json_string_value(json_object_get(row, "other")), other);
+}
+
+Test(contradictions, a_setting_that_was_edited_on_disk)
+{
+	host_file("{\"NetworkMode\":\"bridge\",\"Privileged\":true}\n", "HostConfig.Privileged",
+		  "its file: true");
+	host_file("{\"NetworkMode\":\"bridge\",\"Binds\":[\"/:/h\"]}\n", "HostConfig.Binds",
+		  "its file: 1 entries");
+	host_file("{\"NetworkMode\":\"host\"}\n", "HostConfig.NetworkMode",
+		  "its file: another value");
+	host_file("{\"NetworkMode\":\"bridge\",\"PidMode\":\"host\"}\n", "HostConfig.PidMode",
+		  "its file: another value");
+	host_file("{\"NetworkMode\":\"bridge\",\"RestartPolicy\":{\"Name\":\"always\"}}\n",
+		  "HostConfig.RestartPolicy", "its file: 1 keys");
+}
+
+Test(contradictions, a_mount_or_a_command_that_only_the_file_has)
+{
+	put(CONFIG,
+	    "{\"ID\":\"" OURS "\",\"Path\":\"/bin/sh\",\"MountPoints\":{\"/data\":{\"Type\":"
+	    "\"bind\",\"Source\":\"/srv/d\"}}}\n");
+	contradicts("engine-files", "Path", CONFIG, 0);
+	put(CONFIG, "{\"ID\":\"" OURS "\",\"MountPoints\":{\"/data\":{\"Type\":\"bind\",\"Source\":"
+		    "\"/srv/d\"},\"/host\":{\"Type\":\"bind\",\"Source\":\"/\"}}}\n");
+	contradicts("engine-files", "MountPoints /host", CONFIG, 0);
+	put(CONFIG, "{\"ID\":\"" OURS "\",\"MountPoints\":{\"/data\":{\"Type\":\"bind\",\"Source\":"
+		    "\"/\"}}}\n");
+	contradicts("engine-files", "MountPoints /data", CONFIG, 0);
+	put(CONFIG, "{\"ID\":\"" OURS "\"}\n");
+	contradicts("engine-files", "MountPoints /data", CONFIG, 0);
+}
+
+Test(contradictions, absent_null_and_empty_are_the_same_and_so_is_the_source_of_a_volume)
+{
+	put(INSPECT,
+	    "{\"Id\":\"" OURS "\",\"Args\":[],\"Config\":{\"Env\":null,\"Labels\":{},\"Tty\":"
+	    "false,\"Healthcheck\":{\"Test\":[\"x\"],\"Retries\":0}},\"HostConfig\":{"
+	    "\"NetworkMode\":\"bridge\",\"CapAdd\":null,\"Dns\":[]},\"Mounts\":[{\"Type\":"
+	    "\"volume\",\"Name\":\"v\",\"Source\":\"/d/volumes/v/_data\",\"Destination\":"
+	    "\"/data\",\"Driver\":\"local\",\"RW\":true}]}\n");
+	put(CONFIG,
+	    "{\"ID\":\"" OURS "\",\"Config\":{\"Env\":[],\"Healthcheck\":{\"Test\":[\"x\"]}},"
+	    "\"MountPoints\":{\"/data\":{\"Type\":\"volume\",\"Name\":\"v\",\"Source\":\"\","
+	    "\"Driver\":\"local\",\"RW\":true}}}\n");
+	agrees("engine-files");
+}
+
+Test(contradictions, files_that_are_no_objects_are_not_compared)
+{
+	put(HOST, "[]\n");
+	not_assessed("engine-files", "malformed");
+	put(HOST, "{}\n");
+	put(CONFIG, "7\n");
+	not_assessed("engine-files", "malformed");
+}
+
+Test(contradictions, a_live_log_that_was_set_back)
+{
+	put(LOGS,
+	    "{\"n\":0,\"dir\":\"json-file\",\"mtime_ns\":1000000000,\"ctime_ns\":9000000000}\n");
+	contradicts("log-times", "json-file", LOGS, 1);
+}
+
+Test(contradictions, a_rotated_log_or_one_that_nobody_writes_has_no_such_times)
+{
+	put(LOGS,
+	    "{\"n\":1,\"dir\":\"json-file\",\"mtime_ns\":1000000000,\"ctime_ns\":9000000000}\n");
+	agrees("log-times");
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"exited\"}}\n");
+	not_assessed("log-times", "not-applicable");
 }

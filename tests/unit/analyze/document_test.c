@@ -153,6 +153,102 @@ Test(document, a_renamed_file_names_where_it_came_from)
 	json_decref(doc);
 }
 
+#define BASELINE "data/image/baseline.ndjson"
+#define CHANGES "data/filesystem/changes.ndjson"
+#define LOWER(path, ino, more) \
+	"{\"layer\":0,\"path\":\"" path "\",\"type\":\"file\",\"ino\":\"" ino "\"" more "}\n"
+#define UPPER(path, change, more) \
+	"{\"path\":\"" path "\",\"type\":\"file\",\"change\":\"" change "\"" more "}\n"
+#define BELOW(nlink) ",\"below\":{\"layer\":0,\"type\":\"file\",\"nlink\":" nlink "}"
+
+/* A folder with both sides. */
+static json_t *both(const char *changes, const char *baseline)
+{
+	struct kan_err err = {0};
+	char dir[64] = "/tmp/kanshiki-doc-XXXXXX", whole[512];
+	const char *const files[][2] = {{CHANGES, changes}, {BASELINE, baseline}};
+	cr_assert_not_null(mkdtemp(dir));
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(whole, sizeof whole, "%s/data", dir);
+		(void)mkdir(whole, 0700);
+		(void)snprintf(whole, sizeof whole, "%s/%.*s", dir,
+			       (int)(strrchr(files[i][0], '/') - files[i][0]), files[i][0]);
+		(void)mkdir(whole, 0700);
+		(void)snprintf(whole, sizeof whole, "%s/%s", dir, files[i][0]);
+		cr_assert_eq(kan_put_file(AT_FDCWD, whole, 0600, kan_bytes_of(files[i][1]), &err),
+			     0, "%s", err.text);
+	}
+	return analysis_of(dir, FIXTURES "/base");
+}
+
+Test(document, two_names_of_one_inode_do_not_make_a_rename_of_an_edit)
+{
+	json_t *doc = both(UPPER("/a", "changed", BELOW("1") ",\"nlink\":2,\"origin_ino\":\"9\"")
+				   UPPER("/b", "added",
+					 ",\"nlink\":2,\"origin_ino\":\"9\",\"hardlink_to\":\"a\""),
+			   LOWER("/a", "9", ""));
+	cr_assert_str_eq(str(change_of(doc, "/a"), "how"), "edited");
+	cr_assert_str_eq(str(change_of(doc, "/b"), "how"), "linked");
+	json_decref(doc);
+}
+
+Test(document, a_second_name_of_an_image_file_is_linked_and_not_renamed)
+{
+	json_t *doc = both(UPPER("/a", "added", ",\"nlink\":2,\"origin_ino\":\"9\"")
+				   UPPER("/bin/x", "metadata",
+					 BELOW("1") ",\"nlink\":2,\"origin_ino\":\"9\","
+						    "\"hardlink_to\":\"/a\""),
+			   LOWER("/bin/x", "9", ""));
+	cr_assert_str_eq(str(change_of(doc, "/a"), "how"), "linked");
+	cr_assert_str_eq(str(change_of(doc, "/a"), "from"), "");
+	cr_assert_str_eq(str(change_of(doc, "/bin/x"), "how"), "edited");
+	json_decref(doc);
+}
+
+Test(document, a_missing_origin_means_a_new_inode_only_where_origins_are_kept)
+{
+	const char *lower = LOWER("/a", "9", "");
+	json_t *doc = both(UPPER("/a", "changed", BELOW("1")), lower);
+	cr_assert_str_eq(str(change_of(doc, "/a"), "how"), "replaced");
+	json_decref(doc);
+	doc = both(UPPER("/a", "changed", BELOW("2")), lower);
+	cr_assert_str_eq(str(change_of(doc, "/a"), "how"), "unknown");
+	json_decref(doc);
+	doc = both("{\"path\":\"/d\",\"type\":\"dir\",\"change\":\"parent\",\"below\":{\"layer\":0,"
+		   "\"type\":\"dir\",\"nlink\":2}}\n" UPPER("/a", "changed", BELOW("1")),
+		   lower);
+	cr_assert_str_eq(str(change_of(doc, "/a"), "how"), "unknown",
+			 "a directory that was copied up has no origin either");
+	json_decref(doc);
+}
+
+Test(document, a_redirected_directory_and_a_changed_type_say_how)
+{
+	json_t *doc =
+		both("{\"path\":\"/x/new\",\"type\":\"dir\",\"change\":\"added\",\"redirect\":"
+		     "\"old\"}\n{\"path\":\"/t\",\"type\":\"file\",\"change\":\"changed\","
+		     "\"type_changed\":true,\"below\":{\"layer\":0,\"type\":\"dir\",\"nlink\":3}}"
+		     "\n",
+		     LOWER("/a", "9", ""));
+	cr_assert_str_eq(str(change_of(doc, "/x/new"), "how"), "renamed");
+	cr_assert_str_eq(str(change_of(doc, "/x/new"), "from"), "/x/old");
+	cr_assert_str_eq(str(change_of(doc, "/t"), "how"), "replaced");
+	json_decref(doc);
+}
+
+Test(document, the_images_digest_comes_from_the_baseline_of_the_same_layer_and_path)
+{
+#define SHA "\"sha256\":\"1111111111111111111111111111111111111111111111111111111111111111\""
+	json_t *doc = both(UPPER("/a", "changed", BELOW("1")) UPPER("/b", "changed", BELOW("1"))
+				   UPPER("/c", "deleted", BELOW("1")),
+			   LOWER("/a", "9", "," SHA)
+				   LOWER("/c", "8", "," SHA ",\"sha256_of\":\"extents\""));
+	cr_assert_eq(str(change_of(doc, "/a"), "below_sha256")[63], '1');
+	cr_assert_str_eq(str(change_of(doc, "/b"), "below_sha256"), "");
+	cr_assert_str_eq(str(change_of(doc, "/c"), "below_sha256"), "");
+	json_decref(doc);
+}
+
 Test(document, peers_have_the_scope_of_their_network)
 {
 	static const struct {

@@ -94,6 +94,43 @@ Test(fixtures, nothing_is_found_in_the_honest_container)
 	kan_rules_free(r);
 }
 
+/* The table of the ladder, made from rows. */
+static const char *rung_of(const json_t *image, size_t i)
+{
+	return kan_json_str(json_array_get(json_object_get(image, "rungs"), i), "result");
+}
+
+Test(fixtures, the_rung_that_was_reached_is_said_with_what_it_rests_on)
+{
+	struct kan_rules *r = shipped();
+	json_t *doc = fixture("honest", r);
+	const json_t *image = json_object_get(doc, "image_integrity");
+	cr_assert_eq(kan_json_int(image, "reached"), 4);
+	cr_assert_str_eq(kan_json_str(image, "says"),
+			 "rung 4 of 4: its name, the digests of 1 layers and every header hold; "
+			 "rungs 2 to 4 rest on this host alone");
+	cr_assert_str_eq(rung_of(image, 0), "not-done", "no reference was given");
+	json_decref(doc);
+	doc = fixture("image-damaged", r);
+	image = json_object_get(doc, "image_integrity");
+	cr_assert_eq(kan_json_int(image, "reached"), 0);
+	cr_assert_eq(kan_json_int(image, "damaged_paths"), 3);
+	cr_assert_str_eq(rung_of(image, 1), "damaged");
+	cr_assert_str_eq(rung_of(image, 3), "damaged");
+	cr_assert_str_eq(kan_json_str(image, "says"), "the image is damaged: 3 paths are named; "
+						      "rungs 2 to 4 rest on this host alone");
+	json_decref(doc);
+	doc = fixture("image-mtime", r);
+	image = json_object_get(doc, "image_integrity");
+	cr_assert_eq(kan_json_int(image, "reached"), 3);
+	cr_assert_str_eq(rung_of(image, 0), "verified");
+	cr_assert_str_eq(rung_of(image, 2), "verified");
+	cr_assert(strstr(kan_json_str(image, "says"), "it is the reference (rung 1); the image is "
+						      "damaged: 1 paths"));
+	json_decref(doc);
+	kan_rules_free(r);
+}
+
 Test(fixtures, each_belongs_to_a_rule)
 {
 	struct kan_rules *r = shipped();

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/sandbox.h"
+#include "base/tar.h"
 #include "place.h"
 
 static struct kan_sandbox_state enter(const char *readable, const char *writable)
@@ -90,6 +91,55 @@ Test(sandbox, only_the_bundle_is_readable_and_only_the_output_writable)
 	(void)snprintf(bundle, sizeof(bundle), "%s/bundle", p.path);
 	(void)snprintf(out, sizeof(out), "%s/out", p.path);
 	cr_assert_eq(inside(bundle, out, paths), 0);
+	test_leave(&p);
+}
+
+static int to_buf(void *arg, const void *p, size_t n, struct kan_err *err)
+{
+	(void)err;
+	kan_buf_add(arg, p, n);
+	return 0;
+}
+
+static ssize_t from_buf(void *arg, const void **p, struct kan_err *err)
+{
+	struct kan_bytes *rest = arg;
+	(void)err;
+	ssize_t n = (ssize_t)rest->n;
+	*p = rest->p;
+	rest->n = 0;
+	return n;
+}
+
+static int on_member(const struct kan_tar_member *m, void *arg, struct kan_err *err)
+{
+	(void)err;
+	*(bool *)arg = kan_bytes_eq(m->path, KAN_LIT("na\xc3\xafve"));
+	return 0;
+}
+
+static int reads_a_tar(const char *readable, const char *writable)
+{
+	kan_auto_buf struct kan_buf made = KAN_BUF(1 << 20);
+	struct kan_tar *t = NULL;
+	struct kan_tar_entry e = {.path = KAN_LIT("na\xc3\xafve"), .mode = S_IFREG | 0644};
+	bool same = false;
+	struct kan_tar_visit v = {.member = on_member, .arg = &same};
+	(void)readable;
+	(void)writable;
+	if (kan_tar_new(&t, to_buf, &made, NULL) < 0 || kan_tar_entry(t, &e, NULL) < 0 ||
+	    kan_tar_finish(t, NULL) < 0 || kan_tar_close(t, NULL) < 0)
+		return 1;
+	struct kan_bytes rest = kan_buf_bytes(&made);
+	if (kan_tar_read(from_buf, &rest, &v, NULL) < 0)
+		return 2;
+	return same ? 0 : 3;
+}
+
+Test(sandbox, a_tar_with_names_of_any_language_is_read_inside)
+{
+	struct test_place p = test_place();
+	cr_assert_eq(inside(p.path, NULL, reads_a_tar), 0);
 	test_leave(&p);
 }
 

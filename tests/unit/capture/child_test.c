@@ -192,18 +192,6 @@ Test(child, a_stopped_container_has_no_processes_and_that_is_no_gap_that_counts)
 	cr_assert_eq(kan_journal_gaps(c.journal), 0);
 }
 
-Test(child, a_missing_upper_directory_is_a_gap_not_a_failure)
-{
-	__attribute__((cleanup(leave))) struct kan_conductor c;
-	struct kan_collector k = collector(write_one);
-	k.needs = KAN_NEEDS_LAYERS;
-	make(&c, &k);
-	run(&c);
-	cr_assert_str_eq(c.children[0].status, "skipped");
-	cr_assert_str_eq(gap(&c, 0, "code"), "unsupported");
-	cr_assert_eq(kan_journal_gaps(c.journal), 1);
-}
-
 static int hang_up(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	(void)t;

@@ -30,6 +30,15 @@ Test(overlay_claim, upper_lowers_and_device_are_read)
 	kan_overlay_free(&c);
 }
 
+Test(overlay_claim, lowers_that_were_added_one_by_one_are_a_list_as_well)
+{
+	struct kan_overlay_claim c = claim_of(ROOT(
+		"0:53", "lowerdir+=/s/3/fs,lowerdir+=/s/2/fs,upperdir=/s/4/fs,workdir=/s/4/work"));
+	cr_expect(c.found);
+	cr_expect_str_eq(kan_buf_str(&c.lower), "/s/3/fs:/s/2/fs");
+	kan_overlay_free(&c);
+}
+
 Test(overlay_claim, the_mount_that_covers_counts)
 {
 	struct kan_overlay_claim c =

@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,6 +59,22 @@ static void sha(const json_t *r, const char *key, const char *file)
 	want[64] = 0;
 	cr_assert_str_eq(world_str(r, key), want, "%s", file);
 	free(want);
+}
+
+Test(changes, what_podman_puts_into_the_containers_own_layer_is_the_engines, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir -p l0/etc l0/run");
+	world_mount(w, "");
+	world_sh(w, "cd m; ln -s /proc/mounts etc/mtab; : >run/.containerenv; : >etc/hosts; "
+		    "echo 'name = x' >etc/hostname; : >etc/resolv; ln -s /proc/1/mounts run/mtab");
+	capture();
+	is("/etc/mtab", "engine");
+	is("/run/.containerenv", "engine");
+	is("/etc/hosts", "engine");
+	is("/etc/hostname", "added");
+	is("/etc/resolv", "added");
+	is("/run/mtab", "added");
 }
 
 Test(changes, every_word_is_told_from_what_was_really_done, .fini = leave)
@@ -115,6 +133,41 @@ Test(changes, every_word_is_told_from_what_was_really_done, .fini = leave)
 	sha(row("/bin/same"), "sha256", "upper/bin/same");
 	sha(row("/bin/same"), "below.sha256", "l0/bin/same");
 	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+}
+
+Test(changes, both_sides_have_their_attributes_in_words_and_all_times, .fini = leave)
+{
+	make(1);
+	world_sh(w, "cp /bin/true l0/cap; setcap cap_chown+p l0/cap; echo x >l0/acl;"
+		    "mknod l0/dev c 1 3; echo x >l0/bad; touch -a -d @7 l0/acl");
+	world_mount(w, "");
+	world_sh(w,
+		 "cd m; setcap cap_net_raw,cap_bpf+ep cap; setfattr -n system.posix_acl_access -v "
+		 "0x0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff"
+		 "20000000ffffffff acl; chmod 700 dev; setfattr -n security.ima -v 0x63 bad");
+	capture();
+	const json_t *cap = json_object_get(row("/cap"), "capability");
+	char *text = json_dumps(cap, JSON_SORT_KEYS | JSON_COMPACT);
+	cr_assert_str_eq(text,
+			 "{\"effective\":true,\"inheritable\":[],\"permitted\":[\"cap_net_raw\","
+			 "\"cap_bpf\"],\"revision\":2}");
+	free(text);
+	cap = json_object_get(json_object_get(row("/cap"), "below"), "capability");
+	cr_assert(lists(cap, "permitted", "cap_chown"));
+	cr_assert(json_is_false(json_object_get(cap, "effective")));
+	cr_assert_str_eq(world_str(row("/acl"), "acl"), "u::rw-,u:1000:r--,g::r--,m::r--,o::---");
+	cr_assert(lists(row("/acl"), "differs", "acl"));
+	cr_assert(lists(row("/bad"), "undecoded", "security.ima"));
+	cr_assert_str_eq(world_str(row("/dev"), "below.rdev"), "1:3");
+	const json_t *below = json_object_get(row("/acl"), "below");
+	cr_assert_eq(json_integer_value(json_object_get(below, "atime_ns")), 7000000000);
+	char *want = world_line(w, "stat -c '%%Z %%b' l0/acl");
+	long long ctime = 0, blocks = 0;
+	cr_assert_eq(sscanf(want, "%lld %lld", &ctime, &blocks), 2);
+	free(want);
+	cr_assert_eq(json_integer_value(json_object_get(below, "ctime_ns")) / 1000000000, ctime);
+	cr_assert_eq(json_integer_value(json_object_get(below, "blocks")), blocks);
+	cr_assert_not_null(json_object_get(row("/acl"), "atime_ns"));
 }
 
 Test(changes, an_origin_is_parsed_and_names_the_lower_inode, .fini = leave)
@@ -190,6 +243,22 @@ Test(changes, a_changed_type_is_said_and_what_was_inside_is_gone, .fini = leave)
 	cr_assert_str_eq(world_str(row("/d/e/f"), "deleted_by"), "type");
 	is("/file", "changed");
 	cr_assert_str_eq(world_str(row("/file"), "type"), "dir");
+}
+
+Test(changes, a_directory_where_a_file_was_keeps_the_files_bytes, .fini = leave)
+{
+	make(1);
+	world_sh(w, "echo was >l0/f; mkdir l0/d; echo in >l0/d/x");
+	world_mount(w, "");
+	world_sh(w, "cd m; rm f; mkdir f; echo new >f/x; rm -r d; echo file >d");
+	capture();
+	is("/f", "changed");
+	sha(row("/f"), "below.sha256", "l0/f");
+	is("/f/x", "added");
+	is("/d", "changed");
+	is("/d/x", "deleted");
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+	world_sh(w, "tar -xOf bundle/data/filesystem/before.tar f | cmp - l0/f");
 }
 
 Test(changes, words_of_overlay_that_are_only_data_are_planted, .fini = leave)
@@ -268,6 +337,26 @@ Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 	cr_assert_str_eq(world_str(row("/near"), "redirect"), "/far/old2");
 	is("/near/s/h", "changed");
 	is("/far/old2/s/h", "deleted");
+}
+
+Test(changes, a_renamed_directory_is_found_again_after_a_long_way_down, .fini = leave)
+{
+	make(1);
+	/* Whatever the order of the walk, some of the directories come after the way down. */
+	world_sh(w, "mkdir -p l0/old$(printf '/d%%.0s' $(seq 300)); for i in $(seq 40); do mkdir "
+		    "l0/old/$i; echo 1 >l0/old/$i/f; done; echo 1 >l0/old$(printf '/d%%.0s' $(seq "
+		    "300))/x");
+	world_mount(w, ",redirect_dir=on");
+	world_sh(w, "mv m/old m/new; for i in $(seq 40); do echo more >>m/new/$i/f; done;"
+		    "echo more >>m/new$(printf '/d%%.0s' $(seq 300))/x");
+	capture();
+	is("/new", "added");
+	for (int i = 1; i <= 40; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "/new/%d/f", i);
+		is(path, "changed");
+	}
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
 }
 
 Test(changes, hard_links_are_told_by_name_and_stored_once, .fini = leave)

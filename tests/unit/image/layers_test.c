@@ -1,5 +1,6 @@
 /* Layers against config and layerdb, made by the test with their chain ids; package databases. */
 #include "image/layers.h"
+#include "image/packages.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -108,7 +109,7 @@ Test(layers, chain_ids_and_cache_ids_prove_every_layer_and_the_engines_own)
 		 "cmp bundle/data/image/config.json config;"
 		 "[ sha256:$(sha256sum <bundle/data/image/config.json | cut -c1-64) = %s ]",
 		 w->target.image_id);
-	cr_assert_eq(w->n_gaps, 1, "no package database");
+	cr_assert_eq(w->n_gaps, 2, "no package database, and scope of the layers' own digests");
 	json_decref(rows);
 	engine_free(w);
 }
@@ -246,16 +247,44 @@ Test(packages, the_images_databases_are_taken_as_its_layers_merge_them)
 		 ">cache0/diff/var/lib/rpm/rpmdb.sqlite;"
 		 "mkfifo cache0/diff/var/lib/rpm/pipe; ln -s /etc/shadow "
 		 "cache0/diff/var/lib/rpm/Packages;"
-		 "echo engine >mount-init/$d/status");
+		 "echo engine >mount-init/$d/status;"
+		 "mkdir -p cache0/diff/usr/lib cache0/diff/etc; echo ID=x "
+		 ">cache0/diff/usr/lib/os-release;"
+		 "ln -s ../usr/lib/os-release cache0/diff/etc/os-release");
 	json_decref(collect(w));
 	world_sh(w, "mkdir x; tar -xf bundle/data/image/pkgdb.tar -C x; cd x; d=var/lib/dpkg;"
 		    "[ \"$(cat $d/status $d/diversions lib/apk/db/installed $d/info/c.list | tr "
 		    "'\\n' ' ')\" = 'top div apk 1 ' ];"
 		    "cmp var/lib/rpm/rpmdb.sqlite "
 		    "../data/overlay2/cache0/diff/var/lib/rpm/rpmdb.sqlite;"
-		    "[ $(find . -type f | wc -l) = 7 ]; [ \"$(echo $(ls $d/info))\" = 'a.list "
+		    "[ $(find . -type f | wc -l) = 8 ]; [ $(cat usr/lib/os-release) = ID=x ]; [ "
+		    "\"$(echo $(ls $d/info))\" = 'a.list "
 		    "a.md5sums c.list' ]");
-	cr_assert_eq(w->n_gaps, 0);
+	cr_assert_eq(w->n_gaps, 1, "scope of the layers' own digests");
+	engine_free(w);
+}
+
+Test(packages, a_part_of_a_database_that_is_a_link_is_not_followed_and_told)
+{
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2; d=diff/var/lib/dpkg; mkdir -p cache0/$d/info;"
+		    "ln -s /etc/shadow cache0/$d/status; ln -s x cache0/$d/info/a.list;"
+		    "echo /b >cache0/$d/info/b.list");
+	json_decref(collect(w));
+	cr_assert(gap_of(w, "var/lib/dpkg/status", KAN_GAP_MALFORMED));
+	cr_assert(gap_of(w, "var/lib/dpkg/info/a.list", KAN_GAP_MALFORMED));
+	world_sh(w, "[ \"$(tar -tf bundle/data/image/pkgdb.tar)\" = var/lib/dpkg/info/b.list ]");
+	engine_free(w);
+}
+
+Test(packages, an_image_that_only_names_its_distribution_has_no_database)
+{
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2; mkdir -p cache0/diff/usr/lib;"
+		    "echo ID=x >cache0/diff/usr/lib/os-release");
+	json_decref(collect(w));
+	cr_assert(gap_of(w, "pkgdb.tar", KAN_GAP_NOT_APPLICABLE));
+	world_sh(w, "[ \"$(tar -tf bundle/data/image/pkgdb.tar)\" = usr/lib/os-release ]");
 	engine_free(w);
 }
 
@@ -265,5 +294,26 @@ Test(packages, an_image_without_a_database_has_none_and_that_is_no_error)
 	json_decref(collect(w));
 	cr_assert(gap_of(w, "pkgdb.tar", KAN_GAP_NOT_APPLICABLE));
 	world_sh(w, "[ ! -e bundle/data/image/pkgdb.tar ]");
+	engine_free(w);
+}
+
+static int little(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+{
+	return kan_packages_take_within(t, s, 10, err);
+}
+
+Test(packages, all_files_together_have_a_limit_and_each_that_is_left_out_is_told)
+{
+	struct kan_collector c = kan_collector_image;
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2/cache0/diff; mkdir -p var/lib/rpm var/lib/dpkg;"
+		    "printf 12345678 >var/lib/dpkg/status; printf 1234 >var/lib/rpm/Packages;"
+		    "ln var/lib/rpm/Packages var/lib/rpm/again; printf 12 >var/lib/rpm/small");
+	c.collect = little;
+	cr_assert_eq(world_collect(w, &c), 0);
+	cr_assert(gap_of(w, "var/lib/rpm/Packages", KAN_GAP_LIMIT));
+	cr_assert(gap_of(w, "var/lib/rpm/again", KAN_GAP_LIMIT));
+	world_sh(w, "[ \"$(echo $(tar -tf bundle/data/image/pkgdb.tar))\" = "
+		    "'var/lib/dpkg/status var/lib/rpm/small' ]");
 	engine_free(w);
 }

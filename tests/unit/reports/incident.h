@@ -10,6 +10,23 @@
 
 static const char seal_text[] = "53e081b7a2631869061c36289b6355934d447878c299fc4973b8d87a9b5f70cf";
 
+/* What both databases would have given: one package kept, one forged, one removed by dpkg. */
+static const char packages_text[] =
+	"{\"image\":{\"state\":\"whole\",\"count\":3,\"os\":{\"id\":\"debian\",\"version\":\"12\","
+	"\"name\":\"Debian GNU/Linux 12 (bookworm)\"}},"
+	"\"container\":{\"state\":\"cut\",\"count\":2,\"why\":\"var/lib/dpkg/info/x.list: byte 9: "
+	"a path "
+	"that is not absolute\",\"os\":{\"id\":\"debian\",\"version\":\"12\"}},"
+	"\"changes\":{\"removed\":1,\"upgraded\":1},\"rows\":["
+	"{\"name\":\"coreutils\",\"arch\":\"amd64\",\"manager\":\"dpkg\",\"image\":{\"version\":"
+	"\"9.1-1\"}},"
+	"{\"name\":\"logsave\",\"arch\":\"amd64\",\"manager\":\"dpkg\",\"image\":{\"version\":\"1."
+	"47\"},"
+	"\"change\":\"removed\",\"logged\":true},"
+	"{\"name\":\"m<b>wk\",\"arch\":\"amd64\",\"manager\":\"dpkg\",\"image\":{\"version\":\"1."
+	"3\"},"
+	"\"container\":{\"version\":\"9<i>\"},\"change\":\"upgraded\",\"logged\":false}]}";
+
 static json_t *incident(void)
 {
 	struct kan_err err = {0};
@@ -23,6 +40,8 @@ static json_t *incident(void)
 	kan_source_free(s);
 	kan_rules_free(r);
 	json_object_set_new(doc, "seal", json_string(seal_text));
+	json_object_set_new(doc, "packages", json_loads(packages_text, 0, NULL));
+	cr_assert_not_null(json_object_get(doc, "packages"));
 	json_object_set_new(doc, "generator",
 			    json_pack("{s:s,s:s}", "tool", "kanshiki", "version", "test"));
 	return doc;

@@ -1,0 +1,131 @@
+/* Rows of integrity.ndjson as one table: a line a rung, and a sentence. */
+#include "analyze/integrity.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROWS "data/image/integrity.ndjson"
+
+enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 4, TEXT = 320 };
+
+static const char alone[] = "rungs 2 to 4 rest on this host alone";
+static const char *const whats[] = {[1] = "a reference from elsewhere",
+				    [2] = "the image's own name",
+				    [3] = "layers against their digests",
+				    [4] = "layer directories against their headers"};
+
+struct rung {
+	uint64_t verified, damaged, not_done;
+	json_t *why; /* of the first that was not done */
+};
+struct table {
+	struct rung rungs[LAST + 1];
+	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
+};
+
+static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct table *t = arg;
+	int64_t n = kan_get_int(row, "rung", 0);
+	const char *result = kan_json_str(row, "result");
+	(void)line;
+	(void)err;
+	bool path = strcmp(kan_json_str(row, "about"), "path") == 0;
+	t->paths += path && n != REFERENCE;
+	t->reference_paths += path && n == REFERENCE;
+	if (n < REFERENCE || n > LAST || !*result)
+		return 0;
+	struct rung *r = &t->rungs[n];
+	r->verified += strcmp(result, "verified") == 0;
+	r->damaged += strcmp(result, "damaged") == 0;
+	r->not_done += strcmp(result, "not-done") == 0;
+	if (strcmp(result, "not-done") == 0 && !r->why)
+		r->why = json_incref(json_object_get(row, "why"));
+	return 0;
+}
+
+static const char *result_of(const struct rung *r)
+{
+	if (r->damaged)
+		return "damaged";
+	return r->verified && !r->not_done ? "verified" : "not-done";
+}
+
+static json_t *line_of(const struct rung *r, int n)
+{
+	json_t *o = json_pack("{s:i,s:s,s:s,s:I,s:I,s:I}", "rung", n, "what", whats[n], "result",
+			      result_of(r), "verified", (json_int_t)r->verified, "damaged",
+			      (json_int_t)r->damaged, "not_done", (json_int_t)r->not_done);
+	if (r->why)
+		json_object_set(o, "why", r->why);
+	else if (!r->verified && !r->damaged && !r->not_done)
+		json_object_set_new(o, "why", json_string("it was not asked for"));
+	return o;
+}
+
+/* The highest rung that holds with all below it. */
+static int reached(const struct table *t)
+{
+	int n = FIRST;
+	while (n <= LAST && strcmp(result_of(&t->rungs[n]), "verified") == 0)
+		n++;
+	return n == FIRST ? 0 : n - 1;
+}
+
+/* What the reference says, when there was one. */
+static const char *of_reference(const struct table *t)
+{
+	const struct rung *r = &t->rungs[REFERENCE];
+	if (!r->verified && !r->damaged && !r->not_done)
+		return "";
+	if (r->damaged)
+		return "it is not the reference; ";
+	return r->not_done ? "the reference could not be read whole; "
+			   : "it is the reference (rung 1); ";
+}
+
+static void sentence(char out[TEXT], const struct table *t)
+{
+	const struct rung *digests = &t->rungs[3];
+	bool damaged = false, asked = digests->verified || digests->damaged || digests->not_done;
+	int n = reached(t);
+	for (int i = FIRST; i <= LAST; i++)
+		damaged |= t->rungs[i].damaged > 0;
+	if (damaged)
+		(void)snprintf(out, TEXT, "%sthe image is damaged: %" PRIu64 " paths are named; %s",
+			       of_reference(t), t->paths, alone);
+	else if (n == LAST)
+		(void)snprintf(out, TEXT,
+			       "%srung %d of %d: its name, the digests of %" PRIu64
+			       " layers and every header hold; %s",
+			       of_reference(t), n, ALL, digests->verified, alone);
+	else if (n && !asked)
+		(void)snprintf(out, TEXT,
+			       "%srung %d of %d: its name holds; layers were not checked%s",
+			       of_reference(t), n, ALL,
+			       t->rungs[REFERENCE].verified ? " against their own digests" : "");
+	else
+		(void)snprintf(out, TEXT,
+			       "%srung %d of %d; not all of the rest could be checked; %s",
+			       of_reference(t), n, ALL, alone);
+}
+
+json_t *kan_image_integrity(const struct kan_facts *f)
+{
+	struct table t = {0};
+	char says[TEXT];
+	struct kan_err ignored = {0};
+	if (!kan_source_has(f->source, ROWS) ||
+	    kan_source_rows(f->source, ROWS, take, &t, &ignored) < 0)
+		return NULL;
+	json_t *rungs = json_array();
+	for (int i = REFERENCE; i <= LAST; i++)
+		json_array_append_new(rungs, line_of(&t.rungs[i], i));
+	sentence(says, &t);
+	for (int i = REFERENCE; i <= LAST; i++)
+		json_decref(t.rungs[i].why);
+	return json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t), "rungs",
+			 rungs, "damaged_paths", (json_int_t)t.paths, "reference_paths",
+			 (json_int_t)t.reference_paths);
+}

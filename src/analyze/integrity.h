@@ -1,0 +1,13 @@
+/* How far the image was checked, and what came of it: the rungs of docs/image-integrity.md. */
+#ifndef KAN_ANALYZE_INTEGRITY_H
+#define KAN_ANALYZE_INTEGRITY_H
+
+#include "analyze/facts.h"
+
+/*
+ * {says, reached, rungs: [{rung, what, result, layers, verified, damaged, not_done, why}],
+ * damaged_paths, reference_paths}. NULL: the bundle has no such rows. Yours.
+ */
+json_t *kan_image_integrity(const struct kan_facts *f);
+
+#endif

@@ -1,0 +1,114 @@
+/* compare --reference: the image of a bundle against one from elsewhere. */
+#include <inttypes.h>
+#include <unistd.h>
+
+#include <kanshiki/bundle.h>
+
+#include "analyze/against.h"
+#include "base/file.h"
+#include "base/row.h"
+#include "base/sandbox.h"
+#include "cli/cmd_compare.h"
+#include "image/reference.h"
+
+static void print_bytes(const json_t *row, const char *key)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(1 << 20);
+	if (kan_json_bytes(&path, row, key, NULL) == 0)
+		kan_print(stdout, kan_buf_bytes(&path));
+}
+
+static void print_rows(const json_t *doc)
+{
+	size_t i = 0, k = 0;
+	json_t *row = NULL, *word = NULL;
+	json_array_foreach (json_object_get(doc, "rows"), i, row) {
+		(void)printf("layer %-3" JSON_INTEGER_FORMAT " ",
+			     json_integer_value(json_object_get(row, "layer")));
+		print_bytes(row, "path");
+		json_array_foreach (json_object_get(row, "differs"), k, word)
+			(void)printf("%s%s", k ? "," : "  ", json_string_value(word));
+		(void)fputc('\n', stdout);
+	}
+}
+
+static uint64_t number(const json_t *doc, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(doc, key));
+}
+
+static uint64_t other_layers(const json_t *doc)
+{
+	size_t i = 0, n = 0;
+	json_t *one = NULL;
+	json_array_foreach (json_object_get(doc, "layers"), i, one)
+		n += !json_is_true(json_object_get(one, "same"));
+	return n;
+}
+
+static void as_text(const json_t *doc)
+{
+	bool same = json_is_true(json_object_get(json_object_get(doc, "image"), "same"));
+	uint64_t count = number(doc, "count"), more = number(doc, "left_out");
+	print_rows(doc);
+	kan_say("the reference is %s image; %" PRIu64 " layers with another digest, %" PRIu64
+		" paths differ",
+		same ? "the same" : "another", other_layers(doc), count);
+	if (more)
+		kan_say("%" PRIu64 " of them are over the limit and not listed", more);
+}
+
+static int settle(const struct kan_args *a, const json_t *doc)
+{
+	uint64_t unread = number(doc, "unread");
+	bool same = json_is_true(json_object_get(json_object_get(doc, "image"), "same")) &&
+		    !other_layers(doc) && !number(doc, "count");
+	if (unread)
+		kan_say("%" PRIu64 " files of the bundle's image have no digest", unread);
+	if (unread || number(doc, "left_out"))
+		return KAN_EXIT_MISSING;
+	return !same && kan_flag(a, "exit-code") ? KAN_EXIT_DIFFERENT : KAN_EXIT_OK;
+}
+
+/* Of several images in an archive it is the one that the bundle names. */
+static int against(const struct kan_args *a, const char *bundle, int fd)
+{
+	struct kan_err err = {0};
+	struct kan_open_side s = {0};
+	json_t *doc = NULL;
+	if (kan_open_side(&s, bundle, &err) < 0)
+		return kan_say_err(&err);
+	const json_t *target = json_object_get(s.side->capture, "target");
+	const struct kan_reference_from from = {.fd = fd,
+						.image_id = kan_json_str(target, "image_id")};
+	if (kan_against_reference(&doc, s.source, &from, &err) < 0) {
+		kan_close_side(&s);
+		return kan_say_err(&err);
+	}
+	if (kan_flag(a, "json")) {
+		kan_compare_header("reference", s.side, NULL, NULL);
+		kan_compare_line(json_pack("{s:{s:O,s:I}}", "end", "against", doc, "n_gaps",
+					   (json_int_t)number(doc, "unread")));
+	} else {
+		as_text(doc);
+	}
+	int status = settle(a, doc);
+	json_decref(doc);
+	kan_close_side(&s);
+	return status;
+}
+
+int kan_compare_reference_run(const struct kan_args *a, const char *reference)
+{
+	struct kan_err err = {0};
+	struct kan_sandbox_state box = {0};
+	kan_auto_free char *path = NULL;
+	kan_auto_close int fd = -1;
+	if (kan_find_bundle(&path, a, a->n_words ? a->words[0] : NULL, &err) < 0 ||
+	    kan_reference_open(&fd, reference, &err) < 0)
+		return kan_say_err(&err);
+	const char *read_paths[] = {path, reference, NULL}, *write_paths[] = {NULL};
+	if (kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0)
+		return kan_say_err(&err);
+	return against(a, path, fd);
+}

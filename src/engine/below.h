@@ -1,0 +1,40 @@
+/* What lies below the data root of an engine that runs: where it may be, and whose. An engine that
+ * is not root's has a mount namespace of its own, in which its user mounts what he likes. */
+#ifndef KAN_ENGINE_BELOW_H
+#define KAN_ENGINE_BELOW_H
+
+#include <kanshiki/target.h>
+#include <sys/stat.h>
+
+enum { KAN_UID_RANGES = 340 }; /* user_namespaces(7): as many lines as a map may have */
+
+/* The engine's own user, and the ids that its user namespace was given; never root's. */
+struct kan_uids {
+	uint32_t own;
+	size_t n;
+	struct {
+		uint32_t first, count;
+	} v[KAN_UID_RANGES];
+};
+/* Pure: own, and a /proc/PID/uid_map as its reader's namespace sees it. A map that has root is not
+ * one of a user's namespace: then own alone. Yours: free it. NULL: own is root. */
+struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map);
+bool kan_uids_has(const struct kan_uids *u, uint32_t uid);
+/* Of the process: its effective user and its map. -1: not to be read, nothing is known. */
+int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err);
+
+/* refused: an engine that is not root's, and a file that is not its user's. what: for the text. */
+int kan_below_owned(const struct kan_target *t, int fd, const char *what, struct kan_err *err);
+/* O_PATH below the data root, no link followed; of an engine that is not root's also no mount, and
+ * its own. A driver's directory may be a mount of itself (Podman makes it one). */
+int kan_below_pin(int *fd, const struct kan_target *t, const char *below, int flags,
+		  struct kan_err *err);
+/* Is that directory the one that the engine keeps for the container's root, below its data root, by
+ * device and inode? A container may pivot into what it likes. refused: no, or it cannot be told. */
+int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err);
+/* A regular file there, opened with a bound; or read whole, limit: over out->max. */
+int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err);
+int kan_below_read(struct kan_buf *out, const struct kan_target *t, const char *below,
+		   struct kan_err *err);
+
+#endif

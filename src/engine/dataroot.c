@@ -1,0 +1,333 @@
+/* What a Docker data root has, by files alone. */
+#include "engine/dataroot.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/row.h"
+#include "base/tree.h"
+#include "engine/config.h"
+
+enum { PATH_OCTETS = 512 };
+
+static bool is_dir(int at, const char *path)
+{
+	kan_auto_close int fd = -1;
+	return kan_open_beneath(&fd, at, path, O_PATH | O_DIRECTORY, 0, NULL) == 0;
+}
+
+static bool is_file(int at, const char *path)
+{
+	struct stat st;
+	kan_auto_close int fd = -1;
+	return kan_open_beneath(&fd, at, path, O_PATH, 0, NULL) == 0 && fstat(fd, &st) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
+/* Not a data root of Docker: whose is it, or where below it is one? */
+static int what_else(int fd, const char *dir, struct kan_err *err)
+{
+	static const char *const usual[] = {"var/lib/docker", "docker", "data", NULL};
+	if (is_dir(fd, "overlay-containers") || is_dir(fd, "vfs-containers") ||
+	    is_dir(fd, "libpod"))
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"%s is a store of Podman: only Docker's data root can be read",
+				dir);
+	if (is_dir(fd, "io.containerd.content.v1.content") ||
+	    is_dir(fd, "io.containerd.metadata.v1.bolt"))
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"%s is the root of containerd: only Docker's data root can be read",
+				dir);
+	for (const char *const *u = usual; *u; u++) {
+		char path[PATH_OCTETS];
+		(void)snprintf(path, sizeof(path), "%s/containers", *u);
+		if (is_dir(fd, path))
+			return kan_fail(err, KAN_ENOTFOUND,
+					"%s is no data root of Docker: name %s/%s", dir, dir, *u);
+	}
+	return kan_fail(err, KAN_ENOTFOUND,
+			"%s is no data root of Docker: it has no directory containers", dir);
+}
+
+/* A '/' behind a link's name, or "/.", would have it followed. */
+static size_t without_tail(const char *dir)
+{
+	size_t n = strlen(dir);
+	for (;;) {
+		if (n > 1 && dir[n - 1] == '/')
+			n--;
+		else if (n > 2 && dir[n - 1] == '.' && dir[n - 2] == '/')
+			n--;
+		else
+			return n;
+	}
+}
+
+int kan_dataroot_open(int *out, const char *dir, struct kan_err *err)
+{
+	kan_auto_free char *name = strndup(dir, without_tail(dir));
+	struct stat st;
+	if (name && lstat(name, &st) == 0 && S_ISLNK(st.st_mode))
+		return kan_fail(err, KAN_EREFUSED,
+				"%s is a symbolic link, and may lead to this machine's own files: "
+				"name the directory itself",
+				dir);
+	kan_auto_close int fd =
+		name ? open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return kan_fail_sys(err, "%s", dir);
+	if (!is_dir(fd, "containers"))
+		return what_else(fd, dir, err);
+	*out = kan_take_fd(&fd);
+	return 0;
+}
+
+char *kan_dataroot_place(int root_fd)
+{
+	char self[64], place[PATH_MAX];
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", root_fd);
+	ssize_t n = readlink(self, place, sizeof(place));
+	return n > 0 && (size_t)n < sizeof(place) ? strndup(place, (size_t)n) : NULL;
+}
+
+bool kan_dataroot_linked(const char *dir)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_SYMLINKS};
+	kan_auto_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how));
+	return fd < 0 && errno == ELOOP;
+}
+
+/* The engine locks its databases for as long as it runs. A lock of ours is shared and let go. */
+bool kan_dataroot_live(int root_fd)
+{
+	static const char *const locked[] = {"volumes/metadata.db", "network/files/local-kv.db",
+					     "builder/fscache.db"};
+	for (size_t i = 0; i < sizeof(locked) / sizeof(locked[0]); i++) {
+		kan_auto_close int fd = -1;
+		if (kan_dataroot_open_file(&fd, root_fd, locked[i], NULL) == 0 &&
+		    flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+			return true;
+	}
+	return false;
+}
+
+int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err)
+{
+	kan_auto_close int pin = -1;
+	return kan_open_beneath(&pin, dir_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0
+		       ? -1
+		       : kan_dataroot_open_pin(fd, pin, path, err);
+}
+
+int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err)
+{
+	struct stat st;
+	bool noatime = false;
+	if (fstat(pin, &st) < 0)
+		return kan_fail_sys(err, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return kan_fail(err, KAN_EREFUSED, "%s: no regular file", path);
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = kan_tree_open_bounded(fd, &noatime, opener, pin, err);
+	kan_tree_opener_free(opener);
+	return rc < 0 ? kan_wrap(err, "%s", path) : 0;
+}
+
+int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	return kan_dataroot_open_file(&fd, dir_fd, path, err) < 0
+		       ? -1
+		       : kan_dataroot_read_fd(out, fd, path, err);
+}
+
+int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return kan_fail_sys(err, "%s", path);
+	if (st.st_size < 0 || (uint64_t)st.st_size > out->max)
+		return kan_fail(err, KAN_ELIMIT, "%s: %lld octets, over %zu", path,
+				(long long)st.st_size, out->max);
+	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+}
+
+static int read_json(json_t **out, int dir_fd, const char *path, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_DATAROOT_FILE);
+	json_t *doc = NULL;
+	if (kan_dataroot_read(&text, dir_fd, path, err) < 0)
+		return -1;
+	if (kan_json_parse(&doc, kan_buf_bytes(&text), KAN_DATAROOT_FILE, KAN_DATAROOT_DEPTH, err) <
+	    0)
+		return kan_wrap(err, "%s", path);
+	if (!json_is_object(doc)) {
+		json_decref(doc);
+		return kan_fail(err, KAN_EFORMAT, "%s: no JSON object", path);
+	}
+	*out = doc;
+	return 0;
+}
+
+/* The directory's name and the file's word are the same container, or neither is believed. */
+static int check_id(const json_t *config, const char *id, struct kan_err *err)
+{
+	const char *said = kan_json_str(config, "ID");
+	if (strcmp(said, id) == 0)
+		return 0;
+	return kan_fail(err, KAN_EFORMAT, "config.v2.json: it is of another container: '%.64s'",
+			said);
+}
+
+/* 0 with lacks set: hostconfig.json is missing or damaged. */
+static int read_container(json_t **inspect, int dir_fd, const char *id, struct kan_err *lacks,
+			  struct kan_err *err)
+{
+	json_t *config = NULL, *host = NULL;
+	if (read_json(&config, dir_fd, "config.v2.json", err) < 0)
+		return -1;
+	int rc = check_id(config, id, err);
+	if (rc == 0 && read_json(&host, dir_fd, "hostconfig.json", lacks) < 0)
+		host = NULL;
+	if (rc == 0)
+		*inspect = kan_config_inspect(config, host);
+	json_decref(config);
+	json_decref(host);
+	return rc;
+}
+
+int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	kan_auto_close int dir = -1;
+	struct kan_err lacks = {0};
+	if (!kan_is_sha256_hex(id))
+		return kan_fail(err, KAN_EUSAGE, "'%.64s' is no container's id", id);
+	(void)snprintf(path, sizeof(path), "containers/%s", id);
+	if (kan_open_beneath(&dir, root_fd, path, O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	return read_container(inspect, dir, id, &lacks, err);
+}
+
+struct listing {
+	kan_dataroot_fn *fn;
+	void *arg;
+	struct kan_err problem;
+};
+
+static bool id_of(char id[65], struct kan_bytes name)
+{
+	if (name.n != 64)
+		return false;
+	memcpy(id, name.p, 64);
+	id[64] = 0;
+	return kan_is_sha256_hex(id);
+}
+
+static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
+{
+	struct listing *l = arg;
+	char id[65];
+	struct kan_err why = {0}, lacks = {0};
+	struct kan_dataroot_entry e = {.name = t->name, .is_id = id_of(id, t->name)};
+	json_t *inspect = NULL;
+	if (t->depth == 0)
+		return KAN_TREE_GO;
+	if (!e.is_id)
+		(void)kan_fail(&why, KAN_EFORMAT, "its name is no container's id");
+	else if (!S_ISDIR(t->st->stx_mode))
+		(void)kan_fail(&why, KAN_EFORMAT, "no directory");
+	else if (read_container(&inspect, t->fd, id, &lacks, &why) == 0)
+		e.inspect = inspect;
+	e.why = why.code != KAN_OK ? why.text : lacks.code != KAN_OK ? lacks.text : NULL;
+	int rc = l->fn(&e, l->arg);
+	json_decref(inspect);
+	return rc < 0 ? KAN_TREE_STOP : KAN_TREE_SKIP;
+}
+
+/* Of a single entry: it went away, or cannot even be looked at. */
+static void on_problem(struct kan_bytes path, const struct kan_err *why, void *arg)
+{
+	struct listing *l = arg;
+	struct kan_dataroot_entry e = {.name = {path.p + 1, path.n - 1}, .why = why->text};
+	char id[65];
+	if (path.n <= 1) {
+		l->problem = *why;
+		return;
+	}
+	e.is_id = id_of(id, e.name);
+	(void)l->fn(&e, l->arg);
+}
+
+int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
+{
+	struct listing l = {.fn = fn, .arg = arg};
+	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
+				  .sorted = true,
+				  .fn = on_entry,
+				  .problem = on_problem,
+				  .arg = &l};
+	kan_auto_close int dir = -1;
+	if (kan_open_beneath(&dir, root_fd, "containers", O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	if (kan_tree_walk(&w, dir, err) < 0)
+		return kan_wrap(err, "containers");
+	if (l.problem.code != KAN_OK) {
+		if (err)
+			*err = l.problem;
+		return kan_wrap(err, "containers");
+	}
+	return 0;
+}
+
+json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id)
+{
+	json_t *list = json_array(), *names = json_object_get(repositories, "Repositories");
+	json_t *of_name = NULL, *id = NULL;
+	const char *name = NULL, *reference = NULL;
+	json_object_foreach (names, name, of_name) {
+		json_object_foreach (of_name, reference, id) {
+			const char *said = json_string_value(id);
+			if (said && *image_id && strcmp(said, image_id) == 0 &&
+			    !strchr(reference, '@'))
+				json_array_append_new(list, json_string(reference));
+		}
+	}
+	return list;
+}
+
+/* A driver is a directory's name: nothing with a slash or a dot is built into a path. */
+static bool plain(const char *driver)
+{
+	size_t n = strlen(driver);
+	return n && n < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
+}
+
+json_t *kan_dataroot_repositories(int root_fd, const char *driver)
+{
+	char path[PATH_OCTETS];
+	json_t *doc = NULL;
+	if (!plain(driver))
+		return NULL;
+	(void)snprintf(path, sizeof(path), "image/%s/repositories.json", driver);
+	return read_json(&doc, root_fd, path, NULL) == 0 ? doc : NULL;
+}
+
+bool kan_dataroot_layered(int root_fd, const char *driver, const char *id)
+{
+	char path[PATH_OCTETS];
+	if (!plain(driver) || !kan_is_sha256_hex(id))
+		return false;
+	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", driver, id);
+	return is_file(root_fd, path);
+}

@@ -1,0 +1,58 @@
+/* The data root of a Docker engine, read as files: nobody answers for it, and nothing in it is
+ * trusted. */
+#ifndef KAN_ENGINE_DATAROOT_H
+#define KAN_ENGINE_DATAROOT_H
+
+#include <jansson.h>
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+
+enum {
+	KAN_DATAROOT_FILE = 4 << 20, /* of a container's config; real ones have some KiB */
+	KAN_DATAROOT_DEPTH = 64,
+	KAN_DATAROOT_CONTAINERS = 100000, /* directories that are looked at */
+};
+
+/* dir is the operator's word: links on the way to it are followed, none at its end (refused) and
+ * below it. unsupported: the store of another engine; not-found: none at all. The texts say what to
+ * name instead. */
+int kan_dataroot_open(int *fd, const char *dir, struct kan_err *err);
+/* Where it is. Yours; NULL when that cannot be told. */
+char *kan_dataroot_place(int root_fd);
+/* Was a link followed on the way? On a mounted disk it may have led back to this machine. */
+bool kan_dataroot_linked(const char *dir);
+/* Does a process of this machine hold its files? false also where that cannot be told. */
+bool kan_dataroot_live(int root_fd);
+
+/*
+ * A regular file below a directory, by the open rule: pinned, its type and size looked at, then
+ * opened. refused: it is none, or a link leads to it; limit: it is over out->max, nothing is read.
+ */
+int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err);
+int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err);
+/* The second half of both, of what is pinned (O_PATH) or open; path is for the text of an error.
+ * The open is bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
+int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err);
+int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err);
+
+/* One entry of containers/. name is what the directory is called: any bytes. */
+struct kan_dataroot_entry {
+	struct kan_bytes name;
+	bool is_id;            /* 64 hex digits: a container's directory */
+	const json_t *inspect; /* in the words of inspect; NULL: it cannot be read */
+	const char *why;       /* why not; or what of it is missing; NULL: nothing */
+};
+typedef int kan_dataroot_fn(const struct kan_dataroot_entry *e, void *arg);
+/* In the order of their names. A return of -1 stops. limit: there are more than are looked at. */
+int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err);
+/* One container, by its whole id. */
+int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *err);
+
+/* name:tag of repositories.json that mean this image now; array of strings. Yours; never NULL. */
+json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id);
+/* image/<driver>/repositories.json; NULL when it cannot be read. Yours. */
+json_t *kan_dataroot_repositories(int root_fd, const char *driver);
+/* Is there a record of the container's own layer (layerdb/mounts)? */
+bool kan_dataroot_layered(int root_fd, const char *driver, const char *id);
+
+#endif

@@ -1,0 +1,134 @@
+/* Podman's store (containers/storage): containers.json, layers.json, images.json, read as bytes. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/row.h"
+#include "engine/below.h"
+#include "engine/store.h"
+
+enum { DEPTH = 64, SCHEME = 7, WORD = 32 };
+
+static const char scheme[] = "sha256:";
+
+/* "<driver>-containers/containers.json" and its like. */
+static int read_list(struct kan_buf *out, const struct kan_target *t, const char *kind,
+		     const char *name, struct kan_err *err)
+{
+	char path[KAN_STORE_PATH];
+	if (t->data_root_fd < 0 || !t->storage)
+		return kan_fail(err, KAN_EDENIED, "the engine's data root is not proven");
+	(void)snprintf(path, sizeof(path), "%.32s-%s/%s", t->storage, kind, name);
+	return kan_below_read(out, t, path, err) < 0 ? kan_wrap(err, "Podman's store") : 0;
+}
+
+bool kan_is_podman(const struct kan_target *t)
+{
+	char path[KAN_STORE_PATH];
+	kan_auto_close int fd = -1, dockers = -1;
+	if (t->data_root_fd < 0 || !t->storage || t->depth == KAN_DEPTH_OFFLINE ||
+	    (strcmp(t->storage, "overlay") != 0 && strcmp(t->storage, "vfs") != 0))
+		return false;
+	(void)snprintf(path, sizeof(path), "containers/%s", t->id);
+	if (kan_below_pin(&dockers, t, path, O_DIRECTORY, NULL) == 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s-containers", t->storage);
+	return kan_below_pin(&fd, t, path, O_DIRECTORY, NULL) == 0;
+}
+
+bool kan_podman_runs_at(const struct kan_target *t, const char *path)
+{
+	char own[KAN_STORE_PATH];
+	if (t->engine_root_fd < 0 || path[0] != '/' || !kan_is_podman(t))
+		return false;
+	(void)snprintf(own, sizeof(own), "/%.32s-containers/%s/userdata/", t->storage, t->id);
+	const char *at = strstr(path, own);
+	return at && at > path && !strchr(at + strlen(own), '/');
+}
+
+static const json_t *entry_of(const json_t *list, const char *id)
+{
+	size_t i = 0;
+	json_t *one = NULL;
+	json_array_foreach (list, i, one)
+		if (strcmp(kan_json_str(one, "id"), id) == 0)
+			return one;
+	return NULL;
+}
+
+int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err)
+{
+	json_t *doc = NULL;
+	if (kan_json_parse(&doc, list, KAN_STORE_LIST_MAX, DEPTH, err) < 0)
+		return -1;
+	const char *layer = kan_json_str(entry_of(doc, id), "layer");
+	int rc = 0;
+	if (kan_is_sha256_hex(layer))
+		memcpy(out, layer, 65);
+	else
+		rc = kan_fail(err, *layer ? KAN_EFORMAT : KAN_ENOTFOUND,
+			      "the list has no layer of %.12s", id);
+	json_decref(doc);
+	return rc;
+}
+
+int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const char *id,
+		     struct kan_err *err)
+{
+	const json_t *one = entry_of(layers, id);
+	const char *diff = kan_json_str(one, "diff-digest"), *parent = kan_json_str(one, "parent");
+	if (!one)
+		return kan_fail(err, KAN_ENOTFOUND, "layers.json has no %.12s", id);
+	if (strncmp(diff, scheme, SCHEME) != 0 || !kan_is_sha256_hex(diff + SCHEME) ||
+	    (*parent && !kan_is_sha256_hex(parent)))
+		return kan_fail(err, KAN_EFORMAT, "layers.json: %.12s has no digest", id);
+	memcpy(out->diff_id, diff, sizeof(out->diff_id));
+	(void)snprintf(out->parent, sizeof(out->parent), "%s", parent);
+	return 0;
+}
+
+int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err)
+{
+	/* Those that go with a reboot are listed apart. */
+	static const char *const names[] = {"containers.json", "volatile-containers.json"};
+	char layer[65];
+	struct kan_err why = {0};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+		struct kan_err *to = i ? NULL : &why;
+		if (read_list(&text, t, "containers", names[i], to) < 0 ||
+		    kan_podman_layer_of(layer, kan_buf_bytes(&text), t->id, to) < 0)
+			continue;
+		(void)snprintf(out, KAN_STORE_PATH, "%.32s/%s", t->storage, layer);
+		return 0;
+	}
+	if (err)
+		*err = why;
+	return -1;
+}
+
+/* Big data has its key for a name, in base64 when it is no plain word: here the config's digest. */
+int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+{
+	char key[72], path[KAN_STORE_PATH];
+	const char *id = t->image_id ? t->image_id : "";
+	id += strncmp(id, scheme, SCHEME) == 0 ? SCHEME : 0;
+	if (!kan_is_sha256_hex(id))
+		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
+	(void)snprintf(key, sizeof(key), "%s%s", scheme, id);
+	kan_auto_buf struct kan_buf name = KAN_BUF(256);
+	kan_base64(&name, kan_bytes_of(key));
+	(void)snprintf(path, sizeof(path), "%s/=%s", id, kan_buf_str(&name));
+	return read_list(out, t, "images", path, err);
+}
+
+int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	if (read_list(&text, t, "layers", "layers.json", err) < 0)
+		return -1;
+	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err);
+}

@@ -1,0 +1,56 @@
+/* Inside the engine room: where other engines than Docker's overlay2 keep layers and configs. */
+#ifndef KAN_ENGINE_STORE_H
+#define KAN_ENGINE_STORE_H
+
+#include <kanshiki/target.h>
+
+/* Of a list that is parsed: JSON takes some fifty times its size in memory. */
+enum {
+	KAN_STORE_PATH = 4096,
+	KAN_STORE_FILE_MAX = 64 << 20,
+	KAN_STORE_LIST_MAX = 8 << 20,
+	KAN_STORE_CONFIG_MAX = 16 << 20
+};
+
+/* Where containerd is: below the data root, or at its usual place. */
+extern const char kan_containerd_managed[], kan_containerd_place[];
+/* Docker with images in containerd's store: the driver is a snapshotter's name. */
+bool kan_is_containerd(const struct kan_target *t);
+/* A path that belongs to containerd itself, outside of the engine's data root. out: an
+ * O_PATH|O_DIRECTORY descriptor of containerd's own place, rest: what is left of path. */
+int kan_containerd_own(int *out, const char **rest, const struct kan_target *t, const char *path,
+		       struct kan_err *err);
+/*
+ * The config of the container's image out of the content store, by digests alone: index, manifest,
+ * config; each blob is hashed. refused: a blob is not what its name says.
+ */
+int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
+/* Its content store, the directory above blobs/; out is yours. */
+int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err *err);
+/* Pure: the digest that an index or a manifest ("sha256:...", in out[72]) leads to. wanted: of the
+ * manifest that the container was made from, which has to be there, or NULL: the first of this
+ * platform. 1: it is of another manifest; 0: of a config; -1 format, not-found. */
+int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, const char *arch,
+		      struct kan_err *err);
+
+/* Podman: its files are there for this driver, and none of Docker's for this container. Never of a
+ * dead disk: a directory alone, which anybody may make, is no engine. */
+bool kan_is_podman(const struct kan_target *t);
+/* Files of a running container are below Podman's run root, which it does not name: told by the
+ * directory of the container's own id. No link is followed on the way. */
+bool kan_podman_runs_at(const struct kan_target *t, const char *path);
+/* Pure: the layer of a container in containers.json, the top layer of an image in images.json. */
+int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err);
+/* Pure: what layers.json says of a layer: its diff id, and its parent or "". */
+struct kan_podman_layer {
+	char diff_id[72], parent[65];
+};
+int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const char *id,
+		     struct kan_err *err);
+/* The directory of the container's own layer, below the data root: "overlay/<layer>". */
+int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err);
+/* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */
+int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
+int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);
+
+#endif

@@ -1,0 +1,77 @@
+/* Inside integrity: what is shared by the image, its layers and the rows about them. */
+#ifndef KAN_IMAGE_INTEGRITY_PART_H
+#define KAN_IMAGE_INTEGRITY_PART_H
+
+#include <kanshiki/sink.h>
+#include <kanshiki/target.h>
+
+#include "base/digest.h"
+#include "image/layerdir.h"
+#include "image/layers.h"
+#include "image/tarsplit.h"
+
+struct kan_tree_opener;
+
+/* Rows about paths of one layer, and gaps about files of one. All are counted in its verdict. */
+enum { KAN_INTEGRITY_TOLD = 20000, KAN_INTEGRITY_GAPS = 1000 };
+
+/* Of the ladder in docs/image-integrity.md. */
+enum kan_rung {
+	KAN_RUNG_REFERENCE = 1,
+	KAN_RUNG_NAME = 2,
+	KAN_RUNG_DIGEST = 3,
+	KAN_RUNG_HEADERS = 4,
+};
+
+struct kan_integrity {
+	const struct kan_target *t;
+	struct kan_sink *sink;
+	struct kan_rows *rows;
+	struct kan_tree_opener *opener;
+	struct kan_crc64 crc;
+	struct kan_split split;
+	struct kan_digest *digest;
+	uint8_t *buffer; /* KAN_IO_READ */
+	uint64_t uid_shift, gid_shift;
+	int told_layer; /* whose damaged paths told counts */
+	uint64_t told;
+	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
+	size_t n_lowers;
+	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
+};
+
+/* What is said of an image or a layer on one rung. */
+struct kan_verdict {
+	enum kan_rung rung;
+	int layer;            /* -1: the image */
+	const char *result;   /* "verified", "damaged", "not-done" */
+	const char *expected; /* "sha256:..." or NULL */
+	const char *found;
+	uint64_t files, octets, damaged;
+	const char *why; /* or NULL */
+};
+/* Opens integrity.ndjson. end frees in every case, and closes the rows when rc is 0. */
+int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, struct kan_sink *s,
+			struct kan_err *err);
+int kan_integrity_end(struct kan_integrity *g, int rc, struct kan_err *err);
+
+int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
+			  struct kan_err *err);
+/* Beyond KAN_INTEGRITY_TOLD of a layer there is a limit instead, and no row. */
+int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
+			 const struct kan_damage *d, struct kan_err *err);
+/* One layer: both rungs. dir: "image/overlay2/layerdb/sha256/HEX". */
+int kan_integrity_layer(struct kan_integrity *g, int layer, int fd, const char *dir,
+			const char *diff_id, struct kan_err *err);
+/* Rung 1, against policy.reference. */
+int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			    struct kan_err *err);
+/*
+ * Rungs 3 and 4 without tar-split: what a content store has below blobs/sha256 for this digest
+ * ("sha256:...", of an index, a manifest). store: its directory. The blobs are hashed again on the
+ * way.
+ */
+int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *ids, int store,
+			  const char *digest, struct kan_err *err);
+
+#endif

@@ -1,0 +1,328 @@
+/* Rung 1: the layers of a reference from elsewhere against the directories of this host. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/tree.h"
+#include "image/integrity_part.h"
+#include "image/reference.h"
+
+enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
+
+struct ref {
+	struct kan_integrity *g;
+	const struct kan_diff_ids *ours;
+	enum kan_rung rung; /* what a layer's tar, and a path, is told of */
+	const char *what;   /* "the reference", for people */
+	struct kan_diff_ids theirs;
+	/* the layer that goes by */
+	int number;
+	bool here; /* this host has a directory for it */
+	struct kan_layerdir *dir;
+	struct kan_layertar *tar;
+	struct kan_digest *file;
+	struct kan_buf path;
+	bool in_file;
+	uint64_t size, files, octets, damaged, contents, unknown;
+	bool fatal;
+};
+
+static int verdict(struct ref *r, struct kan_verdict *v, struct kan_err *err)
+{
+	int rc = kan_integrity_verdict(r->g, v, err);
+	r->fatal = r->fatal || rc < 0;
+	return rc;
+}
+
+static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	enum kan_rung rung = r->rung;
+	if (rung != KAN_RUNG_REFERENCE && !(d->bits & KAN_DAMAGE_CONTENT))
+		rung = KAN_RUNG_HEADERS;
+	r->damaged++;
+	r->contents += (d->bits & KAN_DAMAGE_CONTENT) != 0;
+	int rc = kan_integrity_damage(r->g, rung, r->number, d, err);
+	r->fatal = r->fatal || rc < 0;
+	return rc;
+}
+
+static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *arg)
+{
+	struct ref *r = arg;
+	r->unknown++;
+	kan_sink_gap(r->g->sink, path, why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
+		     "layer %d against %s: %.200s", r->number, r->what, why->text);
+}
+
+/* The same layers under a config that was written anew are the same files: skopeo does that. */
+static const char *compare_ids(struct kan_verdict *v, const struct ref *r)
+{
+	const struct kan_diff_ids *a = r->ours, *b = &r->theirs;
+	bool same = v->found && strcmp(v->expected, v->found) == 0;
+	v->result = same ? "verified" : "not-done";
+	if (same)
+		return NULL;
+	if (!v->found || a->n == 0)
+		return "the config of this host's image was not read";
+	if (a->n == b->n && memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0)
+		return "the same layers under another config: it may have been written anew";
+	v->result = "damaged";
+	return "the reference is an image with another id";
+}
+
+static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	char id[ID] = "sha256:";
+	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
+				.layer = -1,
+				.expected = id,
+				.found = *r->g->config_id ? r->g->config_id : NULL};
+	kan_sha256_hex(id + SCHEME, raw);
+	if (kan_diff_ids_read(&r->theirs, raw, err) < 0)
+		return kan_wrap(err, "the config of %s", r->what);
+	if (r->rung != KAN_RUNG_REFERENCE)
+		return 0; /* the digests led there, from the image's own id */
+	v.why = compare_ids(&v, r);
+	return verdict(r, &v, err);
+}
+
+static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	r->in_file = S_ISREG(m->mode) && m->size;
+	r->size = m->size;
+	if (r->in_file) {
+		kan_digest_start(r->file);
+		kan_buf_reset(&r->path);
+		kan_buf_addb(&r->path, m->path);
+		r->files++;
+	}
+	return kan_layerdir_member(r->dir, m, err);
+}
+
+static int on_content(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	(void)err;
+	if (r->in_file)
+		kan_digest_add(r->file, piece.p, piece.n);
+	r->octets += piece.n;
+	return 0;
+}
+
+/* The file of this host; one of another size is named already, and may be endless. */
+static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	bool noatime = true;
+	uint64_t octets = 0;
+	struct stat st;
+	int pin = kan_layerdir_pin(r->dir, kan_buf_bytes(&r->path));
+	if (pin < 0 || fstat(pin, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != r->size)
+		return 0;
+	if (kan_tree_open_bounded(&fd, &noatime, r->g->opener, pin, err) < 0)
+		return -1;
+	return kan_sha256_fd(hex, &octets, fd, err);
+}
+
+static int on_file_end(void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	char expected[ID] = "sha256:", found[ID] = "sha256:";
+	struct kan_err why = {0};
+	(void)err;
+	if (!r->in_file)
+		return 0;
+	r->in_file = false;
+	kan_digest_finish(expected + SCHEME, r->file);
+	if (local_digest(found + SCHEME, r, &why) < 0)
+		on_unknown(kan_buf_bytes(&r->path), &why, r);
+	else if (found[SCHEME] && strcmp(expected, found) != 0)
+		kan_layerdir_content(r->dir, expected, found);
+	return 0;
+}
+
+static int on_layer(size_t n, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	const struct kan_layertar_visit v = {on_member, on_content, on_file_end, r};
+	(void)err;
+	r->number = (int)n;
+	r->here = n < r->g->n_lowers;
+	r->files = r->octets = r->damaged = r->contents = r->unknown = 0;
+	kan_digest_start(r->g->digest);
+	if (!r->here)
+		return 0;
+	const struct kan_layerdir_opts o = {.fd = r->g->lowers[r->g->n_lowers - 1 - n].fd,
+					    .userxattr = r->g->t->userxattr,
+					    .uid_shift = r->g->uid_shift,
+					    .gid_shift = r->g->gid_shift,
+					    .damage = on_damage,
+					    .unknown = on_unknown,
+					    .arg = r};
+	r->dir = kan_layerdir_new(&o);
+	r->tar = kan_layertar_new(&v);
+	return 0;
+}
+
+static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	kan_digest_add(r->g->digest, piece.p, piece.n);
+	return r->here ? kan_layertar_feed(r->tar, piece, err) : 0;
+}
+
+static void drop(struct ref *r)
+{
+	kan_layerdir_free(kan_take_ptr(r->dir));
+	kan_layertar_free(kan_take_ptr(r->tar));
+}
+
+static const char *why_of(const struct ref *r, bool same)
+{
+	if (!r->here)
+		return "this host's image has no such layer";
+	if (!same)
+		return "this host's image has another layer here";
+	return r->unknown ? "not all of it could be read" : NULL;
+}
+
+/* Of a store on this host the blob is what the diff id says, so that damage is of the directory. */
+static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_err *err)
+{
+	bool same = r->here && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
+	struct kan_verdict v = {
+		.rung = r->rung,
+		.layer = (int)n,
+		.result = r->damaged || !same ? "damaged"
+			  : r->unknown        ? "not-done"
+					      : "verified",
+		.expected = id,
+		.found = r->here && n < r->ours->n ? r->ours->v[n] : NULL,
+		.files = r->files,
+		.octets = r->octets,
+		.damaged = r->damaged,
+		.why = why_of(r, same),
+	};
+	if (r->g->n_lowers == 0 || r->ours->n == 0) {
+		v.result = r->damaged ? "damaged" : "not-done";
+		v.why = r->g->n_lowers ? "the config of this host's image was not read"
+				       : "no proven lower directories";
+	}
+	if (r->rung == KAN_RUNG_REFERENCE)
+		return verdict(r, &v, err);
+	struct kan_verdict headers = v;
+	v.found = NULL;
+	v.damaged = r->contents;
+	if (same && r->damaged && !r->contents)
+		v.result = r->unknown ? "not-done" : "verified";
+	headers.rung = KAN_RUNG_HEADERS;
+	headers.expected = headers.found = NULL;
+	headers.damaged = r->damaged - r->contents;
+	if (same && r->damaged && headers.damaged == 0)
+		headers.result = r->unknown ? "not-done" : "verified";
+	return verdict(r, &v, err) < 0 ? -1 : verdict(r, &headers, err);
+}
+
+/* The reference must be whole in itself before it says anything of others. */
+static int on_layer_end(size_t n, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	char id[ID] = "sha256:";
+	kan_digest_finish(id + SCHEME, r->g->digest);
+	if (n >= r->theirs.n || strcmp(id, r->theirs.v[n]) != 0)
+		return kan_fail(err, KAN_EFORMAT, "its layer %zu is not what its config says", n);
+	if (r->here &&
+	    (kan_layertar_finish(r->tar, err) < 0 || kan_layerdir_finish(r->dir, err) < 0))
+		return -1;
+	drop(r);
+	return layer_verdicts(r, n, id, err);
+}
+
+/* Layers that only this host has. */
+static int more_of_ours(struct ref *r, struct kan_err *err)
+{
+	for (size_t n = r->theirs.n; n < r->ours->n; n++) {
+		struct kan_verdict v = {.rung = r->rung,
+					.layer = (int)n,
+					.result = "damaged",
+					.found = r->ours->v[n],
+					.why = "the reference has no such layer"};
+		if (verdict(r, &v, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int not_done(struct ref *r, const struct kan_err *why, struct kan_err *err)
+{
+	struct kan_verdict v = {
+		.rung = r->rung, .layer = -1, .result = "not-done", .why = why->text};
+	kan_sink_gap_err(r->g->sink, KAN_LIT("integrity.ndjson"), why);
+	if (verdict(r, &v, err) < 0 || r->rung == KAN_RUNG_REFERENCE)
+		return r->fatal ? -1 : 0;
+	v.rung = KAN_RUNG_HEADERS;
+	return verdict(r, &v, err);
+}
+
+static int against(struct ref *r, const struct kan_reference_from *from, struct kan_err *err)
+{
+	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_layer_end, r};
+	struct kan_err why = {0};
+	r->file = kan_digest_new();
+	r->path = KAN_BUF(KAN_LAYERTAR_PATH);
+	int rc = kan_reference_apart(from, &v, &why);
+	drop(r);
+	if (rc < 0 && r->fatal)
+		rc = kan_fail(err, KAN_EIO, "integrity.ndjson cannot be written");
+	else
+		rc = rc < 0 ? not_done(r, &why, err) : more_of_ours(r, err);
+	free(r->theirs.v);
+	kan_digest_free(r->file);
+	kan_buf_free(&r->path);
+	return rc;
+}
+
+/* A digest that the operator has from elsewhere. */
+static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
+{
+	const char *id = r->g->t->image_id && *r->g->t->image_id ? r->g->t->image_id : NULL;
+	bool same = id && strcmp(wanted, id) == 0;
+	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
+				.layer = -1,
+				.result = same ? "verified"
+					  : id ? "damaged"
+					       : "not-done",
+				.expected = wanted,
+				.found = id,
+				.why = id ? NULL : "this host names no image id"};
+	return verdict(r, &v, err);
+}
+
+int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			    struct kan_err *err)
+{
+	const char *path = g->t->policy->reference;
+	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_REFERENCE, .what = "the reference"};
+	struct kan_err why = {0};
+	kan_auto_close int fd = -1;
+	if (strncmp(path, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(path + SCHEME))
+		return digest_only(&r, path, err);
+	if (kan_reference_open(&fd, path, &why) < 0)
+		return not_done(&r, &why, err);
+	const struct kan_reference_from from = {.fd = fd, .image_id = g->t->image_id};
+	return against(&r, &from, err);
+}
+
+int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *ids, int store,
+			  const char *digest, struct kan_err *err)
+{
+	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_DIGEST, .what = "the content store"};
+	const struct kan_reference_from from = {.fd = store, .digest = digest};
+	return against(&r, &from, err);
+}

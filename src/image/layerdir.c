@@ -1,0 +1,395 @@
+/* One member after another against the directory; then the directory against the members. */
+#include "image/layerdir.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "image/layerfacts.h"
+#include "image/layername.h"
+#include "image/lower.h"
+#include "image/nameset.h"
+#include "image/overlay.h"
+#include "image/xattrs.h"
+
+enum { PIECE = 4000, SUM = 80, LINK = 64 << 10, NAMES = 3 * KAN_LAYERDIR_ENTRIES };
+
+const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
+	"content",    "size",   "type",    "mode",  "owner",    "mtime",  "link",      "device",
+	"capability", "xattrs", "missing", "extra", "whiteout", "opaque", "duplicate", "name"};
+
+/* The member that came last: ours, until it is told. */
+struct pending {
+	bool is;
+	unsigned bits;
+	struct kan_buf path, link, xattrs; /* of the tar; path as it lies in the directory */
+	struct kan_layer_member member;
+	int pin;
+	struct statx st;
+	struct kan_buf found_link, found_xattrs;
+	char expected[SUM], found[SUM];
+};
+
+struct kan_layerdir {
+	struct kan_layerdir_opts o;
+	struct kan_nameset *names;
+	struct pending p;
+	struct kan_buf path;
+	bool fatal;
+	struct kan_err err; /* of the walk, when fatal */
+};
+
+struct kan_layerdir *kan_layerdir_new(const struct kan_layerdir_opts *o)
+{
+	struct kan_layerdir *l = kan_xalloc(sizeof(*l));
+	l->o = *o;
+	l->names = kan_nameset_new(NAMES);
+	l->path = l->p.path = KAN_BUF(KAN_LAYERTAR_PATH);
+	l->p.link = l->p.found_link = KAN_BUF(KAN_LAYERTAR_PATH);
+	l->p.xattrs = l->p.found_xattrs = KAN_BUF(KAN_XATTRS_MAX * 4);
+	l->p.pin = -1;
+	return l;
+}
+
+void kan_layerdir_free(struct kan_layerdir *l)
+{
+	if (!l)
+		return;
+	if (l->p.pin >= 0)
+		(void)close(l->p.pin);
+	kan_nameset_free(l->names);
+	kan_buf_free(&l->path);
+	kan_buf_free(&l->p.path);
+	kan_buf_free(&l->p.link);
+	kan_buf_free(&l->p.xattrs);
+	kan_buf_free(&l->p.found_link);
+	kan_buf_free(&l->p.found_xattrs);
+	free(l);
+}
+
+/* A path is opened in pieces that the kernel takes, each at a slash. */
+static size_t piece_of(struct kan_bytes path)
+{
+	if (path.n <= PIECE)
+		return path.n;
+	const uint8_t *slash = memrchr(path.p, '/', PIECE);
+	return slash ? (size_t)(slash - path.p) : path.n;
+}
+
+int kan_layer_pin(int *out, int fd, struct kan_bytes path, struct kan_err *err)
+{
+	kan_auto_close int at = -1;
+	char text[PIECE + 1];
+	while (path.n && *path.p == '/')
+		path = (struct kan_bytes){path.p + 1, path.n - 1};
+	do {
+		size_t n = piece_of(path);
+		if (n > PIECE)
+			return kan_fail(err, KAN_ELIMIT, "a name of %zu bytes", n);
+		memcpy(text, path.p, n);
+		memcpy(text + n, n ? "" : ".", n ? 1 : 2);
+		int next = -1;
+		if (kan_open_beneath(&next, at < 0 ? fd : at, text, O_PATH | O_NOFOLLOW,
+				     RESOLVE_NO_XDEV, err) < 0)
+			return -1;
+		if (at >= 0)
+			(void)close(at);
+		at = next;
+		path.p += n + (n < path.n);
+		path.n -= n + (n < path.n);
+	} while (path.n);
+	*out = kan_take_fd(&at);
+	return 0;
+}
+
+/* Of nothing that is there: no such name, a file on the way, a link or a mount on the way. */
+static bool absent(const struct kan_err *why)
+{
+	return why->sys == ENOENT || why->sys == ENOTDIR || why->sys == ELOOP || why->sys == EXDEV;
+}
+
+static int look(struct statx *st, int pin, struct kan_err *err)
+{
+	if (statx(pin, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+		  STATX_BASIC_STATS | STATX_BTIME, st) < 0)
+		return kan_fail_sys(err, "stat");
+	return 0;
+}
+
+/* The directory of an entry is wanted by its attributes, when it is a link or special. */
+static int read_xattrs(struct kan_buf *out, int fd, int pin, struct kan_bytes path,
+		       struct kan_err *err)
+{
+	kan_auto_close int parent = -1;
+	struct kan_bytes above = kan_layer_above(path), name = path;
+	struct stat st;
+	if (fstat(pin, &st) < 0)
+		return kan_fail_sys(err, "stat");
+	if (above.n && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		if (kan_layer_pin(&parent, fd, above, err) < 0)
+			return -1;
+		name = (struct kan_bytes){path.p + above.n + (above.n > 1),
+					  path.n - above.n - (above.n > 1)};
+	}
+	return kan_xattrs_read(out, pin, parent, name, err) ? 0 : -1;
+}
+
+static int read_facts(struct kan_layerdir *l, struct kan_err *err)
+{
+	struct pending *p = &l->p;
+	kan_buf_reset(&p->found_link);
+	kan_buf_reset(&p->found_xattrs);
+	if (look(&p->st, p->pin, err) < 0)
+		return -1;
+	if (S_ISLNK(p->st.stx_mode) && kan_tree_readlink(&p->found_link, p->pin, err) < 0)
+		return -1;
+	return read_xattrs(&p->found_xattrs, l->o.fd, p->pin, kan_buf_bytes(&p->path), err);
+}
+
+static int tell(struct kan_layerdir *l, struct kan_err *err)
+{
+	struct pending *p = &l->p;
+	if (!p->is || p->bits == 0)
+		return 0;
+	struct kan_damage d = {
+		.path = kan_buf_bytes(&p->path),
+		.bits = p->bits,
+		.expected = &p->member,
+		.found = p->pin >= 0 ? &p->st : NULL,
+		.link = kan_buf_bytes(&p->found_link),
+		.xattrs = kan_buf_bytes(&p->found_xattrs),
+		.expected_sum = p->expected[0] ? p->expected : NULL,
+		.found_sum = p->found[0] ? p->found : NULL,
+	};
+	return l->o.damage(&d, l->o.arg, err);
+}
+
+int kan_layerdir_tell(struct kan_layerdir *l, struct kan_err *err)
+{
+	int rc = tell(l, err);
+	if (l->p.pin >= 0)
+		(void)close(l->p.pin);
+	l->p.pin = -1;
+	l->p.is = false;
+	l->p.bits = 0;
+	l->p.expected[0] = l->p.found[0] = 0;
+	return rc;
+}
+
+static struct kan_bytes keep(struct kan_buf *to, struct kan_bytes v)
+{
+	kan_buf_reset(to);
+	kan_buf_addb(to, v);
+	return kan_buf_bytes(to);
+}
+
+static void hold(struct kan_layerdir *l, const struct kan_layer_member *m)
+{
+	struct pending *p = &l->p;
+	p->is = true;
+	p->member = *m;
+	p->member.link = keep(&p->link, m->link);
+	p->member.xattrs = keep(&p->xattrs, m->xattrs);
+	p->member.path = keep(&p->path, kan_buf_bytes(&l->path));
+}
+
+/* Another name of a file is one when it has its inode; of a file of another layer nothing is said.
+ * One whose file the tar has, and the directory no longer, is none. */
+static unsigned hardlink(struct kan_layerdir *l)
+{
+	kan_auto_close int pin = -1;
+	kan_auto_buf struct kan_buf to = KAN_BUF(KAN_LAYERTAR_PATH);
+	struct statx st;
+	struct kan_err why = {0};
+	struct pending *p = &l->p;
+	if (kan_layer_name(&to, p->member.link) != KAN_LAYER_NAME_ENTRY)
+		return KAN_DAMAGE_NAME;
+	if (kan_layer_pin(&pin, l->o.fd, kan_buf_bytes(&to), &why) < 0 || look(&st, pin, &why) < 0)
+		return absent(&why) && kan_nameset_has(l->names, KAN_NAME_MEMBER,
+						       kan_buf_bytes(&to))
+			       ? KAN_DAMAGE_LINK
+			       : 0;
+	bool same = st.stx_ino == p->st.stx_ino && st.stx_dev_major == p->st.stx_dev_major &&
+		    st.stx_dev_minor == p->st.stx_dev_minor;
+	return same ? 0 : KAN_DAMAGE_LINK;
+}
+
+static void compare(struct kan_layerdir *l)
+{
+	struct pending *p = &l->p;
+	struct kan_err why = {0};
+	/* Engines make the root of a layer themselves, and drop what the tar says of it. */
+	if (kan_bytes_eq(kan_buf_bytes(&p->path), KAN_LIT("/")))
+		return;
+	if (kan_layer_pin(&p->pin, l->o.fd, kan_buf_bytes(&p->path), &why) < 0) {
+		if (absent(&why))
+			p->bits |= KAN_DAMAGE_MISSING;
+		else
+			l->o.unknown(kan_buf_bytes(&p->path), &why, l->o.arg);
+		return;
+	}
+	if (read_facts(l, &why) < 0) {
+		l->o.unknown(kan_buf_bytes(&p->path), &why, l->o.arg);
+		return;
+	}
+	const struct kan_layer_facts f = {.st = &p->st,
+					  .link = kan_buf_bytes(&p->found_link),
+					  .xattrs = kan_buf_bytes(&p->found_xattrs),
+					  .userxattr = l->o.userxattr,
+					  .uid_shift = l->o.uid_shift,
+					  .gid_shift = l->o.gid_shift};
+	p->bits |= p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
+}
+
+/* What is there in its place is left to the walk: the layer may have made the name anew. */
+static bool hides(struct kan_layerdir *l, struct kan_bytes path)
+{
+	kan_auto_close int pin = -1;
+	struct kan_err why = {0};
+	if (kan_layer_pin(&pin, l->o.fd, path, &why) == 0)
+		return true;
+	if (!absent(&why))
+		l->o.unknown(path, &why, l->o.arg);
+	return !absent(&why);
+}
+
+static bool is_opaque(const struct kan_layerdir *l, struct kan_bytes path)
+{
+	kan_auto_close int pin = -1;
+	return kan_layer_pin(&pin, l->o.fd, path, NULL) == 0 &&
+	       kan_lower_opaque(pin, l->o.userxattr) == 'y';
+}
+
+/* What a mark of the tar is in the directory: 0 when it is there. */
+static unsigned mark(struct kan_layerdir *l, enum kan_layer_name kind, struct kan_bytes path)
+{
+	if (kind == KAN_LAYER_NAME_OPAQUE) {
+		(void)kan_nameset_add(l->names, KAN_NAME_OPAQUE, path);
+		(void)kan_nameset_add(l->names, KAN_NAME_ABOVE, path);
+		return is_opaque(l, path) ? 0 : KAN_DAMAGE_OPAQUE;
+	}
+	(void)kan_nameset_add(l->names, KAN_NAME_WHITEOUT, path);
+	return hides(l, path) ? 0 : KAN_DAMAGE_WHITEOUT;
+}
+
+int kan_layerdir_member(struct kan_layerdir *l, const struct kan_layer_member *m,
+			struct kan_err *err)
+{
+	if (kan_layerdir_tell(l, err) < 0)
+		return -1;
+	enum kan_layer_name kind = kan_layer_name(&l->path, m->path);
+	struct kan_bytes path = kan_buf_bytes(&l->path);
+	if (kind == KAN_LAYER_NAME_BAD) {
+		(void)keep(&l->path, m->path);
+		hold(l, m);
+		l->p.bits = KAN_DAMAGE_NAME;
+		return 0;
+	}
+	kan_nameset_add_above(l->names, path);
+	hold(l, m);
+	if (kind != KAN_LAYER_NAME_ENTRY) {
+		l->p.bits = mark(l, kind, path);
+		return 0;
+	}
+	if (!kan_nameset_add(l->names, KAN_NAME_MEMBER, path))
+		l->p.bits = KAN_DAMAGE_DUPLICATE;
+	compare(l);
+	return 0;
+}
+
+int kan_layerdir_pin(const struct kan_layerdir *l, struct kan_bytes path)
+{
+	kan_auto_buf struct kan_buf at = KAN_BUF(KAN_LAYERTAR_PATH);
+	bool entry = kan_layer_name(&at, path) == KAN_LAYER_NAME_ENTRY;
+	return entry && l->p.is && kan_bytes_eq(kan_buf_bytes(&at), kan_buf_bytes(&l->p.path))
+		       ? l->p.pin
+		       : -1;
+}
+
+void kan_layerdir_content(struct kan_layerdir *l, const char *expected, const char *found)
+{
+	l->p.bits |= KAN_DAMAGE_CONTENT;
+	memcpy(l->p.expected, expected, strnlen(expected, SUM - 1) + 1);
+	memcpy(l->p.found, found, strnlen(found, SUM - 1) + 1);
+	l->p.expected[SUM - 1] = l->p.found[SUM - 1] = 0;
+}
+
+static int tell_found(struct kan_layerdir *l, const struct kan_tree_entry *e, unsigned bits,
+		      struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf link = KAN_BUF(LINK), xattrs = KAN_BUF(KAN_XATTRS_MAX * 4);
+	if (S_ISLNK(e->st->stx_mode))
+		(void)kan_tree_readlink(&link, e->fd, NULL);
+	(void)kan_xattrs_read(&xattrs, e->fd, e->parent_fd, e->name, NULL);
+	struct kan_damage d = {.path = e->path,
+			       .bits = bits,
+			       .found = e->st,
+			       .link = kan_buf_bytes(&link),
+			       .xattrs = kan_buf_bytes(&xattrs)};
+	return l->o.damage(&d, l->o.arg, err);
+}
+
+/* What the tar does not say of this entry of the directory. */
+static unsigned unsaid(const struct kan_layerdir *l, const struct kan_tree_entry *e)
+{
+	bool dir = S_ISDIR(e->st->stx_mode),
+	     member = kan_nameset_has(l->names, KAN_NAME_MEMBER, e->path),
+	     hidden = kan_nameset_has(l->names, KAN_NAME_WHITEOUT, e->path);
+	unsigned bits = hidden && !member ? KAN_DAMAGE_WHITEOUT : 0;
+	if (kan_overlay_chr0(e->st))
+		return member || hidden ? 0 : KAN_DAMAGE_WHITEOUT;
+	if (S_ISSOCK(e->st->stx_mode))
+		return bits; /* no tar has one: builders leave them where they are */
+	if (!member && e->depth && !(dir && kan_nameset_has(l->names, KAN_NAME_ABOVE, e->path)))
+		bits |= KAN_DAMAGE_EXTRA;
+	if (dir && kan_lower_opaque(e->fd, l->o.userxattr) == 'y' &&
+	    !kan_nameset_has(l->names, KAN_NAME_OPAQUE, e->path))
+		bits |= KAN_DAMAGE_OPAQUE;
+	return bits;
+}
+
+static enum kan_tree_next on_entry(const struct kan_tree_entry *e, void *arg)
+{
+	struct kan_layerdir *l = arg;
+	unsigned bits = unsaid(l, e);
+	if (bits == 0 || tell_found(l, e, bits, &l->err) == 0)
+		return KAN_TREE_GO;
+	l->fatal = true;
+	return KAN_TREE_STOP;
+}
+
+static void on_problem(struct kan_bytes path, const struct kan_err *why, void *arg)
+{
+	struct kan_layerdir *l = arg;
+	l->o.unknown(path, why, l->o.arg);
+}
+
+int kan_layerdir_finish(struct kan_layerdir *l, struct kan_err *err)
+{
+	struct kan_err why = {0};
+	struct kan_tree_walk w = {.max_entries = KAN_LAYERDIR_ENTRIES,
+				  .fn = on_entry,
+				  .problem = on_problem,
+				  .arg = l};
+	if (kan_layerdir_tell(l, err) < 0)
+		return -1;
+	if (kan_nameset_full(l->names)) {
+		(void)kan_fail(&why, KAN_ELIMIT, "over %d names in a layer, or one over %d bytes",
+			       NAMES, KAN_NAMESET_PATH);
+		l->o.unknown(KAN_LIT("/"), &why, l->o.arg);
+		return 0;
+	}
+	int rc = kan_tree_walk(&w, l->o.fd, &why);
+	if (l->fatal && err)
+		*err = l->err;
+	if (l->fatal)
+		return -1;
+	if (rc < 0)
+		l->o.unknown(KAN_LIT("/"), &why, l->o.arg);
+	return 0;
+}

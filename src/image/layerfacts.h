@@ -1,0 +1,19 @@
+/* Facts of one entry against what its header says: pure. */
+#ifndef KAN_IMAGE_LAYERFACTS_H
+#define KAN_IMAGE_LAYERFACTS_H
+
+#include <kanshiki/bytes.h>
+#include <linux/stat.h>
+
+struct kan_layer_member;
+
+struct kan_layer_facts {
+	const struct statx *st;
+	struct kan_bytes link, xattrs; /* xattrs: packed */
+	bool userxattr;
+	uint64_t uid_shift, gid_shift;
+};
+/* Bits of kan_damage; no content. Not of a hard link. */
+unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_layer_facts *f);
+
+#endif

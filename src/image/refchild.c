@@ -1,0 +1,208 @@
+/* The reference in a process of its own: its bytes are foreign, and this process is root's. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/sandbox.h"
+#include "image/reference.h"
+
+enum kind { CONFIG = 1, LAYER, DATA, END_OF_LAYER, DONE, FAILED };
+enum { DATA_MAX = 1 << 20, PATH = 64 };
+
+struct message {
+	uint32_t kind, n; /* n: octets that follow, or the number of a layer */
+};
+struct failure {
+	uint32_t code;
+	char text[KAN_ERR_TEXT];
+};
+
+/* --- in the child: callbacks that write --- */
+
+static int put(int fd, enum kind kind, uint32_t n, const void *p, struct kan_err *err)
+{
+	struct message m = {kind, n};
+	if (kan_write_all(fd, &m, sizeof(m), err) < 0)
+		return -1;
+	return p && n ? kan_write_all(fd, p, n, err) : 0;
+}
+
+static int put_config(struct kan_bytes raw, void *arg, struct kan_err *err)
+{
+	return put(*(int *)arg, CONFIG, (uint32_t)raw.n, raw.p, err);
+}
+
+static int put_layer(size_t n, void *arg, struct kan_err *err)
+{
+	return put(*(int *)arg, LAYER, (uint32_t)n, NULL, err);
+}
+
+static int put_data(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	while (piece.n) {
+		uint32_t n = piece.n < DATA_MAX ? (uint32_t)piece.n : DATA_MAX;
+		if (put(*(int *)arg, DATA, n, piece.p, err) < 0)
+			return -1;
+		piece.p += n;
+		piece.n -= n;
+	}
+	return 0;
+}
+
+static int put_end(size_t n, void *arg, struct kan_err *err)
+{
+	return put(*(int *)arg, END_OF_LAYER, (uint32_t)n, NULL, err);
+}
+
+/* The whole of a file system stays closed but for what fd leads to. */
+_Noreturn static void child(const struct kan_reference_from *from, int out)
+{
+	char path[PATH];
+	struct kan_err err = {0};
+	struct kan_sandbox_state state;
+	const char *const readable[] = {path, NULL};
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", from->fd);
+	const struct kan_reference_visit v = {put_config, put_layer, put_data, put_end, &out};
+	int rc = kan_sandbox_reader(&state, readable, NULL, &err);
+	if (rc == 0)
+		rc = kan_reference_read(from, &v, &err);
+	struct failure f = {.code = (uint32_t)err.code};
+	memcpy(f.text, err.text, sizeof(f.text));
+	if (rc == 0)
+		(void)put(out, DONE, 0, NULL, NULL);
+	else
+		(void)put(out, FAILED, sizeof(f), &f, NULL);
+	_exit(0);
+}
+
+/* --- in the parent: callbacks that are called --- */
+
+static int get(int fd, void *to, size_t n, struct kan_err *err)
+{
+	uint8_t *at = to;
+	while (n) {
+		ssize_t got = read(fd, at, n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return kan_fail_sys(err, "reference");
+		if (got == 0)
+			return kan_fail(err, KAN_ELIMIT,
+					"reference: its reader ended before it was read");
+		at += got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+static int failed(int fd, const struct message *m, struct kan_err *err)
+{
+	struct failure f;
+	if (m->n != sizeof(f) || get(fd, &f, sizeof(f), err) < 0)
+		return kan_fail(err, KAN_EFORMAT, "reference: its reader failed");
+	f.text[sizeof(f.text) - 1] = 0;
+	bool known = f.code > KAN_OK && f.code <= KAN_EREFUSED && f.code != KAN_EIO;
+	return kan_fail(err, known ? (enum kan_code)f.code : KAN_EFORMAT, "%s", f.text);
+}
+
+static int octets(int fd, const struct message *m, const struct kan_reference_visit *v,
+		  uint8_t *buffer, struct kan_err *err)
+{
+	size_t max = m->kind == CONFIG ? KAN_REFERENCE_CONFIG : DATA_MAX;
+	if (m->n > max)
+		return kan_fail(err, KAN_ELIMIT, "reference: a message of %u bytes", m->n);
+	kan_auto_free uint8_t *own = m->kind == CONFIG ? kan_xalloc(m->n + 1) : NULL;
+	uint8_t *to = own ? own : buffer;
+	if (get(fd, to, m->n, err) < 0)
+		return -1;
+	struct kan_bytes b = {to, m->n};
+	return m->kind == CONFIG ? v->config(b, v->arg, err) : v->data(b, v->arg, err);
+}
+
+/* 1: done. What comes in another order than it should is refused by at: -1 no config yet, else
+ * layers. */
+static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int64_t *at,
+	       struct kan_err *err)
+{
+	struct message m;
+	if (get(fd, &m, sizeof(m), err) < 0)
+		return -1;
+	bool open = *at >= 0 && *at % 2;
+	switch (m.kind) {
+	case DONE:
+		return *at >= 0 && !open ? 1 : kan_fail(err, KAN_EFORMAT, "reference: no end");
+	case FAILED:
+		return failed(fd, &m, err);
+	case CONFIG:
+		if (*at >= 0)
+			break;
+		*at = 0;
+		return octets(fd, &m, v, buffer, err);
+	case DATA:
+		if (open)
+			return octets(fd, &m, v, buffer, err);
+		break;
+	case LAYER:
+	case END_OF_LAYER:
+		if (*at < 0 || open != (m.kind == END_OF_LAYER) || m.n != *at / 2 ||
+		    m.n >= KAN_REFERENCE_LAYERS)
+			break;
+		++*at;
+		return open ? v->end(m.n, v->arg, err) : v->layer(m.n, v->arg, err);
+	}
+	return kan_fail(err, KAN_EFORMAT, "reference: a message out of its order");
+}
+
+static int listen_to(int fd, const struct kan_reference_visit *v, struct kan_err *err)
+{
+	kan_auto_free uint8_t *buffer = kan_xalloc(DATA_MAX);
+	int64_t at = -1;
+	int rc = 0;
+	while (rc == 0)
+		rc = one(fd, v, buffer, &at, err);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Before the sandbox; a FIFO is seen and not waited for. */
+int kan_reference_open(int *fd, const char *path, struct kan_err *err)
+{
+	struct stat st;
+	kan_auto_close int got = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (got < 0 || fstat(got, &st) < 0)
+		return kan_fail_sys(err, "reference %s", path);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return kan_fail(err, KAN_EREFUSED, "reference %s: neither file nor directory",
+				path);
+	*fd = kan_take_fd(&got);
+	return 0;
+}
+
+int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
+			struct kan_err *err)
+{
+	kan_auto_close int in = -1, to = -1;
+	int ends[2], status = 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return kan_fail_sys(err, "pipe");
+	in = ends[0];
+	to = ends[1];
+	pid_t pid = fork();
+	if (pid < 0)
+		return kan_fail_sys(err, "fork");
+	if (pid == 0) {
+		(void)close(in);
+		child(from, to);
+	}
+	(void)close(kan_take_fd(&to));
+	int rc = listen_to(in, v, err);
+	if (rc < 0)
+		(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, &status, 0);
+	return rc;
+}

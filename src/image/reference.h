@@ -1,0 +1,47 @@
+/* A reference image from a clean machine, in any of its shapes: its config, and its layers as tars.
+ */
+#ifndef KAN_IMAGE_REFERENCE_H
+#define KAN_IMAGE_REFERENCE_H
+
+#include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
+
+enum {
+	KAN_REFERENCE_DOCUMENT = 4 << 20, /* of JSON, but for the config */
+	KAN_REFERENCE_CONFIG = 16 << 20,
+	KAN_REFERENCE_DOCUMENTS = 64, /* of manifests and indexes that are looked at */
+	KAN_REFERENCE_DEPTH = 4,      /* of indexes in indexes */
+	KAN_REFERENCE_LAYERS = 512,
+};
+#define KAN_REFERENCE_LAYER_MAX (UINT64_C(16) << 30) /* of a layer, unpacked */
+#define KAN_REFERENCE_TOTAL_MAX (UINT64_C(64) << 30)
+
+/* In this order: config once, then each layer from the base up with its data. -1 stops it. */
+struct kan_reference_visit {
+	int (*config)(struct kan_bytes raw, void *arg, struct kan_err *err);
+	int (*layer)(size_t n, void *arg, struct kan_err *err);
+	int (*data)(struct kan_bytes piece, void *arg, struct kan_err *err);
+	int (*end)(size_t n, void *arg, struct kan_err *err);
+	void *arg;
+};
+/* Where it is. fd: a docker-save archive (legacy, or OCI with manifest.json), an archive or a
+ * directory of an OCI layout, or a content store. Borrowed. */
+struct kan_reference_from {
+	int fd;
+	const char *image_id; /* "sha256:...": of several images the one whose config or manifest
+				 has it */
+	const char *digest;   /* of an index or manifest that is begun with; or NULL */
+};
+/* A file or a directory. fd is yours. */
+int kan_reference_open(int *fd, const char *path, struct kan_err *err);
+/*
+ * Layers may be plain, gzip or zstd. A single image is taken whatever its id is. Blobs must have
+ * the digest of their name, layers that of the config: before a byte of one is handed on.
+ */
+int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
+		       struct kan_err *err);
+/* The same in a sandboxed process of its own; the callbacks are called in this one. */
+int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
+			struct kan_err *err);
+
+#endif

@@ -1,0 +1,176 @@
+"""Engines that run in other ways: socket activation, tcp with TLS, --userns-remap, other storage drivers.
+
+Each has an engine of its own. Those of another release are skipped, and that is said, where its packages cannot be had.
+"""
+import os
+import pathlib
+import subprocess
+import unittest
+
+import world
+from world import sha256, value
+
+TLS_PORT = "2376"
+SERVICE = ("sh", "-c", "echo said; exec /usr/local/bin/shopd")
+
+
+class Way(unittest.TestCase):
+    """An engine for one test; what is staged is the same."""
+
+    def start(self, suffix, **more):
+        try:
+            self.engine = world.Engine(suffix=suffix, **more)
+        except world.NoPackages as why:
+            self.skipTest(str(why))
+        self.addCleanup(self.engine.down)
+        self.home = world.new_directory("home")
+
+    def container(self, name, *flags):
+        self.engine.docker("run", "-d", "--name", name, *flags, world.IMAGE, *SERVICE)
+        self.engine.docker("exec", name, "sh", "-c", "echo new >/root/new; rm /var/log/dpkg.log; echo more >>/etc/passwd")
+        return self.engine.inspect(name)
+
+    def capture(self, name, *flags, status):
+        done = world.capture(name, *flags, home=self.home, url=self.engine.url)
+        self.assertEqual(done.status, status, str(done))
+        bundle = world.Bundle(done.json["bundle"])
+        self.assertEqual(world.verify(bundle.path).status, 0)
+        return done.json, bundle
+
+    def rows(self, bundle):
+        return {value(r, "path"): r for r in bundle.rows("filesystem/changes.ndjson")}
+
+    def claims(self, bundle):
+        return {c["claim"]: c for c in bundle.json("capture.json")["target"]["claims"]}
+
+
+class Activated(Way):
+    def test_behind_socket_activation_the_engine_is_the_one_that_holds_the_listening_socket(self):
+        self.start("act", KAN_ENGINE="docker20", KAN_ENGINE_ACTIVATE="1")
+        launcher = int((self.engine.directory / "started.pid").read_text())
+        self.assertIn("python", os.readlink(f"/proc/{launcher}/exe"))
+        self.container("w-act")
+        document, bundle = self.capture("w-act", status=0)
+        claim = self.claims(bundle)["engine"]
+        self.assertEqual((claim["verdict"], claim["value"]), ("proven", f"pid {self.engine.pid}"))
+        self.assertEqual((document["depth"], self.rows(bundle)[b"/root/new"]["change"]), ("host", "added"))
+
+
+class Remapped(Way):
+    def test_with_userns_remap_ids_are_those_of_the_host_and_content_is_readable(self):
+        self.start("remap", KAN_ENGINE="docker26", KAN_ENGINE_REMAP="1")
+        info = self.container("w-remap")
+        document, bundle = self.capture("w-remap", status=0)
+        rows = self.rows(bundle)
+        new = rows[b"/root/new"]
+        self.assertEqual((new["change"], new["uid"], new["gid"], new["sha256"]), ("added", 100000, 100000, sha256(b"new\n")))
+        self.assertEqual(rows[b"/etc/passwd"]["below"]["uid"], 100000)
+        init = next(r for r in bundle.rows("processes/processes.ndjson") if r["pid"] == info["State"]["Pid"])
+        self.assertEqual(init["uid"], [100000] * 4)
+        self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        self.assertIn(b"said", (bundle / "data/logs/json-file/0.log").read_bytes())
+
+
+class Beside(Way):
+    def test_with_a_containerd_of_its_own_place_layers_lie_outside_of_the_data_root_and_are_proven(self):
+        self.start("ctr", KAN_ENGINE="docker28", KAN_ENGINE_CONTAINERD="1")
+        self.container("w-ctr")
+        document, bundle = self.capture("w-ctr", status=0)
+        self.assertTrue(self.claims(bundle)["overlay"]["value"].startswith("/var/lib/containerd/"))
+        self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        rows = self.rows(bundle)
+        self.assertEqual((rows[b"/root/new"]["change"], rows[b"/var/log/dpkg.log"]["change"]), ("added", "deleted"))
+        self.engine.docker("stop", "-t", "0", "w-ctr")
+        document, bundle = self.capture("w-ctr", status=0)
+        self.assertEqual(self.rows(bundle)[b"/root/new"]["change"], "added")
+
+
+class Rootless(Way):
+    def test_podman_of_a_user_who_is_not_root_is_proven_like_another(self):
+        self.start("user", KAN_ENGINE="podman4", KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
+        self.assertEqual(os.stat(f"/proc/{self.engine.pid}").st_uid, 64000)
+        info = self.container("w-user", "--network", "none")
+        document, bundle = self.capture("w-user", status=0)
+        found = self.claims(bundle)
+        self.assertEqual({n: found[n]["verdict"] for n in ("engine", "data root", "State.Pid", "overlay")},
+                         dict.fromkeys(("engine", "data root", "State.Pid", "overlay"), "proven"))
+        rows = self.rows(bundle)
+        new = rows[b"/root/new"]
+        self.assertEqual((new["change"], new["uid"], new["sha256"]), ("added", 64000, sha256(b"new\n")))
+        self.assertEqual(rows[b"/var/log/dpkg.log"]["change"], "deleted")
+        self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        self.assertTrue(document["freeze"]["paused_by_us"])
+        init = next(r for r in bundle.rows("processes/processes.ndjson") if r["pid"] == info["State"]["Pid"])
+        self.assertEqual(init["uid"], [64000] * 4)
+
+
+class Driver(Way):
+    def merged(self, document, bundle):
+        """Every entry is a row, none has a word of change, and nobody calls it complete."""
+        self.assertEqual(document["exit"], 5)
+        gaps = {(g["collector"], g["what"]): g["code"] for g in bundle.gaps()}
+        self.assertEqual(gaps[("filesystem", "changes.ndjson")], "unsupported", gaps)
+        rows = self.rows(bundle)
+        self.assertEqual({r["source"] for r in rows.values()}, {"merged"})
+        self.assertEqual([r for r in rows.values() if "change" in r or "below" in r], [])
+        return rows
+
+    def test_on_vfs_every_entry_of_the_root_is_a_row_and_none_has_a_word(self):
+        self.start("vfs", KAN_ENGINE="docker20", KAN_ENGINE_STORAGE="vfs")
+        info = self.container("w-vfs")
+        document, bundle = self.capture("w-vfs", status=5)
+        rows = self.merged(document, bundle)
+        self.assertEqual((rows[b"/root/new"]["sha256"], rows[b"/root/new"]["stored"]), (sha256(b"new\n"), "upper.tar"))
+        self.assertNotIn(b"/var/log/dpkg.log", rows)
+        root = pathlib.Path(f"/proc/{info['State']['Pid']}/root")
+        device = os.stat(root).st_dev
+        seen = {b"/"}
+        for directory, names, files in os.walk(os.fsencode(root)):
+            for name in (*names, *files):
+                path = os.path.join(directory, name)
+                seen.add(path[len(os.fsencode(root)):])
+            names[:] = [n for n in names if os.lstat(os.path.join(directory, n)).st_dev == device]
+        self.assertEqual(set(rows), seen)
+
+    def test_on_fuse_overlayfs_the_root_is_not_touched_and_that_is_told(self):
+        self.start("fuse", KAN_ENGINE="docker26", KAN_ENGINE_STORAGE="fuse-overlayfs")
+        self.container("w-fuse")
+        document, bundle = self.capture("w-fuse", status=5)
+        self.assertEqual(document["exit"], 5)
+        gaps = {g["collector"]: g for g in bundle.gaps() if g["collector"] == "filesystem"}
+        self.assertEqual(gaps["filesystem"]["code"], "unsupported")
+        self.assertIn("fuse", gaps["filesystem"]["why"])
+
+
+class Remote(Way):
+    def over_tcp(self, *flags, certs=None, verify="1"):
+        more = {"DOCKER_TLS_VERIFY": verify} if verify else {}
+        environment = world.environment(**more, DOCKER_CERT_PATH=str(certs or self.engine.directory / "tls"))
+        argv = ["nsenter", f"--net=/proc/{self.engine.pid}/ns/net", world.KANSHIKI, "-H", f"tcp://127.0.0.1:{TLS_PORT}", "--home",
+                self.home, "--json", "capture", *flags, "w-tls"]
+        done = subprocess.run([str(a) for a in argv], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=world.MAX_SECONDS)
+        world.check_sanitizers(argv, done.stderr)
+        return world.Result(argv, done.returncode, done.stdout, done.stderr, 0)
+
+    def test_over_tcp_with_tls_the_depth_is_api_only_and_both_ends_are_known(self):
+        self.start("tls", KAN_ENGINE="docker20", KAN_ENGINE_TLS=TLS_PORT)
+        self.container("w-tls")
+        done = self.over_tcp()
+        self.assertEqual((done.status, done.json["depth"]), (5, "api-only"), str(done))
+        bundle = world.Bundle(done.json["bundle"])
+        denied = {g["collector"] for g in bundle.gaps() if g["code"] == "denied"}
+        self.assertLessEqual({"processes", "network", "filesystem"}, denied)
+        self.assertIn(b"said", (bundle / "data/logs/api.stream").read_bytes())
+        asked = self.over_tcp("--depth", "api")
+        self.assertEqual((asked.status, asked.json["depth"]), (0, "api-only"), str(asked))
+        wrong = self.over_tcp(certs=self.engine.directory / "tls/other")
+        self.assertEqual(wrong.status, 4, str(wrong))
+        self.assertIn("not signed by ca.pem", wrong.messages)
+        plain = self.over_tcp(verify=None)
+        self.assertEqual(plain.status, 2, str(plain))
+        self.assertIn("DOCKER_TLS_VERIFY", plain.messages)
+
+
+if __name__ == "__main__":
+    unittest.main()

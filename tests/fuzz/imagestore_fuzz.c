@@ -1,0 +1,36 @@
+/* containerd's manifests and Podman's lists: whatever they say, what comes out is a digest or an
+ * id. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/row.h"
+#include "engine/store.h"
+
+enum { TEXT_MAX = 1 << 20 };
+
+static void must_be_hex(const char *s)
+{
+	if (strspn(s, "0123456789abcdef") != 64 || s[64])
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char id[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	struct kan_bytes text = {data, size};
+	struct kan_podman_layer layer;
+	char out[72];
+	json_t *doc = NULL;
+	if (kan_manifest_next(out, text, NULL, "amd64", NULL) >= 0)
+		must_be_hex(out + 7);
+	if (kan_podman_layer_of(out, text, id, NULL) == 0)
+		must_be_hex(out);
+	if (kan_json_parse(&doc, text, TEXT_MAX, 64, NULL) == 0 &&
+	    kan_podman_layer(&layer, doc, id, NULL) == 0) {
+		must_be_hex(layer.diff_id + 7);
+		if (*layer.parent)
+			must_be_hex(layer.parent);
+	}
+	json_decref(doc);
+	return 0;
+}

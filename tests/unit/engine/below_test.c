@@ -1,0 +1,215 @@
+/* Below the data root: what a container or a user's engine puts there leads to nothing else. */
+#include "engine/below.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "../base/place.h"
+#include "base/row.h"
+#include "engine/claims.h"
+#include "engine/dataroot.h"
+
+enum { OWN = 1000, FIRST = 100000, COUNT = 65536, INIT = 77, ENGINE = 78 };
+
+#define MAP "         0       1000          1\n         1     100000      65536\n"
+
+Test(below, a_users_engine_has_its_user_and_the_ids_of_its_namespace)
+{
+	struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(MAP));
+	cr_assert_not_null(u);
+	cr_expect(kan_uids_has(u, OWN));
+	cr_expect(kan_uids_has(u, FIRST));
+	cr_expect(kan_uids_has(u, FIRST + COUNT - 1));
+	cr_expect_not(kan_uids_has(u, FIRST + COUNT));
+	cr_expect_not(kan_uids_has(u, OWN + 1));
+	cr_expect_not(kan_uids_has(u, 0));
+	free(u);
+}
+
+Test(below, without_a_namespace_of_its_own_it_has_its_user_alone)
+{
+	static const char *const maps[] = {"         0          0 4294967295\n", "", "x", "0 1000",
+					   "0 1000 1\n5 0 4294967295\n"};
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(maps[i]));
+		cr_assert_not_null(u);
+		cr_expect(kan_uids_has(u, OWN), "%s", maps[i]);
+		cr_expect_not(kan_uids_has(u, 0), "%s", maps[i]);
+		cr_expect_not(kan_uids_has(u, OWN + 1), "%s", maps[i]);
+		free(u);
+	}
+	cr_expect_null(kan_uids_new(0, kan_bytes_of(MAP)), "root's engine has no such bounds");
+}
+
+static void sh(const struct test_place *p, const char *script)
+{
+	char command[2048];
+	int n = snprintf(command, sizeof(command), "cd %s && { %s; }", p->path, script);
+	cr_assert(n > 0 && (size_t)n < sizeof(command));
+	cr_assert_eq(system(command), 0, "%s", script);
+}
+
+static int opens(const struct kan_target *t, const char *path, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	*err = (struct kan_err){0};
+	return kan_target_data_open(&fd, t, path, O_RDONLY, err);
+}
+
+/* The layer's directory of a user's engine is the user's; the link beside it leads to root's file.
+ */
+Test(below, a_users_engine_leads_root_to_nothing_but_the_users_files)
+{
+	struct test_place p = test_place();
+	struct kan_err err;
+	char root[] = "/home/u/docker", storage[] = "overlay2";
+	struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(MAP));
+	struct kan_target t = {.data_root = root,
+			       .data_root_fd = p.fd,
+			       .engine_root_fd = -1,
+			       .storage = storage,
+			       .uids = u};
+	sh(&p,
+	   "mkdir -p d/m dir secret && echo s >secret/shadow && echo o >d/own && "
+	   "echo o >d/sub && echo r >d/roots && chown -R 1000 d dir && chown 0 d/roots && "
+	   "chown 100007 d/sub && chown 1000 secret/shadow && touch d/bind && chown 1000 d/bind");
+	cr_expect_eq(opens(&t, "/home/u/docker/d/own", &err), 0, "%s", err.text);
+	cr_expect_eq(opens(&t, "/home/u/docker/d/sub", &err), 0, "%s", err.text);
+	cr_expect_eq(opens(&t, "/home/u/docker/d/roots", &err), -1, "root's file");
+	cr_expect_eq(err.code, KAN_EREFUSED);
+	cr_assert_eq(unshare(CLONE_NEWNS), 0, "root is needed");
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	t.data_root_fd = open(p.path, O_PATH | O_DIRECTORY | O_CLOEXEC); /* of this namespace */
+	sh(&p, "mount --bind secret d/m && mount --bind secret/shadow d/bind && "
+	       "mount --bind d d && mount --bind secret dir");
+	cr_expect_eq(opens(&t, "/home/u/docker/d/own", &err), 0, "a mount of itself: %s", err.text);
+	sh(&p, "mount --bind secret d/m && mount --bind secret/shadow d/bind");
+	cr_expect_eq(opens(&t, "/home/u/docker/d/m/shadow", &err), -1, "a mount on the way");
+	cr_expect_eq(opens(&t, "/home/u/docker/d/bind", &err), -1, "a mount as the file");
+	cr_expect_eq(opens(&t, "/home/u/docker/dir/shadow", &err), -1, "root's directory");
+	t.uids = NULL;
+	cr_expect_eq(opens(&t, "/home/u/docker/d/roots", &err), 0, "root's engine: %s", err.text);
+	sh(&p, "umount -l d/m d/bind dir d");
+	(void)close(t.data_root_fd);
+	free(u);
+	test_leave(&p);
+}
+
+Test(below, an_open_that_nobody_permits_ends)
+{
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	kan_auto_close int fd = -1;
+	test_put(p.fd, "f", "x");
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, p.fd, "f"), 0);
+	cr_expect_eq(kan_dataroot_open_file(&fd, p.fd, "f", &err), -1);
+	cr_expect_eq(err.sys, ETIMEDOUT, "%s", err.text);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+#define ID_HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* An engine's data root with one container and two layers, and a /proc of its init. */
+static struct kan_target *layered(struct test_place *p)
+{
+	struct kan_target *t = kan_xalloc(sizeof(*t));
+	*p = test_place();
+	sh(p, "mkdir -p proc/77 proc/78 data/image/overlay2/layerdb/mounts/" ID_HEX
+	      " data/overlay2/own/diff data/overlay2/real/diff data/overlay2/l data/evil && "
+	      "printf own >data/image/overlay2/layerdb/mounts/" ID_HEX "/mount-id && "
+	      "ln -s ../real/diff data/overlay2/l/SHORT && "
+	      "printf l/SHORT >data/overlay2/own/lower && "
+	      "echo '21 1 8:1 / / rw - ext4 /dev/sda1 rw' >proc/78/mountinfo && "
+	      "echo '55 1 0:99 / / rw - overlay o rw,lowerdir=/d/evil,"
+	      "upperdir=/d/overlay2/own/diff,workdir=/d/w,userxattr' >proc/77/mountinfo");
+	t->claims = json_array();
+	t->engine_root_fd = t->upper_fd = t->root_fd = t->space_fd = t->pid_fd = -1;
+	t->proc_fd = openat(p->fd, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->pid_dir = openat(p->fd, "proc/77", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->data_root_fd = openat(p->fd, "data", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->data_root = kan_xstrdup("/d");
+	t->storage = kan_xstrdup("overlay2");
+	t->pid = INIT;
+	t->engine_pid = ENGINE;
+	memcpy(t->id, ID_HEX, sizeof(ID_HEX));
+	return t;
+}
+
+static void leave(struct kan_target *t, struct test_place *p)
+{
+	kan_target_free(t);
+	test_leave(p);
+}
+
+Test(below, of_an_overlay_that_the_engine_did_not_mount_the_lowers_are_the_engines)
+{
+	struct test_place p;
+	struct kan_target *t = layered(&p);
+	kan_prove_layers(t);
+	cr_assert_geq(t->upper_fd, 0);
+	cr_assert_eq(t->n_lowers, 1);
+	cr_expect_str_eq(t->lowers[0].path, "overlay2/real/diff");
+	cr_expect_not(t->userxattr, "the container's word is not the engine's");
+	leave(t, &p);
+}
+
+Test(below, the_attributes_of_a_users_engine_are_the_users)
+{
+	struct test_place p;
+	struct kan_target *t = layered(&p);
+	t->pid = 0;
+	t->uids = kan_uids_new(OWN, kan_bytes_of(MAP));
+	sh(&p, "chown -R 1000 data");
+	kan_prove_layers(t);
+	cr_expect_eq(t->n_lowers, 1);
+	cr_expect(t->userxattr);
+	leave(t, &p);
+}
+
+Test(below, a_short_link_leads_to_a_layer_beside_it_or_nowhere)
+{
+	static const char *const hostile[] = {
+		"ln -sfn ../../diff data/overlay2/l/SHORT; mkdir data/diff",
+		"ln -sfn ../../../secret/diff data/overlay2/l/SHORT",
+		"mv data/overlay2/l elsewhere; ln -s ../../elsewhere data/overlay2/l",
+		"ln -sfn /etc data/overlay2/l/SHORT"};
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		struct test_place p;
+		struct kan_target *t = layered(&p);
+		sh(&p, hostile[i]);
+		kan_prove_layers(t);
+		cr_expect_eq(t->n_lowers, 0, "%s", hostile[i]);
+		cr_expect_eq(t->upper_fd, -1, "%s", hostile[i]);
+		leave(t, &p);
+	}
+}
+
+/* A dead disk is a data root of Docker's: a list that anybody put there names no layers. */
+Test(below, podmans_lists_are_not_read_of_a_dead_disk)
+{
+	for (int offline = 0; offline < 2; offline++) {
+		struct test_place p;
+		struct kan_target *t = layered(&p);
+		sh(&p, "mkdir -p data/overlay-containers data/overlay && "
+		       "mv data/overlay2/own data/overlay/" ID_HEX " && "
+		       "mv data/overlay2/* data/overlay/ && "
+		       "printf '[{\"id\":\"" ID_HEX "\",\"layer\":\"" ID_HEX "\"}]' "
+		       ">data/overlay-containers/containers.json");
+		free(t->storage);
+		t->storage = kan_xstrdup("overlay");
+		t->pid = 0;
+		t->depth = offline ? KAN_DEPTH_OFFLINE : KAN_DEPTH_HOST;
+		kan_prove_layers(t);
+		cr_expect_eq(t->n_lowers, offline ? 0 : 1, "offline %d", offline);
+		leave(t, &p);
+	}
+}

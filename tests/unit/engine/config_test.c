@@ -1,0 +1,89 @@
+/* An engine's own files in the words of its inspect. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/row.h"
+#include "engine/config.h"
+
+static json_t *parse(const char *text)
+{
+	json_t *doc = NULL;
+	struct kan_err err = {0};
+	cr_assert_eq(kan_json_parse(&doc, kan_bytes_of(text), 1 << 16, 64, &err), 0, "%s",
+		     err.text);
+	return doc;
+}
+
+static void status_is(const char *state, const char *wanted)
+{
+	char text[512];
+	(void)snprintf(text, sizeof(text), "{\"State\":%s}", state);
+	json_auto_t *config = parse(text);
+	json_auto_t *inspect = kan_config_inspect(config, NULL);
+	cr_expect_str_eq(kan_json_str(json_object_get(inspect, "State"), "Status"), wanted, "%s",
+			 state);
+}
+
+Test(config, the_word_of_the_state_is_made_of_its_flags)
+{
+	status_is("{\"Running\":true}", "running");
+	status_is("{\"Running\":true,\"Paused\":true,\"Restarting\":true}", "paused");
+	status_is("{\"Running\":true,\"Restarting\":true}", "restarting");
+	status_is("{\"RemovalInProgress\":true,\"Dead\":true}", "removing");
+	status_is("{\"Dead\":true,\"StartedAt\":\"2026-11-20T10:00:01.5Z\"}", "dead");
+	status_is("{\"StartedAt\":\"2026-11-20T10:00:01.5Z\"}", "exited");
+	status_is("{\"StartedAt\":\"0001-01-01T00:00:00Z\"}", "created");
+	status_is("{}", "created");
+	status_is("7", "created");
+}
+
+Test(config, mounts_keep_what_both_name_alike)
+{
+	json_auto_t *config = parse(
+		"{\"MountPoints\":{\"/data\":{\"Type\":\"volume\",\"Name\":\"v\",\"Source\":\"\","
+		"\"Driver\":\"local\",\"RW\":true,\"Relabel\":\"z\",\"Propagation\":\"\"}}}");
+	json_auto_t *inspect = kan_config_inspect(config, NULL);
+	const json_t *mounts = json_object_get(inspect, "Mounts");
+	cr_assert_eq(json_array_size(mounts), 1);
+	const json_t *only = json_array_get(mounts, 0);
+	cr_expect_str_eq(kan_json_str(only, "Destination"), "/data");
+	cr_expect_str_eq(kan_json_str(only, "Name"), "v");
+	cr_expect_str_eq(kan_json_str(only, "Mode"), "z");
+	cr_expect(json_is_true(json_object_get(only, "RW")));
+}
+
+Test(config, the_id_the_image_and_the_hosts_part_are_where_inspect_has_them)
+{
+	json_auto_t *config =
+		parse("{\"ID\":\"a1\",\"Image\":\"sha256:b\",\"Config\":{\"User\":\"u\"}}");
+	json_auto_t *host = parse("{\"Privileged\":true}");
+	json_auto_t *inspect = kan_config_inspect(config, host);
+	cr_expect_str_eq(kan_json_str(inspect, "Id"), "a1");
+	cr_expect_str_eq(kan_json_str(inspect, "Image"), "sha256:b");
+	cr_expect_str_eq(kan_json_str(json_object_get(inspect, "Config"), "User"), "u");
+	cr_expect(json_is_true(
+		json_object_get(json_object_get(inspect, "HostConfig"), "Privileged")));
+}
+
+Test(config, without_any_file_there_is_a_state_and_nothing_made_up)
+{
+	json_auto_t *inspect = kan_config_inspect(NULL, NULL);
+	cr_expect_null(json_object_get(inspect, "Id"));
+	cr_expect_null(json_object_get(inspect, "HostConfig"));
+	cr_expect_null(json_object_get(inspect, "Mounts"));
+	cr_expect_eq(json_object_size(json_object_get(inspect, "Config")), 0);
+}
+
+Test(config, no_mounts_is_an_empty_list_and_a_damaged_list_is_none)
+{
+	json_auto_t *none = parse("{\"MountPoints\":null}"), *odd = parse("{\"MountPoints\":[1]}");
+	json_auto_t *one = parse("{\"MountPoints\":{\"/data\":7}}");
+	json_auto_t *of_none = kan_config_inspect(none, NULL),
+		    *of_odd = kan_config_inspect(odd, NULL);
+	json_auto_t *of_one = kan_config_inspect(one, NULL);
+	cr_expect(json_is_array(json_object_get(of_none, "Mounts")));
+	cr_expect_null(json_object_get(of_odd, "Mounts"));
+	const json_t *mount = json_array_get(json_object_get(of_one, "Mounts"), 0);
+	cr_expect_str_eq(kan_json_str(mount, "Destination"), "/data");
+	cr_expect_null(json_object_get(mount, "Type"));
+}

@@ -1,0 +1,20 @@
+/* An image with its engine's data, made anew for a test, and what was said of it. */
+#ifndef KAN_TEST_INTEGRITY_MADE_H
+#define KAN_TEST_INTEGRITY_MADE_H
+
+#include "world.h"
+
+enum { LAYERS = 3 };
+
+/* --verify-image is asked for, --image is none. dN is the directory of layer N, splitN its
+ * tar-split. */
+struct world *image_new(void);
+void image_free(struct world *w);
+/* Rows of integrity.ndjson. */
+json_t *image_verify(struct world *w);
+/* The verdict of a layer (-1: the image) on a rung; "" when there is none. */
+const char *image_result(const json_t *rows, int rung, int layer);
+/* "LAYER PATH:word,word " a damaged path, sorted. Yours. */
+char *image_named(struct world *w);
+
+#endif

@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+"""References in every shape, of the image that integrity_world.py made. None of our C is used.
+
+usage: reference_make.py SHAPE OUT      in the directory with layer0.tar ... and config; OUT is made
+"""
+import gzip
+import hashlib
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tarfile
+
+LAYERS = [pathlib.Path(f"layer{n}.tar").read_bytes() for n in range(3)]
+CONFIG = pathlib.Path("config").read_bytes()
+
+
+def digest(octets):
+    return hashlib.sha256(octets).hexdigest()
+
+
+def zstd(octets):
+    return subprocess.run(["zstd", "-qc"], input=octets, stdout=subprocess.PIPE, check=True).stdout
+
+
+def tar(parts, out):
+    with tarfile.open(out, "w") as archive:
+        for name, content, *link in parts:
+            it = tarfile.TarInfo(name)
+            it.size = len(content)
+            if link:
+                it.type, it.linkname, it.size = tarfile.SYMTYPE, link[0], 0
+            archive.addfile(it, io.BytesIO(content))
+
+
+def legacy(layers=LAYERS, config=CONFIG, more=()):
+    """docker save before 25: a directory a layer, manifest.json behind them."""
+    parts = [(f"{digest(config)}.json", config)]
+    for n, octets in enumerate(layers):
+        parts += [(f"l{n}/VERSION", b"1.0"), (f"l{n}/layer.tar", octets)]
+    manifest = [{"Config": f"{digest(config)}.json", "RepoTags": ["a:b"], "Layers": [f"l{n}/layer.tar" for n in range(len(layers))]}, *more]
+    return parts + [("manifest.json", json.dumps(manifest).encode()), ("repositories", b'{"a":{"b":"l2"}}')]
+
+
+def oci(pack=lambda octets: octets, nested=0, config=CONFIG, layers=LAYERS, docker=False, spoil=False):
+    """An OCI layout; with docker also manifest.json; nested: indexes around the manifest."""
+    blobs = {}
+
+    def blob(octets, kind):
+        name = digest(octets)
+        blobs[f"blobs/sha256/{name}"] = octets
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{name}", "size": len(octets)}
+    manifest = {"schemaVersion": 2, "config": blob(config, "config.v1+json"), "layers": [blob(pack(o), "layer.v1.tar") for o in layers]}
+    top = blob(json.dumps(manifest).encode(), "manifest.v1+json")
+    other = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:" + "0" * 64, "size": 7,
+             "platform": {"architecture": "arm64", "os": "linux"}}
+    for _ in range(nested):
+        top = blob(json.dumps({"schemaVersion": 2, "manifests": [other, top]}).encode(), "index.v1+json")
+    if spoil:
+        name = "blobs/sha256/" + manifest["layers"][0]["digest"][7:]
+        blobs[name] = blobs[name][:-1] + bytes([blobs[name][-1] ^ 1])
+    parts = [("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), *blobs.items()]
+    parts.append(("index.json", json.dumps({"schemaVersion": 2, "manifests": [top]}).encode()))
+    if docker:
+        names = ["blobs/sha256/" + d["digest"][7:] for d in manifest["layers"]]
+        parts.append(("manifest.json", json.dumps([{"Config": "blobs/sha256/" + digest(config), "Layers": names}]).encode()))
+    return parts
+
+
+def linked():
+    """docker save of a layer that is there twice writes a link for the second."""
+    return [(n, b"", "../l0/other.tar") if n == "l0/layer.tar" else (n, c) for n, c in legacy()] + [("l0/other.tar", LAYERS[0])]
+
+
+def two(also):
+    other = json.dumps({"rootfs": {"type": "layers", "diff_ids": []}}).encode()
+    parts = legacy(more=[{"Config": "other.json", "Layers": []}])
+    if not also:
+        parts = [(n, c.replace(f"{digest(CONFIG)}.json".encode(), b"third.json") if n == "manifest.json" else c) for n, c in parts]
+        parts.append(("third.json", other + b" "))
+    return [("other.json", other), *parts]
+
+
+def directory(parts, out):
+    for name, content, *_ in parts:
+        path = pathlib.Path(out) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def deep():
+    return [("manifest.json", b"[" * 100000 + b"]" * 100000)]
+
+
+def looping():
+    return [("manifest.json", b"", "a"), ("a", b"", "b"), ("b", b"", "a")]
+
+
+def wide():
+    """Indexes of indexes, each twice as wide."""
+    blobs, level = {}, {"digest": "sha256:" + digest(b"{}")}
+    blobs["blobs/sha256/" + digest(b"{}")] = b"{}"
+    for _ in range(20):
+        octets = json.dumps({"manifests": [level] * 20}).encode()
+        blobs["blobs/sha256/" + digest(octets)] = octets
+        level = {"digest": "sha256:" + digest(octets)}
+    return [*blobs.items(), ("index.json", json.dumps({"manifests": [level]}).encode())]
+
+
+SHAPES = {
+    "legacy": legacy, "linked": linked, "oci": oci, "oci-docker": lambda: oci(docker=True), "gzip": lambda: oci(lambda o: gzip.compress(o)),
+    "zstd": lambda: oci(zstd), "nested": lambda: oci(nested=2), "one-of-two": lambda: two(True),
+    "none-of-two": lambda: two(False), "spoiled": lambda: oci(spoil=True), "short": lambda: legacy(LAYERS[:2]),
+    "swapped": lambda: legacy([LAYERS[1], LAYERS[0], LAYERS[2]]),
+    "twice": lambda: legacy() + [("manifest.json", b"[]")], "outside": lambda: [("manifest.json", b"", "../../../etc/passwd")],
+    "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
+    "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
+    "rewritten": lambda: oci(config=CONFIG + b" "),
+    "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
+}
+
+
+def main():
+    shape, out = sys.argv[1:]
+    if shape.startswith("store-"):  # the content store of an engine: blobs alone; prints the digest to begin with
+        parts = SHAPES[shape[6:]]()
+        directory([p for p in parts if p[0].startswith("blobs/")], out)
+        print(json.loads(dict(parts)["index.json"])["manifests"][0]["digest"])
+        return
+    if shape.startswith("dir-"):
+        directory(SHAPES[shape[4:]](), out)
+    else:
+        tar(SHAPES[shape](), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,352 @@
+/* An image against a reference from elsewhere: each shape, each damage, and hostile ones. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/against.h"
+#include "base/file.h"
+#include "image/integrity_part.h"
+#include "image/reference.h"
+#include "integrity_made.h"
+
+/* Rung 1 against a reference of this shape. */
+static json_t *against(struct world *w, const char *shape)
+{
+	char path[256];
+	world_sh(w, "python3 %s/reference_make.py %s ref", KAN_TEST_SOURCE, shape);
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	w->policy.reference = path;
+	w->policy.verify_image = false;
+	json_t *rows = image_verify(w);
+	w->policy.reference = NULL;
+	return rows;
+}
+
+Test(reference, each_shape_of_the_same_image_verifies_it_layer_by_layer)
+{
+	static const char *const shapes[] = {"legacy", "linked", "oci",     "oci-docker", "gzip",
+					     "zstd",   "nested", "dir-oci", "one-of-two"};
+	struct world *w = image_new();
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		json_t *rows = against(w, shapes[i]);
+		cr_assert_str_eq(image_result(rows, 1, -1), "verified", "%s", shapes[i]);
+		for (int n = 0; n < LAYERS; n++)
+			cr_assert_str_eq(image_result(rows, 1, n), "verified", "%s %d", shapes[i],
+					 n);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", shapes[i], got);
+		free(got);
+		json_decref(rows);
+		world_sh(w, "rm -rf ref bundle; mkdir bundle");
+	}
+	image_free(w);
+}
+
+Test(reference, what_was_edited_on_this_host_is_named_whatever_its_own_checksums_say)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch -r d0/etc/passwd t; printf 'toor:x:0:0\\n' >d0/etc/passwd; touch -r t "
+		    "d0/etc/passwd; chmod u+s d0/usr/bin/id; touch -r d2/opt t; echo x >d2/opt/x; "
+		    "touch -r t d2/opt; truncate -s 9T d0/usr/bin/su; touch -d @1700000000 "
+		    "d0/usr/bin/su");
+	json_t *rows = against(w, "gzip");
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/etc/passwd:content 0/usr/bin/id:mode 0/usr/bin/su:content,size "
+			      "2/opt/x:extra ");
+	cr_assert_str_eq(image_result(rows, 1, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 1, 1), "verified");
+	cr_assert_str_eq(image_result(rows, 1, 2), "damaged");
+	const json_t *passwd = world_row(rows, "/etc/passwd");
+	world_sh(w, "[ sha256:$(printf 'root:x:0:0\\n' | sha256sum | cut -c1-64) = %s ]",
+		 world_str(passwd, "expected.sum"));
+	world_sh(w, "[ sha256:$(sha256sum <d0/etc/passwd | cut -c1-64) = %s ]",
+		 world_str(passwd, "found.sum"));
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(reference, a_digest_alone_is_compared_with_the_images_id)
+{
+	struct world *w = image_new();
+	w->policy.verify_image = false;
+	w->policy.reference = w->target.image_id;
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "verified");
+	json_decref(rows);
+	world_sh(w, "rm -r bundle; mkdir bundle");
+	w->policy.reference =
+		"sha256:0000000000000000000000000000000000000000000000000000000000000000";
+	rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "damaged");
+	json_decref(rows);
+	image_free(w);
+}
+
+/* Nothing is verified and nothing is accused; why not is a gap with this code, and it ends. */
+Test(reference, one_that_is_hostile_or_damaged_says_nothing_about_the_image)
+{
+	static const struct {
+		const char *shape;
+		unsigned code;
+	} cases[] = {
+		{"spoiled", KAN_GAP_MALFORMED},
+		{"swapped", KAN_GAP_MALFORMED},
+		{"twice", KAN_GAP_MALFORMED},
+		{"outside", KAN_GAP_MALFORMED},
+		{"name-outside", KAN_GAP_MALFORMED},
+		{"deep", KAN_GAP_MALFORMED},
+		{"looping", KAN_GAP_MALFORMED},
+		{"wide", KAN_GAP_LIMIT},
+		{"depth", KAN_GAP_LIMIT},
+		{"nothing", KAN_GAP_VANISHED},
+		{"none-of-two", KAN_GAP_VANISHED},
+		{"bomb", KAN_GAP_MALFORMED},
+	};
+	struct world *w = image_new();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		w->n_gaps = 0;
+		json_t *rows = against(w, cases[i].shape);
+		cr_assert(world_gap(w, "integrity.ndjson", cases[i].code), "%s: %s %u: %s",
+			  cases[i].shape, w->gaps[2].what, w->gaps[2].code, w->gaps[2].why);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", cases[i].shape, got);
+		free(got);
+		json_decref(rows);
+		world_sh(w, "rm -rf ref bundle; mkdir bundle");
+	}
+	image_free(w);
+}
+
+Test(reference, an_image_with_fewer_layers_is_another_one)
+{
+	struct world *w = image_new();
+	json_t *rows = against(w, "short");
+	cr_assert_str_eq(image_result(rows, 1, 2), "",
+			 "its config still names three: it is broken");
+	cr_assert(world_gap(w, "integrity.ndjson", KAN_GAP_MALFORMED));
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(reference, the_same_layers_under_a_config_that_was_written_anew_accuse_nobody)
+{
+	struct world *w = image_new();
+	json_t *rows = against(w, "rewritten");
+	cr_assert_str_eq(image_result(rows, 1, -1), "not-done");
+	for (int n = 0; n < LAYERS; n++)
+		cr_assert_str_eq(image_result(rows, 1, n), "verified", "%d", n);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(reference, a_config_of_this_host_that_is_gone_is_not_done_and_no_damage)
+{
+	struct world *w = image_new();
+	world_sh(w, "python3 %s/reference_make.py oci ref && rm $(readlink config)",
+		 KAN_TEST_SOURCE);
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	w->policy.reference = path;
+	w->policy.verify_image = false;
+	json_t *rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "not-done");
+	cr_assert_str_eq(image_result(rows, 1, 0), "not-done");
+	json_decref(rows);
+	image_free(w);
+}
+
+/* The content store of the world, by the digest in its file "digest". */
+static int collect_content(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct kan_integrity *g = NULL;
+	struct kan_diff_ids ids = {0};
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
+	kan_auto_buf struct kan_buf digest = KAN_BUF(256);
+	kan_auto_close int store = openat(t->data_root_fd, "../store", O_RDONLY | O_DIRECTORY);
+	cr_assert_geq(store, 0);
+	cr_assert_eq(kan_read_file(&digest, t->data_root_fd, "../digest", err), 0);
+	cr_assert_eq(kan_image_config_read(&raw, t, err), 0);
+	cr_assert_eq(kan_diff_ids_read(&ids, kan_buf_bytes(&raw), err), 0);
+	cr_assert_eq(kan_integrity_begin(&g, t, sink, err), 0);
+	digest.data[strcspn(kan_buf_str(&digest), "\n")] = 0;
+	int rc = kan_integrity_content(g, &ids, store, (const char *)digest.data, err);
+	free(ids.v);
+	return kan_integrity_end(g, rc, err);
+}
+
+static const char *const content_artefacts[] = {"integrity.ndjson", NULL};
+static const struct kan_collector content_collector = {
+	.name = "image", .summary = "", .artefacts = content_artefacts, .collect = collect_content};
+
+static json_t *by_content(struct world *w, const char *shape)
+{
+	world_sh(w, "python3 %s/reference_make.py store-%s store >digest", KAN_TEST_SOURCE, shape);
+	cr_assert_eq(world_collect(w, &content_collector), 0);
+	return world_rows(w, "integrity.ndjson");
+}
+
+Test(content, blobs_of_a_content_store_prove_the_layers_that_were_unpacked_from_them)
+{
+	static const char *const shapes[] = {"gzip", "zstd", "nested"};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		json_t *rows = by_content(w, shapes[i]);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", shapes[i], got);
+		for (int n = 0; n < LAYERS; n++) {
+			cr_assert_str_eq(image_result(rows, 3, n), "verified", "%s", shapes[i]);
+			cr_assert_str_eq(image_result(rows, 4, n), "verified", "%s", shapes[i]);
+		}
+		cr_assert_eq(w->n_gaps, 0);
+		free(got);
+		json_decref(rows);
+		image_free(w);
+	}
+}
+
+Test(content, what_differs_from_the_blobs_is_named_on_its_rung)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch -r d0/etc/passwd t; printf 'toor:x:0:0\\n' >d0/etc/passwd; touch -r t "
+		    "d0/etc/passwd; chmod u+s d2/opt/tool");
+	json_t *rows = by_content(w, "gzip");
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/etc/passwd:content 2/opt/tool:mode ");
+	cr_assert_str_eq(image_result(rows, 3, 0), "damaged");
+	cr_assert_str_eq(image_result(rows, 4, 0), "verified");
+	cr_assert_str_eq(image_result(rows, 3, 2), "verified");
+	cr_assert_str_eq(image_result(rows, 4, 2), "damaged");
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(content, a_blob_that_is_changed_or_gone_is_a_gap_and_proves_nothing)
+{
+	static const char *const damage[] = {
+		"f=$(ls -S store/blobs/sha256/* | head -1); printf X | dd of=$f bs=1 seek=50 "
+		"conv=notrunc status=none",
+		"rm $(ls -S store/blobs/sha256/* | head -1)",
+		"rm store/blobs/sha256/$(cut -c8- digest)",
+	};
+	static const unsigned codes[] = {KAN_GAP_MALFORMED, KAN_GAP_VANISHED, KAN_GAP_VANISHED};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		world_sh(w, "python3 %s/reference_make.py store-oci store >digest; %s",
+			 KAN_TEST_SOURCE, damage[i]);
+		cr_assert_eq(world_collect(w, &content_collector), 0);
+		json_t *rows = world_rows(w, "integrity.ndjson");
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "");
+		cr_assert_str_eq(image_result(rows, 3, -1), "not-done");
+		cr_assert(world_gap(w, "integrity.ndjson", codes[i]), "%zu: %s", i, w->gaps[0].why);
+		free(got);
+		json_decref(rows);
+		image_free(w);
+	}
+}
+
+/* The sealed rows of a capture before or after the edits, against the reference, without the host.
+ */
+static json_t *sealed_against(struct world *w, const char *shape)
+{
+	struct kan_err err = {0};
+	struct kan_source *s = NULL;
+	json_t *doc = NULL;
+	char bundle[256], path[256];
+	kan_auto_close int fd = -1;
+	w->policy.image_full = true;
+	w->policy.verify_image = false;
+	json_decref(image_verify(w));
+	world_sh(w, "python3 %s/reference_make.py %s ref", KAN_TEST_SOURCE, shape);
+	(void)snprintf(bundle, sizeof(bundle), "%s/bundle", w->top);
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	cr_assert_eq(kan_source_dir(&s, bundle, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
+	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	if (kan_against_reference(&doc, s, &from, &err) < 0)
+		doc = json_pack("{s:s}", "error", err.text);
+	kan_source_free(s);
+	return doc;
+}
+
+/* "LAYER PATH:word,word " a row, in their order. */
+static void told(char *out, size_t size, const json_t *doc)
+{
+	size_t i = 0, n = 0, k = 0;
+	json_t *row = NULL, *word = NULL;
+	out[0] = 0;
+	json_array_foreach (json_object_get(doc, "rows"), i, row) {
+		n += (size_t)snprintf(out + n, size - n, "%d%s:",
+				      (int)json_integer_value(json_object_get(row, "layer")),
+				      world_str(row, "path"));
+		json_array_foreach (json_object_get(row, "differs"), k, word)
+			n += (size_t)snprintf(out + n, size - n, "%s%s", k ? "," : "",
+					      json_string_value(word));
+		n += (size_t)snprintf(out + n, size - n, " ");
+	}
+}
+
+Test(sealed, the_rows_of_an_untouched_image_are_those_of_the_reference)
+{
+	static const char *const shapes[] = {"legacy", "zstd", "dir-oci"};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		char text[4096];
+		json_t *doc = sealed_against(w, shapes[i]);
+		told(text, sizeof(text), doc);
+		cr_assert_str_eq(text, "", "%s: %s", shapes[i], text);
+		cr_assert(json_is_true(json_object_get(json_object_get(doc, "image"), "same")));
+		cr_assert_eq(json_array_size(json_object_get(doc, "layers")), LAYERS);
+		for (size_t n = 0; n < LAYERS; n++)
+			cr_assert(json_is_true(json_object_get(
+				json_array_get(json_object_get(doc, "layers"), n), "same")));
+		cr_assert_eq(json_integer_value(json_object_get(doc, "unread")), 0);
+		json_decref(doc);
+		image_free(w);
+	}
+}
+
+Test(sealed, what_was_edited_before_the_capture_is_told_from_the_rows_alone)
+{
+	static const char *const each[] = {
+		"0/etc/passwd:content ",      "0/usr/bin/id:mode ", "0/etc/empty:owner ",
+		"0/usr/bin/ping:capability ", "0/etc/added:extra ", "0/etc/pipe:missing ",
+		"1/old/w:whiteout ",          "1/old/sub:opaque ",  "2/opt:opaque "};
+	struct world *w = image_new();
+	char text[4096];
+	size_t n = 0;
+	world_sh(w, "touch -r d0/etc t; touch -r d0/etc/passwd p; printf 'toor:x:0:0\\n' "
+		    ">d0/etc/passwd; touch -r p d0/etc/passwd; chmod u+s d0/usr/bin/id; chown 5 "
+		    "d0/etc/empty; setfattr -x security.capability d0/usr/bin/ping; echo x "
+		    ">d0/etc/added; rm d0/etc/pipe; touch -r t d0/etc; touch -r d1/old t; rm "
+		    "d1/old/w; touch -r t d1/old; setfattr -x trusted.overlay.opaque d1/old/sub; "
+		    "setfattr -n trusted.overlay.opaque -v y d2/opt");
+	json_t *doc = sealed_against(w, "gzip");
+	told(text, sizeof(text), doc);
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		cr_assert(strstr(text, each[i]), "%s is not in %s", each[i], text);
+		n += strlen(each[i]);
+	}
+	/* whoami is another name of id, and its header says no facts of its own. */
+	cr_assert_eq(strlen(text), n, "%s", text);
+	json_decref(doc);
+	image_free(w);
+}
+
+Test(sealed, a_hostile_reference_or_a_bundle_without_rows_is_an_error)
+{
+	static const char *const shapes[] = {"swapped", "wide", "nothing"};
+	for (size_t i = 0; i < 3; i++) {
+		struct world *w = image_new();
+		json_t *doc = sealed_against(w, shapes[i]);
+		cr_assert_not_null(json_object_get(doc, "error"), "%s", shapes[i]);
+		json_decref(doc);
+		image_free(w);
+	}
+}

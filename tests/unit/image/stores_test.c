@@ -1,0 +1,299 @@
+/* Layers of other stores than overlay2's, and a root of which nobody tells what is the container's.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <kanshiki/bytes.h>
+#include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "world.h"
+
+extern const struct kan_collector kan_collector_image, kan_collector_filesystem;
+
+enum { TWO = 2, FOUR = 4 };
+
+/* Podman: two layers in layers.json, the config under its digest. Prints the image's id. */
+static const char podman[] =
+	"import base64, hashlib, json, os\n"
+	"def put(path, text):\n"
+	"    os.makedirs(os.path.dirname('data/' + path), exist_ok=True)\n"
+	"    open('data/' + path, 'w').write(text)\n"
+	"def sha(text): return hashlib.sha256(text.encode()).hexdigest()\n"
+	"diffs = ['sha256:' + sha('layer %d' % n) for n in range(2)]\n"
+	"ids = ['a' * 64, 'b' * 64]\n"
+	"config = json.dumps({'rootfs': {'type': 'layers', 'diff_ids': diffs}})\n"
+	"key = '=' + base64.b64encode(('sha256:' + sha(config)).encode()).decode()\n"
+	"put('overlay-images/%s/%s' % (sha(config), key), config)\n"
+	"put('overlay-layers/layers.json', json.dumps([{'id': ids[0], 'diff-digest': diffs[0]},\n"
+	"    {'id': ids[1], 'parent': ids[0], 'diff-digest': diffs[1]}, {'id': 'c' * 64}]))\n"
+	"os.makedirs('data/overlay-containers')\n"
+	"for i in ids: os.makedirs('data/overlay/%s/diff' % i)\n"
+	"print('sha256:' + sha(config))\n";
+
+/* containerd: index, manifest, config; two layers, and Docker's own above each. Prints the index's
+ * id. */
+static const char containerd[] =
+	"import hashlib, json, os\n"
+	"at = 'data/containerd/daemon/io.containerd.content.v1.content/blobs/sha256/'\n"
+	"os.makedirs(at)\n"
+	"def put(doc):\n"
+	"    text = json.dumps(doc)\n"
+	"    name = hashlib.sha256(text.encode()).hexdigest()\n"
+	"    open(at + name, 'w').write(text)\n"
+	"    return 'sha256:' + name\n"
+	"diffs = ['sha256:' + c * 64 for c in 'ab']\n"
+	"config = put({'rootfs': {'type': 'layers', 'diff_ids': diffs}})\n"
+	"manifest = put({'config': {'digest': config}, 'layers': []})\n"
+	"os.symlink(at + config[7:], 'config')\n"
+	"print(put({'manifests': [{'digest': manifest}]}))\n";
+
+static struct world *store_new(const char *script, const char *storage, const char *const *paths,
+			       size_t n)
+{
+	struct world *w = world_new(1);
+	struct kan_target *t = &w->target;
+	char path[256];
+	t->image_id = world_line(w, "python3 -c \"%s\"", script);
+	t->storage = kan_xstrdup(storage);
+	(void)snprintf(t->id, sizeof(t->id), "ID");
+	t->lowers = kan_xalloc(n * sizeof(*t->lowers));
+	t->n_lowers = n;
+	for (size_t i = 0; i < n; i++) {
+		world_sh(w, "mkdir -p data/%s", paths[i]);
+		(void)snprintf(path, sizeof(path), "%s/data/%s", w->top, paths[i]);
+		t->lowers[i].fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		t->lowers[i].path = kan_xstrdup(paths[i]);
+	}
+	(void)snprintf(path, sizeof(path), "%s/data", w->top);
+	t->data_root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return w;
+}
+
+static void store_free(struct world *w)
+{
+	(void)close(w->target.data_root_fd);
+	free(w->target.image_id);
+	free(w->target.storage);
+	world_free(w);
+}
+
+static json_t *layers(struct world *w)
+{
+	cr_assert_eq(world_collect(w, &kan_collector_image), 0);
+	return world_rows(w, "layers.ndjson");
+}
+
+static void proofs(const json_t *rows, const char *const *words, size_t n)
+{
+	cr_assert_eq(json_array_size(rows), n, "%s", json_dumps(rows, 0));
+	for (size_t i = 0; i < n; i++)
+		cr_expect_str_eq(world_str(json_array_get(rows, i), "proof"), words[i], "row %zu",
+				 i);
+}
+
+#define SIXTEEN(c) c c c c c c c c c c c c c c c c
+#define A SIXTEEN("aaaa")
+#define B SIXTEEN("bbbb")
+
+static struct world *podman_new(void)
+{
+	static const char *const paths[] = {"overlay/" B "/diff", "overlay/" A "/diff"};
+	return store_new(podman, "overlay", paths, TWO);
+}
+
+Test(stores, podmans_layers_json_proves_every_layer)
+{
+	struct world *w = podman_new();
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"chain", "chain"}, TWO);
+	cr_expect_str_eq(world_str(json_array_get(rows, 0), "cache_id"), A);
+	cr_expect_eq(w->n_gaps, 2, "no package database, and no --verify-image");
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(stores, what_layers_json_says_otherwise_is_not_proven_and_told)
+{
+	static const char *const damage[] = {
+		"sed -i 's/\\\"parent\\\": \\\"a/\\\"parent\\\": \\\"c/'",
+		"sed -i 's/\\\"id\\\": \\\"b/\\\"id\\\": \\\"d/'"};
+	static const unsigned codes[] = {KAN_GAP_CONTRADICTED, KAN_GAP_VANISHED};
+	for (size_t i = 0; i < TWO; i++) {
+		struct world *w = podman_new();
+		world_sh(w, "sh -c \"%s data/overlay-layers/layers.json\"", damage[i]);
+		json_t *rows = layers(w);
+		proofs(rows, (const char *const[]){"chain", "none"}, TWO);
+		cr_expect(world_gap(w, "layer 1", codes[i]), "damage %zu", i);
+		json_decref(rows);
+		store_free(w);
+	}
+}
+
+Test(stores, without_layers_json_nothing_is_proven)
+{
+	struct world *w = podman_new();
+	world_sh(w, "rm data/overlay-layers/layers.json");
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"none", "none"}, TWO);
+	cr_expect(world_gap(w, "layers.json", KAN_GAP_VANISHED));
+	json_decref(rows);
+	store_free(w);
+}
+
+static struct world *containerd_new(void)
+{
+	static const char *const paths[] = {
+		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/4/fs",
+		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/3/fs",
+		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/2/fs",
+		"containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs"};
+	struct world *w = store_new(containerd, "overlayfs", paths, FOUR);
+	w->target.lowers[0].init = w->target.lowers[2].init = true;
+	return w;
+}
+
+Test(stores, without_the_snapshotters_database_layers_are_told_by_their_order_alone)
+{
+	struct world *w = containerd_new();
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"order", "order", "none", "none"}, FOUR);
+	cr_expect_str_eq(world_str(json_array_get(rows, 0), "cache_id"), "1");
+	world_sh(w, "cmp bundle/data/image/config.json config");
+	cr_expect(world_gap(w, "metadata.db", KAN_GAP_VANISHED));
+	cr_expect_eq(w->n_gaps, 3, "and no package database, and no --verify-image");
+	json_decref(rows);
+	store_free(w);
+}
+
+/* The snapshotter's database: chain ids of the two layers, what a builder left in between, Docker's
+ * own, the container's. */
+static void write_db(struct world *w, const char *top)
+{
+	world_sh(w,
+		 "a=sha256:%s; b=sha256:%s; c=sha256:$(printf '%%s %%s' $a $b | sha256sum | cut "
+		 "-c1-64); "
+		 "[ -z '%s' ] || c=%s; python3 " KAN_TEST_BOLT
+		 " data/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/metadata.db tree "
+		 "moby/1/$a=1: moby/2/" B "-init=2:moby/1/$a moby/3/$c=3:moby/2/" B "-init "
+		 "moby/4/" A "-init=4:moby/3/$c moby/5/ID=5:moby/4/" A "-init",
+		 A, B, top, top);
+}
+
+Test(stores, the_snapshotters_database_proves_containerds_layers)
+{
+	struct world *w = containerd_new();
+	write_db(w, "");
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"chain", "chain", "chain", "chain"}, FOUR);
+	cr_expect_eq(w->n_gaps, 2, "no package database, and no --verify-image");
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(stores, a_snapshot_of_another_chain_is_not_proven_and_told)
+{
+	struct world *w = containerd_new();
+	write_db(w, "sha256:other");
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"chain", "none", "none", "chain"}, FOUR);
+	cr_expect(world_gap(w, "layer 1", KAN_GAP_CONTRADICTED));
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(stores, a_blob_of_another_digest_than_its_name_is_not_believed)
+{
+	struct world *w = containerd_new();
+	world_sh(w, "printf ' ' >>config");
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"none", "none", "none", "none"}, FOUR);
+	cr_expect(world_gap(w, "config.json", KAN_GAP_CONTRADICTED));
+	json_decref(rows);
+	store_free(w);
+}
+
+static int64_t ctime_of(struct world *w, const char *path)
+{
+	char *text = world_line(w, "stat -c %%.9Z %s | tr -d .", path);
+	int64_t ns = strtoll(text, NULL, 10);
+	free(text);
+	return ns;
+}
+
+/* Old and young are told by ctime; mtime anybody can set. */
+static struct world *plain_new(void)
+{
+	struct world *w = world_new(1);
+	struct kan_target *t = &w->target;
+	char path[128];
+	world_sh(w,
+		 "mkdir -p data/vfs/dir/own/etc data/image/vfs/layerdb/mounts/ID; "
+		 "ln -s data/vfs/dir/own r; printf own >data/image/vfs/layerdb/mounts/ID/mount-id; "
+		 "echo old >r/etc/old; ln -s old r/etc/link");
+	(void)snprintf(t->id, sizeof(t->id), "ID");
+	(void)snprintf(path, sizeof(path), "%s/data", w->top);
+	t->data_root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->created_ns = ctime_of(w, "r/etc/link") + 1;
+	do
+		world_sh(w, "echo young >r/etc/young; touch -d 2001-01-01 r/etc/young");
+	while (ctime_of(w, "r/etc/young") < t->created_ns);
+	(void)snprintf(path, sizeof(path), "%s/r", w->top);
+	t->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->pid_dir = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t->space_fd = t->upper_fd = -1;
+	t->storage = kan_xstrdup("vfs");
+	return w;
+}
+
+static void plain_free(struct world *w)
+{
+	(void)close(w->target.data_root_fd);
+	free(w->target.storage);
+	world_free(w);
+}
+
+Test(stores, a_root_without_layers_is_listed_whole_and_has_no_word_of_change)
+{
+	struct world *w = plain_new();
+	cr_assert_eq(world_collect(w, &kan_collector_filesystem), 0);
+	json_t *rows = world_rows(w, "changes.ndjson");
+	size_t i = 0;
+	json_t *r = NULL;
+	cr_expect_eq(json_array_size(rows), 5, "/, etc, and three in it");
+	json_array_foreach (rows, i, r) {
+		cr_expect_str_eq(world_str(r, "source"), "merged");
+		cr_expect_null(json_object_get(r, "change"));
+	}
+	cr_expect(world_gap(w, "changes.ndjson", KAN_GAP_UNSUPPORTED));
+	cr_expect_str_eq(world_str(world_row(rows, "/etc/young"), "stored"), "upper.tar");
+	cr_expect_str_eq(world_str(world_row(rows, "/etc/old"), "stored"), "");
+	cr_expect_str_eq(world_str(world_row(rows, "/etc/old"), "sha256"), "");
+	cr_expect_str_eq(world_str(world_row(rows, "/etc/old"), "parent"),
+			 world_str(world_row(rows, "/etc"), "id"));
+	cr_expect_str_eq(world_str(world_row(rows, "/etc/link"), "link"), "old");
+	world_sh(w, "[ \"$(tar -xOf bundle/data/filesystem/upper.tar --wildcards '*etc/young')\" = "
+		    "young ];"
+		    "! tar -tf bundle/data/filesystem/upper.tar | grep -q old");
+	json_decref(rows);
+	plain_free(w);
+}
+
+/* vfs has no overlay that could be compared: a container may pivot into a bind of another tree. */
+Test(stores, a_root_that_is_not_the_engines_directory_is_not_walked)
+{
+	struct world *w = plain_new();
+	struct kan_target *t = &w->target;
+	char path[128];
+	world_sh(w, "mkdir host; echo secret >host/shadow");
+	(void)snprintf(path, sizeof(path), "%s/host", w->top);
+	(void)close(t->root_fd);
+	t->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(world_collect(w, &kan_collector_filesystem), 0);
+	cr_expect(world_gap(w, "changes.ndjson", KAN_GAP_CONTRADICTED));
+	world_sh(w, "! grep -rqa secret bundle && ! test -e bundle/data/filesystem/upper.tar");
+	plain_free(w);
+}
