@@ -1,6 +1,8 @@
 /* The open rule, and a bound on how long a real open may take. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -54,15 +56,17 @@ int kan_tree_open(int *out, bool *noatime, int path_fd, struct kan_err *err)
 }
 
 /*
- * One worker with one job slot. Who waits too long leaves the whole worker behind: it owns its
- * memory then, and frees it when its open comes back, if ever.
+ * One worker with one job slot, handed to and fro by two semaphores: no lock is held when the other
+ * is woken. Who waits too long leaves the whole worker behind: it owns its memory then, and frees
+ * it when its open comes back, if ever.
  */
+enum { IDLE, ASKED, DONE, LEFT, QUIT };
 struct worker {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	int path_fd; /* the worker's own duplicate; -1: no job */
+	sem_t go, done;
+	_Atomic int state;
+	int path_fd; /* the worker's own duplicate */
 	int fd;
-	bool noatime, done, quit, abandoned;
+	bool noatime;
 	int rc;
 	struct kan_err err;
 };
@@ -73,60 +77,50 @@ struct kan_tree_opener {
 
 static void free_worker(struct worker *w)
 {
-	(void)pthread_mutex_destroy(&w->lock);
-	(void)pthread_cond_destroy(&w->changed);
+	(void)sem_destroy(&w->go);
+	(void)sem_destroy(&w->done);
 	free(w);
 }
 
-static void do_job(struct worker *w, int path_fd)
+/* true: somebody waits for it. */
+static bool do_job(struct worker *w)
 {
-	int fd = -1;
-	bool noatime = true;
-	struct kan_err err = {0};
-	(void)pthread_mutex_unlock(&w->lock);
-	int rc = kan_tree_open(&fd, &noatime, path_fd, &err);
-	(void)close(path_fd);
-	(void)pthread_mutex_lock(&w->lock);
-	if (w->abandoned && fd >= 0)
-		(void)close(fd);
-	w->fd = fd;
-	w->rc = rc;
-	w->noatime = noatime;
-	w->err = err;
-	w->done = true;
-	(void)pthread_cond_broadcast(&w->changed);
+	int asked = ASKED;
+	w->fd = -1;
+	w->err = (struct kan_err){0};
+	w->rc = kan_tree_open(&w->fd, &w->noatime, w->path_fd, &w->err);
+	(void)close(w->path_fd);
+	if (atomic_compare_exchange_strong(&w->state, &asked, DONE))
+		return true;
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	return false;
 }
 
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	(void)pthread_mutex_lock(&w->lock);
-	while (!w->quit && !w->abandoned) {
-		if (w->path_fd < 0) {
-			(void)pthread_cond_wait(&w->changed, &w->lock);
+	for (;;) {
+		if (sem_wait(&w->go) < 0)
 			continue;
-		}
-		int path_fd = w->path_fd;
-		w->path_fd = -1;
-		do_job(w, path_fd);
+		int state = atomic_load(&w->state);
+		if (state == LEFT)
+			(void)close(w->path_fd);
+		if (state != ASKED || !do_job(w))
+			break;
+		(void)sem_post(&w->done);
 	}
-	(void)pthread_mutex_unlock(&w->lock);
 	free_worker(w);
 	return NULL;
 }
 
 static struct worker *new_worker(void)
 {
-	pthread_condattr_t clock;
 	pthread_attr_t attr;
 	pthread_t thread;
 	struct worker *w = kan_xalloc(sizeof(*w));
-	w->path_fd = w->fd = -1;
-	(void)pthread_condattr_init(&clock);
-	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	(void)pthread_mutex_init(&w->lock, NULL);
-	(void)pthread_cond_init(&w->changed, &clock);
-	(void)pthread_condattr_destroy(&clock);
+	(void)sem_init(&w->go, 0, 0);
+	(void)sem_init(&w->done, 0, 0);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_attr_setstacksize(&attr, STACK_OCTETS);
@@ -150,11 +144,8 @@ void kan_tree_opener_free(struct kan_tree_opener *o)
 	if (!o)
 		return;
 	if (o->worker) {
-		struct worker *w = o->worker;
-		(void)pthread_mutex_lock(&w->lock);
-		w->quit = true;
-		(void)pthread_cond_broadcast(&w->changed);
-		(void)pthread_mutex_unlock(&w->lock);
+		atomic_store(&o->worker->state, QUIT);
+		(void)sem_post(&o->worker->go);
 	}
 	free(o);
 }
@@ -167,15 +158,21 @@ static struct timespec deadline(void)
 	return t;
 }
 
-static int leave_behind(struct kan_tree_opener *o, struct kan_err *err)
+/* false: the worker was left behind. */
+static bool wait_done(struct worker *w)
 {
-	struct worker *w = o->worker;
-	w->abandoned = true;
-	o->worker = NULL;
-	(void)pthread_mutex_unlock(&w->lock);
-	kan_err_set(err, KAN_EIO, ETIMEDOUT,
-		    "open did not return in 2 s; permission mark or storage");
-	return -1;
+	const struct timespec until = deadline();
+	int asked = ASKED;
+	while (sem_clockwait(&w->done, CLOCK_MONOTONIC, &until) < 0) {
+		if (errno != ETIMEDOUT)
+			continue;
+		if (atomic_compare_exchange_strong(&w->state, &asked, LEFT))
+			return false;
+		while (sem_wait(&w->done) < 0) /* done at the last moment: told any time now */
+			continue;
+		return true;
+	}
+	return true;
 }
 
 int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
@@ -186,24 +183,22 @@ int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int
 	if (!o->worker)
 		return kan_fail(err, KAN_EIO, "no thread to be had");
 	struct worker *w = o->worker;
-	int own = fcntl(path_fd, F_DUPFD_CLOEXEC, 0);
-	if (own < 0)
+	w->path_fd = fcntl(path_fd, F_DUPFD_CLOEXEC, 0);
+	if (w->path_fd < 0)
 		return kan_fail_sys(err, "open");
-	struct timespec until = deadline();
-	(void)pthread_mutex_lock(&w->lock);
-	w->done = false;
-	w->path_fd = own;
-	(void)pthread_cond_broadcast(&w->changed);
-	while (!w->done)
-		if (pthread_cond_timedwait(&w->changed, &w->lock, &until) == ETIMEDOUT && !w->done)
-			return leave_behind(o, err);
-	int rc = w->rc;
-	if (rc == 0) {
+	atomic_store(&w->state, ASKED);
+	(void)sem_post(&w->go);
+	if (!wait_done(w)) {
+		o->worker = NULL;
+		kan_err_set(err, KAN_EIO, ETIMEDOUT,
+			    "open did not return in 2 s; permission mark or storage");
+		return -1;
+	}
+	if (w->rc == 0) {
 		*fd = w->fd;
 		*noatime = w->noatime;
 	} else if (err) {
 		*err = w->err;
 	}
-	(void)pthread_mutex_unlock(&w->lock);
-	return rc;
+	return w->rc;
 }
