@@ -8,9 +8,13 @@ import time
 class Side:
     """One command line with what its runs have cost."""
 
-    def __init__(self, name, command, before=None):
-        self.name, self.command, self.before = name, command, before
-        self.wall, self.cpu, self.rss, self.daemon = [], [], [], []
+    def __init__(self, name, command, before=None, part=None):
+        """part: seconds of the one part that is compared, asked after each run; None: the whole command is."""
+        self.name, self.command, self.before, self.part = name, command, before, part
+        self.wall, self.cpu, self.rss, self.daemon, self.parts = [], [], [], [], []
+
+    def compared(self):
+        return min(self.parts or self.wall)
 
     def run(self, env, daemon_cpu):
         if self.before:
@@ -28,9 +32,11 @@ class Side:
         self.cpu.append(usage.ru_utime + usage.ru_stime)
         self.rss.append(usage.ru_maxrss)
         self.daemon.append(daemon_cpu() - daemon)
+        if self.part:
+            self.parts.append(self.part())
 
     def row(self):
-        return {"command": self.command if isinstance(self.command, str) else " ".join(self.command),
+        return {"compared_min_s": round(self.compared(), 4), "command": self.command if isinstance(self.command, str) else " ".join(self.command),
                 "rounds": len(self.wall), "wall_min_s": round(min(self.wall), 4),
                 "wall_median_s": round(statistics.median(self.wall), 4), "wall_max_s": round(max(self.wall), 4),
                 "cpu_min_s": round(min(self.cpu), 4), "rss_peak_kib": max(self.rss),
@@ -50,7 +56,7 @@ def side_by_side(ours, theirs, rounds, env, daemon_pid):
 
     for side in (ours, theirs):
         side.run(env, daemon)
-        for kept in (side.wall, side.cpu, side.rss, side.daemon):
+        for kept in (side.wall, side.cpu, side.rss, side.daemon, side.parts):
             kept.clear()
     for number in range(rounds):
         for side in (ours, theirs) if number % 2 == 0 else (theirs, ours):
