@@ -128,6 +128,19 @@ int kan_below_pin(int *fd, const struct kan_target *t, const char *below, int fl
 	return kan_open_beneath(fd, t->data_root_fd, below, flags | O_PATH, 0, err);
 }
 
+int kan_below_beside(struct kan_buf *out, const struct kan_target *t, const char *path,
+		     struct kan_err *err)
+{
+	kan_auto_close int pin = -1, fd = -1;
+	if (t->engine_root_fd < 0)
+		return kan_fail(err, KAN_EDENIED, "the engine's process is not proven");
+	if (kan_open_beneath(&pin, t->engine_root_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
+	    kan_below_owned(t, pin, path, err) < 0 ||
+	    kan_dataroot_open_pin(&fd, pin, path, err) < 0)
+		return -1;
+	return kan_dataroot_read_fd(out, fd, path, err);
+}
+
 int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err)
 {
 	kan_auto_close int pin = -1;

@@ -150,7 +150,7 @@ static int read_blob(struct kan_buf *out, const struct kan_target *t, const char
 	char hex[KAN_SHA256_HEX];
 	kan_auto_close int fd = -1;
 	kan_buf_reset(out);
-	if (open_blob(&fd, t, digest, err) < 0 || kan_read_all(out, fd, err) < 0)
+	if (open_blob(&fd, t, digest, err) < 0 || kan_dataroot_read_fd(out, fd, "a blob", err) < 0)
 		return -1;
 	kan_sha256_hex(hex, kan_buf_bytes(out));
 	if (strcmp(hex, digest + SCHEME) != 0)
