@@ -111,7 +111,7 @@ static int take_over(struct kan_conductor *c, struct kan_early *early, struct op
 
 int kan_source_open(struct kan_conductor *c, struct kan_early *early, struct kan_err *err)
 {
-	pthread_t thread;
+	pthread_t thread = 0;
 	struct opening *o = kan_xalloc(sizeof(*o));
 	o->req = *c->req;
 	o->done_fd = eventfd(0, EFD_CLOEXEC);

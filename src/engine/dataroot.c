@@ -63,12 +63,11 @@ static size_t without_tail(const char *dir)
 {
 	size_t n = strlen(dir);
 	for (;;) {
-		if (n > 1 && dir[n - 1] == '/')
-			n--;
-		else if (n > 2 && dir[n - 1] == '.' && dir[n - 2] == '/')
-			n--;
-		else
+		bool slash = n > 1 && dir[n - 1] == '/',
+		     dot = n > 2 && dir[n - 1] == '.' && dir[n - 2] == '/';
+		if (!slash && !dot)
 			return n;
+		n--;
 	}
 }
 
