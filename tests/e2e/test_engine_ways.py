@@ -89,7 +89,9 @@ class Rootless(Way):
     def test_podman_of_a_user_who_is_not_root_is_proven_like_another(self):
         self.start("user", KAN_ENGINE="podman4", KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
         self.assertEqual(os.stat(f"/proc/{self.engine.pid}").st_uid, 64000)
-        info = self.container("w-user", "--network", "none")
+        info = self.container("w-user", "--network", "none", "-v", "w-user-volume:/data")
+        self.engine.docker("exec", "w-user", "sh", "-c", "echo kept >/data/kept; cd /usr/share/doc; rm -r busybox; mkdir busybox; "
+                           "echo x >busybox/new; mv /etc/shop/shop.conf /etc/shop/moved")
         document, bundle = self.capture("w-user", status=0)
         found = self.claims(bundle)
         self.assertEqual({n: found[n]["verdict"] for n in ("engine", "data root", "State.Pid", "overlay")},
@@ -102,6 +104,26 @@ class Rootless(Way):
         self.assertTrue(document["freeze"]["paused_by_us"])
         init = next(r for r in bundle.rows("processes/processes.ndjson") if r["pid"] == info["State"]["Pid"])
         self.assertEqual(init["uid"], [64000] * 4)
+        self.overlay_of_a_user(rows)
+        self.kept_in_a_volume(bundle, "mounts")
+        # Without a mount its options are not known: that overlay's words are the user's follows from whose the engine is.
+        self.engine.docker("stop", "-t", "0", "w-user")
+        document, bundle = self.capture("w-user", status=0)
+        self.overlay_of_a_user(self.rows(bundle))
+        self.kept_in_a_volume(bundle, "named")
+        self.assertIn(b"said", (bundle / "data/logs/k8s-file/0.log").read_bytes())
+
+    def overlay_of_a_user(self, rows):
+        """Its words are user attributes: opaque directories and origins are told by them, and none of them is planted."""
+        self.assertEqual(rows[b"/usr/share/doc/busybox"]["opaque"], "y")
+        self.assertEqual((rows[b"/usr/share/doc/busybox/README"]["change"], rows[b"/usr/share/doc/busybox/new"]["change"]), ("deleted", "added"))
+        self.assertEqual((rows[b"/etc/shop/shop.conf"]["change"], rows[b"/etc/shop/moved"]["change"]), ("deleted", "added"))
+        self.assertEqual([p for p, r in rows.items() if r.get("planted")], [])
+
+    def kept_in_a_volume(self, bundle, table):
+        point = next(r for r in bundle.rows(f"mounts/{table}.ndjson") if value(r, "point") == b"/data")
+        self.assertTrue(point["copied"], point)
+        self.assertIn(sha256(b"kept\n"), [r.get("sha256") for r in bundle.rows("mounts/files.ndjson") if r["mnt_id"] == point["id"]])
 
 
 class Driver(Way):
