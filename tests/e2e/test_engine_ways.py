@@ -135,6 +135,7 @@ class Driver(Way):
         rows = self.rows(bundle)
         self.assertEqual({r["source"] for r in rows.values()}, {"merged"})
         self.assertEqual([r for r in rows.values() if "change" in r or "below" in r], [])
+        self.assertTrue(bundle.has("image/config.json"))
         return rows
 
     def test_on_vfs_every_entry_of_the_root_is_a_row_and_none_has_a_word(self):
@@ -162,6 +163,7 @@ class Driver(Way):
         gaps = {g["collector"]: g for g in bundle.gaps() if g["collector"] == "filesystem"}
         self.assertEqual(gaps["filesystem"]["code"], "unsupported")
         self.assertIn("fuse", gaps["filesystem"]["why"])
+        self.assertTrue(bundle.has("image/config.json"))
 
 
 class Remote(Way):
