@@ -86,8 +86,16 @@ class Beside(Way):
 
 
 class Rootless(Way):
-    def test_podman_of_a_user_who_is_not_root_is_proven_like_another(self):
-        self.start("user", KAN_ENGINE="podman4", KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
+    """Engines of a user who is not root, with a user namespace that has more ids; root captures."""
+
+    def test_podman_of_a_user_is_proven_like_another(self):
+        self.of_a_user("user", "podman4", "k8s-file")
+
+    def test_docker_of_a_user_in_namespaces_of_its_own_is_proven_like_another(self):
+        self.of_a_user("kit", "docker26", "json-file")
+
+    def of_a_user(self, suffix, kind, log):
+        self.start(suffix, KAN_ENGINE=kind, KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
         self.assertEqual(os.stat(f"/proc/{self.engine.pid}").st_uid, 64000)
         info = self.container("w-user", "--network", "none", "-v", "w-user-volume:/data")
         self.engine.docker("exec", "w-user", "sh", "-c", "echo kept >/data/kept; cd /usr/share/doc; rm -r busybox; mkdir busybox; "
@@ -111,7 +119,7 @@ class Rootless(Way):
         document, bundle = self.capture("w-user", status=0)
         self.overlay_of_a_user(self.rows(bundle))
         self.kept_in_a_volume(bundle, "named")
-        self.assertIn(b"said", (bundle / "data/logs/k8s-file/0.log").read_bytes())
+        self.assertIn(b"said", (bundle / f"data/logs/{log}/0.log").read_bytes())
 
     def overlay_of_a_user(self, rows):
         """Its words are user attributes: opaque directories and origins are told by them, and none of them is planted."""
