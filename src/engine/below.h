@@ -6,15 +6,12 @@
 #include <kanshiki/target.h>
 #include <sys/stat.h>
 
-enum { KAN_UID_RANGES = 340 }; /* user_namespaces(7): as many lines as a map may have */
+#include "kernel/idmap.h"
 
 /* The engine's own user, and the ids that its user namespace was given; never root's. */
 struct kan_uids {
 	uint32_t own;
-	size_t n;
-	struct {
-		uint32_t first, count;
-	} v[KAN_UID_RANGES];
+	struct kan_idmap uid, gid;
 };
 /* Pure: own, and a /proc/PID/uid_map as its reader's namespace sees it. A map that has root is not
  * one of a user's namespace: then own alone. Yours: free it. NULL: own is root. */

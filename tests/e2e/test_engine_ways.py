@@ -40,6 +40,13 @@ class Way(unittest.TestCase):
     def rows(self, bundle):
         return {value(r, "path"): r for r in bundle.rows("filesystem/changes.ndjson")}
 
+    def check_image(self, name, wanted):
+        """An image that nobody touched: on each rung the same word for all layers, and no path is named."""
+        document, bundle = self.capture(name, "--verify-image", "--only", "image", "--no-report", status=5 if "not-done" in wanted.values() else 0)
+        rows = bundle.rows("image/integrity.ndjson")
+        self.assertEqual([r for r in rows if r["about"] == "path"], [])
+        self.assertEqual({r["rung"]: r["result"] for r in rows}, wanted)
+
     def claims(self, bundle):
         return {c["claim"]: c for c in bundle.json("capture.json")["target"]["claims"]}
 
@@ -69,6 +76,7 @@ class Remapped(Way):
         self.assertEqual(init["uid"], [100000] * 4)
         self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
         self.assertIn(b"said", (bundle / "data/logs/json-file/0.log").read_bytes())
+        self.check_image("w-remap", {2: "verified", 3: "verified", 4: "verified"})
 
 
 class Beside(Way):
@@ -114,6 +122,8 @@ class Rootless(Way):
         self.assertEqual(init["uid"], [64000] * 4)
         self.overlay_of_a_user(rows)
         self.kept_in_a_volume(bundle, "mounts")
+        checked = "not-done" if kind == "podman4" else "verified"
+        self.check_image("w-user", {2: "verified", 3: checked, 4: checked})
         # Without a mount its options are not known: that overlay's words are the user's follows from whose the engine is.
         self.engine.docker("stop", "-t", "0", "w-user")
         document, bundle = self.capture("w-user", status=0)
