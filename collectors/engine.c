@@ -119,22 +119,22 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 }
 
 /* Podman keeps the runtime's config beside the container's other files. */
-static int podman_spec(struct kan_buf *text, const struct kan_target *t)
+static int podman_spec(struct kan_buf *text, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	(void)snprintf(path, sizeof(path), "%.32s-containers/%s/userdata/config.json", t->storage,
 		       t->id);
-	return kan_below_read(text, t, path, NULL);
+	return kan_below_read(text, t, path, err);
 }
 
 static int read_place(struct kan_buf *text, const struct kan_target *t, const char *before,
-		      const char *after)
+		      const char *after, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	(void)snprintf(path, sizeof(path), "%s%s%s", before, t->id, after);
 	if (t->engine_root_fd < 0 || t->pid <= 0)
-		return -1;
-	return kan_dataroot_read(text, t->engine_root_fd, path, NULL);
+		return kan_fail(err, KAN_ENOTFOUND, "no process of a runtime");
+	return kan_below_beside(text, t, path, err);
 }
 
 /* The runtime's effective config and state, where containerd and runc of the engine keep them below
@@ -150,11 +150,15 @@ static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan
 	};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
+		struct kan_err why = {0};
 		bool spec = i == 0 && kan_is_podman(t);
-		if ((spec ? podman_spec(&text, t)
-			  : read_place(&text, t, places[i].before, places[i].after)) < 0)
+		int rc = spec ? podman_spec(&text, t, &why)
+			      : read_place(&text, t, places[i].before, places[i].after, &why);
+		if (rc < 0 && why.code == KAN_ENOTFOUND)
 			kan_sink_scope(sink, kan_bytes_of(places[i].name),
 				       "not at the runtime's usual place");
+		else if (rc < 0)
+			kan_sink_gap_err(sink, kan_bytes_of(places[i].name), &why);
 		else if (keep_file(sink, &text, places[i].name, err) < 0)
 			return -1;
 	}

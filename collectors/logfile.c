@@ -1,6 +1,7 @@
 /* All files of a log are opened, before the first is read. */
 #include "collectors/logfile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/tree.h"
 #include "engine/dataroot.h"
 
 enum {
@@ -23,19 +23,10 @@ enum {
 
 static const char *const forms[] = {"", ".gz"};
 
-/* A regular file, pinned and looked at before it is opened. */
+/* A regular file, pinned and looked at before it is opened, with a bound. */
 static int open_one(int *fd, const struct kan_target *t, const char *path, struct kan_err *err)
 {
-	struct stat st;
-	bool noatime = false;
-	kan_auto_close int pin = -1;
-	if (kan_target_data_open(&pin, t, path, O_PATH | O_NOFOLLOW, err) < 0)
-		return -1;
-	if (fstat(pin, &st) < 0)
-		return kan_fail_sys(err, "the engine's log");
-	if (!S_ISREG(st.st_mode))
-		return kan_fail(err, KAN_EREFUSED, "the engine's log is no regular file");
-	return kan_tree_open(fd, &noatime, pin, err);
+	return kan_target_data_open(fd, t, path, O_RDONLY, err);
 }
 
 static void close_all(struct kan_logset *s)
@@ -57,6 +48,7 @@ static void fault(struct kan_logset *s, int n, bool packed, const struct kan_err
 		s->faults[s->n_faults] =
 			(struct kan_logfault){.n = n, .packed = packed, .why = *why};
 	s->n_faults++;
+	s->n_stuck += why->sys == ETIMEDOUT;
 }
 
 /* While the engine packs one, both forms are there. true: there is one, opened or not. */
@@ -140,14 +132,15 @@ static int open_all(struct kan_logset *s, const struct kan_target *t, const char
 	s->v[0] = (struct kan_logfile){.fd = -1};
 	int rc = open_one(&s->v[0].fd, t, path, err);
 	s->n = rc == 0;
-	for (int n = 1, gap = 0; n < KAN_LOG_ROTATIONS; n++) {
+	s->n_stuck = rc < 0 && err && err->sys == ETIMEDOUT;
+	for (int n = 1, gap = 0; n < KAN_LOG_ROTATIONS && s->n_stuck < KAN_LOG_STUCK; n++) {
 		bool found = open_number(s, t, path, n);
 		if (found && gap && !s->missing)
 			s->missing = gap;
 		if (!found && !gap)
 			gap = n;
 	}
-	s->more = more_than_opened(t, path);
+	s->more = s->n_stuck < KAN_LOG_STUCK && more_than_opened(t, path);
 	return rc;
 }
 
@@ -159,7 +152,7 @@ int kan_logset_open(struct kan_logset **out, const struct kan_target *t, const c
 		int rc = open_all(s, t, path, err);
 		bool moved = rc == 0 && rotated(s, t, path),
 		     whole = rc == 0 && !moved && !s->missing;
-		if (whole || s->gone || i == TRIES - 1) {
+		if (whole || s->gone || s->n_stuck || i == TRIES - 1) {
 			s->moved = moved;
 			return rc;
 		}

@@ -5,7 +5,7 @@
 #include <kanshiki/sink.h>
 #include <kanshiki/target.h>
 
-enum { KAN_LOG_ROTATIONS = 1000, KAN_LOG_FAULTS = 64 /* told one by one */ };
+enum { KAN_LOG_ROTATIONS = 1000, KAN_LOG_FAULTS = 64 /* told one by one */, KAN_LOG_STUCK = 8 };
 
 /* The first 64 MiB of a file over 1 GiB, and the rest from its end. */
 #define KAN_LOG_SOURCE ((uint64_t)1 << 30)
@@ -34,6 +34,7 @@ struct kan_logset {
 	bool more;   /* there are older ones than are looked for */
 	struct kan_logfault faults[KAN_LOG_FAULTS];
 	size_t n_faults; /* may be more than are kept */
+	size_t n_stuck;  /* of them; after KAN_LOG_STUCK no more are opened */
 };
 
 /*

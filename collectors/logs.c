@@ -85,6 +85,9 @@ static void tell_faults(const struct kan_logstore *l, const struct kan_logset *s
 	if (s->n_faults > kept)
 		kan_sink_limit(l->sink, KAN_LIT("rotated logs that cannot be opened"), s->n_faults,
 			       kept, KAN_LOG_FAULTS);
+	if (s->n_stuck >= KAN_LOG_STUCK)
+		kan_sink_gap(l->sink, kan_bytes_of(l->dir), KAN_GAP_STUCK,
+			     "%zu files that do not open: older ones were not tried", s->n_stuck);
 	if (s->more)
 		kan_sink_limit(l->sink, KAN_LIT("rotations"), KAN_LOG_ROTATIONS + 1,
 			       KAN_LOG_ROTATIONS, KAN_LOG_ROTATIONS);

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/row.h"
-#include "engine/dataroot.h"
+#include "engine/below.h"
 
 enum { PATH_OCTETS = 512, NAME_OCTETS = 255, OPTIONS_MAX = 64 << 10, JSON_DEPTH = 16 };
 
@@ -30,7 +30,7 @@ bool kan_volume_elsewhere(const struct kan_target *t, const char *name, struct k
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf text = KAN_BUF(OPTIONS_MAX);
 	(void)snprintf(path, sizeof(path), "volumes/%s/opts.json", name);
-	if (kan_dataroot_read(&text, t->data_root_fd, path, &why) < 0 && why.code == KAN_ENOTFOUND)
+	if (kan_below_read(&text, t, path, &why) < 0 && why.code == KAN_ENOTFOUND)
 		return false;
 	if (why.code != KAN_OK ||
 	    kan_json_parse(&doc, kan_buf_bytes(&text), OPTIONS_MAX, JSON_DEPTH, &why) < 0) {
@@ -51,7 +51,7 @@ int kan_volume_enter(struct kan_entered *e, const struct kan_target *t, const ch
 	struct kan_err why = {0};
 	kan_auto_close int volume = -1;
 	(void)snprintf(path, sizeof(path), "volumes/%s", name);
-	if (kan_open_beneath(&volume, t->data_root_fd, path, O_PATH | O_DIRECTORY, 0, err) < 0)
+	if (kan_below_pin(&volume, t, path, O_DIRECTORY, err) < 0)
 		return -1;
 	if (kan_open_beneath(&e->fd, volume, "_data", O_PATH | O_DIRECTORY, RESOLVE_NO_XDEV, &why) <
 	    0) {
@@ -61,6 +61,8 @@ int kan_volume_enter(struct kan_entered *e, const struct kan_target *t, const ch
 					  "a volume whose content is mounted from elsewhere")
 			       : -1;
 	}
+	if (kan_below_owned(t, e->fd, path, err) < 0)
+		return -1;
 	if (statx(e->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 		  STATX_BASIC_STATS | STATX_BTIME, &e->st) < 0)
 		return kan_fail_sys(err, "%s", path);

@@ -68,17 +68,17 @@ struct kan_target {
 	int pid_fd;  /* pidfd */
 	int pid_dir; /* /proc/PID, O_PATH|O_DIRECTORY: stays with it, ESRCH after its end */
 	int root_fd; /* its root directory */
-	/* An init in a chroot sees less than its mount namespace has: the whole table, and the root
-	 * that its paths begin at. Empty and -1: it sees all there is. */
-	struct kan_buf mountinfo;
+	/* An init in a chroot sees less than its mount namespace has: the root that its paths begin
+	 * at, and the whole table. -1 and empty: it sees all there is. */
 	int space_fd;
+	struct kan_buf mountinfo;
 	struct kan_cgroup *cgroup;
 
 	pid_t engine_pid;
 	int engine_root_fd; /* root of the engine's mount namespace */
 	char *data_root; /* as the engine names it, proven to be a directory below engine_root_fd */
-	int data_root_fd;
 	struct kan_uids *uids; /* whose files an engine that is not root's may have; else NULL */
+	int data_root_fd;
 
 	int upper_fd; /* the overlay's upper directory */
 	struct kan_layer *lowers;

@@ -1,4 +1,4 @@
-/* The open rule, and a bound on how long a real open may take. */
+/* The open rule, and a bound on how long a real open and a read may take. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -11,7 +11,13 @@
 
 #include "base/tree.h"
 
-enum { STACK_OCTETS = 128 << 10 };
+enum {
+	STACK_OCTETS = 128 << 10,
+	CHUNK = 32 << 10,
+	ROUND_MS = 1000,
+	ROUND_NS = 1000000,
+	NS_PER_S = 1000000000
+};
 
 int kan_tree_pin(int *fd, int dir_fd, struct kan_bytes name, struct kan_err *err)
 {
@@ -57,15 +63,18 @@ int kan_tree_open(int *out, bool *noatime, int path_fd, struct kan_err *err)
 
 /*
  * One worker with one job slot, handed to and fro by two semaphores: no lock is held when the other
- * is woken. Who waits too long leaves the whole worker behind: it owns its memory then, and frees
- * it when its open comes back, if ever.
+ * is woken. Who waits too long leaves the whole worker behind: it owns its memory and the job then,
+ * and frees both when its open comes back, if ever.
  */
 enum { IDLE, ASKED, DONE, LEFT, QUIT };
 struct worker {
 	sem_t go, done;
 	_Atomic int state;
-	int path_fd; /* the worker's own duplicate */
+	int given; /* the worker's own duplicate, to be opened or read */
 	int fd;
+	size_t most; /* to be read; 0: it is to be opened */
+	struct kan_buf text;
+	_Atomic size_t got; /* octets of it so far */
 	bool noatime;
 	int rc;
 	struct kan_err err;
@@ -79,7 +88,26 @@ static void free_worker(struct worker *w)
 {
 	(void)sem_destroy(&w->go);
 	(void)sem_destroy(&w->done);
+	kan_buf_free(&w->text);
 	free(w);
+}
+
+/* What has come so far shows that it moves. */
+static int read_given(struct worker *w, struct kan_err *err)
+{
+	uint8_t chunk[CHUNK];
+	while (atomic_load(&w->state) == ASKED && w->text.len < w->most) {
+		size_t at = w->text.len, left = w->most - at;
+		ssize_t n = pread(w->given, chunk, left < CHUNK ? left : CHUNK, (off_t)at);
+		if (n < 0 && errno != EINTR)
+			return kan_fail_sys(err, "read");
+		if (n == 0)
+			break;
+		if (n > 0)
+			kan_buf_add(&w->text, chunk, (size_t)n);
+		atomic_store(&w->got, w->text.len);
+	}
+	return 0;
 }
 
 /* true: somebody waits for it. */
@@ -88,8 +116,9 @@ static bool do_job(struct worker *w)
 	int asked = ASKED;
 	w->fd = -1;
 	w->err = (struct kan_err){0};
-	w->rc = kan_tree_open(&w->fd, &w->noatime, w->path_fd, &w->err);
-	(void)close(w->path_fd);
+	w->rc = w->most ? read_given(w, &w->err)
+			: kan_tree_open(&w->fd, &w->noatime, w->given, &w->err);
+	(void)close(w->given);
 	if (atomic_compare_exchange_strong(&w->state, &asked, DONE))
 		return true;
 	if (w->fd >= 0)
@@ -105,7 +134,7 @@ static void *work(void *arg)
 			continue;
 		int state = atomic_load(&w->state);
 		if (state == LEFT)
-			(void)close(w->path_fd);
+			(void)close(w->given);
 		if (state != ASKED || !do_job(w))
 			break;
 		(void)sem_post(&w->done);
@@ -150,50 +179,79 @@ void kan_tree_opener_free(struct kan_tree_opener *o)
 	free(o);
 }
 
-static struct timespec deadline(void)
+static struct timespec after_ms(unsigned ms)
 {
 	struct timespec t;
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += KAN_TREE_OPEN_MS / 1000;
+	t.tv_sec += ms / ROUND_MS;
+	t.tv_nsec += (long)(ms % ROUND_MS) * ROUND_NS;
+	t.tv_sec += t.tv_nsec / NS_PER_S;
+	t.tv_nsec %= NS_PER_S;
 	return t;
 }
 
-/* false: the worker was left behind. */
-static bool wait_done(struct worker *w)
-{
-	const struct timespec until = deadline();
-	int asked = ASKED;
-	while (sem_clockwait(&w->done, CLOCK_MONOTONIC, &until) < 0) {
-		if (errno != ETIMEDOUT)
-			continue;
-		if (atomic_compare_exchange_strong(&w->state, &asked, LEFT))
-			return false;
-		while (sem_wait(&w->done) < 0) /* done at the last moment: told any time now */
-			continue;
-		return true;
-	}
-	return true;
-}
-
-int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
-			  struct kan_err *err)
+/* A job for the worker, which is made when there is none. */
+static int give(struct kan_tree_opener *o, int fd, size_t most, struct kan_err *err)
 {
 	if (!o->worker)
 		o->worker = new_worker();
 	if (!o->worker)
 		return kan_fail(err, KAN_EIO, "no thread to be had");
 	struct worker *w = o->worker;
-	w->path_fd = fcntl(path_fd, F_DUPFD_CLOEXEC, 0);
-	if (w->path_fd < 0)
-		return kan_fail_sys(err, "open");
+	w->given = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (w->given < 0)
+		return kan_fail_sys(err, "%s", most ? "read" : "open");
+	w->most = most;
+	kan_buf_free(&w->text);
+	w->text = KAN_BUF(most);
+	atomic_store(&w->got, 0);
 	atomic_store(&w->state, ASKED);
 	(void)sem_post(&w->go);
-	if (!wait_done(w)) {
-		o->worker = NULL;
-		kan_err_set(err, KAN_EIO, ETIMEDOUT,
-			    "open did not return in 2 s; permission mark or storage");
-		return -1;
+	return 0;
+}
+
+static bool done_within(struct worker *w, unsigned ms)
+{
+	const struct timespec until = after_ms(ms);
+	int rc = 0;
+	while ((rc = sem_clockwait(&w->done, CLOCK_MONOTONIC, &until)) < 0 && errno == EINTR)
+		continue;
+	return rc == 0;
+}
+
+/* A read that goes on is waited for, for as many rounds; an open has one. false: it is stuck, and
+ * the worker was left behind with its buffer and its descriptor. */
+static bool wait_for(struct kan_tree_opener *o, struct kan_err *err)
+{
+	struct worker *w = o->worker;
+	const char *what = w->most ? "read" : "open";
+	size_t before = 0;
+	int asked = ASKED;
+	for (int rounds = KAN_TREE_READ_MS / KAN_TREE_OPEN_MS; rounds > 0; rounds--) {
+		if (done_within(w, KAN_TREE_OPEN_MS))
+			return true;
+		size_t got = atomic_load(&w->got);
+		if (got == before)
+			break;
+		before = got;
 	}
+	if (!atomic_compare_exchange_strong(&w->state, &asked, LEFT)) {
+		while (sem_wait(&w->done) < 0) /* done at the last moment: told any time now */
+			continue;
+		return true;
+	}
+	o->worker = NULL;
+	kan_err_set(err, KAN_EIO, ETIMEDOUT, "%s did not return in 2 s; permission mark or storage",
+		    what);
+	return false;
+}
+
+int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
+			  struct kan_err *err)
+{
+	if (give(o, path_fd, 0, err) < 0 || !wait_for(o, err))
+		return -1;
+	struct worker *w = o->worker;
 	if (w->rc == 0) {
 		*fd = w->fd;
 		*noatime = w->noatime;
@@ -201,4 +259,34 @@ int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int
 		*err = w->err;
 	}
 	return w->rc;
+}
+
+/* Not copied where it need not be: it may be all of a database. */
+static void hand_over(struct kan_buf *out, struct kan_buf *text)
+{
+	if (out->len || text->len > out->max) {
+		kan_buf_addb(out, kan_buf_bytes(text));
+		return;
+	}
+	kan_buf_free(out);
+	out->data = kan_take_ptr(text->data);
+	out->len = text->len;
+	out->cap = text->cap;
+	*text = KAN_BUF(0);
+}
+
+int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,
+			  struct kan_err *err)
+{
+	if (most == 0)
+		return 0;
+	if (give(o, fd, most, err) < 0 || !wait_for(o, err))
+		return -1;
+	struct worker *w = o->worker;
+	if (w->rc == 0)
+		hand_over(out, &w->text);
+	else if (err)
+		*err = w->err;
+	int rc = w->rc;
+	return rc == 0 && out->failed ? kan_fail(err, KAN_ELIMIT, "over %zu bytes", out->max) : rc;
 }

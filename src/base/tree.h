@@ -12,8 +12,9 @@ enum {
 	KAN_TREE_DEPTH = 65536,
 	KAN_TREE_HELD =
 		64, /* directory descriptors held; deeper ones are reopened through ".." checks */
-	KAN_TREE_OPEN_MS = 2000, /* a real open or first read may block that long: a permission
-				    mark, dead storage */
+	KAN_TREE_OPEN_MS = 2000,  /* a real open or first read may block that long: a permission
+				     mark, dead storage */
+	KAN_TREE_READ_MS = 20000, /* all of a bounded read that goes on, each piece in time */
 	KAN_TREE_XATTR_MAX = 256 << 10,
 };
 
@@ -70,6 +71,10 @@ struct kan_tree_opener;
 struct kan_tree_opener *kan_tree_opener_new(void);
 void kan_tree_opener_free(struct kan_tree_opener *o);
 int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
+			  struct kan_err *err);
+/* The same of reading: the first octets of a file, as many as most, appended. limit: out is full.
+ */
+int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,
 			  struct kan_err *err);
 
 /* Extended attributes of a pinned file or directory (any type): name and value, NUL-free names. */

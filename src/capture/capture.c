@@ -315,8 +315,10 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 	kan_auto_free struct kan_early *early = kan_xalloc(sizeof(*early));
 	if (known(c->req->only, err) < 0 || known(c->req->skip, err) < 0)
 		return -1;
-	if (kan_source_open(c, early, err) < 0)
+	if (kan_source_open(c, early, err) < 0) {
+		out->stopped_by = c->stopped_by;
 		return -1;
+	}
 	c->started_ns = kan_now_ns();
 	int rc = c->req->then.allowed ? c->req->then.allowed(c->target, c->req->arg, err) : 0;
 	if (rc == 0)

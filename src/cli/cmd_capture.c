@@ -192,12 +192,16 @@ static struct kan_act act_of(const struct job *j)
 	};
 }
 
+static int stopped_status(const struct kan_capture_result *c)
+{
+	return c->stopped_by == SIGALRM ? KAN_EXIT_TIME : KAN_EXIT_INTERRUPTED;
+}
+
 static int status_of(const struct job *j, const struct kan_capture_result *c)
 {
 	int status = c->gaps || c->partial ? KAN_EXIT_MISSING : KAN_EXIT_OK;
 	if (c->stopped_by)
-		status = kan_status_worst(status, c->stopped_by == SIGALRM ? KAN_EXIT_TIME
-									   : KAN_EXIT_INTERRUPTED);
+		status = kan_status_worst(status, stopped_status(c));
 	/* The evidence stands, and the job is not done. An interrupt says so by itself. */
 	else if (j->then.asked && !c->acted)
 		status = KAN_EXIT_FAILED;
@@ -314,6 +318,8 @@ static int finish(struct job *j, struct kan_capture_result *c)
 static int say_failed(struct job *j, const struct kan_capture_result *c, struct kan_err *err)
 {
 	int status = kan_say_err(err);
+	if (c->stopped_by && !c->path)
+		status = stopped_status(c);
 	kan_then_settle(&j->then, c);
 	if (c->path)
 		kan_then_say(stderr, &j->then, c);

@@ -11,59 +11,38 @@
 #include "engine/dataroot.h"
 #include "kernel/procfs.h"
 
-enum { NAME_OCTETS = 256, MAP_OCTETS = 64 << 10, STATUS_OCTETS = 64 << 10, BASE = 10 };
-
-/* The next number of a line; false at its end. */
-static bool number(uint32_t *out, const char **at)
-{
-	char *end = NULL;
-	const char *from = *at + strspn(*at, " \t");
-	if (*from < '0' || *from > '9')
-		return false;
-	*out = (uint32_t)strtoul(from, &end, BASE);
-	*at = end;
-	return true;
-}
+enum { NAME_OCTETS = 256, MAP_OCTETS = 64 << 10, STATUS_OCTETS = 64 << 10 };
 
 struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map)
 {
 	if (own == 0)
 		return NULL;
 	struct kan_uids *u = kan_xalloc(sizeof(*u));
-	kan_auto_free char *text = strndup(map.n ? (const char *)map.p : "", map.n);
 	u->own = own;
-	for (const char *at = text; at && *at && u->n < KAN_UID_RANGES;) {
-		uint32_t inside = 0, first = 0, count = 0;
-		if (!number(&inside, &at) || !number(&first, &at) || !number(&count, &at))
-			break;
-		if (first == 0) {
-			u->n = 0;
-			break;
-		}
-		u->v[u->n].first = first;
-		u->v[u->n++].count = count;
-		at += strspn(at, " \t\n");
-	}
+	kan_idmap_parse(&u->uid, map);
+	if (kan_idmap_has(&u->uid, 0))
+		u->uid.n = 0;
 	return u;
 }
 
 bool kan_uids_has(const struct kan_uids *u, uint32_t uid)
 {
-	bool has = uid == u->own;
-	for (size_t i = 0; i < u->n; i++)
-		has |= uid >= u->v[i].first && uid - u->v[i].first < u->v[i].count;
-	return has && uid != 0;
+	return uid != 0 && (uid == u->own || kan_idmap_has(&u->uid, uid));
 }
 
 int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf status = KAN_BUF(STATUS_OCTETS), map = KAN_BUF(MAP_OCTETS);
+	kan_auto_buf struct kan_buf status = KAN_BUF(STATUS_OCTETS), map = KAN_BUF(MAP_OCTETS),
+				    groups = KAN_BUF(MAP_OCTETS);
 	struct kan_proc_status s;
 	if (kan_proc_read(&status, pid_dir, "status", err) < 0 ||
 	    kan_proc_status_parse(&s, kan_buf_bytes(&status), err) < 0 ||
-	    kan_proc_read(&map, pid_dir, "uid_map", err) < 0)
+	    kan_proc_read(&map, pid_dir, "uid_map", err) < 0 ||
+	    kan_proc_read(&groups, pid_dir, "gid_map", err) < 0)
 		return -1;
 	*out = kan_uids_new(s.uid[1], kan_buf_bytes(&map));
+	if (*out && (*out)->uid.n)
+		kan_idmap_parse(&(*out)->gid, kan_buf_bytes(&groups));
 	return 0;
 }
 
@@ -126,6 +105,19 @@ int kan_below_pin(int *fd, const struct kan_target *t, const char *below, int fl
 	if (t->uids)
 		return pin_users(fd, t, below, flags | O_PATH, err);
 	return kan_open_beneath(fd, t->data_root_fd, below, flags | O_PATH, 0, err);
+}
+
+int kan_below_beside(struct kan_buf *out, const struct kan_target *t, const char *path,
+		     struct kan_err *err)
+{
+	kan_auto_close int pin = -1, fd = -1;
+	if (t->engine_root_fd < 0)
+		return kan_fail(err, KAN_EDENIED, "the engine's process is not proven");
+	if (kan_open_beneath(&pin, t->engine_root_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
+	    kan_below_owned(t, pin, path, err) < 0 ||
+	    kan_dataroot_open_pin(&fd, pin, path, err) < 0)
+		return -1;
+	return kan_dataroot_read_fd(out, fd, path, err);
 }
 
 int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err)

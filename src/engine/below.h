@@ -6,15 +6,12 @@
 #include <kanshiki/target.h>
 #include <sys/stat.h>
 
-enum { KAN_UID_RANGES = 340 }; /* user_namespaces(7): as many lines as a map may have */
+#include "kernel/idmap.h"
 
 /* The engine's own user, and the ids that its user namespace was given; never root's. */
 struct kan_uids {
 	uint32_t own;
-	size_t n;
-	struct {
-		uint32_t first, count;
-	} v[KAN_UID_RANGES];
+	struct kan_idmap uid, gid;
 };
 /* Pure: own, and a /proc/PID/uid_map as its reader's namespace sees it. A map that has root is not
  * one of a user's namespace: then own alone. Yours: free it. NULL: own is root. */
@@ -32,6 +29,10 @@ int kan_below_pin(int *fd, const struct kan_target *t, const char *below, int fl
 /* Is that directory the one that the engine keeps for the container's root, below its data root, by
  * device and inode? A container may pivot into what it likes. refused: no, or it cannot be told. */
 int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err);
+/* One of the engine's own outside of its data root: path is below the root of its mount namespace.
+ */
+int kan_below_beside(struct kan_buf *out, const struct kan_target *t, const char *path,
+		     struct kan_err *err);
 /* A regular file there, opened with a bound; or read whole, limit: over out->max. */
 int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err);
 int kan_below_read(struct kan_buf *out, const struct kan_target *t, const char *below,

@@ -21,6 +21,7 @@ static const struct {
 	{"HostnamePath", "HostnamePath"},
 	{"HostsPath", "HostsPath"},
 	{"RestartCount", "RestartCount"},
+	{"ImageManifestDescriptor", "ImageManifest"}, /* from Docker 28 on */
 	{"AppArmorProfile", "AppArmorProfile"},
 	{"MountLabel", "MountLabel"},
 	{"ProcessLabel", "ProcessLabel"},

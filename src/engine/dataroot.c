@@ -63,12 +63,11 @@ static size_t without_tail(const char *dir)
 {
 	size_t n = strlen(dir);
 	for (;;) {
-		if (n > 1 && dir[n - 1] == '/')
-			n--;
-		else if (n > 2 && dir[n - 1] == '.' && dir[n - 2] == '/')
-			n--;
-		else
+		bool slash = n > 1 && dir[n - 1] == '/',
+		     dot = n > 2 && dir[n - 1] == '.' && dir[n - 2] == '/';
+		if (!slash && !dot)
 			return n;
+		n--;
 	}
 }
 
@@ -154,12 +153,21 @@ int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct 
 int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
 {
 	struct stat st;
+	size_t room = out->max - out->len;
 	if (fstat(fd, &st) < 0)
 		return kan_fail_sys(err, "%s", path);
-	if (st.st_size < 0 || (uint64_t)st.st_size > out->max)
+	if (st.st_size < 0 || (uint64_t)st.st_size > room)
 		return kan_fail(err, KAN_ELIMIT, "%s: %lld octets, over %zu", path,
 				(long long)st.st_size, out->max);
-	return kan_read_all(out, fd, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+	return kan_dataroot_read_first(out, fd, room + 1, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+}
+
+int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = kan_tree_read_bounded(out, opener, fd, most, err);
+	kan_tree_opener_free(opener);
+	return rc;
 }
 
 static int read_json(json_t **out, int dir_fd, const char *path, struct kan_err *err)

@@ -31,9 +31,11 @@ bool kan_dataroot_live(int root_fd);
 int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err);
 int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err);
 /* The second half of both, of what is pinned (O_PATH) or open; path is for the text of an error.
- * The open is bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
+ * Open and read are bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
 int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err);
 int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err);
+/* Its first octets, or all there are. */
+int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err);
 
 /* One entry of containers/. name is what the directory is called: any bytes. */
 struct kan_dataroot_entry {

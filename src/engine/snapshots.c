@@ -117,19 +117,14 @@ static int read_still(struct kan_buf *out, int fd, struct kan_err *err)
 {
 	for (int tries = 0; tries < 5; tries++) {
 		struct kan_bolt before, after;
+		kan_auto_buf struct kan_buf metas = KAN_BUF(KAN_STORE_FILE_MAX);
 		kan_buf_reset(out);
-		if (lseek(fd, 0, SEEK_SET) < 0)
-			return kan_fail_sys(err, "seek");
-		if (kan_read_all(out, fd, err) < 0 ||
-		    kan_bolt_open(&before, kan_buf_bytes(out), err) < 0)
+		if (kan_dataroot_read_fd(out, fd, "metadata.db", err) < 0 ||
+		    kan_bolt_open(&before, kan_buf_bytes(out), err) < 0 ||
+		    kan_dataroot_read_first(&metas, fd, 2 * before.page_size, err) < 0)
 			return -1;
-		uint8_t *room = kan_io_buffer(2 * before.page_size);
-		ssize_t n = pread(fd, room, 2 * before.page_size, 0);
-		bool same = n > 0 &&
-			    kan_bolt_open(&after, (struct kan_bytes){room, (size_t)n}, NULL) == 0 &&
-			    after.txid == before.txid;
-		free(room);
-		if (same)
+		if (kan_bolt_open(&after, kan_buf_bytes(&metas), NULL) == 0 &&
+		    after.txid == before.txid)
 			return 0;
 	}
 	return kan_fail(err, KAN_EUNSUPPORTED, "the snapshotter's database does not stand still");

@@ -96,9 +96,12 @@ static int open_elsewhere(struct kan_layer *out, const struct kan_target *t, con
 {
 	const char *rest = NULL;
 	kan_auto_close int place = -1;
+	kan_auto_close int fd = -1;
 	if (kan_containerd_own(&place, &rest, t, path, err) < 0 ||
-	    kan_open_beneath(&out->fd, place, rest, O_PATH | O_DIRECTORY, 0, err) < 0)
+	    kan_open_beneath(&fd, place, rest, O_PATH | O_DIRECTORY, 0, err) < 0 ||
+	    kan_below_owned(t, fd, path, err) < 0)
 		return -1;
+	out->fd = kan_take_fd(&fd);
 	out->path = kan_xstrdup(path);
 	return 0;
 }

@@ -20,18 +20,27 @@ bool kan_is_containerd(const struct kan_target *t);
  * O_PATH|O_DIRECTORY descriptor of containerd's own place, rest: what is left of path. */
 int kan_containerd_own(int *out, const char **rest, const struct kan_target *t, const char *path,
 		       struct kan_err *err);
+/* One blob of its content store, "sha256:...". refused: it is not what its name says. */
+int kan_containerd_blob(struct kan_buf *out, const struct kan_target *t, const char *digest,
+			struct kan_err *err);
 /*
  * The config of the container's image out of the content store, by digests alone: index, manifest,
- * config; each blob is hashed. refused: a blob is not what its name says.
+ * config. The engine names the manifest, which has to be there; else it is the one whose layers fit
+ * (has the config those that the container has?). not-found; unsupported: several may be meant.
  */
-int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
+typedef bool kan_config_fits_fn(struct kan_bytes config, void *arg);
+int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, kan_config_fits_fn *fits,
+			  void *arg, struct kan_err *err);
 /* Its content store, the directory above blobs/; out is yours. */
 int kan_containerd_content(int *out, const struct kan_target *t, struct kan_err *err);
-/* Pure: the digest that an index or a manifest ("sha256:...", in out[72]) leads to. wanted: of the
- * manifest that the container was made from, which has to be there, or NULL: the first of this
- * platform. 1: it is of another manifest; 0: of a config; -1 format, not-found. */
-int kan_manifest_next(char out[72], struct kan_bytes blob, const char *wanted, const char *arch,
-		      struct kan_err *err);
+/* Pure: where a blob leads: a manifest to its config, an index to its manifests ("sha256:..."). */
+enum { KAN_LEADS = 128 };
+struct kan_leads {
+	bool config;
+	size_t n;
+	char v[KAN_LEADS][72];
+};
+int kan_manifest_leads(struct kan_leads *out, struct kan_bytes blob, struct kan_err *err);
 
 /* Podman: its files are there for this driver, and none of Docker's for this container. Never of a
  * dead disk: a directory alone, which anybody may make, is no engine. */

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "engine/below.h"
 #include "engine/store.h"
 #include "image/integrity_part.h"
 #include "image/layers.h"
@@ -14,6 +15,14 @@
 enum { PATH_OCTETS = 512, SCHEME = 7 };
 
 static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
+
+static void shift(struct kan_idmap *m, uint64_t by)
+{
+	m->n = 1;
+	m->v[0].inside = 0;
+	m->v[0].outside = by;
+	m->v[0].count = UINT32_MAX;
+}
 
 /* "/var/lib/docker/165536.165536": the engine's own name for the data of a remapped user namespace.
  */
@@ -29,8 +38,23 @@ static void shifts(struct kan_integrity *g)
 	unsigned long gid = strtoul(dot + 1, &end, 10);
 	if (*end || uid > UINT32_MAX || gid > UINT32_MAX)
 		return;
-	g->uid_shift = uid;
-	g->gid_shift = gid;
+	shift(&g->shift_uid, uid);
+	shift(&g->shift_gid, gid);
+}
+
+/* An engine that runs says by its process which ids its namespace has. A user's own disk does not,
+ * and then owners are not compared. */
+static void owners(struct kan_integrity *g)
+{
+	const struct kan_uids *u = g->t->uids;
+	shifts(g);
+	g->uid = u ? &u->uid : &g->shift_uid;
+	g->gid = u ? &u->gid : &g->shift_gid;
+	if (u || g->t->depth != KAN_DEPTH_OFFLINE || !g->t->userxattr)
+		return;
+	g->uid = g->gid = NULL;
+	kan_sink_scope(g->sink, KAN_LIT("owners of the layers"),
+		       "the data root is a user's, and which ids its namespace had is not in it");
 }
 
 static int not_done(struct kan_integrity *g, enum kan_rung rung, const char *why,
@@ -154,7 +178,7 @@ int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, 
 	g->buffer = kan_io_buffer(KAN_IO_READ);
 	kan_crc64_init(&g->crc);
 	kan_split_init(&g->split);
-	shifts(g);
+	owners(g);
 	find_lowers(g);
 	*out = g;
 	return 0;

@@ -330,8 +330,8 @@ static void begin(struct layer *l, struct kan_integrity *g)
 {
 	const struct kan_layerdir_opts o = {.fd = l->fd,
 					    .userxattr = g->t->userxattr,
-					    .uid_shift = g->uid_shift,
-					    .gid_shift = g->gid_shift,
+					    .uid = g->uid,
+					    .gid = g->gid,
 					    .damage = on_damage,
 					    .unknown = on_unknown,
 					    .arg = l};

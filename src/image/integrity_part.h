@@ -9,6 +9,7 @@
 #include "image/layerdir.h"
 #include "image/layers.h"
 #include "image/tarsplit.h"
+#include "kernel/idmap.h"
 
 struct kan_tree_opener;
 
@@ -32,8 +33,9 @@ struct kan_integrity {
 	struct kan_split split;
 	struct kan_digest *digest;
 	uint8_t *buffer; /* KAN_IO_READ */
-	uint64_t uid_shift, gid_shift;
-	int told_layer; /* whose damaged paths told counts */
+	struct kan_idmap shift_uid, shift_gid;
+	const struct kan_idmap *uid, *gid; /* NULL: a dead disk does not say them */
+	int told_layer;                    /* whose damaged paths told counts */
 	uint64_t told;
 	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
 	size_t n_lowers;

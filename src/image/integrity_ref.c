@@ -160,8 +160,8 @@ static int on_layer(size_t n, void *arg, struct kan_err *err)
 		return 0;
 	const struct kan_layerdir_opts o = {.fd = r->g->lowers[r->g->n_lowers - 1 - n].fd,
 					    .userxattr = r->g->t->userxattr,
-					    .uid_shift = r->g->uid_shift,
-					    .gid_shift = r->g->gid_shift,
+					    .uid = r->g->uid,
+					    .gid = r->g->gid,
 					    .damage = on_damage,
 					    .unknown = on_unknown,
 					    .arg = r};

@@ -241,8 +241,8 @@ static void compare(struct kan_layerdir *l)
 					  .link = kan_buf_bytes(&p->found_link),
 					  .xattrs = kan_buf_bytes(&p->found_xattrs),
 					  .userxattr = l->o.userxattr,
-					  .uid_shift = l->o.uid_shift,
-					  .gid_shift = l->o.gid_shift};
+					  .uid = l->o.uid,
+					  .gid = l->o.gid};
 	p->bits |= p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
 }
 

@@ -37,10 +37,11 @@ struct kan_damage {
 	struct kan_bytes link, xattrs;           /* found */
 	const char *expected_sum, *found_sum;    /* of the content: crc64 or sha256; or NULL */
 };
+struct kan_idmap;
 struct kan_layerdir_opts {
 	int fd; /* O_PATH of the directory */
 	bool userxattr;
-	uint64_t uid_shift, gid_shift; /* of a remapped user namespace */
+	const struct kan_idmap *uid, *gid; /* as of kan_layer_facts */
 	/* -1: evidence cannot be written. */
 	int (*damage)(const struct kan_damage *d, void *arg, struct kan_err *err);
 	/* It could not be looked at, so that nothing is known of it. */

@@ -1,15 +1,20 @@
 /* Type, mode, owner, time, target, device and attributes of a header against the entry. */
 #include "image/layerfacts.h"
 
+#include <endian.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "image/file.h"
 #include "image/layerdir.h"
 #include "image/overlay.h"
 #include "image/xattrs.h"
+#include "kernel/idmap.h"
 
 static const char capability[] = "security.capability";
-enum { NS_PER_S = 1000000000 };
+enum { NS_PER_S = 1000000000, CAP_2 = 20, CAP_3 = 24 };
+static const uint32_t CAP_REVISION = 0xff000000, CAP_REVISION_2 = 0x02000000,
+		      CAP_REVISION_3 = 0x03000000;
 
 /* The system of the host labels files as it likes: nothing of a tar. */
 static bool label(struct kan_bytes name)
@@ -36,6 +41,35 @@ static bool find(struct kan_xattr *out, struct kan_bytes packed, struct kan_byte
 	return false;
 }
 
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+/* What is set in a user namespace has the namespace's root with it, and the tar has not:
+ * capabilities(7), "File capability extensions". */
+static bool same_capability(struct kan_bytes tar, struct kan_bytes found,
+			    const struct kan_layer_facts *f)
+{
+	if (tar.n != CAP_2 || found.n != CAP_3 || !f->uid)
+		return false;
+	uint32_t one = get32(tar.p), other = get32(found.p);
+	return (one & CAP_REVISION) == CAP_REVISION_2 && (other & CAP_REVISION) == CAP_REVISION_3 &&
+	       (one & ~CAP_REVISION) == (other & ~CAP_REVISION) &&
+	       memcmp(tar.p + sizeof(one), found.p + sizeof(one), CAP_2 - sizeof(one)) == 0 &&
+	       get32(found.p + CAP_2) == kan_idmap_out(f->uid, 0);
+}
+
+static bool same_value(const struct kan_xattr *tar, const struct kan_xattr *found,
+		       const struct kan_layer_facts *f)
+{
+	return tar->cut || found->cut || kan_bytes_eq(tar->value, found->value) ||
+	       (kan_bytes_eq(tar->name, kan_bytes_of(capability)) &&
+		same_capability(tar->value, found->value, f));
+}
+
 static unsigned attributes(const struct kan_layer_member *m, const struct kan_layer_facts *f)
 {
 	struct kan_xattr x, other;
@@ -43,8 +77,7 @@ static unsigned attributes(const struct kan_layer_member *m, const struct kan_la
 	struct kan_bytes left = m->xattrs;
 	while (kan_xattrs_next(&x, &left)) {
 		bool there = find(&other, f->xattrs, x.name);
-		if (!label(x.name) &&
-		    (!there || (!x.cut && !other.cut && !kan_bytes_eq(x.value, other.value))))
+		if (!label(x.name) && (!there || !same_value(&x, &other, f)))
 			bits |= bit_of(x.name);
 	}
 	left = f->xattrs;
@@ -87,7 +120,9 @@ unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_la
 	if ((st->stx_mode & S_IFMT) != (m->mode & S_IFMT))
 		return KAN_DAMAGE_TYPE;
 	unsigned bits = by_type(m, f) | attributes(m, f);
-	if (st->stx_uid != m->uid + f->uid_shift || st->stx_gid != m->gid + f->gid_shift)
+	if (f->uid && f->gid &&
+	    (st->stx_uid != kan_idmap_out(f->uid, m->uid) ||
+	     st->stx_gid != kan_idmap_out(f->gid, m->gid)))
 		bits |= KAN_DAMAGE_OWNER;
 	if (!same_time(m, st))
 		bits |= KAN_DAMAGE_MTIME;

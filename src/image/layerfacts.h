@@ -5,13 +5,14 @@
 #include <kanshiki/bytes.h>
 #include <linux/stat.h>
 
+struct kan_idmap;
 struct kan_layer_member;
 
 struct kan_layer_facts {
 	const struct statx *st;
 	struct kan_bytes link, xattrs; /* xattrs: packed */
 	bool userxattr;
-	uint64_t uid_shift, gid_shift;
+	const struct kan_idmap *uid, *gid; /* of the engine's user namespace; NULL: not known */
 };
 /* Bits of kan_damage; no content. Not of a hard link. */
 unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_layer_facts *f);

@@ -77,6 +77,14 @@ struct layers {
 	struct kan_snapshots snapshots; /* of containerd; none: its database could not be read */
 };
 
+static void gather_lowers(struct layers *l)
+{
+	l->lowers = kan_xalloc((l->t->n_lowers + 1) * sizeof(*l->lowers));
+	for (size_t i = 0; i < l->t->n_lowers; i++)
+		if (!l->t->lowers[i].init)
+			l->lowers[l->n++] = l->t->lowers[i];
+}
+
 /* A line of layerdb: one word. */
 static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const char *dir,
 		     const char *name, struct kan_err *err)
@@ -268,13 +276,46 @@ static int all_rows(struct layers *l, struct kan_err *err)
 	return init_rows(l, chains, err);
 }
 
+/* By its chain id where the snapshotter tells it; else by their number alone. */
+static bool same_layers(const struct kan_diff_ids *ids, const struct layers *l)
+{
+	char chain[KAN_LAYER_ID];
+	if (ids->n != l->n || l->n == 0)
+		return false;
+	for (size_t i = 0; i < ids->n; i++)
+		kan_chain_id(chain, i ? chain : NULL, ids->v[i]);
+	return prove_snapshot(l, ids->n - 1, chain, NULL) == 0;
+}
+
+static bool fits(struct kan_bytes config, void *arg)
+{
+	struct kan_diff_ids ids = {0};
+	bool fit = kan_diff_ids_read(&ids, config, NULL) == 0 && same_layers(&ids, arg);
+	free(ids.v);
+	return fit;
+}
+
+static int config_of_containerd(struct kan_buf *out, const struct kan_target *t,
+				struct kan_err *err)
+{
+	char root[KAN_STORE_PATH];
+	struct layers l = {.t = t};
+	gather_lowers(&l);
+	if (t->n_lowers)
+		(void)kan_snapshots_of(&l.snapshots, root, t, t->lowers[0].path, NULL);
+	int rc = kan_containerd_config(out, t, fits, &l, err);
+	free(l.lowers);
+	free(l.snapshots.v);
+	return rc;
+}
+
 static int read_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	if (t->data_root_fd < 0 || !t->storage)
 		return kan_fail(err, KAN_EDENIED, "the engine's data root is not proven");
 	if (kan_is_containerd(t))
-		return kan_containerd_config(out, t, err);
+		return config_of_containerd(out, t, err);
 	if (kan_is_podman(t))
 		return kan_podman_config(out, t, err);
 	if (!is_id(t->image_id))
@@ -320,10 +361,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 
 static void find_lowers(struct layers *l)
 {
-	l->lowers = kan_xalloc((l->t->n_lowers + 1) * sizeof(*l->lowers));
-	for (size_t i = 0; i < l->t->n_lowers; i++)
-		if (!l->t->lowers[i].init)
-			l->lowers[l->n++] = l->t->lowers[i];
+	gather_lowers(l);
 	if (l->ids.n && l->n && l->ids.n != l->n) {
 		kan_sink_gap(l->sink, KAN_LIT("layers"), KAN_GAP_CONTRADICTED,
 			     "the image names %zu layers, the container has %zu", l->ids.n, l->n);

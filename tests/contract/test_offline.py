@@ -2,10 +2,13 @@
 
 usage: test_offline.py KANSHIKI
 """
+import ctypes
 import gzip
 import json
 import os
 import pathlib
+import select
+import signal
 import subprocess
 import sys
 import tarfile
@@ -36,6 +39,16 @@ def new_root():
     return DataRoot(tempfile.mkdtemp(prefix="root-", dir=WORK))
 
 
+def never_listed(directory):
+    """Who opens that directory waits for an answer that does not come: the descriptor of the mark."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    content, add, open_perm, on_dir, here = 0x5, 0x1, 0x10000, 0x40000000, -100
+    notes = libc.fanotify_init(content, os.O_RDONLY)
+    if notes < 0 or libc.fanotify_mark(notes, add, ctypes.c_uint64(open_perm | on_dir), here, os.fsencode(directory)) < 0:
+        raise OSError(ctypes.get_errno(), "fanotify")
+    return notes
+
+
 class Bundle:
     def __init__(self, document):
         self.document, self.path = document, pathlib.Path(document["bundle"])
@@ -59,6 +72,36 @@ class Bundle:
 
     def gaps(self):
         return {(g["collector"], g["what"]): g["code"] for g in self.document["gaps"] if g["code"] != "not-applicable"}
+
+
+class Stuck(unittest.TestCase):
+    """A directory that nobody may list, before anything is known of the container."""
+
+    def started(self, *flags):
+        root = new_root()
+        root.container()
+        notes = never_listed(root.path / "containers")
+        self.addCleanup(os.close, notes)
+        argv = [str(KANSHIKI), "--home", str(WORK / "stuck"), "--json", "capture", "--root", str(root.path), *flags, "web"]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env={"PATH": os.environ["PATH"], "HOME": str(WORK)})
+        self.addCleanup(process.kill)
+        self.assertTrue(select.select([notes], [], [], MAX_SECONDS)[0], "it did not get there")
+        return process
+
+    def ended(self, process, status):
+        out, err = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, json.loads(out)["exit"]), (status, status), err)
+        self.assertIn(b"nothing was written", err)
+        self.assertFalse((WORK / "stuck").exists())
+
+    def test_an_interrupt_ends_it(self):
+        process = self.started()
+        process.send_signal(signal.SIGINT)
+        self.ended(process, 130)
+
+    def test_the_time_limit_ends_it(self):
+        self.ended(self.started("--timeout", "1"), 124)
 
 
 class Offline(unittest.TestCase):

@@ -40,6 +40,13 @@ class Way(unittest.TestCase):
     def rows(self, bundle):
         return {value(r, "path"): r for r in bundle.rows("filesystem/changes.ndjson")}
 
+    def check_image(self, name, wanted):
+        """An image that nobody touched: on each rung the same word for all layers, and no path is named."""
+        document, bundle = self.capture(name, "--verify-image", "--only", "image", "--no-report", status=5 if "not-done" in wanted.values() else 0)
+        rows = bundle.rows("image/integrity.ndjson")
+        self.assertEqual([r for r in rows if r["about"] == "path"], [])
+        self.assertEqual({r["rung"]: r["result"] for r in rows}, wanted)
+
     def claims(self, bundle):
         return {c["claim"]: c for c in bundle.json("capture.json")["target"]["claims"]}
 
@@ -69,6 +76,7 @@ class Remapped(Way):
         self.assertEqual(init["uid"], [100000] * 4)
         self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
         self.assertIn(b"said", (bundle / "data/logs/json-file/0.log").read_bytes())
+        self.check_image("w-remap", {2: "verified", 3: "verified", 4: "verified"})
 
 
 class Beside(Way):
@@ -86,10 +94,20 @@ class Beside(Way):
 
 
 class Rootless(Way):
-    def test_podman_of_a_user_who_is_not_root_is_proven_like_another(self):
-        self.start("user", KAN_ENGINE="podman4", KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
+    """Engines of a user who is not root, with a user namespace that has more ids; root captures."""
+
+    def test_podman_of_a_user_is_proven_like_another(self):
+        self.of_a_user("user", "podman4", "k8s-file")
+
+    def test_docker_of_a_user_in_namespaces_of_its_own_is_proven_like_another(self):
+        self.of_a_user("kit", "docker26", "json-file")
+
+    def of_a_user(self, suffix, kind, log):
+        self.start(suffix, KAN_ENGINE=kind, KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
         self.assertEqual(os.stat(f"/proc/{self.engine.pid}").st_uid, 64000)
-        info = self.container("w-user", "--network", "none")
+        info = self.container("w-user", "--network", "none", "-v", "w-user-volume:/data")
+        self.engine.docker("exec", "w-user", "sh", "-c", "echo kept >/data/kept; cd /usr/share/doc; rm -r busybox; mkdir busybox; "
+                           "echo x >busybox/new; mv /etc/shop/shop.conf /etc/shop/moved")
         document, bundle = self.capture("w-user", status=0)
         found = self.claims(bundle)
         self.assertEqual({n: found[n]["verdict"] for n in ("engine", "data root", "State.Pid", "overlay")},
@@ -102,6 +120,28 @@ class Rootless(Way):
         self.assertTrue(document["freeze"]["paused_by_us"])
         init = next(r for r in bundle.rows("processes/processes.ndjson") if r["pid"] == info["State"]["Pid"])
         self.assertEqual(init["uid"], [64000] * 4)
+        self.overlay_of_a_user(rows)
+        self.kept_in_a_volume(bundle, "mounts")
+        checked = "not-done" if kind == "podman4" else "verified"
+        self.check_image("w-user", {2: "verified", 3: checked, 4: checked})
+        # Without a mount its options are not known: that overlay's words are the user's follows from whose the engine is.
+        self.engine.docker("stop", "-t", "0", "w-user")
+        document, bundle = self.capture("w-user", status=0)
+        self.overlay_of_a_user(self.rows(bundle))
+        self.kept_in_a_volume(bundle, "named")
+        self.assertIn(b"said", (bundle / f"data/logs/{log}/0.log").read_bytes())
+
+    def overlay_of_a_user(self, rows):
+        """Its words are user attributes: opaque directories and origins are told by them, and none of them is planted."""
+        self.assertEqual(rows[b"/usr/share/doc/busybox"]["opaque"], "y")
+        self.assertEqual((rows[b"/usr/share/doc/busybox/README"]["change"], rows[b"/usr/share/doc/busybox/new"]["change"]), ("deleted", "added"))
+        self.assertEqual((rows[b"/etc/shop/shop.conf"]["change"], rows[b"/etc/shop/moved"]["change"]), ("deleted", "added"))
+        self.assertEqual([p for p, r in rows.items() if r.get("planted")], [])
+
+    def kept_in_a_volume(self, bundle, table):
+        point = next(r for r in bundle.rows(f"mounts/{table}.ndjson") if value(r, "point") == b"/data")
+        self.assertTrue(point["copied"], point)
+        self.assertIn(sha256(b"kept\n"), [r.get("sha256") for r in bundle.rows("mounts/files.ndjson") if r["mnt_id"] == point["id"]])
 
 
 class Driver(Way):
@@ -113,6 +153,7 @@ class Driver(Way):
         rows = self.rows(bundle)
         self.assertEqual({r["source"] for r in rows.values()}, {"merged"})
         self.assertEqual([r for r in rows.values() if "change" in r or "below" in r], [])
+        self.assertTrue(bundle.has("image/config.json"))
         return rows
 
     def test_on_vfs_every_entry_of_the_root_is_a_row_and_none_has_a_word(self):
@@ -140,6 +181,7 @@ class Driver(Way):
         gaps = {g["collector"]: g for g in bundle.gaps() if g["collector"] == "filesystem"}
         self.assertEqual(gaps["filesystem"]["code"], "unsupported")
         self.assertIn("fuse", gaps["filesystem"]["why"])
+        self.assertTrue(bundle.has("image/config.json"))
 
 
 class Remote(Way):

@@ -320,8 +320,26 @@ class Stopped(unittest.TestCase):
             compared = next(c for c in report["contradictions"] if c["id"] == "engine-changes")
             # It stood still: what only the engine's list had would be told.
             self.assertEqual((compared["assessed"], compared["rows"]), (True, []))
+            self.same_from_the_disk(name, bundle)
         finally:
             world.remove(name)
+
+
+    def same_from_the_disk(self, name, live):
+        """Its data root as a dead disk has it: nobody is asked, and the rows and the layers are the same."""
+        argv = ("--home", world.new_directory("home"), "--json", "capture", "--root", world.engine().data_root, name)
+        done = world.kanshiki(*argv)
+        if PODMAN:
+            self.assertEqual(done.status, 4, str(done))
+            self.assertIn("a store of Podman", done.messages)
+            return
+        self.assertEqual((done.status, done.json["depth"]), (0, "offline"), str(done))
+        dead = world.Bundle(done.json["bundle"])
+        for artefact, columns in (("filesystem/changes.ndjson", ("path", "change", "sha256", "ino", "origin_ino")),
+                                  ("image/layers.ndjson", ("n", "diff_id", "chain_id", "cache_id", "proof"))):
+            facts = [sorted(([r.get(c + "_b64", r.get(c)) for c in columns] for r in b.rows(artefact)), key=str) for b in (live, dead)]
+            self.assertEqual(facts[1], facts[0])
+        self.assertEqual((dead / "data/image/config.json").read_bytes(), (live / "data/image/config.json").read_bytes())
 
 
 class ImageGone(unittest.TestCase):

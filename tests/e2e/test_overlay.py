@@ -11,7 +11,7 @@ import unittest
 import world
 from world import docker, inspect, remove, run_container, sh, sha256, value
 
-sys.path.insert(0, str(world.TOP / "tests/contract"))
+sys.path.append(str(world.TOP / "tests/contract"))
 import rows as schemas  # noqa: E402  (found below tests/contract)
 
 IMAGE = "overlay:1"
@@ -259,13 +259,16 @@ def tree_of(seen):
 def differing(name, options):
     """Paths at which a read-only mount of all layers differs from one of the image's alone."""
     data = inspect(name)["GraphDriver"]["Data"]
+    # A file cannot be the only lower; the engine's own layer is one of the image's for this.
+    return differing_layers(data["LowerDir"], f"{data['UpperDir']}:{data['LowerDir']}", options)
+
+
+def differing_layers(image_layers, all_layers, options):
     directory = world.new_directory("mounts")
     places = [directory / "image", directory / "container"]
     for place in places:
         place.mkdir()
-    # A file cannot be the only lower; the engine's own layer is one of the image's for this.
-    lowers = [data["LowerDir"], f"{data['UpperDir']}:{data['LowerDir']}"]
-    seen = json.loads(sh("unshare", "-m", sys.executable, "-c", LOOK, options, *places, *lowers))
+    seen = json.loads(sh("unshare", "-m", sys.executable, "-c", LOOK, options, *places, image_layers, all_layers))
     before, after = map(tree_of, seen)
     return {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
 

@@ -139,6 +139,21 @@ class Engine:
     def inspect(self, name):
         return json.loads(self.docker("inspect", name))[0]
 
+    def on_host(self, path):
+        """What an engine with a root of its own calls a path below its directory."""
+        inner = "/kan-" + sha256(str(self.directory).encode())[:10]
+        return self.directory / path[len(inner) + 1:] if path.startswith(inner + "/") else pathlib.Path(path)
+
+    def layers(self, name):
+        """The directories of a running container's overlay, the upper first, as the kernel was told them."""
+        pid = self.inspect(name)["State"]["Pid"]
+        line = next(words for words in map(str.split, pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()) if words[4] == "/")
+        options = dict(o.partition("=")[::2] for o in line[-1].split(","))
+        upper = self.on_host(options["upperdir"])
+        # Relative to the directory of all layers: containerd's "5/fs", Podman's "l/NAME".
+        lowers = [self.on_host(p) if p.startswith("/") else upper.parent.parent / p for p in options["lowerdir"].split(":")]
+        return [upper, *(p.resolve() for p in lowers)]
+
     def down(self):
         subprocess.run([str(ENGINE_SH), "down", str(self.directory)], check=False)
 

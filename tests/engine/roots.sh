@@ -11,7 +11,8 @@ suite_of() { case $1 in docker26) echo trixie ;; docker28) echo sid ;; podman4) 
 packages_of()
 {
 	case $1 in
-	docker26|docker28) echo docker.io,docker-cli,containerd,runc,tini,iptables,iproute2,kmod,fuse-overlayfs ;;
+	docker26) echo docker.io,docker-cli,containerd,runc,tini,iptables,iproute2,kmod,fuse-overlayfs,rootlesskit,slirp4netns,uidmap ;;
+	docker28) echo docker.io,docker-cli,containerd,runc,tini,iptables,iproute2,kmod,fuse-overlayfs ;;
 	podman4) echo podman,conmon,crun,runc,netavark,fuse-overlayfs,uidmap,golang-github-containers-common,iptables,iproute2,kmod ;;
 	esac
 }
@@ -110,6 +111,12 @@ pivoted='
 		own=sys/fs/cgroup/$(cat "$dir/delegated")
 		mkdir -p "$own/service"
 		chown -R 64000:64000 "$own"
+		echo 127.0.0.1 localhost >etc/hosts
+		: >etc/resolv.conf
+		if [ -e dev/net/tun ]; then	# as udev has it
+			mknod -m 666 "$dir/tun" c 10 200
+			mount --bind "$dir/tun" dev/net/tun
+		fi
 		echo $$ >"$own/service/cgroup.procs"
 	fi
 	if [ -e "$dir/containerd.toml" ]; then
@@ -161,6 +168,14 @@ rootless_words()
 	printf '%s\n' setpriv --reuid=64000 --regid=64000 --clear-groups env "HOME=$2/home" "XDG_RUNTIME_DIR=$2/run"
 }
 
+# The kit makes the namespaces, as root of which dockerd then runs.
+rootless_docker_words()
+{
+	printf '%s\n' rootlesskit --net=slirp4netns --disable-host-loopback --state-dir "$1/run/kit" --copy-up=/etc --copy-up=/run \
+		dockerd --rootless --config-file "$1/daemon.json" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" \
+		--iptables=false --ip6tables=false --ip-forward=false --bridge=none --host "unix://$1/docker.sock"
+}
+
 # Docker 28 keeps images in containerd's store, as a new installation does; the others have no such switch.
 daemon_json()
 {
@@ -174,6 +189,8 @@ daemon_json()
 start_private()
 {
 	inner=$(inner_name "$2")
+	[ -z "${KAN_ENGINE_ROOTLESS:-}" ] || [ -e "$(private_root "$1")/usr/bin/newuidmap" ] ||
+		die 9 "$1: its root was made without the packages of a user's engine: remove $(private_root "$1")"
 	cgroup=${KAN_ENGINE_CGROUP:-$([ "$1" = docker28 ] && echo 2 || echo 1)}
 	iptables=$(choose_private_iptables "$1")
 	daemon_json "$1" >"$2/daemon.json"
@@ -185,7 +202,8 @@ start_private()
 	*)
 		# A containerd that runs already is used, and keeps what it has at its own place, not below the data root.
 		[ -z "${KAN_ENGINE_CONTAINERD:-}" ] || printf 'version = 2\n' >"$2/containerd.toml"
-		words="$(docker_words "$iptables" "$inner" "$(cgroup_parent "$2")") $(docker_hosts "$inner")" ;;
+		words="$(docker_words "$iptables" "$inner" "$(cgroup_parent "$2")") $(docker_hosts "$inner")"
+		[ -z "${KAN_ENGINE_ROOTLESS:-}" ] || words="$(rootless_words "$2" "$inner") $(rootless_docker_words "$inner")" ;;
 	esac
 	# No word of these holds a blank.
 	# shellcheck disable=SC2086

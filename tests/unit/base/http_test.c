@@ -1,5 +1,7 @@
 /* HTTP against a server that does what it should not. Forked, on a unix socket of the test's own.
  */
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -229,4 +231,50 @@ Test(http, proxies_of_the_environment_are_not_used)
 		    5000);
 	cr_assert_eq(r.rc, 0, "%s", r.err.text);
 	kan_buf_free(&r.body);
+}
+
+/* In a process with a terminal of its own, where libraries ask for what they miss. */
+static void call_with_key(const struct server *s)
+{
+	char ca[128], key[128];
+	struct kan_err err = {0};
+	int status = 0;
+	(void)snprintf(ca, sizeof(ca), "%s/cert.pem", s->p.path);
+	(void)snprintf(key, sizeof(key), "%s/key.pem", s->p.path);
+	struct kan_http_request q = {.socket = s->path,
+				     .tls = {.ca = ca, .cert = ca, .key = key},
+				     .url = "https://localhost/",
+				     .method = "GET",
+				     .total_ms = 20000};
+	(void)kan_http_call(&status, &q, &err);
+	(void)printf("ended: %s\n", err.text);
+	(void)fflush(stdout);
+	_exit(0);
+}
+
+Test(http, a_key_under_a_passphrase_is_refused_and_no_terminal_is_asked)
+{
+	struct server s = start(&(struct answer){.text = "", .ending = HOLD});
+	char command[512], said[4096] = "";
+	int terminal = -1;
+	size_t n = 0;
+	(void)snprintf(
+		command, sizeof(command),
+		"cd %s && openssl req -x509 -newkey rsa:2048 -passout pass:secret -subj /CN=x "
+		"-keyout key.pem -out cert.pem 2>log",
+		s.p.path);
+	cr_assert_eq(system(command), 0);
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+	if (pid == 0)
+		call_with_key(&s);
+	for (ssize_t got = 1; got > 0 && n<sizeof(said) - 1; n += got> 0 ? (size_t)got : 0) {
+		struct pollfd p = {.fd = terminal, .events = POLLIN};
+		got = poll(&p, 1, 10000) == 1 ? read(terminal, said + n, sizeof(said) - 1 - n) : 0;
+	}
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	(void)close(terminal);
+	cr_expect_str_eq(said, "ended: TLS: cert.pem and key.pem cannot be used: missing, or no "
+			       "pair\r\n");
+	stop(&s);
 }

@@ -1,4 +1,5 @@
 /* The walk and the open rule against what a container can put in the way. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -11,7 +12,7 @@
 #include "base/tree.h"
 #include "place.h"
 
-enum { MANY = 10000, DEEP = 300, NAME = 200 };
+enum { MANY = 10000, DEEP = 300, NAME = 200, BIG = 1 << 20 };
 
 struct seen {
 	struct kan_buf paths; /* one a line, in walk order */
@@ -308,6 +309,35 @@ Test(tree, a_bounded_open_gives_the_same_file_and_the_same_refusals)
 	}
 	kan_tree_opener_free(o);
 	kan_tree_opener_free(NULL);
+	test_leave(&p);
+}
+
+Test(tree, a_bounded_read_gives_the_first_octets_or_all_and_never_more_than_there_is_room_for)
+{
+	struct test_place p = test_place();
+	struct kan_tree_opener *o = kan_tree_opener_new();
+	struct kan_err err = {0};
+	kan_auto_free char *big = kan_xalloc(BIG + 1);
+	(void)memset(big, 'b', BIG);
+	test_put(p.fd, "file", "content");
+	test_put(p.fd, "big", big);
+	kan_auto_close int file = openat(p.fd, "file", O_RDONLY | O_CLOEXEC),
+			   large = openat(p.fd, "big", O_RDONLY | O_CLOEXEC);
+	kan_auto_buf struct kan_buf all = KAN_BUF(16), none = KAN_BUF(BIG - 1), room = KAN_BUF(BIG);
+	cr_expect_eq(kan_tree_read_bounded(&all, o, file, 3, &err), 0, "%s", err.text);
+	cr_expect_str_eq(kan_buf_str(&all), "con");
+	cr_expect_eq(kan_tree_read_bounded(&all, o, file, 100, &err), 0, "%s", err.text);
+	cr_expect_str_eq(kan_buf_str(&all), "concontent", "from the begin, and appended");
+	cr_expect_eq(kan_tree_read_bounded(&all, o, file, 100, &err), -1);
+	cr_expect_eq(err.code, KAN_ELIMIT);
+	cr_expect_eq(kan_tree_read_bounded(&room, o, large, SIZE_MAX, &err), 0, "%s", err.text);
+	cr_expect_eq(room.len, BIG);
+	cr_expect_eq(memcmp(room.data, big, BIG), 0);
+	cr_expect_eq(kan_tree_read_bounded(&none, o, large, BIG, &err), -1);
+	cr_expect_eq(err.code, KAN_ELIMIT);
+	cr_expect_eq(kan_tree_read_bounded(&none, o, p.fd, BIG, &err), -1, "a directory");
+	cr_expect_eq(err.sys, EISDIR);
+	kan_tree_opener_free(o);
 	test_leave(&p);
 }
 

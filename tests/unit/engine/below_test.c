@@ -2,6 +2,7 @@
 #include "engine/below.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -113,6 +114,42 @@ Test(below, an_open_that_nobody_permits_ends)
 	cr_expect_eq(kan_dataroot_open_file(&fd, p.fd, "f", &err), -1);
 	cr_expect_eq(err.sys, ETIMEDOUT, "%s", err.text);
 	(void)close(notes);
+	test_leave(&p);
+}
+
+Test(below, a_read_that_nobody_permits_ends)
+{
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(64);
+	test_put(p.fd, "f", "x");
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_ACCESS_PERM, p.fd, "f"), 0);
+	cr_expect_eq(kan_dataroot_read(&text, p.fd, "f", &err), -1);
+	cr_expect_eq(err.sys, ETIMEDOUT, "%s", err.text);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+Test(below, what_a_users_runtime_has_beside_is_the_users)
+{
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	struct kan_target t = {.engine_root_fd = p.fd, .data_root_fd = -1};
+	kan_auto_buf struct kan_buf text = KAN_BUF(64);
+	t.uids = kan_uids_new(OWN, kan_bytes_of(MAP));
+	sh(&p, "mkdir -p run/x && echo o >run/x/own && echo r >run/x/roots && chown 1000 run/x/own "
+	       "&& ln -s own run/x/link");
+	cr_expect_eq(kan_below_beside(&text, &t, "run/x/own", &err), 0, "%s", err.text);
+	cr_expect_str_eq(kan_buf_str(&text), "o\n");
+	cr_expect_eq(kan_below_beside(&text, &t, "run/x/roots", &err), -1);
+	cr_expect_eq(err.code, KAN_EREFUSED, "%s", err.text);
+	cr_expect_eq(kan_below_beside(&text, &t, "run/x/link", &err), -1);
+	cr_expect_eq(kan_below_beside(&text, &t, "run/x/none", &err), -1);
+	cr_expect_eq(err.code, KAN_ENOTFOUND, "%s", err.text);
+	cr_expect_str_eq(kan_buf_str(&text), "o\n", "nothing of the others");
+	free(t.uids);
 	test_leave(&p);
 }
 

@@ -87,3 +87,13 @@ Test(config, no_mounts_is_an_empty_list_and_a_damaged_list_is_none)
 	cr_expect_str_eq(kan_json_str(mount, "Destination"), "/data");
 	cr_expect_null(json_object_get(mount, "Type"));
 }
+
+Test(config, the_manifest_that_it_was_made_from_is_where_inspect_has_it)
+{
+	json_auto_t *config =
+		parse("{\"Image\":\"sha256:i\",\"ImageManifest\":{\"digest\":\"sha256:m\"}}");
+	json_auto_t *inspect = kan_config_inspect(config, NULL);
+	cr_expect_str_eq(
+		kan_json_str(json_object_get(inspect, "ImageManifestDescriptor"), "digest"),
+		"sha256:m");
+}

@@ -51,6 +51,29 @@ static const char containerd[] =
 	"os.symlink(at + config[7:], 'config')\n"
 	"print(put({'manifests': [{'digest': manifest}]}))\n";
 
+/* The same index with more images: of other layers, of a machine whose blobs are not here, and an
+ * attestation. Prints the new index's id; OTHER has a manifest of other layers. */
+static const char many[] =
+	"import hashlib, json, os\n"
+	"at = 'data/containerd/daemon/io.containerd.content.v1.content/blobs/sha256/'\n"
+	"def put(doc):\n"
+	"    text = json.dumps(doc)\n"
+	"    name = hashlib.sha256(text.encode()).hexdigest()\n"
+	"    open(at + name, 'w').write(text)\n"
+	"    return 'sha256:' + name\n"
+	"old = json.load(open(at + os.environ['INDEX'][7:]))['manifests'][0]['digest']\n"
+	"def image(diffs):\n"
+	"    return put({'config': {'digest': put({'rootfs': {'type': 'layers',\n"
+	"        'diff_ids': ['sha256:' + c * 64 for c in diffs]}})}, 'layers': []})\n"
+	"other = image('cd')\n"
+	"open('OTHER', 'w').write(other)\n"
+	"open('OLD', 'w').write(old)\n"
+	"all = [{'digest': 'sha256:' + '0' * 64, 'platform': {'architecture': 'amd64'}}]\n"
+	"all += [{'digest': other, 'platform': {'architecture': 'amd64'}}, {'digest': "
+	"image('e')}]\n"
+	"print(put({'manifests': all + [{'digest': old, 'platform': {'architecture': "
+	"'s390x'}}]}))\n";
+
 static struct world *store_new(const char *script, const char *storage, const char *const *paths,
 			       size_t n)
 {
@@ -213,6 +236,64 @@ Test(stores, a_blob_of_another_digest_than_its_name_is_not_believed)
 	proofs(rows, (const char *const[]){"none", "none", "none", "none"}, FOUR);
 	cr_expect(world_gap(w, "config.json", KAN_GAP_CONTRADICTED));
 	json_decref(rows);
+	store_free(w);
+}
+
+static void take_index_of_many(struct world *w)
+{
+	char *id = world_line(w, "INDEX=%s python3 -c \"%s\"", w->target.image_id, many);
+	free(w->target.image_id);
+	w->target.image_id = id;
+}
+
+static void name_manifest(struct world *w, const char *digest)
+{
+	json_decref(w->target.inspect);
+	w->target.inspect = json_pack("{s:{s:s}}", "ImageManifestDescriptor", "digest", digest);
+}
+
+Test(stores, of_many_images_of_an_index_it_is_the_one_whose_layers_the_container_has)
+{
+	struct world *w = containerd_new();
+	write_db(w, "");
+	take_index_of_many(w);
+	json_t *rows = layers(w);
+	proofs(rows, (const char *const[]){"chain", "chain", "chain", "chain"}, FOUR);
+	world_sh(w, "cmp bundle/data/image/config.json config");
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(stores, where_layers_cannot_tell_which_image_it_is_none_is_chosen)
+{
+	struct world *w = containerd_new();
+	take_index_of_many(w);
+	json_t *rows = layers(w);
+	cr_expect(world_gap(w, "config.json", KAN_GAP_UNSUPPORTED));
+	world_sh(w, "! test -e bundle/data/image/config.json");
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(stores, the_manifest_that_the_engine_names_is_taken_and_no_other)
+{
+	struct world *w = containerd_new();
+	take_index_of_many(w);
+	char *old = world_line(w, "cat OLD"), *other = world_line(w, "cat OTHER");
+	name_manifest(w, old);
+	json_decref(layers(w));
+	world_sh(w, "cmp bundle/data/image/config.json config; rm -r bundle/data");
+	name_manifest(w, other);
+	json_decref(layers(w));
+	world_sh(w, "grep cccc bundle/data/image/config.json; rm -r bundle/data");
+	name_manifest(w, "sha256:" A);
+	json_decref(layers(w));
+	cr_expect(world_gap(w, "config.json", KAN_GAP_VANISHED));
+	world_sh(w, "! test -e bundle/data/image/config.json");
+	json_decref(w->target.inspect);
+	w->target.inspect = NULL;
+	free(old);
+	free(other);
 	store_free(w);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -162,6 +163,26 @@ Test(logs, a_rotated_log_that_cannot_be_opened_is_a_gap_and_not_a_missing_one)
 	cr_expect_eq(w->n_gaps, 2);
 	w->rows = world_rows(w, "files.ndjson");
 	cr_expect_eq(json_array_size(w->rows), 2);
+}
+
+Test(logs, a_log_that_nobody_permits_to_be_opened_is_stuck_and_costs_no_other)
+{
+	world_sh(w,
+		 "cd root/containers/%s; echo x >%s-json.log; echo y >%s-json.log.1; "
+		 "echo z >%s-json.log.2",
+		 id, id, id, id);
+	of_docker();
+	char path[256];
+	(void)snprintf(path, sizeof(path), "%s/root/containers/%s/%s-json.log.1", w->top, id, id);
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, path), 0);
+	cr_assert_eq(world_collect(w, &kan_collector_logs), 0);
+	cr_expect_not_null(world_gap(w, "json-file/1.log", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
+	w->rows = world_rows(w, "files.ndjson");
+	cr_expect_eq(json_array_size(w->rows), 2);
+	(void)close(notes);
 }
 
 Test(logs, more_rotations_than_are_looked_for_are_a_limit)

@@ -1,0 +1,21 @@
+/* user_namespaces(7): which ids of the host those of a namespace are. */
+#ifndef KAN_KERNEL_IDMAP_H
+#define KAN_KERNEL_IDMAP_H
+
+#include <kanshiki/bytes.h>
+
+enum { KAN_IDMAP_LINES = 340 }; /* as many as a map may have */
+struct kan_idmap {
+	size_t n; /* 0: no namespace of its own */
+	struct {
+		uint64_t inside, outside, count;
+	} v[KAN_IDMAP_LINES];
+};
+/* Pure: /proc/PID/uid_map or gid_map as its reader's namespace sees it; up to what is no line. */
+void kan_idmap_parse(struct kan_idmap *out, struct kan_bytes text);
+/* UINT64_MAX: it is nobody's there. */
+uint64_t kan_idmap_out(const struct kan_idmap *m, uint64_t inside);
+/* Is it one of those that the namespace was given? */
+bool kan_idmap_has(const struct kan_idmap *m, uint64_t outside);
+
+#endif

@@ -1,0 +1,181 @@
+"""What overlay, packages and the check of an image are about, each of it done for real on whatever engine KAN_ENGINE names.
+
+What is planted is what test_overlay.py plants; there, with one engine, the kernel's own mount is asked as well.
+"""
+import hashlib
+import os
+import unittest
+
+import test_overlay as overlay
+import world
+from world import KIND, docker, run_container, sh, sha256, value
+
+PODMAN = KIND == "podman4"
+IMAGE = "features:1"
+FILES = ("same", "mv", "back")
+SUMS = r"\n".join(hashlib.md5(b"image %b\n" % name.encode()).hexdigest() + f"  w/{name}" for name in FILES)
+# A package of three files, as dpkg writes it down.
+DOCKERFILE = overlay.DOCKERFILE + rf"""
+RUN mkdir -p /var/lib/dpkg/info && cd /var/lib/dpkg && printf 'Package: shop\nStatus: install ok installed\nMaintainer: nobody\n\
+Architecture: amd64\nVersion: 1.2-3\nDescription: a shop\n\n' >>status && printf '/.\n/w\n/w/same\n/w/mv\n/w/back\n' >info/shop.list && \
+    printf '{SUMS}\n' >info/shop.md5sums
+"""
+CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
+
+
+@world.once
+def image():
+    context = world.new_directory("features-image")
+    (context / "Dockerfile").write_text(DOCKERFILE)
+    world.engine()
+    docker("build", "-q", "-t", IMAGE, str(context))
+    return IMAGE
+
+
+class Planted:
+    """One container, everything done to it, one capture."""
+
+    def __init__(self):
+        run_container("f-all", flags=("--cap-add", "LINUX_IMMUTABLE"), image=image())
+        root = overlay.tree("f-all")
+        overlay.edits(root)
+        overlay.links(root)
+        try:
+            self.done = world.capture("f-all", home=world.new_directory("home"))
+        finally:
+            sh("chattr", "-i", root / "w/fixed", check=False)
+        self.bundle = world.Bundle(self.done.json["bundle"])
+        self.rows = {value(r, "path"): r for r in overlay.compare_json(self.bundle.path) if "path" in r}
+        world.remove("f-all")
+
+
+@world.once
+def planted():
+    return Planted()
+
+
+class Features(unittest.TestCase):
+    maxDiff = None
+
+    def row(self, path, change, how=None, **facts):
+        row = planted().rows.get(path.encode())
+        self.assertIsNotNone(row, f"no row of {path}")
+        self.assertEqual((row["change"], row.get("how")), (change, how), row)
+        for key, want in facts.items():
+            self.assertEqual(row.get(key), want, row)
+        return row
+
+    def test_nothing_is_missing(self):
+        self.assertEqual((planted().done.status, planted().bundle.gaps()), (0, []), str(planted().done))
+
+    def test_an_edit_of_the_same_size_with_its_time_put_back_is_a_change_and_hidden_where_the_engine_compares_times(self):
+        row = self.row("/w/same", "changed", "edited", sha256=sha256(b"IMAGE same\n"), hidden_from_engine=not PODMAN)
+        self.assertEqual((row["size"], row["mtime_ns"]), (row["below"]["size"], row["below"]["mtime_ns"]))
+
+    def test_a_capability_an_attribute_an_access_list_a_flag_and_a_time_are_metadata_by_their_names(self):
+        row = self.row("/w/cap", "metadata", "edited", differs=["capability"])
+        self.assertEqual(row["capability"]["permitted"], ["cap_chown", "cap_net_raw"])
+        self.row("/w/attr", "metadata", "edited", differs=["xattrs"])
+        self.row("/w/acl", "metadata", "edited", differs=["acl"])
+        self.row("/w/fixed", "metadata", "edited", differs=["flags"], flags=["immutable"])
+        self.row("/w/dated", "metadata", "edited", differs=["mtime"], mtime_ns=overlay.OLD * 10**9)
+
+    def test_what_was_changed_and_changed_back_is_identical_and_how_tells_from_made_again(self):
+        self.row("/w/back", "identical", "edited")
+        self.row("/w/again", "identical", "replaced")
+
+    def test_sparse_files_and_names_of_any_bytes_are_added(self):
+        self.row("/w/sparse", "added", None, size=1 << 30)
+        self.assertEqual(planted().rows[b"/w/not\xffutf8"]["change"], "added")
+
+    def test_links_renames_and_files_with_two_names_are_told_apart(self):
+        self.row("/w/hard", "changed", "unknown")
+        self.assertEqual({planted().rows[p]["how"] for p in (b"/w/edit", b"/w/d/second-name")}, {"edited", "linked"})
+        self.assertEqual(self.row("/w/moved", "added", "renamed")["from"], "/w/mv")
+        self.row("/w/mv", "deleted", None, deleted_by="whiteout")
+
+    def test_whiteouts_opaque_directories_and_other_types_are_deletions_of_all_that_was_there(self):
+        row = self.row("/w/twice", "deleted", None)
+        self.assertEqual(row["below"]["sha256"], sha256(b"again in a later layer\n"))
+        self.assertNotIn(b"/w/gone", planted().rows)
+        self.row("/w/dir", "metadata", "replaced", opaque="y")
+        for path in ("/w/dir/x", "/w/dir/sub", "/w/dir/sub/y"):
+            self.row(path, "deleted", None, deleted_by="opaque")
+        for path, kind in (("/w/becomes-dir", "dir"), ("/w/becomes-link", "symlink"), ("/w/full", "file")):
+            self.row(path, "changed", "replaced", type=kind, type_changed=True)
+        self.row("/w/full/z", "deleted", None, deleted_by="type")
+
+    def test_words_of_overlay_that_the_container_wrote_are_data(self):
+        self.row("/w/.wh.mv", "added", None, planted=[".wh."])
+        self.assertEqual(planted().rows[b"/w/d"]["planted"], ["user.overlay.opaque"])
+
+    def test_the_owning_package_and_its_verdict_come_from_the_images_database(self):
+        says = {p: (r.get("package"), r.get("package_verdict")) for p, r in planted().rows.items()}
+        self.assertEqual(says[b"/w/same"], ("shop", "modified since installed"))
+        self.assertEqual(says[b"/w/back"], ("shop", "as installed"))
+        self.assertEqual(says[b"/w/mv"], ("shop", "removed since installed"))
+        self.assertEqual(says[b"/w/moved"], (None, "owned by no package"))
+
+
+class Damaged(unittest.TestCase):
+    """Layers that were edited on the host."""
+
+    def captured(self):
+        done = world.capture("f-host", "--verify-image", "--only", "image", "--no-report", home=world.new_directory("home"))
+        return done, world.Bundle(done.json["bundle"]).rows("image/integrity.ndjson")
+
+    def lower(self, path):
+        """The image's uppermost directory that has it, by the container's own table of mounts."""
+        for directory in world.engine().layers("f-host")[1:]:
+            if os.path.lexists(directory / path):
+                return directory
+        raise AssertionError(f"no layer has {path}")
+
+    def test_content_a_set_uid_bit_a_capability_and_an_added_file_are_named_or_it_is_said_that_nothing_was_checked(self):
+        run_container("f-host", image=image())
+        self.addCleanup(world.remove, "f-host")
+        low = self.lower("w/attr")
+        was = os.stat(low / "w/attr")
+        (low / "w/attr").write_bytes(b"IMAGE attr\n")
+        os.utime(low / "w/attr", ns=(was.st_atime_ns, was.st_mtime_ns))
+        os.chmod(low / "w/cap", 0o4644)
+        os.setxattr(low / "w/back", "security.capability", CAPABILITY)
+        (low / "w/d/extra").write_bytes(b"x")
+        try:
+            done, rows = self.captured()
+        finally:
+            (low / "w/d/extra").unlink()
+            (low / "w/attr").write_bytes(b"image attr\n")
+            os.utime(low / "w/attr", ns=(was.st_atime_ns, was.st_mtime_ns))
+            os.chmod(low / "w/cap", 0o644)
+            os.removexattr(low / "w/back", "security.capability")
+        named = {r["path"]: r["differs"] for r in rows if r["about"] == "path"}
+        if PODMAN:      # its layers have nothing to be checked against: docs/image-integrity.md
+            self.assertEqual((named, {r["result"] for r in rows if r["rung"] in (3, 4) and r["about"] != "path"}, done.status), ({}, {"not-done"}, 5), rows)
+            return
+        self.assertEqual({p: d for p, d in named.items() if p != "/w/d"}, {"/w/attr": ["content"], "/w/cap": ["mode"],
+                         "/w/back": ["capability"], "/w/d/extra": ["extra"]}, rows)
+        self.assertEqual(named.get("/w/d", ["mtime"]), ["mtime"])
+        self.assertIn("damaged", {r["result"] for r in rows if r["rung"] == 4 and r["about"] != "path"})
+
+
+class Second(unittest.TestCase):
+    """The layers as an independent tool sees them, on this engine."""
+    maxDiff = None
+
+    def test_the_kernels_mount_and_mtree_find_the_same_paths(self):
+        run_container("f-kernel", image=image())
+        self.addCleanup(world.remove, "f-kernel")
+        overlay.links(overlay.tree("f-kernel"))
+        done = world.capture("f-kernel", "--no-report", home=world.new_directory("home"))
+        rows = {value(r, "path"): r for r in world.Bundle(done.json["bundle"]).rows("filesystem/changes.ndjson")}
+        upper, *lowers = world.engine().layers("f-kernel")
+        lowers = ":".join(map(str, lowers))
+        seen = overlay.differing_layers(lowers, f"{upper}:{lowers}", "")
+        told = {p for p, r in rows.items() if r["change"] not in ("identical", "parent")}
+        parents = {p for p, r in rows.items() if r["change"] == "parent"}
+        self.assertEqual(seen - parents, told)
+
+
+if __name__ == "__main__":
+    unittest.main()
