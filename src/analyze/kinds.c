@@ -377,12 +377,13 @@ static const struct kan_column hit_columns[] = {
 static const struct kan_column package_columns[] = {
 	BYTES("name", "package"),
 	WORD("arch", "architecture"),
-	WORD("manager", "dpkg, apk"),
+	WORD("manager", "dpkg, apk, rpm"),
 	BYTES("image.version", "version in the image"),
 	BYTES("container.version", "version in the container, where it is another"),
 	WORD("change",
 	     "installed, removed, upgraded, downgraded, changed; absent: as in the image"),
-	BOOL("logged", "of a change: the manager's own log in the container agrees"),
+	BOOL("logged", "of a change: the manager's own log in the container agrees; root in it can "
+		       "write all of them"),
 	END,
 };
 static const char *const package_identity[] = {

@@ -109,6 +109,10 @@ Test(package, a_file_of_a_database_is_known_by_its_place)
 		{"var/lib/dpkg/status.d/base.md5sums", "base", KAN_PKG_MD5SUMS},
 		{"usr/lib/apk/db/installed", "", KAN_PKG_APK},
 		{"var/lib/rpm/rpmdb.sqlite", "", KAN_PKG_RPM},
+		{"var/lib/rpm/rpmdb.sqlite-wal", "", KAN_PKG_RPM_WAL},
+		{"usr/lib/sysimage/rpm/Packages.db", "", KAN_PKG_RPM},
+		{"usr/share/rpm/Packages", "", KAN_PKG_RPM},
+		{"var/lib/rpm/Name", "", KAN_PKG_OTHER},
 		{"srv/var/lib/dpkg/status", "", KAN_PKG_OTHER},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -375,6 +379,6 @@ Test(owner, a_broken_file_is_a_fault_with_file_and_byte_and_the_others_are_read)
 	cr_assert_str_eq(kan_pkg_index_fault(w.x, 0)->file, "var/lib/dpkg/info/p.list");
 	cr_assert_str_eq(kan_pkg_index_fault(w.x, 0)->err.text,
 			 "byte 3: a path that is not absolute");
-	cr_assert_eq(kan_pkg_index_fault(w.x, 1)->err.code, KAN_EUNSUPPORTED);
+	cr_assert_str_eq(kan_pkg_index_fault(w.x, 1)->err.text, "byte 0: no SQLite database");
 	end(&w);
 }
