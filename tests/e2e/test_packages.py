@@ -42,7 +42,7 @@ rm /usr/share/doc/bsdutils/copyright
 rm /usr/bin/mawk; echo trojan >/usr/bin/mawk
 sum=$(md5sum </usr/bin/mawk); sum=${sum%% *}
 sed -i "s,^.*  usr/bin/mawk\$,$sum  usr/bin/mawk," /var/lib/dpkg/info/mawk.md5sums
-sed -i 's,^[0-9a-f]*  usr/bin/sed$,00112233445566778899aabbccddeeff  usr/bin/sed,' /var/lib/dpkg/info/sed.md5sums
+sed -i 's,^[0-9a-f]*  \(.*bin/sed\)$,00112233445566778899aabbccddeeff  \1,' /var/lib/dpkg/info/sed.md5sums
 sed -i '/^Package: mawk$/,/^$/s/^Version: .*/Version: 9.9-forged/' /var/lib/dpkg/status
 """
 
