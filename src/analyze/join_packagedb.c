@@ -53,7 +53,7 @@ void kan_join_package_db(json_t *extra, const json_t *row, const struct kan_fact
 	const struct kan_packages *p = f->packages;
 	struct kan_bytes package;
 	enum kan_pkg_db db = kan_pkg_db_of(&package, kan_packages_row_path(row, &scratch));
-	if (db == KAN_PKG_OTHER)
+	if (db == KAN_PKG_OTHER || db == KAN_PKG_RPM_WAL) /* SQLite's own: a query makes one */
 		return;
 	json_object_set_new(extra, "package_db.manager", json_string(kan_pkg_manager(db)));
 	if (package.n)

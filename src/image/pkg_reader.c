@@ -212,7 +212,8 @@ void kan_pkg_reader_free(struct kan_pkg_reader *r)
 
 static int on_line(struct kan_pkg_reader *r, struct kan_bytes line, struct kan_err *err)
 {
-	if (line.n && memchr(line.p, '\0', line.n))
+	bool binary = r->db == KAN_PKG_APK && r->offset == 0 && kan_bytes_starts(line, "ADB");
+	if (line.n && !binary && memchr(line.p, '\0', line.n))
 		return kan_pkg_malformed(r, err, "a NUL in the text");
 	switch (r->db) {
 	case KAN_PKG_STATUS:

@@ -687,3 +687,39 @@ Test(packages, a_list_that_lacks_packages_says_so_on_the_side_that_lacks_them)
 	cr_assert_geq(kan_json_int(packages, "left_out"), 10);
 	json_decref(doc);
 }
+
+/* Does a rule about the manager's own files say something of this one? */
+static bool record_told(const json_t *doc, const char *path)
+{
+	size_t i = 0;
+	json_t *o = NULL;
+	json_array_foreach (json_object_get(doc, "findings"), i, o)
+		if (strcmp(kan_json_str(o, "rule"), "integrity.package-db-file") == 0 &&
+		    strstr(kan_json_str(o, "says"), path))
+			return true;
+	return false;
+}
+
+Test(packages, a_record_that_changed_without_a_version_is_told_and_a_query_is_not)
+{
+	struct world w = world();
+	shipped(&w);
+	file(&w, "changed", "var/lib/dpkg/info/tool.md5sums", "");
+	file(&w, "added", "var/lib/rpm/rpmdb.sqlite-wal", "");
+	deleted(&w, "var/lib/dpkg/info/tool.list");
+	json_t *doc = analysed(&w);
+	cr_assert(record_told(doc, "/var/lib/dpkg/info/tool.md5sums"));
+	cr_assert(record_told(doc, "/var/lib/dpkg/info/tool.list"));
+	cr_assert_not(record_told(doc, "/var/lib/rpm/rpmdb.sqlite-wal"));
+	json_decref(doc);
+}
+
+Test(packages, a_record_of_a_package_with_another_version_is_not_told)
+{
+	struct world w = world();
+	shipped(&w);
+	upgrade(&w, "2.0", agrees);
+	json_t *doc = analysed(&w);
+	cr_assert_not(record_told(doc, "/var/lib/dpkg/"));
+	json_decref(doc);
+}

@@ -173,6 +173,25 @@ Test(package, apks_database_gives_packages_directories_and_files)
 	      "P empty  1 src=/ installed\n");
 }
 
+Test(package, apks_checksums_have_three_forms_and_no_other_is_taken_for_none)
+{
+	reads(KAN_PKG_APK, "",
+	      "P:a\nV:1\nF:x\nR:sha1\nZ:Q1AAECAwQFBgcICQoLDA0ODxAREhM=\n"
+	      "R:sha256\nZ:Q2AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+	      "R:md5\nZ:ffeeddccbbaa99887766554433221100\n\n",
+	      "P a  1 src=/ installed\nO a:x  dir\nO a:x/sha1 00010203\nO a:x/sha256 00010203\n"
+	      "O a:x/md5 ffeeddcc\n");
+	refuses(KAN_PKG_APK, KAN_LIT("P:a\nV:1\nF:x\nR:y\nZ:Q3AAAA\n"),
+		"P a  1 src=/ installed\nO a:x  dir\n",
+		"byte 16: a checksum of a kind that is not read");
+}
+
+Test(package, apks_binary_database_is_known_and_told)
+{
+	refuses(KAN_PKG_APK, KAN_LIT("ADB.\0\0idx\n\0"), "",
+		"byte 0: apk's binary database, which is not read");
+}
+
 Test(package, a_malformed_record_is_told_with_its_byte_and_what_was_before_it_stays)
 {
 	static const char *const first = "Package: a\nStatus: install ok installed\n\n";
