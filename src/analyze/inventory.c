@@ -8,6 +8,7 @@
 #include "analyze/analyze.h"
 #include "analyze/facts.h"
 #include "analyze/packages.h"
+#include "image/pkg_rpm.h"
 
 enum { KEY_OCTETS = 16 << 10, ROWS_MAX = 20000, OS_LINE = 1024 };
 
@@ -118,10 +119,12 @@ static const char *change_of(const struct kan_packages_pair *pair)
 		return "removed";
 	if (kan_bytes_eq(pair->image->version, pair->found->version))
 		return NULL;
-	if (strcmp(pair->found->manager, "dpkg") != 0)
-		return "changed"; /* apk and rpm order versions in other ways */
-	return kan_pkg_version_cmp(pair->found->version, pair->image->version) < 0 ? "downgraded"
-										   : "upgraded";
+	if (strcmp(pair->found->manager, "apk") == 0)
+		return "changed"; /* it orders versions in another way */
+	bool rpm = strcmp(pair->found->manager, "rpm") == 0;
+	struct kan_bytes now = pair->found->version, was = pair->image->version;
+	int c = rpm ? kan_pkg_rpm_version_cmp(now, was) : kan_pkg_version_cmp(now, was);
+	return c < 0 ? "downgraded" : "upgraded";
 }
 
 /* Is what a side has not, known not to be there? */

@@ -34,6 +34,9 @@ int kan_pkg_bdb_read(struct kan_bytes db, const struct kan_pkg_rpm_visit *v, str
 /* Does the log hold a transaction that is not in the database's own pages? */
 bool kan_pkg_wal_used(struct kan_bytes wal);
 
+/* Order of two versions as rpm has it: <0, 0, >0. */
+int kan_pkg_rpm_version_cmp(struct kan_bytes a, struct kan_bytes b);
+
 /* "name-[epoch:]version-release.arch", as rpm's tools write it. Epoch 0 is none. */
 struct kan_pkg_nevra {
 	struct kan_bytes name, version, arch;

@@ -52,5 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (heard(db, wal, header) != heard(db, wal, header))
 		abort();
 	(void)kan_pkg_nevra(&name, all);
+	int there = kan_pkg_rpm_version_cmp(db, wal), back = kan_pkg_rpm_version_cmp(wal, db);
+	if ((there > 0) != (back < 0) || (there < 0) != (back > 0))
+		abort();
 	return 0;
 }

@@ -250,3 +250,29 @@ Test(rpm_odd, a_package_is_named_as_rpms_tools_write_it)
 		cr_assert(kan_bytes_eq(n.arch, kan_bytes_of(cases[i].arch)));
 	}
 }
+
+/* As rpm.ver() of rpm 4.18 orders them. */
+Test(rpm_odd, versions_are_ordered_as_rpm_orders_them)
+{
+	static const struct {
+		const char *a, *b;
+		int order;
+	} cases[] = {{"1.0-1", "1.0-1", 0},         {"1.0-1", "1.0-2", -1},
+		     {"2:1.0-1", "3.0-1", 1},       {"0:1-1", "1-1", 0},
+		     {"1.0~rc1-1", "1.0-1", -1},    {"1.0^git1-1", "1.0-1", 1},
+		     {"1.0^git1-1", "1.0.1-1", -1}, {"1.0~rc1-1", "1.0~rc1^git-1", -1},
+		     {"10xyz-1", "10.1xyz-1", -1},  {"xyz10-1", "xyz10.1-1", -1},
+		     {"1.010-1", "1.10-1", 0},      {"a-1", "1-1", -1},
+		     {"1.2a-1", "1.2-1", 1},        {"1.0.-1", "1.0-1", 0},
+		     {"2_0-1", "2.0-1", 0},         {"5.el8-1", "5.el9-1", -1},
+		     {"FC5-1", "fc4-1", -1},        {"1.0^-1", "1.0~-1", 1},
+		     {"20001010000-1", "9-1", 1},   {"1-1.el8", "1-1.el8_1", -1}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct kan_bytes a = kan_bytes_of(cases[i].a), b = kan_bytes_of(cases[i].b);
+		int there = kan_pkg_rpm_version_cmp(a, b), back = kan_pkg_rpm_version_cmp(b, a);
+		cr_assert_eq((there > 0) - (there < 0), cases[i].order, "%s %s", cases[i].a,
+			     cases[i].b);
+		cr_assert_eq((back > 0) - (back < 0), -cases[i].order, "%s %s", cases[i].b,
+			     cases[i].a);
+	}
+}
