@@ -42,6 +42,54 @@ static const char *with(bool *first, const char *a, const char *b)
 	return said;
 }
 
+static bool is_rpm(const json_t *row)
+{
+	return strcmp(kan_json_str(row, "manager"), "rpm") == 0;
+}
+
+/* The octets in front of the colon: rpm's purls have them as a qualifier. */
+static size_t epoch_of(const struct kan_buf *version)
+{
+	const uint8_t *colon = version->len ? memchr(version->data, ':', version->len) : NULL;
+	return colon ? (size_t)(colon - version->data) : 0;
+}
+
+static void add_version(struct kan_buf *out, const json_t *row, const json_t *version)
+{
+	kan_auto_buf struct kan_buf v = KAN_BUF(VALUE_OCTETS);
+	struct kan_err ignored = {0};
+	if (!is_rpm(row)) {
+		add(out, "@", version, "version");
+		return;
+	}
+	if (kan_json_bytes(&v, version, "version", &ignored) < 0 || v.len == 0)
+		return;
+	size_t epoch = epoch_of(&v), from = epoch ? epoch + 1 : 0;
+	kan_buf_addc(out, '@');
+	encode(out, (struct kan_bytes){v.data + from, v.len - from});
+}
+
+static void add_epoch(struct kan_buf *out, bool *first, const json_t *row, const json_t *version)
+{
+	kan_auto_buf struct kan_buf v = KAN_BUF(VALUE_OCTETS);
+	struct kan_err ignored = {0};
+	if (!is_rpm(row) || kan_json_bytes(&v, version, "version", &ignored) < 0 || !epoch_of(&v))
+		return;
+	kan_buf_adds(out, with(first, "?epoch=", "&epoch="));
+	encode(out, (struct kan_bytes){v.data, epoch_of(&v)});
+}
+
+/* dpkg's and apk's sources by name and version, rpm's as the file it is. */
+static void add_source(struct kan_buf *out, bool *first, const json_t *row, const json_t *version)
+{
+	if (!json_object_get(version, "source"))
+		return;
+	add(out, with(first, "?upstream=", "&upstream="), version, "source");
+	add(out, is_rpm(row) ? "-" : "%40", version, "source_version");
+	if (is_rpm(row))
+		kan_buf_adds(out, ".src.rpm");
+}
+
 static void qualifiers(struct kan_buf *out, const json_t *row, const json_t *version,
 		       const json_t *os)
 {
@@ -52,20 +100,21 @@ static void qualifiers(struct kan_buf *out, const json_t *row, const json_t *ver
 		add(out, with(&first, "?distro=", "&distro="), os, "id");
 		add(out, "-", os, "version");
 	}
-	if (json_object_get(version, "source")) {
-		add(out, with(&first, "?upstream=", "&upstream="), version, "source");
-		add(out, "%40", version, "source_version");
-	}
+	add_epoch(out, &first, row, version);
+	add_source(out, &first, row, version);
 }
 
 /* pkg:deb/debian/NAME@VERSION?arch=..&distro=debian-12&upstream=SOURCE%40VERSION */
 static void purl(struct kan_buf *out, const json_t *row, const json_t *version, const json_t *os)
 {
 	bool apk = strcmp(kan_json_str(row, "manager"), "apk") == 0;
-	kan_buf_adds(out, apk ? "pkg:apk" : "pkg:deb");
-	add(out, "/", os, "id");
+	kan_buf_adds(out, is_rpm(row) ? "pkg:rpm" : apk ? "pkg:apk" : "pkg:deb");
+	if (is_rpm(row) && strcmp(kan_json_str(os, "id"), "rhel") == 0)
+		kan_buf_adds(out, "/redhat"); /* the vendor, as purls have it */
+	else
+		add(out, "/", os, "id");
 	add(out, "/", row, "name");
-	add(out, "@", version, "version");
+	add_version(out, row, version);
 	qualifiers(out, row, version, os);
 }
 

@@ -8,6 +8,7 @@
 #include "analyze/analyze.h"
 #include "analyze/facts.h"
 #include "analyze/packages.h"
+#include "image/pkg_rpm.h"
 
 enum { KEY_OCTETS = 16 << 10, ROWS_MAX = 20000, OS_LINE = 1024 };
 
@@ -38,13 +39,35 @@ const struct kan_pkg_package *kan_packages_found(const struct kan_packages *p,
 }
 
 /* apk writes no log that could agree. */
+static const struct kan_pkg_log *log_of(const struct kan_packages *p, const char *manager)
+{
+	return strcmp(manager, "dpkg") == 0  ? p->log
+	       : strcmp(manager, "rpm") == 0 ? p->rpm_log
+					     : NULL;
+}
+
+/* Not rpm writes a log, but most of what runs it: where none of theirs was touched, none of them is
+ * known to be there. */
+static bool keeps_log(const struct kan_packages *p, const char *manager)
+{
+	if (strcmp(manager, "rpm") != 0)
+		return strcmp(manager, "dpkg") == 0;
+	for (const char *const *path = kan_pkg_log_rpm; *path; path++) {
+		size_t at = kan_pkg_paths_find(p->wanted, kan_bytes_of(*path));
+		if (at != KAN_PKG_NOWHERE && kan_pkg_paths_value(p->wanted, at).p[0] != '-')
+			return true;
+	}
+	return false;
+}
+
 bool kan_packages_logged(const struct kan_packages *p, const struct kan_pkg_package *of)
 {
 	const struct kan_pkg_package *found = kan_packages_found(p, of);
-	if (strcmp(of->manager, "dpkg") != 0)
-		return false;
+	const struct kan_pkg_log *log = log_of(p, of->manager);
 	struct kan_bytes none = {0};
-	return kan_pkg_log_says(p->log, of->name, of->arch,
+	if (!log)
+		return false;
+	return kan_pkg_log_says(log, of->name, of->arch,
 				found ? found->state : KAN_LIT("not-installed"),
 				found && found->installed ? found->version : none);
 }
@@ -96,10 +119,12 @@ static const char *change_of(const struct kan_packages_pair *pair)
 		return "removed";
 	if (kan_bytes_eq(pair->image->version, pair->found->version))
 		return NULL;
-	if (strcmp(pair->found->manager, "dpkg") != 0)
-		return "changed"; /* apk orders versions in another way */
-	return kan_pkg_version_cmp(pair->found->version, pair->image->version) < 0 ? "downgraded"
-										   : "upgraded";
+	if (strcmp(pair->found->manager, "apk") == 0)
+		return "changed"; /* it orders versions in another way */
+	bool rpm = strcmp(pair->found->manager, "rpm") == 0;
+	struct kan_bytes now = pair->found->version, was = pair->image->version;
+	int c = rpm ? kan_pkg_rpm_version_cmp(now, was) : kan_pkg_version_cmp(now, was);
+	return c < 0 ? "downgraded" : "upgraded";
 }
 
 /* Is what a side has not, known not to be there? */
@@ -116,8 +141,15 @@ static void judge(struct kan_packages_pair *pair, const struct kan_packages *p)
 		       (!pair->found && !known_absent(p->found_state));
 	pair->change = pair->unsure ? NULL : change_of(pair);
 	pair->logged = -1;
-	if (pair->change && strcmp(of->manager, "dpkg") == 0)
+	if (pair->change && keeps_log(p, of->manager))
 		pair->logged = kan_packages_logged(p, of);
+}
+
+/* Is it there in several versions, as kernels and keys are with rpm? */
+static bool several(const struct side *s, size_t i)
+{
+	return (i > 0 && same_package(s->at[i - 1], s->at[i])) ||
+	       (i + 1 < s->n && same_package(s->at[i], s->at[i + 1]));
 }
 
 /* Both sorted lists in one pass. */
@@ -132,6 +164,8 @@ static int merge(const struct kan_packages *p, const struct side *a, const struc
 		int c = !x ? 1 : !y ? -1 : kan_bytes_cmp(x->name, y->name);
 		if (c == 0)
 			c = kan_bytes_cmp(x->arch, y->arch);
+		if (c == 0 && (several(a, i) || several(b, k)))
+			c = kan_bytes_cmp(x->version, y->version);
 		pair.image = c <= 0 ? x : NULL;
 		pair.found = c >= 0 ? y : NULL;
 		i += c <= 0;

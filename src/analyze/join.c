@@ -162,6 +162,7 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 	word(extra, "file.origin", merged ? NULL : "upper");
 	join_file(extra, row, f);
 	kan_join_package(extra, row, f);
+	kan_join_package_db(extra, row, f);
 	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
 	if (m && c)
 		json_object_set_new(

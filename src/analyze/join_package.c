@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "base/digest.h"
 
-enum { PATH_OCTETS = 128 << 10, SET_ID = 06000, OWNER_TEXT = 8 << 10 };
+enum { PATH_OCTETS = 128 << 10, SET_ID = 06000, OWNER_TEXT = 8 << 10, MD5_SIZE = 16 };
 
 static const char as_installed[] = "as installed", modified[] = "modified since installed",
 		  removed[] = "removed since installed", unrecorded[] = "no checksum recorded",
@@ -67,13 +67,15 @@ static bool sum_of_row(struct kan_packages_sum *out, const struct kan_pkg_owner 
 	return true;
 }
 
-/* apk records the checksum of a link's target; dpkg none. */
+/* apk records the checksum of a link's target, and rpm the target, of which it is taken; dpkg
+ * nothing. */
 static bool sum_of_link(struct kan_packages_sum *out, const struct kan_pkg_owner *o,
 			const json_t *row)
 {
 	kan_auto_buf struct kan_buf target = KAN_BUF(PATH_OCTETS);
 	struct kan_err ignored = {0};
-	if (strcmp(o->manager, "apk") != 0 || kan_json_bytes(&target, row, "link", &ignored) < 0)
+	if (strcmp(o->manager, "dpkg") == 0 || o->sum_n == MD5_SIZE ||
+	    kan_json_bytes(&target, row, "link", &ignored) < 0)
 		return false;
 	struct kan_checksum *c = kan_checksum_new(o->sum_n);
 	if (!c)
@@ -167,10 +169,14 @@ static bool explained_content(const struct kan_packages *p, const json_t *row, s
 	const struct kan_pkg_owner *claim = kan_pkg_index_owner(p->found, at);
 	const struct kan_pkg_package *found =
 		claim ? kan_pkg_index_named(p->found, claim->key) : NULL;
-	bool dir = strcmp(kan_json_str(row, "type"), "dir") == 0;
+	const char *type = kan_json_str(row, "type");
+	bool dir = strcmp(type, "dir") == 0, link = strcmp(type, "symlink") == 0;
+	struct kan_packages_sum sum = p->upper[at];
 	if (!found || !found->installed || !kan_packages_logged(p, found) || gained_rights(row))
 		return false;
-	return upgraded(p, found) && (dir || same_sum(claim, &p->upper[at]));
+	if (link && !sum_of_link(&sum, claim, row))
+		return false;
+	return upgraded(p, found) && (dir || same_sum(claim, &sum));
 }
 
 /* Its package was removed, or its new version has no such file. */
@@ -185,11 +191,14 @@ static bool explained_deletion(const struct kan_packages *p, const struct kan_pk
 		return false;
 	if (!found || !found->installed)
 		return true;
+	if (!upgraded(p, found) || kan_pkg_index_owner(p->found, at))
+		return false;
+	if (strcmp(o->manager, "dpkg") != 0) /* all in one file, which was touched */
+		return true;
 	kan_buf_adds(&list, "var/lib/dpkg/info/");
 	kan_buf_addb(&list, o->key);
 	kan_buf_adds(&list, ".list");
-	return kan_packages_touched(p, kan_buf_bytes(&list)) && upgraded(p, found) &&
-	       !kan_pkg_index_owner(p->found, at);
+	return kan_packages_touched(p, kan_buf_bytes(&list));
 }
 
 static void explain(json_t *extra, const json_t *row, const struct kan_packages *p,

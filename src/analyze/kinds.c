@@ -249,6 +249,12 @@ static const struct kan_column change_columns[] = {
 	JOINED(KAN_TYPE_BOOL, "explained", "packages, filesystem",
 	       "status, digest and log of the container's package manager agree; root in it can "
 	       "write all of them"),
+	JOINED(KAN_TYPE_WORD, "package_db.manager", "packages",
+	       "of a file of a package database: dpkg, apk, rpm"),
+	JOINED(KAN_TYPE_BYTES, "package_db.package", "packages",
+	       "the one package that it is about; absent: it is about all"),
+	JOINED(KAN_TYPE_BOOL, "package_db.version_changed", "packages, filesystem",
+	       "that package, or any, has another version in the container than in the image"),
 	JOINED(KAN_TYPE_INT, "file.ctime_gap", "filesystem", "seconds from mtime to ctime"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
 	       "owned by a user of the service"),
@@ -377,12 +383,13 @@ static const struct kan_column hit_columns[] = {
 static const struct kan_column package_columns[] = {
 	BYTES("name", "package"),
 	WORD("arch", "architecture"),
-	WORD("manager", "dpkg, apk"),
+	WORD("manager", "dpkg, apk, rpm"),
 	BYTES("image.version", "version in the image"),
 	BYTES("container.version", "version in the container, where it is another"),
 	WORD("change",
 	     "installed, removed, upgraded, downgraded, changed; absent: as in the image"),
-	BOOL("logged", "of a change: the manager's own log in the container agrees"),
+	BOOL("logged", "of a change: the manager's own log in the container agrees; root in it can "
+		       "write all of them"),
 	END,
 };
 static const char *const package_identity[] = {

@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "base/tar.h"
 
-enum { MD5_SIZE = 16, SHA1_SIZE = 20, PATH_OCTETS = 128 << 10 };
+enum { MD5_SIZE = 16, SHA1_SIZE = 20, SHA256_SIZE = 32, PATH_OCTETS = 128 << 10 };
 
 static const char pkgdb[] = "data/image/pkgdb.tar", upper_tar[] = "data/filesystem/upper.tar",
 		  before_tar[] = "data/filesystem/before.tar",
@@ -38,6 +38,7 @@ void kan_packages_free(struct kan_packages *p)
 	kan_pkg_paths_free(p->firsts);
 	kan_pkg_paths_free(p->changed);
 	kan_pkg_log_free(p->log);
+	kan_pkg_log_free(p->rpm_log);
 	kan_buf_free(&p->os);
 	kan_buf_free(&p->found_os);
 	free(p->upper);
@@ -110,7 +111,8 @@ bool kan_packages_touched(const struct kan_packages *p, struct kan_bytes file)
 struct reading {
 	struct kan_packages *p;
 	struct kan_pkg_index *index; /* files of a database go here */
-	bool in_index, in_log;
+	bool in_index;
+	struct kan_pkg_log *in_log;
 	struct kan_buf *os, *in_os;
 	struct kan_packages_sum *sums; /* NULL: none are taken */
 	size_t at;                     /* whose checksum is taken */
@@ -129,7 +131,8 @@ static void member_end(struct reading *r)
 		r->sums[r->at].n = (uint8_t)r->sum_n;
 	}
 	kan_checksum_free(kan_take_ptr(r->sum));
-	r->in_index = r->in_log = false;
+	r->in_index = false;
+	r->in_log = NULL;
 	r->in_os = NULL;
 }
 
@@ -141,7 +144,7 @@ static size_t sum_of(const struct reading *r, size_t at, struct kan_bytes path)
 		return o->sum_n;
 	if (!r->claims && kan_pkg_paths_find(r->p->firsts, path) == KAN_PKG_NOWHERE)
 		return 0;
-	return r->p->apk ? SHA1_SIZE : MD5_SIZE;
+	return r->p->claim_sum;
 }
 
 static void begin_sum(struct reading *r, const struct kan_tar_member *m, struct kan_bytes path)
@@ -167,6 +170,12 @@ static bool is_os_release(struct kan_bytes path)
 	       kan_bytes_eq(path, KAN_LIT("etc/os-release"));
 }
 
+static struct kan_pkg_log *log_of(const struct kan_packages *p, struct kan_bytes path)
+{
+	enum kan_pkg_log_of of = kan_pkg_log_of(path);
+	return of == KAN_PKG_LOG_DPKG ? p->log : of == KAN_PKG_LOG_RPM ? p->rpm_log : NULL;
+}
+
 static int member(const struct kan_tar_member *m, void *arg, struct kan_err *err)
 {
 	struct reading *r = arg;
@@ -177,7 +186,7 @@ static int member(const struct kan_tar_member *m, void *arg, struct kan_err *err
 		bool diverts = kan_bytes_eq(path, kan_bytes_of(diversions));
 		r->in_index = r->index && (r->only == ALL || diverts == (r->only == DIVERSIONS)) &&
 			      kan_pkg_index_file(r->index, path);
-		r->in_log = r->claims && kan_bytes_eq(path, KAN_LIT("var/log/dpkg.log"));
+		r->in_log = r->claims ? log_of(r->p, path) : NULL;
 		r->in_os = r->os && is_os_release(path) ? r->os : NULL;
 	}
 	if (r->in_os)
@@ -193,7 +202,7 @@ static int data(struct kan_bytes piece, void *arg, struct kan_err *err)
 	if (r->in_index)
 		kan_pkg_index_data(r->index, piece);
 	if (r->in_log)
-		kan_pkg_log_read(r->p->log, piece);
+		kan_pkg_log_read(r->in_log, piece);
 	if (r->in_os)
 		kan_buf_addb(r->in_os, piece);
 	if (r->sum)
@@ -216,6 +225,16 @@ static int read_tar(struct reading *r, const struct kan_source *s, const char *p
 	return 0;
 }
 
+static bool directory_of(const char *what)
+{
+	static const char *const all[] = {"var/lib/dpkg/info", "var/lib/dpkg/status.d",
+					  "var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (strcmp(what, all[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Gaps of the image's collector that are about a database: what it could not read is not there. */
 static void take_gaps(struct kan_packages *p, const struct kan_facts *f, bool *none)
 {
@@ -229,9 +248,8 @@ static void take_gaps(struct kan_packages *p, const struct kan_facts *f, bool *n
 			continue;
 		*none |= strcmp(what, "pkgdb.tar") == 0 &&
 			 strcmp(kan_json_str(row, "code"), "not-applicable") == 0;
-		bool directory = strcmp(what, "var/lib/dpkg/info") == 0 ||
-				 strcmp(what, "var/lib/dpkg/status.d") == 0;
-		if (!directory && kan_pkg_db_of(&package, kan_bytes_of(what)) == KAN_PKG_OTHER)
+		if (!directory_of(what) &&
+		    kan_pkg_db_of(&package, kan_bytes_of(what)) == KAN_PKG_OTHER)
 			continue;
 		kan_err_set(&why, KAN_EFORMAT, 0, "not collected: %.200s",
 			    kan_json_str(row, "why"));
@@ -313,13 +331,20 @@ static void judge_found(struct kan_packages *p, const struct kan_facts *f,
 	}
 }
 
-/* Whose checksums are taken of files that only the container's database may claim. */
-static bool uses_apk(const struct kan_packages *p)
+/* Which checksum the database that may claim a file records: that of the image's manager, or of the
+ * first one that the container changed. */
+static size_t claim_sum(const struct kan_packages *p)
 {
-	return kan_packages_touched(p, KAN_LIT("lib/apk/db/installed")) ||
-	       kan_packages_touched(p, KAN_LIT("usr/lib/apk/db/installed")) ||
-	       (kan_pkg_index_packages(p->image) &&
-		strcmp(kan_pkg_index_package(p->image, 0)->manager, "apk") == 0);
+	struct kan_bytes package;
+	const char *manager = kan_pkg_index_packages(p->image)
+				      ? kan_pkg_index_package(p->image, 0)->manager
+				      : NULL;
+	if (!manager && kan_pkg_paths_count(p->changed))
+		manager =
+			kan_pkg_manager(kan_pkg_db_of(&package, kan_pkg_paths_path(p->changed, 0)));
+	if (!manager || strcmp(manager, "dpkg") == 0)
+		return MD5_SIZE;
+	return strcmp(manager, "apk") == 0 ? SHA1_SIZE : SHA256_SIZE;
 }
 
 /* Where the container's database puts files: they apply to what is read after them. */
@@ -339,7 +364,7 @@ static int read_diversions(struct kan_packages *p, const struct kan_facts *f, st
 static int read_container(struct kan_packages *p, const struct kan_facts *f, struct kan_err *err)
 {
 	bool touched = kan_pkg_paths_count(p->changed) > 0, sums = sums_needed(p);
-	p->apk = uses_apk(p);
+	p->claim_sum = claim_sum(p);
 	struct reading upper = {.p = p,
 				.index = touched ? p->found : NULL,
 				.os = &p->found_os,
@@ -357,6 +382,7 @@ static int read_container(struct kan_packages *p, const struct kan_facts *f, str
 		return -1;
 	kan_pkg_index_done(p->found);
 	kan_pkg_log_done(p->log);
+	kan_pkg_log_done(p->rpm_log);
 	judge_found(p, f, &why);
 	if (!sums || !kan_source_has(f->source, before_tar))
 		return 0;
@@ -373,7 +399,8 @@ int kan_packages_read(struct kan_packages *p, const struct kan_facts *f, struct 
 			 kan_pkg_paths_whole(p->links);
 	p->image = kan_pkg_index_new(p->wanted, p->links);
 	p->found = kan_pkg_index_new(p->wanted, p->links);
-	p->log = kan_pkg_log_new();
+	p->log = kan_pkg_log_new(KAN_PKG_LOG_DPKG);
+	p->rpm_log = kan_pkg_log_new(KAN_PKG_LOG_RPM);
 	p->upper = kan_xalloc(n * sizeof *p->upper);
 	p->before = kan_xalloc(n * sizeof *p->before);
 	if (read_image(p, f, err) < 0)

@@ -33,9 +33,10 @@ struct kan_packages {
 	struct kan_pkg_paths *changed;        /* files of a database that the container changed */
 	enum kan_packages_state state, found_state;
 	struct kan_pkg_index *image, *found; /* found: only what the container changed */
-	struct kan_pkg_log *log;
+	struct kan_pkg_log *log, *rpm_log;
 	struct kan_packages_sum *upper, *before; /* beside wanted */
-	bool links_whole, refused, apk;
+	bool links_whole, refused;
+	size_t claim_sum; /* of what only the container's database may claim */
 	char why[KAN_PACKAGES_WHY], found_why[KAN_PACKAGES_WHY];
 	struct kan_buf os, found_os; /* os-release */
 };

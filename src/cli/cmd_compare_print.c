@@ -72,7 +72,7 @@ static void remarks(const struct kan_change_line *l)
 		comma = ", ";
 	}
 	if (l->explained) {
-		(void)printf("%sexplained by the package manager", comma);
+		(void)printf("%sthe container's own records explain it", comma);
 		comma = ", ";
 	}
 	if (l->hidden)

@@ -22,8 +22,9 @@ enum kan_pkg_db {
 	KAN_PKG_LIST,     /* dpkg: paths of one package */
 	KAN_PKG_MD5SUMS,
 	KAN_PKG_DIVERSIONS,
-	KAN_PKG_APK, /* apk: packages, paths and checksums in one */
-	KAN_PKG_RPM, /* recognised, not read */
+	KAN_PKG_APK,     /* apk: packages, paths and checksums in one */
+	KAN_PKG_RPM,     /* packages, paths and checksums in one; no text */
+	KAN_PKG_RPM_WAL, /* SQLite's write-ahead log beside it */
 };
 const char *kan_pkg_manager(enum kan_pkg_db db); /* "dpkg", "apk", "rpm"; NULL for other */
 /* path is without '/' in front. package: what the name of the file says, "libc6:amd64", or empty.

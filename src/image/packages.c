@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/tree.h"
 #include "image/lower.h"
+#include "image/package.h"
 #include "image/take.h"
 
 enum { PATH_OCTETS = 1024 };
@@ -31,6 +32,7 @@ static const struct {
 	{"usr/lib/apk/db/installed", NULL},
 	{"var/lib/rpm", any},
 	{"usr/lib/sysimage/rpm", any},
+	{"usr/share/rpm", any},
 	/* no database: which distribution the names are of */
 	{"usr/lib/os-release", NULL},
 	{"etc/os-release", NULL},
@@ -166,6 +168,7 @@ static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
 	struct packages *p = arg;
 	struct kan_below b = {.fd = -1, .data_fd = -1};
 	struct kan_err why = {0};
+	struct kan_bytes package;
 	kan_auto_buf struct kan_buf path = KAN_BUF(PATH_OCTETS);
 	if (!ends(name, p->endings))
 		return 0;
@@ -176,7 +179,7 @@ static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
 		return 0;
 	}
 	int rc = b.found && S_ISREG(b.st.stx_mode) ? store(p, &b, kan_buf_bytes(&path), err) : 0;
-	if (b.found && !S_ISREG(b.st.stx_mode) && p->endings == dpkg_info)
+	if (b.found && !S_ISREG(b.st.stx_mode) && kan_pkg_db_of(&package, kan_buf_bytes(&path)))
 		no_file(p, kan_buf_bytes(&path));
 	kan_below_free(&b);
 	p->fatal = rc < 0;

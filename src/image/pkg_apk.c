@@ -4,7 +4,7 @@
 #include "base/row.h"
 #include "image/pkg_reader.h"
 
-enum { SHA1_SIZE = 20, SHA256_SIZE = 32 };
+enum { MD5_SIZE = 16, SHA1_SIZE = 20, SHA256_SIZE = 32 };
 
 /* The package is told before its first path. */
 static int about(struct kan_pkg_reader *r, struct kan_err *err)
@@ -71,7 +71,18 @@ static int file(struct kan_pkg_reader *r, struct kan_bytes value, struct kan_err
 	return 0;
 }
 
-/* Q1: SHA-1, Q2: SHA-256. A kind that is not known here leaves the file without one. */
+/* Before Q1 there were 32 hex digits, MD5. */
+static bool old_checksum(struct kan_pkg_reader *r, struct kan_bytes value)
+{
+	uint8_t sum[MD5_SIZE];
+	if (!kan_pkg_unhex(sum, sizeof(sum), value))
+		return false;
+	kan_buf_reset(&r->sum);
+	kan_buf_add(&r->sum, sum, sizeof(sum));
+	return true;
+}
+
+/* Q1: SHA-1, Q2: SHA-256. Of a kind that is not known here nobody can say that there is none. */
 static int checksum(struct kan_pkg_reader *r, struct kan_bytes value, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf sum = KAN_BUF(KAN_PKG_SUM_MAX + 4);
@@ -80,7 +91,9 @@ static int checksum(struct kan_pkg_reader *r, struct kan_bytes value, struct kan
 	if (!r->has_file)
 		return kan_pkg_malformed(r, err, "a checksum of no file");
 	if (!q1 && !q2)
-		return 0;
+		return old_checksum(r, value)
+			       ? 0
+			       : kan_pkg_malformed(r, err, "a checksum of a kind that is not read");
 	if (kan_base64_decode(&sum, (struct kan_bytes){value.p + 2, value.n - 2}, &ignored) < 0 ||
 	    sum.len != (q1 ? SHA1_SIZE : SHA256_SIZE))
 		return kan_pkg_malformed(r, err, "a checksum that is none");
@@ -110,6 +123,8 @@ int kan_pkg_apk_line(struct kan_pkg_reader *r, struct kan_bytes line, struct kan
 {
 	if (line.n == 0)
 		return kan_pkg_apk_end(r, err);
+	if (r->offset == 0 && kan_bytes_starts(line, "ADB"))
+		return kan_pkg_malformed(r, err, "apk's binary database, which is not read");
 	if (line.n < 2 || line.p[1] != ':')
 		return kan_pkg_malformed(r, err, "a line that is no field");
 	struct kan_bytes value = {line.p + 2, line.n - 2};

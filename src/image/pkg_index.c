@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "image/pkg_held.h"
 #include "image/pkg_reader.h"
 
 enum { KEYS_OCTETS = 64 << 20, SAME_NAME_MAX = 64 };
@@ -19,6 +20,8 @@ struct kan_pkg_index {
 	const struct kan_pkg_paths *wanted, *links;
 	struct kan_pkg_events events;
 	struct kan_pkg_reader *reader;
+	struct kan_pkg_held *rpm; /* read when all files are there */
+	bool in_rpm;
 	enum kan_pkg_db db;
 	struct kan_buf file, path;
 	char *key; /* the copy that owners share */
@@ -208,6 +211,7 @@ void kan_pkg_index_free(struct kan_pkg_index *x)
 	if (!x)
 		return;
 	kan_pkg_reader_free(x->reader);
+	kan_pkg_held_free(x->rpm);
 	for (size_t i = 0; i < x->n_keys; i++)
 		free(x->keys[i]);
 	for (size_t i = 0; i < x->n_packages; i++)
@@ -245,6 +249,7 @@ void kan_pkg_index_divert_as(struct kan_pkg_index *x, const struct kan_pkg_index
 void kan_pkg_index_file_end(struct kan_pkg_index *x)
 {
 	struct kan_err why = {0};
+	x->in_rpm = false;
 	if (!x->reader)
 		return;
 	if (kan_pkg_read_end(x->reader, &why) < 0)
@@ -264,10 +269,11 @@ bool kan_pkg_index_file(struct kan_pkg_index *x, struct kan_bytes path)
 	x->files++;
 	kan_buf_reset(&x->file);
 	kan_buf_addb(&x->file, path);
-	if (db == KAN_PKG_RPM) {
-		kan_err_set(&why, KAN_EUNSUPPORTED, 0,
-			    "a database of rpm: this build does not read it");
-		kan_pkg_index_lost(x, path, &why);
+	if (db == KAN_PKG_RPM || db == KAN_PKG_RPM_WAL) {
+		x->rpm = x->rpm ? x->rpm : kan_pkg_held_new();
+		x->in_rpm = kan_pkg_held_begin(x->rpm, db, path, &why) == 0;
+		if (!x->in_rpm)
+			kan_pkg_index_lost(x, path, &why);
 		return true;
 	}
 	x->reader = kan_pkg_reader_new(db, package, &x->events);
@@ -278,6 +284,10 @@ bool kan_pkg_index_file(struct kan_pkg_index *x, struct kan_bytes path)
 void kan_pkg_index_data(struct kan_pkg_index *x, struct kan_bytes piece)
 {
 	struct kan_err why = {0};
+	if (x->in_rpm && kan_pkg_held_add(x->rpm, piece, &why) < 0) {
+		x->in_rpm = false;
+		kan_pkg_index_lost(x, kan_buf_bytes(&x->file), &why);
+	}
 	if (!x->reader || kan_pkg_read(x->reader, piece, &why) == 0)
 		return;
 	kan_pkg_index_lost(x, kan_buf_bytes(&x->file), &why);
@@ -296,9 +306,22 @@ static int by_name(const void *a, const void *b)
 	return c ? c : kan_bytes_cmp(x->version, y->version);
 }
 
+static void read_rpm(struct kan_pkg_index *x)
+{
+	struct kan_err why = {0};
+	x->db = KAN_PKG_RPM;
+	kan_buf_reset(&x->file);
+	kan_buf_addb(&x->file, kan_pkg_held_file(x->rpm));
+	if (kan_pkg_held_read(x->rpm, &x->events, &why) < 0)
+		kan_pkg_index_lost(x, kan_buf_bytes(&x->file), &why);
+	kan_pkg_held_free(kan_take_ptr(x->rpm));
+}
+
 void kan_pkg_index_done(struct kan_pkg_index *x)
 {
 	kan_pkg_index_file_end(x);
+	if (x->rpm)
+		read_rpm(x);
 	if (x->n_packages)
 		qsort(x->packages, x->n_packages, sizeof(*x->packages), by_name);
 }

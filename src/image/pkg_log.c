@@ -1,10 +1,16 @@
-/* dpkg's own log: "2026-11-26 17:00:01 status installed bash:amd64 5.2-1". */
+/*
+ * dpkg's own log: "2026-11-26 17:00:01 status installed bash:amd64 5.2-1".
+ * dnf's: "2026-11-26T17:00:01+0000 SUBDEBUG Installed: bash-5.2-1.x86_64", yum's: "Nov 26 17:00:01
+ * Installed: ...". zypper's: "2026-11-26
+ * 17:00:01|install|bash|5.2-1|x86_64|root@host|repository|checksum|".
+ */
 #include "image/pkg_log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "image/pkg_reader.h"
+#include "image/pkg_rpm.h"
 
 struct record {
 	struct kan_bytes key, state, version; /* one allocation, at key.p */
@@ -12,6 +18,7 @@ struct record {
 };
 
 struct kan_pkg_log {
+	enum kan_pkg_log_of of;
 	struct kan_buf line;
 	bool skip; /* the rest of a line that is too long */
 	bool cut;  /* records were left out, so that the last one is not known */
@@ -19,9 +26,23 @@ struct kan_pkg_log {
 	size_t n, cap, octets, lines;
 };
 
-struct kan_pkg_log *kan_pkg_log_new(void)
+const char *const kan_pkg_log_rpm[] = {"var/log/dnf.rpm.log", "var/log/yum.log",
+				       "var/log/zypp/history", NULL};
+
+enum kan_pkg_log_of kan_pkg_log_of(struct kan_bytes path)
+{
+	if (kan_bytes_eq(path, KAN_LIT("var/log/dpkg.log")))
+		return KAN_PKG_LOG_DPKG;
+	for (const char *const *p = kan_pkg_log_rpm; *p; p++)
+		if (kan_bytes_eq(path, kan_bytes_of(*p)))
+			return KAN_PKG_LOG_RPM;
+	return KAN_PKG_LOG_NONE;
+}
+
+struct kan_pkg_log *kan_pkg_log_new(enum kan_pkg_log_of of)
 {
 	struct kan_pkg_log *l = kan_xalloc(sizeof(*l));
+	l->of = of;
 	l->line = KAN_BUF(KAN_PKG_LOG_LINE);
 	return l;
 }
@@ -99,8 +120,75 @@ static void add(struct kan_pkg_log *l, struct kan_bytes key, struct kan_bytes st
 	l->records[l->n++] = r;
 }
 
+/* What a word of dnf or yum leaves behind. The old version of an upgrade has words of its own,
+ * which say nothing of what is there then. */
+static struct kan_bytes state_of(struct kan_bytes word)
+{
+	static const char *const there[] = {
+		"Installed:", "Upgrade:", "Updated:", "Downgrade:", "Reinstall:"};
+	static const char *const gone[] = {"Erase:", "Erased:", "Removed:", "Obsoleted:"};
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
+		if (kan_bytes_eq(word, kan_bytes_of(there[i])))
+			return KAN_LIT("installed");
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+		if (kan_bytes_eq(word, kan_bytes_of(gone[i])))
+			return KAN_LIT("not-installed");
+	return (struct kan_bytes){NULL, 0};
+}
+
+static void add_rpm(struct kan_pkg_log *l, struct kan_bytes name, struct kan_bytes arch,
+		    struct kan_bytes state, struct kan_bytes version)
+{
+	kan_auto_buf struct kan_buf key = KAN_BUF(KAN_PKG_LOG_LINE);
+	kan_buf_addb(&key, name);
+	kan_buf_addc(&key, ':');
+	kan_buf_addb(&key, arch);
+	if (!key.failed && name.n && arch.n)
+		add(l, kan_buf_bytes(&key), state, version);
+}
+
+static struct kan_bytes field(struct kan_bytes *rest)
+{
+	const uint8_t *bar = rest->n ? memchr(rest->p, '|', rest->n) : NULL;
+	struct kan_bytes v = {rest->p, bar ? (size_t)(bar - rest->p) : rest->n};
+	size_t used = v.n + (bar ? 1 : 0);
+	*rest = (struct kan_bytes){rest->n ? rest->p + used : rest->p, rest->n - used};
+	return kan_pkg_trim(v);
+}
+
+static void on_zypper(struct kan_pkg_log *l, struct kan_bytes rest)
+{
+	(void)field(&rest); /* time */
+	struct kan_bytes did = field(&rest), name = field(&rest), version = field(&rest),
+			 arch = field(&rest);
+	if (kan_bytes_eq(did, KAN_LIT("install")))
+		add_rpm(l, name, arch, KAN_LIT("installed"), version);
+	else if (kan_bytes_eq(did, KAN_LIT("remove")))
+		add_rpm(l, name, arch, KAN_LIT("not-installed"), version);
+}
+
+/* The day and the time take up to four words. */
+static void on_rpm(struct kan_pkg_log *l, struct kan_bytes line)
+{
+	enum { WORDS = 5 };
+	struct kan_bytes rest = line, state = {NULL, 0};
+	struct kan_pkg_nevra n;
+	if (line.n && memchr(line.p, '|', line.n)) {
+		on_zypper(l, line);
+		return;
+	}
+	for (int i = 0; i < WORDS && state.n == 0; i++)
+		state = state_of(kan_pkg_word(&rest));
+	if (state.n && kan_pkg_nevra(&n, kan_pkg_word(&rest)) && kan_pkg_trim(rest).n == 0)
+		add_rpm(l, n.name, n.arch, state, n.version);
+}
+
 static void on_line(struct kan_pkg_log *l, struct kan_bytes line)
 {
+	if (l->of == KAN_PKG_LOG_RPM) {
+		on_rpm(l, line);
+		return;
+	}
 	struct kan_bytes rest = line;
 	(void)kan_pkg_word(&rest); /* day */
 	(void)kan_pkg_word(&rest); /* time */

@@ -101,6 +101,11 @@ size_t kan_pkg_paths_find(const struct kan_pkg_paths *p, struct kan_bytes path)
 	return KAN_PKG_NOWHERE;
 }
 
+struct kan_bytes kan_pkg_paths_path(const struct kan_pkg_paths *p, size_t at)
+{
+	return path_of(p, &p->entries[at]);
+}
+
 struct kan_bytes kan_pkg_paths_value(const struct kan_pkg_paths *p, size_t at)
 {
 	const struct entry *e = &p->entries[at];

@@ -18,6 +18,7 @@ bool kan_pkg_paths_whole(const struct kan_pkg_paths *p);
 size_t kan_pkg_paths_count(const struct kan_pkg_paths *p);
 #define KAN_PKG_NOWHERE SIZE_MAX
 size_t kan_pkg_paths_find(const struct kan_pkg_paths *p, struct kan_bytes path);
+struct kan_bytes kan_pkg_paths_path(const struct kan_pkg_paths *p, size_t at);
 struct kan_bytes kan_pkg_paths_value(const struct kan_pkg_paths *p, size_t at);
 
 /*

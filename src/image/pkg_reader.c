@@ -21,6 +21,7 @@ const char *kan_pkg_manager(enum kan_pkg_db db)
 	case KAN_PKG_APK:
 		return "apk";
 	case KAN_PKG_RPM:
+	case KAN_PKG_RPM_WAL:
 		return "rpm";
 	}
 	return NULL;
@@ -30,6 +31,12 @@ static bool ends(struct kan_bytes v, const char *suffix)
 {
 	size_t n = strlen(suffix);
 	return v.n > n && memcmp(v.p + v.n - n, suffix, n) == 0;
+}
+
+static struct kan_bytes after(struct kan_bytes v, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return (struct kan_bytes){v.p + n, v.n - n};
 }
 
 /* A file whose name stands for a package, in a directory. */
@@ -54,18 +61,26 @@ enum kan_pkg_db kan_pkg_db_of(struct kan_bytes *package, struct kan_bytes path)
 	} whole[] = {{"var/lib/dpkg/status", KAN_PKG_STATUS},
 		     {"var/lib/dpkg/diversions", KAN_PKG_DIVERSIONS},
 		     {"lib/apk/db/installed", KAN_PKG_APK},
-		     {"usr/lib/apk/db/installed", KAN_PKG_APK},
-		     {"var/lib/rpm/rpmdb.sqlite", KAN_PKG_RPM},
-		     {"var/lib/rpm/Packages", KAN_PKG_RPM},
-		     {"var/lib/rpm/Packages.db", KAN_PKG_RPM},
-		     {"usr/lib/sysimage/rpm/rpmdb.sqlite", KAN_PKG_RPM},
-		     {"usr/lib/sysimage/rpm/Packages", KAN_PKG_RPM},
-		     {"usr/lib/sysimage/rpm/Packages.db", KAN_PKG_RPM}};
+		     {"usr/lib/apk/db/installed", KAN_PKG_APK}};
+	static const char *const rpm_dirs[] = {"var/lib/rpm/", "usr/lib/sysimage/rpm/",
+					       "usr/share/rpm/"};
+	static const struct {
+		const char *name;
+		enum kan_pkg_db db;
+	} rpm[] = {{"rpmdb.sqlite", KAN_PKG_RPM},
+		   {"rpmdb.sqlite-wal", KAN_PKG_RPM_WAL},
+		   {"Packages", KAN_PKG_RPM},
+		   {"Packages.db", KAN_PKG_RPM}};
 	struct kan_bytes of = {0};
 	*package = of;
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
 		if (kan_bytes_eq(path, kan_bytes_of(whole[i].path)))
 			return whole[i].db;
+	for (size_t i = 0; i < sizeof(rpm_dirs) / sizeof(rpm_dirs[0]); i++)
+		for (size_t k = 0; k < sizeof(rpm) / sizeof(rpm[0]); k++)
+			if (kan_bytes_starts(path, rpm_dirs[i]) &&
+			    kan_bytes_eq(after(path, rpm_dirs[i]), kan_bytes_of(rpm[k].name)))
+				return rpm[k].db;
 	if (named(package, path, "var/lib/dpkg/info/", ".list"))
 		return KAN_PKG_LIST;
 	if (named(package, path, "var/lib/dpkg/info/", ".md5sums") ||
@@ -197,7 +212,8 @@ void kan_pkg_reader_free(struct kan_pkg_reader *r)
 
 static int on_line(struct kan_pkg_reader *r, struct kan_bytes line, struct kan_err *err)
 {
-	if (line.n && memchr(line.p, '\0', line.n))
+	bool binary = r->db == KAN_PKG_APK && r->offset == 0 && kan_bytes_starts(line, "ADB");
+	if (line.n && !binary && memchr(line.p, '\0', line.n))
 		return kan_pkg_malformed(r, err, "a NUL in the text");
 	switch (r->db) {
 	case KAN_PKG_STATUS:
@@ -212,7 +228,8 @@ static int on_line(struct kan_pkg_reader *r, struct kan_bytes line, struct kan_e
 	case KAN_PKG_APK:
 		return kan_pkg_apk_line(r, line, err);
 	case KAN_PKG_OTHER:
-	case KAN_PKG_RPM:
+	case KAN_PKG_RPM: /* by pkg_rpm.h */
+	case KAN_PKG_RPM_WAL:
 		return 0;
 	}
 	return 0;

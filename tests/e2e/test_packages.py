@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import tarfile
 import unittest
@@ -41,6 +42,7 @@ rm /usr/share/doc/bsdutils/copyright
 rm /usr/bin/mawk; echo trojan >/usr/bin/mawk
 sum=$(md5sum </usr/bin/mawk); sum=${sum%% *}
 sed -i "s,^.*  usr/bin/mawk\$,$sum  usr/bin/mawk," /var/lib/dpkg/info/mawk.md5sums
+sed -i 's,^[0-9a-f]*  \(.*bin/sed\)$,00112233445566778899aabbccddeeff  \1,' /var/lib/dpkg/info/sed.md5sums
 sed -i '/^Package: mawk$/,/^$/s/^Version: .*/Version: 9.9-forged/' /var/lib/dpkg/status
 """
 
@@ -173,6 +175,11 @@ class Debian(unittest.TestCase):
         found = [f["objects"][0]["name"] for f in self.read.report["findings"] if f["rule"] == "integrity.package-db"]
         self.assertEqual(found, ["mawk"])
 
+    def test_a_record_that_was_edited_without_another_version_is_a_finding(self):
+        found = {f["objects"][0]["path"] for f in self.read.report["findings"] if f["rule"] == "integrity.package-db-file"}
+        self.assertEqual(found, {"/var/lib/dpkg/info/sed.md5sums"})
+        self.assertIn("/var/lib/dpkg/info/mawk.md5sums", self.read.rows)
+
     def test_the_difference_of_both_inventories_is_what_was_done(self):
         rows = {r["name"]: (r["change"], r["logged"]) for r in self.read.packages["rows"] if "change" in r}
         self.assertEqual(rows, {"hello-kan": ("installed", True), "logsave": ("removed", True),
@@ -287,3 +294,124 @@ class Apk(unittest.TestCase):
                           ("tool", "x86_64"): ("1.2-r3", "toolsrc", "1.2-r3")})
         self.assertEqual(set(listed(self.read.sbom("container"), "apk", "alpine")),
                          {("busybox", "x86_64"), ("tool", "x86_64"), ("new", "x86_64")})
+
+
+RPM_IMAGE = "kan-rpm:1"
+SPEC = """
+Name: %s
+Epoch: 2
+Version: %s
+Release: 1
+Summary: x
+License: x
+BuildArch: noarch
+AutoReqProv: no
+%%description
+x
+%%install
+mkdir -p %%{buildroot}/opt/%s
+printf '%%s' '%s' >%%{buildroot}/opt/%s/program
+printf 'kept' >%%{buildroot}/opt/%s/kept
+%%files
+/opt/%s
+"""
+RPM_QUERY = r"%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n"
+
+
+class RpmHost:
+    """A database made by the host's own rpm, whose files lie nowhere."""
+
+    def __init__(self):
+        self.top = world.new_directory("rpm")
+        self.rpm("--initdb")
+
+    def run(self, *words):
+        return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              env={"PATH": "/usr/bin:/bin", "HOME": str(self.top)}).stdout
+
+    def rpm(self, *words):
+        return self.run("rpm", "--dbpath", str(self.top / "db"), *words)
+
+    def install(self, name, version, content):
+        spec = self.top / f"{name}.spec"
+        spec.write_text(SPEC % (name, version, name, content, name, name, name))
+        self.run("rpmbuild", "-bb", "--define", f"_topdir {self.top}/top", "--define", f"_rpmdir {self.top}",
+                 "--define", "__os_install_post %{nil}", str(spec))
+        self.rpm("-U", "--justdb", "--nodeps", str(self.top / f"noarch/{name}-{version}-1.noarch.rpm"))
+
+    def inventory(self):
+        return {(n, a): v for n, a, v in (line.split("\t") for line in self.rpm("-qa", "--qf", RPM_QUERY).splitlines())}
+
+    def database(self):
+        return (self.top / "db/rpmdb.sqlite").read_bytes()
+
+
+def tar_of(files):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(content), 0o755
+            tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@once
+def fedora():
+    """The host's rpm before and after, and the capture of a container whose database became the second one."""
+    host = RpmHost()
+    host.install("shipped", "1.0", "a program")
+    host.install("removed", "1.0", "another")
+    before, busybox = host.inventory(), subprocess.run(["which", "busybox"], stdout=subprocess.PIPE, check=True, text=True)
+    root = world.new_directory("rpmroot") / "root.tar"
+    root.write_bytes(tar_of({"bin/busybox": pathlib.Path(busybox.stdout.strip()).read_bytes(),
+                             "usr/lib/sysimage/rpm/rpmdb.sqlite": host.database(),
+                             "opt/shipped/program": b"a program", "opt/shipped/kept": b"kept",
+                             "opt/removed/program": b"another", "opt/removed/kept": b"kept",
+                             "etc/os-release": b'ID=fedora\nVERSION_ID=39\n'}))
+    docker("import", root, RPM_IMAGE)
+    run_container("pk-rpm", "/bin/busybox", "sleep", "100000", image=RPM_IMAGE)
+    host.install("new", "3.0", "a new program")
+    host.rpm("-e", "--justdb", "--nodeps", "removed")
+    later = world.new_directory("rpmlater") / "later.tar"
+    later.write_bytes(tar_of({"usr/lib/sysimage/rpm/rpmdb.sqlite": host.database(), "opt/new/program": b"a new program",
+                              "var/log/dnf.rpm.log": b"2026-11-26T17:00:01+0000 SUBDEBUG Installed: new-2:3.0-1.noarch\n"}))
+    docker("exec", "pk-rpm", "/bin/busybox", "mkdir", "/later")
+    docker("cp", later, "pk-rpm:/later/")
+    docker("exec", "pk-rpm", "/bin/busybox", "tar", "-xf", "/later/later.tar", "-C", "/")
+    docker("exec", "pk-rpm", "/bin/busybox", "sh", "-c",
+           "busybox chmod 700 /opt/shipped/kept; echo more >>/opt/shipped/program; echo x >/opt/shipped/stray")
+    read = Read("pk-rpm", world.new_directory("home"))
+    remove("pk-rpm")
+    docker("rmi", "-f", RPM_IMAGE, check=False)
+    return before, host.inventory(), read
+
+
+class Rpm(unittest.TestCase):
+    """One package as shipped, one installed, one removed, by the host's own rpm."""
+
+    def setUp(self):
+        if not shutil.which("rpmbuild"):
+            self.skipTest("rpm is not installed: there is nothing to compare with")
+        self.before, self.after, self.read = fedora()
+
+    def test_owners_and_verdicts_come_from_rpms_database(self):
+        self.assertEqual(self.read.says("/opt/shipped/kept"), ("metadata", "shipped", "as installed", False))
+        self.assertEqual(self.read.says("/opt/shipped/program"), ("changed", "shipped", "modified since installed", False))
+        self.assertEqual(self.read.says("/opt/shipped/stray"), ("added", None, "owned by no package", False))
+        self.assertEqual(self.read.rows["/opt/shipped/kept"]["package_version"], "2:1.0-1")
+
+    def test_dnfs_log_explains_what_it_names_and_nothing_else(self):
+        self.assertEqual(self.read.says("/opt/new/program"), ("added", None, "owned by no package", True))
+        changed = {r["name"]: (r["change"], r["logged"]) for r in self.read.packages["rows"] if "change" in r}
+        self.assertEqual(changed, {"new": ("installed", True), "removed": ("removed", False)})
+
+    def test_both_inventories_are_what_rpm_says(self):
+        for side, truth in (("image", self.before), ("container", self.after)):
+            found = {}
+            for component in self.read.sbom(side)["components"][1:]:
+                kind, namespace, name, version, more = purl_parts(component["purl"])
+                self.assertEqual((kind, namespace, more["distro"]), ("rpm", "fedora", "fedora-39"))
+                found[name, more["arch"]] = f"{more['epoch']}:{version}"
+            self.assertEqual(found, truth)
+        self.assertNotEqual(self.before, self.after)

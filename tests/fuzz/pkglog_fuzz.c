@@ -1,11 +1,11 @@
-/* dpkg's log: how it is cut changes nothing of what it says. */
+/* The managers' logs: how it is cut changes nothing of what it says. */
 #include "image/pkg_log.h"
 
 #include <stdlib.h>
 
-static bool says(struct kan_bytes a, struct kan_bytes b)
+static bool says(enum kan_pkg_log_of of, struct kan_bytes a, struct kan_bytes b)
 {
-	struct kan_pkg_log *l = kan_pkg_log_new();
+	struct kan_pkg_log *l = kan_pkg_log_new(of);
 	kan_pkg_log_read(l, a);
 	kan_pkg_log_read(l, b);
 	kan_pkg_log_done(l);
@@ -18,8 +18,10 @@ static bool says(struct kan_bytes a, struct kan_bytes b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t cut = size ? data[0] % size : 0;
-	if (says((struct kan_bytes){data, size}, (struct kan_bytes){0}) !=
-	    says((struct kan_bytes){data, cut}, (struct kan_bytes){data + cut, size - cut}))
-		abort();
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of <= KAN_PKG_LOG_RPM; of++)
+		if (says(of, (struct kan_bytes){data, size}, (struct kan_bytes){0}) !=
+		    says(of, (struct kan_bytes){data, cut},
+			 (struct kan_bytes){data + cut, size - cut}))
+			abort();
 	return 0;
 }

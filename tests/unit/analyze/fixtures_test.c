@@ -72,6 +72,22 @@ static bool as_expected(const struct kan_rules *set, const struct kan_rule *r, c
 	return all;
 }
 
+/* shopd is damaged in layer 0 and, by another file of that name, in layer 1. */
+Test(fixtures, a_path_that_is_damaged_in_two_layers_is_two_findings)
+{
+	struct kan_rules *r = shipped();
+	json_t *doc = fixture("image-damaged", r), *v = NULL;
+	size_t i = 0, found = 0;
+	json_array_foreach (json_object_get(doc, "findings"), i, v) {
+		const char *says = json_string_value(json_object_get(v, "says"));
+		found += says && (strstr(says, "/usr/bin/shopd in layer 0 ") ||
+				  strstr(says, "/usr/bin/shopd in layer 1 "));
+	}
+	cr_assert_eq(found, 2);
+	json_decref(doc);
+	kan_rules_free(r);
+}
+
 Test(fixtures, every_rule_hits_where_it_should_and_nowhere_else)
 {
 	struct kan_rules *r = shipped();
@@ -114,10 +130,10 @@ Test(fixtures, the_rung_that_was_reached_is_said_with_what_it_rests_on)
 	doc = fixture("image-damaged", r);
 	image = json_object_get(doc, "image_integrity");
 	cr_assert_eq(kan_json_int(image, "reached"), 0);
-	cr_assert_eq(kan_json_int(image, "damaged_paths"), 3);
+	cr_assert_eq(kan_json_int(image, "damaged_paths"), 4);
 	cr_assert_str_eq(rung_of(image, 1), "damaged");
 	cr_assert_str_eq(rung_of(image, 3), "damaged");
-	cr_assert_str_eq(kan_json_str(image, "says"), "the image is damaged: 3 paths are named; "
+	cr_assert_str_eq(kan_json_str(image, "says"), "the image is damaged: 4 paths are named; "
 						      "rungs 2 to 4 rest on this host alone");
 	json_decref(doc);
 	doc = fixture("image-mtime", r);

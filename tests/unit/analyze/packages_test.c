@@ -42,21 +42,27 @@ static struct world world(void)
 			      .gaps = KAN_BUF(1 << 20)};
 }
 
-static void member(struct kan_tar **t, struct kan_buf *to, const char *path, const char *content,
-		   const char *hardlink)
+static void bytes(struct kan_tar **t, struct kan_buf *to, const char *path,
+		  struct kan_bytes content, const char *hardlink)
 {
 	struct kan_err err = {0};
 	struct kan_tar_entry e = {.path = kan_bytes_of(path),
 				  .mode = S_IFREG | 0644,
-				  .size = hardlink ? 0 : strlen(content),
+				  .size = hardlink ? 0 : content.n,
 				  .hardlink = kan_bytes_of(hardlink)};
 	if (!*t)
 		cr_assert_eq(kan_tar_new(t, to_buf, to, &err), 0);
 	cr_assert_eq(kan_tar_entry(*t, &e, &err), 0, "%s", err.text);
 	if (!hardlink) {
-		cr_assert_eq(kan_tar_data(*t, content, strlen(content), &err), 0);
+		cr_assert_eq(kan_tar_data(*t, content.p, content.n, &err), 0);
 		cr_assert_eq(kan_tar_finish(*t, &err), 0);
 	}
+}
+
+static void member(struct kan_tar **t, struct kan_buf *to, const char *path, const char *content,
+		   const char *hardlink)
+{
+	bytes(t, to, path, kan_bytes_of(content), hardlink);
 }
 
 static void image_db(struct world *w, const char *path, const char *content)
@@ -309,7 +315,7 @@ Test(packages, an_image_without_a_database_has_no_owners_and_no_question)
 	json_decref(doc);
 }
 
-Test(packages, rpm_is_named_and_not_read)
+Test(packages, a_database_of_rpm_that_is_none_leaves_owners_unknown_and_is_told)
 {
 	struct world w = world();
 	image_db(&w, "var/lib/rpm/rpmdb.sqlite", "SQLite format 3");
@@ -320,8 +326,87 @@ Test(packages, rpm_is_named_and_not_read)
 	json_t *o = NULL;
 	json_array_foreach (json_object_get(doc, "not_seen"), i, o)
 		told += strcmp(kan_json_str(o, "what"), "var/lib/rpm/rpmdb.sqlite") == 0 &&
-			strcmp(kan_json_str(o, "code"), "unsupported") == 0;
+			strcmp(kan_json_str(o, "code"), "malformed") == 0;
 	cr_assert_eq(told, 1);
+	json_decref(doc);
+}
+
+/* A database that rpm's own tools can read, made by the test of the readers. */
+static void rpm_db(struct kan_tar **t, struct kan_buf *to, const char *name)
+{
+	char path[1024];
+	kan_auto_buf struct kan_buf b = KAN_BUF(4 << 20);
+	struct kan_err err = {0};
+	(void)snprintf(path, sizeof path, "%s/%s", KAN_TEST_RPM, name);
+	if (access(path, R_OK) < 0)
+		cr_skip_test("rpm is not installed: there is no database of it");
+	cr_assert_eq(kan_read_file(&b, AT_FDCWD, path, &err), 0, "%s", err.text);
+	bytes(t, to, "var/lib/rpm/Packages", kan_buf_bytes(&b), NULL);
+}
+
+/* An image with many-kan-libs; hello-kan was installed in the container. */
+static json_t *with_rpm(const char *log, const char *content)
+{
+	struct world w = world();
+	rpm_db(&w.pkgdb_tar, &w.pkgdb, "many.bdb");
+	rpm_db(&w.upper_tar, &w.upper, "two.bdb");
+	row(&w, "{\"path\":\"/var/lib/rpm/Packages\",\"change\":\"changed\",\"type\":\"file\","
+		"\"mode\":\"0100644\",\"stored\":\"upper.tar\"}");
+	row(&w, "{\"path\":\"/usr/bin/hallo\",\"change\":\"added\",\"type\":\"symlink\","
+		"\"mode\":\"0120777\",\"link\":\"hello\"}");
+	file(&w, "added", "usr/bin/hello", content);
+	file(&w, "changed", "opt/many/0/a-file-with-a-name-1", "0 1\n");
+	file(&w, "changed", "opt/many/0/a-file-with-a-name-2", "edited");
+	file(&w, "added", "opt/many/0/of-nobody", "x");
+	if (log)
+		file(&w, "changed", "var/log/dnf.rpm.log", log);
+	return analysed(&w);
+}
+
+static const char dnf_agrees[] =
+	"2026-11-26T17:00:01+0000 SUBDEBUG Installed: hello-kan-2:1.0-3.noarch\n";
+
+Test(packages, rpm_owns_judges_and_explains_as_the_others_do)
+{
+	json_t *doc = with_rpm(dnf_agrees, "a program");
+	judged(doc, "opt/many/0/a-file-with-a-name-1", "many-kan-libs", "as installed", 0);
+	judged(doc, "opt/many/0/a-file-with-a-name-2", "many-kan-libs", "modified since installed",
+	       0);
+	judged(doc, "opt/many/0/of-nobody", "", "owned by no package", 0);
+	judged(doc, "usr/bin/hello", "", "owned by no package", 1);
+	judged(doc, "usr/bin/hallo", "", "owned by no package", 1);
+	cr_assert_str_eq(
+		kan_json_str(change(doc, "opt/many/0/a-file-with-a-name-1"), "package_version"),
+		"5~rc1-1.el8");
+	const json_t *rows = json_object_get(json_object_get(doc, "packages"), "rows"),
+		     *hello = json_array_get(rows, 0);
+	cr_assert_eq(json_array_size(rows), 2);
+	cr_assert_str_eq(kan_json_str(hello, "name"), "hello-kan");
+	cr_assert_str_eq(kan_json_str(hello, "change"), "installed");
+	cr_assert_str_eq(kan_json_str(json_object_get(hello, "container"), "version"), "2:1.0-3");
+	cr_assert(json_is_true(json_object_get(hello, "logged")));
+	json_decref(doc);
+}
+
+static const json_t *logged(const json_t *doc)
+{
+	const json_t *rows = json_object_get(json_object_get(doc, "packages"), "rows");
+	return json_object_get(json_array_get(rows, 0), "logged");
+}
+
+Test(packages, without_the_logs_of_those_who_run_rpm_nothing_of_it_is_explained_or_denied)
+{
+	json_t *doc = with_rpm(NULL, "a program");
+	judged(doc, "usr/bin/hello", "", "owned by no package", 0);
+	cr_assert(json_is_null(logged(doc)));
+	json_decref(doc);
+	doc = with_rpm("2026-11-26T17:00:01+0000 SUBDEBUG Installed: other-1-1.noarch\n",
+		       "a program");
+	judged(doc, "usr/bin/hello", "", "owned by no package", 0);
+	cr_assert(json_is_false(logged(doc)));
+	json_decref(doc);
+	doc = with_rpm(dnf_agrees, "another program");
+	judged(doc, "usr/bin/hello", "", "owned by no package", 0);
 	json_decref(doc);
 }
 
@@ -600,5 +685,41 @@ Test(packages, a_list_that_lacks_packages_says_so_on_the_side_that_lacks_them)
 	cr_assert(strstr(kan_json_str(container, "why"), "are not listed"));
 	cr_assert_str_eq(kan_json_str(image, "state"), "cut");
 	cr_assert_geq(kan_json_int(packages, "left_out"), 10);
+	json_decref(doc);
+}
+
+/* Does a rule about the manager's own files say something of this one? */
+static bool record_told(const json_t *doc, const char *path)
+{
+	size_t i = 0;
+	json_t *o = NULL;
+	json_array_foreach (json_object_get(doc, "findings"), i, o)
+		if (strcmp(kan_json_str(o, "rule"), "integrity.package-db-file") == 0 &&
+		    strstr(kan_json_str(o, "says"), path))
+			return true;
+	return false;
+}
+
+Test(packages, a_record_that_changed_without_a_version_is_told_and_a_query_is_not)
+{
+	struct world w = world();
+	shipped(&w);
+	file(&w, "changed", "var/lib/dpkg/info/tool.md5sums", "");
+	file(&w, "added", "var/lib/rpm/rpmdb.sqlite-wal", "");
+	deleted(&w, "var/lib/dpkg/info/tool.list");
+	json_t *doc = analysed(&w);
+	cr_assert(record_told(doc, "/var/lib/dpkg/info/tool.md5sums"));
+	cr_assert(record_told(doc, "/var/lib/dpkg/info/tool.list"));
+	cr_assert_not(record_told(doc, "/var/lib/rpm/rpmdb.sqlite-wal"));
+	json_decref(doc);
+}
+
+Test(packages, a_record_of_a_package_with_another_version_is_not_told)
+{
+	struct world w = world();
+	shipped(&w);
+	upgrade(&w, "2.0", agrees);
+	json_t *doc = analysed(&w);
+	cr_assert_not(record_told(doc, "/var/lib/dpkg/"));
 	json_decref(doc);
 }

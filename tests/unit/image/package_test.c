@@ -109,6 +109,10 @@ Test(package, a_file_of_a_database_is_known_by_its_place)
 		{"var/lib/dpkg/status.d/base.md5sums", "base", KAN_PKG_MD5SUMS},
 		{"usr/lib/apk/db/installed", "", KAN_PKG_APK},
 		{"var/lib/rpm/rpmdb.sqlite", "", KAN_PKG_RPM},
+		{"var/lib/rpm/rpmdb.sqlite-wal", "", KAN_PKG_RPM_WAL},
+		{"usr/lib/sysimage/rpm/Packages.db", "", KAN_PKG_RPM},
+		{"usr/share/rpm/Packages", "", KAN_PKG_RPM},
+		{"var/lib/rpm/Name", "", KAN_PKG_OTHER},
 		{"srv/var/lib/dpkg/status", "", KAN_PKG_OTHER},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -167,6 +171,25 @@ Test(package, apks_database_gives_packages_directories_and_files)
 	      "P musl x86_64 1.2.4-r2 src=musl/ installed\n"
 	      "O musl:rootfile \nO musl:lib  dir\nO musl:lib/ld.so 00010203\nO musl:lib/libc.so \n"
 	      "P empty  1 src=/ installed\n");
+}
+
+Test(package, apks_checksums_have_three_forms_and_no_other_is_taken_for_none)
+{
+	reads(KAN_PKG_APK, "",
+	      "P:a\nV:1\nF:x\nR:sha1\nZ:Q1AAECAwQFBgcICQoLDA0ODxAREhM=\n"
+	      "R:sha256\nZ:Q2AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+	      "R:md5\nZ:ffeeddccbbaa99887766554433221100\n\n",
+	      "P a  1 src=/ installed\nO a:x  dir\nO a:x/sha1 00010203\nO a:x/sha256 00010203\n"
+	      "O a:x/md5 ffeeddcc\n");
+	refuses(KAN_PKG_APK, KAN_LIT("P:a\nV:1\nF:x\nR:y\nZ:Q3AAAA\n"),
+		"P a  1 src=/ installed\nO a:x  dir\n",
+		"byte 16: a checksum of a kind that is not read");
+}
+
+Test(package, apks_binary_database_is_known_and_told)
+{
+	refuses(KAN_PKG_APK, KAN_LIT("ADB.\0\0idx\n\0"), "",
+		"byte 0: apk's binary database, which is not read");
 }
 
 Test(package, a_malformed_record_is_told_with_its_byte_and_what_was_before_it_stays)
@@ -375,6 +398,6 @@ Test(owner, a_broken_file_is_a_fault_with_file_and_byte_and_the_others_are_read)
 	cr_assert_str_eq(kan_pkg_index_fault(w.x, 0)->file, "var/lib/dpkg/info/p.list");
 	cr_assert_str_eq(kan_pkg_index_fault(w.x, 0)->err.text,
 			 "byte 3: a path that is not absolute");
-	cr_assert_eq(kan_pkg_index_fault(w.x, 1)->err.code, KAN_EUNSUPPORTED);
+	cr_assert_str_eq(kan_pkg_index_fault(w.x, 1)->err.text, "byte 0: no SQLite database");
 	end(&w);
 }

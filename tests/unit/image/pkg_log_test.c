@@ -1,4 +1,4 @@
-/* dpkg's own log, as testimony. */
+/* The managers' own logs, as testimony. */
 #include "image/pkg_log.h"
 
 #include <criterion/criterion.h>
@@ -7,7 +7,7 @@
 
 static struct kan_pkg_log *read_log(const char *text, size_t step)
 {
-	struct kan_pkg_log *l = kan_pkg_log_new();
+	struct kan_pkg_log *l = kan_pkg_log_new(KAN_PKG_LOG_DPKG);
 	size_t n = strlen(text);
 	for (size_t i = 0; i < n; i += step)
 		kan_pkg_log_read(l, (struct kan_bytes){(const uint8_t *)text + i,
@@ -49,7 +49,7 @@ Test(pkg_log, the_last_record_of_a_package_counts_however_it_is_cut)
 
 Test(pkg_log, a_long_line_is_passed_over_and_the_next_one_is_read)
 {
-	struct kan_pkg_log *l = kan_pkg_log_new();
+	struct kan_pkg_log *l = kan_pkg_log_new(KAN_PKG_LOG_DPKG);
 	for (int i = 0; i < 10000; i++)
 		kan_pkg_log_read(l, KAN_LIT("x"));
 	kan_pkg_log_read(l, KAN_LIT("\n2026-11-26 17:00:03 status installed hello:amd64 1\n"));
@@ -60,7 +60,7 @@ Test(pkg_log, a_long_line_is_passed_over_and_the_next_one_is_read)
 
 Test(pkg_log, a_log_of_years_keeps_what_it_said_last)
 {
-	struct kan_pkg_log *l = kan_pkg_log_new();
+	struct kan_pkg_log *l = kan_pkg_log_new(KAN_PKG_LOG_DPKG);
 	char line[128];
 	for (int i = 0; i < 5000; i++) {
 		int n = snprintf(line, sizeof line,
@@ -73,4 +73,52 @@ Test(pkg_log, a_log_of_years_keeps_what_it_said_last)
 	cr_assert(says(l, "p299", "installed", "4799"));
 	cr_assert_not(says(l, "p299", "installed", "299"));
 	kan_pkg_log_free(l);
+}
+
+static struct kan_pkg_log *read_rpm(const char *lines)
+{
+	struct kan_pkg_log *l = kan_pkg_log_new(KAN_PKG_LOG_RPM);
+	kan_pkg_log_read(l, kan_bytes_of(lines));
+	kan_pkg_log_done(l);
+	return l;
+}
+
+static bool rpm_says(const struct kan_pkg_log *l, const char *name, const char *state,
+		     const char *version)
+{
+	return kan_pkg_log_says(l, kan_bytes_of(name), KAN_LIT("x86_64"), kan_bytes_of(state),
+				kan_bytes_of(version));
+}
+
+Test(pkg_log, dnf_yum_and_zypper_say_what_rpm_itself_writes_nowhere)
+{
+	struct kan_pkg_log *l = read_rpm(
+		"2026-11-26T17:00:00+0000 INFO --- logging initialized ---\n"
+		"2026-11-26T17:00:01+0000 SUBDEBUG Installed: vim-minimal-2:8.0-1.el8.x86_64\n"
+		"2026-11-26T17:00:02+0000 SUBDEBUG Upgrade: curl-7.61-2.el8.x86_64\n"
+		"2026-11-26T17:00:03+0000 SUBDEBUG Upgraded: curl-7.61-1.el8.x86_64\n"
+		"2026-11-26T17:00:04+0000 SUBDEBUG Installed: gone-1-1.x86_64\n"
+		"2026-11-26T17:00:05+0000 SUBDEBUG Erase: gone-1-1.x86_64\n"
+		"Nov 26 17:00:06 Updated: openssl-1.0.2k-2.el7.x86_64\n"
+		"2026-11-26 17:00:07|install|zypped|5-1.2|x86_64|root@host|repo|00ff|\n"
+		"2026-11-26 17:00:08|remove |removed|5-1.2|x86_64|root@host|\n"
+		"Nov 26 17:00:09 Installed: a b-1-1.x86_64\n");
+	cr_assert(rpm_says(l, "vim-minimal", "installed", "2:8.0-1.el8"));
+	cr_assert(rpm_says(l, "curl", "installed", "7.61-2.el8"));
+	cr_assert_not(rpm_says(l, "curl", "installed", "7.61-1.el8"));
+	cr_assert(rpm_says(l, "gone", "not-installed", ""));
+	cr_assert_not(rpm_says(l, "gone", "installed", "1-1"));
+	cr_assert(rpm_says(l, "openssl", "installed", "1.0.2k-2.el7"));
+	cr_assert(rpm_says(l, "zypped", "installed", "5-1.2"));
+	cr_assert(rpm_says(l, "removed", "not-installed", ""));
+	cr_assert_not(rpm_says(l, "b", "installed", ""));
+	kan_pkg_log_free(l);
+}
+
+Test(pkg_log, a_log_is_known_by_its_place)
+{
+	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/dpkg.log")), KAN_PKG_LOG_DPKG);
+	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/dnf.rpm.log")), KAN_PKG_LOG_RPM);
+	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/zypp/history")), KAN_PKG_LOG_RPM);
+	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/dpkg.log.1")), KAN_PKG_LOG_NONE);
 }

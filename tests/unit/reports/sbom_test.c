@@ -121,6 +121,28 @@ Test(sbom, apk_and_names_of_any_bytes_are_encoded)
 	json_decref(bom);
 }
 
+Test(sbom, rpms_epoch_is_a_qualifier_and_its_source_a_file)
+{
+	json_t *bom = made(
+		"image",
+		"{\"image\":{\"state\":\"whole\",\"os\":{\"id\":\"rhel\",\"version\":\"8.9\"}},"
+		"\"container\":{\"state\":\"whole\"},\"changes\":{},\"rows\":["
+		"{\"name\":\"curl\",\"arch\":\"x86_64\",\"manager\":\"rpm\",\"image\":"
+		"{\"version\":\"7.61.1-33.el8\"}},"
+		"{\"name\":\"gpg-pubkey\",\"manager\":\"rpm\",\"image\":{\"version\":\"fd431d51-"
+		"4ae0493b\"}},"
+		"{\"name\":\"vim-minimal\",\"arch\":\"x86_64\",\"manager\":\"rpm\",\"image\":"
+		"{\"version\":\"2:8.0.1763-19.el8\",\"source\":\"vim\",\"source_version\":"
+		"\"8.0.1763-19.el8\"}}]}");
+	lists(bom, (const char *const[]){
+			   "pkg:rpm/redhat/curl@7.61.1-33.el8?arch=x86_64&distro=rhel-8.9",
+			   "pkg:rpm/redhat/gpg-pubkey@fd431d51-4ae0493b?distro=rhel-8.9",
+			   "pkg:rpm/redhat/vim-minimal@8.0.1763-19.el8?arch=x86_64&distro=rhel-8.9"
+			   "&epoch=2&upstream=vim-8.0.1763-19.el8.src.rpm",
+			   NULL});
+	json_decref(bom);
+}
+
 Test(sbom, what_is_left_out_of_the_list_is_counted)
 {
 	json_t *bom = made("image", "{\"image\":{\"state\":\"cut\",\"why\":\"too many\"},"
