@@ -27,14 +27,6 @@ static void field(struct kan_buf *value, const char *name, const json_t *o, cons
 		kan_pair_field(value, name, kan_buf_bytes(&v));
 }
 
-static int by_name(const void *x, const void *y)
-{
-	json_t *const *a = x, *const *b = y;
-	const char *name = kan_json_str(*a, "name");
-	int c = strcmp(name, kan_json_str(*b, "name"));
-	return c ? c : strcmp(kan_json_str(*a, "name_b64"), kan_json_str(*b, "name_b64"));
-}
-
 /* Told in words of their own, or of this inode alone: overlay's bookkeeping, EVM's digest. */
 static bool told_elsewhere(const char *name)
 {
@@ -50,22 +42,16 @@ static bool told_elsewhere(const char *name)
 /* Names and values as JSON, so that no two lists read alike; a layer has them in any order. */
 static void attributes(struct kan_buf *value, const json_t *row)
 {
-	const json_t *all = json_object_get(row, "xattrs");
-	size_t n = 0, i = 0;
-	json_t *x = NULL;
-	if (!json_array_size(all))
+	size_t n = 0;
+	if (!json_array_size(json_object_get(row, "xattrs")))
 		return;
-	kan_auto_free json_t **v = kan_xrealloc(NULL, json_array_size(all), sizeof *v);
-	json_array_foreach ((json_t *)(uintptr_t)all, i, x)
-		if (!told_elsewhere(kan_json_str(x, "name")))
-			v[n++] = x;
-	if (n)
-		qsort(v, n, sizeof *v, by_name);
+	kan_auto_free json_t **v = kan_xattrs_sorted(&n, row);
 	json_t *list = json_array();
-	for (i = 0; i < n; i++)
-		json_array_append(list, v[i]);
+	for (size_t i = 0; i < n; i++)
+		if (!told_elsewhere(kan_json_str(v[i], "name")))
+			json_array_append(list, v[i]);
 	char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
-	if (n)
+	if (json_array_size(list))
 		kan_pair_field(value, "xattrs", kan_bytes_of(text));
 	json_decref(list);
 	free(text);

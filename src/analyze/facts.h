@@ -7,6 +7,7 @@
 #include <kanshiki/err.h>
 #include <netinet/in.h>
 
+#include "analyze/arena.h"
 #include "analyze/cover.h"
 #include "analyze/source.h"
 #include "base/row.h"
@@ -93,8 +94,9 @@ struct kan_lower {
 };
 
 struct kan_engine_path {
-	char *path;
-	int kind;
+	const char *path;
+	int kind;  /* 0 modified, 1 added, 2 deleted */
+	bool ours; /* a row of changes.ndjson has the path */
 };
 
 struct kan_packages;
@@ -118,10 +120,12 @@ struct kan_facts {
 	/* No change has one, and a directory that was copied up lacks it: the overlay keeps none.
 	 */
 	bool no_origins, lacks_origins;
+	bool lowers_over;         /* more origins or lower files than are looked up */
 	struct kan_lower *lowers; /* by layer and path */
 	size_t n_lowers;
 	struct kan_engine_path *engine; /* by path */
-	size_t n_engine;
+	size_t n_engine, longest_engine;
+	struct kan_arena engine_text;
 	struct kan_packages *packages;
 };
 
@@ -138,7 +142,7 @@ const char *kan_facts_lower_sha256(const struct kan_facts *f, int64_t layer, str
 /* Where a change's lower layer has it: path, or another below a redirected directory. */
 struct kan_bytes kan_facts_lower_path(const json_t *row, struct kan_bytes path,
 				      struct kan_buf *scratch);
-const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path);
+struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path);
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid);
 const char *kan_ancestor_name(enum kan_ancestor a);
 
@@ -151,6 +155,8 @@ void kan_column_source(const char **collector, const char **artefact, const stru
 int kan_facts_processes(struct kan_facts *f, struct kan_err *err);
 int kan_facts_network(struct kan_facts *f, struct kan_err *err);
 int kan_facts_files(struct kan_facts *f, struct kan_err *err);
+/* -1: the list was altered. Unreadable, it is one that we do not have. */
+int kan_facts_engine_list(struct kan_facts *f, struct kan_err *err);
 void kan_facts_sort(struct kan_facts *f);
 void kan_facts_origin_change(struct kan_facts *f, const json_t *row, struct kan_bytes path);
 void kan_facts_origin_sort(struct kan_facts *f);

@@ -65,6 +65,9 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	(void)line;
 	(void)err;
 	kan_packages_change(f->packages, row);
+	struct kan_engine_path *e = kan_facts_engine(f, kan_json_str(row, "path"));
+	if (e)
+		e->ours = true;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *change = kan_json_str(row, "change"), *sha = kan_json_str(row, "sha256");
@@ -123,35 +126,6 @@ static int take_lower(const json_t *row, uint64_t line, void *arg, struct kan_er
 	return take_baseline(row, line, arg, err);
 }
 
-/* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are
- * compared. */
-static void engine_list(struct kan_facts *f)
-{
-	json_t *list = NULL;
-	struct kan_err ignored = {0};
-	const char *path = "data/engine-after/changes.json";
-	if (kan_source_json(&list, f->source, path, KAN_FACTS_DOCUMENT, &ignored) < 0)
-		return;
-	f->have_engine_list =
-		(json_is_array(list) || json_is_null(list)) &&
-		kan_cover_of(f->cover, f->source, "engine-after", path) == KAN_COVER_WHOLE;
-	size_t i = 0;
-	json_t *row = NULL;
-	json_array_foreach (list, i, row) {
-		struct kan_engine_path *e =
-			kan_facts_more(&f->engine, &f->n_engine, KAN_FACTS_ENGINE, sizeof *e);
-		if (!e) {
-			f->have_engine_list = false;
-			break;
-		}
-		kan_auto_buf struct kan_buf clean = KAN_BUF(4 * PATH_MAX_BYTES);
-		(void)kan_text_clean(&clean, kan_bytes_of(kan_json_str(row, "Path")));
-		e->path = kan_xstrdup(kan_buf_str(&clean));
-		e->kind = (int)kan_get_int(row, "Kind", -1);
-	}
-	json_decref(list);
-}
-
 static int rows(struct kan_facts *f, const char *path, kan_bundle_row_fn *fn, struct kan_err *err)
 {
 	struct kan_err missing = {0};
@@ -162,13 +136,13 @@ static int rows(struct kan_facts *f, const char *path, kan_bundle_row_fn *fn, st
 
 int kan_facts_files(struct kan_facts *f, struct kan_err *err)
 {
-	if (rows(f, "data/mounts/mounts.ndjson", take_mount, err) < 0 ||
+	if (kan_facts_engine_list(f, err) < 0 ||
+	    rows(f, "data/mounts/mounts.ndjson", take_mount, err) < 0 ||
 	    rows(f, "data/filesystem/changes.ndjson", take_change, err) < 0)
 		return -1;
 	kan_facts_sort(f);
 	if (rows(f, "data/image/baseline.ndjson", take_lower, err) < 0)
 		return -1;
-	engine_list(f);
 	kan_facts_sort(f);
 	for (size_t i = 0; i < f->n_procs; i++)
 		kan_packages_want(f->packages, f->procs[i].link);

@@ -51,6 +51,7 @@ static void want_digest(struct kan_facts *f, const json_t *row, struct kan_bytes
 	    strcmp(kan_json_str(below, "type"), "file") != 0)
 		return;
 	struct kan_lower *l = kan_facts_more(&f->lowers, &f->n_lowers, KAN_FACTS_LOWERS, sizeof *l);
+	f->lowers_over |= !l;
 	if (!l)
 		return;
 	l->layer = layer;
@@ -75,6 +76,7 @@ void kan_facts_origin_change(struct kan_facts *f, const json_t *row, struct kan_
 		return;
 	struct kan_origin *o =
 		kan_facts_more(&f->origins, &f->n_origins, KAN_FACTS_ORIGINS, sizeof *o);
+	f->lowers_over |= !o;
 	if (o)
 		o->ino = ino;
 }

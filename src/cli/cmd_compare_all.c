@@ -99,20 +99,22 @@ static int report(const struct kan_args *a, const json_t *doc)
 	bool unusual = false, json = kan_flag(a, "json");
 	const json_t *containers = json_object_get(doc, "containers");
 	if (json)
-		kan_compare_header("fleet", NULL, NULL,
-				   json_pack("{s:O}", "image", json_object_get(doc, "image")));
+		(void)kan_compare_header(
+			"fleet", NULL, NULL,
+			json_pack("{s:O}", "image", json_object_get(doc, "image")));
 	json_array_foreach ((json_t *)(uintptr_t)containers, i, c) {
 		unusual |= kan_json_int(c, "unusual") > 0;
 		if (json)
-			kan_compare_line(json_incref(c));
+			(void)kan_compare_line(json_incref(c), NULL);
 		else
 			print_container(c);
 	}
 	if (json)
-		kan_compare_line(json_pack("{s:{s:I,s:O,s:O}}", "end", "containers",
-					   (json_int_t)json_array_size(containers), "skipped",
-					   json_object_get(doc, "skipped"), "n_gaps",
-					   json_object_get(doc, "n_gaps")));
+		(void)kan_compare_line(json_pack("{s:{s:I,s:O,s:O}}", "end", "containers",
+						 (json_int_t)json_array_size(containers), "skipped",
+						 json_object_get(doc, "skipped"), "n_gaps",
+						 json_object_get(doc, "n_gaps")),
+				       NULL);
 	else if (json_array_size(containers) == 1)
 		kan_say("there is one container of this image: nothing to compare it with");
 	if (lacking(doc))

@@ -52,7 +52,7 @@ static void print_json(const struct kan_difference *d, void *arg)
 		json_array_append_new(fields, f);
 	}
 	json_object_set_new(o, "fields", fields);
-	kan_compare_line(o);
+	(void)kan_compare_line(o, NULL);
 }
 
 static void introduce(const char *letter, const struct kan_side *s)
@@ -82,7 +82,7 @@ static int both(const struct kan_args *a, const struct kan_side *x, const struct
 	struct kan_pair p = {0};
 	bool json = kan_flag(a, "json");
 	if (json)
-		kan_compare_header("bundles", x, y, NULL);
+		(void)kan_compare_header("bundles", x, y, NULL);
 	else if (!kan_flag(a, "quiet")) {
 		introduce("a", x);
 		introduce("b", y);
@@ -90,9 +90,10 @@ static int both(const struct kan_args *a, const struct kan_side *x, const struct
 	if (kan_compare_pair(&p, x, y, json ? print_json : print_text, NULL, &err) < 0)
 		return kan_say_err(&err);
 	if (json)
-		kan_compare_line(json_pack("{s:{s:I,s:O,s:I}}", "end", "differences",
-					   (json_int_t)p.n, "gaps", p.gaps, "n_gaps",
-					   (json_int_t)p.n_gaps));
+		(void)kan_compare_line(json_pack("{s:{s:I,s:O,s:I}}", "end", "differences",
+						 (json_int_t)p.n, "gaps", p.gaps, "n_gaps",
+						 (json_int_t)p.n_gaps),
+				       NULL);
 	else if (!kan_flag(a, "quiet"))
 		kan_say("%llu differences", (unsigned long long)p.n);
 	int status = say_gaps(&p)                          ? KAN_EXIT_MISSING

@@ -110,15 +110,30 @@ int kan_say_err(const struct kan_err *err)
 	return kan_status_of(err);
 }
 
+static int add_to(const char *p, size_t n, void *arg)
+{
+	kan_buf_add(arg, p, n);
+	return 0;
+}
+
+int kan_print_line(const json_t *doc, bool sorted, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(SIZE_MAX), line = KAN_BUF(SIZE_MAX);
+	size_t flags = JSON_COMPACT | (sorted ? JSON_SORT_KEYS : 0);
+	if (!doc || json_dump_callback(doc, add_to, &text, flags) < 0 || text.failed)
+		return kan_fail(err, KAN_EFORMAT, "the JSON document cannot be written");
+	kan_escape_json(&line, kan_buf_bytes(&text));
+	kan_buf_addc(&line, '\n');
+	if (fwrite(line.data, 1, line.len, stdout) != line.len)
+		return kan_fail_sys(err, "standard output");
+	return 0;
+}
+
 int kan_print_json(const json_t *doc)
 {
 	struct kan_err err = {0};
-	char *line = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
-	if (!line) {
-		kan_err_set(&err, KAN_EFORMAT, 0, "the JSON document cannot be written");
+	if (kan_print_line(doc, true, &err) < 0)
 		return kan_say_err(&err);
-	}
-	bool good = puts(line) >= 0 && fflush(stdout) == 0;
-	free(line);
+	bool good = fflush(stdout) == 0;
 	return good ? KAN_EXIT_OK : KAN_EXIT_FAILED;
 }

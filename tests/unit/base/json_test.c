@@ -115,3 +115,23 @@ Test(json, a_value_set_anew_has_no_twin_of_the_one_before)
 	cr_assert(kan_bytes_eq(kan_buf_bytes(&back), KAN_LIT("/tmp/calm")));
 	json_decref(doc);
 }
+
+/* Rows in our own form are read by a reader of their own, others by one of all JSON. */
+Test(json, a_row_is_the_same_in_whatever_form_it_is_written)
+{
+	static const char *const forms[][2] = {
+		{"{\"a\":[1,-2,true,false],\"b\":{\"c_1\":\"\"}}",
+		 " { \"a\" : [1, -2, true, false], \"b\": {\"c_1\": \"\"}}"},
+		{"{\"a\":\"q\\\"s\\\\e\xc3\xa9\"}", "{\"a\":\"q\\u0022s\\u005ce\\u00e9\"}"},
+		{"{\"n\":9223372036854775807,\"m\":-9223372036854775808}",
+		 "{ \"n\":9223372036854775807,\"m\":-9223372036854775808}"},
+		{"{}", "{ }"}};
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		json_t *a = NULL, *b = NULL;
+		cr_assert_eq(kan_row_parse(&a, kan_bytes_of(forms[i][0]), NULL), 0);
+		cr_assert_eq(kan_row_parse(&b, kan_bytes_of(forms[i][1]), NULL), 0);
+		cr_assert(json_equal(a, b), "%s", forms[i][0]);
+		json_decref(a);
+		json_decref(b);
+	}
+}
