@@ -68,6 +68,8 @@ struct kan_pair_section {
 };
 extern const struct kan_pair_section kan_pair_sections[]; /* ends with a NULL name */
 void kan_pair_add(struct kan_entry_set *to, struct kan_bytes key, struct kan_bytes value);
+/* What of a file is compared. */
+void kan_pair_file_fields(struct kan_buf *value, const json_t *row);
 void kan_pair_field(struct kan_buf *value, const char *name, struct kan_bytes v);
 
 #endif

@@ -58,7 +58,7 @@ static void attributes(struct kan_buf *value, const json_t *row)
 }
 
 /* Inodes and times differ between any two containers: they are no difference. */
-static void file_fields(struct kan_buf *value, const json_t *row)
+void kan_pair_file_fields(struct kan_buf *value, const json_t *row)
 {
 	static const char *const keys[] = {
 		"change", "type",        "mode",     "uid",         "gid",       "size",
@@ -83,7 +83,7 @@ static int take_change(const struct kan_view *v, void *arg, struct kan_err *err)
 			return 0;
 	if (kan_json_bytes(&key, v->row, "path", &none) < 0)
 		(void)kan_json_bytes(&key, v->row, "name", &none);
-	file_fields(&value, v->row);
+	kan_pair_file_fields(&value, v->row);
 	kan_pair_add(arg, kan_buf_bytes(&key), kan_buf_bytes(&value));
 	return 0;
 }
@@ -96,7 +96,7 @@ static int take_mountfile(const struct kan_view *v, void *arg, struct kan_err *e
 	(void)kan_json_bytes(&key, v->extra, "mount.point", &none);
 	(void)kan_json_bytes(&path, v->row, "path", &none);
 	kan_buf_addb(&key, kan_buf_bytes(&path));
-	file_fields(&value, v->row);
+	kan_pair_file_fields(&value, v->row);
 	kan_pair_add(arg, kan_buf_bytes(&key), kan_buf_bytes(&value));
 	return 0;
 }

@@ -141,6 +141,10 @@ static void show(struct job *j, struct wanted *w, struct kan_bytes after)
 	w->told = true;
 	put_names(j, w);
 	(void)kan_diff(w->before, after, &j->work, put_line, j);
+	if (!j->work)
+		put_line('\\',
+			 KAN_LIT("The limit of comparisons is reached: lines are told as replaced"),
+			 j);
 	end_of(j, at);
 }
 

@@ -80,11 +80,7 @@ static void code_point(struct kan_buf *out, struct kan_bytes c)
 void kan_escape_json(struct kan_buf *out, struct kan_bytes v)
 {
 	static const struct form form = {as_is, code_point};
-	size_t plain = 0;
-	while (plain < v.n && v.p[plain] >= 0x20 && v.p[plain] < 0x7f)
-		plain++;
-	kan_buf_add(out, v.p, plain);
-	in_form(out, (struct kan_bytes){v.p + plain, v.n - plain}, &form);
+	in_form(out, v, &form);
 }
 
 static void html(struct kan_buf *out, struct kan_bytes c)

@@ -78,10 +78,13 @@ bool kan_compare_gaps(const char *who, const json_t *gaps, uint64_t n)
 {
 	size_t i = 0;
 	json_t *gap = NULL;
-	json_array_foreach ((json_t *)(uintptr_t)gaps, i, gap)
-		kan_say("%smissing: %s %s: %s: %s", who, kan_json_str(gap, "collector"),
+	json_array_foreach ((json_t *)(uintptr_t)gaps, i, gap) {
+		const char *side = kan_json_str(gap, "side");
+		kan_say("%s%s%s %s %s: %s: %s", who, side,
+			*side ? " lacks" : "missing:", kan_json_str(gap, "collector"),
 			kan_json_str(gap, "what"), kan_json_str(gap, "code"),
 			kan_json_str(gap, "why"));
+	}
 	if (n > json_array_size(gaps))
 		kan_say("%s... and %llu gaps more", who,
 			(unsigned long long)(n - json_array_size(gaps)));

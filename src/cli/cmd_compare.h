@@ -23,6 +23,11 @@ int kan_compare_header(const char *kind, const struct kan_side *a, const struct 
 bool kan_compare_gaps(const char *who, const json_t *gaps, uint64_t n);
 /* Text of the container's, made visible, in columns; filled up with blanks to width. */
 void kan_compare_cell(struct kan_bytes text, size_t width);
+/* The same without a width: no two blanks in it. */
+void kan_compare_text_cell(struct kan_bytes text);
+
+/* The bytes of a key, likewise. */
+void kan_compare_bytes(const json_t *o, const char *key);
 
 void kan_compare_print(const struct kan_compared *c);
 int kan_compare_pair_run(const struct kan_args *a, const char *first, const char *second);

@@ -11,13 +11,6 @@
 #include "cli/cmd_compare.h"
 #include "image/reference.h"
 
-static void print_bytes(const json_t *row, const char *key)
-{
-	kan_auto_buf struct kan_buf path = KAN_BUF(1 << 20);
-	if (kan_json_bytes(&path, row, key, NULL) == 0)
-		kan_print(stdout, kan_buf_bytes(&path));
-}
-
 static void print_rows(const json_t *doc)
 {
 	size_t i = 0, k = 0;
@@ -25,7 +18,7 @@ static void print_rows(const json_t *doc)
 	json_array_foreach (json_object_get(doc, "rows"), i, row) {
 		(void)printf("layer %-3" JSON_INTEGER_FORMAT " ",
 			     json_integer_value(json_object_get(row, "layer")));
-		print_bytes(row, "path");
+		kan_compare_bytes(row, "path");
 		json_array_foreach (json_object_get(row, "differs"), k, word)
 			(void)printf("%s%s", k ? "," : "  ", json_string_value(word));
 		(void)fputc('\n', stdout);

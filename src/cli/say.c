@@ -110,20 +110,13 @@ int kan_say_err(const struct kan_err *err)
 	return kan_status_of(err);
 }
 
-static int add_to(const char *p, size_t n, void *arg)
-{
-	kan_buf_add(arg, p, n);
-	return 0;
-}
-
+/* The buffer stays: a million lines are printed one after another. */
 int kan_print_line(const json_t *doc, bool sorted, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(SIZE_MAX), line = KAN_BUF(SIZE_MAX);
-	size_t flags = JSON_COMPACT | (sorted ? JSON_SORT_KEYS : 0);
-	if (!doc || json_dump_callback(doc, add_to, &text, flags) < 0 || text.failed)
-		return kan_fail(err, KAN_EFORMAT, "the JSON document cannot be written");
-	kan_escape_json(&line, kan_buf_bytes(&text));
-	kan_buf_addc(&line, '\n');
+	static struct kan_buf line = KAN_BUF(1 << 30);
+	kan_buf_reset(&line);
+	if (kan_json_line(&line, doc, sorted, err) < 0)
+		return -1;
 	if (fwrite(line.data, 1, line.len, stdout) != line.len)
 		return kan_fail_sys(err, "standard output");
 	return 0;

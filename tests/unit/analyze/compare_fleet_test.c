@@ -78,3 +78,13 @@ Test(compare_fleet, one_container_alone_is_compared_with_nothing)
 	kan_fleet_judge(e, 1, 1);
 	cr_assert_eq(e[0].why, KAN_FLEET_USUAL);
 }
+
+Test(compare_fleet, two_that_are_alike_do_not_hide_each_other_among_five)
+{
+	struct kan_fleet_entry e[] = {has(1, 1, 0), has(1, 1, 1), has(2, 1, 0), has(2, 1, 1),
+				      has(2, 7, 2), has(2, 7, 3), has(2, 7, 4)};
+	kan_fleet_judge(e, 7, 5);
+	cr_assert_eq(judged(e, 7, 1, 1)->why, KAN_FLEET_RARE);
+	cr_assert_eq(judged(e, 7, 2, 0)->why, KAN_FLEET_CONTENT);
+	cr_assert_eq(judged(e, 7, 2, 3)->why, KAN_FLEET_USUAL);
+}

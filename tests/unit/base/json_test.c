@@ -135,3 +135,30 @@ Test(json, a_row_is_the_same_in_whatever_form_it_is_written)
 		json_decref(b);
 	}
 }
+
+Test(json, a_line_reads_back_as_what_it_was_and_has_nothing_hidden_in_it)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 10);
+	json_t *doc = json_loads(
+		       "{\"b\":[1,-9223372036854775808,null,true,0.5,{}],\"a\":\"q\\\"s\\\\n\\n"
+		       "\\u0001\\u007f\\u009b\\u202ee\\u00e9\\ud83d\\ude00\"}",
+		       0, NULL),
+	       *back = NULL;
+	cr_assert_not_null(doc);
+	cr_assert_eq(kan_json_line(&out, doc, true, NULL), 0);
+	cr_assert_str_eq(
+		kan_buf_str(&out),
+		"{\"a\":"
+		"\"q\\\"s\\\\n\\u000a\\u0001\\u007f\\u009b\\u202ee\xc3\xa9\xf0\x9f\x98\x80\","
+		"\"b\":[1,-9223372036854775808,null,true,0.5,{}]}\n");
+	back = json_loadb((const char *)out.data, out.len, 0, NULL);
+	cr_assert(json_equal(doc, back));
+	json_decref(back);
+	kan_buf_reset(&out);
+	cr_assert_eq(kan_json_line(&out, doc, false, NULL), 0);
+	back = json_loadb((const char *)out.data, out.len, 0, NULL);
+	cr_assert(json_equal(doc, back));
+	json_decref(back);
+	json_decref(doc);
+	cr_assert_lt(kan_json_line(&out, NULL, false, NULL), 0);
+}
