@@ -14,6 +14,7 @@
 
 enum {
 	KAN_FACTS_PROCS = 4096,
+	KAN_FACTS_FILTER = 1 << 16,
 	KAN_FACTS_SOCKETS = 65536,
 	KAN_FACTS_MOUNTS = 4096,
 	KAN_FACTS_NETS = 256,
@@ -109,7 +110,8 @@ struct kan_facts {
 		have_engine_list;
 	struct kan_proc *procs; /* by pid */
 	size_t n_procs;
-	struct kan_sock *socks; /* by inode */
+	uint64_t exe_filter[KAN_FACTS_FILTER / 64]; /* bits of their links and digests */
+	struct kan_sock *socks;                     /* by inode */
 	size_t n_socks;
 	struct kan_mount *mounts;
 	size_t n_mounts;

@@ -7,6 +7,15 @@
 
 enum { PACKAGE_WIDTH = 24, PATH_WIDTH = 56, CELL = 1 << 20, WORD_WIDTH = 9 };
 
+/* Nothing in it to be made visible: most paths. */
+static bool is_plain(struct kan_bytes text)
+{
+	size_t i = 0;
+	while (i < text.n && text.p[i] > 0x20 && text.p[i] < 0x7f)
+		i++;
+	return i == text.n;
+}
+
 /* Two blanks end a column, so no text may hold them: nor begin or end with one. */
 static void escape(struct kan_buf *out, struct kan_bytes text)
 {
@@ -40,14 +49,23 @@ void kan_compare_bytes(const json_t *o, const char *key)
 void kan_compare_cell(struct kan_bytes text, size_t width)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(CELL);
-	escape(&clean, text);
-	size_t columns = kan_columns(kan_buf_bytes(&clean));
-	(void)fwrite(clean.data ? clean.data : (const uint8_t *)"", 1, clean.len, stdout);
+	if (!is_plain(text)) {
+		escape(&clean, text);
+		text = kan_buf_bytes(&clean);
+	}
+	size_t columns = kan_columns(text);
+	if (text.n)
+		(void)fwrite(text.p, 1, text.n, stdout);
 	(void)printf("%*s", (int)(columns < width ? width - columns : 0) + 2, "");
 }
 
 static size_t wider(size_t width, struct kan_bytes text, size_t most)
 {
+	kan_auto_buf struct kan_buf clean = KAN_BUF(CELL);
+	if (!is_plain(text)) {
+		escape(&clean, text);
+		text = kan_buf_bytes(&clean);
+	}
 	size_t n = kan_columns(text);
 	return n > most ? most : n > width ? n : width;
 }
