@@ -326,9 +326,8 @@ static void flatten(struct kan_entry_set *to, const char *name, const json_t *v,
 	json_t *kid = NULL;
 	if (depth > DEPTH || left_out(name) || json_is_null(v))
 		return;
-	if (in_order(name) && json_array_size(v)) {
-		put_scalar(to, name, v);
-	} else if (json_is_array(v)) {
+	bool list = json_is_array(v) && !(in_order(name) && json_array_size(v));
+	if (list) {
 		flatten_list(to, name, v, depth);
 	} else if (json_is_object(v)) {
 		json_object_foreach ((json_t *)(uintptr_t)v, key, kid) {
@@ -336,7 +335,7 @@ static void flatten(struct kan_entry_set *to, const char *name, const json_t *v,
 			(void)snprintf(below, sizeof below, "%s.%s", name, key);
 			flatten(to, below, kid, depth + 1);
 		}
-	} else if (!json_is_string(v) || json_string_length(v)) {
+	} else if (json_string_length(v) || !json_is_string(v)) {
 		put_scalar(to, name, v);
 	}
 }
