@@ -154,9 +154,9 @@ static int json_end(const struct kan_compared *c, const struct kan_texts *t, str
 	if (t->text.len)
 		json_object_set_new(end, "text",
 				    json_stringn((const char *)t->text.data, t->text.len));
-	if (t->left_out + c->left_out)
-		json_object_set_new(end, "texts_left_out",
-				    json_integer((json_int_t)(t->left_out + c->left_out)));
+	uint64_t unseen = t->left_out + c->left_out;
+	if (unseen)
+		json_object_set_new(end, "texts_left_out", json_integer((json_int_t)unseen));
 	if (c->merged)
 		json_object_set_new(end, "n_merged", json_integer((json_int_t)c->merged));
 	return kan_compare_line(json_pack("{s:o}", "end", end), err);
@@ -249,7 +249,7 @@ static int with_image(const struct kan_args *a, const struct kan_open_side *s, u
 	} else {
 		status = as_text(c, &t, kan_flag(a, "quiet"));
 	}
-	if (status == KAN_EXIT_OK || status == KAN_EXIT_MISSING)
+	if (c && (status == KAN_EXIT_OK || status == KAN_EXIT_MISSING))
 		status = settle(c, words, kan_flag(a, "exit-code"), status);
 	kan_buf_free(&t.text);
 	kan_compared_free(c);
