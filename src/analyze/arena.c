@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/compare.h"
+#include "analyze/arena.h"
 
 enum { BLOCK = 1 << 20 };
 

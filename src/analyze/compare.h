@@ -3,6 +3,7 @@
 #ifndef KAN_ANALYZE_COMPARE_H
 #define KAN_ANALYZE_COMPARE_H
 
+#include "analyze/arena.h"
 #include "analyze/column.h"
 #include "analyze/facts.h"
 
@@ -11,18 +12,6 @@ enum {
 	KAN_COMPARE_ENTRIES = 400000,   /* lines; what is beyond is counted */
 	KAN_COMPARE_GAPS = 20,          /* gaps that are named; all are counted */
 };
-
-/* Text that lives as long as its holder, up to a limit. */
-struct kan_arena {
-	uint8_t *at;
-	size_t left, used, max;
-	void **blocks;
-	size_t n_blocks;
-	bool full; /* something did not fit */
-};
-/* A copy with a NUL behind it. false: the limit is reached. */
-bool kan_arena_keep(struct kan_arena *a, struct kan_bytes *v);
-void kan_arena_free(struct kan_arena *a);
 
 /* One bundle, ready to be asked. */
 struct kan_side {
@@ -53,7 +42,7 @@ struct kan_delta {
 	const char *what; /* "size" */
 	const char *before, *after;
 };
-enum { KAN_DELTAS = 16 };
+enum { KAN_DELTAS = 20 };
 
 /* A change, as it is listed. Views are of the comparison's arena. */
 struct kan_change_line {
@@ -69,6 +58,8 @@ struct kan_compared {
 	struct kan_change_line *lines; /* by word, package, directory, name */
 	size_t n;
 	uint64_t counts[KAN_CHANGE_WORDS], hidden, left_out;
+	uint64_t merged;     /* rows of storage without layers: nothing to compare them with */
+	uint64_t strange;    /* rows with another word */
 	bool seen;           /* there are rows, or it is known that there are none */
 	bool know_engine;    /* its list could be compared */
 	json_t *engine_only; /* [{what}]; the first of them */
@@ -80,10 +71,22 @@ struct kan_compared {
 /* words: bit i for kan_change_words[i]; the others are counted only. */
 int kan_compare_image(struct kan_compared **out, const struct kan_side *s, unsigned words,
 		      struct kan_err *err);
+/* The same; each row of these words goes by as it is read, and lines are kept where that is asked.
+ */
+struct kan_compare_ask {
+	unsigned words;
+	bool keep;
+	kan_side_row_fn *fn; /* or NULL */
+	void *arg;
+};
+int kan_compare_image_rows(struct kan_compared **out, const struct kan_side *s,
+			   const struct kan_compare_ask *ask, struct kan_err *err);
 void kan_compared_free(struct kan_compared *c);
 /* The facts of one row; strings live in the arena. -1 when it is full. */
 int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_view *v,
 		  struct kan_arena *a);
+/* The extended attributes of a side, by name. free() the array alone. */
+json_t **kan_xattrs_sorted(size_t *n, const json_t *side);
 /* A row with its joined columns as one object: how, package, below.sha256 in their place. Yours. */
 json_t *kan_compare_row(const struct kan_view *v);
 
@@ -97,6 +100,6 @@ struct kan_texts {
 };
 enum { KAN_TEXT_FILE = 1 << 20, KAN_TEXT_BEFORE = 64 << 20, KAN_TEXT_OUT = 64 << 20 };
 int kan_compare_text(struct kan_texts *out, const struct kan_compared *c,
-		     const struct kan_bundle *b, struct kan_err *err);
+		     const struct kan_source *s, struct kan_err *err);
 
 #endif

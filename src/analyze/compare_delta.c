@@ -1,10 +1,12 @@
 /* What a change did to a file's facts, one by one, before and after. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyze/column.h"
 #include "analyze/compare.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/row.h"
 
 enum { VALUE = 8 << 10 };
@@ -54,8 +56,18 @@ static bool when(struct kan_buf *out, const json_t *side, const char *key)
 
 static bool bytes(struct kan_buf *out, const json_t *side, const char *key)
 {
+	kan_auto_buf struct kan_buf whole = KAN_BUF(KAN_ROW_MAX);
 	struct kan_err none = {0};
-	return kan_json_bytes(out, side, key, &none) == 0;
+	char hex[KAN_SHA256_HEX];
+	if (!json_object_get(side, key) || kan_json_bytes(&whole, side, key, &none) < 0)
+		return false;
+	if (whole.len < VALUE) {
+		kan_buf_addb(out, kan_buf_bytes(&whole));
+		return true;
+	}
+	kan_sha256_hex(hex, kan_buf_bytes(&whole));
+	kan_buf_addf(out, "%zu bytes, SHA-256 %s", whole.len, hex);
+	return true;
 }
 
 static bool words(struct kan_buf *out, const json_t *side, const char *key)
@@ -83,42 +95,61 @@ static bool capability(struct kan_buf *out, const json_t *side, const char *key)
 	return true;
 }
 
-static const json_t *find_xattr(const json_t *side, const json_t *want)
+static int by_name(const void *x, const void *y)
 {
-	size_t i = 0;
-	json_t *x = NULL;
-	json_array_foreach (json_object_get(side, "xattrs"), i, x)
-		if (json_equal(json_object_get(x, "name"), json_object_get(want, "name")) &&
-		    json_equal(json_object_get(x, "name_b64"), json_object_get(want, "name_b64")))
-			return x;
-	return NULL;
+	json_t *const *a = x, *const *b = y;
+	int c = strcmp(kan_json_str(*a, "name"), kan_json_str(*b, "name"));
+	return c ? c : strcmp(kan_json_str(*a, "name_b64"), kan_json_str(*b, "name_b64"));
 }
 
-/* What has a line of its own, or is overlay's bookkeeping. */
-static bool told_elsewhere(const char *name)
+json_t **kan_xattrs_sorted(size_t *n, const json_t *side)
 {
-	static const char *const others[] = {
-		"security.capability", "system.posix_acl_", "security.selinux", "security.ima",
-		"security.evm",        "trusted.overlay.",  "user.overlay."};
+	json_t *list = json_object_get(side, "xattrs"), *x = NULL;
+	size_t i = 0;
+	*n = json_array_size(list);
+	json_t **v = kan_xrealloc(NULL, *n + 1, sizeof *v);
+	json_array_foreach (list, i, x)
+		v[i] = x;
+	if (*n)
+		qsort(v, *n, sizeof *v, by_name);
+	return v;
+}
+
+/* What has a line of its own, or is overlay's bookkeeping. Of what IMA and EVM keep the line tells
+ * the kind only: another value of that kind is told here. */
+static bool told_elsewhere(const char *name, bool other_value)
+{
+	static const char *const others[] = {"security.capability", "system.posix_acl_",
+					     "security.selinux", "trusted.overlay.",
+					     "user.overlay."};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strncmp(name, others[i], strlen(others[i])) == 0)
 			return true;
-	return false;
+	return !other_value &&
+	       (strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0);
 }
 
 /* The names that the other side lacks, or has with another value. */
 static bool xattrs(struct kan_buf *out, const json_t *side, const json_t *other)
 {
-	size_t i = 0;
-	json_t *x = NULL;
-	json_array_foreach (json_object_get(side, "xattrs"), i, x) {
-		const json_t *twin = find_xattr(other, x);
-		const char *name = kan_json_str(x, "name");
-		if (told_elsewhere(name) || (twin && json_equal(twin, x)))
+	size_t n = 0, n_other = 0, count = 0;
+	kan_auto_free json_t **v = kan_xattrs_sorted(&n, side),
+			     **w = kan_xattrs_sorted(&n_other, other);
+	for (size_t i = 0; i < n; i++) {
+		json_t *const *twin =
+			n_other ? bsearch(&v[i], w, n_other, sizeof *w, by_name) : NULL;
+		const char *name = kan_json_str(v[i], "name");
+		bool same = twin && json_equal(*twin, v[i]);
+		if (same || told_elsewhere(name, twin != NULL))
 			continue;
 		kan_buf_addf(out, "%s%s%s", out->len ? "," : "", name, twin ? "=" : "");
+		count++;
 	}
-	return out->len > 0;
+	if (out->failed) {
+		kan_buf_reset(out);
+		kan_buf_addf(out, "%zu attributes", count);
+	}
+	return count > 0;
 }
 
 static const struct {
@@ -165,11 +196,21 @@ static void shorten(struct kan_buf *a, struct kan_buf *b)
 		}
 }
 
+/* Most facts of most files: neither side has it, or the same time. */
+static bool nothing(size_t i, const json_t *const side[2])
+{
+	const json_t *was = json_object_get(side[0], facts[i].key),
+		     *is = json_object_get(side[1], facts[i].key);
+	return was == is || (facts[i].fact == when && was && is && json_equal(was, is));
+}
+
 /* Both sides of a fact. A file that is new has no before, a deleted one no after. */
 static bool add(struct kan_delta out[KAN_DELTAS], size_t *n, size_t i, const json_t *const side[2],
 		struct kan_arena *a)
 {
 	kan_auto_buf struct kan_buf x = KAN_BUF(VALUE), y = KAN_BUF(VALUE);
+	if (!facts[i].always && nothing(i, side))
+		return true;
 	bool before = side[0] && facts[i].fact(&x, side[0], facts[i].key);
 	bool after = side[1] && facts[i].fact(&y, side[1], facts[i].key);
 	bool same = before == after && kan_bytes_eq(kan_buf_bytes(&x), kan_buf_bytes(&y));
@@ -198,6 +239,38 @@ static bool add_xattrs(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t
 	return keep(&d->before, &x, before, a) && keep(&d->after, &y, after, a);
 }
 
+/* The fact that tells of a word of differs[]. */
+static bool is_told(const char *word, const struct kan_delta *d)
+{
+	static const struct {
+		const char *word, *what;
+	} by[] = {
+		{"xattrs", "label"}, {"xattrs", "ima"}, {"xattrs", "evm"}, {"acl", "default acl"}};
+	if (strcmp(word, d->what) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof by / sizeof *by; i++)
+		if (strcmp(by[i].word, word) == 0 && strcmp(by[i].what, d->what) == 0)
+			return true;
+	return false;
+}
+
+/* What the collector found to differ, and no fact shows: it is told all the same. */
+static void add_untold(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t *row)
+{
+	static const char *const words[] = {"xattrs", "acl", "capability", "flags", "mtime"};
+	size_t i = 0;
+	json_t *one = NULL;
+	json_array_foreach (json_object_get(row, "differs"), i, one)
+		for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+			bool told = strcmp(words[k], json_string_value(one) ? json_string_value(one)
+									    : "") != 0;
+			for (size_t d = 0; d < *n; d++)
+				told |= is_told(words[k], &out[d]);
+			if (!told && *n < KAN_DELTAS)
+				out[(*n)++] = (struct kan_delta){words[k], "one value", "another"};
+		}
+}
+
 int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_view *v,
 		  struct kan_arena *a)
 {
@@ -207,5 +280,8 @@ int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_
 	*n = 0;
 	for (size_t i = 0; good && i < sizeof facts / sizeof *facts; i++)
 		good = add(out, n, i, side, a);
-	return good && add_xattrs(out, n, side, a) ? 0 : -1;
+	if (!good || !add_xattrs(out, n, side, a))
+		return -1;
+	add_untold(out, n, v->row);
+	return 0;
 }

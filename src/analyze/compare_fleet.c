@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/compare_pair.h"
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { KEY = 256 << 10, ID_DIGITS = 12 };
+enum { KEY = 256 << 10, VALUE = 2 << 20, ID_DIGITS = 12 };
 
 enum kind { KIND_FILE, KIND_PROGRAM, KIND_LISTENER };
 static const char *const kind_names[] = {"file", "program", "listener"};
@@ -69,7 +70,6 @@ struct reading {
 static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
 	static const char *const told[] = {"added", "changed", "metadata", "deleted"};
-	static const char *const facts[] = {"type", "mode", "sha256", "link"};
 	struct reading *r = arg;
 	struct kan_err none = {0};
 	const char *change = kan_json_str(row, "change");
@@ -82,12 +82,13 @@ static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err
 		return 0;
 	begin(&r->thing, KIND_FILE);
 	r->thing.change = change;
-	(void)kan_json_bytes(&r->thing.text, row, "path", &none);
+	/* A directory that is too deep for its path has a name. */
+	if (kan_json_bytes(&r->thing.text, row, "path", &none) < 0)
+		(void)kan_json_bytes(&r->thing.text, row, "name", &none);
 	kan_buf_adds(&r->thing.key, change);
 	kan_buf_addc(&r->thing.key, 0);
 	kan_buf_addb(&r->thing.key, kan_buf_bytes(&r->thing.text));
-	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-		kan_buf_addf(&r->thing.value, "%s\n", kan_json_str(row, facts[i]));
+	kan_pair_file_fields(&r->thing.value, row);
 	r->fn(&r->thing, r->arg);
 	return 0;
 }
@@ -134,7 +135,7 @@ static int read_things(const struct kan_source *s, thing_fn *fn, void *arg, stru
 		      {"data/processes/processes.ndjson", on_process},
 		      {"data/network/sockets.ndjson", on_socket}};
 	struct reading r = {
-		.thing = {.key = KAN_BUF(KEY), .value = KAN_BUF(KEY), .text = KAN_BUF(KEY)},
+		.thing = {.key = KAN_BUF(KEY), .value = KAN_BUF(VALUE), .text = KAN_BUF(KEY)},
 		.fn = fn,
 		.arg = arg};
 	int rc = 0;
@@ -200,8 +201,8 @@ static void skip(struct fleet *f, const char *path, const char *why)
 static bool known(const struct fleet *f, const json_t *target)
 {
 	for (size_t i = 0; i < f->n_members; i++)
-		if (strcmp(kan_json_str(f->members[i].target, "id"), kan_json_str(target, "id")) ==
-		    0)
+		if (*kan_json_str(target, "id") && strcmp(kan_json_str(f->members[i].target, "id"),
+							  kan_json_str(target, "id")) == 0)
 			return true;
 	return false;
 }
@@ -294,6 +295,12 @@ static size_t of_value(const struct kan_fleet_entry *e, size_t n)
 	return k;
 }
 
+/* One in so many; and two of five, that is another one like it. */
+static bool few(size_t have, size_t n_members)
+{
+	return have * KAN_FLEET_FEW <= n_members || (have == 2 && n_members >= KAN_FLEET_PAIR);
+}
+
 /* All entries of one key. */
 static void judge_key(struct kan_fleet_entry *e, size_t n, size_t n_members)
 {
@@ -306,10 +313,12 @@ static void judge_key(struct kan_fleet_entry *e, size_t n, size_t n_members)
 		k = of_value(e + i, n - i);
 		for (size_t j = i; j < i + k; j++) {
 			e[j].others = (uint32_t)have - 1;
-			e[j].why = have == 1                                    ? KAN_FLEET_ALONE
-				   : have * KAN_FLEET_FEW <= n_members          ? KAN_FLEET_RARE
-				   : k == 1 && most > 1 && most * 2 > n_members ? KAN_FLEET_CONTENT
-										: KAN_FLEET_USUAL;
+			e[j].why =
+				have == 1              ? KAN_FLEET_ALONE
+				: few(have, n_members) ? KAN_FLEET_RARE
+				: (k == 1 || few(k, n_members)) && most > k && most * 2 > n_members
+					? KAN_FLEET_CONTENT
+					: KAN_FLEET_USUAL;
 		}
 	}
 }
@@ -359,13 +368,15 @@ static bool listed(const json_t *reasons, const json_t *one)
 static void explain(const struct thing *t, void *arg)
 {
 	struct explaining *x = arg;
+	if (json_array_size(x->m->reasons) == KAN_FLEET_REASONS)
+		return;
 	struct kan_fleet_entry key = {.key = tag_of(&t->key),
 				      .value = tag_of(&t->value),
 				      .member = (uint32_t)(x->m - x->f->members)};
 	const struct kan_fleet_entry *e =
 		x->f->n_entries ? bsearch(&key, x->f->entries, x->f->n_entries, sizeof key, by_key)
 				: NULL;
-	if (!e || e->why == KAN_FLEET_USUAL || json_array_size(x->m->reasons) == KAN_FLEET_REASONS)
+	if (!e || e->why == KAN_FLEET_USUAL)
 		return;
 	json_t *o = json_pack("{s:s,s:I,s:s}", "kind", kind_names[t->kind], "others",
 			      (json_int_t)e->others, "why", why_words[e->why]);

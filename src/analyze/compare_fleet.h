@@ -9,6 +9,7 @@ enum {
 	KAN_FLEET_ENTRIES = 3000000, /* changes, programs and listeners of all of them */
 	KAN_FLEET_REASONS = 10,      /* told of one container; all are counted */
 	KAN_FLEET_FEW = 10,          /* one in so many has it: rare */
+	KAN_FLEET_PAIR = 5,          /* of so many, two that are alike are rare, too */
 };
 
 /*

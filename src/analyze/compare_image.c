@@ -5,6 +5,7 @@
 #include "analyze/column.h"
 #include "analyze/compare.h"
 #include "analyze/contradictions.h"
+#include "analyze/packages.h"
 #include "base/row.h"
 
 enum { PATH_OCTETS = 256 << 10 };
@@ -22,7 +23,7 @@ int kan_change_word(const char *word, size_t n)
 
 struct listing {
 	struct kan_compared *c;
-	unsigned words;
+	const struct kan_compare_ask *ask;
 };
 
 static bool keep_bytes(struct kan_bytes *out, const json_t *from, const char *key,
@@ -78,12 +79,18 @@ static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
 	struct kan_compared *c = to->c;
 	const char *word = kan_json_str(v->row, "change");
 	int w = kan_change_word(word, strlen(word));
-	(void)err;
-	if (w < 0)
+	if (w < 0) {
+		bool merged = !*word && strcmp(kan_json_str(v->row, "source"), "merged") == 0;
+		*(merged ? &c->merged : &c->strange) += 1;
 		return 0;
+	}
 	c->counts[w]++;
 	c->hidden += json_is_true(json_object_get(v->extra, "file.hidden_from_engine"));
-	if (!(to->words >> w & 1))
+	if (!(to->ask->words >> w & 1))
+		return 0;
+	if (to->ask->fn && to->ask->fn(v, to->ask->arg, err) < 0)
+		return -1;
+	if (!to->ask->keep)
 		return 0;
 	struct kan_change_line one = {.word = (unsigned)w};
 	if (c->left_out || c->n == KAN_COMPARE_ENTRIES || !fill(&one, v, &c->arena)) {
@@ -132,11 +139,52 @@ static void engine_only(struct kan_compared *c, const struct kan_side *s)
 	json_decref(contra.missing);
 }
 
+static void add_gap(struct kan_compared *c, const char *collector, const char *what,
+		    const char *code, const char *why)
+{
+	c->n_gaps++;
+	if (json_array_size(c->gaps) < KAN_COMPARE_GAPS)
+		json_array_append_new(c->gaps,
+				      json_pack("{s:s,s:s,s:s,s:s}", "collector", collector, "what",
+						what, "code", code, "why", why));
+}
+
+/* What the analysis itself could not take in: no row says so. */
+static void own_gaps(struct kan_compared *c, const struct kan_side *s)
+{
+	static const char list[] = "data/engine-after/changes.json";
+	const struct kan_facts *f = s->facts;
+	if (c->merged)
+		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
+			"storage without layers: its entries cannot be compared with the image");
+	if (c->strange)
+		add_gap(c, "filesystem", "changes.ndjson", "malformed",
+			"rows with a change word that this version does not know");
+	if (kan_source_has(s->source, list) && !f->have_engine_list &&
+	    kan_cover_of(s->cover, s->source, "engine-after", list) == KAN_COVER_WHOLE)
+		add_gap(c, "engine-after", "changes.json", "malformed",
+			"it is no list, or longer than what is compared");
+	if (kan_packages_over(f->packages))
+		add_gap(c, "image", "packages", "limit",
+			"more changes than are looked up: of the rest the package is not told");
+	if (f->lowers_over)
+		add_gap(c, "image", "baseline.ndjson", "limit",
+			"more changed files than are looked up: of the rest the image's digest or "
+			"how they changed is not told");
+}
+
 int kan_compare_image(struct kan_compared **out, const struct kan_side *s, unsigned words,
 		      struct kan_err *err)
 {
+	const struct kan_compare_ask ask = {.words = words, .keep = true};
+	return kan_compare_image_rows(out, s, &ask, err);
+}
+
+int kan_compare_image_rows(struct kan_compared **out, const struct kan_side *s,
+			   const struct kan_compare_ask *ask, struct kan_err *err)
+{
 	struct kan_compared *c = kan_xalloc(sizeof *c);
-	struct listing to = {c, words};
+	struct listing to = {c, ask};
 	c->arena.max = KAN_COMPARE_OCTETS;
 	c->gaps = json_array();
 	if (kan_side_rows(s, "change", on_change, &to, err) < 0) {
@@ -151,6 +199,7 @@ int kan_compare_image(struct kan_compared **out, const struct kan_side *s, unsig
 	c->seen = kan_cover_of(s->cover, s->source, "filesystem",
 			       "data/filesystem/changes.ndjson") != KAN_COVER_NONE;
 	engine_only(c, s);
+	own_gaps(c, s);
 	*out = c;
 	return 0;
 }
@@ -180,6 +229,7 @@ json_t *kan_compare_row(const struct kan_view *v)
 		       {"package.version", "package_version"},
 		       {"explained", "explained"},
 		       {"package_verdict", "package_verdict"},
+		       {"package_why", "package_why"},
 		       {"file.hidden_from_engine", "hidden_from_engine"}};
 	json_t *row = json_copy(v->row), *sha = json_object_get(v->extra, "below.sha256");
 	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {

@@ -1,30 +1,67 @@
-/* Both sides of a section are sorted by key and walked together. */
+/* Both sides of a section are sorted by key and walked together: first as tags, then as words. */
 #include "analyze/compare_pair.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/row.h"
 
-enum { JOINED = 64 << 10 };
+enum { JOINED = 256 << 10, LONG = 16 << 10 };
+
+static struct kan_pair_tag tag_of(struct kan_bytes v)
+{
+	uint8_t whole[KAN_SHA256_SIZE];
+	struct kan_pair_tag t;
+	kan_sha256(whole, v);
+	memcpy(t.v, whole, sizeof t.v);
+	return t;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct kan_pair_tag));
+}
+
+static void add_tags(struct kan_entry_set *to, struct kan_pair_tag key, struct kan_bytes value)
+{
+	struct kan_pair_tags *t =
+		kan_facts_more(&to->tags, &to->n_tags, KAN_PAIR_ENTRIES, sizeof *t);
+	if (t)
+		*t = (struct kan_pair_tags){key, tag_of(value)};
+	else
+		to->over = true;
+}
 
 void kan_pair_add(struct kan_entry_set *to, struct kan_bytes key, struct kan_bytes value)
 {
-	if (to->n == KAN_PAIR_ENTRIES || !kan_arena_keep(&to->arena, &key) ||
-	    !kan_arena_keep(&to->arena, &value)) {
+	struct kan_pair_tag tag = tag_of(key);
+	if (!to->wanted) {
+		add_tags(to, tag, value);
+		return;
+	}
+	if (!bsearch(&tag, to->wanted, to->n_wanted, sizeof tag, by_bytes))
+		return;
+	if (!kan_arena_keep(&to->arena, &key) || !kan_arena_keep(&to->arena, &value)) {
 		to->over = true;
 		return;
 	}
-	if ((to->n & (to->n - 1)) == 0)
-		to->v = kan_xrealloc(to->v, to->n ? to->n * 2 : 1, sizeof *to->v);
-	to->v[to->n++] = (struct kan_pair_entry){key, value};
+	struct kan_pair_entry *e = kan_facts_more(&to->v, &to->n, KAN_PAIR_ENTRIES, sizeof *e);
+	if (e)
+		*e = (struct kan_pair_entry){key, value};
 }
 
 void kan_pair_field(struct kan_buf *value, const char *name, struct kan_bytes v)
 {
+	char hex[KAN_SHA256_HEX];
 	const uint8_t *nul = v.n ? memchr(v.p, 0, v.n) : NULL;
 	kan_buf_add(value, name, strlen(name) + 1);
-	kan_buf_add(value, v.p, nul ? (size_t)(nul - v.p) : v.n);
+	if (v.n > LONG || nul) { /* compared whole, whatever is shown */
+		kan_sha256_hex(hex, v);
+		kan_buf_addf(value, "%zu bytes, SHA-256 %s", v.n, hex);
+	} else {
+		kan_buf_addb(value, v);
+	}
 	kan_buf_addc(value, 0);
 }
 
@@ -33,6 +70,53 @@ static int by_key(const void *x, const void *y)
 	const struct kan_pair_entry *a = x, *b = y;
 	int c = kan_bytes_cmp(a->key, b->key);
 	return c ? c : kan_bytes_cmp(a->value, b->value);
+}
+
+static int by_tags(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct kan_pair_tags));
+}
+
+static void order_tags(struct kan_entry_set *s, bool set)
+{
+	size_t n = 0;
+	if (s->n_tags)
+		qsort(s->tags, s->n_tags, sizeof *s->tags, by_tags);
+	for (size_t i = 0; i < s->n_tags; i++)
+		if (!set || n == 0 || by_tags(&s->tags[n - 1], &s->tags[i]) != 0)
+			s->tags[n++] = s->tags[i];
+	s->n_tags = n;
+}
+
+/* How many entries of one key begin at a place. */
+static size_t key_at(const struct kan_entry_set *s, size_t at)
+{
+	size_t n = at < s->n_tags;
+	while (n && at + n < s->n_tags && by_bytes(&s->tags[at + n], &s->tags[at]) == 0)
+		n++;
+	return n;
+}
+
+/* Keys that both do not have alike, sorted. Yours. */
+static struct kan_pair_tag *differing(size_t *count, const struct kan_entry_set *a,
+				      const struct kan_entry_set *b)
+{
+	struct kan_pair_tag *out = NULL;
+	*count = 0;
+	for (size_t i = 0, k = 0; i < a->n_tags || k < b->n_tags;) {
+		size_t x = key_at(a, i), y = key_at(b, k);
+		int c = !x ? 1 : !y ? -1 : by_bytes(&a->tags[i], &b->tags[k]);
+		x = c > 0 ? 0 : x;
+		y = c < 0 ? 0 : y;
+		bool same = x == y && memcmp(&a->tags[i], &b->tags[k], x * sizeof *a->tags) == 0;
+		struct kan_pair_tag *t =
+			same ? NULL : kan_facts_more(&out, count, SIZE_MAX, sizeof *t);
+		if (t)
+			*t = x ? a->tags[i].key : b->tags[k].key;
+		i += x;
+		k += y;
+	}
+	return out;
 }
 
 static void order(struct kan_entry_set *s, bool set)
@@ -216,42 +300,83 @@ static bool ready(struct kan_pair *p, const char *name, const struct kan_side *s
 	       KAN_COVER_NONE;
 }
 
-static int collect(struct kan_entry_set *to, struct kan_pair *p, const char *name,
-		   const struct kan_side *s, const struct kan_pair_section *section,
-		   struct kan_err *err)
+static void over(const struct walk *w, const char *side, const char *why)
 {
-	to->arena.max = KAN_PAIR_OCTETS;
-	if (section->collect(to, s, err) < 0)
-		return -1;
-	if (to->over)
-		add_gap(p, name,
-			json_pack("{s:s,s:s,s:s,s:s}", "collector", section->collector, "what",
-				  section->artefact, "code", "limit", "why",
-				  "more than is compared at once"));
-	order(to, section->set);
+	add_gap(w->out, side,
+		json_pack("{s:s,s:s,s:s,s:s}", "collector", w->section->collector, "what",
+			  w->section->artefact, "code", "limit", "why", why));
+}
+
+/* Both sides of a section; side[0] is "a". */
+struct both {
+	const struct kan_side *side[2];
+	struct kan_entry_set set[2];
+};
+
+static int collect(struct both *p, const struct walk *w, struct kan_err *err)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (w->section->collect(&p->set[i], p->side[i], err) < 0)
+			return -1;
 	return 0;
+}
+
+/* What differs is known; its words are read now. */
+static int tell_all(struct both *p, const struct walk *w, const struct kan_pair_tag *wanted,
+		    size_t n, struct kan_err *err)
+{
+	static const char *const names[] = {"a", "b"};
+	for (size_t i = 0; i < 2; i++)
+		p->set[i] = (struct kan_entry_set){
+			.wanted = wanted, .n_wanted = n, .arena = {.max = KAN_PAIR_OCTETS}};
+	int rc = collect(p, w, err);
+	for (size_t i = 0; i < 2; i++) {
+		if (rc == 0 && p->set[i].over)
+			over(w, names[i], "more differences than are told: none of it is");
+		order(&p->set[i], w->section->set);
+	}
+	if (rc == 0 && (p->set[0].over || p->set[1].over))
+		w->out->n += n;
+	else if (rc == 0)
+		merge(w, &p->set[0], &p->set[1]);
+	for (size_t i = 0; i < 2; i++) {
+		free(p->set[i].v);
+		kan_arena_free(&p->set[i].arena);
+	}
+	return rc;
+}
+
+static int compare(struct both *p, const struct walk *w, struct kan_err *err)
+{
+	struct kan_pair_tag *wanted = NULL;
+	size_t n = 0;
+	int rc = collect(p, w, err);
+	bool whole = rc == 0 && !p->set[0].over && !p->set[1].over;
+	if (rc == 0 && p->set[0].over)
+		over(w, "a", "more than is compared at once: nothing of it was compared");
+	if (rc == 0 && p->set[1].over)
+		over(w, "b", "more than is compared at once: nothing of it was compared");
+	for (size_t i = 0; whole && i < 2; i++)
+		order_tags(&p->set[i], w->section->set);
+	if (whole)
+		wanted = differing(&n, &p->set[0], &p->set[1]);
+	for (size_t i = 0; i < 2; i++)
+		free(p->set[i].tags);
+	if (wanted)
+		rc = tell_all(p, w, wanted, n, err);
+	free(wanted);
+	return rc;
 }
 
 static int one(const struct walk *w, const struct kan_side *a, const struct kan_side *b,
 	       struct kan_err *err)
 {
-	struct kan_entry_set x = {0}, y = {0};
 	const struct kan_pair_section *s = w->section;
+	struct both p = {.side = {a, b}};
 	bool in_a = kan_source_has(a->source, s->artefact),
 	     in_b = kan_source_has(b->source, s->artefact);
 	bool ready_a = ready(w->out, "a", a, s, in_b), ready_b = ready(w->out, "b", b, s, in_a);
-	if (!ready_a || !ready_b)
-		return 0;
-	int rc = collect(&x, w->out, "a", a, s, err);
-	if (rc == 0)
-		rc = collect(&y, w->out, "b", b, s, err);
-	if (rc == 0)
-		merge(w, &x, &y);
-	free(x.v);
-	free(y.v);
-	kan_arena_free(&x.arena);
-	kan_arena_free(&y.arena);
-	return rc;
+	return ready_a && ready_b ? compare(&p, w, err) : 0;
 }
 
 int kan_compare_pair(struct kan_pair *out, const struct kan_side *a, const struct kan_side *b,

@@ -5,9 +5,9 @@
 #include "analyze/compare.h"
 
 enum {
-	KAN_PAIR_OCTETS = 96 << 20, /* of one side of one section */
-	KAN_PAIR_ENTRIES = 1000000,
-	KAN_PAIR_FIELDS = 16,
+	KAN_PAIR_OCTETS = 48 << 20, /* of what differs, of one side of one section */
+	KAN_PAIR_ENTRIES = 1 << 21, /* that are compared, of one side of one section */
+	KAN_PAIR_FIELDS = 32,
 	KAN_PAIR_VALUES = 8, /* of a list that are shown */
 };
 
@@ -41,8 +41,18 @@ struct kan_pair {
 int kan_compare_pair(struct kan_pair *out, const struct kan_side *a, const struct kan_side *b,
 		     kan_difference_fn *fn, void *arg, struct kan_err *err);
 
-/* Inside: one side of one section. A value is fields packed as name, NUL, bytes, NUL. */
+/* Inside: one side of one section. A value is fields packed as name, NUL, bytes, NUL. Rows go by
+ * twice: as parts of a SHA-256, which say what differs, and of that the words. */
+struct kan_pair_tag {
+	uint8_t v[16];
+};
 struct kan_entry_set {
+	struct kan_pair_tags {
+		struct kan_pair_tag key, value;
+	} * tags;
+	size_t n_tags;
+	const struct kan_pair_tag *wanted; /* sorted keys of the second pass; NULL: the first */
+	size_t n_wanted;
 	struct kan_pair_entry {
 		struct kan_bytes key, value;
 	} * v;
@@ -58,6 +68,8 @@ struct kan_pair_section {
 };
 extern const struct kan_pair_section kan_pair_sections[]; /* ends with a NULL name */
 void kan_pair_add(struct kan_entry_set *to, struct kan_bytes key, struct kan_bytes value);
+/* What of a file is compared. */
+void kan_pair_file_fields(struct kan_buf *value, const json_t *row);
 void kan_pair_field(struct kan_buf *value, const char *name, struct kan_bytes v);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { KEY = 512 << 10, VALUE = 256 << 10, DOTTED = 1024, DEPTH = 16 };
+enum { KEY = 1 << 20, VALUE = 1 << 20, DOTTED = 1024, DEPTH = 16 };
 
 static void field(struct kan_buf *value, const char *name, const json_t *o, const char *key)
 {
@@ -27,16 +27,49 @@ static void field(struct kan_buf *value, const char *name, const json_t *o, cons
 		kan_pair_field(value, name, kan_buf_bytes(&v));
 }
 
-/* Inodes and times differ between any two containers: they are no difference. */
-static void file_fields(struct kan_buf *value, const json_t *row)
+/* Told in words of their own, or of this inode alone: overlay's bookkeeping, EVM's digest. */
+static bool told_elsewhere(const char *name)
 {
-	static const char *const keys[] = {"change", "type",       "mode", "uid",  "gid",
-					   "size",   "sha256",     "link", "rdev", "flags",
-					   "acl",    "capability", "label"};
+	static const char *const others[] = {"security.capability", "system.posix_acl_",
+					     "security.selinux",    "security.evm",
+					     "trusted.overlay.",    "user.overlay."};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strncmp(name, others[i], strlen(others[i])) == 0)
+			return strncmp(name, "trusted.overlay.overlay.", 24) != 0;
+	return false;
+}
+
+/* Names and values as JSON, so that no two lists read alike; a layer has them in any order. */
+static void attributes(struct kan_buf *value, const json_t *row)
+{
+	size_t n = 0;
+	if (!json_array_size(json_object_get(row, "xattrs")))
+		return;
+	kan_auto_free json_t **v = kan_xattrs_sorted(&n, row);
+	json_t *list = json_array();
+	for (size_t i = 0; i < n; i++)
+		if (!told_elsewhere(kan_json_str(v[i], "name")))
+			json_array_append(list, v[i]);
+	char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
+	if (json_array_size(list))
+		kan_pair_field(value, "xattrs", kan_bytes_of(text));
+	json_decref(list);
+	free(text);
+}
+
+/* Inodes and times differ between any two containers: they are no difference. */
+void kan_pair_file_fields(struct kan_buf *value, const json_t *row)
+{
+	static const char *const keys[] = {
+		"change", "type",        "mode",     "uid",         "gid",       "size",
+		"sha256", "link",        "rdev",     "flags",       "acl",       "capability",
+		"label",  "acl_default", "ima",      "evm",         "undecoded", "planted",
+		"opaque", "redirect",    "metacopy", "type_changed"};
 	bool dir = strcmp(kan_json_str(row, "type"), "dir") == 0;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (!dir || strcmp(keys[i], "size") != 0) /* the filesystem's */
 			field(value, keys[i], row, keys[i]);
+	attributes(value, row);
 }
 
 static int take_change(const struct kan_view *v, void *arg, struct kan_err *err)
@@ -50,7 +83,7 @@ static int take_change(const struct kan_view *v, void *arg, struct kan_err *err)
 			return 0;
 	if (kan_json_bytes(&key, v->row, "path", &none) < 0)
 		(void)kan_json_bytes(&key, v->row, "name", &none);
-	file_fields(&value, v->row);
+	kan_pair_file_fields(&value, v->row);
 	kan_pair_add(arg, kan_buf_bytes(&key), kan_buf_bytes(&value));
 	return 0;
 }
@@ -63,7 +96,7 @@ static int take_mountfile(const struct kan_view *v, void *arg, struct kan_err *e
 	(void)kan_json_bytes(&key, v->extra, "mount.point", &none);
 	(void)kan_json_bytes(&path, v->row, "path", &none);
 	kan_buf_addb(&key, kan_buf_bytes(&path));
-	file_fields(&value, v->row);
+	kan_pair_file_fields(&value, v->row);
 	kan_pair_add(arg, kan_buf_bytes(&key), kan_buf_bytes(&value));
 	return 0;
 }
@@ -142,6 +175,15 @@ static bool socket_key(struct kan_buf *key, const struct kan_view *v)
 		kan_buf_adds(key, "listens on unix ");
 	if (strcmp(family, "unix") == 0 && listens)
 		add_name(key, row);
+	if (strcmp(family, "packet") == 0)
+		kan_buf_addf(key, "packet socket, %s, protocol %lld", kan_json_str(row, "type"),
+			     (long long)kan_get_int(row, "protocol", 0));
+	if (strcmp(family, "vsock") == 0) {
+		if (listens || !*raddr)
+			kan_buf_addf(key, "listens on vsock %s port %lld", laddr, lport);
+		else
+			kan_buf_addf(key, "peer by vsock: %s port %lld", raddr, rport);
+	}
 	if (strncmp(family, "inet", 4) != 0)
 		return key->len > 0;
 	if (listens || rport == 0)
@@ -155,10 +197,11 @@ static bool socket_key(struct kan_buf *key, const struct kan_view *v)
 
 static int take_socket(const struct kan_view *v, void *arg, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf key = KAN_BUF(KEY);
+	kan_auto_buf struct kan_buf key = KAN_BUF(KEY), value = KAN_BUF(VALUE);
 	(void)err;
+	field(&value, "filter", v->row, "filter");
 	if (socket_key(&key, v))
-		kan_pair_add(arg, kan_buf_bytes(&key), (struct kan_bytes){0});
+		kan_pair_add(arg, kan_buf_bytes(&key), kan_buf_bytes(&value));
 	return 0;
 }
 
@@ -220,7 +263,7 @@ static int configured(struct kan_entry_set *to, const struct kan_side *s, struct
 	return 0;
 }
 
-/* A scalar of the engine's answer under its dotted name. */
+/* A scalar, or a list whose order counts, of the engine's answer under its dotted name. */
 static void put_scalar(struct kan_entry_set *to, const char *name, const json_t *v)
 {
 	kan_auto_buf struct kan_buf value = KAN_BUF(VALUE);
@@ -265,6 +308,17 @@ static void flatten_list(struct kan_entry_set *to, const char *name, const json_
 	}
 }
 
+/* Words of a command line: the same words in another order are another command. */
+static bool in_order(const char *name)
+{
+	static const char *const names[] = {"Args", "Config.Cmd", "Config.Entrypoint",
+					    "Config.Shell", "Config.Healthcheck.Test"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* An empty value and none are the same: engines differ in which they write. */
 static void flatten(struct kan_entry_set *to, const char *name, const json_t *v, unsigned depth)
 {
@@ -272,7 +326,8 @@ static void flatten(struct kan_entry_set *to, const char *name, const json_t *v,
 	json_t *kid = NULL;
 	if (depth > DEPTH || left_out(name) || json_is_null(v))
 		return;
-	if (json_is_array(v)) {
+	bool list = json_is_array(v) && !(in_order(name) && json_array_size(v));
+	if (list) {
 		flatten_list(to, name, v, depth);
 	} else if (json_is_object(v)) {
 		json_object_foreach ((json_t *)(uintptr_t)v, key, kid) {
@@ -280,7 +335,7 @@ static void flatten(struct kan_entry_set *to, const char *name, const json_t *v,
 			(void)snprintf(below, sizeof below, "%s.%s", name, key);
 			flatten(to, below, kid, depth + 1);
 		}
-	} else if (!json_is_string(v) || json_string_length(v)) {
+	} else if (json_string_length(v) || !json_is_string(v)) {
 		put_scalar(to, name, v);
 	}
 }

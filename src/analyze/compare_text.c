@@ -6,8 +6,8 @@
 
 #include "analyze/compare.h"
 #include "analyze/diff.h"
-#include "analyze/tarstream.h"
 #include "base/escape.h"
+#include "base/tar.h"
 
 #define BEFORE "data/filesystem/before.tar"
 #define UPPER "data/filesystem/upper.tar"
@@ -108,32 +108,44 @@ static void put_names(struct job *j, const struct wanted *w)
 	kan_buf_addc(out, '\n');
 }
 
-static void say(struct job *j, const struct wanted *w, const char *what)
+/* What no longer fits is taken back whole. */
+static void end_of(struct job *j, size_t at)
 {
-	kan_escape_terminal(&j->out->text, w->line->path);
-	kan_buf_addf(&j->out->text, ": %s\n", what);
+	j->out->shown += !j->out->text.failed;
+	j->out->left_out += j->out->text.failed;
+	if (j->out->text.failed)
+		j->out->text.len = at;
+	j->out->text.failed = false;
 }
 
-/* What no longer fits is taken back whole. */
-static void show(struct job *j, struct wanted *w, struct kan_bytes after)
+static void say(struct job *j, struct wanted *w, const char *what)
 {
 	size_t at = j->out->text.len;
 	w->told = true;
-	if (!w->have_before && !is(w->line, "added"))
+	kan_escape_terminal(&j->out->text, w->line->path);
+	kan_buf_addf(&j->out->text, ": %s\n", what);
+	end_of(j, at);
+}
+
+static void show(struct job *j, struct wanted *w, struct kan_bytes after)
+{
+	size_t at = j->out->text.len;
+	if (!w->have_before && !is(w->line, "added")) {
 		say(j, w, "the image's version is not in the bundle");
-	else if (!kan_diff_is_text(w->before) || !kan_diff_is_text(after))
-		say(j, w, "binary");
-	else {
-		put_names(j, w);
-		(void)kan_diff(w->before, after, &j->work, put_line, j);
-	}
-	j->out->shown++;
-	if (!j->out->text.failed)
 		return;
-	j->out->text.len = at;
-	j->out->text.failed = false;
-	j->out->shown--;
-	j->out->left_out++;
+	}
+	if (!kan_diff_is_text(w->before) || !kan_diff_is_text(after)) {
+		say(j, w, "binary");
+		return;
+	}
+	w->told = true;
+	put_names(j, w);
+	(void)kan_diff(w->before, after, &j->work, put_line, j);
+	if (!j->work)
+		put_line('\\',
+			 KAN_LIT("The limit of comparisons is reached: lines are told as replaced"),
+			 j);
+	end_of(j, at);
 }
 
 /* All of the one that went by. */
@@ -162,7 +174,6 @@ static int on_member(const struct kan_tar_member *m, void *arg, struct kan_err *
 	if (!w)
 		return 1;
 	if (m->size > KAN_TEXT_FILE) {
-		w->told = true;
 		say(j, w, "too large to be shown as text");
 		return 1;
 	}
@@ -178,13 +189,13 @@ static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return 0;
 }
 
-static int pass(struct job *j, const struct kan_bundle *b, const char *path, struct kan_err *err)
+static int pass(struct job *j, const struct kan_source *s, const char *path, struct kan_err *err)
 {
 	const struct kan_tar_visit v = {
 		.max_members = UINT32_MAX, .member = on_member, .data = on_data, .arg = j};
-	if (!kan_bundle_find(b, path))
+	if (!kan_source_has(s, path))
 		return 0;
-	int rc = kan_tar_stream(b, path, &v, err);
+	int rc = kan_source_tar(s, path, &v, err);
 	ended(j);
 	return rc;
 }
@@ -205,7 +216,7 @@ static void deleted_and_lost(struct job *j)
 }
 
 int kan_compare_text(struct kan_texts *out, const struct kan_compared *c,
-		     const struct kan_bundle *b, struct kan_err *err)
+		     const struct kan_source *s, struct kan_err *err)
 {
 	struct kan_texts t = {.text = KAN_BUF(KAN_TEXT_OUT)};
 	struct job j = {.out = &t,
@@ -218,10 +229,10 @@ int kan_compare_text(struct kan_texts *out, const struct kan_compared *c,
 			j.v[j.n++] = (struct wanted){.line = &c->lines[i]};
 	if (j.n)
 		qsort(j.v, j.n, sizeof *j.v, by_path);
-	int rc = pass(&j, b, BEFORE, err);
+	int rc = pass(&j, s, BEFORE, err);
 	j.upper = true;
 	if (rc == 0)
-		rc = pass(&j, b, UPPER, err);
+		rc = pass(&j, s, UPPER, err);
 	if (rc == 0)
 		deleted_and_lost(&j);
 	kan_buf_free(&j.member);

@@ -1,27 +1,10 @@
 /* The container's own layer, as we walked it, against the engine's list of what was changed. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyze/contradictions.h"
 
 #define CHANGES "data/filesystem/changes.ndjson"
 #define LIST "data/engine-after/changes.json"
-
-struct listed {
-	struct kan_contra *c;
-	bool *ours; /* for each of the engine's entries */
-};
-
-static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
-{
-	struct listed *l = arg;
-	const struct kan_engine_path *e = kan_facts_engine(l->c->facts, kan_json_str(row, "path"));
-	(void)line;
-	(void)err;
-	if (e)
-		l->ours[e - l->c->facts->engine] = true;
-	return 0;
-}
 
 /* The engine is asked after the resume: what is only in its list may be younger than our walk. Not
  * so when the container could not run in between. */
@@ -36,18 +19,16 @@ static bool stood_still(const struct kan_facts *f)
 static void only_engine(struct kan_contra *c)
 {
 	const struct kan_facts *f = c->facts;
-	struct listed l = {c, kan_xalloc(f->n_engine + 1)};
-	bool read = kan_contra_rows(c, CHANGES, take_change, &l), still = stood_still(f);
-	for (size_t i = 0; read && i < f->n_engine; i++) {
+	bool still = stood_still(f);
+	for (size_t i = 0; i < f->n_engine; i++) {
 		const struct kan_contra_case one = {LIST, 0, kan_bytes_of(f->engine[i].path),
 						    "not in the container's own layer",
 						    "the engine lists a change"};
-		if (!l.ours[i] && still)
+		if (!f->engine[i].ours && still)
 			kan_contra_add(c, &one);
-		else if (!l.ours[i])
+		else if (!f->engine[i].ours)
 			c->normal++;
 	}
-	free(l.ours);
 }
 
 static void only_ours(struct kan_contra *c, const struct kan_lists *l)

@@ -26,15 +26,53 @@ static const struct {
 	{"image", "whether a file came with the image"},
 };
 
+/* While they are read: how many of each collector. */
+struct tally {
+	struct kan_cover *cover;
+	struct {
+		json_t *name;
+		uint64_t n;
+	} of[KAN_COVER_COLLECTORS];
+	size_t n_of;
+};
+
+/* The last place is that of all for which there was no other. */
+static uint64_t *count_of(struct tally *t, const json_t *name)
+{
+	size_t i = 0;
+	while (i < t->n_of && i + 1 < KAN_COVER_COLLECTORS && !json_equal(t->of[i].name, name))
+		i++;
+	if (i == t->n_of) {
+		t->of[i].name = json_deep_copy(name);
+		t->n_of++;
+	}
+	return &t->of[i].n;
+}
+
+/* What is beyond may be about everything of its collector. */
+static json_t *too_many(const json_t *row)
+{
+	json_t *o = json_pack("{s:s,s:s}", "code", "limit", "why",
+			      "it has more gaps than are kept: what they are about is not known");
+	json_t *name = json_object_get(row, "collector");
+	json_object_set(o, "collector", name);
+	json_object_set(o, "what", name);
+	return o;
+}
+
 static int take_gap(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
-	struct kan_cover *c = arg;
+	struct tally *t = arg;
+	struct kan_cover *c = t->cover;
+	uint64_t *n = count_of(t, json_object_get(row, "collector"));
 	(void)line;
 	(void)err;
 	if (strcmp(kan_json_str(row, "code"), not_applicable) != 0)
 		c->n_gaps++;
-	if (json_array_size(c->gaps) < KAN_COVER_GAPS)
-		json_array_append_new(c->gaps, json_deep_copy(row));
+	if (*n <= KAN_COVER_GAPS)
+		json_array_append_new(c->gaps,
+				      *n < KAN_COVER_GAPS ? json_deep_copy(row) : too_many(row));
+	(*n)++;
 	return 0;
 }
 
@@ -55,11 +93,14 @@ int kan_cover_new(struct kan_cover **out, const struct kan_source *s, const json
 	c->scope = json_incref(json_object_get(capture, "scope"));
 	c->collectors = json_incref(json_object_get(capture, "collectors"));
 	c->partial = strcmp(kan_json_str(capture, "status"), "partial") == 0 || !capture;
+	struct tally t = {.cover = c};
 	int rc = 0;
 	if (kan_source_has(s, "gaps.ndjson"))
-		rc = kan_source_rows(s, "gaps.ndjson", take_gap, c, err);
+		rc = kan_source_rows(s, "gaps.ndjson", take_gap, &t, err);
 	else if (kan_source_has(s, "journal.ndjson"))
-		rc = kan_source_rows(s, "journal.ndjson", take_journal, c, err);
+		rc = kan_source_rows(s, "journal.ndjson", take_journal, &t, err);
+	for (size_t i = 0; i < t.n_of; i++)
+		json_decref(t.of[i].name);
 	if (rc < 0) {
 		kan_cover_free(c);
 		return -1;

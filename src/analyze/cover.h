@@ -7,10 +7,10 @@
 
 #include "analyze/source.h"
 
-enum { KAN_COVER_GAPS = 2000 };
+enum { KAN_COVER_GAPS = 2000, KAN_COVER_COLLECTORS = 32 };
 
 struct kan_cover {
-	json_t *gaps;  /* rows of gaps.ndjson, the first KAN_COVER_GAPS */
+	json_t *gaps;  /* rows of gaps.ndjson, the first KAN_COVER_GAPS of a collector */
 	json_t *scope; /* of capture.json */
 	json_t *collectors;
 	uint64_t n_gaps; /* all, not-applicable not counted */

@@ -140,6 +140,11 @@ static void trace_back(const struct middle *w, int d)
 
 static void compare_middle(struct middle *w, uint64_t *work)
 {
+	if (!w->n || !w->m) { /* all of the other side */
+		memset(w->odd_a, true, (size_t)w->n);
+		memset(w->odd_b, true, (size_t)w->m);
+		return;
+	}
 	int most = w->n + w->m < KAN_DIFF_EDITS ? w->n + w->m : KAN_DIFF_EDITS;
 	for (int d = 0; d <= most && *work; d++) {
 		if (!advance(w, d, work))
@@ -246,6 +251,7 @@ bool kan_diff(struct kan_bytes a, struct kan_bytes b, uint64_t *work, kan_diff_f
 		return false;
 	split(&x, a);
 	split(&y, b);
+	*work -= x.n + y.n < *work ? x.n + y.n : *work;
 	identify(&x, &y);
 	compare(&x, &y, work);
 	hunks(&x, &y, fn, arg);

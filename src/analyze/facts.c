@@ -107,12 +107,6 @@ static int by_mount(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int by_path(const void *a, const void *b)
-{
-	return strcmp(((const struct kan_engine_path *)a)->path,
-		      ((const struct kan_engine_path *)b)->path);
-}
-
 /* bsearch that takes an empty table. */
 static const void *find(const void *key, const void *table, size_t n, size_t size,
 			int (*cmp)(const void *, const void *))
@@ -136,13 +130,6 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id)
 {
 	struct kan_mount key = {.id = id};
 	return find(&key, f->mounts, f->n_mounts, sizeof key, by_mount);
-}
-
-const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path)
-{
-	kan_auto_free char *copy = kan_xstrdup(path);
-	struct kan_engine_path key = {.path = copy};
-	return find(&key, f->engine, f->n_engine, sizeof key, by_path);
 }
 
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid)
@@ -225,7 +212,6 @@ void kan_facts_sort(struct kan_facts *f)
 	order(f->socks, f->n_socks, sizeof *f->socks, by_ino);
 	order(f->mounts, f->n_mounts, sizeof *f->mounts, by_mount);
 	kan_facts_origin_sort(f);
-	order(f->engine, f->n_engine, sizeof *f->engine, by_path);
 }
 
 int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,
@@ -268,8 +254,7 @@ void kan_facts_free(struct kan_facts *f)
 	for (size_t i = 0; i < f->n_mounts; i++)
 		free((void *)(uintptr_t)f->mounts[i].point.p);
 	kan_facts_origin_free(f);
-	for (size_t i = 0; i < f->n_engine; i++)
-		free(f->engine[i].path);
+	kan_arena_free(&f->engine_text);
 	free(f->procs);
 	free(f->socks);
 	free(f->mounts);

@@ -7,12 +7,14 @@
 #include <kanshiki/err.h>
 #include <netinet/in.h>
 
+#include "analyze/arena.h"
 #include "analyze/cover.h"
 #include "analyze/source.h"
 #include "base/row.h"
 
 enum {
 	KAN_FACTS_PROCS = 4096,
+	KAN_FACTS_FILTER = 1 << 16,
 	KAN_FACTS_SOCKETS = 65536,
 	KAN_FACTS_MOUNTS = 4096,
 	KAN_FACTS_NETS = 256,
@@ -93,8 +95,9 @@ struct kan_lower {
 };
 
 struct kan_engine_path {
-	char *path;
-	int kind;
+	const char *path;
+	int kind;  /* 0 modified, 1 added, 2 deleted */
+	bool ours; /* a row of changes.ndjson has the path */
 };
 
 struct kan_packages;
@@ -107,7 +110,8 @@ struct kan_facts {
 		have_engine_list;
 	struct kan_proc *procs; /* by pid */
 	size_t n_procs;
-	struct kan_sock *socks; /* by inode */
+	uint64_t exe_filter[KAN_FACTS_FILTER / 64]; /* bits of their links and digests */
+	struct kan_sock *socks;                     /* by inode */
 	size_t n_socks;
 	struct kan_mount *mounts;
 	size_t n_mounts;
@@ -118,10 +122,12 @@ struct kan_facts {
 	/* No change has one, and a directory that was copied up lacks it: the overlay keeps none.
 	 */
 	bool no_origins, lacks_origins;
+	bool lowers_over;         /* more origins or lower files than are looked up */
 	struct kan_lower *lowers; /* by layer and path */
 	size_t n_lowers;
 	struct kan_engine_path *engine; /* by path */
-	size_t n_engine;
+	size_t n_engine, longest_engine;
+	struct kan_arena engine_text;
 	struct kan_packages *packages;
 };
 
@@ -135,7 +141,10 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id);
 const struct kan_origin *kan_facts_origin(const struct kan_facts *f, uint64_t ino);
 /* The digest that the baseline has of a lower file that a change names; "" when it is not known. */
 const char *kan_facts_lower_sha256(const struct kan_facts *f, int64_t layer, struct kan_bytes path);
-const struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path);
+/* Where a change's lower layer has it: path, or another below a redirected directory. */
+struct kan_bytes kan_facts_lower_path(const json_t *row, struct kan_bytes path,
+				      struct kan_buf *scratch);
+struct kan_engine_path *kan_facts_engine(const struct kan_facts *f, const char *path);
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid);
 const char *kan_ancestor_name(enum kan_ancestor a);
 
@@ -148,6 +157,8 @@ void kan_column_source(const char **collector, const char **artefact, const stru
 int kan_facts_processes(struct kan_facts *f, struct kan_err *err);
 int kan_facts_network(struct kan_facts *f, struct kan_err *err);
 int kan_facts_files(struct kan_facts *f, struct kan_err *err);
+/* -1: the list was altered. Unreadable, it is one that we do not have. */
+int kan_facts_engine_list(struct kan_facts *f, struct kan_err *err);
 void kan_facts_sort(struct kan_facts *f);
 void kan_facts_origin_change(struct kan_facts *f, const json_t *row, struct kan_bytes path);
 void kan_facts_origin_sort(struct kan_facts *f);

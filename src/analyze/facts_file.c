@@ -47,6 +47,38 @@ static struct kan_bytes path_of(const json_t *row, struct kan_buf *scratch)
 	return kan_buf_bytes(scratch);
 }
 
+static uint64_t *filter_of(struct kan_facts *f, struct kan_bytes v, uint64_t *bit)
+{
+	uint64_t h = kan_hash(v) % KAN_FACTS_FILTER;
+	*bit = 1ULL << (h % 64);
+	return &f->exe_filter[h / 64];
+}
+
+static void fill_filter(struct kan_facts *f)
+{
+	for (size_t i = 0; i < f->n_procs; i++) {
+		const struct kan_bytes of[] = {f->procs[i].link, kan_bytes_of(f->procs[i].sha256)};
+		for (size_t k = 0; k < 2; k++) {
+			uint64_t bit = 0, *word = filter_of(f, of[k], &bit);
+			*word |= bit;
+		}
+	}
+}
+
+/* May a row be about what some process runs? Most are not: there are many rows and many processes.
+ */
+static bool of_some_exe(struct kan_facts *f, struct kan_bytes path, const char *sha)
+{
+	uint64_t bit = 0;
+	if (!f->n_procs)
+		return false;
+	const uint64_t *word = filter_of(f, path, &bit);
+	if (*word & bit)
+		return true;
+	word = filter_of(f, kan_bytes_of(sha), &bit);
+	return *word & bit;
+}
+
 static void change_of_exe(struct kan_proc *p, const char *change, bool same_path, bool same_digest)
 {
 	bool added = strcmp(change, "added") == 0, changed = strcmp(change, "changed") == 0;
@@ -65,13 +97,17 @@ static int take_change(const json_t *row, uint64_t line, void *arg, struct kan_e
 	(void)line;
 	(void)err;
 	kan_packages_change(f->packages, row);
+	struct kan_engine_path *e = kan_facts_engine(f, kan_json_str(row, "path"));
+	if (e)
+		e->ours = true;
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *change = kan_json_str(row, "change"), *sha = kan_json_str(row, "sha256");
 	bool told = strcmp(change, "changed") == 0 &&
 		    json_is_true(json_object_get(row, "frozen")) &&
 		    strcmp(kan_json_str(row, "sha256_of"), "extents") != 0;
-	for (size_t i = 0; i < f->n_procs; i++) {
+	size_t n = of_some_exe(f, path, sha) ? f->n_procs : 0;
+	for (size_t i = 0; i < n; i++) {
 		struct kan_proc *p = &f->procs[i];
 		bool same_path = p->link.n && kan_bytes_eq(p->link, path);
 		bool same_digest = *sha && strcmp(sha, p->sha256) == 0;
@@ -110,7 +146,8 @@ static int take_baseline(const json_t *row, uint64_t line, void *arg, struct kan
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_MAX_BYTES);
 	struct kan_bytes path = path_of(row, &scratch);
 	const char *sha = kan_json_str(row, "sha256");
-	for (size_t i = 0; i < f->n_procs; i++)
+	size_t n = of_some_exe(f, path, sha) ? f->n_procs : 0;
+	for (size_t i = 0; i < n; i++)
 		image_of_exe(&f->procs[i], row, path, sha);
 	return 0;
 }
@@ -123,35 +160,6 @@ static int take_lower(const json_t *row, uint64_t line, void *arg, struct kan_er
 	return take_baseline(row, line, arg, err);
 }
 
-/* The engine replaces invalid UTF-8 by U+FFFD; both sides are folded alike before they are
- * compared. */
-static void engine_list(struct kan_facts *f)
-{
-	json_t *list = NULL;
-	struct kan_err ignored = {0};
-	const char *path = "data/engine-after/changes.json";
-	if (kan_source_json(&list, f->source, path, KAN_FACTS_DOCUMENT, &ignored) < 0)
-		return;
-	f->have_engine_list =
-		(json_is_array(list) || json_is_null(list)) &&
-		kan_cover_of(f->cover, f->source, "engine-after", path) == KAN_COVER_WHOLE;
-	size_t i = 0;
-	json_t *row = NULL;
-	json_array_foreach (list, i, row) {
-		struct kan_engine_path *e =
-			kan_facts_more(&f->engine, &f->n_engine, KAN_FACTS_ENGINE, sizeof *e);
-		if (!e) {
-			f->have_engine_list = false;
-			break;
-		}
-		kan_auto_buf struct kan_buf clean = KAN_BUF(4 * PATH_MAX_BYTES);
-		(void)kan_text_clean(&clean, kan_bytes_of(kan_json_str(row, "Path")));
-		e->path = kan_xstrdup(kan_buf_str(&clean));
-		e->kind = (int)kan_get_int(row, "Kind", -1);
-	}
-	json_decref(list);
-}
-
 static int rows(struct kan_facts *f, const char *path, kan_bundle_row_fn *fn, struct kan_err *err)
 {
 	struct kan_err missing = {0};
@@ -162,13 +170,14 @@ static int rows(struct kan_facts *f, const char *path, kan_bundle_row_fn *fn, st
 
 int kan_facts_files(struct kan_facts *f, struct kan_err *err)
 {
-	if (rows(f, "data/mounts/mounts.ndjson", take_mount, err) < 0 ||
+	fill_filter(f);
+	if (kan_facts_engine_list(f, err) < 0 ||
+	    rows(f, "data/mounts/mounts.ndjson", take_mount, err) < 0 ||
 	    rows(f, "data/filesystem/changes.ndjson", take_change, err) < 0)
 		return -1;
 	kan_facts_sort(f);
 	if (rows(f, "data/image/baseline.ndjson", take_lower, err) < 0)
 		return -1;
-	engine_list(f);
 	kan_facts_sort(f);
 	for (size_t i = 0; i < f->n_procs; i++)
 		kan_packages_want(f->packages, f->procs[i].link);

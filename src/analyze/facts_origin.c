@@ -5,6 +5,8 @@
 
 #include "analyze/facts.h"
 
+enum { PATH_OCTETS = 128 << 10 };
+
 static struct kan_bytes owned(struct kan_bytes v)
 {
 	uint8_t *p = kan_xalloc(v.n + 1);
@@ -27,19 +29,33 @@ static int by_lower(const void *a, const void *b)
 	return kan_bytes_cmp(x->path, y->path);
 }
 
+struct kan_bytes kan_facts_lower_path(const json_t *row, struct kan_bytes path,
+				      struct kan_buf *scratch)
+{
+	const json_t *below = json_object_get(row, "below");
+	struct kan_err ignored = {0};
+	kan_buf_reset(scratch);
+	if (!json_object_get(below, "path"))
+		return path;
+	(void)kan_json_bytes(scratch, below, "path", &ignored);
+	return kan_buf_bytes(scratch);
+}
+
 /* The image's version is known by its facts only: the baseline has its digest. */
 static void want_digest(struct kan_facts *f, const json_t *row, struct kan_bytes path)
 {
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_OCTETS);
 	const json_t *below = json_object_get(row, "below");
 	int64_t layer = kan_get_int(below, "layer", -1);
 	if (layer < 0 || json_object_get(below, "sha256") ||
 	    strcmp(kan_json_str(below, "type"), "file") != 0)
 		return;
 	struct kan_lower *l = kan_facts_more(&f->lowers, &f->n_lowers, KAN_FACTS_LOWERS, sizeof *l);
+	f->lowers_over |= !l;
 	if (!l)
 		return;
 	l->layer = layer;
-	l->path = owned(path);
+	l->path = owned(kan_facts_lower_path(row, path, &scratch));
 }
 
 /* Copying a directory up records where it came from, as far as the filesystem can tell at all. */
@@ -60,6 +76,7 @@ void kan_facts_origin_change(struct kan_facts *f, const json_t *row, struct kan_
 		return;
 	struct kan_origin *o =
 		kan_facts_more(&f->origins, &f->n_origins, KAN_FACTS_ORIGINS, sizeof *o);
+	f->lowers_over |= !o;
 	if (o)
 		o->ino = ino;
 }

@@ -5,7 +5,7 @@
 
 #include "base/row.h"
 
-enum { NS_PER_S = 1000000000, JOIN_PATH_MAX = 128 << 10 };
+enum { NS_PER_S = 1000000000, DELETED = 2 };
 
 static void unknown(json_t *extra, const char *column)
 {
@@ -125,13 +125,18 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 		flag(extra, "exe.in_image", in_image);
 }
 
-/* The engine lists a deleted directory and not what was in it. */
-static bool parent_listed(const struct kan_facts *f, const char *path)
+/* The engine lists a deleted directory and not what was in it. Of one that became something else it
+ * says "modified". */
+static bool parent_listed(const struct kan_facts *f, const char *path, bool by_type)
 {
 	kan_auto_free char *p = kan_xstrdup(path);
-	for (char *slash = strrchr(p, '/'); slash && slash != p; slash = strrchr(p, '/')) {
-		*slash = '\0';
-		if (kan_facts_engine(f, p))
+	for (size_t n = strlen(p); n > 1; n--) {
+		if (p[n - 1] != '/')
+			continue;
+		p[n - 1] = '\0';
+		const struct kan_engine_path *e =
+			n - 1 <= f->longest_engine ? kan_facts_engine(f, p) : NULL;
+		if (e && (e->kind == DELETED || by_type))
 			return true;
 	}
 	return false;
@@ -142,7 +147,8 @@ static bool hidden(const struct kan_facts *f, const json_t *row, const char *cha
 	const char *path = kan_json_str(row, "path");
 	if (kan_facts_engine(f, path))
 		return false;
-	return strcmp(change, "deleted") != 0 || !parent_listed(f, path);
+	bool by_type = strcmp(kan_json_str(row, "deleted_by"), "type") == 0;
+	return strcmp(change, "deleted") != 0 || !parent_listed(f, path, by_type);
 }
 
 static void join_file(json_t *extra, const json_t *row, const struct kan_facts *f)

@@ -69,23 +69,24 @@ static const char *without_origin(const json_t *row, const struct kan_facts *f)
 	return new_inode && !f->no_origins ? "replaced" : "unknown";
 }
 
+/* lower: the path that its layer has it at. */
 static const char *how_of(struct kan_buf *from, const json_t *row, struct kan_bytes path,
-			  const struct kan_facts *f)
+			  struct kan_bytes lower, const struct kan_facts *f)
 {
 	uint64_t ino = kan_get_dec(row, "origin_ino");
 	const struct kan_origin *origin = ino ? kan_facts_origin(f, ino) : NULL;
-	bool below = json_object_get(row, "below") != NULL;
+	bool below = json_object_get(row, "below") != NULL, moved = redirected(from, row, path);
 	/* A second name shares the inode, and with it the origin and the redirect: neither says
 	 * that this name was another. */
 	if (has_second_name(row))
-		return below && is_name_of(origin, path) ? "edited" : "linked";
-	if (redirected(from, row, path))
+		return below && !moved && is_name_of(origin, lower) ? "edited" : "linked";
+	if (moved)
 		return "renamed";
 	kan_buf_reset(from);
-	return ino ? by_origin(from, origin, path, below) : without_origin(row, f);
+	return ino ? by_origin(from, origin, lower, below) : without_origin(row, f);
 }
 
-static void join_digest(json_t *extra, const json_t *row, struct kan_bytes path,
+static void join_digest(json_t *extra, const json_t *row, struct kan_bytes lower,
 			const struct kan_facts *f)
 {
 	const json_t *below = json_object_get(row, "below");
@@ -94,7 +95,7 @@ static void join_digest(json_t *extra, const json_t *row, struct kan_bytes path,
 		json_object_set(extra, "below.sha256", own);
 	if (own || strcmp(kan_json_str(below, "type"), "file") != 0)
 		return;
-	const char *sha = kan_facts_lower_sha256(f, kan_get_int(below, "layer", -1), path);
+	const char *sha = kan_facts_lower_sha256(f, kan_get_int(below, "layer", -1), lower);
 	json_object_set_new(extra, "below.sha256", *sha ? json_string(sha) : json_null());
 }
 
@@ -103,13 +104,15 @@ void kan_join_how(json_t *extra, const json_t *row, const struct kan_facts *f)
 	const char *change = kan_json_str(row, "change");
 	struct kan_err ignored = {0};
 	kan_auto_buf struct kan_buf path = KAN_BUF(JOIN_PATH), from = KAN_BUF(2 * JOIN_PATH);
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(JOIN_PATH);
 	if (kan_json_bytes(&path, row, "path", &ignored) < 0)
 		kan_buf_reset(&path);
-	join_digest(extra, row, kan_buf_bytes(&path), f);
+	struct kan_bytes lower = kan_facts_lower_path(row, kan_buf_bytes(&path), &scratch);
+	join_digest(extra, row, lower, f);
 	if (strcmp(change, "deleted") == 0 || strcmp(change, "parent") == 0 ||
 	    strcmp(change, "engine") == 0)
 		return;
-	const char *how = how_of(&from, row, kan_buf_bytes(&path), f);
+	const char *how = how_of(&from, row, kan_buf_bytes(&path), lower, f);
 	if (!how)
 		return;
 	json_object_set_new(extra, "how", json_string(how));

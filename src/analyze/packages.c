@@ -46,6 +46,12 @@ void kan_packages_free(struct kan_packages *p)
 	free(p);
 }
 
+bool kan_packages_over(const struct kan_packages *p)
+{
+	return !kan_pkg_paths_whole(p->wanted) &&
+	       (p->state == KAN_PACKAGES_WHOLE || p->state == KAN_PACKAGES_CUT);
+}
+
 struct kan_bytes kan_packages_path(struct kan_bytes path)
 {
 	while (path.n && path.p[0] == '/')

@@ -50,6 +50,9 @@ void kan_packages_want(struct kan_packages *p, struct kan_bytes path);
 /* Then the databases and the bytes. -1: the evidence was altered. */
 int kan_packages_read(struct kan_packages *p, const struct kan_facts *f, struct kan_err *err);
 
+/* More changes than are looked up, where packages are known. */
+bool kan_packages_over(const struct kan_packages *p);
+
 /* The path without '/' in front. */
 struct kan_bytes kan_packages_path(struct kan_bytes path);
 /* The path of a row; scratch holds what had to be decoded. */

@@ -135,8 +135,8 @@ int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row
 	return folder_rows(s, path, fn, arg, err);
 }
 
-static int slurp(struct kan_buf *out, const struct kan_source *s, const char *path,
-		 struct kan_err *err)
+int kan_source_read(struct kan_buf *out, const struct kan_source *s, const char *path,
+		    struct kan_err *err)
 {
 	if (!kan_source_has(s, path))
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, s->name);
@@ -213,7 +213,7 @@ int kan_source_json(json_t **out, const struct kan_source *s, const char *path, 
 		    struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(max);
-	if (slurp(&text, s, path, err) < 0)
+	if (kan_source_read(&text, s, path, err) < 0)
 		return -1;
 	if (is_null(kan_buf_bytes(&text))) {
 		*out = json_null();
@@ -228,7 +228,7 @@ int kan_source_events(json_t **out, const struct kan_source *s, const char *path
 		      struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
-	if (slurp(&text, s, path, err) < 0)
+	if (kan_source_read(&text, s, path, err) < 0)
 		return -1;
 	json_t *list = NULL, *one = NULL;
 	struct kan_err ignored = {0};

@@ -20,6 +20,9 @@ bool kan_source_has(const struct kan_source *s, const char *path);
 /* Each row but a header; line counts from 1. not-found: there is no such file. */
 int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row_fn *fn, void *arg,
 		    struct kan_err *err);
+/* The whole of an artefact, as far as out takes it: limit beyond. */
+int kan_source_read(struct kan_buf *out, const struct kan_source *s, const char *path,
+		    struct kan_err *err);
 /* A whole JSON document of at most max octets. Yours. */
 int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
 		    struct kan_err *err);

@@ -13,33 +13,49 @@ static size_t length_of(uint8_t first)
 
 typedef void literal_fn(struct kan_buf *out, struct kan_bytes character);
 
+/* How a sink writes what may go through, and what must not. */
+struct form {
+	literal_fn *literal, *hidden;
+};
+
 /*
- * Character by character: what a display would act on becomes \xNN of its bytes, the rest goes
- * through literal. kan_text_clean is the one place that knows which characters those are.
+ * Character by character: what a display would act on goes through hidden, the rest through
+ * literal. kan_text_clean is the one place that knows which characters those are.
  */
-static void visible(struct kan_buf *out, struct kan_bytes v, literal_fn *literal)
+static void in_form(struct kan_buf *out, struct kan_bytes v, const struct form *form)
 {
 	struct kan_buf probe = KAN_BUF(16);
 	for (size_t i = 0; i < v.n;) {
 		uint8_t c = v.p[i];
 		if (c >= 0x20 && c < 0x7f) {
-			literal(out, (struct kan_bytes){v.p + i++, 1});
+			form->literal(out, (struct kan_bytes){v.p + i++, 1});
 			continue;
 		}
 		size_t len = length_of(c) <= v.n - i ? length_of(c) : 1;
 		kan_buf_reset(&probe);
 		if (kan_text_clean(&probe, (struct kan_bytes){v.p + i, len})) {
-			literal(out, (struct kan_bytes){v.p + i, len});
+			form->literal(out, (struct kan_bytes){v.p + i, len});
 			i += len;
 			continue;
 		}
 		/* A hidden character is escaped whole, an invalid byte alone. */
 		size_t bad = probe.len == 3 ? len : 1;
-		for (size_t k = 0; k < bad; k++)
-			kan_buf_addf(out, "\\x%02x", v.p[i + k]);
+		form->hidden(out, (struct kan_bytes){v.p + i, bad});
 		i += bad;
 	}
 	kan_buf_free(&probe);
+}
+
+static void octets(struct kan_buf *out, struct kan_bytes c)
+{
+	for (size_t i = 0; i < c.n; i++)
+		kan_buf_addf(out, "\\x%02x", c.p[i]);
+}
+
+static void visible(struct kan_buf *out, struct kan_bytes v, literal_fn *literal)
+{
+	const struct form form = {literal, octets};
+	in_form(out, v, &form);
 }
 
 static void as_is(struct kan_buf *out, struct kan_bytes c)
@@ -50,6 +66,21 @@ static void as_is(struct kan_buf *out, struct kan_bytes c)
 void kan_escape_terminal(struct kan_buf *out, struct kan_bytes v)
 {
 	visible(out, v, as_is);
+}
+
+/* All that is hidden lies below U+10000. */
+static void code_point(struct kan_buf *out, struct kan_bytes c)
+{
+	unsigned v = c.n == 1 ? c.p[0] : c.p[0] & (0xffu >> (c.n + 1));
+	for (size_t i = 1; i < c.n; i++)
+		v = v << 6 | (c.p[i] & 0x3fu);
+	kan_buf_addf(out, "\\u%04x", v);
+}
+
+void kan_escape_json(struct kan_buf *out, struct kan_bytes v)
+{
+	static const struct form form = {as_is, code_point};
+	in_form(out, v, &form);
 }
 
 static void html(struct kan_buf *out, struct kan_bytes c)
@@ -156,6 +187,10 @@ static size_t width_at(size_t *len, struct kan_bytes v, size_t i)
 {
 	uint8_t b = v.p[i];
 	size_t n = length_of(b);
+	if (b < 0x80) {
+		*len = 1;
+		return 1;
+	}
 	uint32_t c = n == 1 ? b : b & (0xffu >> (n + 1));
 	if (n > v.n - i)
 		n = 1;

@@ -6,6 +6,8 @@
 
 void kan_escape_terminal(struct kan_buf *out,
 			 struct kan_bytes v); /* C0, C1, DEL, bidi, invalid bytes as \xNN */
+void kan_escape_json(struct kan_buf *out,
+		     struct kan_bytes v); /* inside a JSON string: C0, DEL, C1, bidi as \uXXXX */
 void kan_escape_html(struct kan_buf *out,
 		     struct kan_bytes v); /* five characters; control, bidi, invalid as \xNN */
 void kan_escape_markdown(

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "base/rowscan.h"
 
-enum { VALUE_MAX = 64 << 20, KEY_MAX = 32 };
+enum { VALUE_MAX = 64 << 20, KEY_MAX = KAN_ROW_KEY_MAX };
 
 /* Depth by counting brackets outside strings, before a recursive parser sees them. */
 static bool too_deep(struct kan_bytes text, unsigned max)
@@ -76,7 +77,11 @@ static bool value_ok(const json_t *v, unsigned depth)
 
 int kan_row_parse(json_t **out, struct kan_bytes line, struct kan_err *err)
 {
-	json_t *row = NULL;
+	json_t *row = kan_row_scan(line);
+	if (row) {
+		*out = row;
+		return 0;
+	}
 	if (line.n && line.p[line.n - 1] != '}')
 		return kan_fail(err, KAN_EFORMAT, "row: something follows the object");
 	if (kan_json_parse(&row, line, KAN_ROW_MAX - 1, KAN_ROW_DEPTH, err) < 0)
@@ -108,8 +113,13 @@ int kan_json_dump(struct kan_buf *out, const json_t *doc, struct kan_err *err)
 int kan_json_bytes(struct kan_buf *out, const json_t *row, const char *key, struct kan_err *err)
 {
 	char b64[64];
-	(void)snprintf(b64, sizeof(b64), "%s_b64", key);
-	const json_t *exact = json_object_get(row, b64), *plain = json_object_get(row, key);
+	size_t n = strlen(key);
+	const json_t *exact = NULL, *plain = json_object_get(row, key);
+	if (n < sizeof(b64) - 5) {
+		memcpy(b64, key, n);
+		memcpy(b64 + n, "_b64", 5);
+		exact = json_object_get(row, b64);
+	}
 	if (json_is_string(exact))
 		return kan_base64_decode(
 			out,

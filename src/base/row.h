@@ -80,5 +80,7 @@ int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned dep
 		   struct kan_err *err);
 /* Sorted keys, indent 1, LF: the one form of every document of ours. */
 int kan_json_dump(struct kan_buf *out, const json_t *doc, struct kan_err *err);
+/* Compact, LF; what a terminal acts on as \uXXXX. sorted by key, or in the order it was set. */
+int kan_json_line(struct kan_buf *out, const json_t *doc, bool sorted, struct kan_err *err);
 
 #endif

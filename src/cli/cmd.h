@@ -79,6 +79,8 @@ void kan_help(FILE *out, const struct kan_command *cmd); /* NULL: all commands *
 void kan_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int kan_say_err(const struct kan_err *err); /* and its exit status */
 void kan_print(FILE *out, struct kan_bytes text);
+/* One document as a line on stdout, what is hidden as \uXXXX; sorted by key, or as it is. */
+int kan_print_line(const json_t *doc, bool sorted, struct kan_err *err);
 int kan_print_json(const json_t *doc); /* one document on stdout: exit status 0, or 1 when it cannot
 					  be written */
 

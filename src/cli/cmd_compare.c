@@ -3,15 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <kanshiki/bundle.h>
 
-#include "base/escape.h"
 #include "base/row.h"
 #include "base/sandbox.h"
-
-#define LOCALES "/usr/lib/locale"
 
 static const struct kan_option options[] = {
 	{"only", 0, "LIST",
@@ -45,13 +41,11 @@ void kan_close_side(struct kan_open_side *s)
 	*s = (struct kan_open_side){0};
 }
 
-void kan_compare_line(json_t *doc)
+int kan_compare_line(json_t *doc, struct kan_err *err)
 {
-	char *line = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
+	int rc = kan_print_line(doc, true, err);
 	json_decref(doc);
-	if (line)
-		(void)puts(line);
-	free(line);
+	return rc;
 }
 
 static json_t *about(const struct kan_side *s)
@@ -67,8 +61,8 @@ static json_t *about(const struct kan_side *s)
 	return o;
 }
 
-void kan_compare_header(const char *kind, const struct kan_side *a, const struct kan_side *with,
-			json_t *more)
+int kan_compare_header(const char *kind, const struct kan_side *a, const struct kan_side *with,
+		       json_t *more)
 {
 	json_t *o = json_pack("{s:s,s:s}", "schema", "kanshiki.compare/1", "compared", kind);
 	if (a)
@@ -77,17 +71,20 @@ void kan_compare_header(const char *kind, const struct kan_side *a, const struct
 		json_object_set_new(o, "b", about(with));
 	json_object_update(o, more);
 	json_decref(more);
-	kan_compare_line(o);
+	return kan_compare_line(o, NULL);
 }
 
 bool kan_compare_gaps(const char *who, const json_t *gaps, uint64_t n)
 {
 	size_t i = 0;
 	json_t *gap = NULL;
-	json_array_foreach ((json_t *)(uintptr_t)gaps, i, gap)
-		kan_say("%smissing: %s %s: %s: %s", who, kan_json_str(gap, "collector"),
+	json_array_foreach ((json_t *)(uintptr_t)gaps, i, gap) {
+		const char *side = kan_json_str(gap, "side");
+		kan_say("%s%s%s %s %s: %s: %s", who, side,
+			*side ? " lacks" : "missing:", kan_json_str(gap, "collector"),
 			kan_json_str(gap, "what"), kan_json_str(gap, "code"),
 			kan_json_str(gap, "why"));
+	}
 	if (n > json_array_size(gaps))
 		kan_say("%s... and %llu gaps more", who,
 			(unsigned long long)(n - json_array_size(gaps)));
@@ -126,19 +123,14 @@ static unsigned differences(void)
 	return bit("added") | bit("changed") | bit("metadata") | bit("deleted");
 }
 
-struct rows {
-	unsigned words;
-};
-
+/* Rows come in the order of the walk, and go by: they need not be held. */
 static int print_row(const struct kan_view *v, void *arg, struct kan_err *err)
 {
-	const struct rows *r = arg;
-	const char *word = kan_json_str(v->row, "change");
-	int w = kan_change_word(word, strlen(word));
-	(void)err;
-	if (w >= 0 && r->words >> w & 1)
-		kan_compare_line(kan_compare_row(v));
-	return 0;
+	(void)arg;
+	json_t *row = kan_compare_row(v);
+	int rc = kan_print_line(row, false, err);
+	json_decref(row);
+	return rc;
 }
 
 static json_t *counts_of(const struct kan_compared *c)
@@ -149,14 +141,8 @@ static json_t *counts_of(const struct kan_compared *c)
 	return o;
 }
 
-/* The rows come in the order of the walk, so that they need not be held. */
-static int as_json(const struct kan_open_side *s, const struct kan_compared *c, unsigned words,
-		   const struct kan_texts *t, struct kan_err *err)
+static int json_end(const struct kan_compared *c, const struct kan_texts *t, struct kan_err *err)
 {
-	struct rows r = {words};
-	kan_compare_header("image", s->side, NULL, NULL);
-	if (kan_side_rows(s->side, "change", print_row, &r, err) < 0)
-		return -1;
 	json_t *end = json_pack("{s:o,s:O,s:I}", "counts", counts_of(c), "gaps", c->gaps, "n_gaps",
 				(json_int_t)c->n_gaps);
 	if (c->know_engine) {
@@ -168,10 +154,12 @@ static int as_json(const struct kan_open_side *s, const struct kan_compared *c, 
 	if (t->text.len)
 		json_object_set_new(end, "text",
 				    json_stringn((const char *)t->text.data, t->text.len));
-	if (t->left_out)
-		json_object_set_new(end, "texts_left_out", json_integer((json_int_t)t->left_out));
-	kan_compare_line(json_pack("{s:o}", "end", end));
-	return 0;
+	uint64_t unseen = t->left_out + c->left_out;
+	if (unseen)
+		json_object_set_new(end, "texts_left_out", json_integer((json_int_t)unseen));
+	if (c->merged)
+		json_object_set_new(end, "n_merged", json_integer((json_int_t)c->merged));
+	return kan_compare_line(json_pack("{s:o}", "end", end), err);
 }
 
 static void summary(const struct kan_compared *c)
@@ -181,6 +169,9 @@ static void summary(const struct kan_compared *c)
 		if (c->counts[i])
 			kan_buf_addf(&text, "%s%llu %s", text.len ? ", " : "",
 				     (unsigned long long)c->counts[i], kan_change_words[i]);
+	if (c->merged)
+		kan_buf_addf(&text, "%s%llu entries of the whole root", text.len ? ", " : "",
+			     (unsigned long long)c->merged);
 	if (!text.len)
 		kan_buf_adds(&text, "no entry in the container's own layer");
 	if (c->know_engine)
@@ -200,7 +191,7 @@ static int as_text(const struct kan_compared *c, const struct kan_texts *t, bool
 		kan_say("%llu text differences are over the limit and not shown",
 			(unsigned long long)t->left_out);
 	if (!c->left_out)
-		return KAN_EXIT_OK;
+		return t->left_out ? KAN_EXIT_MISSING : KAN_EXIT_OK;
 	kan_say("%llu more are over the limit of what is sorted: --only or --json has them",
 		(unsigned long long)c->left_out);
 	return KAN_EXIT_MISSING;
@@ -217,22 +208,48 @@ static int settle(const struct kan_compared *c, unsigned words, bool exit_code, 
 	return status == KAN_EXIT_OK && n && exit_code ? KAN_EXIT_DIFFERENT : status;
 }
 
+/* As JSON. Texts are read before the first line, so that an altered tar ends all of it. */
+static int as_json(struct kan_compared **out, const struct kan_open_side *s, unsigned words,
+		   struct kan_texts *t, struct kan_err *err)
+{
+	struct kan_compare_ask ask = {
+		.words = words, .fn = t ? NULL : print_row, .keep = t != NULL};
+	struct kan_texts none = {0};
+	if (!t && kan_compare_header("image", s->side, NULL, NULL) < 0)
+		return kan_fail(err, KAN_EIO, "standard output cannot be written");
+	if (kan_compare_image_rows(out, s->side, &ask, err) < 0)
+		return -1;
+	if (!t)
+		return json_end(*out, &none, err);
+	struct kan_compared *again = NULL;
+	ask = (struct kan_compare_ask){.words = words, .fn = print_row};
+	if (kan_compare_text(t, *out, s->source, err) < 0 ||
+	    kan_compare_header("image", s->side, NULL, NULL) < 0 ||
+	    kan_compare_image_rows(&again, s->side, &ask, err) < 0)
+		return -1;
+	kan_compared_free(again);
+	return json_end(*out, t, err);
+}
+
 static int with_image(const struct kan_args *a, const struct kan_open_side *s, unsigned words)
 {
 	struct kan_err err = {0};
 	struct kan_compared *c = NULL;
 	struct kan_texts t = {0};
-	bool json = kan_flag(a, "json"), text = kan_flag(a, "text");
+	bool text = kan_flag(a, "text");
 	int status = KAN_EXIT_OK;
-	/* Rows that are printed as they go by need not be kept. */
-	if (kan_compare_image(&c, s->side, json && !text ? 0 : words, &err) < 0)
-		return kan_say_err(&err);
-	if ((text && kan_compare_text(&t, c, s->bundle, &err) < 0) ||
-	    (json && as_json(s, c, words, &t, &err) < 0))
+	if (kan_flag(a, "json")) {
+		if (as_json(&c, s, words, text ? &t : NULL, &err) < 0)
+			status = kan_say_err(&err);
+		else if (text && t.left_out + c->left_out)
+			status = KAN_EXIT_MISSING;
+	} else if (kan_compare_image(&c, s->side, words, &err) < 0 ||
+		   (text && kan_compare_text(&t, c, s->source, &err) < 0)) {
 		status = kan_say_err(&err);
-	else if (!json)
+	} else {
 		status = as_text(c, &t, kan_flag(a, "quiet"));
-	if (status == KAN_EXIT_OK || status == KAN_EXIT_MISSING)
+	}
+	if (c && (status == KAN_EXIT_OK || status == KAN_EXIT_MISSING))
 		status = settle(c, words, kan_flag(a, "exit-code"), status);
 	kan_buf_free(&t.text);
 	kan_compared_free(c);
@@ -247,9 +264,7 @@ static int image(const struct kan_args *a, unsigned words)
 	kan_auto_free char *path = NULL;
 	if (kan_find_bundle(&path, a, a->n_words ? a->words[0] : NULL, &err) < 0)
 		return kan_say_err(&err);
-	/* Names of a tar are read in a UTF-8 locale, which is in files. */
-	const char *locales = access(LOCALES, R_OK) == 0 ? LOCALES : NULL;
-	const char *read_paths[] = {path, locales, NULL}, *write_paths[] = {NULL};
+	const char *read_paths[] = {path, NULL}, *write_paths[] = {NULL};
 	if (kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0 ||
 	    kan_open_side(&s, path, &err) < 0)
 		return kan_say_err(&err);

@@ -14,15 +14,20 @@ struct kan_open_side {
 int kan_open_side(struct kan_open_side *out, const char *path, struct kan_err *err);
 void kan_close_side(struct kan_open_side *s);
 
-/* One JSON document on a line of its own; takes it. */
-void kan_compare_line(json_t *doc);
+/* One JSON document on a line of its own; takes it. -1: it could not be written. */
+int kan_compare_line(json_t *doc, struct kan_err *err);
 /* The first line: what is compared. with: the other bundle, or NULL. Takes more, or NULL. */
-void kan_compare_header(const char *kind, const struct kan_side *a, const struct kan_side *with,
-			json_t *more);
+int kan_compare_header(const char *kind, const struct kan_side *a, const struct kan_side *with,
+		       json_t *more);
 /* Gaps, one line each on stderr; true when there are any. who: "" or "A: ". */
 bool kan_compare_gaps(const char *who, const json_t *gaps, uint64_t n);
 /* Text of the container's, made visible, in columns; filled up with blanks to width. */
 void kan_compare_cell(struct kan_bytes text, size_t width);
+/* The same without a width: no two blanks in it. */
+void kan_compare_text_cell(struct kan_bytes text);
+
+/* The bytes of a key, likewise. */
+void kan_compare_bytes(const json_t *o, const char *key);
 
 void kan_compare_print(const struct kan_compared *c);
 int kan_compare_pair_run(const struct kan_args *a, const char *first, const char *second);

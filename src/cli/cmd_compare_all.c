@@ -8,9 +8,11 @@
 #include "base/sandbox.h"
 #include "cli/cmd_compare.h"
 
+enum { NAMES_MAX = 1 << 20 };
+
 struct paths {
 	char **v;
-	size_t n;
+	size_t n, left_out; /* older than as many as are read */
 };
 
 /* Names begin with the time: the newest first. */
@@ -24,7 +26,7 @@ static int list(struct paths *out, const char *bundles, struct kan_err *err)
 	DIR *d = opendir(bundles);
 	if (!d)
 		return kan_fail_sys(err, "%s", bundles);
-	for (struct dirent *e; (e = readdir(d)) && out->n < KAN_FLEET_BUNDLES;) {
+	for (struct dirent *e; (e = readdir(d)) && out->n < NAMES_MAX;) {
 		if (e->d_name[0] == '.' || strstr(e->d_name, ".partial"))
 			continue;
 		if ((out->n & (out->n - 1)) == 0)
@@ -34,15 +36,9 @@ static int list(struct paths *out, const char *bundles, struct kan_err *err)
 	(void)closedir(d);
 	if (out->n)
 		qsort(out->v, out->n, sizeof *out->v, by_time);
+	for (; out->n > KAN_FLEET_BUNDLES; out->left_out++)
+		free(out->v[--out->n]);
 	return 0;
-}
-
-static void print_bytes(const json_t *o, const char *key)
-{
-	kan_auto_buf struct kan_buf text = KAN_BUF(1 << 20);
-	struct kan_err none = {0};
-	(void)kan_json_bytes(&text, o, key, &none);
-	kan_print(stdout, kan_buf_bytes(&text));
 }
 
 static void print_reason(const json_t *r)
@@ -50,7 +46,7 @@ static void print_reason(const json_t *r)
 	(void)printf("    %-9s ", kan_json_str(r, "kind"));
 	if (json_object_get(r, "change"))
 		(void)printf("%-9s ", kan_json_str(r, "change"));
-	print_bytes(r, "what");
+	kan_compare_bytes(r, "what");
 	(void)printf("  %s\n", kan_json_str(r, "why"));
 }
 
@@ -60,7 +56,7 @@ static void print_container(const json_t *c)
 	json_t *r = NULL;
 	(void)printf("%lld unusual, %lld changes  ", (long long)kan_json_int(c, "unusual"),
 		     (long long)kan_json_int(c, "changes"));
-	print_bytes(c, "name");
+	kan_compare_bytes(c, "name");
 	(void)printf("  %.12s  %s\n", kan_json_str(c, "container"), kan_json_str(c, "bundle"));
 	json_array_foreach (json_object_get(c, "reasons"), i, r)
 		print_reason(r);
@@ -99,20 +95,22 @@ static int report(const struct kan_args *a, const json_t *doc)
 	bool unusual = false, json = kan_flag(a, "json");
 	const json_t *containers = json_object_get(doc, "containers");
 	if (json)
-		kan_compare_header("fleet", NULL, NULL,
-				   json_pack("{s:O}", "image", json_object_get(doc, "image")));
+		(void)kan_compare_header(
+			"fleet", NULL, NULL,
+			json_pack("{s:O}", "image", json_object_get(doc, "image")));
 	json_array_foreach ((json_t *)(uintptr_t)containers, i, c) {
 		unusual |= kan_json_int(c, "unusual") > 0;
 		if (json)
-			kan_compare_line(json_incref(c));
+			(void)kan_compare_line(json_incref(c), NULL);
 		else
 			print_container(c);
 	}
 	if (json)
-		kan_compare_line(json_pack("{s:{s:I,s:O,s:O}}", "end", "containers",
-					   (json_int_t)json_array_size(containers), "skipped",
-					   json_object_get(doc, "skipped"), "n_gaps",
-					   json_object_get(doc, "n_gaps")));
+		(void)kan_compare_line(json_pack("{s:{s:I,s:O,s:O}}", "end", "containers",
+						 (json_int_t)json_array_size(containers), "skipped",
+						 json_object_get(doc, "skipped"), "n_gaps",
+						 json_object_get(doc, "n_gaps")),
+				       NULL);
 	else if (json_array_size(containers) == 1)
 		kan_say("there is one container of this image: nothing to compare it with");
 	if (lacking(doc))
@@ -135,6 +133,11 @@ int kan_compare_all_run(const struct kan_args *a, const char *image)
 		status = kan_say_err(&err);
 	else
 		status = report(a, doc);
+	if (p.left_out) {
+		kan_say("%zu older bundles of this home were not read: at most %d are", p.left_out,
+			KAN_FLEET_BUNDLES);
+		status = kan_status_worst(status, KAN_EXIT_MISSING);
+	}
 	json_decref(doc);
 	for (size_t i = 0; i < p.n; i++)
 		free(p.v[i]);

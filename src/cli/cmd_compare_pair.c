@@ -17,11 +17,11 @@ static void print_fields(const struct kan_difference *d)
 		const struct kan_field *f = &d->fields[i];
 		(void)printf("  %s ", f->name);
 		if (d->where != KAN_PAIR_B)
-			kan_print(stdout, f->a.p ? f->a : KAN_LIT("-"));
+			kan_compare_text_cell(f->a.p ? f->a : KAN_LIT("-"));
 		if (d->where == KAN_PAIR_BOTH)
 			(void)fputs(" -> ", stdout);
 		if (d->where != KAN_PAIR_A)
-			kan_print(stdout, f->b.p ? f->b : KAN_LIT("-"));
+			kan_compare_text_cell(f->b.p ? f->b : KAN_LIT("-"));
 	}
 	if (!d->n_fields && d->where == KAN_PAIR_BOTH)
 		(void)fputs("  its values differ", stdout);
@@ -31,7 +31,7 @@ static void print_text(const struct kan_difference *d, void *arg)
 {
 	(void)arg;
 	(void)printf("%-22s  %-6s  ", d->section, where[d->where]);
-	kan_print(stdout, d->what);
+	kan_compare_text_cell(d->what);
 	print_fields(d);
 	(void)fputc('\n', stdout);
 }
@@ -52,7 +52,7 @@ static void print_json(const struct kan_difference *d, void *arg)
 		json_array_append_new(fields, f);
 	}
 	json_object_set_new(o, "fields", fields);
-	kan_compare_line(o);
+	(void)kan_compare_line(o, NULL);
 }
 
 static void introduce(const char *letter, const struct kan_side *s)
@@ -62,27 +62,13 @@ static void introduce(const char *letter, const struct kan_side *s)
 		kan_json_str(target, "name"), kan_json_str(target, "image"));
 }
 
-static bool say_gaps(const struct kan_pair *p)
-{
-	size_t i = 0;
-	json_t *gap = NULL;
-	json_array_foreach (p->gaps, i, gap)
-		kan_say("%s lacks %s %s: %s: %s", kan_json_str(gap, "side"),
-			kan_json_str(gap, "collector"), kan_json_str(gap, "what"),
-			kan_json_str(gap, "code"), kan_json_str(gap, "why"));
-	if (p->n_gaps > json_array_size(p->gaps))
-		kan_say("... and %llu gaps more",
-			(unsigned long long)(p->n_gaps - json_array_size(p->gaps)));
-	return p->n_gaps > 0;
-}
-
 static int both(const struct kan_args *a, const struct kan_side *x, const struct kan_side *y)
 {
 	struct kan_err err = {0};
 	struct kan_pair p = {0};
 	bool json = kan_flag(a, "json");
 	if (json)
-		kan_compare_header("bundles", x, y, NULL);
+		(void)kan_compare_header("bundles", x, y, NULL);
 	else if (!kan_flag(a, "quiet")) {
 		introduce("a", x);
 		introduce("b", y);
@@ -90,14 +76,15 @@ static int both(const struct kan_args *a, const struct kan_side *x, const struct
 	if (kan_compare_pair(&p, x, y, json ? print_json : print_text, NULL, &err) < 0)
 		return kan_say_err(&err);
 	if (json)
-		kan_compare_line(json_pack("{s:{s:I,s:O,s:I}}", "end", "differences",
-					   (json_int_t)p.n, "gaps", p.gaps, "n_gaps",
-					   (json_int_t)p.n_gaps));
+		(void)kan_compare_line(json_pack("{s:{s:I,s:O,s:I}}", "end", "differences",
+						 (json_int_t)p.n, "gaps", p.gaps, "n_gaps",
+						 (json_int_t)p.n_gaps),
+				       NULL);
 	else if (!kan_flag(a, "quiet"))
 		kan_say("%llu differences", (unsigned long long)p.n);
-	int status = say_gaps(&p)                          ? KAN_EXIT_MISSING
-		     : p.n > 0 && kan_flag(a, "exit-code") ? KAN_EXIT_DIFFERENT
-							   : KAN_EXIT_OK;
+	int status = kan_compare_gaps("", p.gaps, p.n_gaps) ? KAN_EXIT_MISSING
+		     : p.n > 0 && kan_flag(a, "exit-code")  ? KAN_EXIT_DIFFERENT
+							    : KAN_EXIT_OK;
 	json_decref(p.gaps);
 	return status;
 }

@@ -7,17 +7,65 @@
 
 enum { PACKAGE_WIDTH = 24, PATH_WIDTH = 56, CELL = 1 << 20, WORD_WIDTH = 9 };
 
-void kan_compare_cell(struct kan_bytes text, size_t width)
+/* Nothing in it to be made visible: most paths. */
+static bool is_plain(struct kan_bytes text)
+{
+	size_t i = 0;
+	while (i < text.n && text.p[i] > 0x20 && text.p[i] < 0x7f)
+		i++;
+	return i == text.n;
+}
+
+/* Two blanks end a column, so no text may hold them: nor begin or end with one. */
+static void escape(struct kan_buf *out, struct kan_bytes text)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(CELL);
 	kan_escape_terminal(&clean, text);
-	size_t columns = kan_columns(kan_buf_bytes(&clean));
-	(void)fwrite(clean.data ? clean.data : (const uint8_t *)"", 1, clean.len, stdout);
+	for (size_t i = 0; i < clean.len; i++) {
+		bool blank = clean.data[i] == ' ';
+		if (blank && (i == 0 || i + 1 == clean.len || clean.data[i - 1] == ' '))
+			kan_buf_adds(out, "\\x20");
+		else
+			kan_buf_addc(out, (char)clean.data[i]);
+	}
+}
+
+void kan_compare_text_cell(struct kan_bytes text)
+{
+	kan_auto_buf struct kan_buf clean = KAN_BUF(CELL);
+	escape(&clean, text);
+	if (clean.len)
+		(void)fwrite(clean.data, 1, clean.len, stdout);
+}
+
+void kan_compare_bytes(const json_t *o, const char *key)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(CELL);
+	struct kan_err none = {0};
+	(void)kan_json_bytes(&text, o, key, &none);
+	kan_compare_text_cell(kan_buf_bytes(&text));
+}
+
+void kan_compare_cell(struct kan_bytes text, size_t width)
+{
+	kan_auto_buf struct kan_buf clean = KAN_BUF(CELL);
+	if (!is_plain(text)) {
+		escape(&clean, text);
+		text = kan_buf_bytes(&clean);
+	}
+	size_t columns = kan_columns(text);
+	if (text.n)
+		(void)fwrite(text.p, 1, text.n, stdout);
 	(void)printf("%*s", (int)(columns < width ? width - columns : 0) + 2, "");
 }
 
 static size_t wider(size_t width, struct kan_bytes text, size_t most)
 {
+	kan_auto_buf struct kan_buf clean = KAN_BUF(CELL);
+	if (!is_plain(text)) {
+		escape(&clean, text);
+		text = kan_buf_bytes(&clean);
+	}
 	size_t n = kan_columns(text);
 	return n > most ? most : n > width ? n : width;
 }
@@ -64,7 +112,7 @@ static void remarks(const struct kan_change_line *l)
 	}
 	if (l->from.n) {
 		(void)fputs(" from ", stdout);
-		kan_print(stdout, l->from);
+		kan_compare_text_cell(l->from);
 	}
 	if (l->verdict.n) {
 		(void)fputs(comma, stdout);
@@ -111,4 +159,8 @@ void kan_compare_print(const struct kan_compared *c)
 		kan_compare_cell(kan_buf_bytes(&what), path);
 		(void)puts("in the engine's list, not in the container's own layer");
 	}
+	if (c->n_engine_only > json_array_size(c->engine_only))
+		(void)printf(
+			"%-*s  and %llu more in the engine's list alone\n", WORD_WIDTH, "?",
+			(unsigned long long)(c->n_engine_only - json_array_size(c->engine_only)));
 }

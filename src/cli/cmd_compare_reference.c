@@ -11,13 +11,6 @@
 #include "cli/cmd_compare.h"
 #include "image/reference.h"
 
-static void print_bytes(const json_t *row, const char *key)
-{
-	kan_auto_buf struct kan_buf path = KAN_BUF(1 << 20);
-	if (kan_json_bytes(&path, row, key, NULL) == 0)
-		kan_print(stdout, kan_buf_bytes(&path));
-}
-
 static void print_rows(const json_t *doc)
 {
 	size_t i = 0, k = 0;
@@ -25,7 +18,7 @@ static void print_rows(const json_t *doc)
 	json_array_foreach (json_object_get(doc, "rows"), i, row) {
 		(void)printf("layer %-3" JSON_INTEGER_FORMAT " ",
 			     json_integer_value(json_object_get(row, "layer")));
-		print_bytes(row, "path");
+		kan_compare_bytes(row, "path");
 		json_array_foreach (json_object_get(row, "differs"), k, word)
 			(void)printf("%s%s", k ? "," : "  ", json_string_value(word));
 		(void)fputc('\n', stdout);
@@ -86,9 +79,10 @@ static int against(const struct kan_args *a, const char *bundle, int fd)
 		return kan_say_err(&err);
 	}
 	if (kan_flag(a, "json")) {
-		kan_compare_header("reference", s.side, NULL, NULL);
-		kan_compare_line(json_pack("{s:{s:O,s:I}}", "end", "against", doc, "n_gaps",
-					   (json_int_t)number(doc, "unread")));
+		(void)kan_compare_header("reference", s.side, NULL, NULL);
+		(void)kan_compare_line(json_pack("{s:{s:O,s:I}}", "end", "against", doc, "n_gaps",
+						 (json_int_t)number(doc, "unread")),
+				       NULL);
 	} else {
 		as_text(doc);
 	}

@@ -110,15 +110,23 @@ int kan_say_err(const struct kan_err *err)
 	return kan_status_of(err);
 }
 
+/* The buffer stays: a million lines are printed one after another. */
+int kan_print_line(const json_t *doc, bool sorted, struct kan_err *err)
+{
+	static struct kan_buf line = KAN_BUF(1 << 30);
+	kan_buf_reset(&line);
+	if (kan_json_line(&line, doc, sorted, err) < 0)
+		return -1;
+	if (fwrite(line.data, 1, line.len, stdout) != line.len)
+		return kan_fail_sys(err, "standard output");
+	return 0;
+}
+
 int kan_print_json(const json_t *doc)
 {
 	struct kan_err err = {0};
-	char *line = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
-	if (!line) {
-		kan_err_set(&err, KAN_EFORMAT, 0, "the JSON document cannot be written");
+	if (kan_print_line(doc, true, &err) < 0)
 		return kan_say_err(&err);
-	}
-	bool good = puts(line) >= 0 && fflush(stdout) == 0;
-	free(line);
+	bool good = fflush(stdout) == 0;
 	return good ? KAN_EXIT_OK : KAN_EXIT_FAILED;
 }

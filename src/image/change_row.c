@@ -24,11 +24,24 @@ static struct kan_side lower_side(const struct kan_entry *e)
 				 .sha256 = e->sha256};
 }
 
+/* What is below a redirected directory has another path in its layer. */
+static void put_lower_path(struct kan_row *r, const struct kan_changes *c,
+			   const struct kan_entry *e)
+{
+	const char *path = e->below.path;
+	if (!path || kan_bytes_eq(kan_bytes_of(path), e->f->path))
+		return;
+	if (!*path)
+		kan_sink_limit(c->o.sink, e->f->path, e->f->path_len, 0, KAN_LOWER_PATH_MAX);
+	kan_row_bytes(r, "path", kan_bytes_of(path));
+}
+
 void kan_below_row(struct kan_row *r, const struct kan_changes *c, const struct kan_entry *e)
 {
 	const struct statx *st = &e->below.st;
 	kan_row_obj(r, "below");
 	kan_row_layer(r, "layer", kan_stack_number(&c->stack, e->below.layer));
+	put_lower_path(r, c, e);
 	kan_row_below_facts(r, st);
 	if (e->link.len)
 		kan_row_bytes(r, "link", kan_buf_bytes(&e->link));

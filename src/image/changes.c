@@ -111,8 +111,9 @@ static int look_again(struct kan_changes *c, struct kan_changes_level *l, struct
 		const uint8_t *slash = memchr(p, '/', l->path_len - from);
 		size_t n = slash ? (size_t)(slash - p) : l->path_len - from;
 		struct kan_below next = {.fd = -1, .data_fd = -1};
-		int rc = kan_lower_lookup(&next, &c->stack, &at.view, (struct kan_bytes){p, n},
-					  kan_buf_bytes(&(++way)->redirect), err);
+		const struct kan_lower_name name = {
+			{p, n}, kan_buf_bytes(&(++way)->redirect), {c->path.data, from - 1}};
+		int rc = kan_lower_lookup(&next, &c->stack, &at.view, &name, err);
 		kan_below_free(&at);
 		if (rc < 0)
 			return -1;
@@ -198,9 +199,11 @@ static int look_below(struct kan_changes *c, struct kan_entry *e, struct kan_err
 	if (up->view.n == SIZE_MAX && look_again(c, up, &why) < 0)
 		up->view.n = 0;
 	bool redirected = S_ISDIR(e->f->st.stx_mode) || e->marks.metacopy;
+	const struct kan_lower_name name = {e->f->name,
+					    redirected ? e->marks.redirect : (struct kan_bytes){0},
+					    {c->path.data, up->path_len}};
 	if (why.code == KAN_OK && up->view.n + e->marks.redirect.n > 0 &&
-	    kan_lower_lookup(&e->below, &c->stack, &up->view, e->f->name,
-			     redirected ? e->marks.redirect : (struct kan_bytes){0}, &why) == 0)
+	    kan_lower_lookup(&e->below, &c->stack, &up->view, &name, &why) == 0)
 		return 0;
 	if (why.code != KAN_OK) {
 		(void)kan_wrap(&why, "the image's version");
@@ -285,6 +288,7 @@ static int directory(struct kan_changes *c, struct kan_entry *e, struct kan_err 
 	struct kan_below *without = S_ISDIR(e->below.st.stx_mode) ? &waiting.below : &e->below;
 	without->fd = without->data_fd = -1;
 	without->view = (struct kan_view){0};
+	waiting.below.path = kan_xstrdup(e->below.path);
 	push(c, e->f, e);
 	wait_for_children(c, &waiting);
 	*e = (struct kan_entry){.f = e->f, .below = {.fd = -1, .data_fd = -1}};

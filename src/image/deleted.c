@@ -94,8 +94,8 @@ static int each_name(struct kan_bytes name, void *arg, struct kan_err *err)
 	size_t len = in->c->path.len;
 	kan_buf_addc(&in->c->path, '/');
 	kan_buf_addb(&in->c->path, name);
-	int rc = kan_lower_lookup(&below, &in->c->stack, in->view, name, (struct kan_bytes){0},
-				  &why);
+	const struct kan_lower_name ask = {.name = name, .above = {in->c->path.data, len}};
+	int rc = kan_lower_lookup(&below, &in->c->stack, in->view, &ask, &why);
 	if (rc < 0)
 		kan_sink_gap_err(in->c->o.sink, kan_buf_bytes(&in->c->path), &why);
 	rc = rc == 0 && below.found

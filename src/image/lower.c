@@ -17,9 +17,11 @@ enum { MARK_MAX = 4096, ATTR_NAME = 64, NAMES_OCTETS = 256 << 20 };
 
 void kan_view_free(struct kan_view *v)
 {
-	for (size_t i = 0; i < v->n; i++)
+	for (size_t i = 0; i < v->n; i++) {
 		if (!v->v[i].borrowed && v->v[i].fd >= 0)
 			(void)close(v->v[i].fd);
+		free(v->v[i].path);
+	}
 	free(v->v);
 	*v = (struct kan_view){0};
 }
@@ -31,6 +33,7 @@ void kan_below_free(struct kan_below *b)
 	if (b->fd >= 0)
 		(void)close(b->fd);
 	kan_view_free(&b->view);
+	free(b->path);
 	*b = (struct kan_below){.fd = -1, .data_fd = -1};
 }
 
@@ -103,6 +106,7 @@ struct lookup {
 	const struct kan_view
 		*list; /* the parent's view, or the root's behind an absolute redirect */
 	size_t next;
+	const struct kan_lower_name *asked;
 	char name[NAME_MAX + 1];
 	char absolute[MARK_MAX + 1]; /* path below each layer's root; else empty */
 	bool stop;
@@ -182,33 +186,55 @@ static void redirect(struct lookup *l, unsigned layer, const char *to, size_t n)
 		;
 }
 
-static void add_dir(struct kan_view *v, const struct lookup *l, int fd, unsigned layer, char mark_)
+/* Where the entry of this directory lies in its layer; NULL: where we have it, too. Yours. */
+static char *place_of(const struct lookup *l, const struct kan_lowerdir *d)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(KAN_LOWER_PATH_MAX);
+	if (l->absolute[0])
+		return kan_xstrdup(l->absolute);
+	if (!d->path && kan_bytes_eq(kan_bytes_of(l->name), l->asked->name))
+		return NULL;
+	struct kan_bytes above = d->path ? kan_bytes_of(d->path) : l->asked->above;
+	kan_buf_addb(&path, above);
+	if (!kan_bytes_eq(above, KAN_LIT("/")))
+		kan_buf_addc(&path, '/');
+	kan_buf_adds(&path, l->name);
+	bool unknown = path.failed || (d->path && !d->path[0]);
+	return kan_xstrdup(unknown ? "" : kan_buf_str(&path));
+}
+
+static void add_dir(struct kan_view *v, const struct lookup *l, const struct kan_lowerdir *dir)
 {
 	if (!v->v)
 		v->v = kan_xrealloc(NULL, l->s->n, sizeof(*v->v));
-	v->v[v->n++] = (struct kan_lowerdir){.fd = fd, .layer = layer, .xwhiteouts = mark_ == 'x'};
+	v->v[v->n++] = *dir;
 }
 
 /* A directory joins the view; what is opaque ends it. */
-static void take_dir(struct kan_below *b, struct lookup *l, int *pin, unsigned layer)
+static void take_dir(struct kan_below *b, struct lookup *l, int *pin, const struct kan_lowerdir *d)
 {
 	char to[MARK_MAX];
 	char mark_ = kan_lower_opaque(*pin, l->s->userxattr);
 	ssize_t n = mark(to, sizeof(to), *pin, "redirect", l->s->userxattr);
+	const struct kan_lowerdir own = {.fd = kan_take_fd(pin),
+					 .layer = d->layer,
+					 .xwhiteouts = mark_ == 'x',
+					 .path = place_of(l, d)};
 	l->stop |= mark_ == 'y';
 	if (n > 0)
-		redirect(l, layer, to, (size_t)n);
-	add_dir(&b->view, l, kan_take_fd(pin), layer, mark_);
+		redirect(l, d->layer, to, (size_t)n);
+	add_dir(&b->view, l, &own);
 }
 
 static void take_first(struct kan_below *b, const struct lookup *l, int pin, const struct statx *st,
-		       unsigned layer)
+		       const struct kan_lowerdir *d)
 {
 	b->found = true;
 	b->fd = fcntl(pin, F_DUPFD_CLOEXEC, 0);
 	b->data_fd = b->fd;
 	b->parent_fd = l->parent_fd;
-	b->layer = layer;
+	b->layer = d->layer;
+	b->path = place_of(l, d);
 	b->st = *st;
 }
 
@@ -247,23 +273,23 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 		l->stop = true; /* another type further down is hidden */
 		return 0;
 	}
-	unsigned layer = d->layer;
 	if (!b->found)
-		take_first(b, l, pin, &st, layer);
+		take_first(b, l, pin, &st, d);
 	else if (!dir && b->view.n)
 		return 0;
 	if (dir)
-		take_dir(b, l, &pin, layer);
+		take_dir(b, l, &pin, d);
 	else
-		take_file(b, l, &pin, &st, layer);
+		take_file(b, l, &pin, &st, d->layer);
 	return 0;
 }
 
 int kan_lower_lookup(struct kan_below *out, const struct kan_stack *s,
-		     const struct kan_view *parent, struct kan_bytes name, struct kan_bytes to,
+		     const struct kan_view *parent, const struct kan_lower_name *asked,
 		     struct kan_err *err)
 {
-	struct lookup l = {.s = s, .list = parent};
+	struct lookup l = {.s = s, .list = parent, .asked = asked};
+	struct kan_bytes name = asked->name, to = asked->redirect;
 	struct kan_below b = {.fd = -1, .data_fd = -1};
 	if (name.n > NAME_MAX)
 		return kan_fail(err, KAN_EFORMAT, "a name of %zu bytes", name.n);

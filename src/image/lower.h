@@ -7,12 +7,15 @@
 #include <kanshiki/target.h>
 #include <linux/stat.h>
 
+enum { KAN_LOWER_PATH_MAX = 4096 }; /* of a path in a layer that is not our path */
+
 /* One directory of one layer, of those that are merged at a path. */
 struct kan_lowerdir {
 	int fd;
 	unsigned layer;  /* index in the stack, 0 topmost */
 	bool xwhiteouts; /* marked 'x': its whiteouts may be attributes */
 	bool borrowed;   /* the stack's own descriptor */
+	char *path;      /* its own in that layer, where a redirect made it another; or NULL */
 };
 struct kan_view {
 	struct kan_lowerdir *v; /* topmost first */
@@ -45,12 +48,19 @@ struct kan_below {
 	unsigned layer;
 	struct statx st;
 	struct kan_view view; /* of a directory: what lies below it */
+	/* Its path in that layer, where a redirect made it another; "": longer than is kept. */
+	char *path;
 };
 void kan_below_free(struct kan_below *b);
-/* redirect: the upper entry's, or empty. -1 only when a layer cannot be read. */
+struct kan_lower_name {
+	struct kan_bytes name;
+	struct kan_bytes redirect; /* the upper entry's, or empty */
+	struct kan_bytes above;    /* path of the directory that it is in */
+};
+/* -1 only when a layer cannot be read. */
 int kan_lower_lookup(struct kan_below *out, const struct kan_stack *s,
-		     const struct kan_view *parent, struct kan_bytes name,
-		     struct kan_bytes redirect, struct kan_err *err);
+		     const struct kan_view *parent, const struct kan_lower_name *name,
+		     struct kan_err *err);
 /* What lies at the root of the stack. */
 int kan_lower_root(struct kan_below *out, const struct kan_stack *s, struct kan_err *err);
 

@@ -64,9 +64,8 @@ static int find(struct kan_below *out, const struct packages *p, const char *pat
 	for (const char *from = path; *from && at.found;) {
 		size_t n = strcspn(from, "/");
 		struct kan_below next = {.fd = -1, .data_fd = -1};
-		int rc = kan_lower_lookup(&next, &p->stack, &at.view,
-					  (struct kan_bytes){(const uint8_t *)from, n},
-					  (struct kan_bytes){0}, err);
+		const struct kan_lower_name name = {.name = {(const uint8_t *)from, n}};
+		int rc = kan_lower_lookup(&next, &p->stack, &at.view, &name, err);
 		kan_below_free(&at);
 		if (rc < 0)
 			return -1;
@@ -174,7 +173,8 @@ static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
 		return 0;
 	kan_buf_addf(&path, "%s/", p->path);
 	kan_buf_addb(&path, name);
-	if (kan_lower_lookup(&b, &p->stack, p->view, name, (struct kan_bytes){0}, &why) < 0) {
+	const struct kan_lower_name ask = {.name = name};
+	if (kan_lower_lookup(&b, &p->stack, p->view, &ask, &why) < 0) {
 		kan_sink_gap_err(p->sink, kan_buf_bytes(&path), &why);
 		return 0;
 	}

@@ -7,13 +7,56 @@
 struct patched {
 	struct kan_buf old, new;
 	unsigned hunks;
+	struct kan_bytes from; /* what is left of the old side */
+	unsigned long at;      /* its first line */
+	char last;             /* mark of the line before */
+	struct kan_buf made;   /* the new side, as the hunks make it */
 };
+
+/* One line of the old side goes by; taken over, unless the hunk drops it. */
+static void pass_line(struct patched *p, bool keep)
+{
+	const uint8_t *lf = p->from.n ? memchr(p->from.p, '\n', p->from.n) : NULL;
+	size_t n = lf ? (size_t)(lf - p->from.p) + 1 : p->from.n;
+	if (keep)
+		kan_buf_add(&p->made, p->from.p, n);
+	p->from.p += n;
+	p->from.n -= n;
+	p->at++;
+}
+
+/* "@@ -FIRST,COUNT +...": all before it is the same on both sides. */
+static void up_to(struct patched *p, struct kan_bytes header)
+{
+	char text[128] = "", *end = NULL;
+	memcpy(text, header.p, header.n < sizeof text - 1 ? header.n : sizeof text - 1);
+	unsigned long first = strtoul(text + 4, &end, 10), count = strtoul(end + 1, NULL, 10);
+	while (p->from.n && p->at < first + (count == 0))
+		pass_line(p, true);
+}
+
+static void patch(struct patched *p, char mark, struct kan_bytes line)
+{
+	if (mark == '@')
+		up_to(p, line);
+	if (mark == ' ' || mark == '-')
+		pass_line(p, mark == ' ');
+	if (mark == '+') {
+		kan_buf_addb(&p->made, line);
+		kan_buf_addc(&p->made, '\n');
+	}
+	/* "No newline at end of file" of a line that was added */
+	if (mark == '\\' && p->last == '+')
+		p->made.len--;
+	p->last = mark;
+}
 
 static void apply(char mark, struct kan_bytes line, void *arg)
 {
 	struct patched *p = arg;
 	struct kan_buf *sides[] = {mark != '+' ? &p->old : NULL, mark != '-' ? &p->new : NULL};
 	p->hunks += mark == '@';
+	patch(p, mark, line);
 	for (size_t i = 0; i < 2 && mark != '@' && mark != '\\'; i++) {
 		if (!sides[i])
 			continue;
@@ -51,13 +94,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		b = (struct kan_bytes){cut + 1, size - a.n - 1};
 	for (uint64_t most = 1; most <= 1 << 20; most <<= 20) {
 		uint64_t work = most;
-		struct patched p = {KAN_BUF(1 << 20), KAN_BUF(1 << 20), 0};
+		struct patched p = {.old = KAN_BUF(16 << 20),
+				    .new = KAN_BUF(16 << 20),
+				    .from = a,
+				    .at = 1,
+				    .made = KAN_BUF(16 << 20)};
 		if (!kan_diff(a, b, &work, apply, &p) || kan_bytes_eq(a, b) != (p.hunks == 0))
+			abort();
+		while (p.from.n)
+			pass_line(&p, true);
+		if (!kan_bytes_eq(kan_buf_bytes(&p.made), b))
 			abort();
 		in_order(&p.old, a);
 		in_order(&p.new, b);
 		kan_buf_free(&p.old);
 		kan_buf_free(&p.new);
+		kan_buf_free(&p.made);
 	}
 	return 0;
 }

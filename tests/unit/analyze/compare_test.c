@@ -1,63 +1,7 @@
-/* Comparisons of folders laid out like bundles. */
-#include <criterion/criterion.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+/* Comparisons of folders laid out like bundles with their image. */
+#include "compare_folder.h"
 
-#include "analyze/compare_fleet.h"
-#include "analyze/compare_pair.h"
-#include "base/file.h"
-
-#define BASE TOP "/tests/fixtures/rules/base"
-#define CHANGES "data/filesystem/changes.ndjson"
-#define BELOW(more) "\"below\":{\"layer\":0,\"type\":\"file\"," more "}"
-
-struct folder {
-	char dir[64];
-	struct kan_source *source;
-	struct kan_side *side;
-};
-
-static struct folder folder(void)
-{
-	struct folder f = {.dir = "/tmp/kanshiki-cmp-XXXXXX"};
-	cr_assert_not_null(mkdtemp(f.dir));
-	return f;
-}
-
-static void put(const struct folder *f, const char *path, const char *text)
-{
-	char whole[256];
-	struct kan_err err = {0};
-	(void)snprintf(whole, sizeof whole, "%s/%s", f->dir, path);
-	for (char *slash = strchr(whole + strlen(f->dir) + 1, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		(void)mkdir(whole, 0700);
-		*slash = '/';
-	}
-	cr_assert_eq(kan_put_file(AT_FDCWD, whole, 0600, kan_bytes_of(text), &err), 0, "%s",
-		     err.text);
-}
-
-static void open_folder(struct folder *f)
-{
-	struct kan_err err = {0};
-	cr_assert_eq(kan_source_dir(&f->source, f->dir, BASE, &err), 0, "%s", err.text);
-	cr_assert_eq(kan_side_open(&f->side, f->source, &err), 0, "%s", err.text);
-}
-
-static void leave(struct folder *f)
-{
-	char command[128];
-	kan_side_free(f->side);
-	kan_source_free(f->source);
-	(void)snprintf(command, sizeof command, "rm -r %s", f->dir);
-	FILE *p = popen(command, "r");
-	cr_assert_eq(pclose(p), 0);
-}
+#include "base/row.h"
 
 static struct kan_compared *with_image(struct folder *f, const char *changes, unsigned words)
 {
@@ -132,6 +76,68 @@ Test(compare, only_what_differs_has_a_before_and_an_after)
 	leave(&f);
 }
 
+Test(compare, a_fact_that_is_long_or_has_no_words_of_its_own_is_told_all_the_same)
+{
+	struct folder f = folder();
+	kan_auto_buf struct kan_buf row = KAN_BUF(64 << 10), at = KAN_BUF(16 << 10);
+	for (int i = 0; i < 9000; i++)
+		kan_buf_addc(&at, 'x');
+	kan_buf_addf(
+		&row,
+		"{\"path\":\"/a\",\"type\":\"file\",\"change\":\"metadata\",\"differs\":["
+		"\"xattrs\",\"acl\"],\"label\":\"%s\",\"ima\":\"digest\",\"xattrs\":[{\"name\":"
+		"\"security.ima\",\"value\":\"1\"}],\"below\":{\"type\":\"file\",\"ima\":"
+		"\"digest\",\"xattrs\":[{\"name\":\"security.ima\",\"value\":\"2\"}]}}\n",
+		kan_buf_str(&at));
+	struct kan_compared *c = with_image(&f, kan_buf_str(&row), ~0U);
+	const struct kan_change_line *l = &c->lines[0];
+	cr_assert_not_null(strstr(delta(l, "label")->after, "9000 bytes, SHA-256 "));
+	cr_assert_str_eq(delta(l, "xattrs")->after, "security.ima=");
+	cr_assert_str_eq(delta(l, "acl")->after, "another");
+	cr_assert_null(delta(l, "mtime"));
+	kan_compared_free(c);
+	leave(&f);
+}
+
+Test(compare, a_word_that_is_not_known_and_storage_without_layers_are_gaps)
+{
+	struct folder f = folder();
+	struct kan_compared *c =
+		with_image(&f,
+			   "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"bent\"}\n"
+			   "{\"path\":\"/b\",\"type\":\"file\",\"source\":\"merged\"}\n",
+			   ~0U);
+	cr_assert_eq(c->n_gaps, 2);
+	cr_assert_eq(c->merged, 1);
+	cr_assert_str_eq(kan_json_str(json_array_get(c->gaps, 0), "code"), "unsupported");
+	cr_assert_str_eq(kan_json_str(json_array_get(c->gaps, 1), "code"), "malformed");
+	kan_compared_free(c);
+	leave(&f);
+}
+
+Test(compare, a_gap_behind_very_many_of_another_collector_counts_and_very_many_are_one)
+{
+	struct folder f = folder();
+	kan_auto_buf struct kan_buf gaps = KAN_BUF(4 << 20);
+	for (int i = 0; i < KAN_COVER_GAPS + 5; i++)
+		kan_buf_addf(&gaps,
+			     "{\"collector\":\"logs\",\"what\":\"%d\",\"code\":\"denied\","
+			     "\"why\":\"w\"}\n",
+			     i);
+	kan_buf_adds(&gaps, "{\"collector\":\"filesystem\",\"what\":\"/x\",\"code\":\"changed\","
+			    "\"why\":\"w\"}\n");
+	put(&f, "gaps.ndjson", kan_buf_str(&gaps));
+	struct kan_compared *c =
+		with_image(&f, "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"added\"}\n", ~0U);
+	cr_assert_eq(c->n_gaps, 1);
+	cr_assert(kan_cover_gaps(f.side->cover, "logs"));
+	cr_assert_eq(kan_cover_of(f.side->cover, f.source, "logs", "data/logs/files.ndjson"),
+		     KAN_COVER_NONE);
+	cr_assert_eq(json_array_size(f.side->cover->gaps), KAN_COVER_GAPS + 2);
+	kan_compared_free(c);
+	leave(&f);
+}
+
 Test(compare, a_time_that_differs_by_less_than_a_second_is_told_with_its_fraction)
 {
 	struct folder f = folder();
@@ -181,243 +187,43 @@ Test(compare, a_gap_of_the_layer_is_counted_and_one_of_another_collector_is_not)
 	leave(&f);
 }
 
-static struct kan_buf told;
+#define LIST "data/engine-after/changes.json"
+#define GONE(path, by) \
+	"{\"path\":\"" path "\",\"type\":\"file\",\"change\":\"deleted\",\"deleted_by\":\"" by \
+	"\"}\n"
 
-static void note(const struct kan_difference *d, void *arg)
+Test(compare, only_a_deleted_directory_of_the_engines_list_stands_for_what_was_in_it)
 {
-	static const char *const sides[] = {"a", "b", "both"};
-	(void)arg;
-	kan_buf_addf(&told, "%s %s ", d->section, sides[d->where]);
-	kan_buf_addb(&told, d->what);
-	for (size_t i = 0; i < d->n_fields; i++)
-		kan_buf_addf(&told, " %s=%.*s/%.*s", d->fields[i].name, (int)d->fields[i].a.n,
-			     d->fields[i].a.p ? (const char *)d->fields[i].a.p : "",
-			     (int)d->fields[i].b.n,
-			     d->fields[i].b.p ? (const char *)d->fields[i].b.p : "");
-	kan_buf_addc(&told, '\n');
+	struct folder f = folder();
+	put(&f, LIST,
+	    " [ {\"Path\":\"/gone\",\"Kind\":2} ,{\"Path\":\"/d\",\"Kind\":0},\n"
+	    "{\"Path\":\"/was}{\\\"dir\",\"Kind\":0}]\n");
+	struct kan_compared *c = with_image(&f,
+					    GONE("/gone/a", "whiteout") GONE("/d/b", "whiteout")
+						    GONE("/was}{\\\"dir/c", "type"),
+					    ~0U);
+	cr_assert(c->know_engine);
+	cr_assert_eq(c->n, 3);
+	for (size_t i = 0; i < c->n; i++)
+		cr_assert_eq(c->lines[i].hidden, kan_bytes_eq(c->lines[i].path, KAN_LIT("/d/b")),
+			     "%s", (const char *)c->lines[i].path.p);
+	kan_compared_free(c);
+	leave(&f);
 }
 
-static uint64_t pair(struct folder *a, struct folder *b)
+Test(compare, a_list_of_the_engines_that_is_none_is_a_gap)
 {
-	struct kan_err err = {0};
-	struct kan_pair p = {0};
-	open_folder(a);
-	open_folder(b);
-	told = KAN_BUF(1 << 20);
-	cr_assert_eq(kan_compare_pair(&p, a->side, b->side, note, NULL, &err), 0, "%s", err.text);
-	json_decref(p.gaps);
-	cr_assert_eq(p.n_gaps, 0);
-	return p.n;
-}
-
-static void done(struct folder *a, struct folder *b)
-{
-	kan_buf_free(&told);
-	leave(a);
-	leave(b);
-}
-
-static void says(const char *line)
-{
-	cr_assert_not_null(strstr(kan_buf_str(&told), line), "no \"%s\" in\n%s", line,
-			   kan_buf_str(&told));
-}
-
-Test(compare_pair, the_order_of_rows_says_nothing)
-{
-	struct folder a = folder(), b = folder();
-	put(&a, CHANGES,
-	    "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"added\",\"ino\":\"1\"}\n"
-	    "{\"path\":\"/b\",\"type\":\"file\",\"change\":\"added\"}\n");
-	put(&b, CHANGES,
-	    "{\"path\":\"/b\",\"type\":\"file\",\"change\":\"added\"}\n"
-	    "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"added\",\"ino\":\"2\"}\n");
-	cr_assert_eq(pair(&a, &b), 0, "%s", kan_buf_str(&told));
-	done(&a, &b);
-}
-
-Test(compare_pair, files_of_one_side_and_files_that_differ_are_told_with_their_facts)
-{
-	struct folder a = folder(), b = folder();
-	put(&a, CHANGES,
-	    "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"added\",\"size\":1}\n"
-	    "{\"path\":\"/b\",\"type\":\"file\",\"change\":\"changed\",\"mode\":\"0100644\"}\n");
-	put(&b, CHANGES,
-	    "{\"path\":\"/b\",\"type\":\"file\",\"change\":\"changed\",\"mode\":\"0104755\"}\n"
-	    "{\"path\":\"/c\",\"type\":\"file\",\"change\":\"added\"}\n");
-	cr_assert_eq(pair(&a, &b), 3);
-	says("files a /a change=added/ type=file/ size=1/\n");
-	says("files both /b mode=0100644/0104755\n");
-	says("files b /c ");
-	done(&a, &b);
-}
-
-Test(compare_pair, a_process_is_its_bytes_and_its_words_and_not_its_pid)
-{
-	struct folder a = folder(), b = folder();
-	const char *path = "data/processes/processes.ndjson";
-	put(&a, path,
-	    "{\"pid\":7,\"argv\":[\"sh\",\"-c\"],\"exe\":{\"link\":\"/bin/"
-	    "sh\",\"sha256\":\"aa\"}}\n"
-	    "{\"pid\":8,\"argv\":[\"x\"],\"exe\":{\"link\":\"/bin/x\",\"sha256\":\"bb\"}}\n");
-	put(&b, path,
-	    "{\"pid\":9,\"argv\":[\"sh\",\"-c\"],\"exe\":{\"link\":\"/bin/"
-	    "sh\",\"sha256\":\"aa\"}}\n"
-	    "{\"pid\":8,\"argv\":[\"x\"],\"exe\":{\"link\":\"/bin/x\",\"sha256\":\"cc\"}}\n"
-	    "{\"pid\":6,\"argv\":[\"sh\",\"-c\"],\"exe\":{\"link\":\"/bin/"
-	    "sh\",\"sha256\":\"aa\"}}\n");
-	cr_assert_eq(pair(&a, &b), 3, "%s", kan_buf_str(&told));
-	says("processes both sh -c count=1/2\n");
-	says("processes a x exe=/bin/x/ sha256=bb/");
-	says("processes b x exe=//bin/x sha256=/cc");
-	done(&a, &b);
-}
-
-Test(compare_pair, of_a_variable_no_value_is_told)
-{
-	struct folder a = folder(), b = folder();
-	const char *path = "data/processes/environ.ndjson";
-	put(&a, path,
-	    "{\"pid\":7,\"name\":\"TOKEN\",\"value\":\"hunter2\"}\n"
-	    "{\"pid\":8,\"name\":\"SAME\",\"value\":\"x\"}\n");
-	put(&b, path,
-	    "{\"pid\":7,\"name\":\"TOKEN\",\"value\":\"hunter3\"}\n"
-	    "{\"pid\":1,\"name\":\"SAME\",\"value\":\"x\"}\n"
-	    "{\"pid\":2,\"name\":\"SAME\",\"value\":\"x\"}\n");
-	cr_assert_eq(pair(&a, &b), 1, "%s", kan_buf_str(&told));
-	says("environment both TOKEN\n");
-	cr_assert_null(strstr(kan_buf_str(&told), "hunter"));
-	done(&a, &b);
-}
-
-Test(compare_pair, listeners_and_peers_are_told_without_the_ports_that_nobody_chose)
-{
-	struct folder a = folder(), b = folder();
-#define SOCKET(state, lport, raddr, rport) \
-	"{\"family\":\"inet\",\"proto\":\"tcp\",\"state\":\"" state \
-	"\",\"laddr\":\"10.0.0.2\",\"lport\":" lport ",\"raddr\":\"" raddr "\",\"rport\":" rport \
-	"}\n"
-	put(&a, "data/network/sockets.ndjson",
-	    SOCKET("LISTEN", "80", "0.0.0.0", "0")
-		    SOCKET("ESTABLISHED", "41000", "10.9.9.9", "443"));
-	put(&b, "data/network/sockets.ndjson",
-	    SOCKET("ESTABLISHED", "42000", "10.9.9.9", "443") SOCKET("LISTEN", "80", "0.0.0.0", "0")
-		    SOCKET("LISTEN", "31337", "0.0.0.0", "0"));
-	cr_assert_eq(pair(&a, &b), 1, "%s", kan_buf_str(&told));
-	says("sockets b listens on tcp 10.0.0.2 port 31337\n");
-	done(&a, &b);
-}
-
-Test(compare_pair, configuration_is_compared_by_its_dotted_names)
-{
-	struct folder a = folder(), b = folder();
-	put(&a, "data/engine/inspect.json",
-	    "{\"HostConfig\":{\"CapAdd\":[\"NET_RAW\"],\"Privileged\":false},\"Config\":{"
-	    "\"Hostname\":\"a\",\"Env\":[\"A=1\"]},\"Mounts\":[{\"Destination\":\"/"
-	    "d\",\"RW\":true}]}");
-	put(&b, "data/engine/inspect.json",
-	    "{\"HostConfig\":{\"CapAdd\":[\"NET_RAW\",\"SYS_ADMIN\"],\"Privileged\":true},"
-	    "\"Config\":{\"Hostname\":\"b\",\"Env\":[\"A=2\"]},\"Mounts\":[{\"Destination\":\"/d\","
-	    "\"RW\":false}]}");
-	cr_assert_eq(pair(&a, &b), 4, "%s", kan_buf_str(&told));
-	says("configuration both HostConfig.Privileged value=false/true\n");
-	says("configuration both HostConfig.CapAdd value=NET_RAW/NET_RAW, SYS_ADMIN\n");
-	says("configuration both Mounts[/d].RW value=true/false\n");
-	says("configured environment both A\n");
-	done(&a, &b);
-}
-
-Test(compare_pair, a_side_that_lacks_a_section_is_a_gap_and_not_a_difference)
-{
-	struct folder a = folder(), b = folder();
-	struct kan_err err = {0};
-	struct kan_pair p = {0};
-	put(&a, "gaps.ndjson",
-	    "{\"collector\":\"processes\",\"what\":\"processes\",\"code\":\"crashed\",\"why\":"
-	    "\"w\"}\n");
-	put(&b, "data/processes/processes.ndjson",
-	    "{\"pid\":7,\"argv\":[\"sh\"],\"exe\":{\"link\":\"/bin/sh\",\"sha256\":\"aa\"}}\n");
-	open_folder(&a);
-	open_folder(&b);
-	told = KAN_BUF(1 << 20);
-	cr_assert_eq(kan_compare_pair(&p, a.side, b.side, note, NULL, &err), 0, "%s", err.text);
-	cr_assert_gt(p.n_gaps, 0);
-	json_decref(p.gaps);
-	done(&a, &b);
-}
-
-Test(compare_fleet, an_image_is_named_by_its_reference_or_its_id)
-{
-	json_t *t = json_pack(
-		"{s:s,s:s}", "image", "shop", "image_id",
-		"sha256:53ce74db0ff4befd8e2784d56b804f4bdc640e7c7de6471c1109cfe5e9fbe1fd");
-	cr_assert(kan_fleet_is_image(t, "shop"));
-	cr_assert(kan_fleet_is_image(t, "shop:latest"));
-	cr_assert(kan_fleet_is_image(t, "53ce74db0ff4"));
-	cr_assert(kan_fleet_is_image(t, "sha256:53ce74db0ff4befd"));
-	cr_assert_not(kan_fleet_is_image(t, "53ce74db0ff"), "too short to be sure");
-	cr_assert_not(kan_fleet_is_image(t, "shop:2"));
-	cr_assert_not(kan_fleet_is_image(t, "sho"));
-	json_decref(t);
-}
-
-static struct kan_fleet_entry has(unsigned key, unsigned value, unsigned member)
-{
-	struct kan_fleet_entry e = {.member = member};
-	e.key.v[0] = (uint8_t)key;
-	e.value.v[0] = (uint8_t)value;
-	return e;
-}
-
-static const struct kan_fleet_entry *judged(const struct kan_fleet_entry *e, size_t n, unsigned key,
-					    unsigned member)
-{
-	for (size_t i = 0; i < n; i++)
-		if (e[i].key.v[0] == key && e[i].member == member)
-			return &e[i];
-	cr_assert_fail("no entry");
-	return NULL;
-}
-
-Test(compare_fleet, what_one_has_or_has_otherwise_stands_out_and_what_all_have_does_not)
-{
-	enum { MEMBERS = 4, N = 10 };
-	struct kan_fleet_entry e[N] = {
-		has(1, 7, 0), has(1, 7, 1), has(1, 7, 2), has(1, 7, 3), /* all, alike */
-		has(2, 7, 0), has(2, 7, 1), has(2, 7, 2), has(2, 9, 3), /* all, one otherwise */
-		has(3, 7, 2), has(4, 7, 1)};                            /* one alone */
-	kan_fleet_judge(e, N, MEMBERS);
-	for (unsigned m = 0; m < MEMBERS; m++) {
-		cr_assert_eq(judged(e, N, 1, m)->why, KAN_FLEET_USUAL);
-		cr_assert_eq(judged(e, N, 1, m)->others, 3);
-		cr_assert_eq(judged(e, N, 2, m)->why, m == 3 ? KAN_FLEET_CONTENT : KAN_FLEET_USUAL);
+	static const char *const broken[] = {"{}", "[{\"Path\":\"/a\"}", "[{\"Path\":\"/a\"},]",
+					     "[{\"Path\":\"/a\"}]]", "[1]"};
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		struct folder f = folder();
+		put(&f, LIST, broken[i]);
+		struct kan_compared *c = with_image(&f, GONE("/x", "whiteout"), ~0U);
+		cr_assert_not(c->know_engine, "%s", broken[i]);
+		cr_assert_eq(c->n_gaps, 1, "%s", broken[i]);
+		cr_assert_str_eq(kan_json_str(json_array_get(c->gaps, 0), "collector"),
+				 "engine-after");
+		kan_compared_free(c);
+		leave(&f);
 	}
-	cr_assert_eq(judged(e, N, 3, 2)->why, KAN_FLEET_ALONE);
-	cr_assert_eq(judged(e, N, 4, 1)->others, 0);
-}
-
-Test(compare_fleet, a_log_that_is_another_in_each_container_does_not_stand_out)
-{
-	struct kan_fleet_entry e[] = {has(1, 1, 0), has(1, 2, 1), has(1, 3, 2), has(1, 4, 3)};
-	kan_fleet_judge(e, 4, 4);
-	for (size_t i = 0; i < 4; i++)
-		cr_assert_eq(e[i].why, KAN_FLEET_USUAL);
-}
-
-Test(compare_fleet, of_many_containers_what_one_in_ten_has_is_rare)
-{
-	enum { MEMBERS = 40 };
-	struct kan_fleet_entry e[] = {has(1, 1, 0), has(1, 1, 1), has(1, 1, 2),
-				      has(1, 1, 3), has(2, 1, 0), has(2, 1, 1),
-				      has(2, 1, 2), has(2, 1, 3), has(2, 1, 4)};
-	kan_fleet_judge(e, 9, MEMBERS);
-	cr_assert_eq(judged(e, 9, 1, 3)->why, KAN_FLEET_RARE);
-	cr_assert_eq(judged(e, 9, 2, 3)->why, KAN_FLEET_USUAL);
-}
-
-Test(compare_fleet, one_container_alone_is_compared_with_nothing)
-{
-	struct kan_fleet_entry e[] = {has(1, 1, 0)};
-	kan_fleet_judge(e, 1, 1);
-	cr_assert_eq(e[0].why, KAN_FLEET_USUAL);
 }

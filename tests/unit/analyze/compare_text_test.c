@@ -100,7 +100,7 @@ static int show(struct kan_texts *t, struct bundle *x, struct kan_err *err)
 	x->source = kan_source_bundle(x->b);
 	cr_assert_eq(kan_side_open(&x->side, x->source, err), 0, "%s", err->text);
 	cr_assert_eq(kan_compare_image(&x->c, x->side, ~0U, err), 0, "%s", err->text);
-	return kan_compare_text(t, x->c, x->b, err);
+	return kan_compare_text(t, x->c, x->source, err);
 }
 
 static void leave(struct bundle *x)

@@ -222,6 +222,24 @@ Test(document, a_missing_origin_means_a_new_inode_only_where_origins_are_kept)
 	json_decref(doc);
 }
 
+Test(document, below_a_renamed_directory_the_image_has_it_at_the_old_path)
+{
+	char sha[65];
+	(void)memset(sha, 'a', 64);
+	sha[64] = '\0';
+	json_t *doc =
+		both(UPPER("/new/f", "changed",
+			   ",\"origin_ino\":\"9\",\"below\":{\"layer\":0,\"path\":\"/old/f\","
+			   "\"type\":\"file\",\"nlink\":1}"),
+		     LOWER("/old/f", "9",
+			   ",\"sha256\":"
+			   "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			   "\"") LOWER("/new/f", "8", ""));
+	cr_assert_str_eq(str(change_of(doc, "/new/f"), "how"), "edited");
+	cr_assert_str_eq(str(change_of(doc, "/new/f"), "below_sha256"), sha);
+	json_decref(doc);
+}
+
 Test(document, a_redirected_directory_and_a_changed_type_say_how)
 {
 	json_t *doc =

@@ -132,3 +132,19 @@ Test(escape, a_cut_text_fits_and_shows_that_it_was_cut)
 	cut("abc", 1, "\xe2\x80\xa6");
 	cut("abc", 0, "");
 }
+
+static void json_is(const char *in, const char *want)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(256);
+	kan_escape_json(&out, kan_bytes_of(in));
+	cr_assert_str_eq(kan_buf_str(&out), want);
+}
+
+Test(escape, a_json_line_has_nothing_in_it_that_a_terminal_acts_on)
+{
+	json_is("{\"a\":\"b \\u001b\"}", "{\"a\":\"b \\u001b\"}");
+	json_is("\"x\x7f\xc2\x9b"
+		"2J\xe2\x80\xae\xc3\xa9\"",
+		"\"x\\u007f\\u009b2J\\u202e\xc3\xa9\"");
+	json_is("\"\xd8\x9c\xe2\x81\xa9\xf0\x9f\x98\x80\"", "\"\\u061c\\u2069\xf0\x9f\x98\x80\"");
+}

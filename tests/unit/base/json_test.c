@@ -115,3 +115,50 @@ Test(json, a_value_set_anew_has_no_twin_of_the_one_before)
 	cr_assert(kan_bytes_eq(kan_buf_bytes(&back), KAN_LIT("/tmp/calm")));
 	json_decref(doc);
 }
+
+/* Rows in our own form are read by a reader of their own, others by one of all JSON. */
+Test(json, a_row_is_the_same_in_whatever_form_it_is_written)
+{
+	static const char *const forms[][2] = {
+		{"{\"a\":[1,-2,true,false],\"b\":{\"c_1\":\"\"}}",
+		 " { \"a\" : [1, -2, true, false], \"b\": {\"c_1\": \"\"}}"},
+		{"{\"a\":\"q\\\"s\\\\e\xc3\xa9\"}", "{\"a\":\"q\\u0022s\\u005ce\\u00e9\"}"},
+		{"{\"n\":9223372036854775807,\"m\":-9223372036854775808}",
+		 "{ \"n\":9223372036854775807,\"m\":-9223372036854775808}"},
+		{"{}", "{ }"}};
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		json_t *a = NULL, *b = NULL;
+		cr_assert_eq(kan_row_parse(&a, kan_bytes_of(forms[i][0]), NULL), 0);
+		cr_assert_eq(kan_row_parse(&b, kan_bytes_of(forms[i][1]), NULL), 0);
+		cr_assert(json_equal(a, b), "%s", forms[i][0]);
+		json_decref(a);
+		json_decref(b);
+	}
+}
+
+Test(json, a_line_reads_back_as_what_it_was_and_has_nothing_hidden_in_it)
+{
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 10);
+	json_t *doc = json_loads(
+		       "{\"b\":[1,-9223372036854775808,null,true,0.5,{}],\"a\":\"q\\\"s\\\\n\\n"
+		       "\\u0001\\u007f\\u009b\\u202ee\\u00e9\\ud83d\\ude00\"}",
+		       0, NULL),
+	       *back = NULL;
+	cr_assert_not_null(doc);
+	cr_assert_eq(kan_json_line(&out, doc, true, NULL), 0);
+	cr_assert_str_eq(
+		kan_buf_str(&out),
+		"{\"a\":"
+		"\"q\\\"s\\\\n\\u000a\\u0001\\u007f\\u009b\\u202ee\xc3\xa9\xf0\x9f\x98\x80\","
+		"\"b\":[1,-9223372036854775808,null,true,0.5,{}]}\n");
+	back = json_loadb((const char *)out.data, out.len, 0, NULL);
+	cr_assert(json_equal(doc, back));
+	json_decref(back);
+	kan_buf_reset(&out);
+	cr_assert_eq(kan_json_line(&out, doc, false, NULL), 0);
+	back = json_loadb((const char *)out.data, out.len, 0, NULL);
+	cr_assert(json_equal(doc, back));
+	json_decref(back);
+	json_decref(doc);
+	cr_assert_lt(kan_json_line(&out, NULL, false, NULL), 0);
+}

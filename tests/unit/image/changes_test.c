@@ -323,10 +323,12 @@ Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 {
 	make(2);
 	world_sh(w, "mkdir -p l0/old/sub l0/far/old2/s; echo 1 >l0/old/f; echo 2 >l0/old/sub/g; "
-		    "mkdir -p l1/old; echo 3 >l0/far/old2/s/h");
+		    "mkdir -p l1/old; echo 3 >l0/far/old2/s/h; mkdir -p l0/low/sub l1/a/x; echo 1 "
+		    ">l0/low/sub/f; echo 2 >l1/a/x/g; setfattr -n trusted.overlay.redirect -v /low "
+		    "l1/a/x; mknod l1/low c 0 0");
 	world_mount(w, ",redirect_dir=on");
 	world_sh(w, "mv m/old m/new; echo more >>m/new/f; rm m/new/sub/g; mv m/far/old2 m/near; "
-		    "echo more >>m/near/s/h");
+		    "echo more >>m/near/s/h; echo more >>m/a/x/sub/f; echo more >>m/a/x/g");
 	capture();
 	cr_assert_str_eq(world_str(row("/new"), "redirect"), "old");
 	is("/new", "added");
@@ -337,6 +339,12 @@ Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 	cr_assert_str_eq(world_str(row("/near"), "redirect"), "/far/old2");
 	is("/near/s/h", "changed");
 	is("/far/old2/s/h", "deleted");
+	cr_assert_str_eq(world_str(row("/new/f"), "below.path"), "/old/f");
+	cr_assert_str_eq(world_str(row("/new/sub/g"), "below.path"), "/old/sub/g");
+	cr_assert_str_eq(world_str(row("/near/s/h"), "below.path"), "/far/old2/s/h");
+	cr_assert_str_eq(world_str(row("/old/f"), "below.path"), "", "not redirected");
+	cr_assert_str_eq(world_str(row("/a/x/sub/f"), "below.path"), "/low/sub/f",
+			 "by the layer's own redirect");
 }
 
 Test(changes, a_renamed_directory_is_found_again_after_a_long_way_down, .fini = leave)
