@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/row.h"
+#include "image/exported.h"
+#include "image/exported_state.h"
 
 enum { TEXT_MAX = 8 << 20 };
 
@@ -359,4 +360,20 @@ Test(export, bytes_without_end_behind_the_archive_and_headers_without_end_are_bo
 	cr_expect_eq(code_of(kan_buf_bytes(&tar), &s), KAN_ELIMIT);
 	kan_buf_free(&s.text);
 	kan_buf_free(&tar);
+}
+
+/* A peer that is never silent: an octet a second. */
+Test(export, a_peer_that_brings_next_to_nothing_in_half_a_minute_is_given_up)
+{
+	struct kan_answer a = {0};
+	cr_expect_eq(kan_answer_pace(&a, 1), 0, "it has only begun");
+	a.since_ns -= INT64_C(31) * 1000000000;
+	cr_expect_eq(kan_answer_pace(&a, 1), -1);
+	cr_expect_eq(a.why.sys, ETIMEDOUT, "%s", a.why.text);
+	a = (struct kan_answer){0};
+	cr_expect_eq(kan_answer_pace(&a, KAN_EXPORTED_PACE), 0);
+	a.since_ns -= INT64_C(31) * 1000000000;
+	cr_expect_eq(kan_answer_pace(&a, 1), 0, "enough came");
+	a.since_ns -= INT64_C(31) * 1000000000;
+	cr_expect_eq(kan_answer_pace(&a, 1), -1, "and it counts anew");
 }
