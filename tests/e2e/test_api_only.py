@@ -24,7 +24,7 @@ mkdir -p deep/er && echo x >deep/er/file
 truncate -s 8M sparse && printf end >>sparse
 mkfifo pipe
 printf odd >"$(printf 'odd \n\\ "quote" <b> \377\376')"
-touch -d 2001-02-03T04:05:06Z new
+TZ=UTC touch -t 200102030405.06 new
 chown 7:8 new
 touch ready
 exec sleep 100000"""
