@@ -10,8 +10,8 @@
 
 enum {
 	KAN_CHANGELIST_MAX = 2000000,
-	KAN_CHANGELIST_NAMES = 256 << 20,
-	KAN_CHANGELIST_ELEMENT = 1 << 20, /* of JSON: a path of 128 KiB, escaped */
+	KAN_CHANGELIST_NAMES = (256 << 20) - 1, /* and no more of memory */
+	KAN_CHANGELIST_ELEMENT = 1 << 20,       /* of JSON: a path of 128 KiB, escaped */
 	KAN_CHANGELIST_PATH = 128 << 10,
 };
 
