@@ -8,10 +8,11 @@
 #include <sys/stat.h>
 
 #include "base/tree.h"
-#include "collectors/answer.h"
 #include "engine/store.h"
 #include "image/before.h"
+#include "image/changelist.h"
 #include "image/changes.h"
+#include "image/exported.h"
 #include "image/merged.h"
 #include "image/overlay.h"
 #include "image/points.h"
@@ -26,13 +27,10 @@ enum {
 	WINDOW_BYTES = 4 << 20,
 	UNKNOWN_SIZE = 1 << 30, /* more than any window takes */
 	ATTRIBUTE_NAME = 64,
-	PATH_OCTETS = 128,
 };
 
-#define EXPORT_MAX (UINT64_C(1) << 30)
-
-static const char *const artefacts[] = {"changes.ndjson", "upper.tar",  "content/",
-					"before.tar",     "export.tar", NULL};
+static const char *const artefacts[] = {"changes.ndjson", "upper.tar",           "content/",
+					"before.tar",     "engine-changes.json", NULL};
 static const struct kan_limit limits[] = {{"entries", ENTRIES, false},
 					  {"file_octets", KAN_READER_FILE_MAX, false},
 					  {"depth", KAN_TREE_DEPTH, false},
@@ -40,7 +38,10 @@ static const struct kan_limit limits[] = {{"entries", ENTRIES, false},
 					  {"open_ms", KAN_READER_MS, false},
 					  {"before_file_octets", KAN_BEFORE_FILE, true},
 					  {"before_octets", KAN_BEFORE_TOTAL, true},
-					  {"export_octets", EXPORT_MAX, false},
+					  {"export_octets", KAN_EXPORTED_STREAM, false},
+					  {"export_kept_octets", KAN_EXPORTED_KEPT, false},
+					  {"engine_changes", KAN_CHANGELIST_MAX, false},
+					  {"engine_changes_octets", KAN_EXPORTED_LIST, false},
 					  {NULL, 0, false}};
 
 struct size {
@@ -138,17 +139,14 @@ static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *s
 	return rc;
 }
 
-/* What the engine makes of a container that has ended, where its directories are only known to it:
- * the tree as a whole, without attributes, change times and what was deleted. */
-static int exported(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+/* Of a container that has ended, where its directories are known to the engine alone. */
+static int ended(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
+		 struct kan_err *err)
 {
-	char path[PATH_OCTETS];
-	uint64_t max = t->policy->max_bytes ? t->policy->max_bytes : EXPORT_MAX;
 	kan_sink_gap(sink, KAN_LIT("changes.ndjson"), KAN_GAP_UNSUPPORTED,
 		     "the layers of a stopped container of this store are known to the engine "
-		     "alone: only its export of the whole tree is taken");
-	(void)snprintf(path, sizeof(path), "/containers/%s/export", t->id);
-	return kan_answer_store_max(t->engine, sink, path, "export.tar", max, err);
+		     "alone: its list of changes and its export are taken");
+	return kan_exported_take(items, t, sink, err);
 }
 
 /* Not proven, another driver, or stopped: then as far as it goes, and never called complete. */
@@ -158,7 +156,7 @@ static int without_layers(uint64_t *items, const struct kan_target *t, struct ka
 	if (t->root_fd >= 0)
 		return kan_merged_take(items, t, sink, points, err);
 	if (t->engine && kan_is_containerd(t))
-		return exported(t, sink, err);
+		return ended(items, t, sink, err);
 	if (kan_is_containerd(t))
 		return kan_fail(err, KAN_EUNSUPPORTED,
 				"the layers are in containerd's store, and no container of it was "
@@ -169,8 +167,13 @@ static int without_layers(uint64_t *items, const struct kan_target *t, struct ka
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
-	struct kan_points *points = mounts_of(t, sink);
 	uint64_t items = 0;
+	if (t->depth == KAN_DEPTH_API) {
+		int done = kan_exported_take(&items, t, sink, err);
+		kan_sink_items(sink, items);
+		return done;
+	}
+	struct kan_points *points = mounts_of(t, sink);
 	int rc = t->upper_fd >= 0 ? upper(&items, t, sink, points, err)
 				  : without_layers(&items, t, sink, points, err);
 	kan_points_free(points);
@@ -184,7 +187,6 @@ const struct kan_collector kan_collector_filesystem = {
 	.summary = "what the container changed in its root: content, digests, what the image has "
 		   "there",
 	.tier = KAN_TIER_FILES,
-	.needs = KAN_NEEDS_HOST,
 	.limits = limits,
 	.artefacts = artefacts,
 	.collect = collect,

@@ -77,11 +77,18 @@ static void change_row(struct kan_buf *out, const struct kan_model *m, const jso
 	if (json_object_get(row, "below_size") &&
 	    kan_json_int(row, "below_size") != kan_json_int(row, "size"))
 		kan_buf_addf(out, "%" PRId64 " → ", kan_json_int(row, "below_size"));
-	kan_buf_addf(out, "%" PRId64 "</td><td data-l=\"ctime\">", kan_json_int(row, "size"));
+	if (json_object_get(row, "size") || json_object_get(row, "below_size"))
+		kan_buf_addf(out, "%" PRId64, kan_json_int(row, "size"));
+	kan_buf_adds(out, "</td><td data-l=\"ctime\">");
 	/* A whiteout shares its inode: its times say nothing about the deletion. */
 	if (strcmp(kan_json_str(row, "change"), "deleted") != 0 && json_object_get(row, "ctime_ns"))
 		kan_html_time(out, kan_json_int(row, "ctime_ns"));
 	kan_buf_adds(out, "</td></tr>\n");
+}
+
+static bool engine_only(const struct kan_model *m)
+{
+	return strcmp(kan_json_str(json_object_get(m->doc, "record"), "depth"), "api-only") == 0;
 }
 
 void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
@@ -96,17 +103,20 @@ void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
 		kan_buf_addf(out, "%s%" PRId64 " %s", k ? ", " : "",
 			     kan_json_int(json_object_get(section, "counts"), words[k]), words[k]);
-	kan_buf_adds(
-		out,
-		".</p>\n<table><caption>Compared with the layers of the image, by content. ctime "
-		"is the one time "
-		"that no program can set back.</caption><thead><tr><th scope=\"col\">change</th>"
-		"<th scope=\"col\">path</th><th scope=\"col\">how</th><th "
-		"scope=\"col\">package</th>"
-		"<th scope=\"col\">mode</th>"
-		"<th scope=\"col\">uid</th><th scope=\"col\" class=\"num\">size</th><th "
-		"scope=\"col\">ctime</th></tr>"
-		"</thead><tbody>\n");
+	kan_buf_adds(out, ".</p>\n<table><caption>");
+	kan_buf_adds(out, engine_only(m)
+				  ? "As the engine lists them: nothing was compared with the "
+				    "image, and what it calls modified may be "
+				    "content, owner or mode. An export has no ctime."
+				  : "Compared with the layers of the image, by content. ctime "
+				    "is the one time that no program can set back.");
+	kan_buf_adds(out, "</caption><thead><tr><th scope=\"col\">change</th>"
+			  "<th scope=\"col\">path</th><th scope=\"col\">how</th><th "
+			  "scope=\"col\">package</th>"
+			  "<th scope=\"col\">mode</th>"
+			  "<th scope=\"col\">uid</th><th scope=\"col\" class=\"num\">size</th><th "
+			  "scope=\"col\">ctime</th></tr>"
+			  "</thead><tbody>\n");
 	json_array_foreach ((json_t *)(uintptr_t)rows, i, row)
 		if (i < KAN_MODEL_SECTION)
 			change_row(out, m, row);

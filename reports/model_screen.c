@@ -317,7 +317,7 @@ static void changed(struct kan_model *m)
 	p = json_array();
 	const json_t *rows = json_object_get(hidden, "rows");
 	if (!json_is_true(json_object_get(hidden, "compared")))
-		kan_part_text(p, "not assessed: the engine's own list of changes is missing");
+		kan_part_text(p, "not assessed: no two views, ours and the engine's, to compare");
 	else if (kan_json_int(hidden, "count") == 0) {
 		json_decref(p);
 		return;

@@ -60,6 +60,9 @@ struct kan_value kan_value_get(const struct kan_view *v, const struct kan_column
 		holder = holder_of(v->row, c->name, &leaf);
 		json = json_object_get(holder, leaf);
 	}
+	/* The join may say that what the row has not is not known to be none. */
+	if (!json && !c->from)
+		json = json_object_get(v->extra, c->name);
 	if (json_is_null(json) || (!json && c->always && gaps))
 		return (struct kan_value){.known = KAN_UNKNOWN};
 	if (!json)

@@ -51,6 +51,11 @@ void kan_contra_changes(struct kan_contra *c, const struct kan_lists *l)
 	static const char *const files[] = {"/", "before.tar", "upper.tar", "content", NULL};
 	static const struct kan_contra_side ours = {"filesystem", CHANGES, files, NULL},
 					    engine = {"engine-after", LIST, NULL, NULL};
+	if (kan_facts_engine_only(c->facts)) {
+		kan_contra_missing(c, "filesystem", CHANGES, "denied",
+				   "depth is api-only: both are the engine's own word");
+		return;
+	}
 	if (!kan_contra_whole(c, &ours) || !kan_contra_whole(c, &engine))
 		return;
 	if (!c->facts->have_engine_list) {

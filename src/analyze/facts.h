@@ -141,6 +141,8 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id);
 const struct kan_origin *kan_facts_origin(const struct kan_facts *f, uint64_t ino);
 /* The digest that the baseline has of a lower file that a change names; "" when it is not known. */
 const char *kan_facts_lower_sha256(const struct kan_facts *f, int64_t layer, struct kan_bytes path);
+/* Depth api-only: the rows of changes are the engine's own list. */
+bool kan_facts_engine_only(const struct kan_facts *f);
 /* Where a change's lower layer has it: path, or another below a redirected directory. */
 struct kan_bytes kan_facts_lower_path(const json_t *row, struct kan_bytes path,
 				      struct kan_buf *scratch);

@@ -92,11 +92,17 @@ static int by_path(const void *a, const void *b)
 		      ((const struct kan_engine_path *)b)->path);
 }
 
+bool kan_facts_engine_only(const struct kan_facts *f)
+{
+	return strcmp(kan_json_str(f->capture, "depth"), "api-only") == 0;
+}
+
 int kan_facts_engine_list(struct kan_facts *f, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_FACTS_DOCUMENT);
 	struct kan_err why = {0};
-	if (!kan_source_has(f->source, LIST))
+	/* With the engine alone to ask, what we have is this very list. */
+	if (kan_facts_engine_only(f) || !kan_source_has(f->source, LIST))
 		return 0;
 	if (kan_source_read(&text, f->source, LIST, &why) < 0 && why.code == KAN_ETAMPER)
 		return kan_fail(err, why.code, "%s", why.text);

@@ -160,10 +160,41 @@ static void join_file(json_t *extra, const json_t *row, const struct kan_facts *
 		unknown(extra, "of_service_user");
 }
 
+/* What an engine's export does not have is not known to be none: nor what the image has at a path
+ * that the engine calls modified or deleted. */
+static void join_export(json_t *extra, const json_t *row, const char *change)
+{
+	static const char *const of_host[] = {"ctime_ns", "btime_ns", "ino", "nlink",
+					      "acl",      "label",    NULL};
+	static const char *const of_entry[] = {"mode",     "uid",  "gid",    "size",
+					       "mtime_ns", "link", "sha256", "capability.permitted",
+					       "type",     NULL};
+	static const char *const of_image[] = {"below.layer",
+					       "below.type",
+					       "below.mode",
+					       "below.uid",
+					       "below.size",
+					       "below.mtime_ns",
+					       "below.nlink",
+					       "below.sha256",
+					       "below.capability.permitted",
+					       "how",
+					       NULL};
+	for (size_t i = 0; of_host[i]; i++)
+		unknown(extra, of_host[i]);
+	for (size_t i = 0; !json_object_get(row, "mode") && of_entry[i]; i++)
+		unknown(extra, of_entry[i]);
+	for (size_t i = 0; strcmp(change, "added") != 0 && of_image[i]; i++)
+		unknown(extra, of_image[i]);
+	unknown(extra, "file.hidden_from_engine"); /* the list is the engine's own */
+}
+
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_json_str(row, "change");
-	bool merged = strcmp(kan_json_str(row, "source"), "merged") == 0;
+	const char *source = kan_json_str(row, "source");
+	bool export = strcmp(source, "export") == 0;
+	bool merged = strcmp(source, "merged") == 0 || (export && !*change);
 	kan_join_how(extra, row, f);
 	word(extra, "file.origin", merged ? NULL : "upper");
 	join_file(extra, row, f);
@@ -174,11 +205,15 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 		json_object_set_new(
 			extra, "file.ctime_gap",
 			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	if (export)
+		join_export(extra, row, change);
 	if (merged) { /* nobody knows whose it is */
 		unknown(extra, "file.hidden_from_engine");
 		unknown(extra, "change");
 		return;
 	}
+	if (export)
+		return;
 	bool seen = strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
 		    strcmp(change, "metadata") == 0 || strcmp(change, "deleted") == 0;
 	if (!seen) {

@@ -209,6 +209,7 @@ static const struct kan_column change_columns[] = {
 	BYTES("path", "in the container"),
 	BYTES("name", "last component"),
 	WORD("change", "added, changed, metadata, identical, deleted, parent, engine"),
+	WORD("source", "upper; merged: no word of change; export: the engine's word alone"),
 	FILE_COLUMNS,
 	LIST(KAN_TYPE_WORD, "differs", "for metadata: what differs"),
 	LIST(KAN_TYPE_WORD, "planted", "overlay words that are only data"),

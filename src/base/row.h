@@ -60,6 +60,8 @@ void kan_row_arr_end(struct kan_row *r);
 /* Text for display: each invalid UTF-8 byte, C0, DEL, C1, bidi control, U+2028/9 becomes U+FFFD.
  * true: unchanged. */
 bool kan_text_clean(struct kan_buf *out, struct kan_bytes v);
+/* The same for nothing but invalid UTF-8: as engines write names in JSON. true: unchanged. */
+bool kan_text_utf8(struct kan_buf *out, struct kan_bytes v);
 void kan_base64(struct kan_buf *out, struct kan_bytes v);
 int kan_base64_decode(struct kan_buf *out, struct kan_bytes text,
 		      struct kan_err *err); /* padded, strict */

@@ -44,7 +44,7 @@ static size_t plain(const uint8_t *p, size_t n)
 	return i;
 }
 
-bool kan_text_clean(struct kan_buf *out, struct kan_bytes v)
+static bool replaced(struct kan_buf *out, struct kan_bytes v, bool keep_hidden)
 {
 	bool clean = true;
 	for (size_t i = 0; i < v.n;) {
@@ -53,7 +53,7 @@ bool kan_text_clean(struct kan_buf *out, struct kan_bytes v)
 		bool good = len > 0;
 		if (!good) {
 			len = utf8_at(&c, v.p + i, v.n - i);
-			good = len && !hidden(c);
+			good = len && (keep_hidden || !hidden(c));
 		}
 		if (good)
 			kan_buf_add(out, v.p + i, len);
@@ -63,6 +63,16 @@ bool kan_text_clean(struct kan_buf *out, struct kan_bytes v)
 		i += len ? len : 1;
 	}
 	return clean;
+}
+
+bool kan_text_clean(struct kan_buf *out, struct kan_bytes v)
+{
+	return replaced(out, v, false);
+}
+
+bool kan_text_utf8(struct kan_buf *out, struct kan_bytes v)
+{
+	return replaced(out, v, true);
 }
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -238,7 +238,9 @@ static void on_gap(struct kan_conductor *c, struct kan_child *k, const struct ka
 	/* kan_msg_ok has refused a code that is none. */
 	const char *code = kan_gap_name((enum kan_gap)m->code);
 	if (c->req->api_only && m->code == KAN_GAP_DENIED) { /* what only the host has */
-		kan_record_scope(c, k->collector->name, m->what, "--depth api");
+		char why[sizeof(m->why) + sizeof("--depth api: ")];
+		(void)snprintf(why, sizeof(why), "--depth api: %s", m->why);
+		kan_record_scope(c, k->collector->name, m->what, why);
 		return;
 	}
 	kan_record_gap(c, k->collector->name, m->what, code, m->why);

@@ -167,10 +167,11 @@ void kan_source_warn(struct kan_conductor *c)
 		warn_offline(c);
 	if (c->target->depth != KAN_DEPTH_API || c->req->api_only || !c->req->progress)
 		return;
-	p.why = geteuid() == 0 ? "this host could not prove what the engine claims: only what the "
-				 "engine gives is taken"
-			       : "not root: only what the engine gives is taken; as root also "
-				 "processes, sockets, "
-				 "mounts, changed files and digests";
+	p.why = geteuid() == 0
+			? "this host could not prove what the engine claims: taken are its "
+			  "answers, its log, and its own list of changed files with their content"
+			: "not root: taken are the engine's answers, its log, and its own list of "
+			  "changed files with their content; as root also processes, sockets, "
+			  "memory, mounts, and the image's side of each change";
 	c->req->progress(&p, c->req->arg);
 }

@@ -39,6 +39,12 @@ struct kan_bytes kan_layer_above(struct kan_bytes path)
 	return (struct kan_bytes){path.p, slash == path.p ? 1 : (size_t)(slash - path.p)};
 }
 
+bool kan_layer_path(struct kan_buf *path, struct kan_bytes member)
+{
+	kan_buf_reset(path);
+	return clean(path, member);
+}
+
 static void cut(struct kan_buf *path, size_t n)
 {
 	path->len = n;

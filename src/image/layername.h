@@ -16,6 +16,8 @@ enum kan_layer_name {
  * is BAD.
  */
 enum kan_layer_name kan_layer_name(struct kan_buf *path, struct kan_bytes member);
+/* The same of a tree that knows no marks: false when it is BAD. */
+bool kan_layer_path(struct kan_buf *path, struct kan_bytes member);
 /* The directory that it lies in: "/" for "/a"; empty for "/". */
 struct kan_bytes kan_layer_above(struct kan_bytes path);
 

@@ -23,6 +23,7 @@ struct kan_layertar {
 	unsigned pad;
 	enum state after; /* what follows the padding */
 	uint64_t members;
+	unsigned extended; /* headers in a row that only extend the next */
 };
 
 struct kan_layertar *kan_layertar_new(const struct kan_layertar_visit *v)
@@ -59,6 +60,7 @@ static int end_member(struct kan_layertar *t, struct kan_err *err)
 static int member(struct kan_layertar *t, struct kan_err *err)
 {
 	struct kan_layer_member m;
+	t->extended = 0;
 	if (++t->members > KAN_LAYERTAR_MEMBERS)
 		return kan_fail(err, KAN_ELIMIT, "tar: more than %d members", KAN_LAYERTAR_MEMBERS);
 	if (kan_tarhead_member(&m, &t->head, t->block, err) < 0 ||
@@ -75,6 +77,9 @@ static int extended(struct kan_layertar *t, struct kan_err *err)
 	uint64_t size = 0;
 	if (kan_tarhead_size(&size, t->block, err) < 0)
 		return -1;
+	if (++t->extended > KAN_LAYERTAR_EXTENDED)
+		return kan_fail(err, KAN_ELIMIT, "tar: over %d headers that extend a next one",
+				KAN_LAYERTAR_EXTENDED);
 	if (size > KAN_LAYERTAR_META)
 		return kan_fail(err, KAN_ELIMIT, "tar: an extended header over %d bytes",
 				KAN_LAYERTAR_META);

@@ -10,6 +10,7 @@ enum {
 	KAN_LAYERTAR_META = 2 << 20, /* of one extended header or long name */
 	KAN_LAYERTAR_PATH = 4096,    /* PATH_MAX: no engine unpacks a longer one */
 	KAN_LAYERTAR_MEMBERS = 2000000,
+	KAN_LAYERTAR_EXTENDED = 64, /* headers before one member; four are in use */
 };
 
 /* Views are borrowed for the call. */

@@ -4,6 +4,7 @@ faulty_engine.py SOCKET UPSTREAM LOG FAULTS, where FAULTS is a JSON array of {"m
 "do", "times" (always when absent), "arg"}. Every request goes to LOG, a line each. The tests run it under the name of
 the engine and in its mount namespace, so that kanshiki takes it for the engine.
 """
+import base64
 import json
 import os
 import re
@@ -92,6 +93,15 @@ def drip(connection):
 OK = b"HTTP/1.1 200 OK"
 
 
+def stream(connection, body, behind=b""):
+    """A tar as the engine sends it: no length, and an end only where behind is empty."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n")
+    connection.sendall(b"%x\r\n" % len(body) + body + b"\r\n")
+    for _ in range(MAX_ENDLESS // 0x10000 if behind else 0):
+        connection.sendall(b"10000\r\n" + behind * (0x10000 // len(behind)) + b"\r\n")
+    connection.sendall(b"0\r\n\r\n")
+
+
 def misbehave(connection, fault, upstream, head, body):
     do, arg = fault["do"], fault.get("arg", "")
     if do == "garbage":
@@ -117,6 +127,8 @@ def misbehave(connection, fault, upstream, head, body):
     elif do == "cut":
         status, whole = plain(forward(upstream, head, body))
         respond(connection, status, whole[:len(whole) // 2], len(whole))
+    elif do == "tar":    # arg: the body, and octets to go on with, in base64
+        stream(connection, *(base64.b64decode(part) for part in arg))
     elif do == "lost":
         forward(upstream, head, body)
     elif do == "replace":

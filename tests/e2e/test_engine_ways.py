@@ -203,6 +203,12 @@ class Remote(Way):
         bundle = world.Bundle(done.json["bundle"])
         denied = {g["collector"] for g in bundle.gaps() if g["code"] == "denied"}
         self.assertLessEqual({"processes", "network", "filesystem"}, denied)
+        rows = self.rows(bundle)
+        self.assertEqual((rows[b"/root/new"]["change"], rows[b"/root/new"]["sha256"]), ("added", sha256(b"new\n")))
+        self.assertEqual(rows[b"/var/log/dpkg.log"]["change"], "deleted")
+        self.assertEqual({r["source"] for r in rows.values()}, {"export"})
+        lacks = {g["what"] for g in bundle.gaps() if g["collector"] == "filesystem"}
+        self.assertEqual(lacks, {"xattrs", "ctime_ns", "how", "deleted directories"})
         self.assertIn(b"said", (bundle / "data/logs/api.stream").read_bytes())
         asked = self.over_tcp("--depth", "api")
         self.assertEqual((asked.status, asked.json["depth"]), (0, "api-only"), str(asked))

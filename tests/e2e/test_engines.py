@@ -10,6 +10,7 @@ import time
 import unittest
 
 import world
+from test_logs import frames
 from world import KIND, docker, sha256, value
 
 PODMAN = KIND == "podman4"
@@ -272,6 +273,20 @@ class Engines(unittest.TestCase):
             self.assertLessEqual({("stdout", OUT), ("stderr", ERR)}, streams)
         row = next(r for r in self.bundle.rows("logs/files.ndjson") if r["n"] == 0)
         self.assertEqual((row["dir"], row["kept"], row["sha256"]), (driver, len(kept), sha256(kept.encode())))
+
+    def test_the_engine_alone_tells_what_was_changed_with_its_content_and_the_log_with_both_streams(self):
+        done = world.capture(self.taken.name, "--depth", "api", "--no-report", home=self.taken.home)
+        self.assertEqual((done.status, done.json["depth"]), (0, "api-only"), str(done))
+        bundle = world.Bundle(done.json["bundle"])
+        rows = {value(r, "path").decode(): r for r in bundle.rows("filesystem/changes.ndjson")}
+        wanted = {"/etc/passwd": "changed", "/etc/shop/shop.conf": "changed", "/tmp/new": "added", "/var/log/dpkg.log": "deleted"}
+        self.assertEqual({p: rows[p]["change"] for p in wanted}, wanted)
+        for path in ("/etc/passwd", "/tmp/new", "/etc/shop/shop.conf"):
+            self.assertEqual((rows[path]["sha256"], rows[path]["stored"]), (self.taken.digests[path], "upper.tar"), path)
+        self.assertEqual({r["source"] for r in rows.values()}, {"export"})
+        self.assertNotIn("/data/kept", rows)
+        said = {(stream, line.partition(b" ")[2].strip().decode()) for stream, line in frames((bundle / "data/logs/api.stream").read_bytes())}
+        self.assertLessEqual({(1, OUT), (2, ERR)}, said)
 
     def test_the_engines_own_list_lacks_what_docker_cannot_see_and_has_nothing_that_we_lack(self):
         compared = next(c for c in self.report()["contradictions"] if c["id"] == "engine-changes")
