@@ -16,14 +16,10 @@ enum {
 	NETWORK_MS = 20000,
 	END_MS = 45000, /* ten seconds of grace, then the engine kills, and waits as long again */
 	END_SILENCE_S = 30,
-<<<<<<< HEAD
 	/* Bounded by silence and size, not by a minute; its collector has 900 s, so that the gap of
 	 * a cut answer is still written. */
 	STREAM_MS = 840000,
-=======
-	STREAM_MS = 900000, /* bounded by silence and size, not by a minute */
-	EXPORT_MS = 720000, /* after the list: its collector has 900 s, and still writes the gap */
->>>>>>> fx-offline
+	EXPORT_MS = 720000, /* after the list: its collector still writes the gap */
 };
 
 /* {id}: 12 to 64 hex digits or an engine's name; {image}: "sha256:" and hex; a '?' allows a query.
@@ -42,7 +38,7 @@ static const struct kan_request table[] = {
 	{"GET", "/containers/{id}/changes", CHANGES_MS, CHANGES_SILENCE_S},
 	{"GET", "/containers/{id}/logs?", STREAM_MS, 0},
 	{"GET", "/containers/{id}/stats?", CALL_MS, 0},
-	{"GET", "/containers/{id}/export", STREAM_MS, 0},
+	{"GET", "/containers/{id}/export", EXPORT_MS, 0},
 	{"GET", "/images/{id}/json", CALL_MS, 0},
 	{"GET", "/images/{id}/history", CALL_MS, 0},
 	{"GET", "/images/{id}/get", STREAM_MS, 0},
