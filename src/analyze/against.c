@@ -59,7 +59,7 @@ static int on_end(size_t n, void *arg, struct kan_err *err)
 static int read_reference(struct against *a, const struct kan_reference_from *from,
 			  struct kan_err *err)
 {
-	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_end, a};
+	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_end, NULL, a};
 	free(a->theirs.v);
 	a->theirs = (struct kan_diff_ids){0};
 	return kan_reference_read(from, &v, err);

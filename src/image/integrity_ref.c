@@ -259,6 +259,17 @@ static int more_of_ours(struct ref *r, struct kan_err *err)
 	return 0;
 }
 
+/* The bytes were foreign, and nothing held what they might have made of their reader. */
+static void on_unboxed(bool privileges, bool landlock, bool seccomp, void *arg)
+{
+	struct ref *r = arg;
+	kan_sink_gap(r->g->sink, KAN_LIT("integrity.ndjson"), KAN_GAP_UNSUPPORTED,
+		     "%s was read in a sandbox that is not whole (privileges let go %s, landlock "
+		     "%s, seccomp %s)",
+		     r->what, privileges ? "yes" : "no", landlock ? "yes" : "no",
+		     seccomp ? "yes" : "no");
+}
+
 static int not_done(struct ref *r, const struct kan_err *why, struct kan_err *err)
 {
 	struct kan_verdict v = {
@@ -272,7 +283,8 @@ static int not_done(struct ref *r, const struct kan_err *why, struct kan_err *er
 
 static int against(struct ref *r, const struct kan_reference_from *from, struct kan_err *err)
 {
-	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_layer_end, r};
+	const struct kan_reference_visit v = {on_config,    on_layer,   on_data,
+					      on_layer_end, on_unboxed, r};
 	struct kan_err why = {0};
 	r->file = kan_digest_new();
 	r->path = KAN_BUF(KAN_LAYERTAR_PATH);
