@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/row.h"
 #include "base/tree.h"
+#include "engine/store.h"
 #include "image/integrity_part.h"
 #include "image/reference.h"
 
@@ -19,13 +21,15 @@ struct ref {
 	struct kan_diff_ids theirs;
 	/* the layer that goes by */
 	int number;
-	bool here; /* this host has a directory for it */
+	bool here;  /* this host has a directory for it */
+	bool other; /* and the image of this host says itself that it is another layer */
+	struct kan_stack below;
 	struct kan_layerdir *dir;
 	struct kan_layertar *tar;
 	struct kan_digest *file;
 	struct kan_buf path;
 	bool in_file;
-	uint64_t size, files, octets, damaged, contents, unknown;
+	uint64_t size, files, octets, damaged, contents, noted, unknown;
 	bool fatal;
 };
 
@@ -42,7 +46,10 @@ static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
 	enum kan_rung rung = r->rung;
 	if (rung != KAN_RUNG_REFERENCE && !(d->bits & KAN_DAMAGE_CONTENT))
 		rung = KAN_RUNG_HEADERS;
-	r->damaged++;
+	if (!(d->bits & ~(unsigned)KAN_DAMAGE_NOTED))
+		r->noted++;
+	else
+		r->damaged++;
 	r->contents += (d->bits & KAN_DAMAGE_CONTENT) != 0;
 	int rc = kan_integrity_damage(r->g, rung, r->number, d, err);
 	r->fatal = r->fatal || rc < 0;
@@ -147,26 +154,35 @@ static int on_file_end(void *arg, struct kan_err *err)
 	return 0;
 }
 
-static int on_layer(size_t n, void *arg, struct kan_err *err)
+static void begin(struct ref *r, size_t lower)
 {
-	struct ref *r = arg;
 	const struct kan_layertar_visit v = {on_member, on_content, on_file_end, r};
-	(void)err;
-	r->number = (int)n;
-	r->here = n < r->g->n_lowers;
-	r->files = r->octets = r->damaged = r->contents = r->unknown = 0;
-	kan_digest_start(r->g->digest);
-	if (!r->here)
-		return 0;
-	const struct kan_layerdir_opts o = {.fd = r->g->lowers[r->g->n_lowers - 1 - n].fd,
+	kan_integrity_below(&r->below, r->g, lower);
+	const struct kan_layerdir_opts o = {.fd = r->g->lowers[lower].fd,
+					    .below = &r->below,
+					    .opener = r->g->opener,
 					    .userxattr = r->g->t->userxattr,
-					    .uid_shift = r->g->uid_shift,
-					    .gid_shift = r->g->gid_shift,
+					    .owners = &r->g->owners,
 					    .damage = on_damage,
 					    .unknown = on_unknown,
 					    .arg = r};
 	r->dir = kan_layerdir_new(&o);
 	r->tar = kan_layertar_new(&v);
+}
+
+static int on_layer(size_t n, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	(void)err;
+	r->number = (int)n;
+	r->files = r->octets = r->damaged = r->contents = r->noted = r->unknown = 0;
+	kan_digest_start(r->g->digest);
+	/* Where this host's image says itself that it is another layer, every file is another's. */
+	r->other = r->g->named && r->ours->n && n < r->theirs.n &&
+		   (n >= r->ours->n || strcmp(r->theirs.v[n], r->ours->v[n]) != 0);
+	r->here = n < r->g->n_lowers && !r->other;
+	if (r->here)
+		begin(r, r->g->n_lowers - 1 - n);
 	return 0;
 }
 
@@ -179,17 +195,30 @@ static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 
 static void drop(struct ref *r)
 {
+	kan_stack_free(&r->below);
+	r->below = (struct kan_stack){0};
 	kan_layerdir_free(kan_take_ptr(r->dir));
 	kan_layertar_free(kan_take_ptr(r->tar));
 }
 
 static const char *why_of(const struct ref *r, bool same)
 {
+	if (r->other)
+		return "another image has another layer here: its files were not compared";
 	if (!r->here)
 		return "this host's image has no such layer";
 	if (!same)
 		return "this host's image has another layer here";
 	return r->unknown ? "not all of it could be read" : NULL;
+}
+
+static const char *result_of(const struct ref *r, bool same)
+{
+	if (r->damaged)
+		return "damaged";
+	if (r->other || (same && r->unknown))
+		return "not-done";
+	return same ? "verified" : "damaged";
 }
 
 /* Of a store on this host the blob is what the diff id says, so that damage is of the directory. */
@@ -199,14 +228,13 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 	struct kan_verdict v = {
 		.rung = r->rung,
 		.layer = (int)n,
-		.result = r->damaged || !same ? "damaged"
-			  : r->unknown        ? "not-done"
-					      : "verified",
+		.result = result_of(r, same),
 		.expected = id,
-		.found = r->here && n < r->ours->n ? r->ours->v[n] : NULL,
+		.found = n < r->ours->n ? r->ours->v[n] : NULL,
 		.files = r->files,
 		.octets = r->octets,
 		.damaged = r->damaged,
+		.noted = r->noted,
 		.why = why_of(r, same),
 	};
 	if (r->g->n_lowers == 0 || r->ours->n == 0) {
@@ -218,6 +246,7 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 		return verdict(r, &v, err);
 	struct kan_verdict headers = v;
 	v.found = NULL;
+	v.noted = 0;
 	v.damaged = r->contents;
 	if (same && r->damaged && !r->contents)
 		v.result = r->unknown ? "not-done" : "verified";
@@ -250,7 +279,7 @@ static int more_of_ours(struct ref *r, struct kan_err *err)
 	for (size_t n = r->theirs.n; n < r->ours->n; n++) {
 		struct kan_verdict v = {.rung = r->rung,
 					.layer = (int)n,
-					.result = "damaged",
+					.result = r->g->named ? "not-done" : "damaged",
 					.found = r->ours->v[n],
 					.why = "the reference has no such layer"};
 		if (verdict(r, &v, err) < 0)
@@ -300,10 +329,25 @@ static int against(struct ref *r, const struct kan_reference_from *from, struct 
 	return rc;
 }
 
+/* With containerd's store an image has the digests of an index, of a manifest and of a config: each
+ * leads to the next. */
+static const char *one_of_its_digests(const struct kan_integrity *g, const char *wanted)
+{
+	const char *ids[] = {
+		g->t->image_id,
+		kan_json_str(json_object_get(g->t->inspect, "ImageManifestDescriptor"), "digest"),
+		g->config_id};
+	size_t n = g->named && kan_is_containerd(g->t) ? sizeof(ids) / sizeof(ids[0]) : 1;
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] && strcmp(ids[i], wanted) == 0)
+			return ids[i];
+	return ids[0] && *ids[0] ? ids[0] : NULL;
+}
+
 /* A digest that the operator has from elsewhere. */
 static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
 {
-	const char *id = r->g->t->image_id && *r->g->t->image_id ? r->g->t->image_id : NULL;
+	const char *id = one_of_its_digests(r->g, wanted);
 	bool same = id && strcmp(wanted, id) == 0;
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
@@ -327,7 +371,10 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 		return digest_only(&r, path, err);
 	if (kan_reference_open(&fd, path, &why) < 0)
 		return not_done(&r, &why, err);
-	const struct kan_reference_from from = {.fd = fd, .image_id = g->t->image_id};
+	const struct kan_reference_from from = {.fd = fd,
+						.image_id = kan_is_containerd(g->t) && *g->config_id
+								    ? g->config_id
+								    : g->t->image_id};
 	return against(&r, &from, err);
 }
 
@@ -335,6 +382,8 @@ int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *id
 			  const char *digest, struct kan_err *err)
 {
 	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_DIGEST, .what = "the content store"};
-	const struct kan_reference_from from = {.fd = store, .digest = digest};
+	/* Of several platforms: the one whose config rung 2 read. */
+	const struct kan_reference_from from = {
+		.fd = store, .digest = digest, .image_id = g->config_id};
 	return against(&r, &from, err);
 }

@@ -4,15 +4,16 @@
 #include <sys/stat.h>
 
 #include "image/file.h"
+#include "image/idmap.h"
 #include "image/layerdir.h"
 #include "image/overlay.h"
 #include "image/xattrs.h"
+#include "image/xattrwords.h"
 
 static const char capability[] = "security.capability";
 enum { NS_PER_S = 1000000000 };
 
-/* The system of the host labels files as it likes: nothing of a tar. */
-static bool label(struct kan_bytes name)
+bool kan_layer_label(struct kan_bytes name)
 {
 	static const char *const labels[] = {"security.selinux", "security.ima", "security.evm",
 					     "security.apparmor", "security.SMACK64"};
@@ -22,10 +23,9 @@ static bool label(struct kan_bytes name)
 	return false;
 }
 
-static unsigned bit_of(struct kan_bytes name)
+static bool is_capability(struct kan_bytes name)
 {
-	return kan_bytes_eq(name, kan_bytes_of(capability)) ? KAN_DAMAGE_CAPABILITY
-							    : KAN_DAMAGE_XATTRS;
+	return kan_bytes_eq(name, kan_bytes_of(capability));
 }
 
 static bool find(struct kan_xattr *out, struct kan_bytes packed, struct kan_bytes name)
@@ -36,23 +36,76 @@ static bool find(struct kan_xattr *out, struct kan_bytes packed, struct kan_byte
 	return false;
 }
 
+/* Whose root it counts for, on disk; one that the map does not have stays as it is. */
+static uint64_t root_of(const struct kan_filecap *c, const struct kan_idmaps *o)
+{
+	uint64_t id = c->rootid;
+	if (o)
+		(void)kan_idmap_out(&id, &o->uid, c->rootid);
+	return id;
+}
+
+bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
+			const struct kan_idmaps *owners)
+{
+	struct kan_filecap e, f;
+	if (!kan_filecap_parse(&e, expected) || !kan_filecap_parse(&f, found))
+		return kan_bytes_eq(expected, found);
+	return e.permitted == f.permitted && e.inheritable == f.inheritable &&
+	       e.effective == f.effective &&
+	       (f.rootid == e.rootid || f.rootid == root_of(&e, owners));
+}
+
+static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_facts *f)
+{
+	struct kan_xattr other;
+	unsigned bit = is_capability(x->name) ? KAN_DAMAGE_CAPABILITY : KAN_DAMAGE_XATTRS;
+	if (kan_layer_label(x->name))
+		return 0;
+	if (!find(&other, f->xattrs, x->name))
+		return bit;
+	if (x->cut || other.cut)
+		return 0;
+	bool same = bit == KAN_DAMAGE_CAPABILITY
+			    ? kan_layer_same_cap(x->value, other.value, f->owners)
+			    : kan_bytes_eq(x->value, other.value);
+	return same ? 0 : bit;
+}
+
+/* Builders keep the directory that they filled, and write of its attributes the capability alone
+ * into the tar. Overlay's own change what is seen, and no builder leaves those. */
+static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_member *m,
+			   const struct kan_layer_facts *f)
+{
+	struct kan_xattr other;
+	if (kan_overlay_harmless(x->name, x->value, f->userxattr) || kan_layer_label(x->name) ||
+	    find(&other, m->xattrs, x->name))
+		return 0;
+	if (is_capability(x->name))
+		return KAN_DAMAGE_CAPABILITY;
+	return kan_overlay_own(x->name, f->userxattr) ? KAN_DAMAGE_XATTRS : KAN_DAMAGE_MORE;
+}
+
 static unsigned attributes(const struct kan_layer_member *m, const struct kan_layer_facts *f)
 {
-	struct kan_xattr x, other;
+	struct kan_xattr x;
 	unsigned bits = 0;
 	struct kan_bytes left = m->xattrs;
-	while (kan_xattrs_next(&x, &left)) {
-		bool there = find(&other, f->xattrs, x.name);
-		if (!label(x.name) &&
-		    (!there || (!x.cut && !other.cut && !kan_bytes_eq(x.value, other.value))))
-			bits |= bit_of(x.name);
-	}
+	while (kan_xattrs_next(&x, &left))
+		bits |= expected_one(&x, f);
 	left = f->xattrs;
 	while (kan_xattrs_next(&x, &left))
-		if (!kan_overlay_harmless(x.name, x.value, f->userxattr) && !label(x.name) &&
-		    !find(&other, m->xattrs, x.name))
-			bits |= bit_of(x.name);
+		bits |= unsaid_one(&x, m, f);
 	return bits;
+}
+
+/* An id that the store has no place for was not unpacked as itself. */
+static bool owned(const struct kan_layer_member *m, const struct kan_layer_facts *f)
+{
+	uint64_t uid = m->uid, gid = m->gid;
+	bool known = !f->owners || (kan_idmap_out(&uid, &f->owners->uid, m->uid) &&
+				    kan_idmap_out(&gid, &f->owners->gid, m->gid));
+	return !known || (f->st->stx_uid == uid && f->st->stx_gid == gid);
 }
 
 /* Most engines write whole seconds into a header, whatever the file has. */
@@ -87,7 +140,7 @@ unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_la
 	if ((st->stx_mode & S_IFMT) != (m->mode & S_IFMT))
 		return KAN_DAMAGE_TYPE;
 	unsigned bits = by_type(m, f) | attributes(m, f);
-	if (st->stx_uid != m->uid + f->uid_shift || st->stx_gid != m->gid + f->gid_shift)
+	if (!owned(m, f))
 		bits |= KAN_DAMAGE_OWNER;
 	if (!same_time(m, st))
 		bits |= KAN_DAMAGE_MTIME;

@@ -79,6 +79,8 @@ def image():
     middle.add("old/sub/", kind=tarfile.DIRTYPE, mode=0o755)
     middle.add("old/sub/new", b"new")
     middle.add("old/sub/.wh..wh..opq")
+    middle.add("etc/", kind=tarfile.DIRTYPE, mode=0o755)
+    middle.add("etc/middle", b"of the middle")
     top = Layer()
     top.add("./", kind=tarfile.DIRTYPE, mode=0o700)
     top.add("opt/tool", bytes(range(256)) * 1000, mode=0o755, uid=1000, gid=1000)

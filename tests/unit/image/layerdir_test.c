@@ -116,6 +116,43 @@ Test(layerdir, thousands_of_whiteouts_that_are_not_there_are_named_each)
 	(void)close(fd);
 }
 
+Test(layerdir, of_a_name_that_is_in_the_tar_twice_the_last_is_compared)
+{
+	char place[64];
+	int fd = directory(place);
+	struct seen s = {0};
+	struct stat st;
+	struct kan_layerdir *l = begin(fd, &s);
+	(void)close(openat(fd, "f", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	cr_assert_eq(fstatat(fd, "f", &st, 0), 0);
+	struct kan_layer_member m = {.path = KAN_LIT("f"), .mode = S_IFREG | 04755, .uid = 5};
+	cr_assert_eq(kan_layerdir_member(l, &m, NULL), 0);
+	member(l, "f", &st);
+	cr_assert_eq(kan_layerdir_finish(l, NULL), 0);
+	cr_assert_eq(s.damage, 1);
+	cr_assert_eq(s.bits, (unsigned)KAN_DAMAGE_DUPLICATE, "%#x", s.bits);
+	cr_assert_eq(unlinkat(fd, "f", 0), 0);
+	(void)rmdir(place);
+	kan_layerdir_free(l);
+	(void)close(fd);
+}
+
+Test(layerdir, what_aufs_kept_for_itself_is_looked_for_nowhere)
+{
+	char place[64];
+	int fd = directory(place);
+	struct seen s = {0};
+	struct kan_layerdir *l = begin(fd, &s);
+	member(l, ".wh..wh.aufs", NULL);
+	member(l, ".wh..wh.plnk/12.34", NULL);
+	member(l, "./.wh..wh.orph/x", NULL);
+	cr_assert_eq(kan_layerdir_finish(l, NULL), 0);
+	cr_assert_eq(s.damage, 0, "%#x", s.bits);
+	(void)rmdir(place);
+	kan_layerdir_free(l);
+	(void)close(fd);
+}
+
 Test(layerdir, a_file_in_place_of_a_whiteout_is_both)
 {
 	char place[64];

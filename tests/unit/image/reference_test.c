@@ -160,6 +160,41 @@ Test(reference, a_config_of_this_host_that_is_gone_is_not_done_and_no_damage)
 	image_free(w);
 }
 
+/* Verdicts of rung 1 against an image that is whole and another; nothing is said of any path. */
+static void another(const char *shape, const char *const layers[4])
+{
+	struct world *w = image_new();
+	json_t *rows = against(w, shape);
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "", "%s: %s", shape, got);
+	cr_assert_str_eq(image_result(rows, 1, -1), "damaged", "another id, and that is said once");
+	for (int n = 0; n < 4; n++)
+		cr_assert_str_eq(image_result(rows, 1, n), layers[n], "%s %d", shape, n);
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(reference, an_image_that_is_another_one_accuses_no_file_of_this_one)
+{
+	another("newer", (const char *const[]){"verified", "verified", "not-done", ""});
+	another("fewer", (const char *const[]){"verified", "verified", "not-done", ""});
+	another("more", (const char *const[]){"verified", "verified", "verified", "not-done"});
+}
+
+Test(reference, a_config_that_was_replaced_on_this_host_does_not_hide_what_was_edited)
+{
+	struct world *w = image_new();
+	world_sh(w, "chmod u+s d0/usr/bin/id; printf ' ' >>config");
+	json_t *rows = against(w, "oci");
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/usr/bin/id:mode ");
+	cr_assert_str_eq(image_result(rows, 1, 0), "damaged");
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
 /* The content store of the world, by the digest in its file "digest". */
 static int collect_content(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
@@ -173,6 +208,7 @@ static int collect_content(const struct kan_target *t, struct kan_sink *sink, st
 	cr_assert_eq(kan_image_config_read(&raw, t, err), 0);
 	cr_assert_eq(kan_diff_ids_read(&ids, kan_buf_bytes(&raw), err), 0);
 	cr_assert_eq(kan_integrity_begin(&g, t, sink, err), 0);
+	memcpy(g->config_id, t->image_id, sizeof(g->config_id)); /* as rung 2 leaves it */
 	digest.data[strcspn(kan_buf_str(&digest), "\n")] = 0;
 	int rc = kan_integrity_content(g, &ids, store, (const char *)digest.data, err);
 	free(ids.v);
@@ -192,8 +228,8 @@ static json_t *by_content(struct world *w, const char *shape)
 
 Test(content, blobs_of_a_content_store_prove_the_layers_that_were_unpacked_from_them)
 {
-	static const char *const shapes[] = {"gzip", "zstd", "nested"};
-	for (size_t i = 0; i < 3; i++) {
+	static const char *const shapes[] = {"gzip", "zstd", "nested", "platforms"};
+	for (size_t i = 0; i < 4; i++) {
 		struct world *w = image_new();
 		json_t *rows = by_content(w, shapes[i]);
 		char *got = image_named(w);
