@@ -7,6 +7,7 @@
 
 #include "analyze/against_facts.h"
 #include "base/row.h"
+#include "image/idmap.h"
 #include "image/layers.h"
 #include "image/reference.h"
 
@@ -25,6 +26,7 @@ struct against {
 	json_t *rows;
 	uint64_t count, unread;
 	size_t layers; /* of the bundle */
+	struct kan_idmaps owners;
 };
 
 /* --- the reference --- */
@@ -101,7 +103,8 @@ static int take_layer(const json_t *row, uint64_t line, void *arg, struct kan_er
 	(void)err;
 	if (json_is_true(json_object_get(row, "init")))
 		return 0;
-	a->layers++;
+	if (a->layers++ == 0)
+		kan_idmaps_read(&a->owners, row);
 	return json_array_append(a->found, json_object_get(row, "diff_id")
 						   ? json_object_get(row, "diff_id")
 						   : json_null());
@@ -176,7 +179,7 @@ int kan_against_reference(json_t **out, const struct kan_source *s,
 	if (rc == 0 && kan_source_has(s, LAYERS))
 		rc = kan_source_rows(s, LAYERS, take_layer, &a, err);
 	if (rc == 0) {
-		a.table = kan_against_table_new();
+		a.table = kan_against_table_new(&a.owners);
 		rc = compare(&a, from, err);
 	}
 	if (rc == 0)

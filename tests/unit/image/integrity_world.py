@@ -112,6 +112,8 @@ def unpack(octets, top):
     tar, times = tarfile.open(fileobj=io.BytesIO(octets)), []
     for it in tar:
         path = top / it.name
+        if path == top:  # engines make the root of a layer themselves
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         if it.name.endswith("/.wh..wh..opq"):
             os.setxattr(path.parent, "trusted.overlay.opaque", b"y")
