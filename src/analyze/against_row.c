@@ -184,7 +184,7 @@ unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const js
 		mark->met = true;
 	json_t *list = e && !root ? differences(t->owners, e, &f) : NULL;
 	say(&list, word && !root, word ? word : "");
-	/* The kernel marks each new directory so: where there is none below, nothing is hidden. */
+	/* New directories may be marked so: where there is none below, nothing is hidden. */
 	say(&list, opaque && !mark && lies_below(t, layer, p), "opaque");
 	if (list) {
 		*differs = json_pack("{s:I,s:o,s:o}", "layer", (json_int_t)layer, "differs", list,

@@ -70,7 +70,8 @@ static bool extra(struct kan_layerdir *l, const struct kan_tree_entry *e)
 	return matters(l, e->path, same < 0 ? same : !same, &why);
 }
 
-/* The kernel marks each new directory so, and differs that compare trees write names one by one. */
+/* With an index, redirects or metacopy the kernel marks each new directory so, and differs that
+ * compare trees write names one by one. */
 static bool opaque(struct kan_layerdir *l, const struct kan_tree_entry *e)
 {
 	struct kan_err why = {0};

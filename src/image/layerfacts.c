@@ -56,11 +56,19 @@ bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
 	       (f.rootid == e.rootid || f.rootid == root_of(&e, owners));
 }
 
+/* Engines of users write overlay's bookkeeping into the tar, too; where the layer is unpacked it is
+ * another's or none. */
+static bool bookkeeping(const struct kan_xattr *x)
+{
+	return kan_overlay_harmless(x->name, x->value, false) ||
+	       kan_overlay_harmless(x->name, x->value, true);
+}
+
 static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_facts *f)
 {
 	struct kan_xattr other;
 	unsigned bit = is_capability(x->name) ? KAN_DAMAGE_CAPABILITY : KAN_DAMAGE_XATTRS;
-	if (kan_layer_label(x->name))
+	if (kan_layer_label(x->name) || bookkeeping(x))
 		return 0;
 	if (!find(&other, f->xattrs, x->name))
 		return bit;

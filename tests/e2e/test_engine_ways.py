@@ -37,6 +37,14 @@ class Way(unittest.TestCase):
         self.assertEqual(world.verify(bundle.path).status, 0)
         return done.json, bundle
 
+    def verified(self, name):
+        """Nothing of the image is damaged, by the owners that this engine's store has; the map that layers.ndjson says."""
+        _, bundle = self.capture(name, "--verify-image", "--only", "image", "--no-report", status=0)
+        rows = bundle.rows("image/integrity.ndjson")
+        self.assertEqual([r for r in rows if r["about"] == "path"], [])
+        self.assertEqual({(r["rung"], r["result"]) for r in rows}, {(2, "verified"), (3, "verified"), (4, "verified")})
+        return bundle.rows("image/layers.ndjson")[0]["uid_map"]
+
     def rows(self, bundle):
         return {value(r, "path"): r for r in bundle.rows("filesystem/changes.ndjson")}
 
@@ -69,6 +77,7 @@ class Remapped(Way):
         self.assertEqual(init["uid"], [100000] * 4)
         self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
         self.assertIn(b"said", (bundle / "data/logs/json-file/0.log").read_bytes())
+        self.assertEqual(self.verified("w-remap"), ["0 100000 65536"])
 
 
 class Beside(Way):
@@ -102,6 +111,7 @@ class Rootless(Way):
         self.assertTrue(document["freeze"]["paused_by_us"])
         init = next(r for r in bundle.rows("processes/processes.ndjson") if r["pid"] == info["State"]["Pid"])
         self.assertEqual(init["uid"], [64000] * 4)
+        self.assertEqual(self.verified("w-user")[0], "0 64000 1")
 
 
 class Driver(Way):

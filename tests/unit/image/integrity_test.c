@@ -132,7 +132,7 @@ Test(integrity, what_hides_a_lower_file_or_no_longer_does_is_named)
 
 Test(integrity, marks_that_hide_nothing_are_those_of_an_honest_builder)
 {
-	/* Every new directory is opaque; one that hides names which the tar hides one by one. */
+	/* New directories may be opaque; one that hides names which the tar hides one by one. */
 	damage("setfattr -n trusted.overlay.opaque -v y d2/opt", "");
 	damage("setfattr -n trusted.overlay.opaque -v y d1/old", "");
 	damage("touch -r d1/old t; setfattr -n trusted.overlay.opaque -v y d1/old; rm d1/old/w; "
