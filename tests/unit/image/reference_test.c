@@ -84,6 +84,14 @@ Test(reference, a_digest_alone_is_compared_with_the_images_id)
 	rows = image_verify(w);
 	cr_assert_str_eq(image_result(rows, 1, -1), "damaged");
 	json_decref(rows);
+	world_sh(w,
+		 "rm -r bundle; mkdir bundle; printf '{\"Repositories\":{\"a/b\":{\"a/b:1\":"
+		 "\"%s\",\"a/b@%s\":\"%s\"}}}' >data/image/overlay2/repositories.json",
+		 w->target.image_id, w->policy.reference, w->target.image_id);
+	rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "not-done",
+			 "a registry's digest, of a manifest that is not here");
+	json_decref(rows);
 	image_free(w);
 }
 
