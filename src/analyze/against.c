@@ -7,6 +7,7 @@
 
 #include "analyze/against_facts.h"
 #include "base/row.h"
+#include "image/idmap.h"
 #include "image/layers.h"
 #include "image/reference.h"
 
@@ -25,6 +26,7 @@ struct against {
 	json_t *rows;
 	uint64_t count, unread;
 	size_t layers; /* of the bundle */
+	struct kan_idmaps owners;
 };
 
 /* --- the reference --- */
@@ -59,7 +61,7 @@ static int on_end(size_t n, void *arg, struct kan_err *err)
 static int read_reference(struct against *a, const struct kan_reference_from *from,
 			  struct kan_err *err)
 {
-	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_end, a};
+	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_end, NULL, a};
 	free(a->theirs.v);
 	a->theirs = (struct kan_diff_ids){0};
 	return kan_reference_read(from, &v, err);
@@ -101,7 +103,8 @@ static int take_layer(const json_t *row, uint64_t line, void *arg, struct kan_er
 	(void)err;
 	if (json_is_true(json_object_get(row, "init")))
 		return 0;
-	a->layers++;
+	if (a->layers++ == 0)
+		kan_idmaps_read(&a->owners, row);
 	return json_array_append(a->found, json_object_get(row, "diff_id")
 						   ? json_object_get(row, "diff_id")
 						   : json_null());
@@ -176,7 +179,7 @@ int kan_against_reference(json_t **out, const struct kan_source *s,
 	if (rc == 0 && kan_source_has(s, LAYERS))
 		rc = kan_source_rows(s, LAYERS, take_layer, &a, err);
 	if (rc == 0) {
-		a.table = kan_against_table_new();
+		a.table = kan_against_table_new(&a.owners);
 		rc = compare(&a, from, err);
 	}
 	if (rc == 0)

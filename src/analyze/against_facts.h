@@ -8,8 +8,10 @@
 
 #include "base/digest.h"
 
+struct kan_idmaps;
 struct kan_against_table;
-struct kan_against_table *kan_against_table_new(void);
+/* owners: of the store that the rows are of; borrowed. */
+struct kan_against_table *kan_against_table_new(const struct kan_idmaps *owners);
 void kan_against_table_free(struct kan_against_table *t);
 
 /* The tar of a layer as it goes by. -1: limit, format ... */

@@ -7,7 +7,7 @@
 
 #define ROWS "data/image/integrity.ndjson"
 
-enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 4, TEXT = 320 };
+enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 4, TEXT = 480 };
 
 static const char alone[] = "rungs 2 to 4 rest on this host alone";
 static const char *const whats[] = {[1] = "a reference from elsewhere",
@@ -22,7 +22,21 @@ struct rung {
 struct table {
 	struct rung rungs[LAST + 1];
 	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
+	uint64_t noted; /* that differ in what honest tools change too, and are no damage */
 };
+
+/* As KAN_DAMAGE_NOTED of image/layerdir.h. */
+static bool is_noted(const json_t *row)
+{
+	size_t i = 0, other = 0;
+	json_t *word = NULL;
+	json_array_foreach (json_object_get(row, "differs"), i, word) {
+		const char *w = json_string_value(word);
+		other += !w || (strcmp(w, "mtime") != 0 && strcmp(w, "more-xattrs") != 0 &&
+				strcmp(w, "duplicate") != 0);
+	}
+	return other == 0;
+}
 
 static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
@@ -32,6 +46,8 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 	(void)line;
 	(void)err;
 	bool path = strcmp(kan_json_str(row, "about"), "path") == 0;
+	t->noted += path && is_noted(row);
+	path = path && !is_noted(row);
 	t->paths += path && n != REFERENCE;
 	t->reference_paths += path && n == REFERENCE;
 	if (n < REFERENCE || n > LAST || !*result)
@@ -85,6 +101,18 @@ static const char *of_reference(const struct table *t)
 			   : "it is the reference (rung 1); ";
 }
 
+/* Behind what is said of the rest. */
+static void and_noted(char out[TEXT], const struct table *t)
+{
+	size_t n = strlen(out);
+	if (t->noted)
+		(void)snprintf(out + n, TEXT - n,
+			       "; %" PRIu64
+			       " paths differ in a time or in attributes that builders "
+			       "leave, which alone is no damage",
+			       t->noted);
+}
+
 static void sentence(char out[TEXT], const struct table *t)
 {
 	const struct rung *digests = &t->rungs[3];
@@ -109,6 +137,7 @@ static void sentence(char out[TEXT], const struct table *t)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d; not all of the rest could be checked; %s",
 			       of_reference(t), n, ALL, alone);
+	and_noted(out, t);
 }
 
 json_t *kan_image_integrity(const struct kan_facts *f)

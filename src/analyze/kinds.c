@@ -360,6 +360,8 @@ static const struct kan_column integrity_columns[] = {
 	WORD("result", "of an image or layer: verified, damaged, not-done"),
 	WORD("expected_digest", "of an image or layer"),
 	WORD("found_digest", "of an image or layer"),
+	BYTES("directory", "of a layer that the image's config does not know"),
+	WORD("why", "of an image or layer that is damaged or was not done"),
 	BYTES("path", "of a damaged path"),
 	LIST(KAN_TYPE_WORD, "differs", "content, mode, owner, extra, ... of a damaged path"),
 	WORD("expected.mode", "octal, of the header"),

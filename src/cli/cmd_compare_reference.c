@@ -104,5 +104,8 @@ int kan_compare_reference_run(const struct kan_args *a, const char *reference)
 	const char *read_paths[] = {path, reference, NULL}, *write_paths[] = {NULL};
 	if (kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0)
 		return kan_say_err(&err);
+	if (!box.landlock || !box.seccomp)
+		kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",
+			box.landlock ? "yes" : "no", box.seccomp ? "yes" : "no");
 	return against(a, path, fd);
 }

@@ -16,47 +16,6 @@ enum { PATH_OCTETS = 512, SCHEME = 7 };
 
 static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
 
-static void shift(struct kan_idmap *m, uint64_t by)
-{
-	m->n = 1;
-	m->v[0].inside = 0;
-	m->v[0].outside = by;
-	m->v[0].count = UINT32_MAX;
-}
-
-/* "/var/lib/docker/165536.165536": the engine's own name for the data of a remapped user namespace.
- */
-static void shifts(struct kan_integrity *g)
-{
-	const char *name = g->t->data_root ? strrchr(g->t->data_root, '/') : NULL;
-	char *dot = NULL, *end = NULL;
-	if (!name || name[1] < '0' || name[1] > '9')
-		return;
-	unsigned long uid = strtoul(name + 1, &dot, 10);
-	if (*dot != '.' || dot[1] < '0' || dot[1] > '9')
-		return;
-	unsigned long gid = strtoul(dot + 1, &end, 10);
-	if (*end || uid > UINT32_MAX || gid > UINT32_MAX)
-		return;
-	shift(&g->shift_uid, uid);
-	shift(&g->shift_gid, gid);
-}
-
-/* An engine that runs says by its process which ids its namespace has. A user's own disk does not,
- * and then owners are not compared. */
-static void owners(struct kan_integrity *g)
-{
-	const struct kan_uids *u = g->t->uids;
-	shifts(g);
-	g->uid = u ? &u->uid : &g->shift_uid;
-	g->gid = u ? &u->gid : &g->shift_gid;
-	if (u || g->t->depth != KAN_DEPTH_OFFLINE || !g->t->userxattr)
-		return;
-	g->uid = g->gid = NULL;
-	kan_sink_scope(g->sink, KAN_LIT("owners of the layers"),
-		       "the data root is a user's, and which ids its namespace had is not in it");
-}
-
 static int not_done(struct kan_integrity *g, enum kan_rung rung, const char *why,
 		    struct kan_err *err)
 {
@@ -82,6 +41,7 @@ static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct 
 								     : g->t->image_id;
 	(void)snprintf(wanted, sizeof(wanted), "sha256:%.64s", id);
 	bool same = strcmp(found, wanted) == 0;
+	g->named = same;
 	struct kan_verdict v = {.rung = KAN_RUNG_NAME,
 				.layer = -1,
 				.result = same ? "verified" : "damaged",
@@ -92,27 +52,105 @@ static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct 
 	return kan_integrity_verdict(g, &v, err);
 }
 
-static int layers(struct kan_integrity *g, const struct kan_diff_ids *ids, struct kan_err *err)
+/* A directory in use that the image knows nothing of: somebody laid it in between. */
+static int foreign(struct kan_integrity *g, size_t lower, size_t number, struct kan_err *err)
 {
-	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "", dir[PATH_OCTETS];
+	const struct kan_verdict v = {
+		.rung = KAN_RUNG_DIGEST,
+		.layer = (int)number,
+		.result = "damaged",
+		.directory = kan_bytes_of(g->lowers[lower].path ? g->lowers[lower].path : ""),
+		.why = "the container has a directory that the image's config does not know"};
+	return kan_integrity_verdict(g, &v, err);
+}
+
+static int unused(struct kan_integrity *g, int number, const char *diff_id, struct kan_err *err)
+{
+	const struct kan_verdict v = {.rung = KAN_RUNG_DIGEST,
+				      .layer = number,
+				      .result = "damaged",
+				      .expected = diff_id,
+				      .why = "the container does not have this layer's directory"};
+	return kan_integrity_verdict(g, &v, err);
+}
+
+/* The directory that layerdb names for this chain id; n_lowers: it is not in use. */
+static size_t by_cache(const struct kan_integrity *g, const char *chain)
+{
+	char path[PATH_OCTETS];
+	size_t i = 0;
+	kan_auto_buf struct kan_buf name = KAN_BUF(PATH_OCTETS);
+	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/sha256/%.64s/cache-id",
+		       g->t->storage, chain + SCHEME);
+	if (kan_below_read(&name, g->t, path, NULL) < 0)
+		return g->n_lowers;
+	struct kan_bytes wanted = {name.data, strcspn(kan_buf_str(&name), "\n")};
+	while (i < g->n_lowers && !kan_bytes_eq(kan_layer_cache(&g->lowers[i]), wanted))
+		i++;
+	return i;
+}
+
+/* Directories are the image's in their order; where their number is another, by their names. */
+static int docker_layers(struct kan_integrity *g, const struct kan_diff_ids *ids, bool *used,
+			 struct kan_err *err)
+{
+	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "", split[PATH_OCTETS];
 	for (size_t i = 0; i < ids->n; i++) {
 		memcpy(parent, chain, sizeof(parent));
 		kan_chain_id(chain, i ? parent : NULL, ids->v[i]);
-		(void)snprintf(dir, sizeof(dir), "image/%.32s/layerdb/sha256/%.64s", g->t->storage,
+		size_t at = ids->n == g->n_lowers ? ids->n - 1 - i : by_cache(g, chain);
+		(void)snprintf(split, sizeof(split),
+			       "image/%.32s/layerdb/sha256/%.64s/tar-split.json.gz", g->t->storage,
 			       chain + SCHEME);
-		if (kan_integrity_layer(g, (int)i, g->lowers[ids->n - 1 - i].fd, dir, ids->v[i],
-					err) < 0)
+		const struct kan_layer_job job = {(int)i, at, split, ids->v[i]};
+		int rc = at < g->n_lowers ? kan_integrity_layer(g, &job, err)
+					  : unused(g, (int)i, ids->v[i], err);
+		if (rc < 0)
+			return -1;
+		if (at < g->n_lowers)
+			used[at] = true;
+	}
+	return 0;
+}
+
+static int layers(struct kan_integrity *g, const struct kan_diff_ids *ids, struct kan_err *err)
+{
+	kan_auto_free bool *used = kan_xalloc((g->n_lowers + 1) * sizeof(*used));
+	size_t number = ids->n;
+	int rc = docker_layers(g, ids, used, err);
+	for (size_t i = g->n_lowers; i-- > 0 && rc == 0;)
+		if (!used[i])
+			rc = foreign(g, i, number++, err);
+	return rc;
+}
+
+/* containers/storage has the same form, by the name of the layer's directory. */
+static int podman_layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
+			 struct kan_err *err)
+{
+	char split[PATH_OCTETS];
+	for (size_t i = 0; i < ids->n; i++) {
+		size_t at = ids->n - 1 - i;
+		struct kan_bytes name = kan_layer_cache(&g->lowers[at]);
+		(void)snprintf(split, sizeof(split), "%.32s-layers/%.*s.tar-split.gz",
+			       g->t->storage, (int)(name.n < KAN_LAYER_ID ? name.n : KAN_LAYER_ID),
+			       name.n ? (const char *)name.p : "");
+		const struct kan_layer_job job = {(int)i, at, split, ids->v[i]};
+		if (kan_integrity_layer(g, &job, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* Why the layers cannot be looked at; NULL: they can. */
-static const char *not_there(const struct kan_diff_ids *ids, size_t n)
+static const char *not_there(const struct kan_integrity *g, const struct kan_diff_ids *ids)
 {
-	if (n == 0)
+	bool by_name = g->named && !kan_is_containerd(g->t) && !kan_is_podman(g->t);
+	if (g->n_lowers == 0)
 		return "no proven lower directories";
-	return ids->n == n ? NULL : "the image's config does not name the layers that are in use";
+	if (ids->n == g->n_lowers || (ids->n && by_name))
+		return NULL;
+	return "the image's config does not name the layers that are in use";
 }
 
 /* Rungs 3 and 4 where the store keeps the layers as they came. */
@@ -132,9 +170,11 @@ static int content(struct kan_integrity *g, const struct kan_diff_ids *ids, stru
 static int image_layers(struct kan_integrity *g, const struct kan_diff_ids *ids,
 			struct kan_err *err)
 {
-	const char *why = not_there(ids, g->n_lowers);
+	const char *why = not_there(g, ids);
+	if (!why && kan_is_containerd(g->t))
+		return content(g, ids, err);
 	if (!why)
-		return kan_is_containerd(g->t) ? content(g, ids, err) : layers(g, ids, err);
+		return kan_is_podman(g->t) ? podman_layers(g, ids, err) : layers(g, ids, err);
 	kan_sink_gap(g->sink, artefact, KAN_GAP_UNSUPPORTED, "--verify-image: %s", why);
 	if (not_done(g, KAN_RUNG_DIGEST, why, err) < 0)
 		return -1;
@@ -164,6 +204,11 @@ static void find_lowers(struct kan_integrity *g)
 			g->lowers[g->n_lowers++] = g->t->lowers[i];
 }
 
+void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, size_t lower)
+{
+	kan_stack_init(out, g->lowers + lower + 1, g->n_lowers - lower - 1, g->t->userxattr);
+}
+
 int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, struct kan_sink *s,
 			struct kan_err *err)
 {
@@ -178,7 +223,11 @@ int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, 
 	g->buffer = kan_io_buffer(KAN_IO_READ);
 	kan_crc64_init(&g->crc);
 	kan_split_init(&g->split);
-	owners(g);
+	kan_idmaps_of(&g->owners, t);
+	if (g->owners.unknown)
+		kan_sink_scope(
+			s, KAN_LIT("owners of the layers"),
+			"the data root is a user's, and which ids its namespace had is not in it");
 	find_lowers(g);
 	*out = g;
 	return 0;

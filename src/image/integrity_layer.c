@@ -16,17 +16,19 @@
 #include "image/integrity_part.h"
 #include "image/layername.h"
 
-enum { PATH_OCTETS = 512, SUM = 24, SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
+enum { SUM = 24, SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
 
 struct layer {
 	struct kan_integrity *g;
 	int number, fd, split_fd;
+	struct kan_stack below;
 	struct kan_layerdir *dir;
 	struct kan_layertar *tar;
 	struct kan_buf line, path;
 	uint8_t *in; /* of tar-split, KAN_IO_READ */
-	uint64_t entries, files, octets, contents, headers, unknown;
+	uint64_t entries, files, octets, contents, headers, noted, unknown;
 	bool fatal, touched;
+	bool odd; /* the next file is of a kind whose bytes are not those of the tar */
 	struct kan_err split_err, tar_err; /* why tar-split, or the headers, were not read */
 	struct kan_err unknown_err;
 };
@@ -41,8 +43,10 @@ struct file {
 static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
 {
 	struct layer *l = arg;
+	unsigned other = ~(unsigned)(KAN_DAMAGE_CONTENT | KAN_DAMAGE_NOTED);
 	l->contents += (d->bits & KAN_DAMAGE_CONTENT) != 0;
-	l->headers += (d->bits & ~(unsigned)KAN_DAMAGE_CONTENT) != 0;
+	l->headers += (d->bits & other) != 0;
+	l->noted += (d->bits & ~(unsigned)KAN_DAMAGE_NOTED) == 0;
 	enum kan_rung rung = d->bits & KAN_DAMAGE_CONTENT ? KAN_RUNG_DIGEST : KAN_RUNG_HEADERS;
 	int rc = kan_integrity_damage(l->g, rung, l->number, d, err);
 	l->fatal = l->fatal || rc < 0;
@@ -77,7 +81,9 @@ static int feed(struct layer *l, struct kan_bytes piece)
 	kan_digest_add(l->g->digest, piece.p, piece.n);
 	if (l->tar_err.code != KAN_OK)
 		return 0;
-	return headers(l, kan_layertar_feed(l->tar, piece, &l->tar_err));
+	int rc = kan_layertar_feed(l->tar, piece, &l->tar_err);
+	l->odd = rc < 0 && l->tar_err.code == KAN_EUNSUPPORTED;
+	return headers(l, rc);
 }
 
 /* As much as the tar has of it: one that has grown has other content, though this part holds. */
@@ -157,6 +163,16 @@ static int missed(struct layer *l, const struct file *f, const struct kan_err *w
 	return l->tar_err.code == KAN_OK ? 0 : name_it(l, f, KAN_DAMAGE_MISSING);
 }
 
+static int aufs(struct layer *l)
+{
+	struct kan_err why = {0};
+	(void)kan_fail(&why, KAN_EUNSUPPORTED, "a file of aufs's own, which no other store keeps");
+	on_unknown(kan_buf_bytes(&l->g->split.name), &why, l);
+	if (l->tar_err.code != KAN_OK)
+		return 0;
+	return headers(l, kan_layertar_skip(l->tar, l->g->split.size, &l->tar_err));
+}
+
 /* A file in its place in the tar. */
 static int content(struct layer *l)
 {
@@ -164,10 +180,15 @@ static int content(struct layer *l)
 	kan_auto_close int fd = -1;
 	struct kan_err why = {0};
 	struct file f = {.pin = kan_layerdir_pin(l->dir, kan_buf_bytes(&g->split.name))};
+	bool odd = l->odd;
 	int rc = 0;
+	l->odd = false;
 	if (g->split.size == 0)
 		return 0;
-	if (kan_layer_name(&l->path, kan_buf_bytes(&g->split.name)) == KAN_LAYER_NAME_BAD) {
+	enum kan_layer_name kind = kan_layer_name(&l->path, kan_buf_bytes(&g->split.name));
+	if (kind == KAN_LAYER_NAME_AUFS) /* no engine unpacks it: the tar cannot be made again */
+		return aufs(l);
+	if (kind == KAN_LAYER_NAME_BAD) {
 		(void)kan_fail(&l->tar_err, KAN_EFORMAT, "tar-split: a name that leads out");
 		return 0;
 	}
@@ -179,6 +200,8 @@ static int content(struct layer *l)
 	if (open_file(&fd, l, &f, &why) == 0 && stream(l, fd, &f, &why) < 0)
 		return -1;
 	l->octets += f.done;
+	if (odd)
+		return 0;
 	if (why.code != KAN_OK)
 		rc = missed(l, &f, &why);
 	else if (f.crc != g->split.crc || (f.pin < 0 && f.there > g->split.size))
@@ -246,12 +269,10 @@ static void take(struct layer *l)
 		(void)kan_layertar_finish(l->tar, &l->tar_err);
 }
 
-static int open_split(struct layer *l, const char *dir, struct kan_err *err)
+static int open_split(struct layer *l, const char *path, struct kan_err *err)
 {
-	char path[PATH_OCTETS];
 	kan_auto_close int pin = -1;
 	bool noatime = true;
-	(void)snprintf(path, sizeof(path), "%.400s/tar-split.json.gz", dir);
 	if (kan_below_pin(&pin, l->g->t, path, O_NOFOLLOW, err) < 0)
 		return -1;
 	return kan_tree_open_bounded(&l->split_fd, &noatime, l->g->opener, pin, err);
@@ -263,6 +284,16 @@ static void tell(const struct layer *l, const struct kan_err *why)
 	kan_sink_gap(l->g->sink, KAN_LIT("integrity.ndjson"),
 		     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
 		     "layer %d: %.200s", l->number, why->text);
+}
+
+/* Why another digest proves nothing; NULL: it does. */
+static const struct kan_err *unable(const struct layer *l)
+{
+	if (l->split_err.code != KAN_OK)
+		return &l->split_err;
+	if (l->tar_err.code == KAN_EUNSUPPORTED)
+		return &l->tar_err;
+	return l->unknown ? &l->unknown_err : NULL;
 }
 
 /* Nothing is said to be right of which a part was not looked at. */
@@ -287,10 +318,11 @@ static int digest_verdict(struct layer *l, const char *diff_id, struct kan_err *
 	if (!same && l->contents + l->headers == 0)
 		v.why = "no file's own checksum tells which: one was made to fit, or tar-split was "
 			"changed";
-	if (l->split_err.code != KAN_OK || (!same && l->contents == 0 && l->unknown)) {
+	const struct kan_err *why = unable(l);
+	if (l->split_err.code != KAN_OK || (!same && l->contents == 0 && why)) {
 		v.result = l->contents ? "damaged" : "not-done";
 		v.found = NULL;
-		v.why = l->split_err.code != KAN_OK ? l->split_err.text : l->unknown_err.text;
+		v.why = why->text;
 	}
 	return kan_integrity_verdict(l->g, &v, err);
 }
@@ -309,6 +341,7 @@ static int header_verdict(struct layer *l, struct kan_err *err)
 				     : "verified",
 		.files = kan_layertar_members(l->tar),
 		.damaged = l->headers,
+		.noted = l->noted,
 		.why = why ? why->text : NULL,
 	};
 	return kan_integrity_verdict(l->g, &v, err);
@@ -326,12 +359,14 @@ static int judge(struct layer *l, const char *diff_id, struct kan_err *err)
 	return digest_verdict(l, diff_id, err) < 0 ? -1 : header_verdict(l, err);
 }
 
-static void begin(struct layer *l, struct kan_integrity *g)
+static void begin(struct layer *l, struct kan_integrity *g, size_t lower)
 {
+	kan_integrity_below(&l->below, g, lower);
 	const struct kan_layerdir_opts o = {.fd = l->fd,
+					    .below = &l->below,
+					    .opener = g->opener,
 					    .userxattr = g->t->userxattr,
-					    .uid = g->uid,
-					    .gid = g->gid,
+					    .owners = &g->owners,
 					    .damage = on_damage,
 					    .unknown = on_unknown,
 					    .arg = l};
@@ -348,25 +383,26 @@ static void end(struct layer *l)
 	kan_layertar_free(l->tar);
 	kan_buf_free(&l->line);
 	kan_buf_free(&l->path);
+	kan_stack_free(&l->below);
 	free(l->in);
 	if (l->split_fd >= 0)
 		(void)close(l->split_fd);
 }
 
-int kan_integrity_layer(struct kan_integrity *g, int layer, int fd, const char *dir,
-			const char *diff_id, struct kan_err *err)
+int kan_integrity_layer(struct kan_integrity *g, const struct kan_layer_job *job,
+			struct kan_err *err)
 {
 	struct layer l = {.g = g,
-			  .number = layer,
-			  .fd = fd,
+			  .number = job->number,
+			  .fd = g->lowers[job->lower].fd,
 			  .split_fd = -1,
 			  .line = KAN_BUF(KAN_SPLIT_LINE),
 			  .path = KAN_BUF(KAN_LAYERTAR_PATH)};
-	begin(&l, g);
-	if (open_split(&l, dir, &l.split_err) == 0)
+	begin(&l, g, job->lower);
+	if (open_split(&l, job->split, &l.split_err) == 0)
 		take(&l);
 	int rc = l.fatal ? kan_fail(err, KAN_EIO, "integrity.ndjson cannot be written")
-			 : judge(&l, diff_id, err);
+			 : judge(&l, job->diff_id, err);
 	end(&l);
 	return rc;
 }

@@ -6,10 +6,11 @@
 #include <kanshiki/target.h>
 
 #include "base/digest.h"
+#include "image/idmap.h"
 #include "image/layerdir.h"
 #include "image/layers.h"
+#include "image/lower.h"
 #include "image/tarsplit.h"
-#include "kernel/idmap.h"
 
 struct kan_tree_opener;
 
@@ -32,14 +33,14 @@ struct kan_integrity {
 	struct kan_crc64 crc;
 	struct kan_split split;
 	struct kan_digest *digest;
-	uint8_t *buffer; /* KAN_IO_READ */
-	struct kan_idmap shift_uid, shift_gid;
-	const struct kan_idmap *uid, *gid; /* NULL: a dead disk does not say them */
-	int told_layer;                    /* whose damaged paths told counts */
+	uint8_t *buffer;          /* KAN_IO_READ */
+	struct kan_idmaps owners; /* of the store */
+	int told_layer;           /* whose damaged paths told counts */
 	uint64_t told;
 	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
 	size_t n_lowers;
 	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
+	bool named;                   /* rung 2 holds */
 };
 
 /* What is said of an image or a layer on one rung. */
@@ -49,9 +50,18 @@ struct kan_verdict {
 	const char *result;   /* "verified", "damaged", "not-done" */
 	const char *expected; /* "sha256:..." or NULL */
 	const char *found;
-	uint64_t files, octets, damaged;
-	const char *why; /* or NULL */
+	uint64_t files, octets, damaged, noted;
+	const char *why;            /* or NULL */
+	struct kan_bytes directory; /* of a layer that the config does not name; else empty */
 };
+/* A layer that is looked at. */
+struct kan_layer_job {
+	int number;          /* 0 the base */
+	size_t lower;        /* its place in lowers */
+	const char *split;   /* the path of its tar-split below the data root */
+	const char *diff_id; /* "sha256:..." */
+};
+
 /* Opens integrity.ndjson. end frees in every case, and closes the rows when rc is 0. */
 int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, struct kan_sink *s,
 			struct kan_err *err);
@@ -62,9 +72,11 @@ int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
 /* Beyond KAN_INTEGRITY_TOLD of a layer there is a limit instead, and no row. */
 int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 			 const struct kan_damage *d, struct kan_err *err);
-/* One layer: both rungs. dir: "image/overlay2/layerdb/sha256/HEX". */
-int kan_integrity_layer(struct kan_integrity *g, int layer, int fd, const char *dir,
-			const char *diff_id, struct kan_err *err);
+/* One layer: both rungs. */
+int kan_integrity_layer(struct kan_integrity *g, const struct kan_layer_job *job,
+			struct kan_err *err);
+/* The image's layers below this place of lowers. Yours: kan_stack_free. */
+void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, size_t lower);
 /* Rung 1, against policy.reference. */
 int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
 			    struct kan_err *err);

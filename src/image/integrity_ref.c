@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/row.h"
 #include "base/tree.h"
+#include "engine/below.h"
+#include "engine/store.h"
 #include "image/integrity_part.h"
 #include "image/reference.h"
 
-enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
+enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX, PATH_OCTETS = 128, DEPTH = 8 };
 
 struct ref {
 	struct kan_integrity *g;
@@ -19,13 +22,15 @@ struct ref {
 	struct kan_diff_ids theirs;
 	/* the layer that goes by */
 	int number;
-	bool here; /* this host has a directory for it */
+	bool here;  /* this host has a directory for it */
+	bool other; /* and the image of this host says itself that it is another layer */
+	struct kan_stack below;
 	struct kan_layerdir *dir;
 	struct kan_layertar *tar;
 	struct kan_digest *file;
 	struct kan_buf path;
 	bool in_file;
-	uint64_t size, files, octets, damaged, contents, unknown;
+	uint64_t size, files, octets, damaged, contents, noted, unknown;
 	bool fatal;
 };
 
@@ -42,7 +47,10 @@ static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
 	enum kan_rung rung = r->rung;
 	if (rung != KAN_RUNG_REFERENCE && !(d->bits & KAN_DAMAGE_CONTENT))
 		rung = KAN_RUNG_HEADERS;
-	r->damaged++;
+	if (!(d->bits & ~(unsigned)KAN_DAMAGE_NOTED))
+		r->noted++;
+	else
+		r->damaged++;
 	r->contents += (d->bits & KAN_DAMAGE_CONTENT) != 0;
 	int rc = kan_integrity_damage(r->g, rung, r->number, d, err);
 	r->fatal = r->fatal || rc < 0;
@@ -147,26 +155,35 @@ static int on_file_end(void *arg, struct kan_err *err)
 	return 0;
 }
 
-static int on_layer(size_t n, void *arg, struct kan_err *err)
+static void begin(struct ref *r, size_t lower)
 {
-	struct ref *r = arg;
 	const struct kan_layertar_visit v = {on_member, on_content, on_file_end, r};
-	(void)err;
-	r->number = (int)n;
-	r->here = n < r->g->n_lowers;
-	r->files = r->octets = r->damaged = r->contents = r->unknown = 0;
-	kan_digest_start(r->g->digest);
-	if (!r->here)
-		return 0;
-	const struct kan_layerdir_opts o = {.fd = r->g->lowers[r->g->n_lowers - 1 - n].fd,
+	kan_integrity_below(&r->below, r->g, lower);
+	const struct kan_layerdir_opts o = {.fd = r->g->lowers[lower].fd,
+					    .below = &r->below,
+					    .opener = r->g->opener,
 					    .userxattr = r->g->t->userxattr,
-					    .uid = r->g->uid,
-					    .gid = r->g->gid,
+					    .owners = &r->g->owners,
 					    .damage = on_damage,
 					    .unknown = on_unknown,
 					    .arg = r};
 	r->dir = kan_layerdir_new(&o);
 	r->tar = kan_layertar_new(&v);
+}
+
+static int on_layer(size_t n, void *arg, struct kan_err *err)
+{
+	struct ref *r = arg;
+	(void)err;
+	r->number = (int)n;
+	r->files = r->octets = r->damaged = r->contents = r->noted = r->unknown = 0;
+	kan_digest_start(r->g->digest);
+	/* Where this host's image says itself that it is another layer, every file is another's. */
+	r->other = r->g->named && r->ours->n && n < r->theirs.n &&
+		   (n >= r->ours->n || strcmp(r->theirs.v[n], r->ours->v[n]) != 0);
+	r->here = n < r->g->n_lowers && !r->other;
+	if (r->here)
+		begin(r, r->g->n_lowers - 1 - n);
 	return 0;
 }
 
@@ -179,17 +196,30 @@ static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 
 static void drop(struct ref *r)
 {
+	kan_stack_free(&r->below);
+	r->below = (struct kan_stack){0};
 	kan_layerdir_free(kan_take_ptr(r->dir));
 	kan_layertar_free(kan_take_ptr(r->tar));
 }
 
 static const char *why_of(const struct ref *r, bool same)
 {
+	if (r->other)
+		return "another image has another layer here: its files were not compared";
 	if (!r->here)
 		return "this host's image has no such layer";
 	if (!same)
 		return "this host's image has another layer here";
 	return r->unknown ? "not all of it could be read" : NULL;
+}
+
+static const char *result_of(const struct ref *r, bool same)
+{
+	if (r->damaged)
+		return "damaged";
+	if (r->other || (same && r->unknown))
+		return "not-done";
+	return same ? "verified" : "damaged";
 }
 
 /* Of a store on this host the blob is what the diff id says, so that damage is of the directory. */
@@ -199,14 +229,13 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 	struct kan_verdict v = {
 		.rung = r->rung,
 		.layer = (int)n,
-		.result = r->damaged || !same ? "damaged"
-			  : r->unknown        ? "not-done"
-					      : "verified",
+		.result = result_of(r, same),
 		.expected = id,
-		.found = r->here && n < r->ours->n ? r->ours->v[n] : NULL,
+		.found = n < r->ours->n ? r->ours->v[n] : NULL,
 		.files = r->files,
 		.octets = r->octets,
 		.damaged = r->damaged,
+		.noted = r->noted,
 		.why = why_of(r, same),
 	};
 	if (r->g->n_lowers == 0 || r->ours->n == 0) {
@@ -218,6 +247,7 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 		return verdict(r, &v, err);
 	struct kan_verdict headers = v;
 	v.found = NULL;
+	v.noted = 0;
 	v.damaged = r->contents;
 	if (same && r->damaged && !r->contents)
 		v.result = r->unknown ? "not-done" : "verified";
@@ -250,13 +280,24 @@ static int more_of_ours(struct ref *r, struct kan_err *err)
 	for (size_t n = r->theirs.n; n < r->ours->n; n++) {
 		struct kan_verdict v = {.rung = r->rung,
 					.layer = (int)n,
-					.result = "damaged",
+					.result = r->g->named ? "not-done" : "damaged",
 					.found = r->ours->v[n],
 					.why = "the reference has no such layer"};
 		if (verdict(r, &v, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* The bytes were foreign, and nothing held what they might have made of their reader. */
+static void on_unboxed(bool privileges, bool landlock, bool seccomp, void *arg)
+{
+	struct ref *r = arg;
+	kan_sink_gap(r->g->sink, KAN_LIT("integrity.ndjson"), KAN_GAP_UNSUPPORTED,
+		     "%s was read in a sandbox that is not whole (privileges let go %s, landlock "
+		     "%s, seccomp %s)",
+		     r->what, privileges ? "yes" : "no", landlock ? "yes" : "no",
+		     seccomp ? "yes" : "no");
 }
 
 static int not_done(struct ref *r, const struct kan_err *why, struct kan_err *err)
@@ -272,7 +313,8 @@ static int not_done(struct ref *r, const struct kan_err *why, struct kan_err *er
 
 static int against(struct ref *r, const struct kan_reference_from *from, struct kan_err *err)
 {
-	const struct kan_reference_visit v = {on_config, on_layer, on_data, on_layer_end, r};
+	const struct kan_reference_visit v = {on_config,    on_layer,   on_data,
+					      on_layer_end, on_unboxed, r};
 	struct kan_err why = {0};
 	r->file = kan_digest_new();
 	r->path = KAN_BUF(KAN_LAYERTAR_PATH);
@@ -288,10 +330,57 @@ static int against(struct ref *r, const struct kan_reference_from *from, struct 
 	return rc;
 }
 
+/* With containerd's store an image has the digests of an index, of a manifest and of a config: each
+ * leads to the next. */
+static const char *one_of_its_digests(const struct kan_integrity *g, const char *wanted)
+{
+	const char *ids[] = {
+		g->t->image_id,
+		kan_json_str(json_object_get(g->t->inspect, "ImageManifestDescriptor"), "digest"),
+		g->config_id};
+	size_t n = g->named && kan_is_containerd(g->t) ? sizeof(ids) / sizeof(ids[0]) : 1;
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] && strcmp(ids[i], wanted) == 0)
+			return ids[i];
+	return ids[0] && *ids[0] ? ids[0] : NULL;
+}
+
+static bool names(const json_t *repository, const char *wanted, const char *id)
+{
+	const char *key = NULL;
+	json_t *v = NULL;
+	json_object_foreach ((json_t *)(uintptr_t)repository, key, v) {
+		const char *at = strchr(key, '@'), *of = json_string_value(v);
+		if (at && of && strcmp(at + 1, wanted) == 0 && strcmp(of, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* On overlay2 the digest that a registry gives is that of a manifest, which Docker does not keep;
+ * only its list says which image it was. */
+static bool is_registrys(const struct kan_integrity *g, const char *wanted, const char *id)
+{
+	char path[PATH_OCTETS];
+	json_t *doc = NULL, *one = NULL;
+	const char *name = NULL;
+	bool found = false;
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	(void)snprintf(path, sizeof(path), "image/%.32s/repositories.json",
+		       g->t->storage ? g->t->storage : "");
+	if (g->t->data_root_fd < 0 || kan_below_read(&text, g->t, path, NULL) < 0 ||
+	    kan_json_parse(&doc, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, NULL) < 0)
+		return false;
+	json_object_foreach (json_object_get(doc, "Repositories"), name, one)
+		found = found || names(one, wanted, id);
+	json_decref(doc);
+	return found;
+}
+
 /* A digest that the operator has from elsewhere. */
 static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
 {
-	const char *id = r->g->t->image_id && *r->g->t->image_id ? r->g->t->image_id : NULL;
+	const char *id = one_of_its_digests(r->g, wanted);
 	bool same = id && strcmp(wanted, id) == 0;
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
@@ -301,6 +390,11 @@ static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
 				.expected = wanted,
 				.found = id,
 				.why = id ? NULL : "this host names no image id"};
+	if (id && !same && is_registrys(r->g, wanted, id)) {
+		v.result = "not-done";
+		v.why = "this host says that it is the registry's digest of this image, and has "
+			"not the manifest to prove it: give the image, or its id";
+	}
 	return verdict(r, &v, err);
 }
 
@@ -315,7 +409,10 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 		return digest_only(&r, path, err);
 	if (kan_reference_open(&fd, path, &why) < 0)
 		return not_done(&r, &why, err);
-	const struct kan_reference_from from = {.fd = fd, .image_id = g->t->image_id};
+	const struct kan_reference_from from = {.fd = fd,
+						.image_id = kan_is_containerd(g->t) && *g->config_id
+								    ? g->config_id
+								    : g->t->image_id};
 	return against(&r, &from, err);
 }
 
@@ -323,6 +420,8 @@ int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *id
 			  const char *digest, struct kan_err *err)
 {
 	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_DIGEST, .what = "the content store"};
-	const struct kan_reference_from from = {.fd = store, .digest = digest};
+	/* Of several platforms: the one whose config rung 2 read. */
+	const struct kan_reference_from from = {
+		.fd = store, .digest = digest, .image_id = g->config_id};
 	return against(&r, &from, err);
 }

@@ -23,6 +23,10 @@ int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v, 
 		kan_row_uint(r, "octets", v->octets);
 		kan_row_uint(r, "damaged", v->damaged);
 	}
+	if (v->noted)
+		kan_row_uint(r, "noted", v->noted);
+	if (v->directory.n)
+		kan_row_bytes(r, "directory", v->directory);
 	if (v->why)
 		kan_row_str(r, "why", v->why);
 	return kan_rows_end(g->rows, err);

@@ -1,5 +1,5 @@
 /* One member after another against the directory; then the directory against the members. */
-#include "image/layerdir.h"
+#include "image/layerdir_part.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "image/layerbelow.h"
 #include "image/layerfacts.h"
 #include "image/layername.h"
 #include "image/lower.h"
@@ -17,42 +18,40 @@
 #include "image/overlay.h"
 #include "image/xattrs.h"
 
-enum { PIECE = 4000, SUM = 80, LINK = 64 << 10, NAMES = 3 * KAN_LAYERDIR_ENTRIES };
+enum { PIECE = 4000, NAMES = KAN_LAYERDIR_NAMES };
+enum { HELD = 256 }; /* members that differ and wait for another of their name */
 
 const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
-	"content",    "size",   "type",    "mode",  "owner",    "mtime",  "link",      "device",
-	"capability", "xattrs", "missing", "extra", "whiteout", "opaque", "duplicate", "name"};
+	"content",  "size",   "type",       "mode",   "owner",      "mtime",
+	"link",     "device", "capability", "xattrs", "missing",    "extra",
+	"whiteout", "opaque", "duplicate",  "name",   "more-xattrs"};
 
-/* The member that came last: ours, until it is told. */
-struct pending {
-	bool is;
-	unsigned bits;
-	struct kan_buf path, link, xattrs; /* of the tar; path as it lies in the directory */
-	struct kan_layer_member member;
-	int pin;
-	struct statx st;
-	struct kan_buf found_link, found_xattrs;
-	char expected[SUM], found[SUM];
-};
+static void begin(struct kan_layer_pending *p)
+{
+	*p = (struct kan_layer_pending){.pin = -1};
+	p->path = p->link = p->found_link = KAN_BUF(KAN_LAYERTAR_PATH);
+	p->xattrs = p->found_xattrs = KAN_BUF(KAN_XATTRS_MAX * 4);
+}
 
-struct kan_layerdir {
-	struct kan_layerdir_opts o;
-	struct kan_nameset *names;
-	struct pending p;
-	struct kan_buf path;
-	bool fatal;
-	struct kan_err err; /* of the walk, when fatal */
-};
+static void end(struct kan_layer_pending *p)
+{
+	if (p->pin >= 0)
+		(void)close(p->pin);
+	kan_buf_free(&p->path);
+	kan_buf_free(&p->link);
+	kan_buf_free(&p->xattrs);
+	kan_buf_free(&p->found_link);
+	kan_buf_free(&p->found_xattrs);
+}
 
 struct kan_layerdir *kan_layerdir_new(const struct kan_layerdir_opts *o)
 {
 	struct kan_layerdir *l = kan_xalloc(sizeof(*l));
 	l->o = *o;
 	l->names = kan_nameset_new(NAMES);
-	l->path = l->p.path = KAN_BUF(KAN_LAYERTAR_PATH);
-	l->p.link = l->p.found_link = KAN_BUF(KAN_LAYERTAR_PATH);
-	l->p.xattrs = l->p.found_xattrs = KAN_BUF(KAN_XATTRS_MAX * 4);
-	l->p.pin = -1;
+	l->path = KAN_BUF(KAN_LAYERTAR_PATH);
+	l->held = kan_xalloc(HELD * sizeof(*l->held));
+	begin(&l->p);
 	return l;
 }
 
@@ -60,15 +59,12 @@ void kan_layerdir_free(struct kan_layerdir *l)
 {
 	if (!l)
 		return;
-	if (l->p.pin >= 0)
-		(void)close(l->p.pin);
+	end(&l->p);
+	for (size_t i = 0; i < l->n_held; i++)
+		end(&l->held[i]);
+	free(l->held);
 	kan_nameset_free(l->names);
 	kan_buf_free(&l->path);
-	kan_buf_free(&l->p.path);
-	kan_buf_free(&l->p.link);
-	kan_buf_free(&l->p.xattrs);
-	kan_buf_free(&l->p.found_link);
-	kan_buf_free(&l->p.found_xattrs);
 	free(l);
 }
 
@@ -141,7 +137,7 @@ static int read_xattrs(struct kan_buf *out, int fd, int pin, struct kan_bytes pa
 
 static int read_facts(struct kan_layerdir *l, struct kan_err *err)
 {
-	struct pending *p = &l->p;
+	struct kan_layer_pending *p = &l->p;
 	kan_buf_reset(&p->found_link);
 	kan_buf_reset(&p->found_xattrs);
 	if (look(&p->st, p->pin, err) < 0)
@@ -151,16 +147,17 @@ static int read_facts(struct kan_layerdir *l, struct kan_err *err)
 	return read_xattrs(&p->found_xattrs, l->o.fd, p->pin, kan_buf_bytes(&p->path), err);
 }
 
-static int tell(struct kan_layerdir *l, struct kan_err *err)
+static int tell(struct kan_layerdir *l, const struct kan_layer_pending *p, struct kan_err *err)
 {
-	struct pending *p = &l->p;
-	if (!p->is || p->bits == 0)
-		return 0;
+	struct kan_layer_member m = p->member;
+	m.path = kan_buf_bytes(&p->path);
+	m.link = kan_buf_bytes(&p->link);
+	m.xattrs = kan_buf_bytes(&p->xattrs);
 	struct kan_damage d = {
-		.path = kan_buf_bytes(&p->path),
+		.path = m.path,
 		.bits = p->bits,
-		.expected = &p->member,
-		.found = p->pin >= 0 ? &p->st : NULL,
+		.expected = &m,
+		.found = p->there ? &p->st : NULL,
 		.link = kan_buf_bytes(&p->found_link),
 		.xattrs = kan_buf_bytes(&p->found_xattrs),
 		.expected_sum = p->expected[0] ? p->expected : NULL,
@@ -169,15 +166,51 @@ static int tell(struct kan_layerdir *l, struct kan_err *err)
 	return l->o.damage(&d, l->o.arg, err);
 }
 
+/* The member that came last is done: if it differs it waits, as long as there is room. */
+static int settle(struct kan_layerdir *l, struct kan_err *err)
+{
+	struct kan_layer_pending *p = &l->p;
+	p->there = p->pin >= 0;
+	if (p->there)
+		(void)close(p->pin);
+	p->pin = -1;
+	int rc = 0;
+	if (p->is && p->bits && l->n_held < HELD) {
+		l->held[l->n_held++] = *p;
+		begin(p);
+	} else if (p->is && p->bits) {
+		rc = tell(l, p, err);
+	}
+	p->is = false;
+	p->bits = 0;
+	p->expected[0] = p->found[0] = 0;
+	return rc;
+}
+
+/* Of two members with one name the later is what is unpacked. */
+static void forget(struct kan_layerdir *l, struct kan_bytes path)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < l->n_held; i++) {
+		bool same = kan_bytes_eq(kan_buf_bytes(&l->held[i].path), path) &&
+			    l->held[i].kind == KAN_LAYER_NAME_ENTRY;
+		if (same)
+			end(&l->held[i]);
+		else
+			l->held[kept++] = l->held[i];
+	}
+	l->n_held = kept;
+}
+
 int kan_layerdir_tell(struct kan_layerdir *l, struct kan_err *err)
 {
-	int rc = tell(l, err);
-	if (l->p.pin >= 0)
-		(void)close(l->p.pin);
-	l->p.pin = -1;
-	l->p.is = false;
-	l->p.bits = 0;
-	l->p.expected[0] = l->p.found[0] = 0;
+	int rc = settle(l, err);
+	for (size_t i = 0; i < l->n_held; i++) {
+		if (rc == 0)
+			rc = tell(l, &l->held[i], err);
+		end(&l->held[i]);
+	}
+	l->n_held = 0;
 	return rc;
 }
 
@@ -190,12 +223,15 @@ static struct kan_bytes keep(struct kan_buf *to, struct kan_bytes v)
 
 static void hold(struct kan_layerdir *l, const struct kan_layer_member *m)
 {
-	struct pending *p = &l->p;
+	struct kan_layer_pending *p = &l->p;
 	p->is = true;
+	p->kind = KAN_LAYER_NAME_ENTRY;
 	p->member = *m;
 	p->member.link = keep(&p->link, m->link);
 	p->member.xattrs = keep(&p->xattrs, m->xattrs);
 	p->member.path = keep(&p->path, kan_buf_bytes(&l->path));
+	kan_buf_reset(&p->found_link);
+	kan_buf_reset(&p->found_xattrs);
 }
 
 /* Another name of a file is one when it has its inode; of a file of another layer nothing is said.
@@ -206,7 +242,7 @@ static unsigned hardlink(struct kan_layerdir *l)
 	kan_auto_buf struct kan_buf to = KAN_BUF(KAN_LAYERTAR_PATH);
 	struct statx st;
 	struct kan_err why = {0};
-	struct pending *p = &l->p;
+	struct kan_layer_pending *p = &l->p;
 	if (kan_layer_name(&to, p->member.link) != KAN_LAYER_NAME_ENTRY)
 		return KAN_DAMAGE_NAME;
 	if (kan_layer_pin(&pin, l->o.fd, kan_buf_bytes(&to), &why) < 0 || look(&st, pin, &why) < 0)
@@ -221,7 +257,7 @@ static unsigned hardlink(struct kan_layerdir *l)
 
 static void compare(struct kan_layerdir *l)
 {
-	struct pending *p = &l->p;
+	struct kan_layer_pending *p = &l->p;
 	struct kan_err why = {0};
 	/* Engines make the root of a layer themselves, and drop what the tar says of it. */
 	if (kan_bytes_eq(kan_buf_bytes(&p->path), KAN_LIT("/")))
@@ -241,37 +277,39 @@ static void compare(struct kan_layerdir *l)
 					  .link = kan_buf_bytes(&p->found_link),
 					  .xattrs = kan_buf_bytes(&p->found_xattrs),
 					  .userxattr = l->o.userxattr,
-					  .uid = l->o.uid,
-					  .gid = l->o.gid};
+					  .owners = l->o.owners};
 	p->bits |= p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
 }
 
-/* What is there in its place is left to the walk: the layer may have made the name anew. */
+/* What is there in its place is left to the walk: the layer may have made the name anew. An opaque
+ * directory hides the name too, and where nothing lies below there is nothing to hide. */
 static bool hides(struct kan_layerdir *l, struct kan_bytes path)
 {
 	kan_auto_close int pin = -1;
 	struct kan_err why = {0};
 	if (kan_layer_pin(&pin, l->o.fd, path, &why) == 0)
 		return true;
-	if (!absent(&why))
+	int has = absent(&why) ? 1 : -1;
+	if (has > 0 && kan_layerdir_may_look(l, path))
+		has = kan_layerdir_below_opaque(l, path)
+			      ? 0
+			      : kan_layerbelow_has(l->o.below, path, &why);
+	if (has < 0)
 		l->o.unknown(path, &why, l->o.arg);
-	return !absent(&why);
-}
-
-static bool is_opaque(const struct kan_layerdir *l, struct kan_bytes path)
-{
-	kan_auto_close int pin = -1;
-	return kan_layer_pin(&pin, l->o.fd, path, NULL) == 0 &&
-	       kan_lower_opaque(pin, l->o.userxattr) == 'y';
+	return has <= 0;
 }
 
 /* What a mark of the tar is in the directory: 0 when it is there. */
 static unsigned mark(struct kan_layerdir *l, enum kan_layer_name kind, struct kan_bytes path)
 {
+	l->p.kind = kind;
 	if (kind == KAN_LAYER_NAME_OPAQUE) {
 		(void)kan_nameset_add(l->names, KAN_NAME_OPAQUE, path);
 		(void)kan_nameset_add(l->names, KAN_NAME_ABOVE, path);
-		return is_opaque(l, path) ? 0 : KAN_DAMAGE_OPAQUE;
+		if (kan_layerdir_is_opaque(l, path) ||
+		    (kan_layerdir_may_look(l, path) && kan_layerdir_below_opaque(l, path)))
+			return 0;
+		return KAN_DAMAGE_OPAQUE;
 	}
 	(void)kan_nameset_add(l->names, KAN_NAME_WHITEOUT, path);
 	return hides(l, path) ? 0 : KAN_DAMAGE_WHITEOUT;
@@ -280,10 +318,12 @@ static unsigned mark(struct kan_layerdir *l, enum kan_layer_name kind, struct ka
 int kan_layerdir_member(struct kan_layerdir *l, const struct kan_layer_member *m,
 			struct kan_err *err)
 {
-	if (kan_layerdir_tell(l, err) < 0)
+	if (settle(l, err) < 0)
 		return -1;
 	enum kan_layer_name kind = kan_layer_name(&l->path, m->path);
 	struct kan_bytes path = kan_buf_bytes(&l->path);
+	if (kind == KAN_LAYER_NAME_AUFS)
+		return 0;
 	if (kind == KAN_LAYER_NAME_BAD) {
 		(void)keep(&l->path, m->path);
 		hold(l, m);
@@ -296,8 +336,10 @@ int kan_layerdir_member(struct kan_layerdir *l, const struct kan_layer_member *m
 		l->p.bits = mark(l, kind, path);
 		return 0;
 	}
-	if (!kan_nameset_add(l->names, KAN_NAME_MEMBER, path))
+	if (!kan_nameset_add(l->names, KAN_NAME_MEMBER, path)) {
+		forget(l, path);
 		l->p.bits = KAN_DAMAGE_DUPLICATE;
+	}
 	compare(l);
 	return 0;
 }
@@ -314,82 +356,7 @@ int kan_layerdir_pin(const struct kan_layerdir *l, struct kan_bytes path)
 void kan_layerdir_content(struct kan_layerdir *l, const char *expected, const char *found)
 {
 	l->p.bits |= KAN_DAMAGE_CONTENT;
-	memcpy(l->p.expected, expected, strnlen(expected, SUM - 1) + 1);
-	memcpy(l->p.found, found, strnlen(found, SUM - 1) + 1);
-	l->p.expected[SUM - 1] = l->p.found[SUM - 1] = 0;
-}
-
-static int tell_found(struct kan_layerdir *l, const struct kan_tree_entry *e, unsigned bits,
-		      struct kan_err *err)
-{
-	kan_auto_buf struct kan_buf link = KAN_BUF(LINK), xattrs = KAN_BUF(KAN_XATTRS_MAX * 4);
-	if (S_ISLNK(e->st->stx_mode))
-		(void)kan_tree_readlink(&link, e->fd, NULL);
-	(void)kan_xattrs_read(&xattrs, e->fd, e->parent_fd, e->name, NULL);
-	struct kan_damage d = {.path = e->path,
-			       .bits = bits,
-			       .found = e->st,
-			       .link = kan_buf_bytes(&link),
-			       .xattrs = kan_buf_bytes(&xattrs)};
-	return l->o.damage(&d, l->o.arg, err);
-}
-
-/* What the tar does not say of this entry of the directory. */
-static unsigned unsaid(const struct kan_layerdir *l, const struct kan_tree_entry *e)
-{
-	bool dir = S_ISDIR(e->st->stx_mode),
-	     member = kan_nameset_has(l->names, KAN_NAME_MEMBER, e->path),
-	     hidden = kan_nameset_has(l->names, KAN_NAME_WHITEOUT, e->path);
-	unsigned bits = hidden && !member ? KAN_DAMAGE_WHITEOUT : 0;
-	if (kan_overlay_chr0(e->st))
-		return member || hidden ? 0 : KAN_DAMAGE_WHITEOUT;
-	if (S_ISSOCK(e->st->stx_mode))
-		return bits; /* no tar has one: builders leave them where they are */
-	if (!member && e->depth && !(dir && kan_nameset_has(l->names, KAN_NAME_ABOVE, e->path)))
-		bits |= KAN_DAMAGE_EXTRA;
-	if (dir && kan_lower_opaque(e->fd, l->o.userxattr) == 'y' &&
-	    !kan_nameset_has(l->names, KAN_NAME_OPAQUE, e->path))
-		bits |= KAN_DAMAGE_OPAQUE;
-	return bits;
-}
-
-static enum kan_tree_next on_entry(const struct kan_tree_entry *e, void *arg)
-{
-	struct kan_layerdir *l = arg;
-	unsigned bits = unsaid(l, e);
-	if (bits == 0 || tell_found(l, e, bits, &l->err) == 0)
-		return KAN_TREE_GO;
-	l->fatal = true;
-	return KAN_TREE_STOP;
-}
-
-static void on_problem(struct kan_bytes path, const struct kan_err *why, void *arg)
-{
-	struct kan_layerdir *l = arg;
-	l->o.unknown(path, why, l->o.arg);
-}
-
-int kan_layerdir_finish(struct kan_layerdir *l, struct kan_err *err)
-{
-	struct kan_err why = {0};
-	struct kan_tree_walk w = {.max_entries = KAN_LAYERDIR_ENTRIES,
-				  .fn = on_entry,
-				  .problem = on_problem,
-				  .arg = l};
-	if (kan_layerdir_tell(l, err) < 0)
-		return -1;
-	if (kan_nameset_full(l->names)) {
-		(void)kan_fail(&why, KAN_ELIMIT, "over %d names in a layer, or one over %d bytes",
-			       NAMES, KAN_NAMESET_PATH);
-		l->o.unknown(KAN_LIT("/"), &why, l->o.arg);
-		return 0;
-	}
-	int rc = kan_tree_walk(&w, l->o.fd, &why);
-	if (l->fatal && err)
-		*err = l->err;
-	if (l->fatal)
-		return -1;
-	if (rc < 0)
-		l->o.unknown(KAN_LIT("/"), &why, l->o.arg);
-	return 0;
+	memcpy(l->p.expected, expected, strnlen(expected, KAN_LAYERDIR_SUM - 1) + 1);
+	memcpy(l->p.found, found, strnlen(found, KAN_LAYERDIR_SUM - 1) + 1);
+	l->p.expected[KAN_LAYERDIR_SUM - 1] = l->p.found[KAN_LAYERDIR_SUM - 1] = 0;
 }

@@ -24,9 +24,15 @@ enum kan_damage_bits {
 	KAN_DAMAGE_OPAQUE = 8192,
 	KAN_DAMAGE_DUPLICATE = 16384, /* twice in the tar */
 	KAN_DAMAGE_NAME = 32768,      /* a name that leads out */
+	KAN_DAMAGE_MORE = 65536, /* attributes that the tar does not say: builders leave them */
+	/* What honest builders and copies do too: told, and alone no damage. */
+	KAN_DAMAGE_NOTED = KAN_DAMAGE_MTIME | KAN_DAMAGE_DUPLICATE | KAN_DAMAGE_MORE,
 };
-enum { KAN_DAMAGE_COUNT = 16, KAN_LAYERDIR_ENTRIES = 2000000 };
+enum { KAN_DAMAGE_COUNT = 17, KAN_LAYERDIR_ENTRIES = 2000000 };
 extern const char *const kan_damage_words[KAN_DAMAGE_COUNT]; /* by bit: "content" first */
+
+struct kan_stack;
+struct kan_tree_opener;
 
 /* Views are borrowed for the call. */
 struct kan_damage {
@@ -37,11 +43,12 @@ struct kan_damage {
 	struct kan_bytes link, xattrs;           /* found */
 	const char *expected_sum, *found_sum;    /* of the content: crc64 or sha256; or NULL */
 };
-struct kan_idmap;
 struct kan_layerdir_opts {
-	int fd; /* O_PATH of the directory */
+	int fd;                         /* O_PATH of the directory */
+	const struct kan_stack *below;  /* the image's layers below it; NULL: not known */
+	struct kan_tree_opener *opener; /* with below */
 	bool userxattr;
-	const struct kan_idmap *uid, *gid; /* as of kan_layer_facts */
+	const struct kan_idmaps *owners; /* of the store; NULL: as in the tar */
 	/* -1: evidence cannot be written. */
 	int (*damage)(const struct kan_damage *d, void *arg, struct kan_err *err);
 	/* It could not be looked at, so that nothing is known of it. */
@@ -53,8 +60,8 @@ struct kan_layerdir;
 struct kan_layerdir *kan_layerdir_new(const struct kan_layerdir_opts *o);
 void kan_layerdir_free(struct kan_layerdir *l);
 /*
- * A member of the tar, in its order. What differs is told with the next member, or at the end: what
- * is found out about its content may come in between.
+ * A member of the tar, in its order. What differs is told later, or at the end: what is found out
+ * about its content may come in between, and of a name that comes again the last counts.
  */
 int kan_layerdir_member(struct kan_layerdir *l, const struct kan_layer_member *m,
 			struct kan_err *err);

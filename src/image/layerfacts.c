@@ -1,23 +1,19 @@
 /* Type, mode, owner, time, target, device and attributes of a header against the entry. */
 #include "image/layerfacts.h"
 
-#include <endian.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "image/file.h"
+#include "image/idmap.h"
 #include "image/layerdir.h"
 #include "image/overlay.h"
 #include "image/xattrs.h"
-#include "kernel/idmap.h"
+#include "image/xattrwords.h"
 
 static const char capability[] = "security.capability";
-enum { NS_PER_S = 1000000000, CAP_2 = 20, CAP_3 = 24 };
-static const uint32_t CAP_REVISION = 0xff000000, CAP_REVISION_2 = 0x02000000,
-		      CAP_REVISION_3 = 0x03000000;
+enum { NS_PER_S = 1000000000 };
 
-/* The system of the host labels files as it likes: nothing of a tar. */
-static bool label(struct kan_bytes name)
+bool kan_layer_label(struct kan_bytes name)
 {
 	static const char *const labels[] = {"security.selinux", "security.ima", "security.evm",
 					     "security.apparmor", "security.SMACK64"};
@@ -27,10 +23,9 @@ static bool label(struct kan_bytes name)
 	return false;
 }
 
-static unsigned bit_of(struct kan_bytes name)
+static bool is_capability(struct kan_bytes name)
 {
-	return kan_bytes_eq(name, kan_bytes_of(capability)) ? KAN_DAMAGE_CAPABILITY
-							    : KAN_DAMAGE_XATTRS;
+	return kan_bytes_eq(name, kan_bytes_of(capability));
 }
 
 static bool find(struct kan_xattr *out, struct kan_bytes packed, struct kan_bytes name)
@@ -41,51 +36,87 @@ static bool find(struct kan_xattr *out, struct kan_bytes packed, struct kan_byte
 	return false;
 }
 
-static uint32_t get32(const uint8_t *p)
+/* Whose root it counts for, on disk; one that the map does not have stays as it is. */
+static uint64_t root_of(const struct kan_filecap *c, const struct kan_idmaps *o)
 {
-	uint32_t v;
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
+	uint64_t id = c->rootid;
+	if (o)
+		(void)kan_idmap_out(&id, &o->uid, c->rootid);
+	return id;
 }
 
-/* What is set in a user namespace has the namespace's root with it, and the tar has not:
- * capabilities(7), "File capability extensions". */
-static bool same_capability(struct kan_bytes tar, struct kan_bytes found,
-			    const struct kan_layer_facts *f)
+bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
+			const struct kan_idmaps *owners)
 {
-	if (tar.n != CAP_2 || found.n != CAP_3 || !f->uid)
-		return false;
-	uint32_t one = get32(tar.p), other = get32(found.p);
-	return (one & CAP_REVISION) == CAP_REVISION_2 && (other & CAP_REVISION) == CAP_REVISION_3 &&
-	       (one & ~CAP_REVISION) == (other & ~CAP_REVISION) &&
-	       memcmp(tar.p + sizeof(one), found.p + sizeof(one), CAP_2 - sizeof(one)) == 0 &&
-	       get32(found.p + CAP_2) == kan_idmap_out(f->uid, 0);
+	struct kan_filecap e, f;
+	if (!kan_filecap_parse(&e, expected) || !kan_filecap_parse(&f, found))
+		return kan_bytes_eq(expected, found);
+	return e.permitted == f.permitted && e.inheritable == f.inheritable &&
+	       e.effective == f.effective &&
+	       (f.rootid == e.rootid || f.rootid == root_of(&e, owners) ||
+		(owners && owners->unknown));
 }
 
-static bool same_value(const struct kan_xattr *tar, const struct kan_xattr *found,
-		       const struct kan_layer_facts *f)
+/* Engines of users write overlay's bookkeeping into the tar, too; where the layer is unpacked it is
+ * another's or none. */
+static bool bookkeeping(const struct kan_xattr *x)
 {
-	return tar->cut || found->cut || kan_bytes_eq(tar->value, found->value) ||
-	       (kan_bytes_eq(tar->name, kan_bytes_of(capability)) &&
-		same_capability(tar->value, found->value, f));
+	return kan_overlay_harmless(x->name, x->value, false) ||
+	       kan_overlay_harmless(x->name, x->value, true);
+}
+
+static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_facts *f)
+{
+	struct kan_xattr other;
+	unsigned bit = is_capability(x->name) ? KAN_DAMAGE_CAPABILITY : KAN_DAMAGE_XATTRS;
+	if (kan_layer_label(x->name) || bookkeeping(x))
+		return 0;
+	if (!find(&other, f->xattrs, x->name))
+		return bit;
+	if (x->cut || other.cut)
+		return 0;
+	bool same = bit == KAN_DAMAGE_CAPABILITY
+			    ? kan_layer_same_cap(x->value, other.value, f->owners)
+			    : kan_bytes_eq(x->value, other.value);
+	return same ? 0 : bit;
+}
+
+/* Builders keep the directory that they filled, and write of its attributes the capability alone
+ * into the tar. Overlay's own change what is seen, and no builder leaves those. */
+static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_member *m,
+			   const struct kan_layer_facts *f)
+{
+	struct kan_xattr other;
+	if (kan_overlay_harmless(x->name, x->value, f->userxattr) || kan_layer_label(x->name) ||
+	    find(&other, m->xattrs, x->name))
+		return 0;
+	if (is_capability(x->name))
+		return KAN_DAMAGE_CAPABILITY;
+	return kan_overlay_own(x->name, f->userxattr) ? KAN_DAMAGE_XATTRS : KAN_DAMAGE_MORE;
 }
 
 static unsigned attributes(const struct kan_layer_member *m, const struct kan_layer_facts *f)
 {
-	struct kan_xattr x, other;
+	struct kan_xattr x;
 	unsigned bits = 0;
 	struct kan_bytes left = m->xattrs;
-	while (kan_xattrs_next(&x, &left)) {
-		bool there = find(&other, f->xattrs, x.name);
-		if (!label(x.name) && (!there || !same_value(&x, &other, f)))
-			bits |= bit_of(x.name);
-	}
+	while (kan_xattrs_next(&x, &left))
+		bits |= expected_one(&x, f);
 	left = f->xattrs;
 	while (kan_xattrs_next(&x, &left))
-		if (!kan_overlay_harmless(x.name, x.value, f->userxattr) && !label(x.name) &&
-		    !find(&other, m->xattrs, x.name))
-			bits |= bit_of(x.name);
+		bits |= unsaid_one(&x, m, f);
 	return bits;
+}
+
+/* An id that the store has no place for was not unpacked as itself. */
+static bool owned(const struct kan_layer_member *m, const struct kan_layer_facts *f)
+{
+	uint64_t uid = m->uid, gid = m->gid;
+	if (f->owners && f->owners->unknown)
+		return true;
+	bool known = !f->owners || (kan_idmap_out(&uid, &f->owners->uid, m->uid) &&
+				    kan_idmap_out(&gid, &f->owners->gid, m->gid));
+	return !known || (f->st->stx_uid == uid && f->st->stx_gid == gid);
 }
 
 /* Most engines write whole seconds into a header, whatever the file has. */
@@ -120,9 +151,7 @@ unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_la
 	if ((st->stx_mode & S_IFMT) != (m->mode & S_IFMT))
 		return KAN_DAMAGE_TYPE;
 	unsigned bits = by_type(m, f) | attributes(m, f);
-	if (f->uid && f->gid &&
-	    (st->stx_uid != kan_idmap_out(f->uid, m->uid) ||
-	     st->stx_gid != kan_idmap_out(f->gid, m->gid)))
+	if (!owned(m, f))
 		bits |= KAN_DAMAGE_OWNER;
 	if (!same_time(m, st))
 		bits |= KAN_DAMAGE_MTIME;

@@ -5,16 +5,23 @@
 #include <kanshiki/bytes.h>
 #include <linux/stat.h>
 
-struct kan_idmap;
 struct kan_layer_member;
+struct kan_idmaps;
 
 struct kan_layer_facts {
 	const struct statx *st;
 	struct kan_bytes link, xattrs; /* xattrs: packed */
 	bool userxattr;
-	const struct kan_idmap *uid, *gid; /* of the engine's user namespace; NULL: not known */
+	const struct kan_idmaps *owners; /* of the store; NULL: as in the tar */
 };
 /* Bits of kan_damage; no content. Not of a hard link. */
 unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_layer_facts *f);
+
+/* Labels that the system of the host sets: nothing of a tar. */
+bool kan_layer_label(struct kan_bytes xattr_name);
+/* Two values of security.capability that give the same to the same user. Revision 3 names a root:
+ * that of the store's owners is no other than the one that revision 2 means. */
+bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
+			const struct kan_idmaps *owners);
 
 #endif

@@ -51,11 +51,21 @@ static void cut(struct kan_buf *path, size_t n)
 	path->data[n] = 0;
 }
 
+/* Its own files at the root of a layer, which no engine unpacks: ".wh..wh.plnk/..." */
+static bool is_aufs(const struct kan_buf *path)
+{
+	static const char own[] = "/.wh..wh.";
+	struct kan_bytes rest = kan_buf_bytes(path);
+	return kan_bytes_starts(rest, own) && !kan_bytes_eq(rest, KAN_LIT("/.wh..wh..opq"));
+}
+
 enum kan_layer_name kan_layer_name(struct kan_buf *path, struct kan_bytes member)
 {
 	kan_buf_reset(path);
 	if (!clean(path, member))
 		return KAN_LAYER_NAME_BAD;
+	if (is_aufs(path))
+		return KAN_LAYER_NAME_AUFS;
 	const uint8_t *slash = memrchr(path->data, '/', path->len);
 	size_t at = (size_t)(slash - path->data) + 1, n = path->len - at;
 	if (n < WH || memcmp(path->data + at, wh, WH) != 0)

@@ -9,6 +9,7 @@ enum kan_layer_name {
 	KAN_LAYER_NAME_ENTRY,
 	KAN_LAYER_NAME_WHITEOUT, /* .wh.NAME: path is that of NAME */
 	KAN_LAYER_NAME_OPAQUE,   /* .wh..wh..opq: path is that of its directory */
+	KAN_LAYER_NAME_AUFS,     /* that store's own, at the root: nobody else unpacks it */
 	KAN_LAYER_NAME_BAD,      /* ".." in it, or a NUL: leads out, never looked up */
 };
 /*

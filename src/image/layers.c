@@ -13,6 +13,7 @@
 #include "engine/below.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
+#include "image/idmap.h"
 
 enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
 
@@ -74,6 +75,7 @@ struct layers {
 	bool trusted; /* the config's digest is the image's id, and it has as many layers */
 	bool is_podman;
 	json_t *podman;                 /* its layers.json, or NULL */
+	struct kan_idmaps owners;       /* of the store */
 	struct kan_snapshots snapshots; /* of containerd; none: its database could not be read */
 };
 
@@ -101,8 +103,7 @@ static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const ch
 	return 0;
 }
 
-/* "overlay2/<cache id>/diff", and of containerd "snapshots/<number>/fs" */
-static struct kan_bytes cache_of(const struct kan_layer *l)
+struct kan_bytes kan_layer_cache(const struct kan_layer *l)
 {
 	const char *end = l && l->path ? strrchr(l->path, '/') : NULL;
 	if (!end || (strcmp(end, "/diff") != 0 && strcmp(end, "/fs") != 0))
@@ -130,8 +131,8 @@ static int prove_podman(const struct layers *l, size_t n, struct kan_err *err)
 {
 	char id[65], below[65] = "";
 	struct kan_podman_layer layer;
-	struct kan_bytes cache = cache_of(&l->lowers[l->n - 1 - n]);
-	struct kan_bytes parent = n ? cache_of(&l->lowers[l->n - n]) : (struct kan_bytes){0};
+	struct kan_bytes cache = kan_layer_cache(&l->lowers[l->n - 1 - n]);
+	struct kan_bytes parent = n ? kan_layer_cache(&l->lowers[l->n - n]) : (struct kan_bytes){0};
 	(void)snprintf(id, sizeof(id), "%.*s", (int)cache.n, cache.n ? (const char *)cache.p : "");
 	(void)snprintf(below, sizeof(below), "%.*s", (int)parent.n,
 		       parent.n ? (const char *)parent.p : "");
@@ -176,7 +177,7 @@ static int prove(const struct layers *l, size_t n, const char *parent, const cha
 	if (same(l, dir, "diff", kan_bytes_of(l->ids.v[n]), err) < 0 ||
 	    (parent && same(l, dir, "parent", kan_bytes_of(parent), err) < 0))
 		return -1;
-	return same(l, dir, "cache-id", cache_of(&l->lowers[l->n - 1 - n]), err);
+	return same(l, dir, "cache-id", kan_layer_cache(&l->lowers[l->n - 1 - n]), err);
 }
 
 /* Said once for the whole: that the config is missing or another one has its own gap. */
@@ -196,7 +197,7 @@ static int layer_row(const struct layers *l, size_t n, const char *parent, const
 {
 	struct kan_err why = {0};
 	const struct kan_layer *lower = n < l->n ? &l->lowers[l->n - 1 - n] : NULL;
-	struct kan_bytes cache = cache_of(lower);
+	struct kan_bytes cache = kan_layer_cache(lower);
 	bool known = n < l->ids.n, proven = known && prove(l, n, parent, chain, &why) == 0;
 	if (known && !proven)
 		unproven(l, n, &why);
@@ -210,6 +211,7 @@ static int layer_row(const struct layers *l, size_t n, const char *parent, const
 		kan_row_bytes(r, "cache_id", cache);
 	kan_row_bool(r, "init", false);
 	kan_row_str(r, "proof", proof_word(l, proven));
+	kan_row_idmaps(r, &l->owners);
 	return kan_rows_end(l->rows, err);
 }
 
@@ -233,7 +235,7 @@ static int init_row(const struct layers *l, const struct kan_layer *init, const 
 		    struct kan_err *err)
 {
 	char dir[WORD_OCTETS];
-	struct kan_bytes cache = cache_of(init);
+	struct kan_bytes cache = kan_layer_cache(init);
 	(void)snprintf(dir, sizeof(dir), "mounts/%.64s", l->t->id);
 	bool proven = l->trusted && top &&
 		      (kan_is_containerd(l->t) ? own_snapshot(l, init, top)
@@ -374,6 +376,7 @@ int kan_layers_take(const struct kan_target *t, struct kan_sink *s, struct kan_e
 {
 	struct layers l = {.t = t, .sink = s, .is_podman = kan_is_podman(t)};
 	struct kan_err why = {0};
+	kan_idmaps_of(&l.owners, t);
 	if (l.is_podman && kan_podman_layers(&l.podman, t, &why) < 0)
 		kan_sink_gap_err(s, KAN_LIT("layers.json"), &why);
 	char root[KAN_STORE_PATH];

@@ -23,6 +23,9 @@ int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct 
 /* Pure. parent: chain id of the layer below, NULL at the base. */
 void kan_chain_id(char out[KAN_LAYER_ID], const char *parent, const char *diff_id);
 
+/* The name of its directory in the store: of "overlay2/<cache id>/diff", and of containerd
+ * "snapshots/<number>/fs". A view of the layer's path; empty: another place. */
+struct kan_bytes kan_layer_cache(const struct kan_layer *l);
 /* The bytes of the image's config as the engine keeps it. -1: denied, not-found, unsupported ... */
 int kan_image_config_read(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 /* Writes config.json, raw, and layers.ndjson. -1: evidence cannot be written. */

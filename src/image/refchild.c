@@ -1,10 +1,13 @@
 /* The reference in a process of its own: its bytes are foreign, and this process is root's. */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,8 +15,10 @@
 #include "base/sandbox.h"
 #include "image/reference.h"
 
-enum kind { CONFIG = 1, LAYER, DATA, END_OF_LAYER, DONE, FAILED };
+enum kind { CONFIG = 1, LAYER, DATA, END_OF_LAYER, DONE, FAILED, BOX };
 enum { DATA_MAX = 1 << 20, PATH = 64 };
+enum { UNBOXED = -2, NO_CONFIG = -1 };
+enum { BOX_PRIVILEGES = 1, BOX_LANDLOCK = 2, BOX_SECCOMP = 4 };
 
 struct message {
 	uint32_t kind, n; /* n: octets that follow, or the number of a layer */
@@ -60,16 +65,55 @@ static int put_end(size_t n, void *arg, struct kan_err *err)
 	return put(*(int *)arg, END_OF_LAYER, (uint32_t)n, NULL, err);
 }
 
+/* Nothing that was open before, but for these two. */
+static bool close_others(int a, int b)
+{
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+	return (low == 0 || syscall(SYS_close_range, 0u, low - 1, 0) == 0) &&
+	       (high == low + 1 || syscall(SYS_close_range, low + 1, high - 1, 0) == 0) &&
+	       syscall(SYS_close_range, high + 1, ~0u, 0) == 0;
+}
+
+/* Of root's powers it keeps the one to read: blobs of a directory may be somebody else's. */
+static bool drop_powers(bool directory)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = {0};
+	if (syscall(SYS_capget, &head, now) < 0)
+		return false;
+	uint32_t keep = directory ? now[0].permitted & 1u << CAP_DAC_READ_SEARCH : 0;
+	struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {
+		{.effective = keep, .permitted = keep}};
+	return syscall(SYS_capset, &head, left) == 0;
+}
+
+/* Into what is left of this process nothing foreign has come yet. */
+static int enter(uint32_t *box, const struct kan_reference_from *from, int out, struct kan_err *err)
+{
+	char path[PATH];
+	struct kan_sandbox_state state = {0};
+	struct stat st;
+	const char *const readable[] = {path, NULL};
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", from->fd);
+	if (fstat(from->fd, &st) < 0)
+		return kan_fail_sys(err, "reference");
+	bool alone = close_others(from->fd, out) && drop_powers(S_ISDIR(st.st_mode));
+	if (kan_sandbox_reader(&state, readable, NULL, err) < 0)
+		return -1;
+	*box = (alone && state.no_new_privs ? BOX_PRIVILEGES : 0) |
+	       (state.landlock ? BOX_LANDLOCK : 0) | (state.seccomp ? BOX_SECCOMP : 0);
+	return 0;
+}
+
 /* The whole of a file system stays closed but for what fd leads to. */
 _Noreturn static void child(const struct kan_reference_from *from, int out)
 {
-	char path[PATH];
+	uint32_t box = 0;
 	struct kan_err err = {0};
-	struct kan_sandbox_state state;
-	const char *const readable[] = {path, NULL};
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", from->fd);
-	const struct kan_reference_visit v = {put_config, put_layer, put_data, put_end, &out};
-	int rc = kan_sandbox_reader(&state, readable, NULL, &err);
+	const struct kan_reference_visit v = {put_config, put_layer, put_data, put_end, NULL, &out};
+	int rc = enter(&box, from, out, &err);
+	if (rc == 0)
+		rc = put(out, BOX, box, NULL, &err);
 	if (rc == 0)
 		rc = kan_reference_read(from, &v, &err);
 	struct failure f = {.code = (uint32_t)err.code};
@@ -125,8 +169,17 @@ static int octets(int fd, const struct message *m, const struct kan_reference_vi
 	return m->kind == CONFIG ? v->config(b, v->arg, err) : v->data(b, v->arg, err);
 }
 
-/* 1: done. What comes in another order than it should is refused by at: -1 no config yet, else
- * layers. */
+/* Said before a byte of the reference was read. */
+static int boxed(const struct message *m, const struct kan_reference_visit *v)
+{
+	const uint32_t whole = BOX_PRIVILEGES | BOX_LANDLOCK | BOX_SECCOMP;
+	if ((m->n & whole) != whole && v->unboxed)
+		v->unboxed(m->n & BOX_PRIVILEGES, m->n & BOX_LANDLOCK, m->n & BOX_SECCOMP, v->arg);
+	return 0;
+}
+
+/* 1: done. What comes in another order than it should is refused by at: -2 the sandbox is not told
+ * yet, -1 no config yet, else layers. */
 static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int64_t *at,
 	       struct kan_err *err)
 {
@@ -139,8 +192,13 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 		return *at >= 0 && !open ? 1 : kan_fail(err, KAN_EFORMAT, "reference: no end");
 	case FAILED:
 		return failed(fd, &m, err);
+	case BOX:
+		if (*at != UNBOXED)
+			break;
+		*at = NO_CONFIG;
+		return boxed(&m, v);
 	case CONFIG:
-		if (*at >= 0)
+		if (*at != NO_CONFIG)
 			break;
 		*at = 0;
 		return octets(fd, &m, v, buffer, err);
@@ -162,7 +220,7 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 static int listen_to(int fd, const struct kan_reference_visit *v, struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_xalloc(DATA_MAX);
-	int64_t at = -1;
+	int64_t at = UNBOXED;
 	int rc = 0;
 	while (rc == 0)
 		rc = one(fd, v, buffer, &at, err);
@@ -192,11 +250,13 @@ int kan_reference_apart(const struct kan_reference_from *from, const struct kan_
 		return kan_fail_sys(err, "pipe");
 	in = ends[0];
 	to = ends[1];
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 	if (pid < 0)
 		return kan_fail_sys(err, "fork");
 	if (pid == 0) {
-		(void)close(in);
+		/* Whoever ends this process ends its reader. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != self)
+			_exit(1);
 		child(from, to);
 	}
 	(void)close(kan_take_fd(&to));

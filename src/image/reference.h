@@ -22,6 +22,8 @@ struct kan_reference_visit {
 	int (*layer)(size_t n, void *arg, struct kan_err *err);
 	int (*data)(struct kan_bytes piece, void *arg, struct kan_err *err);
 	int (*end)(size_t n, void *arg, struct kan_err *err);
+	/* Of kan_reference_apart: what the process that reads could not let go or shut. Or NULL. */
+	void (*unboxed)(bool privileges, bool landlock, bool seccomp, void *arg);
 	void *arg;
 };
 /* Where it is. fd: a docker-save archive (legacy, or OCI with manifest.json), an archive or a
@@ -40,7 +42,8 @@ int kan_reference_open(int *fd, const char *path, struct kan_err *err);
  */
 int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err);
-/* The same in a sandboxed process of its own; the callbacks are called in this one. */
+/* The same in a process of its own: sandboxed, no other descriptor, no power of root but to read
+ * files of a directory. The callbacks are called in this one. */
 int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 			struct kan_err *err);
 

@@ -7,38 +7,48 @@
 enum { BASE = 10 };
 
 /* The next number of a line; false at its end. */
-static bool number(uint64_t *out, const char **at)
+static bool number(uint32_t *out, const char **at)
 {
 	char *end = NULL;
 	const char *from = *at + strspn(*at, " \t");
 	if (*from < '0' || *from > '9')
 		return false;
-	*out = strtoul(from, &end, BASE);
+	unsigned long v = strtoul(from, &end, BASE);
+	if (v > UINT32_MAX)
+		return false;
+	*out = (uint32_t)v;
 	*at = end;
-	return *out <= UINT32_MAX;
+	return true;
 }
 
-void kan_idmap_parse(struct kan_idmap *out, struct kan_bytes map)
+void kan_idmap_parse(struct kan_idmap *out, struct kan_bytes text)
 {
-	kan_auto_free char *text = strndup(map.n ? (const char *)map.p : "", map.n);
+	kan_auto_free char *copy = strndup(text.n ? (const char *)text.p : "", text.n);
+	bool moved = false;
 	out->n = 0;
-	for (const char *at = text; at && *at && out->n < KAN_IDMAP_LINES;) {
-		uint64_t inside = 0, outside = 0, count = 0;
+	for (const char *at = copy; at && *at && out->n < KAN_IDMAP_LINES;) {
+		uint32_t inside = 0, outside = 0, count = 0;
 		if (!number(&inside, &at) || !number(&outside, &at) || !number(&count, &at))
-			return;
+			break;
 		out->v[out->n].inside = inside;
 		out->v[out->n].outside = outside;
 		out->v[out->n++].count = count;
+		moved |= inside != outside;
 		at += strspn(at, " \t\n");
 	}
+	if (!moved)
+		out->n = 0;
 }
 
-uint64_t kan_idmap_out(const struct kan_idmap *m, uint64_t inside)
+bool kan_idmap_out(uint64_t *out, const struct kan_idmap *m, uint64_t inside)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (inside >= m->v[i].inside && inside - m->v[i].inside < m->v[i].count)
-			return m->v[i].outside + (inside - m->v[i].inside);
-	return m->n ? UINT64_MAX : inside;
+		if (inside >= m->v[i].inside && inside - m->v[i].inside < m->v[i].count) {
+			*out = inside - m->v[i].inside + m->v[i].outside;
+			return true;
+		}
+	*out = inside;
+	return m->n == 0;
 }
 
 bool kan_idmap_has(const struct kan_idmap *m, uint64_t outside)

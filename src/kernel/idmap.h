@@ -5,16 +5,20 @@
 #include <kanshiki/bytes.h>
 
 enum { KAN_IDMAP_LINES = 340 }; /* as many as a map may have */
+
+/* Without a line every id is itself. */
 struct kan_idmap {
-	size_t n; /* 0: no namespace of its own */
+	size_t n;
 	struct {
-		uint64_t inside, outside, count;
+		uint32_t inside, outside, count;
 	} v[KAN_IDMAP_LINES];
 };
-/* Pure: /proc/PID/uid_map or gid_map as its reader's namespace sees it; up to what is no line. */
+
+/* Pure: /proc/PID/uid_map or gid_map, "INSIDE OUTSIDE COUNT" a line, as its reader's namespace sees
+ * it; up to what is no line. What maps all to itself has no line. */
 void kan_idmap_parse(struct kan_idmap *out, struct kan_bytes text);
-/* UINT64_MAX: it is nobody's there. */
-uint64_t kan_idmap_out(const struct kan_idmap *m, uint64_t inside);
+/* The id outside. false: the map does not have it. */
+bool kan_idmap_out(uint64_t *out, const struct kan_idmap *m, uint64_t inside);
 /* Is it one of those that the namespace was given? */
 bool kan_idmap_has(const struct kan_idmap *m, uint64_t outside);
 

@@ -114,14 +114,12 @@ class Engines(unittest.TestCase):
 
     # --- is the image what it claims to be
 
-    def test_an_untouched_image_is_verified_or_it_is_said_why_it_cannot_be(self):
+    def test_an_untouched_image_is_verified_on_every_rung(self):
         done = world.capture(self.taken.name, "--verify-image", "--only", "image", "--no-report", home=self.taken.home)
         rows = world.Bundle(done.json["bundle"]).rows("image/integrity.ndjson")
         self.assertEqual([r for r in rows if r["about"] == "path" or r["result"] == "damaged"], [])
-        results = {r["rung"]: r["result"] for r in rows}
-        self.assertEqual(results[2], "verified")
-        wanted = "not-done" if PODMAN else "verified"
-        self.assertEqual((results[3], results[4], done.status), (wanted, wanted, 5 if PODMAN else 0), str(done))
+        self.assertEqual({(r["rung"], r["result"]) for r in rows}, {(2, "verified"), (3, "verified"), (4, "verified")}, str(done))
+        self.assertEqual(done.status, 0, str(done))
 
     # --- who it is
 

@@ -153,13 +153,18 @@ class Integrity(unittest.TestCase):
         self.assertEqual(self.verdicts(bundle), {(2, None): "verified", (3, 0): "damaged", (4, 0): "damaged", (3, 1): "verified",
                                                  (4, 1): "damaged"})
 
+    def test_a_time_that_alone_differs_is_named_and_counted_apart(self):
+        row = next(r for r in image().edited[1].rows("image/integrity.ndjson") if r["rung"] == 4 and r.get("layer") == 1 and r["about"] == "layer")
+        self.assertEqual((row["damaged"], row["noted"]), (2, 1))
+        self.assertIn("1 paths differ in a time", self.report(image().edited[0])["image_integrity"]["says"])
+
     def test_the_findings_name_the_damaged_paths_and_the_report_says_it(self):
         done, _ = image().edited
         report = self.report(done)
         objects = {o["path"] for f in report["findings"] if f["rule"] == "image.damaged" for o in f["objects"]}
         self.assertEqual(objects, {"/etc/words", "/etc/owner", "/etc/gone", "/etc/caps", "/data/more", "/data/added"})
         self.assertIn("image.digest", {f["rule"] for f in report["findings"]})
-        self.assertIn("the image is damaged: 7 paths", report["image_integrity"]["says"])
+        self.assertIn("the image is damaged: 6 paths", report["image_integrity"]["says"])
         self.assertIn("rest on this host alone", report["image_integrity"]["says"])
         markdown = pathlib.Path(done.json["report"]["json"]).with_name("report.md").read_text()
         self.assertIn("The image: the image is damaged", markdown)

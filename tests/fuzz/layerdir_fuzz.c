@@ -1,9 +1,12 @@
-/* A foreign tar against an empty directory: it ends, and each damage has a path and a word. */
+/* A foreign tar against an empty directory above another: it ends, and each damage has a path and a
+ * word. */
 #include "image/layerdir.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "image/lower.h"
 
 static int on_damage(const struct kan_damage *d, void *arg, struct kan_err *err)
 {
@@ -42,7 +45,11 @@ static int empty(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = empty();
-	struct kan_layerdir_opts o = {.fd = fd, .damage = on_damage, .unknown = on_unknown};
+	struct kan_stack below;
+	const struct kan_layer layer = {.fd = fd};
+	kan_stack_init(&below, &layer, 1, size % 2);
+	struct kan_layerdir_opts o = {
+		.fd = fd, .below = &below, .damage = on_damage, .unknown = on_unknown};
 	struct kan_layerdir *l = kan_layerdir_new(&o);
 	const struct kan_layertar_visit v = {.member = member, .arg = l};
 	struct kan_layertar *t = kan_layertar_new(&v);
@@ -51,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	kan_layertar_free(t);
 	kan_layerdir_free(l);
+	kan_stack_free(&below);
 	(void)close(fd);
 	return 0;
 }

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct state s = {0};
 	struct kan_err err = {0};
-	const struct kan_reference_visit v = {config, layer, content, end, &s};
+	const struct kan_reference_visit v = {config, layer, content, end, NULL, &s};
 	int fd = memfd_create("reference", MFD_CLOEXEC);
 	if (fd < 0)
 		return 0;

@@ -1,5 +1,6 @@
 /* An image against its name, its digests and its headers; image and damage made by the test. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <kanshiki/sink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,7 @@ Test(integrity, capabilities_and_attributes_given_taken_and_changed_are_named)
 	damage("setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 "
 	       "d2/opt/tool",
 	       "2/opt/tool:capability ");
-	damage("setfattr -n user.note -v x d0/etc/empty", "0/etc/empty:xattrs ");
+	damage("setfattr -n trusted.overlay.metacopy -v x d0/etc/empty", "0/etc/empty:xattrs ");
 }
 
 Test(integrity, files_that_were_added_and_removed_are_named)
@@ -122,11 +123,103 @@ Test(integrity, links_devices_and_names_of_one_file_are_compared)
 
 Test(integrity, what_hides_a_lower_file_or_no_longer_does_is_named)
 {
-	damage("touch -r d1/old t; mknod d1/old/more c 0 0; touch -r t d1/old",
-	       "1/old/more:whiteout ");
+	damage("touch -r d1/etc t; mknod d1/etc/passwd c 0 0; touch -r t d1/etc",
+	       "1/etc/passwd:whiteout ");
 	damage("touch -r d1/old t; rm d1/old/w; touch -r t d1/old", "1/old/w:whiteout ");
 	damage("setfattr -x trusted.overlay.opaque d1/old/sub", "1/old/sub:opaque ");
-	damage("setfattr -n trusted.overlay.opaque -v y d2/opt", "2/opt:opaque ");
+	damage("setfattr -n trusted.overlay.opaque -v y d1/etc", "1/etc:opaque ");
+}
+
+Test(integrity, marks_that_hide_nothing_are_those_of_an_honest_builder)
+{
+	/* New directories may be opaque; one that hides names which the tar hides one by one. */
+	damage("setfattr -n trusted.overlay.opaque -v y d2/opt", "");
+	damage("setfattr -n trusted.overlay.opaque -v y d1/old", "");
+	damage("touch -r d1/old t; setfattr -n trusted.overlay.opaque -v y d1/old; rm d1/old/w; "
+	       "touch -r t d1/old",
+	       "");
+	damage("touch -r d1/etc t; mknod d1/etc/never c 0 0; touch -r t d1/etc", "");
+	damage("touch -r d1/old t; mkdir d1/old/sub/x; mknod d1/old/sub/x/f c 0 0; touch -r t "
+	       "d1/old",
+	       "1/old/sub/x:extra 1/old/sub:mtime ");
+}
+
+Test(integrity, a_file_that_was_copied_up_and_not_changed_is_no_damage_and_one_that_was_is)
+{
+	damage("touch -r d1/etc t; cp -a d0/etc/passwd d0/etc/link d1/etc/; cp -a d0/usr d1/; "
+	       "touch -r t d1/etc",
+	       "");
+	damage("touch -r d1/etc t; cp -a d0/etc/passwd d1/etc/; printf 'toor:x:0:0\n' "
+	       ">d1/etc/passwd; touch -r d0/etc/passwd d1/etc/passwd; touch -r t d1/etc",
+	       "1/etc/passwd:extra ");
+	damage("touch -r d1/etc t; cp -a d0/etc/passwd d1/etc/; chmod u+s d1/etc/passwd; touch -r "
+	       "t d1/etc",
+	       "1/etc/passwd:extra ");
+	damage("mkdir -p d1/usr/bin; touch -r d0/usr/bin d1/usr/bin; cp -a d0/usr/bin/su "
+	       "d1/usr/bin; setfattr -n security.capability -v "
+	       "0x0100000200200000000000000000000000000000 d1/usr/bin/su",
+	       "1/usr/bin/su:extra ");
+	damage("cp -a d0/usr d1/; setfattr -n trusted.overlay.redirect -v /old d1/usr/bin",
+	       "1/usr/bin:extra ");
+}
+
+Test(integrity, a_time_or_an_attribute_that_builders_leave_is_named_and_alone_no_damage)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch -d @5 d0/etc/empty; setfattr -n user.note -v x d0/etc/passwd");
+	json_t *rows = image_verify(w);
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/etc/empty:mtime 0/etc/passwd:more-xattrs ");
+	cr_assert_str_eq(image_result(rows, 3, 0), "verified");
+	cr_assert_str_eq(image_result(rows, 4, 0), "verified");
+	free(got);
+	got = world_line(w, "jq -r 'select(.rung==4 and .layer==0 and "
+			    ".about==\"layer\")|\"\\(.damaged) \\(.noted)\"' "
+			    "bundle/data/image/integrity.ndjson");
+	cr_assert_str_eq(got, "0 2");
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(integrity, a_capability_is_compared_by_what_it_gives)
+{
+	/* Revision 3 with the store's own root, and one of another user's root. */
+	damage("setfattr -n security.capability -v "
+	       "0x010000030004000000000000000000000000000000000000 d0/usr/bin/ping",
+	       "");
+	damage("setfattr -n security.capability -v "
+	       "0x010000030004000000000000000000000000000039300000 d0/usr/bin/ping",
+	       "0/usr/bin/ping:capability ");
+}
+
+/* What skopeo, mount(8) or an edit of the container's list of directories brings in. */
+Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_others_are_verified)
+{
+	struct world *w = image_new();
+	struct kan_target *t = &w->target;
+	world_sh(w, "mkdir -p data/overlay2/foreign/diff/usr/bin; echo x "
+		    ">data/overlay2/foreign/diff/usr/bin/id");
+	t->lowers = kan_xrealloc(t->lowers, LAYERS + 1, sizeof(*t->lowers));
+	memmove(&t->lowers[1], &t->lowers[0], LAYERS * sizeof(*t->lowers));
+	t->lowers[0] = (struct kan_layer){.fd = openat(t->data_root_fd, "overlay2/foreign/diff",
+						       O_PATH | O_DIRECTORY | O_CLOEXEC),
+					  .path = kan_xstrdup("overlay2/foreign/diff")};
+	t->n_lowers++;
+	world_sh(w, "chmod u+s d0/usr/bin/id");
+	json_t *rows = image_verify(w);
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/usr/bin/id:mode ");
+	for (int i = 0; i < LAYERS; i++)
+		cr_assert_str_eq(image_result(rows, 3, i), "verified", "layer %d", i);
+	cr_assert_str_eq(image_result(rows, 3, LAYERS), "damaged");
+	free(got);
+	got = world_line(w, "jq -r 'select(.directory)|.directory' "
+			    "bundle/data/image/integrity.ndjson");
+	cr_assert_str_eq(got, "overlay2/foreign/diff");
+	free(got);
+	json_decref(rows);
+	image_free(w);
 }
 
 Test(integrity, overlays_own_attributes_and_labels_of_the_host_are_no_damage)
@@ -241,6 +334,7 @@ Test(integrity, owners_of_a_remapped_user_namespace_are_shifted)
 {
 	struct world *w = image_new();
 	w->target.data_root = kan_xstrdup("/var/lib/docker/100000.200000");
+	world_sh(w, "chown 0:200000 data");
 	world_sh(w, "python3 - <<E\n"
 		    "import os\n"
 		    "for top in ('d0/', 'd1/', 'd2/'):\n"

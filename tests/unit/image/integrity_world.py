@@ -79,6 +79,8 @@ def image():
     middle.add("old/sub/", kind=tarfile.DIRTYPE, mode=0o755)
     middle.add("old/sub/new", b"new")
     middle.add("old/sub/.wh..wh..opq")
+    middle.add("etc/", kind=tarfile.DIRTYPE, mode=0o755, pax={"SCHILY.xattr.user.overlay.impure": "y"})
+    middle.add("etc/middle", b"of the middle")
     top = Layer()
     top.add("./", kind=tarfile.DIRTYPE, mode=0o700)
     top.add("opt/tool", bytes(range(256)) * 1000, mode=0o755, uid=1000, gid=1000)
@@ -110,6 +112,8 @@ def unpack(octets, top):
     tar, times = tarfile.open(fileobj=io.BytesIO(octets)), []
     for it in tar:
         path = top / it.name
+        if path == top:  # engines make the root of a layer themselves
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         if it.name.endswith("/.wh..wh..opq"):
             os.setxattr(path.parent, "trusted.overlay.opaque", b"y")
@@ -132,7 +136,7 @@ def unpack(octets, top):
         if not it.issym():
             os.chmod(path, it.mode)
         for key, value in it.pax_headers.items():
-            if key.startswith("SCHILY.xattr."):
+            if key.startswith("SCHILY.xattr.") and "overlay" not in key:  # it keeps its own
                 os.setxattr(path, key[13:], value.encode("utf-8", "surrogateescape"))
         times.append((path, int(it.mtime) * 10**9 + round(it.mtime % 1 * 10**9)))
     for path, ns in reversed(times):

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/idmap.h"
 #include "image/layerfacts.h"
 #include "image/xattrs.h"
-#include "kernel/idmap.h"
 
 enum { MANY = 5000, LONG = 240, NS = 1000000000 };
 
@@ -60,13 +60,8 @@ static void member(struct kan_layerdir *l, const char *path, const struct stat *
 
 static struct kan_layerdir *begin(int fd, struct seen *s)
 {
-	static const struct kan_idmap same = {0};
-	const struct kan_layerdir_opts o = {.uid = &same,
-					    .gid = &same,
-					    .fd = fd,
-					    .damage = on_damage,
-					    .unknown = on_unknown,
-					    .arg = s};
+	const struct kan_layerdir_opts o = {
+		.fd = fd, .damage = on_damage, .unknown = on_unknown, .arg = s};
 	return kan_layerdir_new(&o);
 }
 
@@ -125,6 +120,43 @@ Test(layerdir, thousands_of_whiteouts_that_are_not_there_are_named_each)
 	(void)close(fd);
 }
 
+Test(layerdir, of_a_name_that_is_in_the_tar_twice_the_last_is_compared)
+{
+	char place[64];
+	int fd = directory(place);
+	struct seen s = {0};
+	struct stat st;
+	struct kan_layerdir *l = begin(fd, &s);
+	(void)close(openat(fd, "f", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	cr_assert_eq(fstatat(fd, "f", &st, 0), 0);
+	struct kan_layer_member m = {.path = KAN_LIT("f"), .mode = S_IFREG | 04755, .uid = 5};
+	cr_assert_eq(kan_layerdir_member(l, &m, NULL), 0);
+	member(l, "f", &st);
+	cr_assert_eq(kan_layerdir_finish(l, NULL), 0);
+	cr_assert_eq(s.damage, 1);
+	cr_assert_eq(s.bits, (unsigned)KAN_DAMAGE_DUPLICATE, "%#x", s.bits);
+	cr_assert_eq(unlinkat(fd, "f", 0), 0);
+	(void)rmdir(place);
+	kan_layerdir_free(l);
+	(void)close(fd);
+}
+
+Test(layerdir, what_aufs_kept_for_itself_is_looked_for_nowhere)
+{
+	char place[64];
+	int fd = directory(place);
+	struct seen s = {0};
+	struct kan_layerdir *l = begin(fd, &s);
+	member(l, ".wh..wh.aufs", NULL);
+	member(l, ".wh..wh.plnk/12.34", NULL);
+	member(l, "./.wh..wh.orph/x", NULL);
+	cr_assert_eq(kan_layerdir_finish(l, NULL), 0);
+	cr_assert_eq(s.damage, 0, "%#x", s.bits);
+	(void)rmdir(place);
+	kan_layerdir_free(l);
+	(void)close(fd);
+}
+
 Test(layerdir, a_file_in_place_of_a_whiteout_is_both)
 {
 	char place[64];
@@ -147,46 +179,44 @@ Test(layerdir, a_file_in_place_of_a_whiteout_is_both)
 #define V3(root) "\1\0\0\3\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0" root
 #define ROOT "\xe8\3\0\0" /* 1000 */
 
-static struct kan_idmap map_of(const char *text)
+static struct kan_idmaps maps_of(const char *text)
 {
-	struct kan_idmap m;
-	kan_idmap_parse(&m, kan_bytes_of(text));
+	struct kan_idmaps m = {0};
+	kan_idmap_parse(&m.uid, kan_bytes_of(text));
+	kan_idmap_parse(&m.gid, kan_bytes_of(text));
 	return m;
 }
 
-static unsigned owners(const struct kan_idmap *m, uint64_t in_tar, uint32_t found)
+static unsigned owners(const struct kan_idmaps *m, uint64_t in_tar, uint32_t found)
 {
 	const struct statx st = {.stx_mode = S_IFREG | 0644, .stx_uid = found, .stx_gid = found};
 	const struct kan_layer_member member = {
 		.mode = S_IFREG | 0644, .uid = in_tar, .gid = in_tar};
-	const struct kan_layer_facts f = {.st = &st, .uid = m, .gid = m};
+	const struct kan_layer_facts f = {.st = &st, .owners = m};
 	return kan_layer_differs(&member, &f) & KAN_DAMAGE_OWNER;
 }
 
 Test(layerdir, owners_are_those_that_the_engines_namespace_has_for_the_tars)
 {
-	struct kan_idmap users = map_of(MAP), none = map_of("");
+	struct kan_idmaps users = maps_of(MAP), none = maps_of(""), unknown = {.unknown = true};
 	cr_expect_not(owners(&users, 0, 1000));
 	cr_expect_not(owners(&users, 33, 100032));
 	cr_expect(owners(&users, 0, 0), "root's file in a user's layer");
 	cr_expect(owners(&users, 33, 1000));
-	cr_expect(owners(&users, 70000, 70000), "nobody there has that id");
 	cr_expect_not(owners(&none, 33, 33));
 	cr_expect(owners(&none, 33, 34));
-	cr_expect_not(owners(NULL, 33, 34), "not known");
+	cr_expect_not(owners(&unknown, 33, 34), "not known");
 }
 
-static unsigned capability(struct kan_bytes tar, struct kan_bytes found)
+static unsigned capability(const struct kan_idmaps *m, struct kan_bytes tar, struct kan_bytes found)
 {
-	struct kan_idmap users = map_of(MAP);
 	const struct statx st = {.stx_mode = S_IFREG | 0644, .stx_uid = 1000, .stx_gid = 1000};
 	struct kan_buf one = KAN_BUF(1024), other = KAN_BUF(1024);
 	kan_xattrs_add(&one, KAN_LIT("security.capability"), tar);
 	kan_xattrs_add(&other, KAN_LIT("security.capability"), found);
 	const struct kan_layer_member member = {.mode = S_IFREG | 0644,
 						.xattrs = kan_buf_bytes(&one)};
-	const struct kan_layer_facts f = {
-		.st = &st, .xattrs = kan_buf_bytes(&other), .uid = &users, .gid = &users};
+	const struct kan_layer_facts f = {.st = &st, .xattrs = kan_buf_bytes(&other), .owners = m};
 	unsigned bits = kan_layer_differs(&member, &f) & KAN_DAMAGE_CAPABILITY;
 	kan_buf_free(&one);
 	kan_buf_free(&other);
@@ -195,22 +225,23 @@ static unsigned capability(struct kan_bytes tar, struct kan_bytes found)
 
 Test(layerdir, a_capability_that_a_users_root_has_set_is_the_tars)
 {
-	cr_expect_not(capability(KAN_LIT(V2), KAN_LIT(V2)));
-	cr_expect_not(capability(KAN_LIT(V2), KAN_LIT(V3(ROOT))));
-	cr_expect(capability(KAN_LIT(V2), KAN_LIT(V3("\0\0\0\0"))), "of another root");
-	cr_expect(capability(KAN_LIT(V3(ROOT)), KAN_LIT(V2)));
-	cr_expect(capability(KAN_LIT(V2), KAN_LIT("\1\0\0\3\0\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0" ROOT)),
+	struct kan_idmaps users = maps_of(MAP), unknown = {.unknown = true};
+	cr_expect_not(capability(&users, KAN_LIT(V2), KAN_LIT(V2)));
+	cr_expect_not(capability(&users, KAN_LIT(V2), KAN_LIT(V3(ROOT))));
+	cr_expect(capability(&users, KAN_LIT(V2), KAN_LIT(V3("\1\0\0\0"))), "of another root");
+	cr_expect_not(capability(&unknown, KAN_LIT(V2), KAN_LIT(V3("\1\0\0\0"))), "not known");
+	cr_expect(capability(&users, KAN_LIT(V3(ROOT)), KAN_LIT(V2)));
+	cr_expect(capability(&users, KAN_LIT(V2),
+			     KAN_LIT("\1\0\0\3\0\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0" ROOT)),
 		  "other bits");
 }
 
-Test(layerdir, a_map_of_ids_is_read_up_to_what_is_no_line)
+Test(layerdir, a_map_of_ids_says_which_ids_it_was_given)
 {
-	struct kan_idmap m = map_of(MAP "x");
-	cr_expect_eq(m.n, 2);
-	cr_expect_eq(kan_idmap_out(&m, 65536), 165535);
-	cr_expect_eq(kan_idmap_out(&m, 65537), UINT64_MAX);
-	cr_expect(kan_idmap_has(&m, 1000) && kan_idmap_has(&m, 165535));
-	cr_expect_not(kan_idmap_has(&m, 165536) || kan_idmap_has(&m, 1001));
-	cr_expect_eq(map_of("0 1000").n, 0);
-	cr_expect_eq(map_of("0 0 99999999999999999999").n, 0);
+	struct kan_idmaps m = maps_of(MAP "x");
+	cr_expect_eq(m.uid.n, 2);
+	cr_expect(kan_idmap_has(&m.uid, 1000) && kan_idmap_has(&m.uid, 165535));
+	cr_expect_not(kan_idmap_has(&m.uid, 165536) || kan_idmap_has(&m.uid, 1001));
+	cr_expect_eq(maps_of("0 1000").uid.n, 0);
+	cr_expect_eq(maps_of("0 0 99999999999999999999").uid.n, 0);
 }

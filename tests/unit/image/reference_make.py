@@ -89,6 +89,35 @@ def directory(parts, out):
         path.write_bytes(content)
 
 
+def config_of(layers):
+    return json.dumps({"architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest(o) for o in layers]}}).encode()
+
+
+def another(layers):
+    """Another image, whole in itself."""
+    return oci(config=config_of(layers), layers=layers)
+
+
+def newer():
+    """The next release of the image: its top layer is another."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("opt/newer"))
+    return out.getvalue()
+
+
+def platforms():
+    """An index of two platforms, the other one first, and the blobs of both."""
+    mine, other = dict(oci()), dict(oci(config=config_of([newer()]), layers=[newer()]))
+
+    def first(parts):
+        return json.loads(parts["index.json"])["manifests"][0]
+    index = json.dumps({"manifests": [dict(first(other), platform={"architecture": "arm64"}), first(mine)]}).encode()
+    blobs = {n: c for parts in (mine, other) for n, c in parts.items() if n.startswith("blobs/")}
+    blobs["blobs/sha256/" + digest(index)] = index
+    return [*blobs.items(), ("index.json", json.dumps({"manifests": [{"digest": "sha256:" + digest(index)}]}).encode())]
+
+
 def deep():
     return [("manifest.json", b"[" * 100000 + b"]" * 100000)]
 
@@ -116,7 +145,8 @@ SHAPES = {
     "twice": lambda: legacy() + [("manifest.json", b"[]")], "outside": lambda: [("manifest.json", b"", "../../../etc/passwd")],
     "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
-    "rewritten": lambda: oci(config=CONFIG + b" "),
+    "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
+    "platforms": platforms, "rewritten": lambda: oci(config=CONFIG + b" "),
     "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
 }
 

@@ -84,6 +84,14 @@ Test(reference, a_digest_alone_is_compared_with_the_images_id)
 	rows = image_verify(w);
 	cr_assert_str_eq(image_result(rows, 1, -1), "damaged");
 	json_decref(rows);
+	world_sh(w,
+		 "rm -r bundle; mkdir bundle; printf '{\"Repositories\":{\"a/b\":{\"a/b:1\":"
+		 "\"%s\",\"a/b@%s\":\"%s\"}}}' >data/image/overlay2/repositories.json",
+		 w->target.image_id, w->policy.reference, w->target.image_id);
+	rows = image_verify(w);
+	cr_assert_str_eq(image_result(rows, 1, -1), "not-done",
+			 "a registry's digest, of a manifest that is not here");
+	json_decref(rows);
 	image_free(w);
 }
 
@@ -160,6 +168,41 @@ Test(reference, a_config_of_this_host_that_is_gone_is_not_done_and_no_damage)
 	image_free(w);
 }
 
+/* Verdicts of rung 1 against an image that is whole and another; nothing is said of any path. */
+static void another(const char *shape, const char *const layers[4])
+{
+	struct world *w = image_new();
+	json_t *rows = against(w, shape);
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "", "%s: %s", shape, got);
+	cr_assert_str_eq(image_result(rows, 1, -1), "damaged", "another id, and that is said once");
+	for (int n = 0; n < 4; n++)
+		cr_assert_str_eq(image_result(rows, 1, n), layers[n], "%s %d", shape, n);
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(reference, an_image_that_is_another_one_accuses_no_file_of_this_one)
+{
+	another("newer", (const char *const[]){"verified", "verified", "not-done", ""});
+	another("fewer", (const char *const[]){"verified", "verified", "not-done", ""});
+	another("more", (const char *const[]){"verified", "verified", "verified", "not-done"});
+}
+
+Test(reference, a_config_that_was_replaced_on_this_host_does_not_hide_what_was_edited)
+{
+	struct world *w = image_new();
+	world_sh(w, "chmod u+s d0/usr/bin/id; printf ' ' >>config");
+	json_t *rows = against(w, "oci");
+	char *got = image_named(w);
+	cr_assert_str_eq(got, "0/usr/bin/id:mode ");
+	cr_assert_str_eq(image_result(rows, 1, 0), "damaged");
+	free(got);
+	json_decref(rows);
+	image_free(w);
+}
+
 /* The content store of the world, by the digest in its file "digest". */
 static int collect_content(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
@@ -173,6 +216,7 @@ static int collect_content(const struct kan_target *t, struct kan_sink *sink, st
 	cr_assert_eq(kan_image_config_read(&raw, t, err), 0);
 	cr_assert_eq(kan_diff_ids_read(&ids, kan_buf_bytes(&raw), err), 0);
 	cr_assert_eq(kan_integrity_begin(&g, t, sink, err), 0);
+	memcpy(g->config_id, t->image_id, sizeof(g->config_id)); /* as rung 2 leaves it */
 	digest.data[strcspn(kan_buf_str(&digest), "\n")] = 0;
 	int rc = kan_integrity_content(g, &ids, store, (const char *)digest.data, err);
 	free(ids.v);
@@ -192,8 +236,8 @@ static json_t *by_content(struct world *w, const char *shape)
 
 Test(content, blobs_of_a_content_store_prove_the_layers_that_were_unpacked_from_them)
 {
-	static const char *const shapes[] = {"gzip", "zstd", "nested"};
-	for (size_t i = 0; i < 3; i++) {
+	static const char *const shapes[] = {"gzip", "zstd", "nested", "platforms"};
+	for (size_t i = 0; i < 4; i++) {
 		struct world *w = image_new();
 		json_t *rows = by_content(w, shapes[i]);
 		char *got = image_named(w);
@@ -317,7 +361,8 @@ Test(sealed, what_was_edited_before_the_capture_is_told_from_the_rows_alone)
 	static const char *const each[] = {
 		"0/etc/passwd:content ",      "0/usr/bin/id:mode ", "0/etc/empty:owner ",
 		"0/usr/bin/ping:capability ", "0/etc/added:extra ", "0/etc/pipe:missing ",
-		"1/old/w:whiteout ",          "1/old/sub:opaque ",  "2/opt:opaque "};
+		"1/old/w:whiteout ",          "1/old/sub:opaque ",  "1/etc:opaque ",
+		"0/usr/bin/whoami:mode ",     "0/old:xattrs "};
 	struct world *w = image_new();
 	char text[4096];
 	size_t n = 0;
@@ -326,16 +371,81 @@ Test(sealed, what_was_edited_before_the_capture_is_told_from_the_rows_alone)
 		    "d0/etc/empty; setfattr -x security.capability d0/usr/bin/ping; echo x "
 		    ">d0/etc/added; rm d0/etc/pipe; touch -r t d0/etc; touch -r d1/old t; rm "
 		    "d1/old/w; touch -r t d1/old; setfattr -x trusted.overlay.opaque d1/old/sub; "
-		    "setfattr -n trusted.overlay.opaque -v y d2/opt");
+		    "setfattr -n trusted.overlay.opaque -v y d1/etc; setfattr -n "
+		    "trusted.overlay.redirect -v /etc d0/old");
 	json_t *doc = sealed_against(w, "gzip");
 	told(text, sizeof(text), doc);
 	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
 		cr_assert(strstr(text, each[i]), "%s is not in %s", each[i], text);
 		n += strlen(each[i]);
 	}
-	/* whoami is another name of id, and its header says no facts of its own. */
+	/* whoami is another name of id: what its header does not say, that of id does. */
 	cr_assert_eq(strlen(text), n, "%s", text);
 	json_decref(doc);
+	image_free(w);
+}
+
+/* Rows of a store that was edited so, against the reference: these are told, and no others. */
+static void sealed_edit(const char *command, const char *expected)
+{
+	struct world *w = image_new();
+	char text[4096];
+	world_sh(w, "%s", command);
+	json_t *doc = sealed_against(w, "gzip");
+	told(text, sizeof(text), doc);
+	cr_assert_str_eq(text, expected, "%s: %s", command, text);
+	json_decref(doc);
+	image_free(w);
+}
+
+Test(sealed, another_name_of_a_file_that_is_one_no_more_is_compared_with_that_file)
+{
+	sealed_edit("touch -r d0/usr/bin t; cp -p d0/usr/bin/id c; echo x >>c; touch -r "
+		    "d0/usr/bin/id c; rm d0/usr/bin/whoami; mv c d0/usr/bin/whoami; touch -r t "
+		    "d0/usr/bin",
+		    "0/usr/bin/whoami:content,size ");
+}
+
+Test(sealed, what_honest_builders_leave_is_not_told_or_is_told_in_its_own_word)
+{
+	sealed_edit("setfattr -n trusted.overlay.opaque -v y d2/opt; touch -r d1/etc t; cp -a "
+		    "d0/etc/passwd d0/etc/link d1/etc/; mknod d1/etc/never c 0 0; touch -r t "
+		    "d1/etc; chmod 700 d0 d1",
+		    "");
+	sealed_edit("setfattr -n user.note -v x d0/etc/passwd", "0/etc/passwd:more-xattrs ");
+	sealed_edit("touch -r d1/etc t; cp -a d0/etc/passwd d1/etc/; chmod u+s d1/etc/passwd; "
+		    "touch -r t d1/etc",
+		    "1/etc/passwd:extra ");
+}
+
+Test(sealed, owners_are_those_of_the_store_that_the_rows_name)
+{
+	struct world *w = image_new();
+	char text[4096];
+	w->target.data_root = kan_xstrdup("/var/lib/docker/100000.200000");
+	world_sh(w, "chown 0:200000 data; python3 - <<E\n"
+		    "import os\n"
+		    "for top in ('d0/', 'd1/', 'd2/'):\n"
+		    "    for at, dirs, files in os.walk(top):\n"
+		    "        for n in dirs + files:\n"
+		    "            p = os.path.join(at, n)\n"
+		    "            st = os.lstat(p)\n"
+		    "            if st.st_uid >= 100000: continue\n"
+		    "            cap = not os.path.islink(p) and 'security.capability' in "
+		    "os.listxattr(p)\n"
+		    "            os.chown(p, st.st_uid + 100000, st.st_gid + 200000, "
+		    "follow_symlinks=False)\n"
+		    "            if not os.path.islink(p): os.chmod(p, st.st_mode & 0o7777)\n"
+		    "            if cap: os.setxattr(p, 'security.capability', "
+		    "bytes.fromhex('0100000300040000000000000000000000000000a0860100'))\n"
+		    "os.chown('d0/etc/empty', 0, 0)\n"
+		    "E\n");
+	json_t *doc = sealed_against(w, "gzip");
+	told(text, sizeof(text), doc);
+	cr_assert_str_eq(text, "0/etc/empty:owner ", "%s", text);
+	json_decref(doc);
+	free(w->target.data_root);
+	w->target.data_root = NULL;
 	image_free(w);
 }
 

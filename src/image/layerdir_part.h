@@ -1,0 +1,42 @@
+/* Inside layerdir: members on one side, what the directory has more on the other. */
+#ifndef KAN_IMAGE_LAYERDIR_PART_H
+#define KAN_IMAGE_LAYERDIR_PART_H
+
+#include "image/layerdir.h"
+#include "image/layername.h"
+#include "image/nameset.h"
+
+enum { KAN_LAYERDIR_SUM = 80, KAN_LAYERDIR_NAMES = 3 * KAN_LAYERDIR_ENTRIES };
+
+/* The member that came last: ours, until it is told. */
+struct kan_layer_pending {
+	bool is, there;
+	enum kan_layer_name kind;
+	unsigned bits;
+	struct kan_buf path, link, xattrs; /* of the tar; path as it lies in the directory */
+	struct kan_layer_member member;
+	int pin;
+	struct statx st;
+	struct kan_buf found_link, found_xattrs;
+	char expected[KAN_LAYERDIR_SUM], found[KAN_LAYERDIR_SUM];
+};
+
+struct kan_layerdir {
+	struct kan_layerdir_opts o;
+	struct kan_nameset *names;
+	struct kan_layer_pending p;
+	struct kan_layer_pending *held;
+	size_t n_held;
+	uint64_t steps; /* of lookups below, and above */
+	struct kan_buf path;
+	bool fatal;
+	struct kan_err err; /* of the walk, when fatal */
+};
+
+/* May the layers below be asked about this path? */
+bool kan_layerdir_may_look(struct kan_layerdir *l, struct kan_bytes path);
+/* Is this directory of the layer marked opaque; is one that path lies in? */
+bool kan_layerdir_is_opaque(const struct kan_layerdir *l, struct kan_bytes path);
+bool kan_layerdir_below_opaque(const struct kan_layerdir *l, struct kan_bytes path);
+
+#endif
