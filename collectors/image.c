@@ -6,6 +6,7 @@
 #include "image/baseline.h"
 #include "image/integrity.h"
 #include "image/layers.h"
+#include "image/package.h"
 #include "image/packages.h"
 
 static const char *const artefacts[] = {
@@ -24,13 +25,15 @@ static const struct kan_limit limits[] = {{"config_octets", KAN_IMAGE_CONFIG_MAX
 static int take_files(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	uint64_t rows = 0;
-	if (kan_packages_take(t, sink, err) < 0)
+	const char *manager = NULL;
+	if (kan_packages_take(&manager, t, sink, err) < 0)
 		return -1;
 	if (!t->policy->image_full) {
 		kan_sink_scope(sink, KAN_LIT("baseline.ndjson"), "--image none");
 		return 0;
 	}
-	int rc = kan_baseline_take(&rows, t, sink, err);
+	size_t sum = t->policy->verify_image ? kan_pkg_manager_sum(manager) : 0;
+	int rc = kan_baseline_take(&rows, sum, t, sink, err);
 	kan_sink_items(sink, rows);
 	return rc;
 }

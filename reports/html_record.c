@@ -5,7 +5,7 @@
 #include "base/row.h"
 #include "reports/html.h"
 
-enum { NS_PER_MS = 1000000 };
+enum { NS_PER_MS = 1000000, MODIFIED_MAX = 20 };
 
 static void collectors(struct kan_buf *out, const json_t *record)
 {
@@ -157,6 +157,20 @@ static void differs(struct kan_buf *out, const json_t *check)
 	kan_buf_adds(out, "</ul>\n");
 }
 
+/* Files of the image that are not as their packages recorded them. */
+static void modified(struct kan_buf *out, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list) && i < MODIFIED_MAX; i++) {
+		const json_t *one = json_array_get(list, i);
+		kan_buf_adds(out, "<br>");
+		kan_html_value(out, one, "path");
+		kan_buf_adds(out, " of ");
+		kan_html_value(out, one, "package");
+	}
+	if (json_array_size(list) > MODIFIED_MAX)
+		kan_buf_adds(out, "<br>more in report.json");
+}
+
 void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 {
 	const json_t *r = json_object_get(m->doc, "record");
@@ -186,6 +200,8 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_adds(out, "<dt>The image</dt><dd>");
 		kan_html_text(out,
 			      kan_json_str(json_object_get(m->doc, "image_integrity"), "says"));
+		modified(out,
+			 json_object_get(json_object_get(m->doc, "image_integrity"), "modified"));
 		kan_buf_adds(out, "</dd>");
 	}
 	kan_buf_adds(out, "</dl>\n");

@@ -9,6 +9,7 @@
 #include "reports/model.h"
 
 enum {
+	MODIFIED_MAX = 20, /* files of rung 5 */
 	NS_PER_MS = 1000000,
 	RAW_MAX = 1 << 20,
 	FINDINGS_MAX = 200,
@@ -244,6 +245,22 @@ static void findings(struct kan_buf *out, const struct kan_model *m)
 			     m->not_assessed);
 }
 
+static void modified(struct kan_buf *out, const json_t *list)
+{
+	size_t i = 0;
+	const json_t *one = NULL;
+	for (; i < json_array_size(list) && i < MODIFIED_MAX; i++) {
+		one = json_array_get(list, i);
+		kan_buf_adds(out, "  - ");
+		value(out, one, "path");
+		kan_buf_adds(out, " of ");
+		value(out, one, "package");
+		kan_buf_adds(out, "\n");
+	}
+	if (json_array_size(list) > MODIFIED_MAX)
+		kan_buf_adds(out, "  - more in report.json\n");
+}
+
 static void custody(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_addf(out, "\n## Evidence\n- Bundle `%s`\n", kan_json_str(m->doc, "bundle"));
@@ -270,6 +287,7 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 	const char *image = kan_json_str(json_object_get(m->doc, "image_integrity"), "says");
 	if (*image)
 		kan_buf_addf(out, "- The image: %s\n", image);
+	modified(out, json_object_get(json_object_get(m->doc, "image_integrity"), "modified"));
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
 }

@@ -5,23 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyze/recorded.h"
+
 #define ROWS "data/image/integrity.ndjson"
 
-enum { REFERENCE = 1, FIRST = 2, LAST = 4, ALL = 4, TEXT = 480 };
+enum { REFERENCE = 1, FIRST = 2, LAST = 4, PACKAGES = 5, TEXT = 640 };
 
-static const char alone[] = "rungs 2 to 4 rest on this host alone";
+static const char alone[] = "rungs 2 to 5 rest on this host alone";
 static const char *const whats[] = {[1] = "a reference from elsewhere",
 				    [2] = "the image's own name",
 				    [3] = "layers against their digests",
-				    [4] = "layer directories against their headers"};
+				    [4] = "layer directories against their headers",
+				    [5] = "files against the checksums of their packages"};
 
 struct rung {
 	uint64_t verified, damaged, not_done;
-	json_t *why; /* of the first that was not done */
+	json_t *why;  /* of the first that was not done */
+	bool differs; /* and no damage: who built the image may have changed what he installed */
 };
 struct table {
-	struct rung rungs[LAST + 1];
+	struct rung rungs[PACKAGES + 1];
 	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
+	json_t *modified;                /* of rung 5, or NULL */
+	uint64_t conffiles, unrecorded;
 	uint64_t noted; /* that differ in what honest tools change too, and are no damage */
 };
 
@@ -64,7 +70,7 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 static const char *result_of(const struct rung *r)
 {
 	if (r->damaged)
-		return "damaged";
+		return r->differs ? "differs" : "damaged";
 	return r->verified && !r->not_done ? "verified" : "not-done";
 }
 
@@ -84,7 +90,7 @@ static json_t *line_of(const struct rung *r, int n)
 static int reached(const struct table *t)
 {
 	int n = FIRST;
-	while (n <= LAST && strcmp(result_of(&t->rungs[n]), "verified") == 0)
+	while (n <= PACKAGES && strcmp(result_of(&t->rungs[n]), "verified") == 0)
 		n++;
 	return n == FIRST ? 0 : n - 1;
 }
@@ -113,30 +119,69 @@ static void and_noted(char out[TEXT], const struct table *t)
 			       t->noted);
 }
 
+/* Rung 5 in words. */
+static void of_packages(char out[TEXT / 2], const struct table *t)
+{
+	const struct rung *r = &t->rungs[PACKAGES];
+	if (r->damaged)
+		(void)snprintf(out, TEXT / 2,
+			       "%" PRIu64
+			       " files are not as their packages recorded them, of %" PRIu64
+			       ": whoever built the image may have changed them",
+			       r->damaged, r->damaged + r->verified);
+	else if (r->not_done)
+		(void)snprintf(out, TEXT / 2, "packages were not checked");
+	else
+		(void)snprintf(out, TEXT / 2,
+			       "%" PRIu64 " files are as their packages recorded them",
+			       r->verified);
+}
+
+static void packages(struct table *t, const struct kan_facts *f)
+{
+	struct kan_recorded found;
+	struct kan_err ignored = {0};
+	struct rung *r = &t->rungs[PACKAGES], *digests = &t->rungs[LAST - 1];
+	if (!digests->verified && !digests->damaged && !digests->not_done)
+		return;
+	(void)kan_recorded_check(&found, f, &ignored);
+	r->differs = true;
+	r->verified = found.as_recorded;
+	r->damaged = found.modified;
+	r->not_done = found.why != NULL || found.as_recorded == 0;
+	if (r->not_done)
+		r->why = json_string(found.why ? found.why : "no file has a checksum recorded");
+	t->modified = found.paths;
+	t->conffiles = found.conffiles;
+	t->unrecorded = found.unrecorded;
+}
+
 static void sentence(char out[TEXT], const struct table *t)
 {
 	const struct rung *digests = &t->rungs[3];
 	bool damaged = false, asked = digests->verified || digests->damaged || digests->not_done;
 	int n = reached(t);
+	char packaged[TEXT / 2];
+	of_packages(packaged, t);
 	for (int i = FIRST; i <= LAST; i++)
 		damaged |= t->rungs[i].damaged > 0;
 	if (damaged)
 		(void)snprintf(out, TEXT, "%sthe image is damaged: %" PRIu64 " paths are named; %s",
 			       of_reference(t), t->paths, alone);
-	else if (n == LAST)
+	else if (n >= LAST)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d: its name, the digests of %" PRIu64
-			       " layers and every header hold; %s",
-			       of_reference(t), n, ALL, digests->verified, alone);
+			       " layers and every header hold; %s; %s",
+			       of_reference(t), n, PACKAGES, digests->verified, packaged, alone);
 	else if (n && !asked)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d: its name holds; layers were not checked%s",
-			       of_reference(t), n, ALL,
+			       of_reference(t), n, PACKAGES,
 			       t->rungs[REFERENCE].verified ? " against their own digests" : "");
 	else
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d; not all of the rest could be checked; %s",
-			       of_reference(t), n, ALL, alone);
+			       of_reference(t), n, PACKAGES, alone);
 	and_noted(out, t);
 }
 
@@ -148,13 +193,21 @@ json_t *kan_image_integrity(const struct kan_facts *f)
 	if (!kan_source_has(f->source, ROWS) ||
 	    kan_source_rows(f->source, ROWS, take, &t, &ignored) < 0)
 		return NULL;
+	packages(&t, f);
 	json_t *rungs = json_array();
-	for (int i = REFERENCE; i <= LAST; i++)
+	for (int i = REFERENCE; i <= PACKAGES; i++)
 		json_array_append_new(rungs, line_of(&t.rungs[i], i));
 	sentence(says, &t);
-	for (int i = REFERENCE; i <= LAST; i++)
+	for (int i = REFERENCE; i <= PACKAGES; i++)
 		json_decref(t.rungs[i].why);
-	return json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t), "rungs",
-			 rungs, "damaged_paths", (json_int_t)t.paths, "reference_paths",
-			 (json_int_t)t.reference_paths);
+	json_t *out = json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t),
+				"rungs", rungs, "damaged_paths", (json_int_t)t.paths,
+				"reference_paths", (json_int_t)t.reference_paths);
+	if (t.modified)
+		json_object_set_new(out, "modified", t.modified);
+	if (t.conffiles)
+		json_object_set_new(out, "conffiles", json_integer((json_int_t)t.conffiles));
+	if (t.unrecorded)
+		json_object_set_new(out, "unrecorded", json_integer((json_int_t)t.unrecorded));
+	return out;
 }

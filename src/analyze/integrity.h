@@ -6,7 +6,8 @@
 
 /*
  * {says, reached, rungs: [{rung, what, result, layers, verified, damaged, not_done, why}],
- * damaged_paths, reference_paths}. NULL: the bundle has no such rows. Yours.
+ * damaged_paths, reference_paths, modified: [{path, package}]}. Of rung 5 the counts are of files,
+ * and modified is there when there are such. NULL: the bundle has no such rows. Yours.
  */
 json_t *kan_image_integrity(const struct kan_facts *f);
 

@@ -302,6 +302,17 @@ static int read_image(struct kan_packages *p, const struct kan_facts *f, struct 
 	return 0;
 }
 
+int kan_packages_read_into(struct kan_pkg_index *x, struct kan_packages *p,
+			   const struct kan_facts *f, struct kan_err *err)
+{
+	struct reading r = {.p = p, .index = x};
+	struct kan_err why = {0};
+	if (read_tar(&r, f->source, pkgdb, &why, err) < 0)
+		return -1;
+	kan_pkg_index_done(x);
+	return 0;
+}
+
 /* Does any row need the bytes of its file? */
 static bool sums_needed(const struct kan_packages *p)
 {

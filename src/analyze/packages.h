@@ -50,6 +50,10 @@ void kan_packages_want(struct kan_packages *p, struct kan_bytes path);
 /* Then the databases and the bytes. -1: the evidence was altered. */
 int kan_packages_read(struct kan_packages *p, const struct kan_facts *f, struct kan_err *err);
 
+/* The image's databases once more, for other paths. -1: the evidence was altered. */
+int kan_packages_read_into(struct kan_pkg_index *x, struct kan_packages *p,
+			   const struct kan_facts *f, struct kan_err *err);
+
 /* More changes than are looked up, where packages are known. */
 bool kan_packages_over(const struct kan_packages *p);
 

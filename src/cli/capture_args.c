@@ -25,7 +25,7 @@ const struct kan_option kan_capture_options[] = {
 	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
 	{"verify-image", 0, NULL,
-	 "the image's layers against their digests, and every file against its header"},
+	 "the image's layers against their digests, every file against its header and its package"},
 	{"root", 0, "DIR",
 	 "a Docker data root instead of an engine: a dead disk's /var/lib/docker, or a copy of it"},
 	{"reference", 0, "WHAT",

@@ -20,6 +20,7 @@ struct baseline {
 	struct kan_rows *rows, *ghosts;
 	struct kan_tarfile tar;
 	char metacopy[ATTRIBUTE_NAME];
+	size_t sum;
 	uint64_t entries, used, files_left_out, bytes_left_out;
 };
 
@@ -73,6 +74,13 @@ static bool member(const struct kan_file *f, void *layer)
 	return fits;
 }
 
+static void put_sum(struct kan_row *r, const struct kan_file *f)
+{
+	char hex[2 * KAN_CHECKSUM_MAX + 1];
+	kan_hex(hex, (struct kan_bytes){f->sum, f->sum_n});
+	kan_row_str(r, "package_sum", hex);
+}
+
 static void put_fields(struct kan_row *r, const struct layer *l, const struct kan_file *f)
 {
 	const struct statx *st = &f->st;
@@ -93,6 +101,8 @@ static void put_fields(struct kan_row *r, const struct layer *l, const struct ka
 		kan_row_str(r, "sha256", f->sha256);
 	if (f->sha256[0] && f->by_extents)
 		kan_row_str(r, "sha256_of", "extents");
+	if (f->sum_n && f->sha256[0])
+		put_sum(r, f);
 	if (f->content == KAN_CONTENT_READ && !f->stable)
 		kan_row_bool(r, "stable", false);
 	if (f->note >= 0)
@@ -139,6 +149,7 @@ static struct kan_reader_opts reader_opts(struct layer *l)
 		.note = note,
 		.arg = l,
 		.metacopy = l->b->metacopy,
+		.sum = l->b->sum,
 		.max_entries = KAN_BASELINE_ENTRIES,
 	};
 }
@@ -248,10 +259,10 @@ static int close_all(struct baseline *b, struct kan_err *err)
 	return kan_tarfile_close(&b->tar, err);
 }
 
-int kan_baseline_take(uint64_t *rows, const struct kan_target *t, struct kan_sink *s,
+int kan_baseline_take(uint64_t *rows, size_t sum, const struct kan_target *t, struct kan_sink *s,
 		      struct kan_err *err)
 {
-	struct baseline b = {.sink = s};
+	struct baseline b = {.sink = s, .sum = sum};
 	(void)snprintf(b.metacopy, sizeof(b.metacopy), "%smetacopy",
 		       kan_overlay_prefix(t->userxattr));
 	kan_stack_init(&b.stack, t->lowers, t->n_lowers, t->userxattr);

@@ -16,9 +16,10 @@ enum {
 
 /*
  * Writes baseline.ndjson, ghosts.ndjson and ghosts.tar, from the base layer upwards. Each file is
- * read once; two layers are read at a time. rows: entries told. -1: evidence cannot be written.
+ * read once; two layers are read at a time. rows: entries told. sum: size of a package manager's
+ * checksum to take besides, 0: none. -1: evidence cannot be written.
  */
-int kan_baseline_take(uint64_t *rows, const struct kan_target *t, struct kan_sink *s,
+int kan_baseline_take(uint64_t *rows, size_t sum, const struct kan_target *t, struct kan_sink *s,
 		      struct kan_err *err);
 
 #endif

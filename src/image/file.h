@@ -6,6 +6,7 @@
 #include <kanshiki/err.h>
 #include <linux/stat.h>
 
+#include "base/checksum.h"
 #include "base/digest.h"
 #include "base/tar.h"
 
@@ -37,6 +38,7 @@ struct kan_file {
 	bool stable;     /* size, mtime and ctime were the same before and after */
 	uint64_t octets; /* bytes read, holes not counted */
 	char sha256[KAN_SHA256_HEX];
+	uint8_t sum[KAN_CHECKSUM_MAX], sum_n; /* of a package manager's kind, where asked for */
 	bool sparse;
 	const struct kan_tar_extent *extents;
 	size_t n_extents;

@@ -14,6 +14,7 @@ struct link {
 	bool used, store, stable, by_extents;
 	uint64_t octets;
 	uint8_t sha256[KAN_SHA256_HEX];
+	uint8_t sum[KAN_CHECKSUM_MAX], sum_n;
 };
 
 struct kan_links {
@@ -73,6 +74,8 @@ bool kan_links_find(struct kan_file *f, struct kan_links *l)
 	f->by_extents = k->by_extents;
 	f->octets = k->octets;
 	memcpy(f->sha256, k->sha256, sizeof(f->sha256));
+	memcpy(f->sum, k->sum, sizeof(f->sum));
+	f->sum_n = k->sum_n;
 	f->hardlink = (struct kan_bytes){(const uint8_t *)k->path, k->n};
 	if (--k->left > 0)
 		return true;
@@ -127,6 +130,8 @@ void kan_links_add(struct kan_links *l, const struct kan_file *f)
 		.octets = f->octets,
 	};
 	memcpy(k->sha256, f->sha256, sizeof(k->sha256));
+	memcpy(k->sum, f->sum, sizeof(k->sum));
+	k->sum_n = f->sum_n;
 	k->path = kan_xalloc(f->path.n + 1);
 	memcpy(k->path, f->path.p, f->path.n);
 	l->kept++;

@@ -46,6 +46,7 @@ struct packages {
 	struct kan_tree_opener *opener;
 	uint8_t *buffer;
 	uint64_t files, octets, total; /* total: the most of octets */
+	const char *manager;
 	bool database;
 	/* the directory that is listed */
 	const char *path;
@@ -140,6 +141,9 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	if ((!p->tar.tar && kan_tarfile_open(&p->tar, p->sink, "pkgdb.tar", err) < 0) ||
 	    kan_tar_entry(p->tar.tar, &e, err) < 0)
 		return -1;
+	struct kan_bytes package;
+	if (!p->manager)
+		p->manager = kan_pkg_manager(kan_pkg_db_of(&package, path));
 	p->files++;
 	p->octets += size;
 	return copy(p, fd, path, size, err);
@@ -237,13 +241,14 @@ static int finish(struct packages *p, int rc, struct kan_err *err)
 	return p->tar.tar ? kan_tarfile_close(&p->tar, err) : 0;
 }
 
-int kan_packages_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+int kan_packages_take(const char **manager, const struct kan_target *t, struct kan_sink *s,
+		      struct kan_err *err)
 {
-	return kan_packages_take_within(t, s, KAN_PACKAGES_TOTAL, err);
+	return kan_packages_take_within(manager, t, s, KAN_PACKAGES_TOTAL, err);
 }
 
-int kan_packages_take_within(const struct kan_target *t, struct kan_sink *s, uint64_t total,
-			     struct kan_err *err)
+int kan_packages_take_within(const char **manager, const struct kan_target *t, struct kan_sink *s,
+			     uint64_t total, struct kan_err *err)
 {
 	struct packages p = {.sink = s, .total = total};
 	size_t init = 0;
@@ -258,5 +263,6 @@ int kan_packages_take_within(const struct kan_target *t, struct kan_sink *s, uin
 	kan_tree_opener_free(p.opener);
 	free(p.buffer);
 	kan_stack_free(&p.stack);
+	*manager = p.manager;
 	return finish(&p, rc, err);
 }

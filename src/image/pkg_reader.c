@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t kan_pkg_manager_sum(const char *manager)
+{
+	if (!manager)
+		return 0;
+	return strcmp(manager, "dpkg") == 0 ? 16 : strcmp(manager, "apk") == 0 ? 20 : 0;
+}
+
 const char *kan_pkg_manager(enum kan_pkg_db db)
 {
 	switch (db) {

@@ -25,6 +25,7 @@ static void free_session(struct kan_session *s)
 	kan_ring_free(s->ring);
 	kan_links_free(s->links);
 	kan_digest_free(s->digest);
+	kan_checksum_free(s->checksum);
 	kan_buf_free(&s->at.path);
 	kan_buf_free(&s->xattrs);
 	kan_buf_free(&s->link);
@@ -160,6 +161,7 @@ static struct kan_session *new_session(const struct kan_reader_opts *o)
 	s->o = *o;
 	s->ring = kan_ring_new(o->ring ? o->ring : KAN_READER_RING);
 	s->digest = kan_digest_new();
+	s->checksum = o->sum ? kan_checksum_new(o->sum) : NULL;
 	s->at.path = KAN_BUF(KAN_ROW_PATH_MAX);
 	s->xattrs = KAN_BUF(KAN_TREE_XATTR_MAX * 4);
 	s->link = KAN_BUF(64 << 10);

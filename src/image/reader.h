@@ -44,6 +44,7 @@ struct kan_reader_opts {
 	const char *metacopy; /* name of the attribute that says the data is elsewhere; or NULL */
 	uint64_t max_entries; /* 0: 2,000,000 */
 	size_t ring;          /* 0: KAN_READER_RING */
+	size_t sum;           /* of a package manager's checksum, taken besides: 16, 20; 0: none */
 	bool root_only;       /* of a directory the entry itself, nothing in it */
 };
 

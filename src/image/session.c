@@ -131,17 +131,41 @@ static int make_plan(struct kan_session *s, struct plan *p, struct kan_err *err)
 	return 0;
 }
 
-static void hash_zeros(struct kan_digest *d, uint64_t n)
+static void hash(struct kan_session *s, const void *p, size_t n)
+{
+	kan_digest_add(s->digest, p, n);
+	if (s->checksum)
+		kan_checksum_add(s->checksum, (struct kan_bytes){p, n});
+}
+
+static void hash_zeros(struct kan_session *s, uint64_t n)
 {
 	static const uint8_t zeros[64 << 10];
 	for (; n; n -= n < sizeof(zeros) ? n : sizeof(zeros))
-		kan_digest_add(d, zeros, n < sizeof(zeros) ? (size_t)n : sizeof(zeros));
+		hash(s, zeros, n < sizeof(zeros) ? (size_t)n : sizeof(zeros));
 }
 
 static void hash_number(struct kan_digest *d, uint64_t v)
 {
 	uint64_t big = htobe64(v);
 	kan_digest_add(d, &big, sizeof(big));
+}
+
+static void hash_start(struct kan_session *s)
+{
+	kan_digest_start(s->digest);
+	if (s->checksum)
+		kan_checksum_start(s->checksum);
+}
+
+/* A manager's checksum is of the bytes, never of extents. */
+static void hash_finish(struct kan_file *f, struct kan_session *s)
+{
+	kan_digest_finish(f->sha256, s->digest);
+	if (!s->checksum)
+		return;
+	kan_checksum_finish(f->sum, s->checksum);
+	f->sum_n = f->by_extents ? 0 : (uint8_t)s->o.sum;
 }
 
 /* Fill up to n bytes from an extent; less at the end of a file that shrank. -1: left behind, or an
@@ -189,7 +213,7 @@ static bool hand_over(struct kan_session *s, struct to *to, const struct plan *p
 	ssize_t n = read_some(s, p->fd, data, want, x->offset + *done, err);
 	if (n < 0)
 		return false;
-	kan_digest_add(s->digest, data, (size_t)n);
+	hash(s, data, (size_t)n);
 	to->used += (size_t)n;
 	p->f->octets += (uint64_t)n;
 	*done += (uint64_t)n;
@@ -209,13 +233,13 @@ static bool read_plan(struct kan_session *s, struct to *to, struct plan *p, stru
 	const struct kan_tar_extent *x = p->f->sparse ? p->f->extents : &p->whole;
 	size_t n = p->f->sparse ? p->f->n_extents : 1;
 	uint64_t at = 0, done = 0;
-	kan_digest_start(s->digest);
+	hash_start(s);
 	for (size_t i = 0; i < n && done != UINT64_MAX; i++) {
 		if (p->f->by_extents) {
 			hash_number(s->digest, x[i].offset);
 			hash_number(s->digest, x[i].length);
 		} else {
-			hash_zeros(s->digest, x[i].offset - at);
+			hash_zeros(s, x[i].offset - at);
 		}
 		for (done = 0; done < x[i].length;)
 			if (!hand_over(s, to, p, &x[i], &done, err))
@@ -225,8 +249,8 @@ static bool read_plan(struct kan_session *s, struct to *to, struct plan *p, stru
 	if (p->f->by_extents)
 		hash_number(s->digest, p->f->st.stx_size);
 	else if (done != UINT64_MAX)
-		hash_zeros(s->digest, p->f->st.stx_size - at);
-	kan_digest_finish(p->f->sha256, s->digest);
+		hash_zeros(s, p->f->st.stx_size - at);
+	hash_finish(p->f, s);
 	return true;
 }
 

@@ -26,6 +26,7 @@ struct kan_session {
 	struct kan_ring *ring;
 	struct kan_links *links;
 	struct kan_digest *digest;
+	struct kan_checksum *checksum; /* or NULL */
 	pthread_t thread;
 	_Atomic int state;
 	_Atomic int64_t began_ns;

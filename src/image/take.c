@@ -258,6 +258,8 @@ static void take_digest(struct kan_file *to, const struct kan_file *from)
 	to->stable = from->stable;
 	to->octets = from->octets;
 	memcpy(to->sha256, from->sha256, sizeof(to->sha256));
+	memcpy(to->sum, from->sum, sizeof(to->sum));
+	to->sum_n = from->sum_n;
 }
 
 static int on_record(struct taking *k, const struct kan_record *rec, struct kan_err *err)

@@ -32,6 +32,12 @@ def base():
         for name in ("words", "owner", "gone", "caps", "late"):
             add(f"etc/{name}", WORDS)
         add("old/file", WORDS)
+        for name in ("var", "var/lib", "var/lib/dpkg", "var/lib/dpkg/info"):
+            add(name, kind=tarfile.DIRTYPE, mode=0o755)
+        add("var/lib/dpkg/status", b"Package: tool\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n")
+        owned = ["etc/words", "etc/caps", "old/file", "data/hard"]
+        add("var/lib/dpkg/info/tool.list", "".join(f"/{name}\n" for name in owned).encode())
+        add("var/lib/dpkg/info/tool.md5sums", "".join(f"{hashlib.md5(WORDS).hexdigest()}  {name}\n" for name in owned).encode())
         add("data/sub/file", WORDS)
         add("data/hard", kind=tarfile.LNKTYPE, link="data/sub/file")
     return out.getvalue()
@@ -132,7 +138,10 @@ class Integrity(unittest.TestCase):
                                                  (4, 1): "verified"})
         self.assertEqual([g for g in bundle.gaps() if "integrity" in g["what"]], [])
         report = self.report(done)
-        self.assertEqual(report["image_integrity"]["reached"], 4)
+        self.assertEqual(report["image_integrity"]["reached"], 5)
+        packages = report["image_integrity"]["rungs"][4]
+        self.assertEqual((packages["result"], packages["verified"], packages["damaged"]), ("verified", 3, 0))
+        self.assertIn("3 files are as their packages recorded them", report["image_integrity"]["says"])
         self.assertEqual([f for f in report["findings"] if f["rule"].startswith("image.")], [])
 
     def test_the_digest_of_the_imported_layer_is_that_of_its_tar(self):
@@ -163,6 +172,7 @@ class Integrity(unittest.TestCase):
         report = self.report(done)
         objects = {o["path"] for f in report["findings"] if f["rule"] == "image.damaged" for o in f["objects"]}
         self.assertEqual(objects, {"/etc/words", "/etc/owner", "/etc/gone", "/etc/caps", "/data/more", "/data/added"})
+        self.assertEqual(report["image_integrity"]["modified"], [{"path": "/etc/words", "package": "tool"}])
         self.assertIn("image.digest", {f["rule"] for f in report["findings"]})
         self.assertIn("the image is damaged: 6 paths", report["image_integrity"]["says"])
         self.assertIn("rest on this host alone", report["image_integrity"]["says"])

@@ -123,8 +123,8 @@ Test(fixtures, the_rung_that_was_reached_is_said_with_what_it_rests_on)
 	const json_t *image = json_object_get(doc, "image_integrity");
 	cr_assert_eq(kan_json_int(image, "reached"), 4);
 	cr_assert_str_eq(kan_json_str(image, "says"),
-			 "rung 4 of 4: its name, the digests of 1 layers and every header hold; "
-			 "rungs 2 to 4 rest on this host alone");
+			 "rung 4 of 5: its name, the digests of 1 layers and every header hold; "
+			 "packages were not checked; rungs 2 to 5 rest on this host alone");
 	cr_assert_str_eq(rung_of(image, 0), "not-done", "no reference was given");
 	json_decref(doc);
 	doc = fixture("image-damaged", r);
@@ -134,7 +134,7 @@ Test(fixtures, the_rung_that_was_reached_is_said_with_what_it_rests_on)
 	cr_assert_str_eq(rung_of(image, 1), "damaged");
 	cr_assert_str_eq(rung_of(image, 3), "damaged");
 	cr_assert_str_eq(kan_json_str(image, "says"), "the image is damaged: 4 paths are named; "
-						      "rungs 2 to 4 rest on this host alone");
+						      "rungs 2 to 5 rest on this host alone");
 	json_decref(doc);
 	doc = fixture("image-mtime", r);
 	image = json_object_get(doc, "image_integrity");
@@ -142,7 +142,7 @@ Test(fixtures, the_rung_that_was_reached_is_said_with_what_it_rests_on)
 	cr_assert_eq(kan_json_int(image, "damaged_paths"), 0);
 	cr_assert_str_eq(rung_of(image, 0), "verified");
 	cr_assert_str_eq(rung_of(image, 2), "verified");
-	cr_assert(strstr(kan_json_str(image, "says"), "it is the reference (rung 1); rung 4 of 4"));
+	cr_assert(strstr(kan_json_str(image, "says"), "it is the reference (rung 1); rung 4 of 5"));
 	cr_assert(strstr(kan_json_str(image, "says"),
 			 "; 1 paths differ in a time or in attributes that builders leave, which "
 			 "alone is no damage"));

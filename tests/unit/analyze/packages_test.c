@@ -22,6 +22,7 @@ struct world {
 	struct kan_buf changes, baseline, pkgdb, upper, before, gaps;
 	struct kan_tar *pkgdb_tar, *upper_tar, *before_tar;
 	bool no_baseline;
+	bool verified; /* captured with --verify-image */
 };
 
 static int to_buf(void *arg, const void *p, size_t n, struct kan_err *err)
@@ -134,6 +135,14 @@ static void put(const struct world *w, const char *path, const struct kan_buf *c
 		     err.text);
 }
 
+static void put_text(const struct world *w, const char *path, const char *content)
+{
+	struct kan_buf b = KAN_BUF(1 << 20);
+	kan_buf_adds(&b, content);
+	put(w, path, &b);
+	kan_buf_free(&b);
+}
+
 static void put_tar(const struct world *w, const char *path, struct kan_tar *t, struct kan_buf *b)
 {
 	struct kan_err err = {0};
@@ -168,6 +177,11 @@ static json_t *analysed(struct world *w)
 	put_tar(w, "data/filesystem/upper.tar", w->upper_tar, &w->upper);
 	put_tar(w, "data/filesystem/before.tar", w->before_tar, &w->before);
 	put(w, "gaps.ndjson", &w->gaps);
+	if (w->verified)
+		put_text(w, "data/image/integrity.ndjson",
+			 "{\"about\":\"image\",\"rung\":2,\"result\":\"verified\"}\n"
+			 "{\"about\":\"layer\",\"layer\":0,\"rung\":3,\"result\":\"verified\"}\n"
+			 "{\"about\":\"layer\",\"layer\":0,\"rung\":4,\"result\":\"verified\"}\n");
 	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_source_dir(&s, w->dir, NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_analyze_source(&doc, s, r, &err), 0, "%s", err.text);
@@ -721,5 +735,94 @@ Test(packages, a_record_of_a_package_with_another_version_is_not_told)
 	upgrade(&w, "2.0", agrees);
 	json_t *doc = analysed(&w);
 	cr_assert_not(record_told(doc, "/var/lib/dpkg/"));
+	json_decref(doc);
+}
+
+/* Rung 5: a file as the image's layer has it, with the checksum of what its bytes are. */
+static void file_of_image(struct world *w, const char *path, const char *content, const char *more)
+{
+	char digest[KAN_SHA256_HEX];
+	kan_sha256_hex(digest, kan_bytes_of(content));
+	kan_buf_addf(&w->baseline,
+		     "{\"layer\":0,\"path\":\"/%s\",\"type\":\"file\",\"sha256\":\"%s\","
+		     "\"package_sum\":\"%s\"%s}\n",
+		     path, digest, md5(content), more);
+}
+
+static json_int_t of_rung_5(const json_t *doc, const char *key)
+{
+	const json_t *image = json_object_get(doc, "image_integrity");
+	return json_integer_value(
+		json_object_get(json_array_get(json_object_get(image, "rungs"), 4), key));
+}
+
+static const char *word_of_rung_5(const json_t *doc, const char *key)
+{
+	const json_t *image = json_object_get(doc, "image_integrity");
+	return kan_json_str(json_array_get(json_object_get(image, "rungs"), 4), key);
+}
+
+Test(packages, an_image_whose_files_are_as_recorded_is_on_rung_5)
+{
+	struct world w = world();
+	shipped(&w);
+	w.verified = true;
+	file_of_image(&w, "usr/bin/tool", "shipped", "");
+	file_of_image(&w, "usr/bin/other", "hidden", ",\"hidden_by\":1");
+	file_of_image(&w, "usr/bin/other", "other", "");
+	file_of_image(&w, "usr/bin/stray", "of nobody", "");
+	json_t *doc = analysed(&w);
+	cr_assert_str_eq(word_of_rung_5(doc, "result"), "verified");
+	cr_assert_eq(of_rung_5(doc, "verified"), 2);
+	cr_assert_eq(kan_json_int(json_object_get(doc, "image_integrity"), "reached"), 5);
+	cr_assert(strstr(kan_json_str(json_object_get(doc, "image_integrity"), "says"),
+			 "rung 5 of 5: its name, the digests of 1 layers and every header hold; "
+			 "2 files are as their packages recorded them; rungs 2 to 5 rest"));
+	json_decref(doc);
+}
+
+Test(packages, a_file_of_the_image_with_another_checksum_differs_and_is_named)
+{
+	struct world w = world();
+	shipped(&w);
+	w.verified = true;
+	file_of_image(&w, "usr/bin/tool", "trojan", "");
+	file_of_image(&w, "usr/bin/other", "other", "");
+	file_of_image(&w, "etc/tool.conf", "edited", "");
+	file_of_image(&w, "usr/share/plain", "x", "");
+	json_t *doc = analysed(&w);
+	const json_t *image = json_object_get(doc, "image_integrity");
+	cr_assert_str_eq(word_of_rung_5(doc, "result"), "differs");
+	cr_assert_eq(of_rung_5(doc, "verified"), 1);
+	cr_assert_eq(of_rung_5(doc, "damaged"), 1);
+	cr_assert_eq(kan_json_int(image, "reached"), 4);
+	cr_assert_eq(kan_json_int(image, "conffiles"), 1);
+	cr_assert_eq(kan_json_int(image, "unrecorded"), 1);
+	const json_t *list = json_object_get(image, "modified");
+	cr_assert_eq(json_array_size(list), 1);
+	cr_assert_str_eq(kan_json_str(json_array_get(list, 0), "path"), "/usr/bin/tool");
+	cr_assert_str_eq(kan_json_str(json_array_get(list, 0), "package"), "tool");
+	json_decref(doc);
+}
+
+Test(packages, without_checksums_or_a_database_rung_5_is_not_done_and_says_why)
+{
+	struct world w = world();
+	shipped(&w);
+	w.verified = true;
+	kan_buf_adds(
+		&w.baseline,
+		"{\"layer\":0,\"path\":\"/usr/bin/tool\",\"type\":\"file\",\"sha256\":\"\"}\n");
+	json_t *doc = analysed(&w);
+	cr_assert_str_eq(word_of_rung_5(doc, "result"), "not-done");
+	cr_assert(strstr(word_of_rung_5(doc, "why"), "no checksum of the packages' kind"));
+	json_decref(doc);
+	struct world none = world();
+	none.verified = true;
+	kan_buf_adds(&none.gaps, "{\"collector\":\"image\",\"what\":\"pkgdb.tar\","
+				 "\"code\":\"not-applicable\",\"why\":\"none\"}\n");
+	file_of_image(&none, "usr/bin/tool", "shipped", "");
+	doc = analysed(&none);
+	cr_assert_str_eq(word_of_rung_5(doc, "why"), "the image has no package database");
 	json_decref(doc);
 }
