@@ -142,7 +142,7 @@ class Damaged(unittest.TestCase):
         os.setxattr(low / "w/back", "security.capability", CAPABILITY)
         (low / "w/d/extra").write_bytes(b"x")
         try:
-            done, rows = self.captured()
+            _, rows = self.captured()
         finally:
             (low / "w/d/extra").unlink()
             (low / "w/attr").write_bytes(b"image attr\n")
