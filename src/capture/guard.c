@@ -120,6 +120,13 @@ static void act(struct watch *w)
 		resume(w);
 }
 
+/* A lease that still lives can do without us; one that is stopped holds nothing, and would stay. */
+static void leave(const struct watch *w, bool idle)
+{
+	if (idle)
+		(void)syscall(SYS_pidfd_send_signal, w->lease, SIGKILL, NULL, 0);
+}
+
 static void watch(struct watch *w)
 {
 	for (;;) {
@@ -131,8 +138,10 @@ static void watch(struct watch *w)
 		bool idle = lease_is_idle(w);
 		if (held && idle && (w->orphan || kan_boot_ns() > late))
 			act(w);
-		else if (w->orphan && !held)
-			return; /* a lease that still lives can do without us */
+		else if (w->orphan && !held) {
+			leave(w, idle);
+			return;
+		}
 	}
 }
 
