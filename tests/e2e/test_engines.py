@@ -274,8 +274,11 @@ class Engines(unittest.TestCase):
 
     def test_the_engine_alone_tells_what_was_changed_with_its_content_and_the_log_with_both_streams(self):
         done = world.capture(self.taken.name, "--depth", "api", "--no-report", home=self.taken.home)
-        self.assertEqual((done.status, done.json["depth"]), (0, "api-only"), str(done))
+        # Podman's list calls a directory deleted that was taken away and made anew: its export has it, and that is told.
+        told = [("changed", "/usr/share/doc/busybox")] if PODMAN else []
+        self.assertEqual((done.status, done.json["depth"]), (5 if PODMAN else 0, "api-only"), str(done))
         bundle = world.Bundle(done.json["bundle"])
+        self.assertEqual([(g["code"], g["what"]) for g in bundle.gaps()], told)
         rows = {value(r, "path").decode(): r for r in bundle.rows("filesystem/changes.ndjson")}
         wanted = {"/etc/passwd": "changed", "/etc/shop/shop.conf": "changed", "/tmp/new": "added", "/var/log/dpkg.log": "deleted"}
         self.assertEqual({p: rows[p]["change"] for p in wanted}, wanted)
