@@ -39,7 +39,7 @@ static bool is_noted(const json_t *row)
 	json_array_foreach (json_object_get(row, "differs"), i, word) {
 		const char *w = json_string_value(word);
 		other += !w || (strcmp(w, "mtime") != 0 && strcmp(w, "more-xattrs") != 0 &&
-				strcmp(w, "duplicate") != 0);
+				strcmp(w, "duplicate") != 0 && strcmp(w, "unmade-device") != 0);
 	}
 	return other == 0;
 }
@@ -114,8 +114,9 @@ static void and_noted(char out[TEXT], const struct table *t)
 	if (t->noted)
 		(void)snprintf(out + n, TEXT - n,
 			       "; %" PRIu64
-			       " paths differ in a time or in attributes that builders "
-			       "leave, which alone is no damage",
+			       " paths differ in a time, in attributes that builders leave or "
+			       "in device nodes that a user's engine cannot make, which alone is "
+			       "no damage",
 			       t->noted);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "image/idmap.h"
 #include "image/layerbelow.h"
 #include "image/layerfacts.h"
 #include "image/layername.h"
@@ -22,9 +23,9 @@ enum { PIECE = 4000, NAMES = KAN_LAYERDIR_NAMES };
 enum { HELD = 256 }; /* members that differ and wait for another of their name */
 
 const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
-	"content",  "size",   "type",       "mode",   "owner",      "mtime",
-	"link",     "device", "capability", "xattrs", "missing",    "extra",
-	"whiteout", "opaque", "duplicate",  "name",   "more-xattrs"};
+	"content",  "size",   "type",       "mode",   "owner",       "mtime",
+	"link",     "device", "capability", "xattrs", "missing",     "extra",
+	"whiteout", "opaque", "duplicate",  "name",   "more-xattrs", "unmade-device"};
 
 static void begin(struct kan_layer_pending *p)
 {
@@ -255,6 +256,16 @@ static unsigned hardlink(struct kan_layerdir *l)
 	return same ? 0 : KAN_DAMAGE_LINK;
 }
 
+/* In a user namespace no device node can be made: engines leave them out of what they unpack. */
+static unsigned not_there(const struct kan_layerdir *l, const struct kan_err *why)
+{
+	const struct kan_layer_member *m = &l->p.member;
+	bool device = (S_ISCHR(m->mode) || S_ISBLK(m->mode)) && !m->hardlink;
+	return device && why->sys == ENOENT && l->o.owners && l->o.owners->users
+		       ? KAN_DAMAGE_UNMADE
+		       : KAN_DAMAGE_MISSING;
+}
+
 static void compare(struct kan_layerdir *l)
 {
 	struct kan_layer_pending *p = &l->p;
@@ -264,7 +275,7 @@ static void compare(struct kan_layerdir *l)
 		return;
 	if (kan_layer_pin(&p->pin, l->o.fd, kan_buf_bytes(&p->path), &why) < 0) {
 		if (absent(&why))
-			p->bits |= KAN_DAMAGE_MISSING;
+			p->bits |= not_there(l, &why);
 		else
 			l->o.unknown(kan_buf_bytes(&p->path), &why, l->o.arg);
 		return;
