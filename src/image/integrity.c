@@ -185,6 +185,8 @@ static int all(struct kan_integrity *g, struct kan_err *err)
 {
 	struct kan_diff_ids ids = {0};
 	int rc = image_name(g, &ids, err);
+	if (rc == 0)
+		rc = kan_integrity_manifests(g, err);
 	if (rc == 0 && g->t->policy->reference)
 		rc = kan_integrity_reference(g, &ids, err);
 	if (rc == 0 && g->t->policy->verify_image)

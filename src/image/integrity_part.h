@@ -47,6 +47,7 @@ struct kan_integrity {
 struct kan_verdict {
 	enum kan_rung rung;
 	int layer;            /* -1: the image */
+	bool manifest;        /* no verdict of the rung: of a manifest of the image */
 	const char *result;   /* "verified", "damaged", "not-done" */
 	const char *expected; /* "sha256:..." or NULL */
 	const char *found;
@@ -80,6 +81,10 @@ void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, s
 /* Rung 1, against policy.reference. */
 int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
 			    struct kan_err *err);
+/* Rung 1, of a digest alone ("sha256:..."). */
+int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan_err *err);
+/* Manifests that the store keeps of the image, hashed again: a row for each. */
+int kan_integrity_manifests(struct kan_integrity *g, struct kan_err *err);
 /*
  * Rungs 3 and 4 without tar-split: what a content store has below blobs/sha256 for this digest
  * ("sha256:...", of an index, a manifest). store: its directory. The blobs are hashed again on the

@@ -9,7 +9,7 @@
 int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v, struct kan_err *err)
 {
 	struct kan_row *r = kan_rows_begin(g->rows);
-	kan_row_str(r, "about", v->layer < 0 ? "image" : "layer");
+	kan_row_str(r, "about", v->manifest ? "manifest" : v->layer < 0 ? "image" : "layer");
 	kan_row_int(r, "rung", v->rung);
 	if (v->layer >= 0)
 		kan_row_int(r, "layer", v->layer);

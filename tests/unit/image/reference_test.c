@@ -83,7 +83,9 @@ Test(reference, a_digest_alone_is_compared_with_the_images_id)
 	w->policy.reference =
 		"sha256:0000000000000000000000000000000000000000000000000000000000000000";
 	rows = image_verify(w);
-	cr_assert_str_eq(image_result(rows, 1, -1), "damaged");
+	cr_assert_str_eq(image_result(rows, 1, -1), "not-done",
+			 "it may be a registry's that the image was not pulled under");
+	cr_assert(world_gap(w, "integrity.ndjson", KAN_GAP_UNSUPPORTED));
 	json_decref(rows);
 	world_sh(w,
 		 "rm -r bundle; mkdir bundle; printf '{\"Repositories\":{\"a/b\":{\"a/b:1\":"
