@@ -223,6 +223,8 @@ static void facts_of(struct kan_fact *f, struct kan_against_table *t,
 	f->gid = m->gid;
 	f->size = m->size;
 	f->mtime_s = m->mtime_ns / KAN_FACT_NS;
+	f->major = m->major;
+	f->minor = m->minor;
 	if (S_ISLNK(m->mode))
 		kan_sha256(f->content, m->link);
 	f->hardlink = m->hardlink;

@@ -16,7 +16,7 @@ struct kan_fact {
 	uint8_t key[KAN_FACT_KEY], content[KAN_SHA256_SIZE];
 	uint64_t size, uid, gid, caps, marks, attrs;
 	int64_t mtime_s;
-	uint32_t mode, order;
+	uint32_t mode, order, major, minor; /* of a device node */
 	bool has_content, hardlink, met, twice;
 };
 

@@ -441,6 +441,16 @@ Test(sealed, a_device_node_that_a_users_engine_could_not_make_has_its_own_word)
 	sealed_edit("touch -r d0/etc t; rm d0/etc/null; touch -r t d0/etc", "0/etc/null:missing ");
 }
 
+Test(sealed, a_device_node_with_another_number_is_told)
+{
+	sealed_edit("touch -r d0/etc t; rm d0/etc/null; mknod -m 666 d0/etc/null c 1 5; touch -d "
+		    "@1700000000 d0/etc/null; touch -r t d0/etc",
+		    "0/etc/null:device ");
+	sealed_edit("touch -r d0/etc t; rm d0/etc/null; mknod -m 666 d0/etc/null c 7 3; touch -d "
+		    "@1700000000 d0/etc/null; touch -r t d0/etc",
+		    "0/etc/null:device ");
+}
+
 Test(sealed, owners_are_those_of_the_store_that_the_rows_name)
 {
 	struct world *w = image_new();
