@@ -195,7 +195,7 @@ Test(integrity, a_capability_is_compared_by_what_it_gives)
 }
 
 /* What skopeo, mount(8) or an edit of the container's list of directories brings in. */
-Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_others_are_verified)
+static struct world *laid_between(void)
 {
 	struct world *w = image_new();
 	struct kan_target *t = &w->target;
@@ -207,6 +207,12 @@ Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_ot
 						       O_PATH | O_DIRECTORY | O_CLOEXEC),
 					  .path = kan_xstrdup("overlay2/foreign/diff")};
 	t->n_lowers++;
+	return w;
+}
+
+Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_others_are_verified)
+{
+	struct world *w = laid_between();
 	world_sh(w, "chmod u+s d0/usr/bin/id");
 	json_t *rows = image_verify(w);
 	char *got = image_named(w);
@@ -221,6 +227,28 @@ Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_ot
 	free(got);
 	json_decref(rows);
 	image_free(w);
+}
+
+/* Rung 3 of the base and of a directory that is one too many, when its cache-id is made so. */
+static void cache_id(const char *command, const char *base, const char *foreign, unsigned code)
+{
+	struct world *w = laid_between();
+	world_sh(w, "c=$(dirname $(readlink split0))/cache-id; %s", command);
+	json_t *rows = image_verify(w);
+	cr_expect_str_eq(image_result(rows, 3, 0), base, "%s", command);
+	cr_expect_str_eq(image_result(rows, 3, 1), "verified", "%s", command);
+	cr_expect_str_eq(image_result(rows, 3, LAYERS), foreign, "%s", command);
+	cr_expect_eq(world_gap(w, "integrity.ndjson", code) != NULL, strcmp(base, "not-done") == 0);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(integrity, a_layer_whose_directory_cannot_be_told_is_a_gap_and_no_damage)
+{
+	cache_id("rm $c", "not-done", "not-done", KAN_GAP_VANISHED);
+	cache_id(": >$c", "not-done", "not-done", KAN_GAP_MALFORMED);
+	cache_id("rm $c; mkdir $c", "not-done", "not-done", KAN_GAP_CONTRADICTED);
+	cache_id("echo elsewhere >$c", "damaged", "damaged", KAN_GAP_MALFORMED);
 }
 
 Test(integrity, overlays_own_attributes_and_labels_of_the_host_are_no_damage)
