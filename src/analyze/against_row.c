@@ -103,6 +103,7 @@ static void say_attributes(json_t **list, const struct kan_fact *e, const struct
 {
 	say(list, e->caps != f->caps, "capability");
 	say(list, e->marks != f->marks || (e->attrs && e->attrs != f->attrs), "xattrs");
+	say(list, e->acls != f->acls, "acl");
 	say(list, !e->attrs && f->attrs, "more-xattrs");
 }
 

@@ -8,6 +8,8 @@
 
 #include "base/digest.h"
 #include "base/tree.h"
+#include "image/layerfacts.h"
+#include "image/layername.h"
 #include "image/lower.h"
 #include "image/nameset.h"
 #include "image/overlay.h"
@@ -176,6 +178,43 @@ static bool capability_of(struct kan_bytes *out, struct kan_bytes packed)
 	return true;
 }
 
+/* Each access list of a is one of b. */
+static bool acls_in(struct kan_bytes a, struct kan_bytes b)
+{
+	struct kan_xattr x, y;
+	while (kan_xattrs_next(&x, &a)) {
+		bool found = !kan_layer_acl(x.name);
+		for (struct kan_bytes left = b; !found && kan_xattrs_next(&y, &left);)
+			found = kan_bytes_eq(x.name, y.name) && !x.cut && !y.cut &&
+				kan_bytes_eq(x.value, y.value);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool same_acls(struct kan_bytes a, struct kan_bytes b)
+{
+	return acls_in(a, b) && acls_in(b, a);
+}
+
+int kan_layerbelow_same_acl(const struct kan_stack *below, struct kan_bytes path,
+			    struct kan_bytes xattrs, struct kan_err *err)
+{
+	struct kan_below b, held;
+	kan_auto_buf struct kan_buf there = KAN_BUF(KAN_XATTRS_MAX * 4);
+	if (resolve(&b, &held, below, path, err) < 0)
+		return -1;
+	struct kan_bytes above = kan_layer_above(path);
+	size_t from = above.n + (above.n > 1);
+	struct kan_bytes name = {path.p + from, path.n - from};
+	int rc = !b.found ? 0 : kan_xattrs_read(&there, b.fd, b.parent_fd, name, err) ? 1 : -1;
+	if (rc > 0)
+		rc = same_acls(xattrs, kan_buf_bytes(&there));
+	let_go(&b, &held);
+	return rc;
+}
+
 /* Of attributes only these make an entry do what it did not do below. */
 static int same_power(const struct kan_below *b, const struct kan_tree_entry *e, bool userxattr,
 		      struct kan_err *err)
@@ -188,7 +227,7 @@ static int same_power(const struct kan_below *b, const struct kan_tree_entry *e,
 		return -1;
 	return !leads_elsewhere(kan_buf_bytes(&a), userxattr) &&
 	       capability_of(&x, kan_buf_bytes(&a)) && capability_of(&y, kan_buf_bytes(&c)) &&
-	       kan_bytes_eq(x, y);
+	       kan_bytes_eq(x, y) && same_acls(kan_buf_bytes(&a), kan_buf_bytes(&c));
 }
 
 static int same(const struct kan_below *b, const struct kan_tree_entry *e, bool userxattr,

@@ -23,9 +23,9 @@ enum { PIECE = 4000, NAMES = KAN_LAYERDIR_NAMES };
 enum { HELD = 256 }; /* members that differ and wait for another of their name */
 
 const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
-	"content",  "size",   "type",       "mode",   "owner",       "mtime",
-	"link",     "device", "capability", "xattrs", "missing",     "extra",
-	"whiteout", "opaque", "duplicate",  "name",   "more-xattrs", "unmade-device"};
+	"content",   "size",       "type",        "mode",          "owner", "mtime",    "link",
+	"device",    "capability", "xattrs",      "missing",       "extra", "whiteout", "opaque",
+	"duplicate", "name",       "more-xattrs", "unmade-device", "acl"};
 
 static void begin(struct kan_layer_pending *p)
 {
@@ -266,6 +266,21 @@ static unsigned not_there(const struct kan_layerdir *l, const struct kan_err *wh
 		       : KAN_DAMAGE_MISSING;
 }
 
+/* Builders write no access list into the tar: one that was copied up with its entry is the lower
+ * layer's. */
+static unsigned acl(struct kan_layerdir *l)
+{
+	struct kan_err why = {0};
+	struct kan_bytes path = kan_buf_bytes(&l->p.path);
+	int same = kan_layerdir_may_look(l, path)
+			   ? kan_layerbelow_same_acl(l->o.below, path,
+						     kan_buf_bytes(&l->p.found_xattrs), &why)
+			   : 0;
+	if (same < 0)
+		l->o.unknown(path, &why, l->o.arg);
+	return same ? KAN_DAMAGE_MORE : KAN_DAMAGE_ACL;
+}
+
 static void compare(struct kan_layerdir *l)
 {
 	struct kan_layer_pending *p = &l->p;
@@ -289,7 +304,10 @@ static void compare(struct kan_layerdir *l)
 					  .xattrs = kan_buf_bytes(&p->found_xattrs),
 					  .userxattr = l->o.userxattr,
 					  .owners = l->o.owners};
-	p->bits |= p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
+	unsigned bits = p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
+	if (bits & KAN_DAMAGE_ACL && !kan_layer_has_acl(p->member.xattrs))
+		bits = (bits & ~(unsigned)KAN_DAMAGE_ACL) | acl(l);
+	p->bits |= bits;
 }
 
 /* What is there in its place is left to the walk: the layer may have made the name anew. An opaque

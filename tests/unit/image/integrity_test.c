@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <kanshiki/sink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,6 +193,35 @@ Test(integrity, a_capability_is_compared_by_what_it_gives)
 	damage("setfattr -n security.capability -v "
 	       "0x010000030004000000000000000000000000000039300000 d0/usr/bin/ping",
 	       "0/usr/bin/ping:capability ");
+}
+
+/* user 1000 may read; the mode stays. */
+#define ACL \
+	"0x0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff20000400" \
+	"ffffffff"
+
+Test(integrity, an_access_list_that_neither_the_tar_nor_the_entry_below_has_is_named)
+{
+	static const char set[] = "setfattr -n system.posix_acl_access -v " ACL;
+	char text[1024];
+	(void)snprintf(text, sizeof(text), "%s d0/etc/empty", set);
+	damage(text, "0/etc/empty:acl ");
+	/* Copied up: with the list of the entry below, and with one that was put on it since. */
+	(void)snprintf(text, sizeof(text),
+		       "touch -r d1/etc t; %s d0/etc/passwd; cp -a "
+		       "d0/etc/passwd d1/etc/; touch -r t d1/etc",
+		       set);
+	damage(text, "0/etc/passwd:acl ");
+	(void)snprintf(text, sizeof(text),
+		       "touch -r d1/etc t; cp -a d0/etc/passwd d1/etc/; %s "
+		       "d1/etc/passwd; touch -r t d1/etc",
+		       set);
+	damage(text, "1/etc/passwd:extra ");
+	/* A directory that this layer has a header for. */
+	(void)snprintf(text, sizeof(text),
+		       "for d in d0 d1; do setfattr -n "
+		       "system.posix_acl_default -v " ACL " $d/old; done");
+	damage(text, "0/old:acl 1/old:more-xattrs ");
 }
 
 /* What skopeo, mount(8) or an edit of the container's list of directories brings in. */

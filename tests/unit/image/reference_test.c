@@ -441,6 +441,14 @@ Test(sealed, a_device_node_that_a_users_engine_could_not_make_has_its_own_word)
 	sealed_edit("touch -r d0/etc t; rm d0/etc/null; touch -r t d0/etc", "0/etc/null:missing ");
 }
 
+Test(sealed, an_access_list_that_the_reference_has_not_is_told)
+{
+	sealed_edit(
+		"setfattr -n system.posix_acl_access -v 0x0200000001000600ffffffff02000400e80300"
+		"0004000400ffffffff10000400ffffffff20000400ffffffff d0/etc/empty",
+		"0/etc/empty:acl ");
+}
+
 Test(sealed, a_device_node_with_another_number_is_told)
 {
 	sealed_edit("touch -r d0/etc t; rm d0/etc/null; mknod -m 666 d0/etc/null c 1 5; touch -d "
