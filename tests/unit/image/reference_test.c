@@ -415,6 +415,10 @@ Test(sealed, what_honest_builders_leave_is_not_told_or_is_told_in_its_own_word)
 		    "d0/etc/passwd d0/etc/link d1/etc/; mknod d1/etc/never c 0 0; touch -r t "
 		    "d1/etc; chmod 700 d0 d1",
 		    "");
+	sealed_edit(
+		"setfattr -n system.posix_acl_access -v 0x0200000001000600ffffffff02000400e80300"
+		"0004000400ffffffff10000400ffffffff20000400ffffffff d0/etc/empty",
+		"0/etc/empty:acl ");
 	sealed_edit("setfattr -n user.note -v x d0/etc/passwd", "0/etc/passwd:more-xattrs ");
 	sealed_edit("touch -r d1/etc t; cp -a d0/etc/passwd d1/etc/; chmod u+s d1/etc/passwd; "
 		    "touch -r t d1/etc",
@@ -439,14 +443,6 @@ Test(sealed, a_device_node_that_a_users_engine_could_not_make_has_its_own_word)
 	json_decref(doc);
 	image_free(w);
 	sealed_edit("touch -r d0/etc t; rm d0/etc/null; touch -r t d0/etc", "0/etc/null:missing ");
-}
-
-Test(sealed, an_access_list_that_the_reference_has_not_is_told)
-{
-	sealed_edit(
-		"setfattr -n system.posix_acl_access -v 0x0200000001000600ffffffff02000400e80300"
-		"0004000400ffffffff10000400ffffffff20000400ffffffff d0/etc/empty",
-		"0/etc/empty:acl ");
 }
 
 Test(sealed, a_device_node_with_another_number_is_told)
