@@ -89,6 +89,9 @@ class Beside(Way):
         document, bundle = self.capture("w-ctr", status=0)
         self.assertTrue(self.claims(bundle)["overlay"]["value"].startswith("/var/lib/containerd/"))
         self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        kept = {r["expected_digest"]: r["result"] for r in bundle.rows("image/integrity.ndjson") if r["about"] == "manifest"}
+        self.assertEqual(kept.get(self.engine.inspect("w-ctr")["Image"]), "verified")
+        self.assertEqual(set(kept.values()), {"verified"})
         rows = self.rows(bundle)
         self.assertEqual((rows[b"/root/new"]["change"], rows[b"/var/log/dpkg.log"]["change"]), ("added", "deleted"))
         self.engine.docker("stop", "-t", "0", "w-ctr")
