@@ -205,13 +205,14 @@ static int by_manifest(const struct kan_integrity *g, const char *wanted, struct
 	    kan_podman_manifest(&raw, g->t, NULL, NULL) == 0 &&
 	    is_digest_of(wanted, kan_buf_bytes(&raw)))
 		return leads(&w, kan_buf_bytes(&raw), 0, err);
-	/* In containerd's store an image has what its id leads to, and no more. */
-	if (kan_is_containerd(g->t) && g->named && why.code == KAN_ENOTFOUND)
-		return 0;
-	if (why.code == KAN_ENOTFOUND)
+	if (why.code == KAN_ENOTFOUND && !w.begun)
 		return kan_fail(err, KAN_ENOTFOUND,
 				"it is not this image's id, and no manifest with this digest is "
 				"kept here: give the image, or its id");
+	if (why.code == KAN_ENOTFOUND)
+		return kan_fail(err, KAN_ENOTFOUND,
+				"not all that this digest leads to is kept here: give the image, "
+				"or its id");
 	return kan_fail(err, why.code, "%s", why.text);
 }
 
