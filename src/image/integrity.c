@@ -207,6 +207,7 @@ static void find_lowers(struct kan_integrity *g)
 void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, size_t lower)
 {
 	kan_stack_init(out, g->lowers + lower + 1, g->n_lowers - lower - 1, g->t->userxattr);
+	out->opener = g->opener;
 }
 
 int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, struct kan_sink *s,

@@ -106,7 +106,9 @@ int kan_layerbelow_opaque_hides(const struct kan_stack *below, struct kan_bytes 
 		.below = below, .dir = &b, .names = names, .path = KAN_BUF(KAN_NAMESET_PATH * 2)};
 	kan_buf_addb(&h.path, kan_bytes_eq(path, KAN_LIT("/")) ? (struct kan_bytes){0} : path);
 	h.base = h.path.len;
-	int rc = b.found && S_ISDIR(b.st.stx_mode) ? kan_lower_names(&b.view, on_name, &h, err) : 0;
+	int rc = b.found && S_ISDIR(b.st.stx_mode)
+			 ? kan_lower_names(below, &b.view, on_name, &h, err)
+			 : 0;
 	kan_buf_free(&h.path);
 	let_go(&b, &held);
 	return rc < 0 ? -1 : h.hides;

@@ -1,11 +1,14 @@
 /* Changes, against truth that the test makes itself on a real overlay mount. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -498,4 +501,53 @@ Test(changes, a_path_beyond_a_page_is_kept_under_its_digest, .fini = leave)
 	world_sh(w, "[ $(cat bundle/data/filesystem/%s) = deep ]", stored);
 	cr_assert_eq(json_string_length(json_object_get(r, "path")), 40 * 201 + 5);
 	free(digest);
+}
+
+/* Who opens what lies there waits until the descriptor is closed. */
+static int hold(const char *place, uint64_t more)
+{
+	char path[256];
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(path, sizeof(path), "%s/%s", w->top, place);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM | more, AT_FDCWD, path), 0);
+	return notes;
+}
+
+Test(changes, an_upper_directory_that_never_opens_is_stuck_and_costs_no_other, .fini = leave,
+     .timeout = 90)
+{
+	make(1);
+	world_mount(w, "");
+	world_sh(w, "mkdir m/a m/held m/z; echo a >m/a/a; echo h >m/held/h; echo z >m/z/z");
+	int notes = hold("upper/held", FAN_ONDIR);
+	capture();
+	(void)close(notes);
+	is("/held", "added");
+	is("/z/z", "added");
+	sha(row("/a/a"), "sha256", "upper/a/a");
+	sha(row("/z/z"), "sha256", "upper/z/z");
+	cr_expect_null(world_row(w->rows, "/held/h"));
+	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
+}
+
+Test(changes, an_images_directory_that_never_opens_is_stuck_and_costs_no_other, .fini = leave,
+     .timeout = 90)
+{
+	make(1);
+	world_sh(w, "mkdir l0/gone l0/held l0/more; echo g >l0/gone/g; echo h >l0/held/h; "
+		    "echo m >l0/more/m");
+	world_mount(w, "");
+	world_sh(w, "rm -r m/gone m/held m/more; echo a >m/added");
+	int notes = hold("l0/held", FAN_ONDIR);
+	capture();
+	(void)close(notes);
+	is("/gone/g", "deleted");
+	is("/held", "deleted");
+	is("/more/m", "deleted");
+	is("/added", "added");
+	cr_expect_null(world_row(w->rows, "/held/h"));
+	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
 }

@@ -4,6 +4,8 @@
 #include <kanshiki/sink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
 
 #include "integrity_made.h"
 
@@ -414,4 +416,24 @@ Test(integrity, a_socket_that_a_builder_left_is_no_damage)
 	damage("touch -r d0/etc t; python3 -c \"import socket; "
 	       "socket.socket(socket.AF_UNIX).bind('d0/etc/sock')\"; touch -r t d0/etc",
 	       "");
+}
+
+Test(integrity, a_directory_of_a_layer_that_never_opens_is_stuck_and_no_layer_is_called_whole,
+     .timeout = 90)
+{
+	struct world *w = image_new();
+	char path[256];
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(path, sizeof(path), "%s/d0/etc", w->top);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, AT_FDCWD, path),
+		     0);
+	json_t *rows = image_verify(w);
+	(void)close(notes);
+	cr_expect_not_null(world_gap(w, "/etc", KAN_GAP_STUCK));
+	cr_expect_str_eq(image_result(rows, 3, 0), "verified", "its files open");
+	cr_expect_str_eq(image_result(rows, 4, 0), "not-done");
+	cr_expect_str_eq(image_result(rows, 4, 1), "verified");
+	json_decref(rows);
+	image_free(w);
 }
