@@ -60,8 +60,7 @@ static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *a
 		l->unknown_err = *why;
 	if (l->unknown > KAN_INTEGRITY_GAPS)
 		return; /* the verdict says that it is not whole */
-	kan_sink_gap(l->g->sink, path, why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-		     "layer %d: %.200s", l->number, why->text);
+	kan_integrity_unknown(l->g, l->number, "", path, why);
 }
 
 static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err *err)

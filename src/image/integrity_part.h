@@ -41,6 +41,7 @@ struct kan_integrity {
 	size_t n_lowers;
 	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
 	bool named;                   /* rung 2 holds */
+	bool gave_up;                 /* said: too many did not open, no more are tried */
 };
 
 /* What is said of an image or a layer on one rung. */
@@ -72,6 +73,10 @@ int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
 /* Beyond KAN_INTEGRITY_TOLD of a layer there is a limit instead, and no row. */
 int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 			 const struct kan_damage *d, struct kan_err *err);
+/* Nothing is known of this path: a gap. That no more is tried is said once. against: "" or words
+ * for people. */
+void kan_integrity_unknown(struct kan_integrity *g, int layer, const char *against,
+			   struct kan_bytes path, const struct kan_err *why);
 /* One layer: both rungs. */
 int kan_integrity_layer(struct kan_integrity *g, const struct kan_layer_job *job,
 			struct kan_err *err);

@@ -61,8 +61,7 @@ static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *a
 {
 	struct ref *r = arg;
 	r->unknown++;
-	kan_sink_gap(r->g->sink, path, why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-		     "layer %d against %s: %.200s", r->number, r->what, why->text);
+	kan_integrity_unknown(r->g, r->number, r->what, path, why);
 }
 
 /* The same layers under a config that was written anew are the same files: skopeo does that. */

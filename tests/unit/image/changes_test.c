@@ -551,3 +551,31 @@ Test(changes, an_images_directory_that_never_opens_is_stuck_and_costs_no_other, 
 	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
 	cr_expect_eq(w->n_gaps, 1);
 }
+
+Test(changes, after_eight_of_the_images_files_that_never_open_no_more_are_tried_and_said_once,
+     .fini = leave, .timeout = 90)
+{
+	enum { FILES = 12, STUCK = 8 };
+	int notes[FILES];
+	size_t stuck = 0, first = 0;
+	make(1);
+	world_sh(w, "for i in $(seq 0 11); do echo old$i >l0/f$i; done");
+	world_mount(w, "");
+	world_sh(w, "for i in $(seq 0 11); do echo new$i >m/f$i; done");
+	for (int i = 0; i < FILES; i++) {
+		char place[32];
+		(void)snprintf(place, sizeof(place), "l0/f%d", i);
+		notes[i] = hold(place, 0);
+	}
+	capture();
+	for (int i = 0; i < FILES; i++)
+		(void)close(notes[i]);
+	for (size_t i = 0; i < w->n_gaps; i++) {
+		stuck += w->gaps[i].code == KAN_GAP_STUCK;
+		first += strstr(w->gaps[i].why, "was not tried") != NULL;
+	}
+	cr_expect_eq(stuck, STUCK + 1U, "%zu", stuck);
+	cr_expect_eq(first, 1);
+	cr_expect_eq(w->n_gaps, stuck);
+	cr_expect_eq(json_array_size(w->rows), FILES + 1U);
+}

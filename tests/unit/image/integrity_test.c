@@ -437,3 +437,32 @@ Test(integrity, a_directory_of_a_layer_that_never_opens_is_stuck_and_no_layer_is
 	json_decref(rows);
 	image_free(w);
 }
+
+Test(integrity, after_eight_files_that_never_open_no_more_of_any_layer_are_tried_and_said_once,
+     .timeout = 120)
+{
+	struct world *w = image_new();
+	size_t stuck = 0, files = 0;
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	char *all = world_line(w, "echo $(find d0/ d1/ d2/ -type f -size +0)"), *at = NULL;
+	for (char *f = strtok_r(all, " ", &at); f; f = strtok_r(NULL, " ", &at)) {
+		char path[512]; /* names with blanks are left out */
+		(void)snprintf(path, sizeof(path), "%s/%s", w->top, f);
+		files += fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, path) == 0;
+	}
+	cr_assert_gt(files, 10, "%zu", files);
+	json_t *rows = image_verify(w);
+	(void)close(notes);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		stuck += w->gaps[i].what[0] == '/' && w->gaps[i].code == KAN_GAP_STUCK;
+	cr_expect_eq(stuck, 9, "%zu",
+		     stuck); /* a layer whose tar-split was not read says so itself */
+	for (int i = 0; i < LAYERS; i++) {
+		cr_expect_str_eq(image_result(rows, 3, i), "not-done");
+		cr_expect_str_eq(image_result(rows, 4, i), "not-done");
+	}
+	free(all);
+	json_decref(rows);
+	image_free(w);
+}
