@@ -73,17 +73,28 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 	       keep_bytes(&l->verdict, v->extra, "package_verdict", a) && keep_deltas(l, v, a);
 }
 
+/* Storage without layers has no word for any entry; of an export it has none where the engine
+ * refused its list. */
+static int without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
+{
+	const char *source = kan_json_str(v->row, "source");
+	if (!*word && strcmp(source, "merged") == 0)
+		c->merged++;
+	else if (!*word && strcmp(source, "export") == 0)
+		c->exported++;
+	else
+		c->strange++;
+	return 0;
+}
+
 static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
 {
 	struct listing *to = arg;
 	struct kan_compared *c = to->c;
 	const char *word = kan_json_str(v->row, "change");
 	int w = kan_change_word(word, strlen(word));
-	if (w < 0) {
-		bool merged = !*word && strcmp(kan_json_str(v->row, "source"), "merged") == 0;
-		*(merged ? &c->merged : &c->strange) += 1;
-		return 0;
-	}
+	if (w < 0)
+		return without_word(c, v, word);
 	c->counts[w]++;
 	c->hidden += json_is_true(json_object_get(v->extra, "file.hidden_from_engine"));
 	if (!(to->ask->words >> w & 1))
@@ -157,6 +168,10 @@ static void own_gaps(struct kan_compared *c, const struct kan_side *s)
 	if (c->merged)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"storage without layers: its entries cannot be compared with the image");
+	if (c->exported)
+		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
+			"an export without the engine's list: nothing tells its entries from the "
+			"image's");
 	if (c->strange)
 		add_gap(c, "filesystem", "changes.ndjson", "malformed",
 			"rows with a change word that this version does not know");
