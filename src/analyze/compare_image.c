@@ -73,8 +73,8 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 	       keep_bytes(&l->verdict, v->extra, "package_verdict", a) && keep_deltas(l, v, a);
 }
 
-/* Storage without layers has no word for any entry; of an export it has none where the engine
- * refused its list. */
+/* Storage without layers has no word for any entry, an export has none where the engine refused its
+ * list, and a layer has none where the content of a file was not read on both sides. */
 static int without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
 {
 	const char *source = kan_json_str(v->row, "source");
@@ -82,6 +82,8 @@ static int without_word(struct kan_compared *c, const struct kan_view *v, const 
 		c->merged++;
 	else if (!*word && strcmp(source, "export") == 0)
 		c->exported++;
+	else if (!*word && strcmp(source, "upper") == 0)
+		c->unread++;
 	else
 		c->strange++;
 	return 0;
@@ -172,6 +174,10 @@ static void own_gaps(struct kan_compared *c, const struct kan_side *s)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"an export without the engine's list: nothing tells its entries from the "
 			"image's");
+	if (c->unread)
+		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
+			"files of the same size whose content was not read on both sides: whether "
+			"they were changed is not known");
 	if (c->strange)
 		add_gap(c, "filesystem", "changes.ndjson", "malformed",
 			"rows with a change word that this version does not know");

@@ -173,6 +173,9 @@ static void summary(const struct kan_compared *c)
 	if (c->merged + c->exported)
 		kan_buf_addf(&text, "%s%llu entries of the whole root", text.len ? ", " : "",
 			     (unsigned long long)(c->merged + c->exported));
+	if (c->unread)
+		kan_buf_addf(&text, "%s%llu that could not be compared", text.len ? ", " : "",
+			     (unsigned long long)c->unread);
 	if (!text.len)
 		kan_buf_adds(&text, "no entry in the container's own layer");
 	if (c->know_engine)

@@ -137,6 +137,26 @@ Test(compare, an_export_without_the_engines_list_is_not_compared_and_no_row_of_i
 	leave(&f);
 }
 
+Test(compare, files_whose_content_was_not_read_are_a_gap_and_no_row_of_them_is_strange)
+{
+	struct folder f = folder();
+	struct kan_compared *c =
+		with_image(&f,
+			   "{\"path\":\"/a\",\"type\":\"file\",\"source\":\"upper\"," BELOW(
+				   "\"size\":5") "}\n"
+						 "{\"path\":\"/b\",\"type\":\"file\",\"change\":"
+						 "\"added\",\"source\":\"upper\"}\n",
+			   ~0U);
+	cr_assert_eq(c->unread, 1);
+	cr_assert_eq(c->strange, 0);
+	cr_assert_eq(c->n, 1);
+	cr_assert_eq(c->n_gaps, 1);
+	const json_t *gap = json_array_get(c->gaps, 0);
+	cr_assert_not_null(strstr(kan_json_str(gap, "why"), "not read on both sides"));
+	kan_compared_free(c);
+	leave(&f);
+}
+
 Test(compare, a_gap_behind_very_many_of_another_collector_counts_and_very_many_are_one)
 {
 	struct folder f = folder();

@@ -579,3 +579,32 @@ Test(changes, after_eight_of_the_images_files_that_never_open_no_more_are_tried_
 	cr_expect_eq(w->n_gaps, stuck);
 	cr_expect_eq(json_array_size(w->rows), FILES + 1U);
 }
+
+Test(changes, a_file_whose_content_is_not_known_has_no_word_and_what_differs_beside_is_told,
+     .fini = leave, .timeout = 90)
+{
+	make(1);
+	world_sh(w, "for i in moved same other empty; do echo old$i >l0/$i; done; : >l0/empty; "
+		    "head -c 2M /dev/zero >l0/large");
+	world_mount(w, "");
+	world_sh(w, "cd m; for i in moved same; do touch -r $i ../ref; echo new$i >$i; "
+		    "touch -r ../ref $i; done; chmod 600 moved; echo new >other; chmod 600 empty; "
+		    "touch -r large ../ref; tr '\\0' x <../l0/large >large; touch -r ../ref large");
+	int moved = hold("upper/moved", 0), same = hold("upper/same", 0),
+	    large = hold("l0/large", 0);
+	capture();
+	(void)close(moved);
+	(void)close(same);
+	(void)close(large);
+	cr_expect_null(json_object_get(row("/moved"), "change"));
+	cr_expect(lists(row("/moved"), "differs", "mode"));
+	cr_expect_eq(json_array_size(json_object_get(row("/moved"), "differs")), 1);
+	cr_expect_null(json_object_get(row("/same"), "change"));
+	cr_expect_null(json_object_get(row("/same"), "differs"));
+	cr_expect_null(json_object_get(row("/large"), "change"), "the image's was not read");
+	is("/other", "changed");
+	is("/empty", "metadata");
+	cr_expect_not_null(world_gap(w, "/moved", KAN_GAP_STUCK));
+	cr_expect_not_null(world_gap(w, "/same", KAN_GAP_STUCK));
+	cr_expect_not_null(world_gap(w, "/large", KAN_GAP_STUCK));
+}
