@@ -317,6 +317,7 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 		return -1;
 	if (kan_source_open(c, early, err) < 0) {
 		out->stopped_by = c->stopped_by;
+		out->left_behind = c->left_behind;
 		return -1;
 	}
 	c->started_ns = kan_now_ns();

@@ -74,6 +74,8 @@ struct kan_capture_result {
 	char *engine;     /* its address */
 	bool partial;     /* sealed as partial: interrupted or out of time */
 	int stopped_by;   /* SIGINT, SIGTERM, SIGALRM (time limit), or 0 */
+	bool left_behind; /* a thread still looks for the target: leave by _exit, which takes
+			     nothing from under it */
 	unsigned gaps;    /* that count: not-applicable left out */
 	json_t *capture;  /* the document capture.json */
 	json_t *gap_list; /* array of {collector, what, code, why} */

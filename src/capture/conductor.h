@@ -64,6 +64,7 @@ struct kan_conductor {
 	bool hold;        /* --then: the pause lasts until the act */
 	bool kept;        /* handed over: it stays paused */
 	bool closed;      /* the journal is: nothing may be recorded any more */
+	bool left_behind; /* the thread that looks for the target */
 	int stopped_by;
 	int64_t started_ns, started_boot, deadline_boot;
 	struct kan_err fatal_err;

@@ -117,6 +117,7 @@ int kan_source_open(struct kan_conductor *c, struct kan_early *early, struct kan
 	o->done_fd = eventfd(0, EFD_CLOEXEC);
 	int failed = o->done_fd < 0 ? errno : pthread_create(&thread, NULL, open_it, o);
 	if (failed) {
+		kan_auto_close_fn(&o->done_fd);
 		free(o);
 		kan_err_sys(err, failed, "a thread");
 		return -1;
@@ -126,6 +127,7 @@ int kan_source_open(struct kan_conductor *c, struct kan_early *early, struct kan
 		return take_over(c, early, o, err);
 	}
 	(void)pthread_detach(thread); /* with all it has: it may come back */
+	c->left_behind = true;
 	return kan_fail(
 		err, KAN_EENGINE,
 		c->stopped_by == SIGALRM

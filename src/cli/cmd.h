@@ -59,6 +59,8 @@ struct kan_status_row {
 extern const struct kan_status_row kan_statuses[]; /* ends with NULL words */
 int kan_status_of(const struct kan_err *err);
 int kan_status_worst(int a, int b);
+/* At the very end: the status, or failed when what was printed did not get out. */
+int kan_status_written(int status);
 const char *kan_status_words(int status);
 const char *kan_done_words(int status); /* below a capture: nothing was verified */
 

@@ -28,6 +28,7 @@ struct job {
 	struct kan_custody *custody;
 	struct kan_then then;
 	bool json, quiet, commit, report, opened;
+	bool left_behind; /* a thread of a capture */
 	pid_t first_screen;
 };
 
@@ -370,6 +371,7 @@ static int capture_one(struct job *j, const char *container)
 	int rc = kan_capture_run(&c, &j->request, &err);
 	if (j->first_screen > 0)
 		(void)waitpid(j->first_screen, NULL, 0);
+	j->left_behind |= c.left_behind;
 	int status = rc < 0 ? say_failed(j, &c, &err) : finish(j, &c);
 	kan_then_reset(&j->then);
 	kan_capture_result_free(&c);
@@ -401,6 +403,9 @@ static int run(const struct kan_args *a)
 	struct job j = {.a = a};
 	int status = read_request(&j) < 0 ? KAN_EXIT_USAGE : capture_all(&j);
 	kan_custody_free(j.custody);
+	/* A thread that was left behind may be within a library that exit takes apart. */
+	if (j.left_behind)
+		_exit(kan_status_written(status));
 	free(j.home);
 	free(j.parent);
 	free(j.name);

@@ -120,9 +120,5 @@ int main(int argc, char **argv)
 	struct kan_err err = {0};
 	if (kan_process_clean(&err) < 0 || kan_http_global_init(&err) < 0)
 		return kan_say_err(&err);
-	int status = run(argc, argv);
-	/* What was flushed before, and failed, shows in the stream's flag alone. */
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return kan_status_worst(status, KAN_EXIT_FAILED);
-	return status;
+	return kan_status_written(run(argc, argv));
 }

@@ -130,3 +130,10 @@ int kan_print_json(const json_t *doc)
 	bool good = fflush(stdout) == 0;
 	return good ? KAN_EXIT_OK : KAN_EXIT_FAILED;
 }
+
+int kan_status_written(int status)
+{
+	/* What was flushed before, and failed, shows in the stream's flag alone. */
+	bool lost = fflush(stdout) != 0 || ferror(stdout);
+	return lost ? kan_status_worst(status, KAN_EXIT_FAILED) : status;
+}
