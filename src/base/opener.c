@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -75,6 +76,7 @@ struct worker {
 	enum job job;
 	int given; /* the worker's own duplicate, to be opened, read or listed */
 	int fd;
+	uint64_t at; /* where to read from */
 	size_t most; /* octets to be read, or of names */
 	bool ended;  /* all names are listed */
 	struct kan_buf text;
@@ -102,8 +104,9 @@ static int read_given(struct worker *w, struct kan_err *err)
 {
 	uint8_t chunk[CHUNK];
 	while (atomic_load(&w->state) == ASKED && w->text.len < w->most) {
-		size_t at = w->text.len, left = w->most - at;
-		ssize_t n = pread(w->given, chunk, left < CHUNK ? left : CHUNK, (off_t)at);
+		size_t done = w->text.len, left = w->most - done;
+		ssize_t n =
+			pread(w->given, chunk, left < CHUNK ? left : CHUNK, (off_t)(w->at + done));
 		if (n < 0 && errno != EINTR)
 			return kan_fail_sys(err, "read");
 		if (n == 0)
@@ -230,7 +233,8 @@ static const char *word_of(enum job job)
 }
 
 /* A job for the worker, which is made when there is none. */
-static int give(struct kan_tree_opener *o, enum job job, int fd, size_t most, struct kan_err *err)
+static int prepare(struct kan_tree_opener *o, enum job job, int fd, size_t most,
+		   struct kan_err *err)
 {
 	if (o->left >= KAN_TREE_STUCK) {
 		kan_err_set(err, KAN_ELIMIT, ETIMEDOUT,
@@ -247,12 +251,27 @@ static int give(struct kan_tree_opener *o, enum job job, int fd, size_t most, st
 	if (w->given < 0)
 		return kan_fail_sys(err, "%s", word_of(job));
 	w->job = job;
+	w->at = 0;
 	w->most = most;
-	kan_buf_free(&w->text);
-	w->text = KAN_BUF(most);
+	if (w->text.max != most)
+		kan_buf_free(&w->text);
+	w->text.max = most;
+	kan_buf_reset(&w->text);
+	return 0;
+}
+
+static void ask(struct worker *w)
+{
 	atomic_store(&w->got, 0);
 	atomic_store(&w->state, ASKED);
 	(void)sem_post(&w->go);
+}
+
+static int give(struct kan_tree_opener *o, enum job job, int fd, size_t most, struct kan_err *err)
+{
+	if (prepare(o, job, fd, most, err) < 0)
+		return -1;
+	ask(o->worker);
 	return 0;
 }
 
@@ -336,6 +355,29 @@ int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd
 		*err = w->err;
 	int rc = w->rc;
 	return rc == 0 && out->failed ? kan_fail(err, KAN_ELIMIT, "over %zu bytes", out->max) : rc;
+}
+
+/* The worker's buffer stays with it, for the next piece. */
+ssize_t kan_tree_piece_bounded(void *to, size_t n, struct kan_tree_opener *o, int fd, uint64_t at,
+			       struct kan_err *err)
+{
+	if (n == 0)
+		return 0;
+	if (prepare(o, READ, fd, n, err) < 0)
+		return -1;
+	o->worker->at = at;
+	ask(o->worker);
+	if (!wait_for(o, err))
+		return -1;
+	struct worker *w = o->worker;
+	if (w->rc < 0) {
+		if (err)
+			*err = w->err;
+		return -1;
+	}
+	if (w->text.len)
+		memcpy(to, w->text.data, w->text.len);
+	return (ssize_t)w->text.len;
 }
 
 int kan_tree_dents_bounded(struct kan_buf *out, bool *ended, struct kan_tree_opener *o, int fd,

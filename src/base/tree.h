@@ -7,6 +7,7 @@
 #include <kanshiki/err.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 enum {
 	KAN_TREE_DEPTH = 65536,
@@ -81,6 +82,9 @@ int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int
  */
 int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,
 			  struct kan_err *err);
+/* Octets from at on, n of them; fewer only at the file's end. -1: as err. */
+ssize_t kan_tree_piece_bounded(void *to, size_t n, struct kan_tree_opener *o, int fd, uint64_t at,
+			       struct kan_err *err);
 bool kan_tree_gave_up(const struct kan_err *err);
 
 /* The next names of an open directory, as the kernel gives them, in the place of what out has; no

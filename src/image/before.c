@@ -83,6 +83,7 @@ void kan_before_leave_out(struct kan_before *b, const struct kan_below *below)
 static int read_whole(struct kan_before *b, int fd, struct kan_err *err)
 {
 	bool small = true;
+	uint64_t at = 0;
 	b->n = 0;
 	kan_digest_start(b->digest);
 	for (;;) {
@@ -90,15 +91,15 @@ static int read_whole(struct kan_before *b, int fd, struct kan_err *err)
 			b->n = 0;
 			small = false;
 		}
-		ssize_t n = read(fd, b->bytes + b->n, ROOM - b->n);
-		if (n < 0 && errno == EINTR)
-			continue;
+		size_t room = ROOM - b->n;
+		ssize_t n = kan_tree_piece_bounded(b->bytes + b->n, room, b->opener, fd, at, err);
 		if (n < 0)
-			return kan_fail_sys(err, "read");
-		if (n == 0)
-			break;
+			return -1;
 		kan_digest_add(b->digest, b->bytes + b->n, (size_t)n);
 		b->n += (size_t)n;
+		at += (uint64_t)n;
+		if ((size_t)n < room)
+			break;
 	}
 	b->held = small;
 	return 0;

@@ -91,11 +91,8 @@ static int stream(struct layer *l, int fd, struct file *f, struct kan_err *why)
 	struct kan_integrity *g = l->g;
 	while (f->done < g->split.size) {
 		uint64_t left = g->split.size - f->done;
-		ssize_t n = read(fd, g->buffer, left < KAN_IO_READ ? (size_t)left : KAN_IO_READ);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			(void)kan_fail_sys(why, "read");
+		size_t most = left < KAN_IO_READ ? (size_t)left : KAN_IO_READ;
+		ssize_t n = kan_tree_piece_bounded(g->buffer, most, g->opener, fd, f->done, why);
 		if (n <= 0)
 			return 0;
 		struct kan_bytes piece = {g->buffer, (size_t)n};

@@ -126,7 +126,6 @@ static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err 
 {
 	kan_auto_close int fd = -1;
 	bool noatime = true;
-	uint64_t octets = 0;
 	struct stat st;
 	int pin = kan_layerdir_pin(r->dir, kan_buf_bytes(&r->path));
 	if (pin < 0 || fstat(pin, &st) < 0 || !S_ISREG(st.st_mode) ||
@@ -134,7 +133,7 @@ static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err 
 		return 0;
 	if (kan_tree_open_bounded(&fd, &noatime, r->g->opener, pin, err) < 0)
 		return -1;
-	return kan_sha256_fd(hex, &octets, fd, err);
+	return kan_sha256_bounded(hex, r->g->opener, fd, err);
 }
 
 static int on_file_end(void *arg, struct kan_err *err)

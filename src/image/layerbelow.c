@@ -132,10 +132,9 @@ static int digest(char hex[KAN_SHA256_HEX], int pin, struct kan_tree_opener *ope
 {
 	kan_auto_close int fd = -1;
 	bool noatime = true;
-	uint64_t octets = 0;
 	if (kan_tree_open_bounded(&fd, &noatime, opener, pin, err) < 0)
 		return -1;
-	return kan_sha256_fd(hex, &octets, fd, err);
+	return kan_sha256_bounded(hex, opener, fd, err);
 }
 
 static int same_content(const struct kan_below *b, const struct kan_tree_entry *e,

@@ -83,11 +83,8 @@ static int copy(struct packages *p, int fd, struct kan_bytes path, uint64_t size
 	struct kan_err why = {0};
 	uint64_t done = 0;
 	for (;;) {
-		ssize_t n = read(fd, p->buffer, KAN_IO_READ);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			(void)kan_fail_sys(&why, "read");
+		ssize_t n =
+			kan_tree_piece_bounded(p->buffer, KAN_IO_READ, p->opener, fd, done, &why);
 		if (n <= 0)
 			break;
 		done += (uint64_t)n;

@@ -445,6 +445,25 @@ Test(tree, with_a_bound_the_walk_meets_what_it_meets_without, .timeout = 60)
 	test_leave(&p);
 }
 
+Test(tree, pieces_are_of_the_place_asked_for_and_short_at_the_end_alone)
+{
+	struct test_place p = test_place();
+	struct kan_tree_opener *o = kan_tree_opener_new();
+	struct kan_err err = {0};
+	char text[8] = "";
+	test_put(p.fd, "file", "0123456789");
+	kan_auto_close int file = openat(p.fd, "file", O_RDONLY | O_CLOEXEC);
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 3, &err), 4, "%s", err.text);
+	cr_expect_eq(memcmp(text, "3456", 4), 0);
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 8, &err), 2);
+	cr_expect_eq(memcmp(text, "8956", 4), 0, "what is beyond is left as it was");
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 10, &err), 0);
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, p.fd, 0, &err), -1, "a directory");
+	cr_expect_eq(err.sys, EISDIR);
+	kan_tree_opener_free(o);
+	test_leave(&p);
+}
+
 Test(tree, a_link_target_is_bytes)
 {
 	struct test_place p = test_place();

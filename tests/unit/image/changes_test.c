@@ -510,7 +510,10 @@ static int hold(const char *place, uint64_t more)
 	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
 	cr_assert_geq(notes, 0, "root is needed");
 	(void)snprintf(path, sizeof(path), "%s/%s", w->top, place);
-	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM | more, AT_FDCWD, path), 0);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD,
+				   more & FAN_ACCESS_PERM ? more : FAN_OPEN_PERM | more, AT_FDCWD,
+				   path),
+		     0);
 	return notes;
 }
 
@@ -607,4 +610,21 @@ Test(changes, a_file_whose_content_is_not_known_has_no_word_and_what_differs_bes
 	cr_expect_not_null(world_gap(w, "/moved", KAN_GAP_STUCK));
 	cr_expect_not_null(world_gap(w, "/same", KAN_GAP_STUCK));
 	cr_expect_not_null(world_gap(w, "/large", KAN_GAP_STUCK));
+}
+
+Test(changes, a_file_of_the_image_that_opens_and_never_reads_costs_no_other, .fini = leave,
+     .timeout = 90)
+{
+	make(1);
+	world_sh(w, "for i in a held z; do echo old >l0/$i; done");
+	world_mount(w, "");
+	world_sh(w, "for i in a held z; do echo new >m/$i; done");
+	int notes = hold("l0/held", FAN_ACCESS_PERM);
+	capture();
+	(void)close(notes);
+	is("/a", "changed");
+	is("/z", "changed");
+	cr_expect_null(json_object_get(row("/held"), "change"));
+	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
 }

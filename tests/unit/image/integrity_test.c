@@ -466,3 +466,21 @@ Test(integrity, after_eight_files_that_never_open_no_more_of_any_layer_are_tried
 	json_decref(rows);
 	image_free(w);
 }
+
+Test(integrity, a_file_of_a_layer_that_opens_and_never_reads_is_stuck_and_other_layers_are_verified,
+     .timeout = 90)
+{
+	struct world *w = image_new();
+	char path[256];
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(path, sizeof(path), "%s/d0/etc/passwd", w->top);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_ACCESS_PERM, AT_FDCWD, path), 0);
+	json_t *rows = image_verify(w);
+	(void)close(notes);
+	cr_expect_not_null(world_gap(w, "/etc/passwd", KAN_GAP_STUCK));
+	cr_expect_str_eq(image_result(rows, 3, 0), "not-done");
+	cr_expect_str_eq(image_result(rows, 3, 1), "verified");
+	json_decref(rows);
+	image_free(w);
+}
