@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "image/pkg_reader.h"
+#include "image/pkg_version.h"
 
 enum { MD5_SIZE = 16 };
 
@@ -256,33 +257,7 @@ static int part_cmp(struct kan_bytes a, struct kan_bytes b)
 	return 0;
 }
 
-/* epoch:upstream-revision */
-static void split(struct kan_bytes part[3], struct kan_bytes v)
-{
-	const uint8_t *colon = v.n ? memchr(v.p, ':', v.n) : NULL;
-	part[0] = KAN_LIT("0");
-	if (colon) {
-		part[0] = (struct kan_bytes){v.p, (size_t)(colon - v.p)};
-		v = (struct kan_bytes){colon + 1, v.n - part[0].n - 1};
-	}
-	const uint8_t *dash = v.n ? memrchr(v.p, '-', v.n) : NULL;
-	part[1] = v;
-	part[2] = (struct kan_bytes){NULL, 0};
-	if (dash) {
-		part[1].n = (size_t)(dash - v.p);
-		part[2] = (struct kan_bytes){dash + 1, v.n - part[1].n - 1};
-	}
-}
-
 int kan_pkg_version_cmp(struct kan_bytes a, struct kan_bytes b)
 {
-	struct kan_bytes x[3], y[3];
-	split(x, a);
-	split(y, b);
-	for (size_t i = 0; i < 3; i++) {
-		int c = part_cmp(x[i], y[i]);
-		if (c)
-			return c;
-	}
-	return 0;
+	return kan_pkg_version_by(part_cmp, a, b);
 }
