@@ -306,15 +306,9 @@ static int on_content(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return 0;
 }
 
-static int hex_value(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 void kan_fact_raw(uint8_t raw[KAN_SHA256_SIZE], const char *hex)
 {
-	for (size_t i = 0; i < KAN_SHA256_SIZE; i++)
-		raw[i] = (uint8_t)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
+	(void)kan_unhex(raw, KAN_SHA256_SIZE, kan_bytes_of(hex));
 }
 
 static int on_member_end(void *arg, struct kan_err *err)

@@ -9,7 +9,7 @@
 #include "base/checksum.h"
 #include "base/tar.h"
 
-enum { MD5_SIZE = 16, SHA1_SIZE = 20, SHA256_SIZE = 32, PATH_OCTETS = 128 << 10 };
+enum { MD5_SIZE = 16, PATH_OCTETS = 128 << 10 };
 
 static const char pkgdb[] = "data/image/pkgdb.tar", upper_tar[] = "data/filesystem/upper.tar",
 		  before_tar[] = "data/filesystem/before.tar",
@@ -359,9 +359,7 @@ static size_t claim_sum(const struct kan_packages *p)
 	if (!manager && kan_pkg_paths_count(p->changed))
 		manager =
 			kan_pkg_manager(kan_pkg_db_of(&package, kan_pkg_paths_path(p->changed, 0)));
-	if (!manager || strcmp(manager, "dpkg") == 0)
-		return MD5_SIZE;
-	return strcmp(manager, "apk") == 0 ? SHA1_SIZE : SHA256_SIZE;
+	return manager ? kan_pkg_manager_sum(manager) : MD5_SIZE;
 }
 
 /* Where the container's database puts files: they apply to what is read after them. */

@@ -8,7 +8,7 @@
 
 #define BASELINE "data/image/baseline.ndjson"
 
-enum { PATH_OCTETS = 128 << 10, BASE = 16 };
+enum { PATH_OCTETS = 128 << 10 };
 
 struct files {
 	struct kan_pkg_paths *all; /* value: the octets of the checksum */
@@ -16,24 +16,11 @@ struct files {
 	bool without;              /* a file had no checksum of the kind */
 };
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Octets of the hex digits; 0: they are none, or too many. */
 static size_t octets_of(uint8_t out[KAN_PKG_SUM_MAX], const char *hex)
 {
 	size_t n = strlen(hex) / 2;
-	if (n > KAN_PKG_SUM_MAX || strlen(hex) % 2)
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return 0;
-		out[i] = (uint8_t)(high * BASE + low);
-	}
-	return n;
+	return n <= KAN_PKG_SUM_MAX && kan_unhex(out, n, kan_bytes_of(hex)) ? n : 0;
 }
 
 static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
@@ -135,7 +122,8 @@ int kan_recorded_check(struct kan_recorded *out, const struct kan_facts *f, stru
 	if (out->why)
 		return 0;
 	struct files files = {.all = kan_pkg_paths_new()};
-	files.own_digest = kan_pkg_manager_sum(kan_pkg_index_package(p->image, 0)->manager) == 0;
+	files.own_digest =
+		kan_pkg_manager_sum(kan_pkg_index_package(p->image, 0)->manager) == KAN_SHA256_SIZE;
 	int rc = compare(out, &files, f, err);
 	kan_pkg_paths_free(files.all);
 	return rc;

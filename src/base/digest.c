@@ -1,6 +1,7 @@
 /* SHA-256 by OpenSSL. */
 #include "base/digest.h"
 
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,20 @@ void kan_hex(char *out, struct kan_bytes v)
 		out[2 * i + 1] = digit[v.p[i] & 15];
 	}
 	out[2 * v.n] = 0;
+}
+
+bool kan_unhex(uint8_t *out, size_t n, struct kan_bytes hex)
+{
+	if (hex.n != 2 * n)
+		return false;
+	for (size_t i = 0; i < hex.n; i++) {
+		int c = tolower(hex.p[i]);
+		if (!isxdigit(c))
+			return false;
+		unsigned digit = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | digit : digit << 4);
+	}
+	return true;
 }
 
 bool kan_is_sha256_hex(const char *s)

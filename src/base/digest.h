@@ -17,7 +17,9 @@ void kan_digest_finish(char hex[KAN_SHA256_HEX], struct kan_digest *d);
 void kan_sha256_hex(char hex[KAN_SHA256_HEX], struct kan_bytes v);
 void kan_sha256(uint8_t raw[KAN_SHA256_SIZE], struct kan_bytes v);
 void kan_hex(char *out, struct kan_bytes v); /* 2n + 1 chars */
-bool kan_is_sha256_hex(const char *s);       /* 64 lower hex digits and nothing else */
+/* Back again, of digits in either case. false: they are not just 2n of them. */
+bool kan_unhex(uint8_t *out, size_t n, struct kan_bytes hex);
+bool kan_is_sha256_hex(const char *s); /* 64 lower hex digits and nothing else */
 /* From the current offset to the end, plain reads in an aligned buffer. */
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err);
 

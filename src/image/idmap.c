@@ -11,7 +11,7 @@
 #include "base/row.h"
 #include "kernel/procfs.h"
 
-enum { MAP_OCTETS = 64 << 10, LINE = 48, BASE = 10 };
+enum { MAP_OCTETS = 64 << 10, LINE = 48 };
 
 static void read_map(struct kan_idmap *out, int pid_dir, const char *file)
 {
@@ -26,17 +26,6 @@ static void read_maps(struct kan_idmaps *out, int pid_dir)
 	read_map(&out->gid, pid_dir, "gid_map");
 }
 
-static bool number(uint32_t *out, const char **at)
-{
-	char *end = NULL;
-	if (**at < '0' || **at > '9')
-		return false;
-	unsigned long v = strtoul(*at, &end, BASE);
-	*out = (uint32_t)v;
-	*at = end;
-	return v <= UINT32_MAX;
-}
-
 /* "/var/lib/docker/165536.165536": the engine's name for what it keeps for remapped containers. */
 static bool is_remapped(uint32_t *uid, uint32_t *gid, const struct kan_target *t)
 {
@@ -45,7 +34,7 @@ static bool is_remapped(uint32_t *uid, uint32_t *gid, const struct kan_target *t
 	if (!at || t->data_root_fd < 0 || fstat(t->data_root_fd, &st) < 0)
 		return false;
 	at++;
-	if (!number(uid, &at) || *at++ != '.' || !number(gid, &at) || *at)
+	if (!kan_idmap_number(uid, &at) || *at++ != '.' || !kan_idmap_number(gid, &at) || *at)
 		return false;
 	/* Newer engines leave it to root, and give it to the group alone. */
 	return st.st_gid == *gid && (st.st_uid == *uid || st.st_uid == 0);

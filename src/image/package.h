@@ -27,8 +27,7 @@ enum kan_pkg_db {
 	KAN_PKG_RPM_WAL, /* SQLite's write-ahead log beside it */
 };
 const char *kan_pkg_manager(enum kan_pkg_db db); /* "dpkg", "apk", "rpm"; NULL for other */
-/* Size of the checksum that it records of its files: 16, 20; 0 for SHA-256, which all rows have,
- * and for NULL. */
+/* Size of the checksum that it records of its files: 16, 20, 32; 0 of NULL. */
 size_t kan_pkg_manager_sum(const char *manager);
 /* path is without '/' in front. package: what the name of the file says, "libc6:amd64", or empty.
  */

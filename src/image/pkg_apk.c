@@ -1,6 +1,7 @@
 /* apk's database: one letter a field; F: a directory, R: a file in it, Z: its checksum. */
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/row.h"
 #include "image/pkg_reader.h"
 
@@ -75,7 +76,7 @@ static int file(struct kan_pkg_reader *r, struct kan_bytes value, struct kan_err
 static bool old_checksum(struct kan_pkg_reader *r, struct kan_bytes value)
 {
 	uint8_t sum[MD5_SIZE];
-	if (!kan_pkg_unhex(sum, sizeof(sum), value))
+	if (!kan_unhex(sum, sizeof(sum), value))
 		return false;
 	kan_buf_reset(&r->sum);
 	kan_buf_add(&r->sum, sum, sizeof(sum));

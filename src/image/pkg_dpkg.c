@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/digest.h"
 #include "image/pkg_reader.h"
 #include "image/pkg_version.h"
 
@@ -40,7 +41,7 @@ static int conffile(struct kan_pkg_reader *r, struct kan_bytes line, struct kan_
 		v = kan_pkg_trim((struct kan_bytes){v.p, at - 1});
 		if (is(last, "obsolete") || is(last, "remove-on-upgrade"))
 			continue;
-		if (kan_pkg_unhex(sum, sizeof(sum), last))
+		if (kan_unhex(sum, sizeof(sum), last))
 			o.sum = (struct kan_bytes){sum, sizeof(sum)};
 		else if (!is(last, "newconffile"))
 			return kan_pkg_malformed(
@@ -171,7 +172,7 @@ int kan_pkg_dpkg_md5sums(struct kan_pkg_reader *r, struct kan_bytes line, struct
 	uint8_t sum[MD5_SIZE];
 	if (line.n == 0)
 		return 0;
-	if (line.n < HEX + 3 || !kan_pkg_unhex(sum, sizeof(sum), (struct kan_bytes){line.p, HEX}) ||
+	if (line.n < HEX + 3 || !kan_unhex(sum, sizeof(sum), (struct kan_bytes){line.p, HEX}) ||
 	    line.p[HEX] != ' ' || (line.p[HEX + 1] != ' ' && line.p[HEX + 1] != '*'))
 		return kan_pkg_malformed(r, err, "a line that is no checksum of a path");
 	struct kan_pkg_owned o = {.path = {line.p + HEX + 2, line.n - HEX - 2},

@@ -1,7 +1,6 @@
 /* Package databases line by line, each line with its offset; dpkg and apk are read beside it. */
 #include "image/pkg_reader.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,9 @@ size_t kan_pkg_manager_sum(const char *manager)
 {
 	if (!manager)
 		return 0;
-	return strcmp(manager, "dpkg") == 0 ? 16 : strcmp(manager, "apk") == 0 ? 20 : 0;
+	if (strcmp(manager, "dpkg") == 0)
+		return 16;
+	return strcmp(manager, "apk") == 0 ? 20 : 32;
 }
 
 const char *kan_pkg_manager(enum kan_pkg_db db)
@@ -151,20 +152,6 @@ struct kan_bytes kan_pkg_word(struct kan_bytes *rest)
 		word.n++;
 	*rest = (struct kan_bytes){v.n ? v.p + word.n : v.p, v.n - word.n};
 	return word;
-}
-
-bool kan_pkg_unhex(uint8_t *out, size_t n, struct kan_bytes hex)
-{
-	if (hex.n != 2 * n)
-		return false;
-	for (size_t i = 0; i < hex.n; i++) {
-		int c = tolower(hex.p[i]);
-		if (!isxdigit(c))
-			return false;
-		unsigned digit = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | digit : digit << 4);
-	}
-	return true;
 }
 
 void kan_pkg_source(struct kan_pkg_about *p, struct kan_bytes source)

@@ -35,7 +35,6 @@ bool kan_pkg_name_ok(struct kan_bytes name);
 struct kan_bytes kan_pkg_trim(struct kan_bytes v); /* without blanks at both ends */
 /* The next word; rest is what comes after it. */
 struct kan_bytes kan_pkg_word(struct kan_bytes *rest);
-bool kan_pkg_unhex(uint8_t *out, size_t n, struct kan_bytes hex);
 /* "name (version)", as dpkg's Source has it. */
 void kan_pkg_source(struct kan_pkg_about *p, struct kan_bytes source);
 void kan_pkg_stanza_clear(struct kan_pkg_reader *r);

@@ -253,7 +253,7 @@ static size_t sum_of(uint8_t sum[KAN_PKG_SUM_MAX], struct files *f, struct kan_b
 	if (digest.n == 0 || S_ISDIR(mode))
 		return 0;
 	f->unknown_sums |= f->sum_n == 0;
-	return f->sum_n && kan_pkg_unhex(sum, f->sum_n, digest) ? f->sum_n : 0;
+	return f->sum_n && kan_unhex(sum, f->sum_n, digest) ? f->sum_n : 0;
 }
 
 static int one_file(struct files *f, uint32_t i, struct kan_bytes name, struct kan_bytes digest,

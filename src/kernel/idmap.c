@@ -6,19 +6,22 @@
 
 enum { BASE = 10 };
 
+bool kan_idmap_number(uint32_t *out, const char **at)
+{
+	char *end = NULL;
+	if (**at < '0' || **at > '9')
+		return false;
+	unsigned long v = strtoul(*at, &end, BASE);
+	*out = (uint32_t)v;
+	*at = end;
+	return v <= UINT32_MAX;
+}
+
 /* The next number of a line; false at its end. */
 static bool number(uint32_t *out, const char **at)
 {
-	char *end = NULL;
-	const char *from = *at + strspn(*at, " \t");
-	if (*from < '0' || *from > '9')
-		return false;
-	unsigned long v = strtoul(from, &end, BASE);
-	if (v > UINT32_MAX)
-		return false;
-	*out = (uint32_t)v;
-	*at = end;
-	return true;
+	*at += strspn(*at, " \t");
+	return kan_idmap_number(out, at);
 }
 
 void kan_idmap_parse(struct kan_idmap *out, struct kan_bytes text)

@@ -17,6 +17,8 @@ struct kan_idmap {
 /* Pure: /proc/PID/uid_map or gid_map, "INSIDE OUTSIDE COUNT" a line, as its reader's namespace sees
  * it; up to what is no line. What maps all to itself has no line. */
 void kan_idmap_parse(struct kan_idmap *out, struct kan_bytes text);
+/* The decimal number that begins here, and where it ends. false: none, or no id. */
+bool kan_idmap_number(uint32_t *out, const char **at);
 /* The id outside. false: the map does not have it. */
 bool kan_idmap_out(uint64_t *out, const struct kan_idmap *m, uint64_t inside);
 /* Is it one of those that the namespace was given? */

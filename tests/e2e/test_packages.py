@@ -239,6 +239,16 @@ def apk_sum(content):
 APK_IMAGE = "kan-apk:1"
 
 
+def tar_of(files):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(content), 0o755
+            tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
 def apk_root():
     """A root with apk's database, as a tar."""
     busybox = subprocess.run(["which", "busybox"], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
@@ -249,13 +259,7 @@ def apk_root():
     files = {"bin/busybox": program, "usr/lib/kept": b"kept\n", "usr/lib/edited": b"edited\n",
              "lib/apk/db/installed": database.encode(),
              "etc/os-release": b'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.19.1\n'}
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for path, content in files.items():
-            member = tarfile.TarInfo(path)
-            member.size, member.mode = len(content), 0o755
-            tar.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
+    return tar_of(files)
 
 
 @once
@@ -344,16 +348,6 @@ class RpmHost:
 
     def database(self):
         return (self.top / "db/rpmdb.sqlite").read_bytes()
-
-
-def tar_of(files):
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for path, content in files.items():
-            member = tarfile.TarInfo(path)
-            member.size, member.mode = len(content), 0o755
-            tar.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
 
 
 @once

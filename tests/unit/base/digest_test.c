@@ -64,3 +64,14 @@ Test(digest, only_64_lower_hex_digits_are_a_digest)
 	cr_assert_not(kan_is_sha256_hex(
 		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad0"));
 }
+
+Test(digest, hex_digits_of_either_case_give_their_octets_and_nothing_else_does)
+{
+	static const char *const bad[] = {"",       "0",      "001",         "00112233",
+					  "0g1122", "00 122", "0011\xc3\xa9"};
+	uint8_t out[3] = {0};
+	cr_assert(kan_unhex(out, 3, KAN_LIT("00aBfF")));
+	cr_assert_eq(memcmp(out, "\x00\xab\xff", 3), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert_not(kan_unhex(out, 3, kan_bytes_of(bad[i])), "%s", bad[i]);
+}
