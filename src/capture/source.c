@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,16 @@ struct opening {
 	struct kan_early early;
 	struct kan_err err;
 	int rc, done_fd;
+	atomic_bool given_up; /* by the first of the two that is done with it: the other frees it */
 };
+
+static void drop(struct opening *o)
+{
+	kan_target_free(o->target);
+	kan_engine_free(o->engine);
+	(void)close(o->done_fd);
+	free(o);
+}
 
 /* From an engine, or from the files that one has left. */
 static int find(struct opening *o)
@@ -64,6 +74,8 @@ static void *open_it(void *arg)
 	struct opening *o = arg;
 	o->rc = find(o);
 	(void)eventfd_write(o->done_fd, 1);
+	if (atomic_exchange(&o->given_up, true))
+		drop(o);
 	return NULL;
 }
 
@@ -109,6 +121,18 @@ static int take_over(struct kan_conductor *c, struct kan_early *early, struct op
 	return rc;
 }
 
+/* It takes along all it has, and frees that should it come back. */
+static void leave(struct kan_conductor *c, pthread_t thread, struct opening *o)
+{
+	if (!atomic_exchange(&o->given_up, true)) {
+		(void)pthread_detach(thread);
+		c->left_behind = true;
+		return;
+	}
+	(void)pthread_join(thread, NULL);
+	drop(o);
+}
+
 int kan_source_open(struct kan_conductor *c, struct kan_early *early, struct kan_err *err)
 {
 	pthread_t thread = 0;
@@ -126,8 +150,7 @@ int kan_source_open(struct kan_conductor *c, struct kan_early *early, struct kan
 		(void)pthread_join(thread, NULL);
 		return take_over(c, early, o, err);
 	}
-	(void)pthread_detach(thread); /* with all it has: it may come back */
-	c->left_behind = true;
+	leave(c, thread, o);
 	return kan_fail(
 		err, KAN_EENGINE,
 		c->stopped_by == SIGALRM

@@ -50,6 +50,14 @@ Test(source, where_no_thread_can_be_had_nothing_stays_open)
 	cr_assert_not(c.left_behind);
 }
 
+/* Within ten seconds this process holds no more than n. */
+static bool closed_down_to(size_t n)
+{
+	for (int i = 0; i < 1000 && open_files() > n; i++)
+		(void)usleep(10000);
+	return open_files() <= n;
+}
+
 /* Takes connections and says nothing. */
 static int mute(char host[128])
 {
@@ -68,6 +76,7 @@ Test(source, an_engine_that_says_nothing_leaves_its_thread_behind_and_the_result
      .timeout = 60)
 {
 	char host[128];
+	size_t before = open_files();
 	int fd = mute(host);
 	struct kan_capture_request r = {
 		.host = host, .container = "x", .parent_dir = "/tmp", .policy = {.timeout_s = 1}};
@@ -78,7 +87,8 @@ Test(source, an_engine_that_says_nothing_leaves_its_thread_behind_and_the_result
 	cr_expect(out.left_behind);
 	cr_expect_null(out.path);
 	kan_capture_result_free(&out);
-	(void)close(fd);
+	(void)close(fd); /* which lets it come back */
+	cr_expect(closed_down_to(before), "it closes and frees what it had");
 	(void)unlink(host + strlen("unix://"));
 	*strrchr(host, '/') = 0;
 	(void)rmdir(host + strlen("unix://"));
