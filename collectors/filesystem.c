@@ -5,7 +5,6 @@
 #include <kanshiki/target.h>
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/tree.h"
 #include "engine/store.h"
@@ -13,6 +12,7 @@
 #include "image/changelist.h"
 #include "image/changes.h"
 #include "image/exported.h"
+#include "image/measure.h"
 #include "image/merged.h"
 #include "image/overlay.h"
 #include "image/points.h"
@@ -44,29 +44,13 @@ static const struct kan_limit limits[] = {{"entries", ENTRIES, false},
 					  {"engine_changes_octets", KAN_EXPORTED_LIST, false},
 					  {NULL, 0, false}};
 
-struct size {
-	uint64_t entries, bytes;
-};
-
-static enum kan_tree_next add_size(const struct kan_tree_entry *e, void *arg)
+static bool is_small(struct kan_measured *size, const struct kan_target *t)
 {
-	struct size *s = arg;
-	s->entries++;
-	if (S_ISREG(e->st->stx_mode))
-		s->bytes += e->st->stx_size;
-	return s->entries > WINDOW_ENTRIES || s->bytes > WINDOW_BYTES ? KAN_TREE_STOP : KAN_TREE_GO;
-}
-
-/* Stat only, given up where the window ends. */
-static bool is_small(struct size *size, const struct kan_target *t)
-{
-	struct kan_tree_walk w = {.fn = add_size, .arg = size};
-	struct kan_err err = {0};
-	bool whole = kan_tree_walk(&w, t->upper_fd, &err) == 0;
-	if (whole && size->entries <= WINDOW_ENTRIES && size->bytes <= WINDOW_BYTES)
-		return true;
-	*size = (struct size){UNKNOWN_SIZE, UNKNOWN_SIZE};
-	return false;
+	const struct kan_small window = {.entries = WINDOW_ENTRIES, .octets = WINDOW_BYTES};
+	kan_measure_bounded(size, t->upper_fd, &window);
+	if (!size->small)
+		size->entries = size->octets = UNKNOWN_SIZE;
+	return size->small;
 }
 
 static struct kan_points *mounts_of(const struct kan_target *t, struct kan_sink *sink)
@@ -86,7 +70,7 @@ static struct kan_points *mounts_of(const struct kan_target *t, struct kan_sink 
 static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_changes *changes,
 		struct kan_tarfile *tar, struct kan_err *err)
 {
-	struct size size = {0};
+	struct kan_measured size;
 	char metacopy[ATTRIBUTE_NAME];
 	bool small = is_small(&size, t);
 	(void)snprintf(metacopy, sizeof(metacopy), "%smetacopy", kan_overlay_prefix(t->userxattr));
@@ -102,7 +86,7 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 		.row = kan_changes_entry,
 		.arg = changes,
 	};
-	if (kan_sink_window_enter(sink, size.entries, size.bytes, err) < 0)
+	if (kan_sink_window_enter(sink, size.entries, size.octets, err) < 0)
 		return -1;
 	/* Small and frozen: walk and read only; look-ups and writing follow when the container runs
 	 * again. */

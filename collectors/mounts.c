@@ -104,7 +104,7 @@ static int begin(struct kan_mountread **out, struct kan_mounttaken *taken, struc
 	struct kan_small limit = measure ? kan_mount_bind_limit : (struct kan_small){0};
 	if (kan_mountwindow_enter(&e, &c->window, m, limit, &why) == 0) {
 		if (measure)
-			m->small = e.small ? 1 : -1;
+			m->small = e.size.small ? 1 : -1;
 		if (kan_mount_only_small(m) && m->small < 0)
 			act = KAN_MOUNT_STAT;
 		if (kan_mountread_start(out, c->files, m, act, &e, &why) == 0)

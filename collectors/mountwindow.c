@@ -77,10 +77,10 @@ bool kan_mountwindow_fits(struct kan_mountwindow *c, uint64_t *entries, uint64_t
 			continue; /* told when its turn comes */
 		kan_auto_close_fn(&e.fd);
 		if (kan_mount_only_small(m))
-			m->small = e.small ? 1 : -1;
-		*entries += m->small < 0 ? 1 : e.entries;
-		*octets += m->small < 0 ? 0 : e.octets;
-		if ((!kan_mount_only_small(m) && !e.small) || *entries > WINDOW_ENTRIES ||
+			m->small = e.size.small ? 1 : -1;
+		*entries += m->small < 0 ? 1 : e.size.entries;
+		*octets += m->small < 0 ? 0 : e.size.octets;
+		if ((!kan_mount_only_small(m) && !e.size.small) || *entries > WINDOW_ENTRIES ||
 		    *octets > WINDOW_OCTETS)
 			return false;
 	}

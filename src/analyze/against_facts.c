@@ -172,6 +172,8 @@ void kan_fact_attribute(struct kan_fact *f, const struct kan_against_table *t,
 		f->caps += n;
 	else if (kan_overlay_own(name, false) || kan_overlay_own(name, true))
 		f->marks += n;
+	else if (kan_layer_acl(name))
+		f->acls += n;
 	else
 		f->attrs += n;
 }
@@ -223,6 +225,8 @@ static void facts_of(struct kan_fact *f, struct kan_against_table *t,
 	f->gid = m->gid;
 	f->size = m->size;
 	f->mtime_s = m->mtime_ns / KAN_FACT_NS;
+	f->major = m->major;
+	f->minor = m->minor;
 	if (S_ISLNK(m->mode))
 		kan_sha256(f->content, m->link);
 	f->hardlink = m->hardlink;
@@ -252,10 +256,20 @@ static bool hides_nothing(struct kan_against_table *t)
 	return kan_nameset_has(t->above, KAN_NAME_OPAQUE, kan_fact_place(t, t->layer, up));
 }
 
+/* An engine in a user namespace makes no device nodes. */
+static const char *word_of(const struct kan_against_table *t, char kind,
+			   const struct kan_layer_member *m)
+{
+	bool device = (S_ISCHR(m->mode) || S_ISBLK(m->mode)) && !m->hardlink;
+	if (kind != 'm')
+		return kind == 'w' ? "whiteout" : "opaque";
+	return device && t->owners->users ? "unmade-device" : "missing";
+}
+
 static void tell_unmet(struct kan_against_table *t, char kind, const struct kan_layer_member *m)
 {
 	struct kan_fact *f = kan_fact_find(t, t->layer, kind, kan_buf_bytes(&t->path));
-	const char *word = kind == 'w' ? "whiteout" : kind == 'o' ? "opaque" : "missing";
+	const char *word = word_of(t, kind, m);
 	if (!f || f->met)
 		return;
 	f->met = true;

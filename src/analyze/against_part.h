@@ -10,13 +10,13 @@ struct kan_layertar;
 struct kan_nameset;
 
 /* content: of a file its SHA-256, of a link that of its target, of another name of a file the key
- * of that file. caps, marks and attrs: sums of digests; marks are overlay's that change what is
- * seen. */
+ * of that file. caps, marks, acls and attrs: sums of digests; marks are overlay's that change what
+ * is seen. */
 struct kan_fact {
 	uint8_t key[KAN_FACT_KEY], content[KAN_SHA256_SIZE];
-	uint64_t size, uid, gid, caps, marks, attrs;
+	uint64_t size, uid, gid, caps, marks, acls, attrs;
 	int64_t mtime_s;
-	uint32_t mode, order;
+	uint32_t mode, order, major, minor; /* of a device node */
 	bool has_content, hardlink, met, twice;
 };
 

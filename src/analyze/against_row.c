@@ -1,4 +1,5 @@
 /* A row of baseline.ndjson beside what the reference has at its path. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,7 +10,7 @@
 #include "image/layertar.h"
 #include "image/nameset.h"
 
-enum { HOPS = 8 };
+enum { HOPS = 8, BASE = 10, DEVICE = 24 };
 
 /* The file of which e is another name. NULL: of a layer below, or of one that changed behind it. */
 static const struct kan_fact *file_of(const struct kan_against_table *t, const struct kan_fact *e)
@@ -45,6 +46,19 @@ static void row_attributes(struct kan_fact *f, bool *opaque, const struct kan_ag
 	}
 }
 
+/* "MAJOR:MINOR" of a device node. */
+static void row_device(struct kan_fact *f, const json_t *row)
+{
+	char *end = NULL;
+	f->major = (uint32_t)strtoul(kan_json_str(row, "rdev"), &end, BASE);
+	f->minor = *end == ':' ? (uint32_t)strtoul(end + 1, NULL, BASE) : 0;
+}
+
+static bool is_device(uint32_t mode)
+{
+	return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
 static void row_facts(struct kan_fact *f, bool *opaque, const struct kan_against_table *t,
 		      const json_t *row)
 {
@@ -62,6 +76,7 @@ static void row_facts(struct kan_fact *f, bool *opaque, const struct kan_against
 	f->has_content = kan_is_sha256_hex(sha) && !*kan_json_str(row, "sha256_of");
 	if (f->has_content)
 		kan_fact_raw(f->content, sha);
+	row_device(f, row);
 	row_attributes(f, opaque, t, row);
 }
 
@@ -88,6 +103,7 @@ static void say_attributes(json_t **list, const struct kan_fact *e, const struct
 {
 	say(list, e->caps != f->caps, "capability");
 	say(list, e->marks != f->marks || (e->attrs && e->attrs != f->attrs), "xattrs");
+	say(list, e->acls != f->acls, "acl");
 	say(list, !e->attrs && f->attrs, "more-xattrs");
 }
 
@@ -107,13 +123,14 @@ static json_t *differences(const struct kan_idmaps *owners, const struct kan_fac
 	say(&list, other_owner(owners, e, f), "owner");
 	say(&list, e->mtime_s != f->mtime_s, "mtime");
 	say(&list, link && other, "link");
+	say(&list, is_device(e->mode) && (e->major != f->major || e->minor != f->minor), "device");
 	say_attributes(&list, e, f);
 	return list;
 }
 
 static json_t *as_json(const struct kan_fact *f)
 {
-	char hex[KAN_SHA256_HEX];
+	char hex[KAN_SHA256_HEX], device[DEVICE];
 	json_t *o =
 		json_pack("{s:I,s:I,s:I,s:I,s:I}", "mode", (json_int_t)f->mode, "uid",
 			  (json_int_t)f->uid, "gid", (json_int_t)f->gid, "size",
@@ -121,6 +138,9 @@ static json_t *as_json(const struct kan_fact *f)
 	kan_hex(hex, (struct kan_bytes){f->content, KAN_SHA256_SIZE});
 	if (f->has_content)
 		json_object_set_new(o, "sha256", json_string(hex));
+	(void)snprintf(device, sizeof(device), "%u:%u", f->major, f->minor);
+	if (is_device(f->mode))
+		json_object_set_new(o, "rdev", json_string(device));
 	return o;
 }
 

@@ -59,6 +59,8 @@ struct kan_compared {
 	size_t n;
 	uint64_t counts[KAN_CHANGE_WORDS], hidden, left_out;
 	uint64_t merged;     /* rows of storage without layers: nothing to compare them with */
+	uint64_t exported;   /* rows of an export without the engine's list: the same */
+	uint64_t unread;     /* rows of files whose content was not read on both sides */
 	uint64_t strange;    /* rows with another word */
 	bool seen;           /* there are rows, or it is known that there are none */
 	bool know_engine;    /* its list could be compared */

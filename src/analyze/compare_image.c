@@ -73,17 +73,30 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 	       keep_bytes(&l->verdict, v->extra, "package_verdict", a) && keep_deltas(l, v, a);
 }
 
+/* Storage without layers has no word for any entry, an export has none where the engine refused its
+ * list, and a layer has none where the content of a file was not read on both sides. */
+static int without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
+{
+	const char *source = kan_json_str(v->row, "source");
+	if (!*word && strcmp(source, "merged") == 0)
+		c->merged++;
+	else if (!*word && strcmp(source, "export") == 0)
+		c->exported++;
+	else if (!*word && strcmp(source, "upper") == 0)
+		c->unread++;
+	else
+		c->strange++;
+	return 0;
+}
+
 static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
 {
 	struct listing *to = arg;
 	struct kan_compared *c = to->c;
 	const char *word = kan_json_str(v->row, "change");
 	int w = kan_change_word(word, strlen(word));
-	if (w < 0) {
-		bool merged = !*word && strcmp(kan_json_str(v->row, "source"), "merged") == 0;
-		*(merged ? &c->merged : &c->strange) += 1;
-		return 0;
-	}
+	if (w < 0)
+		return without_word(c, v, word);
 	c->counts[w]++;
 	c->hidden += json_is_true(json_object_get(v->extra, "file.hidden_from_engine"));
 	if (!(to->ask->words >> w & 1))
@@ -157,6 +170,14 @@ static void own_gaps(struct kan_compared *c, const struct kan_side *s)
 	if (c->merged)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"storage without layers: its entries cannot be compared with the image");
+	if (c->exported)
+		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
+			"an export without the engine's list: nothing tells its entries from the "
+			"image's");
+	if (c->unread)
+		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
+			"files of the same size whose content was not read on both sides: whether "
+			"they were changed is not known");
 	if (c->strange)
 		add_gap(c, "filesystem", "changes.ndjson", "malformed",
 			"rows with a change word that this version does not know");

@@ -9,7 +9,7 @@
 
 #define ROWS "data/image/integrity.ndjson"
 
-enum { REFERENCE = 1, FIRST = 2, LAST = 4, PACKAGES = 5, TEXT = 640 };
+enum { REFERENCE = 1, FIRST = 2, LAST = 4, PACKAGES = 5, TEXT = 800 };
 
 static const char alone[] = "rungs 2 to 5 rest on this host alone";
 static const char *const whats[] = {[1] = "a reference from elsewhere",
@@ -28,7 +28,8 @@ struct table {
 	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
 	json_t *modified;                /* of rung 5, or NULL */
 	uint64_t conffiles, unrecorded;
-	uint64_t noted; /* that differ in what honest tools change too, and are no damage */
+	json_t *digests; /* of manifests that hold */
+	uint64_t noted;  /* that differ in what honest tools change too, and are no damage */
 };
 
 /* As KAN_DAMAGE_NOTED of image/layerdir.h. */
@@ -39,9 +40,21 @@ static bool is_noted(const json_t *row)
 	json_array_foreach (json_object_get(row, "differs"), i, word) {
 		const char *w = json_string_value(word);
 		other += !w || (strcmp(w, "mtime") != 0 && strcmp(w, "more-xattrs") != 0 &&
-				strcmp(w, "duplicate") != 0);
+				strcmp(w, "duplicate") != 0 && strcmp(w, "unmade-device") != 0);
 	}
 	return other == 0;
+}
+
+/* Of a manifest that the store keeps beside: one that is not what its name says is damage, and one
+ * that holds has the digest by which registries know the image. */
+static void take_manifest(struct table *t, const json_t *row, const char *result)
+{
+	t->rungs[FIRST].damaged += strcmp(result, "damaged") == 0;
+	if (strcmp(result, "verified") != 0)
+		return;
+	if (!t->digests)
+		t->digests = json_array();
+	json_array_append(t->digests, json_object_get(row, "expected_digest"));
 }
 
 static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
@@ -58,6 +71,10 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 	t->reference_paths += path && n == REFERENCE;
 	if (n < REFERENCE || n > LAST || !*result)
 		return 0;
+	if (strcmp(kan_json_str(row, "about"), "manifest") == 0) {
+		take_manifest(t, row, result);
+		return 0;
+	}
 	struct rung *r = &t->rungs[n];
 	r->verified += strcmp(result, "verified") == 0;
 	r->damaged += strcmp(result, "damaged") == 0;
@@ -103,7 +120,7 @@ static const char *of_reference(const struct table *t)
 		return "";
 	if (r->damaged)
 		return "it is not the reference; ";
-	return r->not_done ? "the reference could not be read whole; "
+	return r->not_done ? "it could not be compared whole with the reference; "
 			   : "it is the reference (rung 1); ";
 }
 
@@ -114,8 +131,9 @@ static void and_noted(char out[TEXT], const struct table *t)
 	if (t->noted)
 		(void)snprintf(out + n, TEXT - n,
 			       "; %" PRIu64
-			       " paths differ in a time or in attributes that builders "
-			       "leave, which alone is no damage",
+			       " paths differ in a time, in attributes that builders leave or "
+			       "in device nodes that a user's engine cannot make, which alone is "
+			       "no damage",
 			       t->noted);
 }
 
@@ -156,6 +174,17 @@ static void packages(struct table *t, const struct kan_facts *f)
 	t->unrecorded = found.unrecorded;
 }
 
+static void and_digests(char out[TEXT], const struct table *t)
+{
+	size_t n = strlen(out);
+	const char *first = json_string_value(json_array_get(t->digests, 0));
+	if (json_array_size(t->digests) == 1 && first)
+		(void)snprintf(out + n, TEXT - n, "; its manifest here is %.71s", first);
+	else if (first)
+		(void)snprintf(out + n, TEXT - n, "; its manifests here have %zu digests",
+			       json_array_size(t->digests));
+}
+
 static void sentence(char out[TEXT], const struct table *t)
 {
 	const struct rung *digests = &t->rungs[3];
@@ -182,6 +211,7 @@ static void sentence(char out[TEXT], const struct table *t)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d; not all of the rest could be checked; %s",
 			       of_reference(t), n, PACKAGES, alone);
+	and_digests(out, t);
 	and_noted(out, t);
 }
 
@@ -203,6 +233,8 @@ json_t *kan_image_integrity(const struct kan_facts *f)
 	json_t *out = json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t),
 				"rungs", rungs, "damaged_paths", (json_int_t)t.paths,
 				"reference_paths", (json_int_t)t.reference_paths);
+	if (t.digests)
+		json_object_set_new(out, "digests", t.digests);
 	if (t.modified)
 		json_object_set_new(out, "modified", t.modified);
 	if (t.conffiles)

@@ -214,7 +214,14 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 	}
 	if (export)
 		return;
-	bool seen = strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
+	if (!*change) /* the content could not be compared; what differs beside it is a change */
+		unknown(extra, "change");
+	bool differs = json_array_size(json_object_get(row, "differs")) > 0;
+	if (!*change && !differs) {
+		unknown(extra, "file.hidden_from_engine");
+		return;
+	}
+	bool seen = !*change || strcmp(change, "added") == 0 || strcmp(change, "changed") == 0 ||
 		    strcmp(change, "metadata") == 0 || strcmp(change, "deleted") == 0;
 	if (!seen) {
 		flag(extra, "file.hidden_from_engine", false);

@@ -208,10 +208,12 @@ static const struct kan_column change_columns[] = {
 	WORD("id", "row of the walk"),
 	BYTES("path", "in the container"),
 	BYTES("name", "last component"),
-	WORD("change", "added, changed, metadata, identical, deleted, parent, engine"),
+	WORD("change",
+	     "added, changed, metadata, identical, deleted, parent, engine; unknown where "
+	     "the content was not read on both sides"),
 	WORD("source", "upper; merged: no word of change; export: the engine's word alone"),
 	FILE_COLUMNS,
-	LIST(KAN_TYPE_WORD, "differs", "for metadata: what differs"),
+	LIST(KAN_TYPE_WORD, "differs", "for metadata, or without a word: what differs"),
 	LIST(KAN_TYPE_WORD, "planted", "overlay words that are only data"),
 	LIST(KAN_TYPE_WORD, "capability.permitted", "file capabilities by name"),
 	WORD("acl", "access list in words"),
@@ -354,12 +356,12 @@ static const struct kan_column baseline_columns[] = {
 static const char *const baseline_identity[] = {"layer", "path", "mode", "size", "sha256", NULL};
 
 static const struct kan_column integrity_columns[] = {
-	WORD("about", "image, layer or path"),
+	WORD("about", "image, manifest, layer or path"),
 	INT("rung", "1 a reference, 2 the image's name, 3 a layer's digest, 4 headers"),
 	INT("layer", "0 is the lowest"),
 	WORD("result", "of an image or layer: verified, damaged, not-done"),
-	WORD("expected_digest", "of an image or layer"),
-	WORD("found_digest", "of an image or layer"),
+	WORD("expected_digest", "of an image, manifest or layer"),
+	WORD("found_digest", "of an image, manifest or layer"),
 	BYTES("directory", "of a layer that the image's config does not know"),
 	WORD("why", "of an image or layer that is damaged or was not done"),
 	BYTES("path", "of a damaged path"),

@@ -10,10 +10,11 @@
 
 enum { PATH_OCTETS = 128 << 10 };
 
+/* Two managers may be in one image, and each records its own kind. */
 struct files {
-	struct kan_pkg_paths *all; /* value: the octets of the checksum */
-	bool own_digest;           /* the manager records SHA-256 */
-	bool without;              /* a file had no checksum of the kind */
+	struct kan_pkg_paths
+		*all; /* value: how many octets, SHA-256; then what the collector took */
+	bool without; /* a file of a package had no checksum of the kind recorded */
 };
 
 /* Octets of the hex digits; 0: they are none, or too many. */
@@ -26,7 +27,7 @@ static size_t octets_of(uint8_t out[KAN_PKG_SUM_MAX], const char *hex)
 static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
 	struct files *files = arg;
-	uint8_t sum[KAN_PKG_SUM_MAX];
+	uint8_t sums[1 + 2 * KAN_PKG_SUM_MAX] = {0};
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(PATH_OCTETS);
 	(void)line;
 	(void)err;
@@ -34,12 +35,12 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 	    strcmp(kan_json_str(row, "layer"), "init") == 0)
 		return 0;
 	struct kan_bytes path = kan_packages_row_path(row, &scratch);
-	bool extents = *kan_json_str(row, "sha256_of") != 0;
-	size_t n = octets_of(
-		sum, kan_json_str(row, files->own_digest && !extents ? "sha256" : "package_sum"));
-	files->without |= n == 0;
+	if (!*kan_json_str(row, "sha256_of")) /* of extents is of no other file's kind */
+		sums[0] = (uint8_t)octets_of(sums + 1, kan_json_str(row, "sha256"));
+	size_t n = 1 + sums[0];
+	n += octets_of(sums + n, kan_json_str(row, "package_sum"));
 	if (path.n)
-		kan_pkg_paths_add(files->all, path, (struct kan_bytes){sum, n});
+		kan_pkg_paths_add(files->all, path, (struct kan_bytes){sums, n});
 	return 0;
 }
 
@@ -58,16 +59,27 @@ static void name(struct kan_recorded *out, struct kan_bytes path, const struct k
 	json_array_append_new(out->paths, one);
 }
 
-static void judge(struct kan_recorded *out, const struct files *files,
-		  const struct kan_pkg_index *x, size_t at)
+/* The file's checksum of the kind that its package records; NULL: none was taken. */
+static const uint8_t *of_kind(struct kan_bytes sums, size_t n)
+{
+	size_t own = *sums.p;
+	if (n == own)
+		return sums.p + 1;
+	return n == sums.n - 1 - own ? sums.p + 1 + own : NULL;
+}
+
+static void judge(struct kan_recorded *out, struct files *files, const struct kan_pkg_index *x,
+		  size_t at)
 {
 	const struct kan_pkg_owner *o = kan_pkg_index_owner(x, at);
-	struct kan_bytes sum = kan_pkg_paths_value(files->all, at);
 	if (!o)
 		return;
-	if (!o->sum_n || o->sum_n != sum.n)
+	const uint8_t *sum =
+		o->sum_n ? of_kind(kan_pkg_paths_value(files->all, at), o->sum_n) : NULL;
+	files->without |= o->sum_n && !sum;
+	if (!sum)
 		out->unrecorded++;
-	else if (memcmp(o->sum, sum.p, sum.n) == 0)
+	else if (memcmp(o->sum, sum, o->sum_n) == 0)
 		out->as_recorded++;
 	else if (o->conffile)
 		out->conffiles++;
@@ -122,8 +134,6 @@ int kan_recorded_check(struct kan_recorded *out, const struct kan_facts *f, stru
 	if (out->why)
 		return 0;
 	struct files files = {.all = kan_pkg_paths_new()};
-	files.own_digest =
-		kan_pkg_manager_sum(kan_pkg_index_package(p->image, 0)->manager) == KAN_SHA256_SIZE;
 	int rc = compare(out, &files, f, err);
 	kan_pkg_paths_free(files.all);
 	return rc;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/tree.h"
 
 struct kan_digest {
 	EVP_MD *md;
@@ -120,4 +121,23 @@ int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan
 		return kan_fail_sys(err, "read");
 	*octets = total;
 	return 0;
+}
+
+int kan_sha256_bounded(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int fd,
+		       struct kan_err *err)
+{
+	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
+	struct kan_digest *d = kan_digest_new();
+	uint64_t at = 0;
+	ssize_t n = KAN_IO_READ;
+	while (n == KAN_IO_READ) {
+		n = kan_tree_piece_bounded(buffer, KAN_IO_READ, o, fd, at, err);
+		if (n > 0)
+			kan_digest_add(d, buffer, (size_t)n);
+		at += n > 0 ? (uint64_t)n : 0;
+	}
+	if (n >= 0)
+		kan_digest_finish(hex, d);
+	kan_digest_free(d);
+	return n < 0 ? -1 : 0;
 }

@@ -5,7 +5,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,12 +69,16 @@ int kan_tree_open(int *out, bool *noatime, int path_fd, struct kan_err *err)
  * and frees both when its open comes back, if ever.
  */
 enum { IDLE, ASKED, DONE, LEFT, QUIT };
+enum job { OPEN, READ, LIST };
 struct worker {
 	sem_t go, done;
 	_Atomic int state;
-	int given; /* the worker's own duplicate, to be opened or read */
+	enum job job;
+	int given; /* the worker's own duplicate, to be opened, read or listed */
 	int fd;
-	size_t most; /* to be read; 0: it is to be opened */
+	uint64_t at; /* where to read from */
+	size_t most; /* octets to be read, or of names */
+	bool ended;  /* all names are listed */
 	struct kan_buf text;
 	_Atomic size_t got; /* octets of it so far */
 	bool noatime;
@@ -82,6 +88,7 @@ struct worker {
 
 struct kan_tree_opener {
 	struct worker *worker;
+	unsigned left; /* behind */
 };
 
 static void free_worker(struct worker *w)
@@ -97,8 +104,9 @@ static int read_given(struct worker *w, struct kan_err *err)
 {
 	uint8_t chunk[CHUNK];
 	while (atomic_load(&w->state) == ASKED && w->text.len < w->most) {
-		size_t at = w->text.len, left = w->most - at;
-		ssize_t n = pread(w->given, chunk, left < CHUNK ? left : CHUNK, (off_t)at);
+		size_t done = w->text.len, left = w->most - done;
+		ssize_t n =
+			pread(w->given, chunk, left < CHUNK ? left : CHUNK, (off_t)(w->at + done));
 		if (n < 0 && errno != EINTR)
 			return kan_fail_sys(err, "read");
 		if (n == 0)
@@ -110,14 +118,38 @@ static int read_given(struct worker *w, struct kan_err *err)
 	return 0;
 }
 
+/* The place in the directory is that of the caller's descriptor. */
+static int list_given(struct worker *w, struct kan_err *err)
+{
+	uint8_t chunk[CHUNK];
+	w->ended = false;
+	while (atomic_load(&w->state) == ASKED && w->text.len + CHUNK <= w->most) {
+		long n = syscall(SYS_getdents64, w->given, chunk, CHUNK);
+		if (n < 0)
+			return kan_fail_sys(err, "list");
+		w->ended = n == 0;
+		if (w->ended)
+			break;
+		kan_buf_add(&w->text, chunk, (size_t)n);
+		atomic_store(&w->got, w->text.len);
+	}
+	return 0;
+}
+
+static int work_on(struct worker *w)
+{
+	if (w->job == OPEN)
+		return kan_tree_open(&w->fd, &w->noatime, w->given, &w->err);
+	return w->job == READ ? read_given(w, &w->err) : list_given(w, &w->err);
+}
+
 /* true: somebody waits for it. */
 static bool do_job(struct worker *w)
 {
 	int asked = ASKED;
 	w->fd = -1;
 	w->err = (struct kan_err){0};
-	w->rc = w->most ? read_given(w, &w->err)
-			: kan_tree_open(&w->fd, &w->noatime, w->given, &w->err);
+	w->rc = work_on(w);
 	(void)close(w->given);
 	if (atomic_compare_exchange_strong(&w->state, &asked, DONE))
 		return true;
@@ -190,9 +222,26 @@ static struct timespec after_ms(unsigned ms)
 	return t;
 }
 
-/* A job for the worker, which is made when there is none. */
-static int give(struct kan_tree_opener *o, int fd, size_t most, struct kan_err *err)
+bool kan_tree_gave_up(const struct kan_err *err)
 {
+	return err->code == KAN_ELIMIT && err->sys == ETIMEDOUT;
+}
+
+static const char *word_of(enum job job)
+{
+	return job == OPEN ? "open" : job == READ ? "read" : "list";
+}
+
+/* A job for the worker, which is made when there is none. */
+static int prepare(struct kan_tree_opener *o, enum job job, int fd, size_t most,
+		   struct kan_err *err)
+{
+	if (o->left >= KAN_TREE_STUCK) {
+		kan_err_set(err, KAN_ELIMIT, ETIMEDOUT,
+			    "%u did not return in 2 s each: this and what follows was not tried",
+			    o->left);
+		return -1;
+	}
 	if (!o->worker)
 		o->worker = new_worker();
 	if (!o->worker)
@@ -200,13 +249,29 @@ static int give(struct kan_tree_opener *o, int fd, size_t most, struct kan_err *
 	struct worker *w = o->worker;
 	w->given = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (w->given < 0)
-		return kan_fail_sys(err, "%s", most ? "read" : "open");
+		return kan_fail_sys(err, "%s", word_of(job));
+	w->job = job;
+	w->at = 0;
 	w->most = most;
-	kan_buf_free(&w->text);
-	w->text = KAN_BUF(most);
+	if (w->text.max != most)
+		kan_buf_free(&w->text);
+	w->text.max = most;
+	kan_buf_reset(&w->text);
+	return 0;
+}
+
+static void ask(struct worker *w)
+{
 	atomic_store(&w->got, 0);
 	atomic_store(&w->state, ASKED);
 	(void)sem_post(&w->go);
+}
+
+static int give(struct kan_tree_opener *o, enum job job, int fd, size_t most, struct kan_err *err)
+{
+	if (prepare(o, job, fd, most, err) < 0)
+		return -1;
+	ask(o->worker);
 	return 0;
 }
 
@@ -224,7 +289,7 @@ static bool done_within(struct worker *w, unsigned ms)
 static bool wait_for(struct kan_tree_opener *o, struct kan_err *err)
 {
 	struct worker *w = o->worker;
-	const char *what = w->most ? "read" : "open";
+	const char *what = word_of(w->job);
 	size_t before = 0;
 	int asked = ASKED;
 	for (int rounds = KAN_TREE_READ_MS / KAN_TREE_OPEN_MS; rounds > 0; rounds--) {
@@ -241,6 +306,7 @@ static bool wait_for(struct kan_tree_opener *o, struct kan_err *err)
 		return true;
 	}
 	o->worker = NULL;
+	o->left++;
 	kan_err_set(err, KAN_EIO, ETIMEDOUT, "%s did not return in 2 s; permission mark or storage",
 		    what);
 	return false;
@@ -249,7 +315,7 @@ static bool wait_for(struct kan_tree_opener *o, struct kan_err *err)
 int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
 			  struct kan_err *err)
 {
-	if (give(o, path_fd, 0, err) < 0 || !wait_for(o, err))
+	if (give(o, OPEN, path_fd, 0, err) < 0 || !wait_for(o, err))
 		return -1;
 	struct worker *w = o->worker;
 	if (w->rc == 0) {
@@ -280,7 +346,7 @@ int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd
 {
 	if (most == 0)
 		return 0;
-	if (give(o, fd, most, err) < 0 || !wait_for(o, err))
+	if (give(o, READ, fd, most, err) < 0 || !wait_for(o, err))
 		return -1;
 	struct worker *w = o->worker;
 	if (w->rc == 0)
@@ -289,4 +355,42 @@ int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd
 		*err = w->err;
 	int rc = w->rc;
 	return rc == 0 && out->failed ? kan_fail(err, KAN_ELIMIT, "over %zu bytes", out->max) : rc;
+}
+
+/* The worker's buffer stays with it, for the next piece. */
+ssize_t kan_tree_piece_bounded(void *to, size_t n, struct kan_tree_opener *o, int fd, uint64_t at,
+			       struct kan_err *err)
+{
+	if (n == 0)
+		return 0;
+	if (prepare(o, READ, fd, n, err) < 0)
+		return -1;
+	o->worker->at = at;
+	ask(o->worker);
+	if (!wait_for(o, err))
+		return -1;
+	struct worker *w = o->worker;
+	if (w->rc < 0) {
+		if (err)
+			*err = w->err;
+		return -1;
+	}
+	if (w->text.len)
+		memcpy(to, w->text.data, w->text.len);
+	return (ssize_t)w->text.len;
+}
+
+int kan_tree_dents_bounded(struct kan_buf *out, bool *ended, struct kan_tree_opener *o, int fd,
+			   struct kan_err *err)
+{
+	kan_buf_reset(out);
+	if (give(o, LIST, fd, KAN_TREE_DENTS, err) < 0 || !wait_for(o, err))
+		return -1;
+	struct worker *w = o->worker;
+	*ended = w->ended;
+	if (w->rc == 0)
+		hand_over(out, &w->text);
+	else if (err)
+		*err = w->err;
+	return w->rc;
 }

@@ -31,6 +31,21 @@ struct dent {
 	char name[];
 };
 
+bool kan_tree_dent(struct kan_tree_dent *out, struct kan_bytes *left)
+{
+	while (left->n >= sizeof(struct dent)) {
+		const struct dent *d = (const void *)left->p;
+		size_t len = strnlen(d->name, d->reclen);
+		*left = (struct kan_bytes){left->p + d->reclen, left->n - d->reclen};
+		if ((len == 1 && d->name[0] == '.') ||
+		    (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
+			continue;
+		*out = (struct kan_tree_dent){d->ino, d->off, {(const uint8_t *)d->name, len}};
+		return true;
+	}
+	return false;
+}
+
 struct name {
 	uint64_t ino;
 	uint32_t at, n; /* within names of the level */
@@ -80,46 +95,50 @@ static int by_name(const void *a, const void *b, void *text)
 			     (struct kan_bytes){t + y->at, y->n});
 }
 
-static int add_names(struct level *l, const uint8_t *dents, size_t n, struct kan_err *err)
+static int add_names(struct level *l, struct kan_bytes dents, struct kan_err *err)
 {
-	for (size_t i = 0; i < n;) {
-		const struct dent *d = (const void *)(dents + i);
-		size_t len = strnlen(d->name, d->reclen);
-		i += d->reclen;
-		l->off = d->off;
-		if ((len == 1 && d->name[0] == '.') ||
-		    (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
-			continue;
+	struct kan_tree_dent d;
+	while (kan_tree_dent(&d, &dents)) {
+		l->off = d.off;
 		if (l->n == l->cap) {
 			l->cap = l->cap ? l->cap * 2 : 64;
 			l->names = kan_xrealloc(l->names, l->cap, sizeof(*l->names));
 		}
-		l->names[l->n++] = (struct name){d->ino, (uint32_t)l->text.len, (uint32_t)len};
-		kan_buf_add(&l->text, d->name, len);
+		l->names[l->n++] = (struct name){d.ino, (uint32_t)l->text.len, (uint32_t)d.name.n};
+		kan_buf_addb(&l->text, d.name);
 	}
 	return l->text.failed
 		       ? kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names")
 		       : 0;
 }
 
+static int more_names(struct walker *k, struct level *l, uint8_t *room, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf dents = KAN_BUF(KAN_TREE_DENTS);
+	if (k->w->opener) {
+		int rc = kan_tree_dents_bounded(&dents, &l->last, k->w->opener, l->fd, err);
+		return rc < 0 ? -1 : add_names(l, kan_buf_bytes(&dents), err);
+	}
+	long n = syscall(SYS_getdents64, l->fd, room, DENTS_OCTETS);
+	if (n < 0)
+		return kan_fail_sys(err, "list");
+	l->last = n == 0;
+	return add_names(l, (struct kan_bytes){room, (size_t)n}, err);
+}
+
 /* The next run of names: all of them when they are to be sorted. The descriptor may be a new one.
  */
-static int list(struct level *l, bool sorted, struct kan_err *err)
+static int list(struct walker *k, struct level *l, struct kan_err *err)
 {
-	kan_auto_free uint8_t *dents = kan_xrealloc(NULL, DENTS_OCTETS, 1);
+	kan_auto_free uint8_t *room = kan_xrealloc(NULL, DENTS_OCTETS, 1);
 	l->n = l->next = 0;
 	kan_buf_reset(&l->text);
 	if (l->off && lseek(l->fd, l->off, SEEK_SET) < 0)
 		return kan_fail_sys(err, "list");
-	while (!l->last && (sorted || l->n < RUN)) {
-		long n = syscall(SYS_getdents64, l->fd, dents, DENTS_OCTETS);
-		if (n < 0)
-			return kan_fail_sys(err, "list");
-		l->last = n == 0;
-		if (add_names(l, dents, (size_t)n, err) < 0)
+	while (!l->last && (k->w->sorted || l->n < RUN))
+		if (more_names(k, l, room, err) < 0)
 			return -1;
-	}
-	if (sorted && l->n)
+	if (k->w->sorted && l->n)
 		qsort_r(l->names, l->n, sizeof(*l->names), by_name, l->text.data);
 	else if (l->n)
 		qsort(l->names, l->n, sizeof(*l->names), by_ino);
@@ -166,9 +185,16 @@ static void let_far_go(struct walker *k)
 	far->fd = -1;
 }
 
-static int enter(struct walker *k, int pin, const struct statx *st, struct kan_err *err)
+/* Of a pinned directory. */
+static int open_dir(int *fd, struct walker *k, int pin, struct kan_err *err)
 {
 	bool noatime = true;
+	return k->w->opener ? kan_tree_open_bounded(fd, &noatime, k->w->opener, pin, err)
+			    : kan_tree_open(fd, &noatime, pin, err);
+}
+
+static int enter(struct walker *k, int pin, const struct statx *st, struct kan_err *err)
+{
 	if (k->depth >= KAN_TREE_DEPTH)
 		return kan_fail(err, KAN_ELIMIT, "deeper than %d", KAN_TREE_DEPTH);
 	if (k->depth == k->cap) {
@@ -183,9 +209,9 @@ static int enter(struct walker *k, int pin, const struct statx *st, struct kan_e
 		.path_len = k->path.len,
 		.st = *st,
 	};
-	if (kan_tree_open(&l.fd, &noatime, pin, err) < 0)
+	if (open_dir(&l.fd, k, pin, err) < 0)
 		return -1;
-	if (list(&l, k->w->sorted, err) < 0) {
+	if (list(k, &l, err) < 0) {
 		drop_level(&l);
 		return -1;
 	}
@@ -195,24 +221,20 @@ static int enter(struct walker *k, int pin, const struct statx *st, struct kan_e
 }
 
 /* The level above is on top now. Not held any more: ".." of the one below, proven by device and
- * inode. */
-static int climb(struct walker *k, const struct level *below)
+ * inode. It is really opened, which may block, only when there are more of its names to list. */
+static int climb(struct walker *k, const struct level *below, struct kan_err *err)
 {
 	struct level *top = &k->levels[k->depth - 1];
 	struct stat st;
 	if (top->fd >= 0)
 		return 0;
-	int fd = openat(below->fd, "..",
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
-	if (fd < 0)
-		fd = openat(below->fd, "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0 || st.st_dev != top->dev || st.st_ino != top->ino) {
-		(void)close(fd);
-		return -1; /* the directory was moved while we were below it */
-	}
-	top->fd = fd;
+	kan_auto_close int pin =
+		openat(below->fd, "..", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (pin < 0 || fstat(pin, &st) < 0 || st.st_dev != top->dev || st.st_ino != top->ino)
+		return kan_fail(err, KAN_ENOTFOUND, "the directory was moved while it was walked");
+	if (!top->last)
+		return open_dir(&top->fd, k, pin, err);
+	top->fd = kan_take_fd(&pin);
 	return 0;
 }
 
@@ -237,9 +259,8 @@ static void leave(struct walker *k)
 		}
 		k->stop |= visit(k, name, -1, l.fd, &l.st, true) == KAN_TREE_STOP;
 	}
-	if (k->depth && climb(k, &l) < 0) {
-		struct kan_err err = {0};
-		kan_err_set(&err, KAN_ENOTFOUND, 0, "the directory was moved while it was walked");
+	struct kan_err err = {0};
+	if (k->depth && climb(k, &l, &err) < 0) {
 		cut_path(k, k->levels[k->depth - 1].path_len);
 		problem(k, &err);
 		k->levels[k->depth - 1].next =
@@ -292,7 +313,7 @@ static void one(struct walker *k, struct level *l, const struct name *n)
 static void next_run(struct walker *k, struct level *l)
 {
 	struct kan_err err = {0};
-	if (list(l, k->w->sorted, &err) == 0)
+	if (list(k, l, &err) == 0)
 		return;
 	cut_path(k, l->path_len);
 	problem(k, &err);

@@ -7,6 +7,7 @@
 #include <kanshiki/err.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 enum {
 	KAN_TREE_DEPTH = 65536,
@@ -15,8 +16,11 @@ enum {
 	KAN_TREE_OPEN_MS = 2000,  /* a real open or first read may block that long: a permission
 				     mark, dead storage */
 	KAN_TREE_READ_MS = 20000, /* all of a bounded read that goes on, each piece in time */
+	KAN_TREE_STUCK = 8,       /* so many of one opener do not return, then it tries no more */
+	KAN_TREE_DENTS = 1 << 20, /* of names that are listed in one piece */
 	KAN_TREE_XATTR_MAX = 256 << 10,
 };
+struct kan_tree_opener;
 
 /* One directory entry as the walk meets it. All views are borrowed for the call. */
 struct kan_tree_entry {
@@ -44,7 +48,9 @@ struct kan_tree_walk {
 	kan_tree_fn *fn;
 	kan_tree_problem_fn *problem;
 	void *arg;
-	uint64_t seen; /* out: entries met */
+	struct kan_tree_opener *opener; /* directories are opened and listed with its bound; NULL:
+					   it may block */
+	uint64_t seen;                  /* out: entries met */
 };
 /* Walk below root_fd (any directory descriptor). 0 whole; -1 limit when max_entries was hit, else
  * as err. */
@@ -65,9 +71,9 @@ int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err);
 /*
  * Real opens with a bound: a worker thread opens, the caller waits at most KAN_TREE_OPEN_MS; then
  * the worker is left behind (err: io with sys ETIMEDOUT, gap "stuck") and a new one serves the next
- * open.
+ * open. After KAN_TREE_STUCK of them nothing more is tried: gave_up tells such an error (limit with
+ * sys ETIMEDOUT), which is to be said once.
  */
-struct kan_tree_opener;
 struct kan_tree_opener *kan_tree_opener_new(void);
 void kan_tree_opener_free(struct kan_tree_opener *o);
 int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
@@ -76,6 +82,22 @@ int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int
  */
 int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,
 			  struct kan_err *err);
+/* Octets from at on, n of them; fewer only at the file's end. -1: as err. */
+ssize_t kan_tree_piece_bounded(void *to, size_t n, struct kan_tree_opener *o, int fd, uint64_t at,
+			       struct kan_err *err);
+bool kan_tree_gave_up(const struct kan_err *err);
+
+/* The next names of an open directory, as the kernel gives them, in the place of what out has; no
+ * more than KAN_TREE_DENTS octets. *ended: there are no more. */
+int kan_tree_dents_bounded(struct kan_buf *out, bool *ended, struct kan_tree_opener *o, int fd,
+			   struct kan_err *err);
+struct kan_tree_dent {
+	uint64_t ino;
+	int64_t off; /* where to seek to go on behind it */
+	struct kan_bytes name;
+};
+/* One of them, without "." and "..". false: left is at its end. */
+bool kan_tree_dent(struct kan_tree_dent *out, struct kan_bytes *left);
 
 /* Extended attributes of a pinned file or directory (any type): name and value, NUL-free names. */
 typedef void kan_tree_xattr_fn(struct kan_bytes name, struct kan_bytes value, void *arg);

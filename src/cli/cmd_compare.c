@@ -157,8 +157,9 @@ static int json_end(const struct kan_compared *c, const struct kan_texts *t, str
 	uint64_t unseen = t->left_out + c->left_out;
 	if (unseen)
 		json_object_set_new(end, "texts_left_out", json_integer((json_int_t)unseen));
-	if (c->merged)
-		json_object_set_new(end, "n_merged", json_integer((json_int_t)c->merged));
+	uint64_t wordless = c->merged + c->exported;
+	if (wordless)
+		json_object_set_new(end, "n_merged", json_integer((json_int_t)wordless));
 	return kan_compare_line(json_pack("{s:o}", "end", end), err);
 }
 
@@ -169,9 +170,13 @@ static void summary(const struct kan_compared *c)
 		if (c->counts[i])
 			kan_buf_addf(&text, "%s%llu %s", text.len ? ", " : "",
 				     (unsigned long long)c->counts[i], kan_change_words[i]);
-	if (c->merged)
+	uint64_t wordless = c->merged + c->exported;
+	if (wordless)
 		kan_buf_addf(&text, "%s%llu entries of the whole root", text.len ? ", " : "",
-			     (unsigned long long)c->merged);
+			     (unsigned long long)wordless);
+	if (c->unread)
+		kan_buf_addf(&text, "%s%llu that could not be compared", text.len ? ", " : "",
+			     (unsigned long long)c->unread);
 	if (!text.len)
 		kan_buf_adds(&text, "no entry in the container's own layer");
 	if (c->know_engine)

@@ -13,6 +13,7 @@
 enum { DEPTH = 64, SCHEME = 7, WORD = 32 };
 
 static const char scheme[] = "sha256:";
+static const char kept[] = "manifest-"; /* and the digest of what is kept so */
 
 /* "<driver>-containers/containers.json" and its like. */
 static int read_list(struct kan_buf *out, const struct kan_target *t, const char *kind,
@@ -110,19 +111,82 @@ int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct 
 	return -1;
 }
 
-/* Big data has its key for a name, in base64 when it is no plain word: here the config's digest. */
-int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+/* The image's id, which is also the name of its directory, without the scheme. */
+static int image_of(const char **id, const struct kan_target *t, struct kan_err *err)
 {
-	char key[72], path[KAN_STORE_PATH];
-	const char *id = t->image_id ? t->image_id : "";
-	id += strncmp(id, scheme, SCHEME) == 0 ? SCHEME : 0;
-	if (!kan_is_sha256_hex(id))
-		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
-	(void)snprintf(key, sizeof(key), "%s%s", scheme, id);
+	*id = t->image_id ? t->image_id : "";
+	*id += strncmp(*id, scheme, SCHEME) == 0 ? SCHEME : 0;
+	return kan_is_sha256_hex(*id) ? 0
+				      : kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
+}
+
+/* Big data has its key for a name, in base64 when it is no plain word. */
+static int read_big(struct kan_buf *out, const struct kan_target *t, const char *id,
+		    const char *key, struct kan_err *err)
+{
+	char path[KAN_STORE_PATH];
 	kan_auto_buf struct kan_buf name = KAN_BUF(256);
 	kan_base64(&name, kan_bytes_of(key));
-	(void)snprintf(path, sizeof(path), "%s/=%s", id, kan_buf_str(&name));
+	bool plain = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.") == strlen(key);
+	(void)snprintf(path, sizeof(path), "%s/%s%s", id, plain ? "" : "=",
+		       plain ? key : kan_buf_str(&name));
 	return read_list(out, t, "images", path, err);
+}
+
+/* Here the config's digest. */
+int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
+{
+	char key[72];
+	const char *id = NULL;
+	if (image_of(&id, t, err) < 0)
+		return -1;
+	(void)snprintf(key, sizeof(key), "%s%s", scheme, id);
+	return read_big(out, t, id, key, err);
+}
+
+int kan_podman_manifest(struct kan_buf *out, const struct kan_target *t, const char *digest,
+			struct kan_err *err)
+{
+	char key[sizeof(kept) + 72];
+	const char *id = NULL;
+	if (image_of(&id, t, err) < 0)
+		return -1;
+	(void)snprintf(key, sizeof(key), "%s%.71s", kept, digest ? digest : "");
+	if (!digest)
+		key[sizeof(kept) - 2] = 0; /* "manifest" */
+	kan_buf_reset(out);
+	return read_big(out, t, id, key, err);
+}
+
+void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images, const char *id)
+{
+	size_t i = 0, n = sizeof(kept) - 1;
+	const json_t *one = NULL;
+	*out = (struct kan_podman_digests){0};
+	json_array_foreach (json_object_get(entry_of(images, id), "big-data-names"), i, one) {
+		const char *key = json_string_value(one);
+		if (!key || strncmp(key, kept, n) != 0 || strncmp(key + n, scheme, SCHEME) != 0 ||
+		    !kan_is_sha256_hex(key + n + SCHEME))
+			continue;
+		out->more = out->n == KAN_PODMAN_DIGESTS;
+		if (out->more)
+			break;
+		memcpy(out->v[out->n++], key + n, sizeof(out->v[0]));
+	}
+}
+
+int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *t,
+		       struct kan_err *err)
+{
+	json_t *doc = NULL;
+	const char *id = NULL;
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	if (image_of(&id, t, err) < 0 || read_list(&text, t, "images", "images.json", err) < 0 ||
+	    kan_json_parse(&doc, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err) < 0)
+		return -1;
+	kan_podman_digests_of(out, doc, id);
+	json_decref(doc);
+	return 0;
 }
 
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err)

@@ -61,5 +61,20 @@ int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct 
 /* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);
+/* Pure: under which digests ("sha256:...") the list of images says that manifests of this image are
+ * kept. more: there are others beyond these. */
+enum { KAN_PODMAN_DIGESTS = 64 };
+struct kan_podman_digests {
+	size_t n;
+	bool more;
+	char v[KAN_PODMAN_DIGESTS][72];
+};
+void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images, const char *id);
+int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *t,
+		       struct kan_err *err);
+/* The manifest, or index, that is kept under this digest; NULL: the one that is named after none.
+ * Raw bytes: hash them. */
+int kan_podman_manifest(struct kan_buf *out, const struct kan_target *t, const char *digest,
+			struct kan_err *err);
 
 #endif

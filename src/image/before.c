@@ -18,7 +18,7 @@ struct kan_before {
 	struct kan_digest *digest;
 	uint8_t *bytes; /* of the file read last */
 	size_t n;
-	bool held;
+	bool held, gave_up;
 	uint64_t used, files_left_out, bytes_left_out;
 };
 
@@ -83,6 +83,7 @@ void kan_before_leave_out(struct kan_before *b, const struct kan_below *below)
 static int read_whole(struct kan_before *b, int fd, struct kan_err *err)
 {
 	bool small = true;
+	uint64_t at = 0;
 	b->n = 0;
 	kan_digest_start(b->digest);
 	for (;;) {
@@ -90,18 +91,29 @@ static int read_whole(struct kan_before *b, int fd, struct kan_err *err)
 			b->n = 0;
 			small = false;
 		}
-		ssize_t n = read(fd, b->bytes + b->n, ROOM - b->n);
-		if (n < 0 && errno == EINTR)
-			continue;
+		size_t room = ROOM - b->n;
+		ssize_t n = kan_tree_piece_bounded(b->bytes + b->n, room, b->opener, fd, at, err);
 		if (n < 0)
-			return kan_fail_sys(err, "read");
-		if (n == 0)
-			break;
+			return -1;
 		kan_digest_add(b->digest, b->bytes + b->n, (size_t)n);
 		b->n += (size_t)n;
+		at += (uint64_t)n;
+		if ((size_t)n < room)
+			break;
 	}
 	b->held = small;
 	return 0;
+}
+
+/* That no more is tried is said once. */
+static void tell(struct kan_before *b, struct kan_bytes path, const struct kan_err *why)
+{
+	bool again = b->gave_up && kan_tree_gave_up(why);
+	b->gave_up |= kan_tree_gave_up(why);
+	if (!again)
+		kan_sink_gap(b->sink, path,
+			     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why), "%s",
+			     why->text);
 }
 
 void kan_before_read(char sha256[KAN_SHA256_HEX], struct kan_before *b,
@@ -115,9 +127,7 @@ void kan_before_read(char sha256[KAN_SHA256_HEX], struct kan_before *b,
 	if (kan_tree_open_bounded(&fd, &noatime, b->opener, below->data_fd, &why) < 0 ||
 	    read_whole(b, fd, &why) < 0) {
 		(void)kan_wrap(&why, "the image's version");
-		kan_sink_gap(b->sink, path,
-			     why.sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(&why), "%s",
-			     why.text);
+		tell(b, path, &why);
 		return;
 	}
 	kan_digest_finish(sha256, b->digest);

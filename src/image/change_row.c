@@ -12,8 +12,11 @@ static struct kan_side upper_side(const struct kan_entry *e, struct statx *st)
 {
 	*st = e->f->st;
 	st->stx_attributes |= e->marks.flags;
-	return (struct kan_side){
-		.st = st, .link = e->f->link, .xattrs = e->f->xattrs, .sha256 = e->f->sha256};
+	/* A digest of extents is of no other file's kind. */
+	return (struct kan_side){.st = st,
+				 .link = e->f->link,
+				 .xattrs = e->f->xattrs,
+				 .sha256 = e->f->by_extents ? "" : e->f->sha256};
 }
 
 static struct kan_side lower_side(const struct kan_entry *e)
@@ -112,7 +115,7 @@ static bool of_engine(const struct kan_changes *c, const struct kan_entry *e)
 }
 
 struct word {
-	const char *change;
+	const char *change; /* NULL: the content was not read on both sides */
 	unsigned differs;
 	bool type_changed;
 };
@@ -126,10 +129,12 @@ static struct word judge(const struct kan_changes *c, const struct kan_entry *e,
 		return (struct word){.change = of_engine(c, e) ? "engine" : "added"};
 	struct kan_side upper = upper_side(e, &st), lower = lower_side(e);
 	enum kan_content_is content = kan_compare_content(&upper, &lower);
-	if (content != KAN_CONTENT_SAME)
+	if (content == KAN_CONTENT_DIFFERS || content == KAN_CONTENT_OTHER_TYPE)
 		return (struct word){.change = "changed",
 				     .type_changed = content == KAN_CONTENT_OTHER_TYPE};
 	unsigned differs = kan_compare_metadata(&upper, &lower, c->o.userxattr);
+	if (content == KAN_CONTENT_UNKNOWN)
+		return (struct word){.differs = differs};
 	bool dir = kan_file_is(e->f, S_IFDIR);
 	/* The root's own times are the engine's; in any other directory they follow from what is in
 	 * it. */
@@ -211,7 +216,8 @@ static int put_row(struct kan_changes *c, const struct kan_entry *e, const struc
 	kan_row_dec(r, "id", e->id);
 	put_place(r, c, e);
 	kan_row_str(r, "type", kan_file_type(st.stx_mode));
-	kan_row_str(r, "change", w->change);
+	if (w->change)
+		kan_row_str(r, "change", w->change);
 	if (w->type_changed)
 		kan_row_bool(r, "type_changed", true);
 	kan_row_statx(r, &st);
@@ -235,7 +241,7 @@ int kan_change_row(struct kan_changes *c, struct kan_entry *e, bool has_children
 	read_below(c, e);
 	fill_metacopy(c, e);
 	struct word w = judge(c, e, has_children);
-	bool keep = e->sha256[0] && strcmp(w.change, "changed") == 0;
+	bool keep = e->sha256[0] && (!w.change || strcmp(w.change, "changed") == 0);
 	if (keep && kan_before_keep(c->before, &e->below, kan_buf_bytes(&c->path), err) < 0)
 		return -1;
 	return put_row(c, e, &w, err);

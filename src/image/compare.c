@@ -18,15 +18,25 @@ static unsigned type_of(const struct kan_side *s)
 	return s->st->stx_mode & S_IFMT;
 }
 
+static enum kan_content_is bytes(const struct kan_side *u, const struct kan_side *l)
+{
+	if (u->st->stx_size != l->st->stx_size)
+		return KAN_CONTENT_DIFFERS;
+	if (u->st->stx_size == 0)
+		return KAN_CONTENT_SAME;
+	if (!u->sha256[0] || !l->sha256[0])
+		return KAN_CONTENT_UNKNOWN;
+	return strcmp(u->sha256, l->sha256) == 0 ? KAN_CONTENT_SAME : KAN_CONTENT_DIFFERS;
+}
+
 enum kan_content_is kan_compare_content(const struct kan_side *u, const struct kan_side *l)
 {
 	bool same = true;
 	if (type_of(u) != type_of(l))
 		return KAN_CONTENT_OTHER_TYPE;
 	if (type_of(u) == S_IFREG)
-		same = u->st->stx_size == l->st->stx_size && u->sha256[0] &&
-		       strcmp(u->sha256, l->sha256) == 0;
-	else if (type_of(u) == S_IFLNK)
+		return bytes(u, l);
+	if (type_of(u) == S_IFLNK)
 		same = kan_bytes_eq(u->link, l->link);
 	else if (type_of(u) == S_IFCHR || type_of(u) == S_IFBLK)
 		same = u->st->stx_rdev_major == l->st->stx_rdev_major &&

@@ -23,10 +23,15 @@ struct kan_side {
 	struct kan_bytes link, xattrs;
 	const char *sha256; /* "" where it is not known */
 };
-enum kan_content_is { KAN_CONTENT_SAME, KAN_CONTENT_DIFFERS, KAN_CONTENT_OTHER_TYPE };
+enum kan_content_is {
+	KAN_CONTENT_SAME,
+	KAN_CONTENT_DIFFERS,
+	KAN_CONTENT_OTHER_TYPE,
+	KAN_CONTENT_UNKNOWN,
+};
 
-/* Pure. Regular files of one size whose digest is not known on both sides differ: no claim of
- * sameness without proof. */
+/* Pure. Of regular files of one size whose digest is not known on both sides nothing is said: no
+ * claim without proof. */
 enum kan_content_is kan_compare_content(const struct kan_side *upper, const struct kan_side *lower);
 /* Pure: bits of kan_differs. Overlay's own attributes (the prefix in force) are left out. */
 unsigned kan_compare_metadata(const struct kan_side *upper, const struct kan_side *lower,

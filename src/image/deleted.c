@@ -112,7 +112,7 @@ static int each_name(struct kan_bytes name, void *arg, struct kan_err *err)
 static int each(struct inside *in, struct kan_err *err)
 {
 	struct kan_err why = {0};
-	if (kan_lower_names(in->view, each_name, in, &why) == 0)
+	if (kan_lower_names(&in->c->stack, in->view, each_name, in, &why) == 0)
 		return 0;
 	if (in->fatal) {
 		if (err)

@@ -4,21 +4,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "image/mountplan.h"
 #include "kernel/bounded.h"
-
-enum { MEASURE_MS = 1000, NS_PER_MS = 1000000 }; /* who takes longer to count is not small */
 
 struct job {
 	int root_fd, id;
 	uint8_t *point;
 	size_t n;
 	struct kan_small limit;
-	int64_t until_ns;
 	struct kan_entered out;
 	int rc;
 	struct kan_err err;
@@ -33,32 +30,16 @@ static void drop(void *arg)
 	free(j);
 }
 
-static bool over(const struct job *j)
-{
-	return j->out.entries > j->limit.entries || j->out.octets > j->limit.octets ||
-	       kan_boot_ns() > j->until_ns;
-}
-
-static enum kan_tree_next count(const struct kan_tree_entry *e, void *arg)
-{
-	struct job *j = arg;
-	j->out.entries++;
-	if (S_ISREG(e->st->stx_mode))
-		j->out.octets += e->st->stx_size;
-	return over(j) ? KAN_TREE_STOP : KAN_TREE_GO;
-}
-
 static void measure(struct job *j)
 {
-	struct kan_tree_walk w = {.fn = count, .arg = j};
-	struct kan_err err = {0};
+	struct kan_measured *m = &j->out.size;
 	if (S_ISDIR(j->out.st.stx_mode)) {
-		j->out.small = kan_tree_walk(&w, j->out.fd, &err) == 0 && !over(j);
+		kan_measure(m, j->out.fd, &j->limit);
 		return;
 	}
-	j->out.entries = 1;
-	j->out.octets = S_ISREG(j->out.st.stx_mode) ? j->out.st.stx_size : 0;
-	j->out.small = j->out.octets <= j->limit.file;
+	m->entries = 1;
+	m->octets = S_ISREG(j->out.st.stx_mode) ? j->out.st.stx_size : 0;
+	m->small = m->octets <= j->limit.file;
 }
 
 static int enter(struct job *j)
@@ -102,7 +83,6 @@ int kan_enter_mount(struct kan_entered *out, struct kan_bounded *b, const struct
 			  .id = m->m.id,
 			  .n = m->m.point.n,
 			  .limit = limit,
-			  .until_ns = kan_boot_ns() + (int64_t)MEASURE_MS * NS_PER_MS,
 			  .out.fd = -1};
 	j->point = kan_xalloc(j->n + 1);
 	if (j->n)

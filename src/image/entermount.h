@@ -6,20 +6,15 @@
 #include <kanshiki/err.h>
 #include <linux/stat.h>
 
-#include "base/tree.h"
+#include "image/measure.h"
 
 struct kan_planned;
 struct kan_bounded;
 
-/* What is still small; entries 0: nothing is measured. */
-struct kan_small {
-	uint64_t entries, octets, file; /* file: of a mount that is a single file */
-};
 struct kan_entered {
 	int fd; /* O_PATH; yours */
 	struct statx st;
-	bool small; /* below the limits, met in time */
-	uint64_t entries, octets;
+	struct kan_measured size;
 };
 /*
  * Bounded: it may block on dead storage. unsupported: something is mounted over it, or it is not

@@ -70,13 +70,14 @@ static unsigned type_of(const struct kan_export_member *m)
 	return m->linked ? (unsigned)m->linked->type << TYPE_SHIFT : S_IFREG;
 }
 
+/* A listed name that stands for several files does not tell which of them the link names. */
 static void resolve(struct kan_export *e, struct kan_export_member *m)
 {
 	if (!m->head->hardlink || !kan_layer_path(&e->link, m->head->link))
 		return;
 	m->hardlink = kan_buf_bytes(&e->link);
 	const struct kan_listed *to = kan_changelist_find(e->list, m->hardlink);
-	if (to && to->met && to != m->listed)
+	if (to && to->met && to->times == 1 && to != m->listed)
 		m->linked = to;
 }
 

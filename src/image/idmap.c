@@ -56,6 +56,7 @@ static void shift(struct kan_idmap *m, uint32_t outside)
 /* All ranges are in the map of the container's init, when it runs in that namespace. */
 static void remapped(struct kan_idmaps *out, const struct kan_target *t, uint32_t uid, uint32_t gid)
 {
+	out->uid.n = out->gid.n = 0;
 	if (t->pid_dir >= 0)
 		read_maps(out, t->pid_dir);
 	if (begins_at(&out->uid, uid) && begins_at(&out->gid, gid))
@@ -69,13 +70,16 @@ void kan_idmaps_of(struct kan_idmaps *out, const struct kan_target *t)
 	uint32_t uid = 0, gid = 0;
 	kan_auto_close int engine = -1;
 	*out = (struct kan_idmaps){0};
+	if (t->engine_pid > 0 && t->proc_fd >= 0)
+		(void)kan_proc_pid_dir(&engine, t->proc_fd, t->engine_pid, NULL);
+	if (engine >= 0)
+		read_maps(out, engine);
+	out->users = out->uid.n || t->uids;
 	if (is_remapped(&uid, &gid, t))
 		remapped(out, t, uid, gid);
-	else if (t->engine_pid > 0 && t->proc_fd >= 0 &&
-		 kan_proc_pid_dir(&engine, t->proc_fd, t->engine_pid, NULL) == 0)
-		read_maps(out, engine);
-	else
+	else if (engine < 0)
 		out->unknown = t->depth == KAN_DEPTH_OFFLINE && t->userxattr;
+	out->users |= out->unknown;
 }
 
 static void row_map(struct kan_row *r, const char *key, const struct kan_idmap *m)
@@ -96,6 +100,8 @@ void kan_row_idmaps(struct kan_row *r, const struct kan_idmaps *o)
 {
 	if (o->unknown)
 		kan_row_bool(r, "owners_unknown", true);
+	if (o->users)
+		kan_row_bool(r, "users_engine", true);
 	row_map(r, "uid_map", &o->uid);
 	row_map(r, "gid_map", &o->gid);
 }
@@ -114,6 +120,7 @@ static void map_of_row(struct kan_idmap *out, const json_t *list)
 void kan_idmaps_read(struct kan_idmaps *out, const json_t *row)
 {
 	out->unknown = json_is_true(json_object_get(row, "owners_unknown"));
+	out->users = out->unknown || json_is_true(json_object_get(row, "users_engine"));
 	map_of_row(&out->uid, json_object_get(row, "uid_map"));
 	map_of_row(&out->gid, json_object_get(row, "gid_map"));
 }

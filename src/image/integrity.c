@@ -52,15 +52,35 @@ static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct 
 	return kan_integrity_verdict(g, &v, err);
 }
 
-/* A directory in use that the image knows nothing of: somebody laid it in between. */
-static int foreign(struct kan_integrity *g, size_t lower, size_t number, struct kan_err *err)
+/* A directory in use that the image knows nothing of: somebody laid it in between. Or it is that of
+ * a layer whose directory could not be told. */
+static int foreign(struct kan_integrity *g, size_t lower, size_t number, bool told,
+		   struct kan_err *err)
 {
 	const struct kan_verdict v = {
 		.rung = KAN_RUNG_DIGEST,
 		.layer = (int)number,
-		.result = "damaged",
+		.result = told ? "damaged" : "not-done",
 		.directory = kan_bytes_of(g->lowers[lower].path ? g->lowers[lower].path : ""),
-		.why = "the container has a directory that the image's config does not know"};
+		.why = told ? "the container has a directory that the image's config does not know"
+			    : "which layer's directory this is cannot be told"};
+	return kan_integrity_verdict(g, &v, err);
+}
+
+/* What says where the layer lies cannot be read: that is no damage. */
+static int untold(struct kan_integrity *g, int number, const char *diff_id,
+		  const struct kan_err *why, struct kan_err *err)
+{
+	struct kan_verdict v = {.rung = KAN_RUNG_DIGEST,
+				.layer = number,
+				.result = "not-done",
+				.expected = diff_id,
+				.why = why->text};
+	kan_sink_gap(g->sink, artefact, kan_gap_of_err(why), "layer %d: %.200s", number, why->text);
+	if (kan_integrity_verdict(g, &v, err) < 0)
+		return -1;
+	v.rung = KAN_RUNG_HEADERS;
+	v.expected = NULL;
 	return kan_integrity_verdict(g, &v, err);
 }
 
@@ -74,41 +94,60 @@ static int unused(struct kan_integrity *g, int number, const char *diff_id, stru
 	return kan_integrity_verdict(g, &v, err);
 }
 
-/* The directory that layerdb names for this chain id; n_lowers: it is not in use. */
-static size_t by_cache(const struct kan_integrity *g, const char *chain)
+/* The directory that layerdb names for this chain id; n_lowers: it is not in use. -1: not told. */
+static int by_cache(size_t *at, const struct kan_integrity *g, const char *chain,
+		    struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	size_t i = 0;
 	kan_auto_buf struct kan_buf name = KAN_BUF(PATH_OCTETS);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/sha256/%.64s/cache-id",
 		       g->t->storage, chain + SCHEME);
-	if (kan_below_read(&name, g->t, path, NULL) < 0)
-		return g->n_lowers;
+	if (kan_below_read(&name, g->t, path, err) < 0)
+		return kan_wrap(err, "layerdb cache-id");
 	struct kan_bytes wanted = {name.data, strcspn(kan_buf_str(&name), "\n")};
+	if (!wanted.n)
+		return kan_fail(err, KAN_EFORMAT, "layerdb cache-id: it is empty");
 	while (i < g->n_lowers && !kan_bytes_eq(kan_layer_cache(&g->lowers[i]), wanted))
 		i++;
-	return i;
+	*at = i;
+	return 0;
+}
+
+/* Which directories were seen to be the image's; told: where each lies is known. */
+struct seen {
+	bool *used, told;
+};
+
+static int docker_layer(struct kan_integrity *g, struct seen *s, const struct kan_layer_job *job,
+			struct kan_err *err)
+{
+	if (job->lower >= g->n_lowers)
+		return unused(g, job->number, job->diff_id, err);
+	s->used[job->lower] = true;
+	return kan_integrity_layer(g, job, err);
 }
 
 /* Directories are the image's in their order; where their number is another, by their names. */
-static int docker_layers(struct kan_integrity *g, const struct kan_diff_ids *ids, bool *used,
+static int docker_layers(struct kan_integrity *g, const struct kan_diff_ids *ids, struct seen *s,
 			 struct kan_err *err)
 {
 	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "", split[PATH_OCTETS];
 	for (size_t i = 0; i < ids->n; i++) {
+		struct kan_err why = {0};
+		size_t at = ids->n - 1 - i;
 		memcpy(parent, chain, sizeof(parent));
 		kan_chain_id(chain, i ? parent : NULL, ids->v[i]);
-		size_t at = ids->n == g->n_lowers ? ids->n - 1 - i : by_cache(g, chain);
+		bool told = ids->n == g->n_lowers || by_cache(&at, g, chain, &why) == 0;
 		(void)snprintf(split, sizeof(split),
 			       "image/%.32s/layerdb/sha256/%.64s/tar-split.json.gz", g->t->storage,
 			       chain + SCHEME);
 		const struct kan_layer_job job = {(int)i, at, split, ids->v[i]};
-		int rc = at < g->n_lowers ? kan_integrity_layer(g, &job, err)
-					  : unused(g, (int)i, ids->v[i], err);
+		int rc = told ? docker_layer(g, s, &job, err)
+			      : untold(g, (int)i, ids->v[i], &why, err);
 		if (rc < 0)
 			return -1;
-		if (at < g->n_lowers)
-			used[at] = true;
+		s->told &= told;
 	}
 	return 0;
 }
@@ -116,11 +155,12 @@ static int docker_layers(struct kan_integrity *g, const struct kan_diff_ids *ids
 static int layers(struct kan_integrity *g, const struct kan_diff_ids *ids, struct kan_err *err)
 {
 	kan_auto_free bool *used = kan_xalloc((g->n_lowers + 1) * sizeof(*used));
+	struct seen s = {used, true};
 	size_t number = ids->n;
-	int rc = docker_layers(g, ids, used, err);
+	int rc = docker_layers(g, ids, &s, err);
 	for (size_t i = g->n_lowers; i-- > 0 && rc == 0;)
 		if (!used[i])
-			rc = foreign(g, i, number++, err);
+			rc = foreign(g, i, number++, s.told, err);
 	return rc;
 }
 
@@ -185,6 +225,8 @@ static int all(struct kan_integrity *g, struct kan_err *err)
 {
 	struct kan_diff_ids ids = {0};
 	int rc = image_name(g, &ids, err);
+	if (rc == 0)
+		rc = kan_integrity_manifests(g, err);
 	if (rc == 0 && g->t->policy->reference)
 		rc = kan_integrity_reference(g, &ids, err);
 	if (rc == 0 && g->t->policy->verify_image)
@@ -207,6 +249,7 @@ static void find_lowers(struct kan_integrity *g)
 void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, size_t lower)
 {
 	kan_stack_init(out, g->lowers + lower + 1, g->n_lowers - lower - 1, g->t->userxattr);
+	out->opener = g->opener;
 }
 
 int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, struct kan_sink *s,

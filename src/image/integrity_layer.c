@@ -60,8 +60,7 @@ static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *a
 		l->unknown_err = *why;
 	if (l->unknown > KAN_INTEGRITY_GAPS)
 		return; /* the verdict says that it is not whole */
-	kan_sink_gap(l->g->sink, path, why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-		     "layer %d: %.200s", l->number, why->text);
+	kan_integrity_unknown(l->g, l->number, "", path, why);
 }
 
 static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err *err)
@@ -92,11 +91,8 @@ static int stream(struct layer *l, int fd, struct file *f, struct kan_err *why)
 	struct kan_integrity *g = l->g;
 	while (f->done < g->split.size) {
 		uint64_t left = g->split.size - f->done;
-		ssize_t n = read(fd, g->buffer, left < KAN_IO_READ ? (size_t)left : KAN_IO_READ);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			(void)kan_fail_sys(why, "read");
+		size_t most = left < KAN_IO_READ ? (size_t)left : KAN_IO_READ;
+		ssize_t n = kan_tree_piece_bounded(g->buffer, most, g->opener, fd, f->done, why);
 		if (n <= 0)
 			return 0;
 		struct kan_bytes piece = {g->buffer, (size_t)n};

@@ -41,12 +41,14 @@ struct kan_integrity {
 	size_t n_lowers;
 	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
 	bool named;                   /* rung 2 holds */
+	bool gave_up;                 /* said: too many did not open, no more are tried */
 };
 
 /* What is said of an image or a layer on one rung. */
 struct kan_verdict {
 	enum kan_rung rung;
 	int layer;            /* -1: the image */
+	bool manifest;        /* no verdict of the rung: of a manifest of the image */
 	const char *result;   /* "verified", "damaged", "not-done" */
 	const char *expected; /* "sha256:..." or NULL */
 	const char *found;
@@ -72,6 +74,10 @@ int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v,
 /* Beyond KAN_INTEGRITY_TOLD of a layer there is a limit instead, and no row. */
 int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 			 const struct kan_damage *d, struct kan_err *err);
+/* Nothing is known of this path: a gap. That no more is tried is said once. against: "" or words
+ * for people. */
+void kan_integrity_unknown(struct kan_integrity *g, int layer, const char *against,
+			   struct kan_bytes path, const struct kan_err *why);
 /* One layer: both rungs. */
 int kan_integrity_layer(struct kan_integrity *g, const struct kan_layer_job *job,
 			struct kan_err *err);
@@ -80,6 +86,10 @@ void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, s
 /* Rung 1, against policy.reference. */
 int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
 			    struct kan_err *err);
+/* Rung 1, of a digest alone ("sha256:..."). */
+int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan_err *err);
+/* Manifests that the store keeps of the image, hashed again: a row for each. */
+int kan_integrity_manifests(struct kan_integrity *g, struct kan_err *err);
 /*
  * Rungs 3 and 4 without tar-split: what a content store has below blobs/sha256 for this digest
  * ("sha256:...", of an index, a manifest). store: its directory. The blobs are hashed again on the

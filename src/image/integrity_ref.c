@@ -61,8 +61,7 @@ static void on_unknown(struct kan_bytes path, const struct kan_err *why, void *a
 {
 	struct ref *r = arg;
 	r->unknown++;
-	kan_sink_gap(r->g->sink, path, why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-		     "layer %d against %s: %.200s", r->number, r->what, why->text);
+	kan_integrity_unknown(r->g, r->number, r->what, path, why);
 }
 
 /* The same layers under a config that was written anew are the same files: skopeo does that. */
@@ -127,7 +126,6 @@ static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err 
 {
 	kan_auto_close int fd = -1;
 	bool noatime = true;
-	uint64_t octets = 0;
 	struct stat st;
 	int pin = kan_layerdir_pin(r->dir, kan_buf_bytes(&r->path));
 	if (pin < 0 || fstat(pin, &st) < 0 || !S_ISREG(st.st_mode) ||
@@ -135,7 +133,7 @@ static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err 
 		return 0;
 	if (kan_tree_open_bounded(&fd, &noatime, r->g->opener, pin, err) < 0)
 		return -1;
-	return kan_sha256_fd(hex, &octets, fd, err);
+	return kan_sha256_bounded(hex, r->g->opener, fd, err);
 }
 
 static int on_file_end(void *arg, struct kan_err *err)
@@ -330,74 +328,6 @@ static int against(struct ref *r, const struct kan_reference_from *from, struct 
 	return rc;
 }
 
-/* With containerd's store an image has the digests of an index, of a manifest and of a config: each
- * leads to the next. */
-static const char *one_of_its_digests(const struct kan_integrity *g, const char *wanted)
-{
-	const char *ids[] = {
-		g->t->image_id,
-		kan_json_str(json_object_get(g->t->inspect, "ImageManifestDescriptor"), "digest"),
-		g->config_id};
-	size_t n = g->named && kan_is_containerd(g->t) ? sizeof(ids) / sizeof(ids[0]) : 1;
-	for (size_t i = 0; i < n; i++)
-		if (ids[i] && strcmp(ids[i], wanted) == 0)
-			return ids[i];
-	return ids[0] && *ids[0] ? ids[0] : NULL;
-}
-
-static bool names(const json_t *repository, const char *wanted, const char *id)
-{
-	const char *key = NULL;
-	json_t *v = NULL;
-	json_object_foreach ((json_t *)(uintptr_t)repository, key, v) {
-		const char *at = strchr(key, '@'), *of = json_string_value(v);
-		if (at && of && strcmp(at + 1, wanted) == 0 && strcmp(of, id) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* On overlay2 the digest that a registry gives is that of a manifest, which Docker does not keep;
- * only its list says which image it was. */
-static bool is_registrys(const struct kan_integrity *g, const char *wanted, const char *id)
-{
-	char path[PATH_OCTETS];
-	json_t *doc = NULL, *one = NULL;
-	const char *name = NULL;
-	bool found = false;
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
-	(void)snprintf(path, sizeof(path), "image/%.32s/repositories.json",
-		       g->t->storage ? g->t->storage : "");
-	if (g->t->data_root_fd < 0 || kan_below_read(&text, g->t, path, NULL) < 0 ||
-	    kan_json_parse(&doc, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, NULL) < 0)
-		return false;
-	json_object_foreach (json_object_get(doc, "Repositories"), name, one)
-		found = found || names(one, wanted, id);
-	json_decref(doc);
-	return found;
-}
-
-/* A digest that the operator has from elsewhere. */
-static int digest_only(struct ref *r, const char *wanted, struct kan_err *err)
-{
-	const char *id = one_of_its_digests(r->g, wanted);
-	bool same = id && strcmp(wanted, id) == 0;
-	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
-				.layer = -1,
-				.result = same ? "verified"
-					  : id ? "damaged"
-					       : "not-done",
-				.expected = wanted,
-				.found = id,
-				.why = id ? NULL : "this host names no image id"};
-	if (id && !same && is_registrys(r->g, wanted, id)) {
-		v.result = "not-done";
-		v.why = "this host says that it is the registry's digest of this image, and has "
-			"not the manifest to prove it: give the image, or its id";
-	}
-	return verdict(r, &v, err);
-}
-
 int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *ids,
 			    struct kan_err *err)
 {
@@ -406,7 +336,7 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 	struct kan_err why = {0};
 	kan_auto_close int fd = -1;
 	if (strncmp(path, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(path + SCHEME))
-		return digest_only(&r, path, err);
+		return kan_integrity_digest(g, path, err);
 	if (kan_reference_open(&fd, path, &why) < 0)
 		return not_done(&r, &why, err);
 	const struct kan_reference_from from = {.fd = fd,

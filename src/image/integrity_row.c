@@ -3,13 +3,14 @@
 #include <sys/sysmacros.h>
 
 #include "base/row.h"
+#include "base/tree.h"
 #include "image/file.h"
 #include "image/integrity_part.h"
 
 int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v, struct kan_err *err)
 {
 	struct kan_row *r = kan_rows_begin(g->rows);
-	kan_row_str(r, "about", v->layer < 0 ? "image" : "layer");
+	kan_row_str(r, "about", v->manifest ? "manifest" : v->layer < 0 ? "image" : "layer");
 	kan_row_int(r, "rung", v->rung);
 	if (v->layer >= 0)
 		kan_row_int(r, "layer", v->layer);
@@ -103,4 +104,16 @@ int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 	if (d->found)
 		found(r, d);
 	return kan_rows_end(g->rows, err);
+}
+
+void kan_integrity_unknown(struct kan_integrity *g, int layer, const char *against,
+			   struct kan_bytes path, const struct kan_err *why)
+{
+	bool again = g->gave_up && kan_tree_gave_up(why);
+	g->gave_up |= kan_tree_gave_up(why);
+	if (!again)
+		kan_sink_gap(g->sink, path,
+			     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
+			     "layer %d%s%s: %.200s", layer, *against ? " against " : "", against,
+			     why->text);
 }

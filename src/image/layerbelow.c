@@ -8,6 +8,8 @@
 
 #include "base/digest.h"
 #include "base/tree.h"
+#include "image/layerfacts.h"
+#include "image/layername.h"
 #include "image/lower.h"
 #include "image/nameset.h"
 #include "image/overlay.h"
@@ -106,7 +108,9 @@ int kan_layerbelow_opaque_hides(const struct kan_stack *below, struct kan_bytes 
 		.below = below, .dir = &b, .names = names, .path = KAN_BUF(KAN_NAMESET_PATH * 2)};
 	kan_buf_addb(&h.path, kan_bytes_eq(path, KAN_LIT("/")) ? (struct kan_bytes){0} : path);
 	h.base = h.path.len;
-	int rc = b.found && S_ISDIR(b.st.stx_mode) ? kan_lower_names(&b.view, on_name, &h, err) : 0;
+	int rc = b.found && S_ISDIR(b.st.stx_mode)
+			 ? kan_lower_names(below, &b.view, on_name, &h, err)
+			 : 0;
 	kan_buf_free(&h.path);
 	let_go(&b, &held);
 	return rc < 0 ? -1 : h.hides;
@@ -130,10 +134,9 @@ static int digest(char hex[KAN_SHA256_HEX], int pin, struct kan_tree_opener *ope
 {
 	kan_auto_close int fd = -1;
 	bool noatime = true;
-	uint64_t octets = 0;
 	if (kan_tree_open_bounded(&fd, &noatime, opener, pin, err) < 0)
 		return -1;
-	return kan_sha256_fd(hex, &octets, fd, err);
+	return kan_sha256_bounded(hex, opener, fd, err);
 }
 
 static int same_content(const struct kan_below *b, const struct kan_tree_entry *e,
@@ -176,6 +179,43 @@ static bool capability_of(struct kan_bytes *out, struct kan_bytes packed)
 	return true;
 }
 
+/* Each access list of a is one of b. */
+static bool acls_in(struct kan_bytes a, struct kan_bytes b)
+{
+	struct kan_xattr x, y;
+	while (kan_xattrs_next(&x, &a)) {
+		bool found = !kan_layer_acl(x.name);
+		for (struct kan_bytes left = b; !found && kan_xattrs_next(&y, &left);)
+			found = kan_bytes_eq(x.name, y.name) && !x.cut && !y.cut &&
+				kan_bytes_eq(x.value, y.value);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool same_acls(struct kan_bytes a, struct kan_bytes b)
+{
+	return acls_in(a, b) && acls_in(b, a);
+}
+
+int kan_layerbelow_same_acl(const struct kan_stack *below, struct kan_bytes path,
+			    struct kan_bytes xattrs, struct kan_err *err)
+{
+	struct kan_below b, held;
+	kan_auto_buf struct kan_buf there = KAN_BUF(KAN_XATTRS_MAX * 4);
+	if (resolve(&b, &held, below, path, err) < 0)
+		return -1;
+	struct kan_bytes above = kan_layer_above(path);
+	size_t from = above.n + (above.n > 1);
+	struct kan_bytes name = {path.p + from, path.n - from};
+	int rc = !b.found ? 0 : kan_xattrs_read(&there, b.fd, b.parent_fd, name, err) ? 1 : -1;
+	if (rc > 0)
+		rc = same_acls(xattrs, kan_buf_bytes(&there));
+	let_go(&b, &held);
+	return rc;
+}
+
 /* Of attributes only these make an entry do what it did not do below. */
 static int same_power(const struct kan_below *b, const struct kan_tree_entry *e, bool userxattr,
 		      struct kan_err *err)
@@ -188,7 +228,7 @@ static int same_power(const struct kan_below *b, const struct kan_tree_entry *e,
 		return -1;
 	return !leads_elsewhere(kan_buf_bytes(&a), userxattr) &&
 	       capability_of(&x, kan_buf_bytes(&a)) && capability_of(&y, kan_buf_bytes(&c)) &&
-	       kan_bytes_eq(x, y);
+	       kan_bytes_eq(x, y) && same_acls(kan_buf_bytes(&a), kan_buf_bytes(&c));
 }
 
 static int same(const struct kan_below *b, const struct kan_tree_entry *e, bool userxattr,

@@ -22,4 +22,8 @@ int kan_layerbelow_opaque_hides(const struct kan_stack *below, struct kan_bytes 
 int kan_layerbelow_same(const struct kan_stack *below, const struct kan_tree_entry *e,
 			struct kan_tree_opener *opener, struct kan_err *err);
 
+/* Has the entry below the access lists that are among these attributes, and no others? 1, 0, -1. */
+int kan_layerbelow_same_acl(const struct kan_stack *below, struct kan_bytes path,
+			    struct kan_bytes xattrs, struct kan_err *err);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "image/idmap.h"
 #include "image/layerbelow.h"
 #include "image/layerfacts.h"
 #include "image/layername.h"
@@ -22,9 +23,9 @@ enum { PIECE = 4000, NAMES = KAN_LAYERDIR_NAMES };
 enum { HELD = 256 }; /* members that differ and wait for another of their name */
 
 const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
-	"content",  "size",   "type",       "mode",   "owner",      "mtime",
-	"link",     "device", "capability", "xattrs", "missing",    "extra",
-	"whiteout", "opaque", "duplicate",  "name",   "more-xattrs"};
+	"content",   "size",       "type",        "mode",          "owner", "mtime",    "link",
+	"device",    "capability", "xattrs",      "missing",       "extra", "whiteout", "opaque",
+	"duplicate", "name",       "more-xattrs", "unmade-device", "acl"};
 
 static void begin(struct kan_layer_pending *p)
 {
@@ -255,6 +256,31 @@ static unsigned hardlink(struct kan_layerdir *l)
 	return same ? 0 : KAN_DAMAGE_LINK;
 }
 
+/* In a user namespace no device node can be made: engines leave them out of what they unpack. */
+static unsigned not_there(const struct kan_layerdir *l, const struct kan_err *why)
+{
+	const struct kan_layer_member *m = &l->p.member;
+	bool device = (S_ISCHR(m->mode) || S_ISBLK(m->mode)) && !m->hardlink;
+	return device && why->sys == ENOENT && l->o.owners && l->o.owners->users
+		       ? KAN_DAMAGE_UNMADE
+		       : KAN_DAMAGE_MISSING;
+}
+
+/* Builders write no access list into the tar: one that was copied up with its entry is the lower
+ * layer's. */
+static unsigned acl(struct kan_layerdir *l)
+{
+	struct kan_err why = {0};
+	struct kan_bytes path = kan_buf_bytes(&l->p.path);
+	int same = kan_layerdir_may_look(l, path)
+			   ? kan_layerbelow_same_acl(l->o.below, path,
+						     kan_buf_bytes(&l->p.found_xattrs), &why)
+			   : 0;
+	if (same < 0)
+		l->o.unknown(path, &why, l->o.arg);
+	return same ? KAN_DAMAGE_MORE : KAN_DAMAGE_ACL;
+}
+
 static void compare(struct kan_layerdir *l)
 {
 	struct kan_layer_pending *p = &l->p;
@@ -264,7 +290,7 @@ static void compare(struct kan_layerdir *l)
 		return;
 	if (kan_layer_pin(&p->pin, l->o.fd, kan_buf_bytes(&p->path), &why) < 0) {
 		if (absent(&why))
-			p->bits |= KAN_DAMAGE_MISSING;
+			p->bits |= not_there(l, &why);
 		else
 			l->o.unknown(kan_buf_bytes(&p->path), &why, l->o.arg);
 		return;
@@ -278,7 +304,10 @@ static void compare(struct kan_layerdir *l)
 					  .xattrs = kan_buf_bytes(&p->found_xattrs),
 					  .userxattr = l->o.userxattr,
 					  .owners = l->o.owners};
-	p->bits |= p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
+	unsigned bits = p->member.hardlink ? hardlink(l) : kan_layer_differs(&p->member, &f);
+	if (bits & KAN_DAMAGE_ACL && !kan_layer_has_acl(p->member.xattrs))
+		bits = (bits & ~(unsigned)KAN_DAMAGE_ACL) | acl(l);
+	p->bits |= bits;
 }
 
 /* What is there in its place is left to the walk: the layer may have made the name anew. An opaque

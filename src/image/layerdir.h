@@ -24,11 +24,14 @@ enum kan_damage_bits {
 	KAN_DAMAGE_OPAQUE = 8192,
 	KAN_DAMAGE_DUPLICATE = 16384, /* twice in the tar */
 	KAN_DAMAGE_NAME = 32768,      /* a name that leads out */
-	KAN_DAMAGE_MORE = 65536, /* attributes that the tar does not say: builders leave them */
-	/* What honest builders and copies do too: told, and alone no damage. */
-	KAN_DAMAGE_NOTED = KAN_DAMAGE_MTIME | KAN_DAMAGE_DUPLICATE | KAN_DAMAGE_MORE,
+	KAN_DAMAGE_MORE = 65536,    /* attributes that the tar does not say: builders leave them */
+	KAN_DAMAGE_UNMADE = 131072, /* a device node, which an engine of a user cannot make */
+	KAN_DAMAGE_ACL = 262144, /* an access list that neither the tar nor the entry below has */
+	/* What honest builders, engines and copies do too: told, and alone no damage. */
+	KAN_DAMAGE_NOTED =
+		KAN_DAMAGE_MTIME | KAN_DAMAGE_DUPLICATE | KAN_DAMAGE_MORE | KAN_DAMAGE_UNMADE,
 };
-enum { KAN_DAMAGE_COUNT = 17, KAN_LAYERDIR_ENTRIES = 2000000 };
+enum { KAN_DAMAGE_COUNT = 19, KAN_LAYERDIR_ENTRIES = 2000000 };
 extern const char *const kan_damage_words[KAN_DAMAGE_COUNT]; /* by bit: "content" first */
 
 struct kan_stack;

@@ -136,7 +136,8 @@ int kan_layerdir_finish(struct kan_layerdir *l, struct kan_err *err)
 	struct kan_tree_walk w = {.max_entries = KAN_LAYERDIR_ENTRIES,
 				  .fn = on_entry,
 				  .problem = on_problem,
-				  .arg = l};
+				  .arg = l,
+				  .opener = l->o.opener};
 	if (kan_layerdir_tell(l, err) < 0)
 		return -1;
 	if (kan_nameset_full(l->names)) {

@@ -23,6 +23,21 @@ bool kan_layer_label(struct kan_bytes name)
 	return false;
 }
 
+bool kan_layer_acl(struct kan_bytes name)
+{
+	return kan_bytes_eq(name, KAN_LIT("system.posix_acl_access")) ||
+	       kan_bytes_eq(name, KAN_LIT("system.posix_acl_default"));
+}
+
+bool kan_layer_has_acl(struct kan_bytes packed)
+{
+	struct kan_xattr x;
+	while (kan_xattrs_next(&x, &packed))
+		if (kan_layer_acl(x.name))
+			return true;
+	return false;
+}
+
 static bool is_capability(struct kan_bytes name)
 {
 	return kan_bytes_eq(name, kan_bytes_of(capability));
@@ -68,7 +83,9 @@ static bool bookkeeping(const struct kan_xattr *x)
 static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_facts *f)
 {
 	struct kan_xattr other;
-	unsigned bit = is_capability(x->name) ? KAN_DAMAGE_CAPABILITY : KAN_DAMAGE_XATTRS;
+	unsigned bit = is_capability(x->name)   ? KAN_DAMAGE_CAPABILITY
+		       : kan_layer_acl(x->name) ? KAN_DAMAGE_ACL
+						: KAN_DAMAGE_XATTRS;
 	if (kan_layer_label(x->name) || bookkeeping(x))
 		return 0;
 	if (!find(&other, f->xattrs, x->name))
@@ -82,7 +99,8 @@ static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_f
 }
 
 /* Builders keep the directory that they filled, and write of its attributes the capability alone
- * into the tar. Overlay's own change what is seen, and no builder leaves those. */
+ * into the tar. Access lists give rights. Overlay's own change what is seen, and no builder leaves
+ * those. */
 static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_member *m,
 			   const struct kan_layer_facts *f)
 {
@@ -92,6 +110,8 @@ static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_mem
 		return 0;
 	if (is_capability(x->name))
 		return KAN_DAMAGE_CAPABILITY;
+	if (kan_layer_acl(x->name))
+		return KAN_DAMAGE_ACL;
 	return kan_overlay_own(x->name, f->userxattr) ? KAN_DAMAGE_XATTRS : KAN_DAMAGE_MORE;
 }
 

@@ -17,6 +17,9 @@ struct kan_layer_facts {
 /* Bits of kan_damage; no content. Not of a hard link. */
 unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_layer_facts *f);
 
+/* Access lists: who may what beside owner and group. */
+bool kan_layer_acl(struct kan_bytes xattr_name);
+bool kan_layer_has_acl(struct kan_bytes packed);
 /* Labels that the system of the host sets: nothing of a tar. */
 bool kan_layer_label(struct kan_bytes xattr_name);
 /* Two values of security.capability that give the same to the same user. Revision 3 names a root:

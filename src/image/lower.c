@@ -1,8 +1,8 @@
 /* Lookup in the lower layers. Linux fs/overlayfs/namei.c, ovl_lookup. */
 #include "image/lower.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +57,7 @@ char kan_lower_opaque(int pin, bool userxattr)
 void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr)
 {
 	*s = (struct kan_stack){.layers = layers, .n = n, .userxattr = userxattr};
+	s->own = s->opener = kan_tree_opener_new();
 	s->root.v = kan_xrealloc(NULL, n + 1, sizeof(*s->root.v));
 	for (size_t i = 0; i < n; i++)
 		s->root.v[i] = (struct kan_lowerdir){
@@ -69,6 +70,7 @@ void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t 
 
 void kan_stack_free(struct kan_stack *s)
 {
+	kan_tree_opener_free(s->own);
 	kan_view_free(&s->root);
 }
 
@@ -340,43 +342,45 @@ static int by_name(const void *a, const void *b, void *text)
 	return strcmp(t + *(const size_t *)a, t + *(const size_t *)b);
 }
 
-static int list_one(struct names *names, int pin, struct kan_err *err)
+static int add_names(struct names *names, struct kan_bytes dents, struct kan_err *err)
 {
-	int fd = -1;
-	bool noatime = true;
-	if (kan_tree_open(&fd, &noatime, pin, err) < 0)
-		return -1;
-	DIR *d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return kan_fail_sys(err, "list");
-	}
-	errno = 0;
-	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
+	struct kan_tree_dent d;
+	while (kan_tree_dent(&d, &dents)) {
 		if (names->n == names->cap) {
 			names->cap = names->cap ? names->cap * 2 : 64;
 			names->at = kan_xrealloc(names->at, names->cap, sizeof(*names->at));
 		}
 		names->at[names->n++] = names->text.len;
-		kan_buf_add(&names->text, e->d_name, strlen(e->d_name) + 1);
+		kan_buf_addb(&names->text, d.name);
+		kan_buf_addc(&names->text, 0);
 	}
-	int failed = errno;
-	(void)closedir(d);
-	errno = failed;
-	if (names->text.failed)
-		return kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names");
-	return failed ? kan_fail_sys(err, "list") : 0;
+	return names->text.failed
+		       ? kan_fail(err, KAN_ELIMIT, "a directory with more than 256 MiB of names")
+		       : 0;
 }
 
-int kan_lower_names(const struct kan_view *view, kan_lower_name_fn *fn, void *arg,
+static int list_one(struct names *names, struct kan_tree_opener *opener, int pin,
 		    struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	bool noatime = true, ended = false;
+	kan_auto_buf struct kan_buf dents = KAN_BUF(KAN_TREE_DENTS);
+	if (kan_tree_open_bounded(&fd, &noatime, opener, pin, err) < 0)
+		return -1;
+	while (!ended)
+		if (kan_tree_dents_bounded(&dents, &ended, opener, fd, err) < 0 ||
+		    add_names(names, kan_buf_bytes(&dents), err) < 0)
+			return -1;
+	return 0;
+}
+
+int kan_lower_names(const struct kan_stack *s, const struct kan_view *view, kan_lower_name_fn *fn,
+		    void *arg, struct kan_err *err)
 {
 	struct names names = {.text = KAN_BUF(NAMES_OCTETS)};
 	int rc = 0;
 	for (size_t i = 0; i < view->n && rc == 0; i++)
-		rc = list_one(&names, view->v[i].fd, err);
+		rc = list_one(&names, s->opener, view->v[i].fd, err);
 	if (rc == 0 && names.n)
 		qsort_r(names.at, names.n, sizeof(*names.at), by_name, names.text.data);
 	const char *last = NULL;

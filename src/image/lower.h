@@ -7,6 +7,8 @@
 #include <kanshiki/target.h>
 #include <linux/stat.h>
 
+struct kan_tree_opener;
+
 enum { KAN_LOWER_PATH_MAX = 4096 }; /* of a path in a layer that is not our path */
 
 /* One directory of one layer, of those that are merged at a path. */
@@ -28,6 +30,9 @@ struct kan_stack {
 	size_t n;
 	bool userxattr;
 	struct kan_view root;
+	/* With which directories are listed: its own, or in its place one that others use, too, and
+	 * what does not answer is counted for all of them. */
+	struct kan_tree_opener *opener, *own;
 };
 void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr);
 void kan_stack_free(struct kan_stack *s);
@@ -67,7 +72,7 @@ int kan_lower_root(struct kan_below *out, const struct kan_stack *s, struct kan_
 /* Each name of a merged directory once, in byte order, whiteouts and what they hide left out by
  * lookup. */
 typedef int kan_lower_name_fn(struct kan_bytes name, void *arg, struct kan_err *err);
-int kan_lower_names(const struct kan_view *view, kan_lower_name_fn *fn, void *arg,
-		    struct kan_err *err);
+int kan_lower_names(const struct kan_stack *s, const struct kan_view *view, kan_lower_name_fn *fn,
+		    void *arg, struct kan_err *err);
 
 #endif

@@ -43,7 +43,7 @@ struct packages {
 	struct kan_sink *sink;
 	struct kan_stack stack;
 	struct kan_tarfile tar;
-	struct kan_tree_opener *opener;
+	struct kan_tree_opener *opener; /* of the stack */
 	uint8_t *buffer;
 	uint64_t files, octets, total; /* total: the most of octets */
 	const char *manager;
@@ -83,11 +83,8 @@ static int copy(struct packages *p, int fd, struct kan_bytes path, uint64_t size
 	struct kan_err why = {0};
 	uint64_t done = 0;
 	for (;;) {
-		ssize_t n = read(fd, p->buffer, KAN_IO_READ);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			(void)kan_fail_sys(&why, "read");
+		ssize_t n =
+			kan_tree_piece_bounded(p->buffer, KAN_IO_READ, p->opener, fd, done, &why);
 		if (n <= 0)
 			break;
 		done += (uint64_t)n;
@@ -197,7 +194,7 @@ static int directory(struct packages *p, const struct kan_below *b, size_t place
 	p->path = places[place].path;
 	p->endings = places[place].endings;
 	p->view = &b->view;
-	if (kan_lower_names(&b->view, on_name, p, &why) == 0)
+	if (kan_lower_names(&p->stack, &b->view, on_name, p, &why) == 0)
 		return 0;
 	if (!p->fatal) {
 		kan_sink_gap_err(p->sink, kan_bytes_of(p->path), &why);
@@ -256,11 +253,10 @@ int kan_packages_take_within(const char **manager, const struct kan_target *t, s
 	while (init < t->n_lowers && t->lowers[init].init)
 		init++;
 	kan_stack_init(&p.stack, t->lowers + init, t->n_lowers - init, t->userxattr);
-	p.opener = kan_tree_opener_new();
+	p.opener = p.stack.opener;
 	p.buffer = kan_io_buffer(KAN_IO_READ);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && rc == 0; i++)
 		rc = one_place(&p, i, err);
-	kan_tree_opener_free(p.opener);
 	free(p.buffer);
 	kan_stack_free(&p.stack);
 	*manager = p.manager;

@@ -19,7 +19,7 @@ static const char scheme[] = "sha256:";
 
 struct reference {
 	struct kan_archive *archive;
-	const char *image_id, *digest;
+	const char *image_id, *digest; /* the id without its scheme */
 	const struct kan_reference_visit *v;
 	struct kan_buf config, best_config;
 	json_t *best; /* names of its layers, the base first */
@@ -94,7 +94,7 @@ static int consider(struct reference *r, const char *config, json_t *layers, con
 		return kan_fail(err, KAN_ELIMIT, "more than %d layers", KAN_REFERENCE_LAYERS);
 	if (blob(&r->config, r, config, hex, err) < 0)
 		return -1;
-	const char *id = r->image_id ? r->image_id + SCHEME : "";
+	const char *id = r->image_id ? r->image_id : "";
 	bool same = strcmp(hex, id) == 0 || (manifest && strcmp(manifest, id) == 0);
 	r->images++;
 	if (r->best && (r->exact || !same))
@@ -346,11 +346,18 @@ static int stream(struct reference *r, struct kan_err *err)
 	return 0;
 }
 
+/* Podman's id has no scheme. */
+static const char *hex_of(const char *id)
+{
+	if (id && is_digest(id))
+		return id + SCHEME;
+	return id && kan_is_sha256_hex(id) ? id : NULL;
+}
+
 int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err)
 {
-	const char *id = from->image_id;
-	struct reference r = {.image_id = id && is_digest(id) ? id : NULL,
+	struct reference r = {.image_id = hex_of(from->image_id),
 			      .digest = from->digest,
 			      .v = v,
 			      .config = KAN_BUF(KAN_REFERENCE_CONFIG),

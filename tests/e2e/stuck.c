@@ -16,12 +16,12 @@
 
 #include "act.h"
 
-/* Who opens the file waits for an answer that never comes. */
-static void mark(const char *path)
+/* Who opens the file, or the directory, waits for an answer that never comes. */
+static void mark(const char *path, uint64_t of)
 {
 	int fd = fanotify_init(FAN_CLASS_CONTENT, O_RDONLY);
 	must(fd >= 0, "fanotify_init");
-	must(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, path) == 0, path);
+	must(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN_PERM | of, AT_FDCWD, path) == 0, path);
 	ready("mark");
 }
 
@@ -77,7 +77,9 @@ int main(int argc, char **argv)
 {
 	must(argc >= 2, "usage");
 	if (strcmp(argv[1], "mark") == 0)
-		mark(argv[2]);
+		mark(argv[2], 0);
+	else if (strcmp(argv[1], "markdir") == 0)
+		mark(argv[2], FAN_ONDIR);
 	else if (strcmp(argv[1], "fuse") == 0)
 		fuse(argv[2]);
 	else if (strcmp(argv[1], "vfork") == 0)

@@ -2,9 +2,11 @@
 
 Each has an engine of its own. Those of another release are skipped, and that is said, where its packages cannot be had.
 """
+import io
 import os
 import pathlib
 import subprocess
+import tarfile
 import unittest
 
 import world
@@ -87,6 +89,9 @@ class Beside(Way):
         document, bundle = self.capture("w-ctr", status=0)
         self.assertTrue(self.claims(bundle)["overlay"]["value"].startswith("/var/lib/containerd/"))
         self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        kept = {r["expected_digest"]: r["result"] for r in bundle.rows("image/integrity.ndjson") if r["about"] == "manifest"}
+        self.assertEqual(kept.get(self.engine.inspect("w-ctr")["Image"]), "verified")
+        self.assertEqual(set(kept.values()), {"verified"})
         rows = self.rows(bundle)
         self.assertEqual((rows[b"/root/new"]["change"], rows[b"/var/log/dpkg.log"]["change"]), ("added", "deleted"))
         self.engine.docker("stop", "-t", "0", "w-ctr")
@@ -99,6 +104,7 @@ class Rootless(Way):
 
     def test_podman_of_a_user_is_proven_like_another(self):
         self.of_a_user("user", "podman4", "k8s-file")
+        self.by_its_manifest()
 
     def test_docker_of_a_user_in_namespaces_of_its_own_is_proven_like_another(self):
         self.of_a_user("kit", "docker26", "json-file")
@@ -124,12 +130,36 @@ class Rootless(Way):
         self.assertEqual(self.verified("w-user")[0], "0 64000 1")
         self.overlay_of_a_user(rows)
         self.kept_in_a_volume(bundle, "mounts")
+        self.without_a_node()
         # Without a mount its options are not known: that overlay's words are the user's follows from whose the engine is.
         self.engine.docker("stop", "-t", "0", "w-user")
         document, bundle = self.capture("w-user", status=0)
         self.overlay_of_a_user(self.rows(bundle))
         self.kept_in_a_volume(bundle, "named")
         self.assertIn(b"said", (bundle / f"data/logs/{log}/0.log").read_bytes())
+
+    def by_its_manifest(self):
+        """A digest of its repository is that of a manifest, which Podman keeps."""
+        digest = self.engine.docker("image", "inspect", "--format", "{{index .RepoDigests 0}}", world.IMAGE).split("@")[1]
+        _, bundle = self.capture("w-user", "--reference", digest, "--only", "image", "--no-report", status=0)
+        rows = bundle.rows("image/integrity.ndjson")
+        self.assertEqual([(r["expected_digest"], r["result"]) for r in rows if r["about"] == "manifest"], [(digest, "verified")])
+        self.assertEqual([(r["expected_digest"], r["result"]) for r in rows if r["rung"] == 1], [(digest, "verified")])
+
+    def without_a_node(self):
+        """In a user namespace no device node can be made: the layer is whole without it, and it has a word of its own."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, kind, mode in (("dev", tarfile.DIRTYPE, 0o755), ("dev/node", tarfile.CHRTYPE, 0o666), ("none", tarfile.REGTYPE, 0o755)):
+                it = tarfile.TarInfo(name)
+                it.type, it.mode, it.mtime, it.devmajor, it.devminor = kind, mode, 1700000000, 1, 3
+                tar.addfile(it)
+        self.engine.docker("import", "-", "w-node:1", input=out.getvalue())
+        self.engine.docker("create", "--name", "w-node", "w-node:1", "/none")
+        _, bundle = self.capture("w-node", "--verify-image", "--only", "image", "--no-report", status=0)
+        rows = bundle.rows("image/integrity.ndjson")
+        self.assertEqual([(r["path"], r["differs"]) for r in rows if r["about"] == "path"], [("/dev/node", ["unmade-device"])])
+        self.assertEqual({(r["rung"], r["result"]) for r in rows if r["about"] != "path"}, {(2, "verified"), (3, "verified"), (4, "verified")})
 
     def overlay_of_a_user(self, rows):
         """Its words are user attributes: opaque directories and origins are told by them, and none of them is planted."""

@@ -224,6 +224,22 @@ class Freeze(unittest.TestCase):
         self.assertEqual(self.frozen(bundle), {True})
         self.assertIn(False, self.frozen(bundle, "filesystem/changes.ndjson"))
 
+    def test_a_directory_that_never_opens_is_one_gap_and_costs_no_other_row(self):
+        overlay = world.engine().data_root / "overlay2"
+        info = self.start("f-markdir", "sh", "-c", "mkdir /held; echo held >/held/file; echo other >/root/other; sleep 100000 & wait",
+                          flags=("--cap-add", "SYS_ADMIN", *UNCONFINED, "-v", f"{overlay}:/layers"))
+        upper = pathlib.Path(info["GraphDriver"]["Data"]["UpperDir"])
+        world.wait_until(lambda: (upper / "root/other").exists(), 10, "the files")
+        docker("exec", "-d", "f-markdir", "/stuck", "markdir", f"/layers/{upper.parent.name}/diff/held")
+        self.wait_ready("f-markdir", "mark")
+        bundle, _ = self.taken("f-markdir", "--only", "filesystem")
+        self.assertEqual([(g["collector"], g["what"], g["code"]) for g in bundle.gaps() if g["code"] == "stuck"],
+                         [("filesystem", "/held", "stuck")], bundle.gaps())
+        rows = {r["path"]: r for r in bundle.rows("filesystem/changes.ndjson") if "path" in r}
+        self.assertEqual(rows["/root/other"]["sha256"], world.sha256(b"other\n"))
+        self.assertIn("/held", rows)
+        self.assertNotIn("/held/file", rows)
+
     def test_the_deadline_holds_when_a_collector_blocks(self):
         info = self.start("f-late", "sh", "-c", "i=0; while [ $i -lt 1500 ]; do echo $i >/srv/$i; i=$((i+1)); done; echo ready; sleep 100000")
         world.wait_until(lambda: "ready" in docker("logs", "f-late"), 60, "1500 files")

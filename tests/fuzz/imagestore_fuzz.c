@@ -33,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (*layer.parent)
 			must_be_hex(layer.parent);
 	}
+	static struct kan_podman_digests digests;
+	kan_podman_digests_of(&digests, doc, id);
+	for (size_t i = 0; i < digests.n; i++)
+		must_be_hex(digests.v[i] + 7);
 	json_decref(doc);
 	return 0;
 }

@@ -107,10 +107,52 @@ Test(compare, a_word_that_is_not_known_and_storage_without_layers_are_gaps)
 			   "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"bent\"}\n"
 			   "{\"path\":\"/b\",\"type\":\"file\",\"source\":\"merged\"}\n",
 			   ~0U);
+	cr_assert_eq(c->strange, 1);
 	cr_assert_eq(c->n_gaps, 2);
 	cr_assert_eq(c->merged, 1);
 	cr_assert_str_eq(kan_json_str(json_array_get(c->gaps, 0), "code"), "unsupported");
 	cr_assert_str_eq(kan_json_str(json_array_get(c->gaps, 1), "code"), "malformed");
+	kan_compared_free(c);
+	leave(&f);
+}
+
+Test(compare, an_export_without_the_engines_list_is_not_compared_and_no_row_of_it_is_strange)
+{
+	struct folder f = folder();
+	struct kan_compared *c =
+		with_image(&f,
+			   "{\"path\":\"/a\",\"type\":\"file\",\"source\":\"export\"}\n"
+			   "{\"path\":\"/b\",\"type\":\"file\",\"source\":\"export\"}\n"
+			   "{\"path\":\"/c\",\"type\":\"file\",\"change\":\"added\",\"source\":"
+			   "\"export\"}\n",
+			   ~0U);
+	cr_assert_eq(c->exported, 2);
+	cr_assert_eq(c->strange, 0);
+	cr_assert_eq(c->counts[kan_change_word("added", 5)], 1);
+	cr_assert_eq(c->n_gaps, 1);
+	const json_t *gap = json_array_get(c->gaps, 0);
+	cr_assert_str_eq(kan_json_str(gap, "code"), "unsupported");
+	cr_assert_not_null(strstr(kan_json_str(gap, "why"), "an export"));
+	kan_compared_free(c);
+	leave(&f);
+}
+
+Test(compare, files_whose_content_was_not_read_are_a_gap_and_no_row_of_them_is_strange)
+{
+	struct folder f = folder();
+	struct kan_compared *c =
+		with_image(&f,
+			   "{\"path\":\"/a\",\"type\":\"file\",\"source\":\"upper\"," BELOW(
+				   "\"size\":5") "}\n"
+						 "{\"path\":\"/b\",\"type\":\"file\",\"change\":"
+						 "\"added\",\"source\":\"upper\"}\n",
+			   ~0U);
+	cr_assert_eq(c->unread, 1);
+	cr_assert_eq(c->strange, 0);
+	cr_assert_eq(c->n, 1);
+	cr_assert_eq(c->n_gaps, 1);
+	const json_t *gap = json_array_get(c->gaps, 0);
+	cr_assert_not_null(strstr(kan_json_str(gap, "why"), "not read on both sides"));
 	kan_compared_free(c);
 	leave(&f);
 }

@@ -324,6 +324,24 @@ Test(document, what_the_engine_overlooks_is_counted_and_named)
 	json_decref(doc);
 }
 
+/* Without a word nothing is claimed; but what differs beside the content was changed. */
+Test(document, a_file_whose_content_is_not_known_is_hidden_only_where_something_differs)
+{
+	static const char rows[] =
+		"{\"path\":\"/"
+		"known\",\"type\":\"file\",\"source\":\"upper\",\"differs\":[\"mode\"],"
+		"\"below\":{\"layer\":0,\"type\":\"file\"}}\n"
+		"{\"path\":\"/unknown\",\"type\":\"file\",\"source\":\"upper\",\"below\":{"
+		"\"layer\":0,\"type\":\"file\"}}\n";
+	json_t *doc = over_base("data/filesystem/changes.ndjson", kan_bytes_of(rows));
+	const json_t *hidden =
+		json_object_get(json_object_get(doc, "changes"), "hidden_from_engine");
+	cr_expect_eq(json_integer_value(json_object_get(hidden, "count")), 1);
+	cr_expect_str_eq(str(json_array_get(json_object_get(hidden, "rows"), 0), "path"), "/known");
+	cr_expect_not_null(change_of(doc, "/unknown"));
+	json_decref(doc);
+}
+
 Test(document, gaps_scope_and_the_event_window_are_not_seen)
 {
 	json_t *doc = hostile();

@@ -826,3 +826,34 @@ Test(packages, without_checksums_or_a_database_rung_5_is_not_done_and_says_why)
 	cr_assert_str_eq(word_of_rung_5(doc, "why"), "the image has no package database");
 	json_decref(doc);
 }
+
+Test(packages, a_file_of_nobody_without_a_checksum_is_nothing_to_rung_5)
+{
+	struct world w = world();
+	shipped(&w);
+	w.verified = true;
+	file_of_image(&w, "usr/bin/tool", "shipped", "");
+	kan_buf_adds(&w.baseline, "{\"layer\":0,\"path\":\"/opt/stray\",\"type\":\"file\","
+				  "\"sha256\":\"\"}\n");
+	json_t *doc = analysed(&w);
+	cr_assert_str_eq(word_of_rung_5(doc, "result"), "verified", "%s",
+			 word_of_rung_5(doc, "why"));
+	cr_assert_eq(of_rung_5(doc, "verified"), 1);
+	json_decref(doc);
+}
+
+/* Of one kind alone checksums are taken: of the other manager's files nothing is known. */
+Test(packages, of_two_managers_in_an_image_that_records_another_kind_rung_5_is_not_done)
+{
+	struct world w = world();
+	image_db(&w, "lib/apk/db/installed",
+		 "P:aaa\nV:1.2-r0\nA:x86_64\nF:lib\nR:a\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n\n");
+	shipped(&w);
+	w.verified = true;
+	file_of_image(&w, "usr/bin/tool", "shipped", "");
+	file_of_image(&w, "lib/a", "abc", "");
+	json_t *doc = analysed(&w);
+	cr_assert_str_eq(word_of_rung_5(doc, "result"), "not-done");
+	cr_assert(strstr(word_of_rung_5(doc, "why"), "no checksum of the packages' kind"));
+	json_decref(doc);
+}

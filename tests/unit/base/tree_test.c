@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/fanotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -336,6 +337,128 @@ Test(tree, a_bounded_read_gives_the_first_octets_or_all_and_never_more_than_ther
 	cr_expect_eq(kan_tree_read_bounded(&none, o, large, BIG, &err), -1);
 	cr_expect_eq(err.code, KAN_ELIMIT);
 	cr_expect_eq(kan_tree_read_bounded(&none, o, p.fd, BIG, &err), -1, "a directory");
+	cr_expect_eq(err.sys, EISDIR);
+	kan_tree_opener_free(o);
+	test_leave(&p);
+}
+
+/* Nobody answers until it is closed. */
+static int mark(int dir, const char *name, uint64_t of)
+{
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, of, dir, name), 0);
+	return notes;
+}
+
+Test(tree, after_eight_opens_that_never_return_no_more_are_tried_and_no_time_is_lost, .timeout = 60)
+{
+	struct test_place p = test_place();
+	struct kan_tree_opener *o = kan_tree_opener_new(), *other = kan_tree_opener_new();
+	struct kan_err err = {0};
+	struct timespec begin, end;
+	bool noatime = false;
+	kan_auto_close int fd = -1;
+	test_put(p.fd, "held", "x");
+	test_put(p.fd, "free", "x");
+	kan_auto_close int held = pinned(p.fd, "held"), open = pinned(p.fd, "free");
+	int notes = mark(p.fd, "held", FAN_OPEN_PERM);
+	for (int i = 0; i < KAN_TREE_STUCK; i++) {
+		cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, o, held, &err), -1);
+		cr_assert_eq(err.sys, ETIMEDOUT);
+		cr_assert_not(kan_tree_gave_up(&err), "%s", err.text);
+	}
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < 100; i++) {
+		cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, o, i % 2 ? held : open, &err),
+			     -1);
+		cr_assert(kan_tree_gave_up(&err), "%s", err.text);
+	}
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	cr_assert_leq(end.tv_sec - begin.tv_sec, 1);
+	cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, other, open, &err), 0,
+		     "each counts for itself: %s", err.text);
+	kan_tree_opener_free(o);
+	kan_tree_opener_free(other);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+/* What blocks is a problem; what lies beside it is met. */
+static void walk_beside(uint64_t of)
+{
+	struct test_place p = test_place();
+	struct seen s = {0};
+	struct kan_tree_opener *o = kan_tree_opener_new();
+	cr_assert_eq(kan_mkdirs(p.fd, "a", NULL), 0);
+	cr_assert_eq(kan_mkdirs(p.fd, "b", NULL), 0);
+	cr_assert_eq(kan_mkdirs(p.fd, "c", NULL), 0);
+	test_put(p.fd, "a/1", "x");
+	test_put(p.fd, "b/2", "x");
+	test_put(p.fd, "c/3", "x");
+	int notes = mark(p.fd, "b", of | FAN_ONDIR);
+	cr_expect_eq(walk(&s, p.fd, (struct kan_tree_walk){.sorted = true, .opener = o}, NULL), 0);
+	cr_expect_str_eq(kan_buf_str(&s.paths), "/\n/a\n/a/1\n/b\n/c\n/c/3\n");
+	cr_expect_eq(s.problems, 1);
+	cr_expect_eq(s.err.sys, ETIMEDOUT);
+	(void)close(notes);
+	kan_buf_free(&s.paths);
+	kan_tree_opener_free(o);
+	test_leave(&p);
+}
+
+Test(tree, a_directory_that_never_opens_is_a_problem_and_the_walk_goes_on, .timeout = 60)
+{
+	walk_beside(FAN_OPEN_PERM);
+}
+
+Test(tree, a_directory_that_never_lists_is_a_problem_and_the_walk_goes_on, .timeout = 60)
+{
+	walk_beside(FAN_ACCESS_PERM);
+}
+
+Test(tree, with_a_bound_the_walk_meets_what_it_meets_without, .timeout = 60)
+{
+	struct test_place p = test_place();
+	struct seen with = {0}, without = {0};
+	struct kan_tree_opener *o = kan_tree_opener_new();
+	char name[NAME + 16];
+	cr_assert_eq(kan_mkdirs(p.fd, "many", NULL), 0);
+	for (int i = 0; i < MANY; i++) { /* over KAN_TREE_DENTS octets of names */
+		(void)snprintf(name, sizeof(name), "many/%0*d", NAME, i);
+		test_put(p.fd, name, "");
+	}
+	for (int sorted = 0; sorted < 2; sorted++) {
+		struct kan_tree_walk w = {.sorted = sorted, .opener = o};
+		with = without = (struct seen){0};
+		cr_expect_eq(walk(&with, p.fd, w, NULL), 0);
+		w.opener = NULL;
+		cr_expect_eq(walk(&without, p.fd, w, NULL), 0);
+		cr_expect_eq(with.entries, MANY + 2U);
+		cr_expect_eq(with.problems, 0);
+		cr_expect(!sorted ||
+			  kan_bytes_eq(kan_buf_bytes(&with.paths), kan_buf_bytes(&without.paths)));
+		kan_buf_free(&with.paths);
+		kan_buf_free(&without.paths);
+	}
+	kan_tree_opener_free(o);
+	test_leave(&p);
+}
+
+Test(tree, pieces_are_of_the_place_asked_for_and_short_at_the_end_alone)
+{
+	struct test_place p = test_place();
+	struct kan_tree_opener *o = kan_tree_opener_new();
+	struct kan_err err = {0};
+	char text[8] = "";
+	test_put(p.fd, "file", "0123456789");
+	kan_auto_close int file = openat(p.fd, "file", O_RDONLY | O_CLOEXEC);
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 3, &err), 4, "%s", err.text);
+	cr_expect_eq(memcmp(text, "3456", 4), 0);
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 8, &err), 2);
+	cr_expect_eq(memcmp(text, "8956", 4), 0, "what is beyond is left as it was");
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 10, &err), 0);
+	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, p.fd, 0, &err), -1, "a directory");
 	cr_expect_eq(err.sys, EISDIR);
 	kan_tree_opener_free(o);
 	test_leave(&p);

@@ -1,11 +1,14 @@
 /* Changes, against truth that the test makes itself on a real overlay mount. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -498,4 +501,130 @@ Test(changes, a_path_beyond_a_page_is_kept_under_its_digest, .fini = leave)
 	world_sh(w, "[ $(cat bundle/data/filesystem/%s) = deep ]", stored);
 	cr_assert_eq(json_string_length(json_object_get(r, "path")), 40 * 201 + 5);
 	free(digest);
+}
+
+/* Who opens what lies there waits until the descriptor is closed. */
+static int hold(const char *place, uint64_t more)
+{
+	char path[256];
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(path, sizeof(path), "%s/%s", w->top, place);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD,
+				   more & FAN_ACCESS_PERM ? more : FAN_OPEN_PERM | more, AT_FDCWD,
+				   path),
+		     0);
+	return notes;
+}
+
+Test(changes, an_upper_directory_that_never_opens_is_stuck_and_costs_no_other, .fini = leave,
+     .timeout = 90)
+{
+	make(1);
+	world_mount(w, "");
+	world_sh(w, "mkdir m/a m/held m/z; echo a >m/a/a; echo h >m/held/h; echo z >m/z/z");
+	int notes = hold("upper/held", FAN_ONDIR);
+	capture();
+	(void)close(notes);
+	is("/held", "added");
+	is("/z/z", "added");
+	sha(row("/a/a"), "sha256", "upper/a/a");
+	sha(row("/z/z"), "sha256", "upper/z/z");
+	cr_expect_null(world_row(w->rows, "/held/h"));
+	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
+}
+
+Test(changes, an_images_directory_that_never_opens_is_stuck_and_costs_no_other, .fini = leave,
+     .timeout = 90)
+{
+	make(1);
+	world_sh(w, "mkdir l0/gone l0/held l0/more; echo g >l0/gone/g; echo h >l0/held/h; "
+		    "echo m >l0/more/m");
+	world_mount(w, "");
+	world_sh(w, "rm -r m/gone m/held m/more; echo a >m/added");
+	int notes = hold("l0/held", FAN_ONDIR);
+	capture();
+	(void)close(notes);
+	is("/gone/g", "deleted");
+	is("/held", "deleted");
+	is("/more/m", "deleted");
+	is("/added", "added");
+	cr_expect_null(world_row(w->rows, "/held/h"));
+	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
+}
+
+Test(changes, after_eight_of_the_images_files_that_never_open_no_more_are_tried_and_said_once,
+     .fini = leave, .timeout = 90)
+{
+	enum { FILES = 12, STUCK = 8 };
+	int notes[FILES];
+	size_t stuck = 0, first = 0;
+	make(1);
+	world_sh(w, "for i in $(seq 0 11); do echo old$i >l0/f$i; done");
+	world_mount(w, "");
+	world_sh(w, "for i in $(seq 0 11); do echo new$i >m/f$i; done");
+	for (int i = 0; i < FILES; i++) {
+		char place[32];
+		(void)snprintf(place, sizeof(place), "l0/f%d", i);
+		notes[i] = hold(place, 0);
+	}
+	capture();
+	for (int i = 0; i < FILES; i++)
+		(void)close(notes[i]);
+	for (size_t i = 0; i < w->n_gaps; i++) {
+		stuck += w->gaps[i].code == KAN_GAP_STUCK;
+		first += strstr(w->gaps[i].why, "was not tried") != NULL;
+	}
+	cr_expect_eq(stuck, STUCK + 1U, "%zu", stuck);
+	cr_expect_eq(first, 1);
+	cr_expect_eq(w->n_gaps, stuck);
+	cr_expect_eq(json_array_size(w->rows), FILES + 1U);
+}
+
+Test(changes, a_file_whose_content_is_not_known_has_no_word_and_what_differs_beside_is_told,
+     .fini = leave, .timeout = 90)
+{
+	make(1);
+	world_sh(w, "for i in moved same other empty; do echo old$i >l0/$i; done; : >l0/empty; "
+		    "head -c 2M /dev/zero >l0/large");
+	world_mount(w, "");
+	world_sh(w, "cd m; for i in moved same; do touch -r $i ../ref; echo new$i >$i; "
+		    "touch -r ../ref $i; done; chmod 600 moved; echo new >other; chmod 600 empty; "
+		    "touch -r large ../ref; tr '\\0' x <../l0/large >large; touch -r ../ref large");
+	int moved = hold("upper/moved", 0), same = hold("upper/same", 0),
+	    large = hold("l0/large", 0);
+	capture();
+	(void)close(moved);
+	(void)close(same);
+	(void)close(large);
+	cr_expect_null(json_object_get(row("/moved"), "change"));
+	cr_expect(lists(row("/moved"), "differs", "mode"));
+	cr_expect_eq(json_array_size(json_object_get(row("/moved"), "differs")), 1);
+	cr_expect_null(json_object_get(row("/same"), "change"));
+	cr_expect_null(json_object_get(row("/same"), "differs"));
+	cr_expect_null(json_object_get(row("/large"), "change"), "the image's was not read");
+	is("/other", "changed");
+	is("/empty", "metadata");
+	cr_expect_not_null(world_gap(w, "/moved", KAN_GAP_STUCK));
+	cr_expect_not_null(world_gap(w, "/same", KAN_GAP_STUCK));
+	cr_expect_not_null(world_gap(w, "/large", KAN_GAP_STUCK));
+}
+
+Test(changes, a_file_of_the_image_that_opens_and_never_reads_costs_no_other, .fini = leave,
+     .timeout = 90)
+{
+	make(1);
+	world_sh(w, "for i in a held z; do echo old >l0/$i; done");
+	world_mount(w, "");
+	world_sh(w, "for i in a held z; do echo new >m/$i; done");
+	int notes = hold("l0/held", FAN_ACCESS_PERM);
+	capture();
+	(void)close(notes);
+	is("/a", "changed");
+	is("/z", "changed");
+	cr_expect_null(json_object_get(row("/held"), "change"));
+	cr_expect_not_null(world_gap(w, "/held", KAN_GAP_STUCK));
+	cr_expect_eq(w->n_gaps, 1);
 }

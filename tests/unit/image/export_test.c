@@ -314,6 +314,33 @@ Test(export, without_a_whole_list_every_member_is_handed_on_and_a_second_one_of_
 	kan_buf_free(&tar);
 }
 
+/* Two names that are no UTF-8 are one in the list: which of them a link names is not known. */
+Test(export, a_hard_link_to_one_of_two_names_that_the_list_has_as_one_has_no_digest_of_the_other)
+{
+	struct kan_buf tar = made("add('x\\udcfe', b'one')\n"
+				  "add('x\\udcff', b'other')\n"
+				  "add('alone', b'alone')\n"
+				  "add('link', type=b'1', linkname='x\\udcfe')\n"
+				  "add('plain', type=b'1', linkname='alone')\n");
+	struct kan_changelist *l = list_of("[{\"Path\":\"/x\\ufffd\",\"Kind\":1},"
+					   "{\"Path\":\"/x\\ufffd\",\"Kind\":1},"
+					   "{\"Path\":\"/alone\",\"Kind\":1},"
+					   "{\"Path\":\"/link\",\"Kind\":1},"
+					   "{\"Path\":\"/plain\",\"Kind\":1}]");
+	struct kan_export_counts counts;
+	struct kan_err err = {0};
+	struct seen s;
+	cr_assert_eq(stream(&s, l, kan_buf_bytes(&tar), 1000, false, &counts, &err), 0, "%s",
+		     err.text);
+	cr_expect_eq(counts.taken, 5, "%s", kan_buf_str(&s.text));
+	cr_expect_not_null(strstr(kan_buf_str(&s.text), "/link 100644 = /x\xfe unlinked"), "%s",
+			   kan_buf_str(&s.text));
+	cr_expect_not_null(strstr(kan_buf_str(&s.text), "/plain 100644 = /alone linked"));
+	kan_buf_free(&s.text);
+	kan_changelist_free(l);
+	kan_buf_free(&tar);
+}
+
 static enum kan_code code_of(struct kan_bytes tar, struct seen *s)
 {
 	struct kan_changelist *l = list_of(changes);

@@ -2,8 +2,11 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <kanshiki/sink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
 
 #include "integrity_made.h"
 
@@ -193,8 +196,37 @@ Test(integrity, a_capability_is_compared_by_what_it_gives)
 	       "0/usr/bin/ping:capability ");
 }
 
+/* user 1000 may read; the mode stays. */
+#define ACL \
+	"0x0200000001000600ffffffff02000400e803000004000400ffffffff10000400ffffffff20000400" \
+	"ffffffff"
+
+Test(integrity, an_access_list_that_neither_the_tar_nor_the_entry_below_has_is_named)
+{
+	static const char set[] = "setfattr -n system.posix_acl_access -v " ACL;
+	char text[1024];
+	(void)snprintf(text, sizeof(text), "%s d0/etc/empty", set);
+	damage(text, "0/etc/empty:acl ");
+	/* Copied up: with the list of the entry below, and with one that was put on it since. */
+	(void)snprintf(text, sizeof(text),
+		       "touch -r d1/etc t; %s d0/etc/passwd; cp -a "
+		       "d0/etc/passwd d1/etc/; touch -r t d1/etc",
+		       set);
+	damage(text, "0/etc/passwd:acl ");
+	(void)snprintf(text, sizeof(text),
+		       "touch -r d1/etc t; cp -a d0/etc/passwd d1/etc/; %s "
+		       "d1/etc/passwd; touch -r t d1/etc",
+		       set);
+	damage(text, "1/etc/passwd:extra ");
+	/* A directory that this layer has a header for. */
+	(void)snprintf(text, sizeof(text),
+		       "for d in d0 d1; do setfattr -n "
+		       "system.posix_acl_default -v " ACL " $d/old; done");
+	damage(text, "0/old:acl 1/old:more-xattrs ");
+}
+
 /* What skopeo, mount(8) or an edit of the container's list of directories brings in. */
-Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_others_are_verified)
+static struct world *laid_between(void)
 {
 	struct world *w = image_new();
 	struct kan_target *t = &w->target;
@@ -206,6 +238,12 @@ Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_ot
 						       O_PATH | O_DIRECTORY | O_CLOEXEC),
 					  .path = kan_xstrdup("overlay2/foreign/diff")};
 	t->n_lowers++;
+	return w;
+}
+
+Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_others_are_verified)
+{
+	struct world *w = laid_between();
 	world_sh(w, "chmod u+s d0/usr/bin/id");
 	json_t *rows = image_verify(w);
 	char *got = image_named(w);
@@ -220,6 +258,28 @@ Test(integrity, a_directory_that_was_laid_between_the_layers_is_named_and_the_ot
 	free(got);
 	json_decref(rows);
 	image_free(w);
+}
+
+/* Rung 3 of the base and of a directory that is one too many, when its cache-id is made so. */
+static void cache_id(const char *command, const char *base, const char *foreign, unsigned code)
+{
+	struct world *w = laid_between();
+	world_sh(w, "c=$(dirname $(readlink split0))/cache-id; %s", command);
+	json_t *rows = image_verify(w);
+	cr_expect_str_eq(image_result(rows, 3, 0), base, "%s", command);
+	cr_expect_str_eq(image_result(rows, 3, 1), "verified", "%s", command);
+	cr_expect_str_eq(image_result(rows, 3, LAYERS), foreign, "%s", command);
+	cr_expect_eq(world_gap(w, "integrity.ndjson", code) != NULL, strcmp(base, "not-done") == 0);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(integrity, a_layer_whose_directory_cannot_be_told_is_a_gap_and_no_damage)
+{
+	cache_id("rm $c", "not-done", "not-done", KAN_GAP_VANISHED);
+	cache_id(": >$c", "not-done", "not-done", KAN_GAP_MALFORMED);
+	cache_id("rm $c; mkdir $c", "not-done", "not-done", KAN_GAP_CONTRADICTED);
+	cache_id("echo elsewhere >$c", "damaged", "damaged", KAN_GAP_MALFORMED);
 }
 
 Test(integrity, overlays_own_attributes_and_labels_of_the_host_are_no_damage)
@@ -414,4 +474,71 @@ Test(integrity, a_socket_that_a_builder_left_is_no_damage)
 	damage("touch -r d0/etc t; python3 -c \"import socket; "
 	       "socket.socket(socket.AF_UNIX).bind('d0/etc/sock')\"; touch -r t d0/etc",
 	       "");
+}
+
+Test(integrity, a_directory_of_a_layer_that_never_opens_is_stuck_and_no_layer_is_called_whole,
+     .timeout = 90)
+{
+	struct world *w = image_new();
+	char path[256];
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(path, sizeof(path), "%s/d0/etc", w->top);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, AT_FDCWD, path),
+		     0);
+	json_t *rows = image_verify(w);
+	(void)close(notes);
+	cr_expect_not_null(world_gap(w, "/etc", KAN_GAP_STUCK));
+	cr_expect_str_eq(image_result(rows, 3, 0), "verified", "its files open");
+	cr_expect_str_eq(image_result(rows, 4, 0), "not-done");
+	cr_expect_str_eq(image_result(rows, 4, 1), "verified");
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(integrity, after_eight_files_that_never_open_no_more_of_any_layer_are_tried_and_said_once,
+     .timeout = 120)
+{
+	struct world *w = image_new();
+	size_t stuck = 0, files = 0;
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	char *all = world_line(w, "echo $(find d0/ d1/ d2/ -type f -size +0)"), *at = NULL;
+	for (char *f = strtok_r(all, " ", &at); f; f = strtok_r(NULL, " ", &at)) {
+		char path[512]; /* names with blanks are left out */
+		(void)snprintf(path, sizeof(path), "%s/%s", w->top, f);
+		files += fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, path) == 0;
+	}
+	cr_assert_gt(files, 10, "%zu", files);
+	json_t *rows = image_verify(w);
+	(void)close(notes);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		stuck += w->gaps[i].what[0] == '/' && w->gaps[i].code == KAN_GAP_STUCK;
+	cr_expect_eq(stuck, 9, "%zu",
+		     stuck); /* a layer whose tar-split was not read says so itself */
+	for (int i = 0; i < LAYERS; i++) {
+		cr_expect_str_eq(image_result(rows, 3, i), "not-done");
+		cr_expect_str_eq(image_result(rows, 4, i), "not-done");
+	}
+	free(all);
+	json_decref(rows);
+	image_free(w);
+}
+
+Test(integrity, a_file_of_a_layer_that_opens_and_never_reads_is_stuck_and_other_layers_are_verified,
+     .timeout = 90)
+{
+	struct world *w = image_new();
+	char path[256];
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(path, sizeof(path), "%s/d0/etc/passwd", w->top);
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_ACCESS_PERM, AT_FDCWD, path), 0);
+	json_t *rows = image_verify(w);
+	(void)close(notes);
+	cr_expect_not_null(world_gap(w, "/etc/passwd", KAN_GAP_STUCK));
+	cr_expect_str_eq(image_result(rows, 3, 0), "not-done");
+	cr_expect_str_eq(image_result(rows, 3, 1), "verified");
+	json_decref(rows);
+	image_free(w);
 }

@@ -1,0 +1,166 @@
+/* Manifests that stores keep of an image, and a registry's digest as the reference. */
+#include <criterion/criterion.h>
+#include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stores_made.h"
+
+extern const struct kan_collector kan_collector_image;
+
+/* Manifests beside Podman's image: an index of two machines, of which this one's is kept, and the
+ * manifest; and one of another image, which images.json does not name. Prints the index's digest;
+ * MANIFEST and OTHER have the others. */
+static const char manifests[] =
+	"import base64, hashlib, json, os, sys\n"
+	"id = os.environ['ID'].removeprefix('sha256:')\n"
+	"def put(doc):\n"
+	"    text = json.dumps(doc)\n"
+	"    name = 'sha256:' + hashlib.sha256(text.encode()).hexdigest()\n"
+	"    key = '=' + base64.b64encode(('manifest-' + name).encode()).decode()\n"
+	"    open('data/overlay-images/%s/%s' % (id, key), 'w').write(text)\n"
+	"    return name\n"
+	"one = put({'config': {'digest': 'sha256:' + id}, 'layers': []})\n"
+	"other = put({'config': {'digest': 'sha256:' + '7' * 64}, 'layers': []})\n"
+	"index = put({'manifests': [{'digest': 'sha256:' + '0' * 64}, {'digest': one}]})\n"
+	"open('MANIFEST', 'w').write(one)\n"
+	"open('OTHER', 'w').write(other)\n"
+	"keys = ['sha256:' + id, 'manifest', 'manifest-' + one, 'manifest-' + index, "
+	"'signature-x']\n"
+	"json.dump([{'id': 'e' * 64}, {'id': id, 'big-data-names': keys}], "
+	"open('data/overlay-images/images.json', 'w'))\n"
+	"print(index)\n";
+
+static struct world *manifests_new(char **index)
+{
+	struct world *w = podman_new();
+	/* Podman's id has no scheme. */
+	memmove(w->target.image_id, w->target.image_id + 7, 65);
+	*index = world_line(w, "ID=%s python3 -c \"%s\"", w->target.image_id, manifests);
+	return w;
+}
+
+/* "verified" ... of the manifest that is kept under this digest; "" when it has no row. */
+static const char *kept(const json_t *rows, const char *digest)
+{
+	size_t i = 0;
+	const json_t *r = NULL;
+	json_array_foreach (rows, i, r)
+		if (strcmp(world_str(r, "about"), "manifest") == 0 &&
+		    strcmp(world_str(r, "expected_digest"), digest) == 0)
+			return world_str(r, "result");
+	return "";
+}
+
+static json_t *integrity(struct world *w)
+{
+	world_sh(w, "rm -rf bundle; mkdir bundle");
+	w->n_gaps = 0;
+	cr_assert_eq(world_collect(w, &kan_collector_image), 0);
+	return world_rows(w, "integrity.ndjson");
+}
+
+Test(manifest, a_manifest_that_podman_keeps_is_hashed_again_and_leads_to_the_images_config)
+{
+	char *index = NULL;
+	struct world *w = manifests_new(&index);
+	char *one = world_line(w, "cat MANIFEST");
+	json_t *rows = integrity(w);
+	cr_expect_str_eq(kept(rows, one), "verified");
+	cr_expect_str_eq(kept(rows, index), "verified");
+	cr_expect_eq(json_array_size(rows), 3, "and its name");
+	cr_expect_eq(w->n_gaps, 2, "no package database, and no --verify-image");
+	json_decref(rows);
+	world_sh(w,
+		 "for f in data/overlay-images/*/=bWFuaWZlc3Qt*; do grep -q manifests $f || echo "
+		 ">>$f; done");
+	rows = integrity(w);
+	cr_expect_str_eq(kept(rows, one), "damaged");
+	cr_expect_str_eq(kept(rows, index), "not-done", "what it leads to is no manifest any more");
+	json_decref(rows);
+	world_sh(w, "rm data/overlay-images/*/=bWFuaWZlc3Qt*");
+	rows = integrity(w);
+	cr_expect_str_eq(kept(rows, one), "not-done");
+	cr_expect(world_gap(w, "integrity.ndjson", KAN_GAP_VANISHED));
+	json_decref(rows);
+	free(one);
+	free(index);
+	store_free(w);
+}
+
+/* Rung 1 with this digest alone. */
+static void referred(struct world *w, const char *digest, const char *expected)
+{
+	size_t i = 0;
+	const json_t *r = NULL;
+	const char *got = "";
+	w->policy.reference = digest;
+	json_t *rows = integrity(w);
+	json_array_foreach (rows, i, r)
+		if (json_integer_value(json_object_get(r, "rung")) == 1)
+			got = world_str(r, "result");
+	cr_expect_str_eq(got, expected, "%s", digest);
+	cr_expect_eq(world_gap(w, "integrity.ndjson", KAN_GAP_VANISHED) != NULL,
+		     strcmp(expected, "not-done") == 0);
+	w->policy.reference = NULL;
+	json_decref(rows);
+}
+
+Test(manifest, a_registrys_digest_is_that_of_a_manifest_that_podman_keeps)
+{
+	char id[80], *index = NULL;
+	struct world *w = manifests_new(&index);
+	char *one = world_line(w, "cat MANIFEST"), *other = world_line(w, "cat OTHER");
+	(void)snprintf(id, sizeof(id), "sha256:%s", w->target.image_id);
+	referred(w, id, "verified");
+	referred(w, one, "verified");
+	referred(w, index, "verified");
+	referred(w, other, "damaged");
+	referred(w, "sha256:" A, "not-done");
+	/* One that is called so and is another proves nothing. */
+	world_sh(w, "cd data/overlay-images/*/; cp $(grep -l manifests =bWFuaWZlc3Qt*) =$(printf "
+		    "manifest-sha256:" A " | base64 -w0)");
+	w->policy.reference = "sha256:" A;
+	json_t *rows = integrity(w);
+	cr_expect_eq(json_array_size(rows), 4);
+	cr_expect_str_eq(world_str(json_array_get(rows, 3), "result"), "not-done");
+	json_decref(rows);
+	free(one);
+	free(other);
+	free(index);
+	store_free(w);
+}
+
+Test(manifest, the_older_of_podmans_manifests_has_no_digest_in_its_name)
+{
+	char *index = NULL;
+	struct world *w = manifests_new(&index);
+	char *one = world_line(w, "cat MANIFEST");
+	world_sh(w,
+		 "cd data/overlay-images/*/; mv $(grep -L manifests $(grep -l %s "
+		 "=bWFuaWZlc3Qt*)) manifest; rm =bWFuaWZlc3Qt*; sed -i s/manifest-sha256/x/g "
+		 "../images.json",
+		 w->target.image_id);
+	referred(w, one, "verified");
+	free(one);
+	free(index);
+	store_free(w);
+}
+
+Test(manifest, containerds_index_and_manifest_have_the_digests_that_a_registry_knows)
+{
+	struct world *w = containerd_new();
+	char *one = world_line(w, "grep -l layers $(grep -L rootfs data/containerd/daemon/"
+				  "io.containerd.content.v1.content/blobs/sha256/*) | sed "
+				  "'s/.*sha256./sha256:/'");
+	json_t *rows = integrity(w);
+	cr_expect_str_eq(kept(rows, w->target.image_id), "verified");
+	json_decref(rows);
+	referred(w, w->target.image_id, "verified");
+	referred(w, one, "verified");
+	referred(w, "sha256:" A, "not-done");
+	free(one);
+	store_free(w);
+}
