@@ -33,5 +33,8 @@ void kan_lists_see(const struct kan_view *v, bool gaps, void *lists);
 json_t *kan_timeline(const struct kan_facts *f, const json_t *findings, uint64_t *left_out);
 /* The oldest event that the engine still had; 0 when there is none. */
 int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline);
+/* The part of the container's life that the engine's events do not cover, as an entry of
+ * not_seen[]; NULL: there is none. Yours. */
+json_t *kan_events_unseen(const struct kan_facts *f);
 
 #endif

@@ -35,6 +35,10 @@ struct kan_kind {
 	kan_join_fn *join;                /* NULL: nothing is joined */
 };
 
+/* Evidence classes, from the one that is hardest to forge; unknown ones come last. */
+enum { KAN_TRUST_CLASSES = 7 };
+unsigned kan_trust_rank(const char *trust);
+
 /* All kinds; ends with a NULL name. */
 extern const struct kan_kind kan_kinds[];
 const struct kan_kind *kan_kind_find(const char *name);

@@ -33,6 +33,8 @@ enum op {
 struct kan_cond {
 	enum op op;
 	const struct kan_column *column;
+	int which; /* -1: of the row itself; else of the join */
+	const char *trust;
 	const json_t *arg;
 	bool icase;
 	pcre2_code *re;
@@ -214,10 +216,10 @@ static int parse_op(struct kan_cond *c, const json_t *spec, struct kan_err *err)
 static int parse_leaf(struct kan_cond *c, const char *name, const json_t *v,
 		      const struct kan_scope *s, struct kan_err *err)
 {
-	int which = -1;
-	c->column = kan_scope_find(&which, s, name);
+	c->column = kan_scope_find(&c->which, s, name);
 	if (!c->column)
 		return kan_fail(err, KAN_EUSAGE, "unknown column %s of %s", name, s->kind->name);
+	c->trust = (c->which < 0 ? s->kind : s->joined[c->which])->trust;
 	c->op = OP_EQ;
 	if (!json_is_object(v))
 		c->arg = v;
@@ -388,8 +390,8 @@ static enum kan_truth element(struct kan_cond_run *run, const struct kan_cond *c
 	return text_leaf(run, c, text);
 }
 
-static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
-			   const struct kan_view *view)
+static enum kan_truth on_row(struct kan_cond_run *run, const struct kan_cond *c,
+			     const struct kan_view *view)
 {
 	struct kan_value v = kan_value_get(view, c->column, run->gaps);
 	enum kan_truth best = KAN_FALSE;
@@ -405,6 +407,32 @@ static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
 	if (best == KAN_UNDECIDED)
 		run->why = c->column;
 	return best;
+}
+
+/* Joined rows hold a comparison when one of them does. */
+static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
+			   const struct kan_view *view)
+{
+	if (c->which < 0)
+		return on_row(run, c, view);
+	const struct kan_matches *m = run->joins ? &run->joins[c->which] : NULL;
+	enum kan_truth best = !m || m->undecided || m->total > m->n ? KAN_UNDECIDED : KAN_FALSE;
+	for (size_t i = 0; m && i < m->n && best != KAN_TRUE; i++) {
+		enum kan_truth t = on_row(run, c, &m->rows[i]);
+		best = t > best ? t : best;
+	}
+	return best;
+}
+
+const char *kan_cond_trust(const struct kan_cond *c)
+{
+	const char *weakest = c->trust;
+	for (size_t i = 0; i < c->n; i++) {
+		const char *t = kan_cond_trust(c->kids[i]);
+		if (!weakest || (t && kan_trust_rank(t) > kan_trust_rank(weakest)))
+			weakest = t;
+	}
+	return weakest;
 }
 
 enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,

@@ -23,6 +23,13 @@ struct kan_scope {
 /* alias of the found column in *which: -1 its own, else index. NULL: there is no such column. */
 const struct kan_column *kan_scope_find(int *which, const struct kan_scope *s, const char *name);
 
+/* Rows of another kind that were joined to one row. */
+struct kan_matches {
+	struct kan_view *rows;
+	size_t n, total;
+	bool undecided; /* one that could not be read might have matched */
+};
+
 /* json is borrowed and must outlive the condition. usage: what is wrong with it. */
 int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
 		 struct kan_err *err);
@@ -32,11 +39,14 @@ void kan_cond_free(struct kan_cond *c);
  * expression exceeded its budget on this row.
  */
 struct kan_cond_run {
-	bool gaps; /* of the row's collector: see kan_value_get */
+	bool gaps;                       /* of the row's collector: see kan_value_get */
+	const struct kan_matches *joins; /* in the order of the scope; NULL: own columns alone */
 	const struct kan_column *why;
 	bool over;
 };
 enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
 			     const struct kan_view *v);
+/* The weakest evidence class of the rows that it reads: see kan_trust_rank. */
+const char *kan_cond_trust(const struct kan_cond *c);
 
 #endif

@@ -19,7 +19,8 @@ enum {
 /* A finding while it is being put together. */
 struct draft {
 	const struct kan_rule_run *of;
-	const struct kan_hit *first;
+	struct kan_hit **hits;
+	size_t n_hits;
 	char digest[65];
 	enum kan_severity severity;
 	int64_t time_ns; /* earliest; INT64_MAX: none */
@@ -42,25 +43,6 @@ static void key_of(char digest[65], const struct kan_rule *r, const struct kan_v
 		}
 	}
 	kan_sha256_hex(digest, kan_buf_bytes(&key));
-}
-
-/* Every join that is not optional has a row. A missing row that could still come is undecided. */
-static enum kan_truth joined(const struct kan_run *run, const struct kan_rule *r,
-			     const struct kan_hit *h)
-{
-	enum kan_truth whole = KAN_TRUE;
-	for (size_t j = 0; j < r->n_joins; j++) {
-		const struct kan_kind *k = r->joins[j].kind;
-		if (r->joins[j].optional || h->joins[j].total)
-			continue;
-		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
-						   k->collector, k->artefact);
-		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
-		if (!lost)
-			return KAN_FALSE;
-		whole = KAN_UNDECIDED;
-	}
-	return whole;
 }
 
 static int64_t time_of(const struct kan_view *v)
@@ -96,10 +78,13 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	json_array_append_new(d->evidence, e);
 }
 
-static void add_hit(const struct kan_run *run, struct draft *d, const struct kan_hit *h)
+static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *h)
 {
 	const struct kan_rule *r = d->of->rule;
 	int severity = (int)r->severity;
+	if ((d->n_hits & (d->n_hits - 1)) == 0)
+		d->hits = kan_xrealloc(d->hits, d->n_hits ? d->n_hits * 2 : 1, sizeof *d->hits);
+	d->hits[d->n_hits++] = h;
 	d->n_objects++;
 	add_object(run, d, &h->view);
 	for (size_t j = 0; j < r->n_joins; j++) {
@@ -127,8 +112,7 @@ static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan
 	if (mine == KAN_RUN_FINDINGS)
 		return NULL;
 	struct draft *d = &drafts[(*n)++];
-	*d = (struct draft){
-		.of = of, .first = h, .severity = of->rule->severity, .time_ns = INT64_MAX};
+	*d = (struct draft){.of = of, .severity = of->rule->severity, .time_ns = INT64_MAX};
 	memcpy(d->digest, digest, sizeof digest);
 	d->objects = json_array();
 	d->evidence = json_array();
@@ -233,7 +217,7 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 			      "severity", kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
-	const struct about about = {run, d->first, id};
+	const struct about about = {run, d->hits[0], id};
 	say(o, "says", parts, &r->says, &about);
 	json_object_set_new(o, "parts", parts);
 	for (size_t i = 0; i < r->n_next; i++) {
@@ -284,7 +268,7 @@ static void group(struct kan_run *run, struct kan_rule_run *r, struct draft *dra
 {
 	size_t before = *n;
 	for (size_t h = 0; h < r->n_hits; h++) {
-		enum kan_truth t = joined(run, r->rule, &r->hits[h]);
+		enum kan_truth t = kan_run_joined(run, r->rule, &r->hits[h]);
 		struct draft *d = NULL;
 		if (t == KAN_UNDECIDED) {
 			r->undecided++;
@@ -312,10 +296,14 @@ json_t *kan_run_findings(struct kan_run *run)
 			group(run, &run->rules[i], drafts, &n);
 	if (n)
 		qsort(drafts, n, sizeof *drafts, by_report_order);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		json_array_append_new(list,
 				      finding(run, &drafts[i], id_length(drafts, n, i), i + 1));
+		for (size_t h = 0; h < drafts[i].n_hits; h++)
+			drafts[i].hits[h]->finding = i + 1;
+	}
 	for (size_t i = 0; i < n; i++) {
+		free(drafts[i].hits);
 		json_decref(drafts[i].objects);
 		json_decref(drafts[i].evidence);
 		json_decref(drafts[i].classes);

@@ -274,6 +274,25 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	return 0;
 }
 
+/* Every join that is not optional has a row. A missing row that could still come is undecided. */
+enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *r,
+			      const struct kan_hit *h)
+{
+	enum kan_truth whole = KAN_TRUE;
+	for (size_t j = 0; j < r->n_joins; j++) {
+		const struct kan_kind *k = r->joins[j].kind;
+		if (r->joins[j].optional || h->joins[j].total)
+			continue;
+		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
+						   k->collector, k->artefact);
+		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
+		if (!lost)
+			return KAN_FALSE;
+		whole = KAN_UNDECIDED;
+	}
+	return whole;
+}
+
 static void free_view(struct kan_view *v)
 {
 	json_decref(v->row);
