@@ -10,12 +10,10 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},   {"scope", "Impact and scope"},
-	{"findings", "Findings"}, {"timeline", "Timeline"},
-	{"changes", "Changes"},   {"views", "Views"},
-	{"running", "Processes"}, {"record", "Collection"},
-	{"custody", "Custody"},   {"people", "For people"},
-	{"rules", "Rules"},
+	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"cause", "How it began"},
+	{"findings", "Findings"}, {"timeline", "Timeline"},      {"changes", "Changes"},
+	{"views", "Views"},       {"running", "Processes"},      {"record", "Collection"},
+	{"custody", "Custody"},   {"people", "For people"},      {"rules", "Rules"},
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
@@ -79,14 +77,14 @@ static void counts(struct kan_buf *out, const struct kan_model *m)
 static void first(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_addf(out, "<div class=\"verdict %s\">\n<p>", gravest(m));
-	if (m->total)
-		kan_buf_adds(out, "Look at these first</p>\n<p class=\"note\">");
-	else
-		kan_buf_addf(out, "%s</p>\n<p class=\"note\">", m->calm);
+	kan_html_parts(out, m->headline);
+	kan_buf_adds(out, "</p>\n<p class=\"note\">");
 	counts(out, m);
-	kan_buf_adds(out, m->total ? ". What could not be seen is listed below; no finding is a "
-				     "verdict.</p>\n<ol>"
-				   : "What could not be seen is listed below.</p>\n<ol>");
+	kan_buf_adds(out, m->total ? ". " : "");
+	kan_buf_adds(out, m->alarm ? "Strength of support by independent witnesses, not a "
+				     "probability. "
+				   : "");
+	kan_buf_adds(out, "What could not be seen is listed below.</p>\n<ol>");
 	for (size_t i = 0; i < m->first.n; i++) {
 		const json_t *f = json_array_get(json_object_get(m->doc, "findings"), i);
 		const char *severity = json_string_value(json_object_get(f, "severity"));
@@ -185,6 +183,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	top(out, m);
 	summary(out, m);
 	scope(out, m);
+	kan_html_hypotheses(out, m);
 	kan_html_findings(out, m);
 	kan_html_indicators(out, m);
 	kan_html_timeline(out, m);

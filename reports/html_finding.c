@@ -137,7 +137,7 @@ void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
 	json_t *f = NULL;
 	kan_buf_adds(out, "<section id=\"findings\"><h2>Findings</h2>\n");
 	if (!m->total)
-		kan_buf_addf(out, "<p>%s.</p>\n", m->calm);
+		kan_buf_adds(out, "<p>None.</p>\n");
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
 		if (i >= KAN_MODEL_SECTION && strcmp(kan_json_str(f, "severity"), "low") == 0)
 			left_out++;

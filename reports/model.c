@@ -166,11 +166,8 @@ int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *
 		m->total += m->counts[i];
 	}
 	m->not_assessed = json_array_size(json_object_get(analysis, "not_assessed"));
-	size_t rules = json_array_size(json_object_get(analysis, "rules"));
-	m->calm = rules && m->not_assessed >= rules
-			  ? "Not assessed: nothing that a rule looks at was collected"
-			  : "No intrusion found in what was collected";
 	indicators(m);
+	kan_model_verdict(m);
 	kan_model_screen(m);
 	kan_model_pictures(m);
 	*out = m;
@@ -188,11 +185,12 @@ void kan_model_free(struct kan_model *m)
 {
 	if (!m)
 		return;
-	struct kan_entries *const all[] = {&m->first,   &m->do_now,  &m->now,   &m->talks,
-					   &m->changed, &m->hidden,  &m->views, &m->reach,
-					   &m->after,   &m->not_seen};
+	struct kan_entries *const all[] = {&m->first, &m->do_now,  &m->now,     &m->talks,
+					   &m->entry, &m->changed, &m->hidden,  &m->views,
+					   &m->reach, &m->after,   &m->not_seen};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free_entries(all[i]);
+	json_decref(m->headline);
 	json_decref(m->about);
 	json_decref(m->indicators);
 	json_decref(m->peers);

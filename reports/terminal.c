@@ -1,4 +1,5 @@
 /* The terminal summary: at most 23 lines, the foot always there, a command never cut. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ enum {
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 11,
+	BLOCKS = 12,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -141,12 +142,13 @@ static void verdict(struct screen *sc)
 	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
 	if (sc->s->provisional)
 		kan_buf_adds(&text, "PROVISIONAL: ");
+	size_t begin = text.len;
+	(void)join_parts(&text, sc->m->headline, sc->columns);
+	if (!sc->m->alarm) /* on the screen it goes on a line */
+		text.data[begin] = (uint8_t)tolower(text.data[begin]);
 	if (sc->m->total) {
-		kan_buf_adds(&text, "LOOK AT THESE FIRST: ");
+		kan_buf_adds(&text, "; ");
 		counts(&text, sc->m);
-	} else {
-		kan_buf_addc(&text, *sc->m->calm | ' '); /* on the screen it goes on a line */
-		kan_buf_adds(&text, sc->m->calm + 1);
 	}
 	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
 	b->n = 1;
@@ -175,6 +177,7 @@ static void build(struct screen *sc)
 		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
 	}
 	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
+	entries(sc, block(sc, "ENTRY", "entry"), &m->entry, 2, whole);
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
@@ -251,8 +254,7 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 	for (size_t i = 0; i < b->n && !b->gone; i++) {
 		char label[LABEL + 1];
 		(void)snprintf(label, sizeof label, "%-*s", LABEL, i ? "" : b->label);
-		const char *sgr =
-			strcmp(b->label, "VERDICT") == 0 && sc->m->counts[3] ? "1;31" : "1";
+		const char *sgr = strcmp(b->label, "VERDICT") == 0 && sc->m->alarm ? "1;31" : "1";
 		painted(out, sc, sgr, label);
 		kan_buf_addb(out, kan_buf_bytes(&b->lines[i]));
 		kan_buf_addc(out, '\n');
