@@ -123,16 +123,17 @@ static void entries_more(struct screen *sc, struct block *b, const struct kan_en
 	kan_buf_adds(&b->lines[b->n++], text);
 }
 
+/* The gravest ones; all of them are counted in the report. */
 static void counts(struct kan_buf *out, const struct kan_model *m)
 {
-	bool any = false;
-	for (size_t i = 4; i-- > 0;) {
-		if (!m->counts[i])
-			continue;
-		kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i],
-			     kan_model_severities[i]);
-		any = true;
-	}
+	for (size_t i = 4; i-- > 0;)
+		if (m->counts[i]) {
+			kan_buf_addf(out, "; %" PRIu64 " %s", m->counts[i],
+				     kan_model_severities[i]);
+			if (m->counts[i] < m->total)
+				kan_buf_addf(out, " of %" PRIu64, m->total);
+			return;
+		}
 }
 
 static void verdict(struct screen *sc)
@@ -146,10 +147,7 @@ static void verdict(struct screen *sc)
 	(void)join_parts(&text, sc->m->headline, sc->columns);
 	if (!sc->m->alarm) /* on the screen it goes on a line */
 		text.data[begin] = (uint8_t)tolower(text.data[begin]);
-	if (sc->m->total) {
-		kan_buf_adds(&text, "; ");
-		counts(&text, sc->m);
-	}
+	counts(&text, sc->m);
 	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
 	b->n = 1;
 	if (fit(&b->lines[1], sc, &about, VALUE_COLUMNS))
