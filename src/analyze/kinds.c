@@ -1,43 +1,7 @@
 /* The table of row kinds and columns. docs/rows.md is made from it. */
-#include "analyze/column.h"
+#include "analyze/kinds.h"
 #include "analyze/join.h"
-
-#define INT(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_INT, .doc = d \
-	}
-#define BOOL(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_BOOL, .doc = d \
-	}
-#define WORD(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_WORD, .doc = d \
-	}
-#define BYTES(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_BYTES, .doc = d \
-	}
-#define HEX(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_HEX, .always = true, .doc = d \
-	}
-#define LIST(t, n, d) \
-	{ \
-		.name = n, .type = t, .list = true, .doc = d \
-	}
-#define JOINED(t, n, f, d) \
-	{ \
-		.name = n, .type = t, .from = f, .doc = d \
-	}
-#define JOINED_SET(t, n, f, d) \
-	{ \
-		.name = n, .type = t, .list = true, .from = f, .doc = d \
-	}
-#define END \
-	{ \
-		.name = NULL \
-	}
+#include "analyze/packages.h"
 
 static const struct kan_column process_columns[] = {
 	INT("pid", "on the host"),
@@ -431,11 +395,17 @@ const struct kan_kind kan_kinds[] = {
 	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
 	{"package", "image", "data/image/pkgdb.tar", "storage",
 	 "A package of the image or the container, derived from the databases of both.",
-	 package_columns, package_identity, NULL},
+	 package_columns, package_identity, NULL, kan_packages_rows},
 	{"integrity", "image", "data/image/integrity.ndjson", "image",
 	 "What the image is against what it claims to be.", integrity_columns, integrity_identity,
 	 NULL},
 	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
 	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
+	{"target", "engine", "data/engine/inspect.json", "engine",
+	 "The container as the engine describes it: exactly one row.", kan_target_columns,
+	 kan_target_identity, NULL, kan_derive_target},
+	{"event", "engine", "data/engine/events.json", "engine",
+	 "An event of the engine: of the container, and of what was made beside it.",
+	 kan_event_columns, kan_event_identity, NULL, kan_derive_event},
 	{.name = NULL},
 };

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/packages.h"
-
 enum { NODE_WEIGHT = 96, VALUE_MAX_BYTES = 1 << 20 };
 
 /* One kind on its way past the rules (or, with joins set, past the joins of the hits). */
@@ -105,8 +103,8 @@ static int stream(struct pass *p, kan_bundle_row_fn *fn, struct kan_err *err)
 {
 	const struct kan_facts *f = p->run->facts;
 	p->gaps = kan_cover_gaps(f->cover, p->kind->collector);
-	if (strcmp(p->kind->name, "package") == 0)
-		return kan_packages_rows(f, fn, p, err);
+	if (p->kind->derive)
+		return p->kind->derive(f, fn, p, err);
 	if (!kan_source_has(f->source, p->kind->artefact))
 		return 0;
 	return kan_source_rows(f->source, p->kind->artefact, fn, p, err);
