@@ -174,6 +174,18 @@ int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *
 	return 0;
 }
 
+void kan_model_from(struct kan_model *m, kan_rows_fn *rows, const void *from)
+{
+	m->rows = rows;
+	m->from = from;
+}
+
+int kan_model_stream(const struct kan_model *m, const char *artefact, kan_row_fn *fn, void *arg,
+		     struct kan_err *err)
+{
+	return m->rows ? m->rows(m->from, artefact, fn, arg, err) : 0;
+}
+
 static void free_entries(struct kan_entries *e)
 {
 	for (size_t i = 0; i < e->n; i++)

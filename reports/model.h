@@ -52,6 +52,8 @@ struct kan_graph {
 
 struct kan_model {
 	const json_t *doc, *receipt;
+	kan_rows_fn *rows; /* NULL: there are none beyond the document */
+	const void *from;
 	uint64_t counts[4]; /* low, medium, high, critical */
 	uint64_t total, not_assessed;
 	struct kan_entries first, do_now, now, talks, entry, changed, hidden, views, reach, after,
@@ -71,6 +73,10 @@ extern const char *const kan_model_severities[4];
 int64_t kan_model_pid_finding(const struct kan_model *m, int64_t pid);
 int64_t kan_model_object_finding(const struct kan_model *m, const char *kind, const json_t *row,
 				 const char *const *keys);
+
+/* Rows of an artefact, in order; none where it is not there. */
+int kan_model_stream(const struct kan_model *m, const char *artefact, kan_row_fn *fn, void *arg,
+		     struct kan_err *err);
 
 /* Parts of a line. */
 void kan_part_text(json_t *parts, const char *text);
