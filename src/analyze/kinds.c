@@ -364,6 +364,23 @@ static const struct kan_column package_columns[] = {
 static const char *const package_identity[] = {
 	"name", "arch", "image.version", "container.version", "change", "logged", NULL};
 
+static const struct kan_column fact_columns[] = {
+	WORD("id", "engine.host, engine.icc, daemon-json.KEY, content-trust.env, ..."),
+	WORD("subject", "engine"),
+	BYTES("value", "as it stands there"),
+	BYTES("source", "argv, environ, status, or a file"),
+	END,
+};
+static const char *const fact_identity[] = {"id", "value", "source", NULL};
+
+static const struct kan_column posture_file_columns[] = {
+	BYTES("path", "in the engine's mount namespace"),
+	FILE_COLUMNS,
+	END,
+};
+static const char *const posture_file_identity[] = {"path", "type",   "mode",     "uid",
+						    "gid",  "sha256", "ctime_ns", NULL};
+
 static const char *const hit_identity[] = {"indicator", "pid", "as", "start", "offset", NULL};
 
 const struct kan_kind kan_kinds[] = {
@@ -401,6 +418,11 @@ const struct kan_kind kan_kinds[] = {
 	 NULL},
 	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
 	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
+	{"fact", "posture", "data/posture/facts.ndjson", "host", "How the engine is set up.",
+	 fact_columns, fact_identity, NULL},
+	{"posturefile", "posture", "data/posture/files.ndjson", "host",
+	 "A file that decides who may use the engine, and what it runs.", posture_file_columns,
+	 posture_file_identity, NULL},
 	{"target", "engine", "data/engine/inspect.json", "engine",
 	 "The container as the engine describes it: exactly one row.", kan_target_columns,
 	 kan_target_identity, NULL, kan_derive_target},
