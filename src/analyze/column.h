@@ -16,6 +16,7 @@ struct kan_column {
 	const char *name; /* dotted: "exe.sha256" */
 	enum kan_type type;
 	bool list;
+	bool speaks; /* words that may hold secrets: masked wherever they are shown */
 	bool always; /* collected rows have it: its absence beside a gap is unknown, not absent */
 	const char
 		*from; /* joined columns: the artefacts it is computed from; NULL: as collected */

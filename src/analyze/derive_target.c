@@ -12,7 +12,7 @@ const struct kan_column kan_target_columns[] = {
 	INT("created_ns", "the container, UTC"),
 	INT("started_ns", "its last start, UTC"),
 	INT("image_created_ns", "the image, UTC, by its maker"),
-	LIST(KAN_TYPE_BYTES, "argv", "what the engine runs"),
+	SPEAKS("argv", "what the engine runs"),
 	BOOL("argv_of_image", "entrypoint and command are the image's own"),
 	BYTES("user", "that it is to run as; empty: root, or the image's"),
 	WORD("restart", "policy: no, always, on-failure, unless-stopped"),
@@ -31,7 +31,7 @@ const struct kan_column kan_target_columns[] = {
 	LIST(KAN_TYPE_BYTES, "binds_rw", "those that it may write"),
 	LIST(KAN_TYPE_WORD, "publishes", "ports of the host that lead to it"),
 	WORD("orchestrator", "kubernetes, swarm, compose: by its labels"),
-	LIST(KAN_TYPE_BYTES, "history", "what built the image, first step last"),
+	SPEAKS("history", "what built the image, first step last"),
 	END,
 };
 const char *const kan_target_identity[] = {"name",    "image",    "argv",      "user", "privileged",

@@ -139,7 +139,7 @@ static void add_value(struct kan_buf *out, const struct kan_hit *h, const struct
 	}
 	for (size_t i = 0; i < kan_value_count(&value); i++) {
 		kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
-		struct kan_bytes b = kan_value_bytes(&value, i, &scratch);
+		struct kan_bytes b = kan_shown(ref->column, &value, i, &scratch);
 		if (i)
 			kan_buf_addc(out, ' ');
 		kan_buf_add(out, b.p, b.n < KAN_TEXT_VALUE ? b.n : KAN_TEXT_VALUE);

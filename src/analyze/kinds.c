@@ -18,6 +18,7 @@ static const struct kan_column process_columns[] = {
 	{.name = "argv",
 	 .type = KAN_TYPE_BYTES,
 	 .list = true,
+	 .speaks = true,
 	 .always = true,
 	 .doc = "the process's own words"},
 	{.name = "exe.link",
@@ -367,7 +368,7 @@ static const char *const package_identity[] = {
 static const struct kan_column fact_columns[] = {
 	WORD("id", "engine.host, engine.icc, daemon-json.KEY, content-trust.env, ..."),
 	WORD("subject", "engine"),
-	BYTES("value", "as it stands there"),
+	{.name = "value", .type = KAN_TYPE_BYTES, .speaks = true, .doc = "as it stands there"},
 	BYTES("source", "argv, environ, status, or a file"),
 	END,
 };

@@ -24,6 +24,10 @@
 	{ \
 		.name = n, .type = KAN_TYPE_HEX, .always = true, .doc = d \
 	}
+#define SPEAKS(n, d) \
+	{ \
+		.name = n, .type = KAN_TYPE_BYTES, .list = true, .speaks = true, .doc = d \
+	}
 #define LIST(t, n, d) \
 	{ \
 		.name = n, .type = t, .list = true, .doc = d \
