@@ -2,18 +2,30 @@
 #include "reports/model.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/row.h"
 
-enum { LINE_MAX_BYTES = 64 << 10 };
+enum { LINE_MAX_BYTES = 64 << 10, PART_MAX = 256 };
 
 const char *const kan_model_severities[4] = {"low", "medium", "high", "critical"};
 
 void kan_part_text(json_t *parts, const char *text)
 {
 	json_array_append_new(parts, json_pack("{s:s}", "text", text));
+}
+
+void kan_part_textf(json_t *parts, const char *fmt, ...)
+{
+	char text[PART_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	kan_part_text(parts, text);
 }
 
 void kan_part_command(json_t *parts, const char *text)
@@ -197,9 +209,9 @@ void kan_model_free(struct kan_model *m)
 {
 	if (!m)
 		return;
-	struct kan_entries *const all[] = {&m->first, &m->do_now,  &m->now,     &m->talks,
-					   &m->entry, &m->changed, &m->hidden,  &m->views,
-					   &m->reach, &m->after,   &m->not_seen};
+	struct kan_entries *const all[] = {&m->first, &m->do_now,  &m->now,    &m->talks,
+					   &m->entry, &m->changed, &m->hidden, &m->views,
+					   &m->reach, &m->secrets, &m->after,  &m->not_seen};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free_entries(all[i]);
 	json_decref(m->headline);

@@ -56,8 +56,8 @@ struct kan_model {
 	const void *from;
 	uint64_t counts[4]; /* low, medium, high, critical */
 	uint64_t total, not_assessed;
-	struct kan_entries first, do_now, now, talks, entry, changed, hidden, views, reach, after,
-		not_seen;
+	struct kan_entries first, do_now, now, talks, entry, changed, hidden, views, reach, secrets,
+		after, not_seen;
 	size_t now_more, talks_more;
 	json_t *headline;   /* level, strength and witnesses; or that nothing was found */
 	bool alarm;         /* something counts for an intrusion */
@@ -80,6 +80,7 @@ int kan_model_stream(const struct kan_model *m, const char *artefact, kan_row_fn
 
 /* Parts of a line. */
 void kan_part_text(json_t *parts, const char *text);
+void kan_part_textf(json_t *parts, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void kan_part_command(json_t *parts, const char *text);
 void kan_part_value(json_t *parts, const json_t *holder, const char *key);
 void kan_part_bytes(json_t *parts, struct kan_bytes v);
@@ -95,6 +96,7 @@ void kan_model_hypothesis(json_t *parts, const json_t *h);
 /* The pieces of the model, one file each. */
 void kan_model_verdict(struct kan_model *m);
 void kan_model_screen(struct kan_model *m);
+void kan_model_reach(struct kan_model *m); /* of it: what it can reach, and what leaked */
 void kan_model_pictures(struct kan_model *m);
 const json_t *kan_model_rows(const struct kan_model *m,
 			     const char *section); /* doc[section].rows */

@@ -15,7 +15,7 @@ enum {
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 12,
+	BLOCKS = 13,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -179,6 +179,7 @@ static void build(struct screen *sc)
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
+	entries(sc, block(sc, "SECRETS", "secrets"), &m->secrets, 1, whole);
 	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
@@ -266,9 +267,6 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 		kan_buf_adds(&text, "not sealed yet: the capture goes on");
 	else if (sc->s->exit_words)
 		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
-	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
-			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	bool any = false;
 	for (size_t i = 0; i < sc->n; i++) {
 		if (!sc->blocks[i].gone || !sc->blocks[i].dropped)
@@ -280,6 +278,9 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 			     sc->blocks[i].dropped);
 		any = true;
 	}
+	if (sc->m->not_assessed)
+		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
+			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	kan_cut_columns(out, kan_buf_bytes(&text), sc->columns);
 	kan_buf_addc(out, '\n');
 }

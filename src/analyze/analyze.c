@@ -225,6 +225,8 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_t *sockets = rows_of(l->sockets, l->n_sockets, "data/network/sockets.ndjson", f);
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
+	json_object_set_new(doc, "secrets",
+			    rows_of(l->secrets, l->n_secrets, "data/processes/environ.ndjson", f));
 	json_object_set_new(doc, "reach", reach_of(f));
 	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));

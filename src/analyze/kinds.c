@@ -430,5 +430,8 @@ const struct kan_kind kan_kinds[] = {
 	{"event", "engine", "data/engine/events.json", "engine",
 	 "An event of the engine: of the container, and of what was made beside it.",
 	 kan_event_columns, kan_event_identity, NULL, kan_derive_event},
+	{"secret", "processes", "data/processes/environ.ndjson", "kernel-process",
+	 "A secret in reach of the container: where it lies, never what it is.", kan_secret_columns,
+	 kan_secret_identity, NULL, kan_derive_secret},
 	{.name = NULL},
 };

@@ -45,8 +45,9 @@
 		.name = NULL \
 	}
 
-extern const struct kan_column kan_target_columns[], kan_event_columns[];
-extern const char *const kan_target_identity[], *const kan_event_identity[];
-kan_derive_fn kan_derive_target, kan_derive_event;
+extern const struct kan_column kan_target_columns[], kan_event_columns[], kan_secret_columns[];
+extern const char *const kan_target_identity[], *const kan_event_identity[],
+							*const kan_secret_identity[];
+kan_derive_fn kan_derive_target, kan_derive_event, kan_derive_secret;
 
 #endif

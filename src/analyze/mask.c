@@ -192,32 +192,39 @@ static size_t secret_at(size_t *n, const char **kind, struct kan_bytes t, size_t
 	return from ? from + 1 : 0;
 }
 
+size_t kan_mask_find(size_t *n, const char **kind, struct kan_bytes text, size_t at)
+{
+	for (size_t i = at; i < text.n; i++) {
+		size_t found = secret_at(n, kind, text, i);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
 bool kan_mask_text(struct kan_buf *out, struct kan_bytes text)
 {
-	bool any = false;
-	for (size_t at = 0; at < text.n;) {
-		size_t n = 0;
-		const char *kind = NULL;
-		size_t found = secret_at(&n, &kind, text, at);
-		if (!found) {
-			kan_buf_addc(out, (char)text.p[at++]);
-			continue;
-		}
-		size_t from = found - 1;
-		kan_buf_add(out, text.p + at, from - at);
-		kan_mask_value(out, kind, (struct kan_bytes){text.p + from, n});
-		at = from + n;
-		any = true;
+	size_t at = 0, n = 0;
+	const char *kind = NULL;
+	for (size_t found = 0; (found = kan_mask_find(&n, &kind, text, at)) != 0;) {
+		kan_buf_add(out, text.p + at, found - 1 - at);
+		kan_mask_value(out, kind, (struct kan_bytes){text.p + found - 1, n});
+		at = found - 1 + n;
 	}
-	return any;
+	if (at < text.n)
+		kan_buf_add(out, text.p + at, text.n - at);
+	return at > 0;
+}
+
+const char *kan_mask_behind(struct kan_bytes option, struct kan_bytes text)
+{
+	bool names = option.n > 2 && option.p[0] == '-' && !memchr(option.p, '=', option.n);
+	return names && text.n && text.p[0] != '-' ? kan_mask_name(option) : NULL;
 }
 
 bool kan_mask_argument(struct kan_buf *out, struct kan_bytes before, struct kan_bytes text)
 {
-	const char *kind = NULL;
-	bool value = text.n && text.p[0] != '-';
-	if (before.n > 2 && before.p[0] == '-' && !memchr(before.p, '=', before.n) && value)
-		kind = kan_mask_name(before);
+	const char *kind = kan_mask_behind(before, text);
 	if (!kind)
 		return kan_mask_text(out, text);
 	kan_mask_value(out, kind, text);

@@ -13,6 +13,11 @@ void kan_mask_value(struct kan_buf *out, const char *kind, struct kan_bytes valu
 /* Appends text with what is secret in it replaced: values of secret names, passwords in URLs,
  * private keys, tokens by their form, password hashes. true: something was. */
 bool kan_mask_text(struct kan_buf *out, struct kan_bytes text);
+/* The next secret from at on, as kan_mask_text sees it: 1 + where it begins, and *n octets; 0:
+ * there is none. */
+size_t kan_mask_find(size_t *n, const char **kind, struct kan_bytes text, size_t at);
+/* The kind of secret that an option makes of the argument behind it; NULL: none. */
+const char *kan_mask_behind(struct kan_bytes option, struct kan_bytes text);
 /* An argument behind argv[i - 1]: "--password" makes the next one secret. */
 bool kan_mask_argument(struct kan_buf *out, struct kan_bytes before, struct kan_bytes text);
 
