@@ -89,6 +89,7 @@ struct worker {
 struct kan_tree_opener {
 	struct worker *worker;
 	unsigned left; /* behind */
+	bool said;     /* that no more is tried */
 };
 
 static void free_worker(struct worker *w)
@@ -225,6 +226,13 @@ static struct timespec after_ms(unsigned ms)
 bool kan_tree_gave_up(const struct kan_err *err)
 {
 	return err->code == KAN_ELIMIT && err->sys == ETIMEDOUT;
+}
+
+bool kan_tree_gave_up_again(struct kan_tree_opener *o, const struct kan_err *err)
+{
+	bool again = o->said && kan_tree_gave_up(err);
+	o->said |= kan_tree_gave_up(err);
+	return again;
 }
 
 static const char *word_of(enum job job)

@@ -18,7 +18,7 @@ struct kan_before {
 	struct kan_digest *digest;
 	uint8_t *bytes; /* of the file read last */
 	size_t n;
-	bool held, gave_up;
+	bool held;
 	uint64_t used, files_left_out, bytes_left_out;
 };
 
@@ -105,17 +105,6 @@ static int read_whole(struct kan_before *b, int fd, struct kan_err *err)
 	return 0;
 }
 
-/* That no more is tried is said once. */
-static void tell(struct kan_before *b, struct kan_bytes path, const struct kan_err *why)
-{
-	bool again = b->gave_up && kan_tree_gave_up(why);
-	b->gave_up |= kan_tree_gave_up(why);
-	if (!again)
-		kan_sink_gap(b->sink, path,
-			     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why), "%s",
-			     why->text);
-}
-
 void kan_before_read(char sha256[KAN_SHA256_HEX], struct kan_before *b,
 		     const struct kan_below *below, struct kan_bytes path)
 {
@@ -127,7 +116,8 @@ void kan_before_read(char sha256[KAN_SHA256_HEX], struct kan_before *b,
 	if (kan_tree_open_bounded(&fd, &noatime, b->opener, below->data_fd, &why) < 0 ||
 	    read_whole(b, fd, &why) < 0) {
 		(void)kan_wrap(&why, "the image's version");
-		tell(b, path, &why);
+		if (!kan_tree_gave_up_again(b->opener, &why))
+			kan_sink_gap_err(b->sink, path, &why);
 		return;
 	}
 	kan_digest_finish(sha256, b->digest);

@@ -277,8 +277,7 @@ static int open_split(struct layer *l, const char *path, struct kan_err *err)
 /* Rules about damage are not assessed then. */
 static void tell(const struct layer *l, const struct kan_err *why)
 {
-	kan_sink_gap(l->g->sink, KAN_LIT("integrity.ndjson"),
-		     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
+	kan_sink_gap(l->g->sink, KAN_LIT("integrity.ndjson"), kan_gap_of_err(why),
 		     "layer %d: %.200s", l->number, why->text);
 }
 

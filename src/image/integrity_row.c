@@ -109,11 +109,7 @@ int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 void kan_integrity_unknown(struct kan_integrity *g, int layer, const char *against,
 			   struct kan_bytes path, const struct kan_err *why)
 {
-	bool again = g->gave_up && kan_tree_gave_up(why);
-	g->gave_up |= kan_tree_gave_up(why);
-	if (!again)
-		kan_sink_gap(g->sink, path,
-			     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-			     "layer %d%s%s: %.200s", layer, *against ? " against " : "", against,
-			     why->text);
+	if (!kan_tree_gave_up_again(g->opener, why))
+		kan_sink_gap(g->sink, path, kan_gap_of_err(why), "layer %d%s%s: %.200s", layer,
+			     *against ? " against " : "", against, why->text);
 }

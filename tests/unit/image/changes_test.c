@@ -583,6 +583,31 @@ Test(changes, after_eight_of_the_images_files_that_never_open_no_more_are_tried_
 	cr_expect_eq(json_array_size(w->rows), FILES + 1U);
 }
 
+Test(changes, after_eight_of_the_images_directories_that_never_open_no_more_are_tried_and_said_once,
+     .fini = leave, .timeout = 90)
+{
+	enum { DIRS = 12, STUCK = 8 };
+	int notes[DIRS];
+	size_t stuck = 0;
+	make(1);
+	world_sh(w, "for i in $(seq 0 11); do mkdir l0/d$i; echo x >l0/d$i/f; done");
+	world_mount(w, "");
+	world_sh(w, "rm -r m/d*");
+	for (int i = 0; i < DIRS; i++) {
+		char place[32];
+		(void)snprintf(place, sizeof(place), "l0/d%d", i);
+		notes[i] = hold(place, FAN_ONDIR);
+	}
+	capture();
+	for (int i = 0; i < DIRS; i++)
+		(void)close(notes[i]);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		stuck += w->gaps[i].code == KAN_GAP_STUCK;
+	cr_expect_eq(stuck, STUCK + 1U, "%zu", stuck);
+	cr_expect_eq(w->n_gaps, stuck);
+	cr_expect_eq(json_array_size(w->rows), DIRS + 1U);
+}
+
 Test(changes, a_file_whose_content_is_not_known_has_no_word_and_what_differs_beside_is_told,
      .fini = leave, .timeout = 90)
 {
