@@ -155,14 +155,13 @@ static void of_packages(char out[TEXT / 2], const struct table *t)
 			       r->verified);
 }
 
-static void packages(struct table *t, const struct kan_facts *f)
+static int packages(struct table *t, const struct kan_facts *f, struct kan_err *err)
 {
 	struct kan_recorded found;
-	struct kan_err ignored = {0};
 	struct rung *r = &t->rungs[PACKAGES], *digests = &t->rungs[LAST - 1];
 	if (!digests->verified && !digests->damaged && !digests->not_done)
-		return;
-	(void)kan_recorded_check(&found, f, &ignored);
+		return 0;
+	int rc = kan_recorded_check(&found, f, err);
 	r->differs = true;
 	r->verified = found.as_recorded;
 	r->damaged = found.modified;
@@ -172,6 +171,7 @@ static void packages(struct table *t, const struct kan_facts *f)
 	t->modified = found.paths;
 	t->conffiles = found.conffiles;
 	t->unrecorded = found.unrecorded;
+	return rc;
 }
 
 static void and_digests(char out[TEXT], const struct table *t)
@@ -215,31 +215,47 @@ static void sentence(char out[TEXT], const struct table *t)
 	and_noted(out, t);
 }
 
-json_t *kan_image_integrity(const struct kan_facts *f)
+static json_t *document(struct table *t)
 {
-	struct table t = {0};
 	char says[TEXT];
-	struct kan_err ignored = {0};
-	if (!kan_source_has(f->source, ROWS) ||
-	    kan_source_rows(f->source, ROWS, take, &t, &ignored) < 0)
-		return NULL;
-	packages(&t, f);
 	json_t *rungs = json_array();
 	for (int i = REFERENCE; i <= PACKAGES; i++)
-		json_array_append_new(rungs, line_of(&t.rungs[i], i));
-	sentence(says, &t);
-	for (int i = REFERENCE; i <= PACKAGES; i++)
-		json_decref(t.rungs[i].why);
-	json_t *out = json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t),
-				"rungs", rungs, "damaged_paths", (json_int_t)t.paths,
-				"reference_paths", (json_int_t)t.reference_paths);
-	if (t.digests)
-		json_object_set_new(out, "digests", t.digests);
-	if (t.modified)
-		json_object_set_new(out, "modified", t.modified);
-	if (t.conffiles)
-		json_object_set_new(out, "conffiles", json_integer((json_int_t)t.conffiles));
-	if (t.unrecorded)
-		json_object_set_new(out, "unrecorded", json_integer((json_int_t)t.unrecorded));
+		json_array_append_new(rungs, line_of(&t->rungs[i], i));
+	sentence(says, t);
+	json_t *out = json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(t),
+				"rungs", rungs, "damaged_paths", (json_int_t)t->paths,
+				"reference_paths", (json_int_t)t->reference_paths);
+	if (t->digests)
+		json_object_set(out, "digests", t->digests);
+	if (t->modified)
+		json_object_set(out, "modified", t->modified);
+	if (t->conffiles)
+		json_object_set_new(out, "conffiles", json_integer((json_int_t)t->conffiles));
+	if (t->unrecorded)
+		json_object_set_new(out, "unrecorded", json_integer((json_int_t)t->unrecorded));
 	return out;
+}
+
+static void free_table(struct table *t)
+{
+	for (int i = REFERENCE; i <= PACKAGES; i++)
+		json_decref(t->rungs[i].why);
+	json_decref(t->digests);
+	json_decref(t->modified);
+}
+
+int kan_image_integrity(json_t **out, const struct kan_facts *f, struct kan_err *err)
+{
+	struct table t = {0};
+	struct kan_err why = {0};
+	json_t *doc = NULL;
+	int rc = kan_source_rows(f->source, ROWS, take, &t, &why); /* not-found: it has none */
+	if (rc < 0) /* rows that cannot be read are as those that are not there; altered ones not */
+		rc = why.code == KAN_ETAMPER ? kan_fail(err, why.code, "%s", why.text) : 0;
+	else if ((rc = packages(&t, f, err)) == 0)
+		doc = document(&t);
+	free_table(&t);
+	if (rc == 0)
+		*out = doc;
+	return rc;
 }
