@@ -110,14 +110,13 @@ int kan_below_pin(int *fd, const struct kan_target *t, const char *below, int fl
 int kan_below_beside(struct kan_buf *out, const struct kan_target *t, const char *path,
 		     struct kan_err *err)
 {
-	kan_auto_close int pin = -1, fd = -1;
+	kan_auto_close int pin = -1;
 	if (t->engine_root_fd < 0)
 		return kan_fail(err, KAN_EDENIED, "the engine's process is not proven");
 	if (kan_open_beneath(&pin, t->engine_root_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
-	    kan_below_owned(t, pin, path, err) < 0 ||
-	    kan_dataroot_open_pin(&fd, pin, path, err) < 0)
+	    kan_below_owned(t, pin, path, err) < 0)
 		return -1;
-	return kan_dataroot_read_fd(out, fd, path, err);
+	return kan_dataroot_read_pin(out, pin, path, err);
 }
 
 int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err)
@@ -131,7 +130,8 @@ int kan_below_file(int *fd, const struct kan_target *t, const char *below, struc
 int kan_below_read(struct kan_buf *out, const struct kan_target *t, const char *below,
 		   struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	return kan_below_file(&fd, t, below, err) < 0 ? -1
-						      : kan_dataroot_read_fd(out, fd, below, err);
+	kan_auto_close int pin = -1;
+	return kan_below_pin(&pin, t, below, O_NOFOLLOW, err) < 0
+		       ? -1
+		       : kan_dataroot_read_pin(out, pin, below, err);
 }

@@ -128,7 +128,8 @@ int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err
 		       : kan_dataroot_open_pin(fd, pin, path, err);
 }
 
-int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err)
+static int open_with(int *fd, struct kan_tree_opener *o, int pin, const char *path,
+		     struct kan_err *err)
 {
 	struct stat st;
 	bool noatime = false;
@@ -136,21 +137,11 @@ int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *er
 		return kan_fail_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s: no regular file", path);
-	struct kan_tree_opener *opener = kan_tree_opener_new();
-	int rc = kan_tree_open_bounded(fd, &noatime, opener, pin, err);
-	kan_tree_opener_free(opener);
-	return rc < 0 ? kan_wrap(err, "%s", path) : 0;
+	return kan_tree_open_bounded(fd, &noatime, o, pin, err) < 0 ? kan_wrap(err, "%s", path) : 0;
 }
 
-int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err)
-{
-	kan_auto_close int fd = -1;
-	return kan_dataroot_open_file(&fd, dir_fd, path, err) < 0
-		       ? -1
-		       : kan_dataroot_read_fd(out, fd, path, err);
-}
-
-int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
+static int read_with(struct kan_buf *out, struct kan_tree_opener *o, int fd, const char *path,
+		     struct kan_err *err)
 {
 	struct stat st;
 	size_t room = out->max - out->len;
@@ -159,7 +150,38 @@ int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct k
 	if (st.st_size < 0 || (uint64_t)st.st_size > room)
 		return kan_fail(err, KAN_ELIMIT, "%s: %lld octets, over %zu", path,
 				(long long)st.st_size, out->max);
-	return kan_dataroot_read_first(out, fd, room + 1, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+	return kan_tree_read_bounded(out, o, fd, room + 1, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+}
+
+static int read_pin(struct kan_buf *out, struct kan_tree_opener *o, int pin, const char *path,
+		    struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	return open_with(&fd, o, pin, path, err) < 0 ? -1 : read_with(out, o, fd, path, err);
+}
+
+int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = open_with(fd, opener, pin, path, err);
+	kan_tree_opener_free(opener);
+	return rc;
+}
+
+int kan_dataroot_read_pin(struct kan_buf *out, int pin, const char *path, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = read_pin(out, opener, pin, path, err);
+	kan_tree_opener_free(opener);
+	return rc;
+}
+
+int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = read_with(out, opener, fd, path, err);
+	kan_tree_opener_free(opener);
+	return rc;
 }
 
 int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err)
@@ -170,11 +192,19 @@ int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan
 	return rc;
 }
 
-static int read_json(json_t **out, int dir_fd, const char *path, struct kan_err *err)
+/* A directory whose files are read with one opener: what does not return is counted. */
+struct place {
+	int fd;
+	struct kan_tree_opener *opener;
+};
+
+static int read_json(json_t **out, const struct place *p, const char *path, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_DATAROOT_FILE);
+	kan_auto_close int pin = -1;
 	json_t *doc = NULL;
-	if (kan_dataroot_read(&text, dir_fd, path, err) < 0)
+	if (kan_open_beneath(&pin, p->fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
+	    read_pin(&text, p->opener, pin, path, err) < 0)
 		return -1;
 	if (kan_json_parse(&doc, kan_buf_bytes(&text), KAN_DATAROOT_FILE, KAN_DATAROOT_DEPTH, err) <
 	    0)
@@ -198,14 +228,14 @@ static int check_id(const json_t *config, const char *id, struct kan_err *err)
 }
 
 /* 0 with lacks set: hostconfig.json is missing or damaged. */
-static int read_container(json_t **inspect, int dir_fd, const char *id, struct kan_err *lacks,
-			  struct kan_err *err)
+static int read_container(json_t **inspect, const struct place *p, const char *id,
+			  struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *config = NULL, *host = NULL;
-	if (read_json(&config, dir_fd, "config.v2.json", err) < 0)
+	if (read_json(&config, p, "config.v2.json", err) < 0)
 		return -1;
 	int rc = check_id(config, id, err);
-	if (rc == 0 && read_json(&host, dir_fd, "hostconfig.json", lacks) < 0)
+	if (rc == 0 && read_json(&host, p, "hostconfig.json", lacks) < 0)
 		host = NULL;
 	if (rc == 0)
 		*inspect = kan_config_inspect(config, host);
@@ -224,12 +254,16 @@ int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct
 	(void)snprintf(path, sizeof(path), "containers/%s", id);
 	if (kan_open_beneath(&dir, root_fd, path, O_PATH | O_DIRECTORY, 0, err) < 0)
 		return -1;
-	return read_container(inspect, dir, id, &lacks, err);
+	const struct place p = {dir, kan_tree_opener_new()};
+	int rc = read_container(inspect, &p, id, &lacks, err);
+	kan_tree_opener_free(p.opener);
+	return rc;
 }
 
 struct listing {
 	kan_dataroot_fn *fn;
 	void *arg;
+	struct kan_tree_opener *opener; /* of all its containers */
 	struct kan_err problem;
 };
 
@@ -248,6 +282,7 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	char id[65];
 	struct kan_err why = {0}, lacks = {0};
 	struct kan_dataroot_entry e = {.name = t->name, .is_id = id_of(id, t->name)};
+	const struct place p = {t->fd, l->opener};
 	json_t *inspect = NULL;
 	if (t->depth == 0)
 		return KAN_TREE_GO;
@@ -255,7 +290,7 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 		(void)kan_fail(&why, KAN_EFORMAT, "its name is no container's id");
 	else if (!S_ISDIR(t->st->stx_mode))
 		(void)kan_fail(&why, KAN_EFORMAT, "no directory");
-	else if (read_container(&inspect, t->fd, id, &lacks, &why) == 0)
+	else if (read_container(&inspect, &p, id, &lacks, &why) == 0)
 		e.inspect = inspect;
 	e.why = why.code != KAN_OK ? why.text : lacks.code != KAN_OK ? lacks.text : NULL;
 	int rc = l->fn(&e, l->arg);
@@ -279,16 +314,19 @@ static void on_problem(struct kan_bytes path, const struct kan_err *why, void *a
 
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	struct listing l = {.fn = fn, .arg = arg};
+	kan_auto_close int dir = -1;
+	if (kan_open_beneath(&dir, root_fd, "containers", O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	struct listing l = {.fn = fn, .arg = arg, .opener = kan_tree_opener_new()};
 	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
 				  .sorted = true,
 				  .fn = on_entry,
 				  .problem = on_problem,
-				  .arg = &l};
-	kan_auto_close int dir = -1;
-	if (kan_open_beneath(&dir, root_fd, "containers", O_PATH | O_DIRECTORY, 0, err) < 0)
-		return -1;
-	if (kan_tree_walk(&w, dir, err) < 0)
+				  .arg = &l,
+				  .opener = l.opener};
+	int rc = kan_tree_walk(&w, dir, err);
+	kan_tree_opener_free(l.opener);
+	if (rc < 0)
 		return kan_wrap(err, "containers");
 	if (l.problem.code != KAN_OK) {
 		if (err)
@@ -328,7 +366,10 @@ json_t *kan_dataroot_repositories(int root_fd, const char *driver)
 	if (!plain(driver))
 		return NULL;
 	(void)snprintf(path, sizeof(path), "image/%s/repositories.json", driver);
-	return read_json(&doc, root_fd, path, NULL) == 0 ? doc : NULL;
+	const struct place p = {root_fd, kan_tree_opener_new()};
+	int rc = read_json(&doc, &p, path, NULL);
+	kan_tree_opener_free(p.opener);
+	return rc == 0 ? doc : NULL;
 }
 
 bool kan_dataroot_layered(int root_fd, const char *driver, const char *id)

@@ -28,11 +28,11 @@ bool kan_dataroot_live(int root_fd);
  * A regular file below a directory, by the open rule: pinned, its type and size looked at, then
  * opened. refused: it is none, or a link leads to it; limit: it is over out->max, nothing is read.
  */
-int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err);
 int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err);
-/* The second half of both, of what is pinned (O_PATH) or open; path is for the text of an error.
- * Open and read are bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
+/* The second half, of what is pinned (O_PATH) or open; path is for the text of an error. Open and
+ * read are bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
 int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err);
+int kan_dataroot_read_pin(struct kan_buf *out, int pin, const char *path, struct kan_err *err);
 int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err);
 /* Its first octets, or all there are. */
 int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/place.h"
+#include "base/file.h"
 #include "base/row.h"
 #include "engine/claims.h"
 #include "engine/dataroot.h"
@@ -122,12 +123,44 @@ Test(below, a_read_that_nobody_permits_ends)
 	struct test_place p = test_place();
 	struct kan_err err = {0};
 	kan_auto_buf struct kan_buf text = KAN_BUF(64);
+	kan_auto_close int fd = -1;
 	test_put(p.fd, "f", "x");
 	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
 	cr_assert_geq(notes, 0, "root is needed");
 	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_ACCESS_PERM, p.fd, "f"), 0);
-	cr_expect_eq(kan_dataroot_read(&text, p.fd, "f", &err), -1);
+	cr_expect_eq(kan_dataroot_open_file(&fd, p.fd, "f", &err), 0, "%s", err.text);
+	cr_expect_eq(kan_dataroot_read_fd(&text, fd, "f", &err), -1);
 	cr_expect_eq(err.sys, ETIMEDOUT, "%s", err.text);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+/* How many of a listing's containers were not tried any more. */
+static int not_tried(const struct kan_dataroot_entry *e, void *arg)
+{
+	*(int *)arg += e->why && strstr(e->why, "was not tried");
+	return 0;
+}
+
+Test(below, after_eight_containers_whose_files_never_open_a_listing_waits_for_no_more,
+     .timeout = 60)
+{
+	enum { CONTAINERS = 10, STUCK = 8 };
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	int n = 0;
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	for (int i = 0; i < CONTAINERS; i++) {
+		char dir[128], path[160];
+		(void)snprintf(dir, sizeof(dir), "containers/%064d", i);
+		(void)snprintf(path, sizeof(path), "%s/config.v2.json", dir);
+		cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
+		test_put(p.fd, path, "{}");
+		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, p.fd, path), 0);
+	}
+	cr_expect_eq(kan_dataroot_each(p.fd, not_tried, &n, &err), 0, "%s", err.text);
+	cr_expect_eq(n, CONTAINERS - STUCK, "%d", n);
 	(void)close(notes);
 	test_leave(&p);
 }
