@@ -13,21 +13,22 @@
 
 enum { NAME_OCTETS = 256, MAP_OCTETS = 64 << 10, STATUS_OCTETS = 64 << 10 };
 
-struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map)
+struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map, struct kan_bytes groups)
 {
 	if (own == 0)
 		return NULL;
 	struct kan_uids *u = kan_xalloc(sizeof(*u));
 	u->own = own;
 	kan_idmap_parse(&u->uid, map);
-	if (kan_idmap_has(&u->uid, 0))
-		u->uid.n = 0;
+	kan_idmap_parse(&u->gid, groups);
 	return u;
 }
 
 bool kan_uids_has(const struct kan_uids *u, uint32_t uid)
 {
-	return uid != 0 && (uid == u->own || kan_idmap_has(&u->uid, uid));
+	if (uid == 0)
+		return false;
+	return uid == u->own || (!kan_idmap_has(&u->uid, 0) && kan_idmap_has(&u->uid, uid));
 }
 
 int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err)
@@ -40,9 +41,7 @@ int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err)
 	    kan_proc_read(&map, pid_dir, "uid_map", err) < 0 ||
 	    kan_proc_read(&groups, pid_dir, "gid_map", err) < 0)
 		return -1;
-	*out = kan_uids_new(s.uid[1], kan_buf_bytes(&map));
-	if (*out && (*out)->uid.n)
-		kan_idmap_parse(&(*out)->gid, kan_buf_bytes(&groups));
+	*out = kan_uids_new(s.uid[1], kan_buf_bytes(&map), kan_buf_bytes(&groups));
 	return 0;
 }
 

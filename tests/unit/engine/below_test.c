@@ -23,7 +23,7 @@ enum { OWN = 1000, FIRST = 100000, COUNT = 65536, INIT = 77, ENGINE = 78 };
 
 Test(below, a_users_engine_has_its_user_and_the_ids_of_its_namespace)
 {
-	struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(MAP));
+	struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(MAP), (struct kan_bytes){0});
 	cr_assert_not_null(u);
 	cr_expect(kan_uids_has(u, OWN));
 	cr_expect(kan_uids_has(u, FIRST));
@@ -39,14 +39,16 @@ Test(below, without_a_namespace_of_its_own_it_has_its_user_alone)
 	static const char *const maps[] = {"         0          0 4294967295\n", "", "x", "0 1000",
 					   "0 1000 1\n5 0 4294967295\n"};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(maps[i]));
+		struct kan_uids *u =
+			kan_uids_new(OWN, kan_bytes_of(maps[i]), (struct kan_bytes){0});
 		cr_assert_not_null(u);
 		cr_expect(kan_uids_has(u, OWN), "%s", maps[i]);
 		cr_expect_not(kan_uids_has(u, 0), "%s", maps[i]);
 		cr_expect_not(kan_uids_has(u, OWN + 1), "%s", maps[i]);
 		free(u);
 	}
-	cr_expect_null(kan_uids_new(0, kan_bytes_of(MAP)), "root's engine has no such bounds");
+	cr_expect_null(kan_uids_new(0, kan_bytes_of(MAP), (struct kan_bytes){0}),
+		       "root's engine has no such bounds");
 }
 
 static void sh(const struct test_place *p, const char *script)
@@ -71,7 +73,7 @@ Test(below, a_users_engine_leads_root_to_nothing_but_the_users_files)
 	struct test_place p = test_place();
 	struct kan_err err;
 	char root[] = "/home/u/docker", storage[] = "overlay2";
-	struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(MAP));
+	struct kan_uids *u = kan_uids_new(OWN, kan_bytes_of(MAP), (struct kan_bytes){0});
 	struct kan_target t = {.data_root = root,
 			       .data_root_fd = p.fd,
 			       .engine_root_fd = -1,
@@ -171,7 +173,7 @@ Test(below, what_a_users_runtime_has_beside_is_the_users)
 	struct kan_err err = {0};
 	struct kan_target t = {.engine_root_fd = p.fd, .data_root_fd = -1};
 	kan_auto_buf struct kan_buf text = KAN_BUF(64);
-	t.uids = kan_uids_new(OWN, kan_bytes_of(MAP));
+	t.uids = kan_uids_new(OWN, kan_bytes_of(MAP), (struct kan_bytes){0});
 	sh(&p, "mkdir -p run/x && echo o >run/x/own && echo r >run/x/roots && chown 1000 run/x/own "
 	       "&& ln -s own run/x/link");
 	cr_expect_eq(kan_below_beside(&text, &t, "run/x/own", &err), 0, "%s", err.text);
@@ -237,7 +239,7 @@ Test(below, the_attributes_of_a_users_engine_are_the_users)
 	struct test_place p;
 	struct kan_target *t = layered(&p);
 	t->pid = 0;
-	t->uids = kan_uids_new(OWN, kan_bytes_of(MAP));
+	t->uids = kan_uids_new(OWN, kan_bytes_of(MAP), (struct kan_bytes){0});
 	sh(&p, "chown -R 1000 data");
 	kan_prove_layers(t);
 	cr_expect_eq(t->n_lowers, 1);

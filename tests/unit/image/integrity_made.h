@@ -9,6 +9,8 @@ enum { LAYERS = 3 };
 /* --verify-image is asked for, --image is none. dN is the directory of layer N, splitN its
  * tar-split. */
 struct world *image_new(void);
+/* With an engine of that user, whose maps are this one; of 0: root's. */
+void image_of_user(struct world *w, uint32_t own, const char *map);
 void image_free(struct world *w);
 /* Rows of integrity.ndjson. */
 json_t *image_verify(struct world *w);
