@@ -228,3 +228,28 @@ Test(compare_pair, a_side_that_lacks_a_section_is_a_gap_and_not_a_difference)
 	json_decref(p.gaps);
 	done(&a, &b);
 }
+
+/* "k" so often on one side, and as many other names on the other. */
+static char *variables(size_t n, bool same)
+{
+	kan_auto_buf struct kan_buf rows = KAN_BUF(64 << 20);
+	for (size_t i = 0; i < n; i++)
+		kan_buf_addf(&rows, "{\"pid\":%zu,\"name\":\"%s%zu\",\"value\":\"%zu\"}\n", i,
+			     same ? "z" : "a", same ? 0 : i, i);
+	return kan_xstrdup(kan_buf_str(&rows));
+}
+
+Test(compare_pair, one_variable_with_many_values_costs_no_more_than_as_many_variables,
+     .timeout = 60)
+{
+	enum { MANY = 150000 };
+	struct folder a = folder(), b = folder();
+	const char *path = "data/processes/environ.ndjson";
+	char *one = variables(MANY, true), *many = variables(MANY, false);
+	put(&a, path, one);
+	put(&b, path, many);
+	cr_assert_eq(pair(&a, &b), MANY + 1U);
+	free(one);
+	free(many);
+	done(&a, &b);
+}
