@@ -106,9 +106,7 @@ int kan_exported_bare_row(struct kan_exported *x, const struct kan_listed *l, co
 			  struct kan_err *err)
 {
 	struct kan_bytes path = kan_changelist_path(x->list, l);
-	const uint8_t *slash = memrchr(path.p, '/', path.n);
-	size_t at = (size_t)(slash - path.p) + 1;
-	struct kan_file f = {.path = path, .path_len = path.n, .name = {path.p + at, path.n - at}};
+	struct kan_file f = {.path = path, .path_len = path.n, .name = kan_layer_last(path)};
 	struct kan_row *r = kan_rows_begin(x->rows);
 	kan_row_dec(r, "id", ++x->items);
 	kan_row_name(r, &f);

@@ -18,16 +18,6 @@
 enum { LINK = 64 << 10 };
 static const struct kan_bytes capability = KAN_LIT("security.capability");
 
-static struct kan_bytes next(struct kan_bytes *path)
-{
-	while (path->n && *path->p == '/')
-		*path = (struct kan_bytes){path->p + 1, path->n - 1};
-	const uint8_t *slash = path->n ? memchr(path->p, '/', path->n) : NULL;
-	struct kan_bytes name = {path->p, slash ? (size_t)(slash - path->p) : path->n};
-	*path = (struct kan_bytes){path->p + name.n, path->n - name.n};
-	return name;
-}
-
 /* held keeps the directory that out was found in: attributes of links are read by it. */
 static int resolve(struct kan_below *out, struct kan_below *held, const struct kan_stack *s,
 		   struct kan_bytes path, struct kan_err *err)
@@ -35,7 +25,8 @@ static int resolve(struct kan_below *out, struct kan_below *held, const struct k
 	*held = (struct kan_below){.fd = -1, .data_fd = -1};
 	if (kan_lower_root(out, s, err) < 0)
 		return -1;
-	for (struct kan_bytes name = next(&path); out->found && name.n; name = next(&path)) {
+	for (struct kan_bytes name = kan_layer_next(&path); out->found && name.n;
+	     name = kan_layer_next(&path)) {
 		struct kan_below below;
 		const struct kan_lower_name ask = {.name = name};
 		if (kan_lower_lookup(&below, s, &out->view, &ask, err) < 0) {
