@@ -15,14 +15,12 @@
 #define LAYERS "data/image/layers.ndjson"
 #define CONFIG "data/image/config.json"
 
-enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
-
 struct against {
 	const struct kan_source *source;
 	struct kan_against_table *table;
 	struct kan_diff_ids theirs;
-	char image[ID]; /* of the reference */
-	json_t *found;  /* diff ids of the bundle, by layer */
+	char image[KAN_DIGEST]; /* of the reference */
+	json_t *found;          /* diff ids of the bundle, by layer */
 	json_t *rows;
 	uint64_t count, unread;
 	size_t layers; /* of the bundle */
@@ -34,8 +32,8 @@ struct against {
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct against *a = arg;
-	memcpy(a->image, "sha256:", SCHEME);
-	kan_sha256_hex(a->image + SCHEME, raw);
+	memcpy(a->image, "sha256:", KAN_DIGEST_SCHEME);
+	kan_sha256_hex(a->image + KAN_DIGEST_SCHEME, raw);
 	return kan_diff_ids_read(&a->theirs, raw, err);
 }
 
@@ -114,7 +112,7 @@ static int take_layer(const json_t *row, uint64_t line, void *arg, struct kan_er
 
 static json_t *image_of(const struct against *a)
 {
-	char hex[KAN_SHA256_HEX], found[ID];
+	char hex[KAN_SHA256_HEX], found[KAN_DIGEST];
 	kan_source_digest(hex, a->source, CONFIG);
 	json_t *o = json_pack("{s:s}", "expected", a->image);
 	if (*hex) {

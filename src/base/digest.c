@@ -100,6 +100,19 @@ bool kan_is_sha256_hex(const char *s)
 	       strspn(s, "0123456789abcdef") == KAN_SHA256_HEX - 1;
 }
 
+bool kan_is_digest(const char *s)
+{
+	return s && strncmp(s, "sha256:", KAN_DIGEST_SCHEME) == 0 &&
+	       kan_is_sha256_hex(s + KAN_DIGEST_SCHEME);
+}
+
+const char *kan_digest_hex(const char *id)
+{
+	if (kan_is_digest(id))
+		return id + KAN_DIGEST_SCHEME;
+	return kan_is_sha256_hex(id) ? id : NULL;
+}
+
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);

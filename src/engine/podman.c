@@ -10,9 +10,8 @@
 #include "engine/below.h"
 #include "engine/store.h"
 
-enum { DEPTH = 64, SCHEME = 7, WORD = 32 };
+enum { DEPTH = 64, WORD = 32 };
 
-static const char scheme[] = "sha256:";
 static const char kept[] = "manifest-"; /* and the digest of what is kept so */
 
 /* "<driver>-containers/containers.json" and its like. */
@@ -83,8 +82,7 @@ int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const c
 	const char *diff = kan_json_str(one, "diff-digest"), *parent = kan_json_str(one, "parent");
 	if (!one)
 		return kan_fail(err, KAN_ENOTFOUND, "layers.json has no %.12s", id);
-	if (strncmp(diff, scheme, SCHEME) != 0 || !kan_is_sha256_hex(diff + SCHEME) ||
-	    (*parent && !kan_is_sha256_hex(parent)))
+	if (!kan_is_digest(diff) || (*parent && !kan_is_sha256_hex(parent)))
 		return kan_fail(err, KAN_EFORMAT, "layers.json: %.12s has no digest", id);
 	memcpy(out->diff_id, diff, sizeof(out->diff_id));
 	(void)snprintf(out->parent, sizeof(out->parent), "%s", parent);
@@ -114,10 +112,8 @@ int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct 
 /* The image's id, which is also the name of its directory, without the scheme. */
 static int image_of(const char **id, const struct kan_target *t, struct kan_err *err)
 {
-	*id = t->image_id ? t->image_id : "";
-	*id += strncmp(*id, scheme, SCHEME) == 0 ? SCHEME : 0;
-	return kan_is_sha256_hex(*id) ? 0
-				      : kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
+	*id = kan_digest_hex(t->image_id);
+	return *id ? 0 : kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
 }
 
 /* Big data has its key for a name, in base64 when it is no plain word. */
@@ -136,18 +132,18 @@ static int read_big(struct kan_buf *out, const struct kan_target *t, const char 
 /* Here the config's digest. */
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err)
 {
-	char key[72];
+	char key[KAN_DIGEST];
 	const char *id = NULL;
 	if (image_of(&id, t, err) < 0)
 		return -1;
-	(void)snprintf(key, sizeof(key), "%s%s", scheme, id);
+	(void)snprintf(key, sizeof(key), "sha256:%s", id);
 	return read_big(out, t, id, key, err);
 }
 
 int kan_podman_manifest(struct kan_buf *out, const struct kan_target *t, const char *digest,
 			struct kan_err *err)
 {
-	char key[sizeof(kept) + 72];
+	char key[sizeof(kept) + KAN_DIGEST];
 	const char *id = NULL;
 	if (image_of(&id, t, err) < 0)
 		return -1;
@@ -165,8 +161,7 @@ void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images,
 	*out = (struct kan_podman_digests){0};
 	json_array_foreach (json_object_get(entry_of(images, id), "big-data-names"), i, one) {
 		const char *key = json_string_value(one);
-		if (!key || strncmp(key, kept, n) != 0 || strncmp(key + n, scheme, SCHEME) != 0 ||
-		    !kan_is_sha256_hex(key + n + SCHEME))
+		if (!key || strncmp(key, kept, n) != 0 || !kan_is_digest(key + n))
 			continue;
 		out->more = out->n == KAN_PODMAN_DIGESTS;
 		if (out->more)

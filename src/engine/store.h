@@ -4,6 +4,8 @@
 
 #include <kanshiki/target.h>
 
+#include "base/digest.h"
+
 /* Of a list that is parsed: JSON takes some fifty times its size in memory. */
 enum {
 	KAN_STORE_PATH = 4096,
@@ -38,7 +40,7 @@ enum { KAN_LEADS = 128 };
 struct kan_leads {
 	bool config;
 	size_t n;
-	char v[KAN_LEADS][72];
+	char v[KAN_LEADS][KAN_DIGEST];
 };
 int kan_manifest_leads(struct kan_leads *out, struct kan_bytes blob, struct kan_err *err);
 
@@ -52,7 +54,7 @@ bool kan_podman_runs_at(const struct kan_target *t, const char *path);
 int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err);
 /* Pure: what layers.json says of a layer: its diff id, and its parent or "". */
 struct kan_podman_layer {
-	char diff_id[72], parent[65];
+	char diff_id[KAN_DIGEST], parent[65];
 };
 int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const char *id,
 		     struct kan_err *err);
@@ -67,7 +69,7 @@ enum { KAN_PODMAN_DIGESTS = 64 };
 struct kan_podman_digests {
 	size_t n;
 	bool more;
-	char v[KAN_PODMAN_DIGESTS][72];
+	char v[KAN_PODMAN_DIGESTS][KAN_DIGEST];
 };
 void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images, const char *id);
 int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *t,

@@ -16,7 +16,7 @@
 #include "image/integrity_part.h"
 #include "image/layername.h"
 
-enum { SUM = 24, SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
+enum { SUM = 24 };
 
 struct layer {
 	struct kan_integrity *g;
@@ -294,9 +294,9 @@ static const struct kan_err *unable(const struct layer *l)
 /* Nothing is said to be right of which a part was not looked at. */
 static int digest_verdict(struct layer *l, const char *diff_id, struct kan_err *err)
 {
-	char found[ID];
-	memcpy(found, "sha256:", SCHEME);
-	kan_digest_finish(found + SCHEME, l->g->digest);
+	char found[KAN_DIGEST];
+	memcpy(found, "sha256:", KAN_DIGEST_SCHEME);
+	kan_digest_finish(found + KAN_DIGEST_SCHEME, l->g->digest);
 	bool same = strcmp(found, diff_id) == 0;
 	struct kan_verdict v = {
 		.rung = KAN_RUNG_DIGEST,

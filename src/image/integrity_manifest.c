@@ -10,7 +10,7 @@
 #include "engine/store.h"
 #include "image/integrity_part.h"
 
-enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX, PATH_OCTETS = 128, DEPTH = 8 };
+enum { PATH_OCTETS = 128, DEPTH = 8 };
 enum { INDEXES = 4, BLOBS = 512 }; /* indexes in each other; what is read on the way */
 
 static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
@@ -21,16 +21,11 @@ struct way {
 	bool begun, spoiled; /* the first was read; it has another digest than its name */
 };
 
-static bool is_id(const char *s)
-{
-	return s && strncmp(s, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
-}
-
 static bool is_digest_of(const char *digest, struct kan_bytes raw)
 {
 	char hex[KAN_SHA256_HEX];
 	kan_sha256_hex(hex, raw);
-	return strcmp(hex, digest + SCHEME) == 0;
+	return strcmp(hex, digest + KAN_DIGEST_SCHEME) == 0;
 }
 
 static int read_manifest(struct kan_buf *out, struct way *w, const char *digest,
@@ -117,11 +112,11 @@ static int of_containerd(struct kan_integrity *g, struct kan_err *err)
 	const char *id = g->t->image_id,
 		   *one = kan_json_str(json_object_get(g->t->inspect, "ImageManifestDescriptor"),
 				       "digest");
-	if (!g->named || !is_id(id))
+	if (!g->named || !kan_is_digest(id))
 		return 0; /* which rung 2 says */
 	if (manifest(g, id, err) < 0)
 		return -1;
-	return is_id(one) && strcmp(one, id) != 0 ? manifest(g, one, err) : 0;
+	return kan_is_digest(one) && strcmp(one, id) != 0 ? manifest(g, one, err) : 0;
 }
 
 static int of_podman(struct kan_integrity *g, struct kan_err *err)
@@ -182,13 +177,11 @@ static bool is_listed(const struct kan_integrity *g, const char *wanted, const c
 	return found;
 }
 
-/* Podman's id has no scheme. */
-static bool own_id(char out[ID], const struct kan_target *t)
+static bool own_id(char out[KAN_DIGEST], const struct kan_target *t)
 {
-	const char *id = t->image_id ? t->image_id : "";
-	id += strncmp(id, "sha256:", SCHEME) == 0 ? SCHEME : 0;
-	(void)snprintf(out, ID, "sha256:%.64s", id);
-	return kan_is_sha256_hex(id);
+	const char *id = kan_digest_hex(t->image_id);
+	(void)snprintf(out, KAN_DIGEST, "sha256:%s", id ? id : "");
+	return id;
 }
 
 /* By what the store keeps: 1 it is this image's, 0 it is another's, -1: not known, and why. */
@@ -234,7 +227,7 @@ static int compared(const struct kan_integrity *g, const char *wanted, const cha
 
 int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan_err *err)
 {
-	char id[ID];
+	char id[KAN_DIGEST];
 	struct kan_err why = {0};
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE, .layer = -1, .expected = wanted};
 	bool known = own_id(id, g->t);

@@ -39,8 +39,8 @@ struct kan_integrity {
 	uint64_t told;
 	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
 	size_t n_lowers;
-	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
-	bool named;                   /* rung 2 holds */
+	char config_id[KAN_DIGEST]; /* digest of the config of this host; empty: not read */
+	bool named;                 /* rung 2 holds */
 };
 
 /* What is said of an image or a layer on one rung. */

@@ -13,9 +13,7 @@
 #include "image/archive.h"
 #include "image/layers.h"
 
-enum { JSON_DEPTH = 32, SCHEME = 7, PIECE = 64 << 10, NAME = 128 };
-
-static const char scheme[] = "sha256:";
+enum { JSON_DEPTH = 32, PIECE = 64 << 10, NAME = 128 };
 
 struct reference {
 	struct kan_archive *archive;
@@ -41,11 +39,6 @@ struct pull {
 static int document(json_t **out, struct kan_bytes raw, struct kan_err *err)
 {
 	return kan_json_parse(out, raw, KAN_REFERENCE_DOCUMENT, JSON_DEPTH, err);
-}
-
-static bool is_digest(const char *s)
-{
-	return strncmp(s, scheme, SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
 }
 
 /* The member whose name promises a digest; NULL: it promises none. */
@@ -75,7 +68,7 @@ static int blob(struct kan_buf *out, struct reference *r, const char *name,
 
 static void name_of(char out[NAME], const char *digest)
 {
-	(void)snprintf(out, NAME, "blobs/sha256/%.64s", digest + SCHEME);
+	(void)snprintf(out, NAME, "blobs/sha256/%.64s", digest + KAN_DIGEST_SCHEME);
 }
 
 static void take(struct kan_buf *to, struct kan_buf *from)
@@ -143,18 +136,18 @@ static int oci_image(struct reference *r, const json_t *doc, const char *hex, st
 	const char *digest = kan_json_str(json_object_get(doc, "config"), "digest");
 	size_t i = 0;
 	json_t *v = NULL, *layers = json_array();
-	if (!is_digest(digest))
+	if (!kan_is_digest(digest))
 		i = 1;
 	name_of(config, i ? "sha256:" : digest);
 	json_array_foreach (json_object_get(doc, "layers"), i, v) {
 		char name[NAME];
 		const char *of = kan_json_str(v, "digest");
-		if (!is_digest(of))
+		if (!kan_is_digest(of))
 			break;
 		name_of(name, of);
 		json_array_append_new(layers, json_string(name));
 	}
-	bool whole = is_digest(digest) &&
+	bool whole = kan_is_digest(digest) &&
 		     json_array_size(layers) == json_array_size(json_object_get(doc, "layers"));
 	int rc = whole ? consider(r, config, layers, hex, err)
 		       : kan_fail(err, KAN_EFORMAT,
@@ -200,7 +193,7 @@ static int descriptor(struct reference *r, const json_t *d, unsigned depth, stru
 	const char *digest = kan_json_str(d, "digest");
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_REFERENCE_DOCUMENT);
 	struct kan_err why = {0};
-	if (!is_digest(digest))
+	if (!kan_is_digest(digest))
 		return kan_fail(err, KAN_EFORMAT, "a descriptor without a sha256 digest");
 	if (no_image(d))
 		return 0;
@@ -303,7 +296,7 @@ static int prove(struct pull *l, size_t i, const char *name, struct kan_err *err
 	int rc = pull_layer(l, name, on_proof, err);
 	kan_digest_finish(hex, l->plain);
 	l->part = from;
-	if (rc == 0 && strcmp(hex, l->r->ids.v[i] + SCHEME) != 0)
+	if (rc == 0 && strcmp(hex, l->r->ids.v[i] + KAN_DIGEST_SCHEME) != 0)
 		rc = kan_fail(err, KAN_EFORMAT, "it is not what its config says");
 	return rc;
 }
@@ -346,18 +339,10 @@ static int stream(struct reference *r, struct kan_err *err)
 	return 0;
 }
 
-/* Podman's id has no scheme. */
-static const char *hex_of(const char *id)
-{
-	if (id && is_digest(id))
-		return id + SCHEME;
-	return id && kan_is_sha256_hex(id) ? id : NULL;
-}
-
 int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err)
 {
-	struct reference r = {.image_id = hex_of(from->image_id),
+	struct reference r = {.image_id = kan_digest_hex(from->image_id),
 			      .digest = from->digest,
 			      .v = v,
 			      .config = KAN_BUF(KAN_REFERENCE_CONFIG),
