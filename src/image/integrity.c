@@ -235,15 +235,6 @@ static int all(struct kan_integrity *g, struct kan_err *err)
 	return rc;
 }
 
-/* An engine's own layer may lie between those of the image, too. */
-static void find_lowers(struct kan_integrity *g)
-{
-	g->lowers = kan_xalloc((g->t->n_lowers + 1) * sizeof(*g->lowers));
-	for (size_t i = 0; i < g->t->n_lowers; i++)
-		if (!g->t->lowers[i].init)
-			g->lowers[g->n_lowers++] = g->t->lowers[i];
-}
-
 void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, size_t lower)
 {
 	kan_stack_init(out, g->lowers + lower + 1, g->n_lowers - lower - 1, g->t->userxattr);
@@ -269,7 +260,7 @@ int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, 
 		kan_sink_scope(
 			s, KAN_LIT("owners of the layers"),
 			"the data root is a user's, and which ids its namespace had is not in it");
-	find_lowers(g);
+	g->n_lowers = kan_image_lowers(&g->lowers, t);
 	*out = g;
 	return 0;
 }

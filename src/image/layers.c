@@ -72,12 +72,15 @@ struct layers {
 	struct kan_snapshots snapshots; /* of containerd; none: its database could not be read */
 };
 
-static void gather_lowers(struct layers *l)
+size_t kan_image_lowers(struct kan_layer **out, const struct kan_target *t)
 {
-	l->lowers = kan_xalloc((l->t->n_lowers + 1) * sizeof(*l->lowers));
-	for (size_t i = 0; i < l->t->n_lowers; i++)
-		if (!l->t->lowers[i].init)
-			l->lowers[l->n++] = l->t->lowers[i];
+	size_t n = 0;
+	struct kan_layer *v = kan_xalloc((t->n_lowers + 1) * sizeof(*v));
+	for (size_t i = 0; i < t->n_lowers; i++)
+		if (!t->lowers[i].init)
+			v[n++] = t->lowers[i];
+	*out = v;
+	return n;
 }
 
 /* A line of layerdb: one word. */
@@ -295,7 +298,7 @@ static int config_of_containerd(struct kan_buf *out, const struct kan_target *t,
 {
 	char root[KAN_STORE_PATH];
 	struct layers l = {.t = t};
-	gather_lowers(&l);
+	l.n = kan_image_lowers(&l.lowers, t);
 	if (t->n_lowers)
 		(void)kan_snapshots_of(&l.snapshots, root, t, t->lowers[0].path, NULL);
 	int rc = kan_containerd_config(out, t, fits, &l, err);
@@ -355,7 +358,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 
 static void find_lowers(struct layers *l)
 {
-	gather_lowers(l);
+	l->n = kan_image_lowers(&l->lowers, l->t);
 	if (l->ids.n && l->n && l->ids.n != l->n) {
 		kan_sink_gap(l->sink, KAN_LIT("layers"), KAN_GAP_CONTRADICTED,
 			     "the image names %zu layers, the container has %zu", l->ids.n, l->n);

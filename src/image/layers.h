@@ -24,6 +24,9 @@ int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct 
 /* Pure. parent: chain id of the layer below, NULL at the base. */
 void kan_chain_id(char out[KAN_DIGEST], const char *parent, const char *diff_id);
 
+/* The target's lower directories without those of the engine, which may lie between; topmost first.
+ * Yours: free it; descriptors and paths are the target's. */
+size_t kan_image_lowers(struct kan_layer **out, const struct kan_target *t);
 /* The name of its directory in the store: of "overlay2/<cache id>/diff", and of containerd
  * "snapshots/<number>/fs". A view of the layer's path; empty: another place. */
 struct kan_bytes kan_layer_cache(const struct kan_layer *l);

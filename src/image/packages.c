@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "image/layers.h"
 #include "image/lower.h"
 #include "image/package.h"
 #include "image/take.h"
@@ -261,11 +262,10 @@ int kan_packages_take_within(const char **manager, const struct kan_target *t, s
 			     uint64_t total, struct kan_err *err)
 {
 	struct packages p = {.sink = s, .total = total};
-	size_t init = 0;
+	kan_auto_free struct kan_layer *lowers = NULL;
+	size_t n = kan_image_lowers(&lowers, t);
 	int rc = 0;
-	while (init < t->n_lowers && t->lowers[init].init)
-		init++;
-	kan_stack_init(&p.stack, t->lowers + init, t->n_lowers - init, t->userxattr);
+	kan_stack_init(&p.stack, lowers, n, t->userxattr);
 	p.opener = p.stack.opener;
 	p.buffer = kan_io_buffer(KAN_IO_READ);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && rc == 0; i++)
