@@ -121,8 +121,10 @@ const struct kan_fact *kan_fact_below(struct kan_against_table *t, size_t layer,
 	return f;
 }
 
-bool kan_fact_above_below(struct kan_against_table *t, size_t layer, struct kan_bytes path)
+bool kan_fact_lies_below(struct kan_against_table *t, size_t layer, struct kan_bytes path)
 {
+	if (kan_fact_below(t, layer, path))
+		return true;
 	while (layer-- > 0)
 		if (kan_nameset_has(t->above, KAN_NAME_ABOVE, kan_fact_place(t, layer, path)))
 			return true;
@@ -251,7 +253,7 @@ static char kind_of(enum kan_layer_name name)
 static bool hides_nothing(struct kan_against_table *t)
 {
 	struct kan_bytes path = kan_buf_bytes(&t->path), up = kan_layer_above(path);
-	if (!kan_fact_below(t, t->layer, path) && !kan_fact_above_below(t, t->layer, path))
+	if (!kan_fact_lies_below(t, t->layer, path))
 		return true;
 	return kan_nameset_has(t->above, KAN_NAME_OPAQUE, kan_fact_place(t, t->layer, up));
 }
@@ -320,11 +322,6 @@ static int on_content(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return 0;
 }
 
-void kan_fact_raw(uint8_t raw[KAN_SHA256_SIZE], const char *hex)
-{
-	(void)kan_unhex(raw, KAN_SHA256_SIZE, kan_bytes_of(hex));
-}
-
 static int on_member_end(void *arg, struct kan_err *err)
 {
 	struct kan_against_table *t = arg;
@@ -335,8 +332,7 @@ static int on_member_end(void *arg, struct kan_err *err)
 	t->in_file = false;
 	struct kan_fact *f = &t->facts[t->n - 1];
 	kan_digest_finish(hex, t->digest);
-	kan_fact_raw(f->content, hex);
-	f->has_content = true;
+	f->has_content = kan_unhex(f->content, KAN_SHA256_SIZE, kan_bytes_of(hex));
 	return 0;
 }
 

@@ -75,7 +75,7 @@ static void row_facts(struct kan_fact *f, bool *opaque, const struct kan_against
 		kan_sha256(f->content, kan_buf_bytes(&link));
 	f->has_content = kan_is_sha256_hex(sha) && !*kan_json_str(row, "sha256_of");
 	if (f->has_content)
-		kan_fact_raw(f->content, sha);
+		(void)kan_unhex(f->content, KAN_SHA256_SIZE, kan_bytes_of(sha)); /* it is one */
 	row_device(f, row);
 	row_attributes(f, opaque, t, row);
 }
@@ -148,10 +148,9 @@ static json_t *as_json(const struct kan_fact *f)
 static bool left_out(struct kan_against_table *t, size_t layer, struct kan_bytes path,
 		     const struct kan_fact *f, bool whiteout)
 {
-	const struct kan_fact *b = kan_fact_below(t, layer, path);
 	if (whiteout)
-		return !b && !kan_fact_above_below(t, layer, path);
-	b = file_of(t, b);
+		return !kan_fact_lies_below(t, layer, path);
+	const struct kan_fact *b = file_of(t, kan_fact_below(t, layer, path));
 	if (!b || (S_ISREG(b->mode) && !f->has_content))
 		return false;
 	struct kan_fact copy = *f;
@@ -179,11 +178,6 @@ static struct kan_fact *expected(const char **word, struct kan_against_table *t,
 	return e;
 }
 
-static bool lies_below(struct kan_against_table *t, size_t layer, struct kan_bytes path)
-{
-	return kan_fact_below(t, layer, path) || kan_fact_above_below(t, layer, path);
-}
-
 unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const json_t *row)
 {
 	struct kan_fact f = {0};
@@ -205,7 +199,7 @@ unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const js
 	json_t *list = e && !root ? differences(t->owners, e, &f) : NULL;
 	say(&list, word && !root, word ? word : "");
 	/* New directories may be marked so: where there is none below, nothing is hidden. */
-	say(&list, opaque && !mark && lies_below(t, layer, p), "opaque");
+	say(&list, opaque && !mark && kan_fact_lies_below(t, layer, p), "opaque");
 	if (list) {
 		*differs = json_pack("{s:I,s:o,s:o}", "layer", (json_int_t)layer, "differs", list,
 				     "found", as_json(&f));
