@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/recorded.h"
+#include "image/layerdir.h"
 
 #define ROWS "data/image/integrity.ndjson"
 
@@ -32,15 +33,13 @@ struct table {
 	uint64_t noted;  /* that differ in what honest tools change too, and are no damage */
 };
 
-/* As KAN_DAMAGE_NOTED of image/layerdir.h. */
 static bool is_noted(const json_t *row)
 {
 	size_t i = 0, other = 0;
 	json_t *word = NULL;
 	json_array_foreach (json_object_get(row, "differs"), i, word) {
 		const char *w = json_string_value(word);
-		other += !w || (strcmp(w, "mtime") != 0 && strcmp(w, "more-xattrs") != 0 &&
-				strcmp(w, "duplicate") != 0 && strcmp(w, "unmade-device") != 0);
+		other += !w || !kan_damage_is_noted(w);
 	}
 	return other == 0;
 }

@@ -27,6 +27,14 @@ const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
 	"device",    "capability", "xattrs",      "missing",       "extra", "whiteout", "opaque",
 	"duplicate", "name",       "more-xattrs", "unmade-device", "acl"};
 
+bool kan_damage_is_noted(const char *word)
+{
+	for (unsigned i = 0; i < KAN_DAMAGE_COUNT; i++)
+		if (strcmp(word, kan_damage_words[i]) == 0)
+			return KAN_DAMAGE_NOTED >> i & 1;
+	return false;
+}
+
 static void begin(struct kan_layer_pending *p)
 {
 	*p = (struct kan_layer_pending){.pin = -1};
