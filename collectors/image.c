@@ -26,7 +26,7 @@ static int take_files(const struct kan_target *t, struct kan_sink *sink, struct 
 {
 	uint64_t rows = 0;
 	const char *manager = NULL;
-	if (kan_packages_take(&manager, t, sink, err) < 0)
+	if (kan_packages_take(&manager, t, sink, KAN_PACKAGES_TOTAL, err) < 0)
 		return -1;
 	if (!t->policy->image_full) {
 		kan_sink_scope(sink, KAN_LIT("baseline.ndjson"), "--image none");

@@ -231,16 +231,6 @@ static int read_tar(struct reading *r, const struct kan_source *s, const char *p
 	return 0;
 }
 
-static bool directory_of(const char *what)
-{
-	static const char *const all[] = {"var/lib/dpkg/info", "var/lib/dpkg/status.d",
-					  "var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"};
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (strcmp(what, all[i]) == 0)
-			return true;
-	return false;
-}
-
 /* Gaps of the image's collector that are about a database: what it could not read is not there. */
 static void take_gaps(struct kan_packages *p, const struct kan_facts *f, bool *none)
 {
@@ -254,7 +244,7 @@ static void take_gaps(struct kan_packages *p, const struct kan_facts *f, bool *n
 			continue;
 		*none |= strcmp(what, "pkgdb.tar") == 0 &&
 			 strcmp(kan_json_str(row, "code"), "not-applicable") == 0;
-		if (!directory_of(what) &&
+		if (!kan_pkg_db_is_dir(kan_bytes_of(what)) &&
 		    kan_pkg_db_of(&package, kan_bytes_of(what)) == KAN_PKG_OTHER)
 			continue;
 		kan_err_set(&why, KAN_EFORMAT, 0, "not collected: %.200s",

@@ -2,6 +2,7 @@
  * left out. */
 #include "image/packages.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,8 @@ static int directory(struct packages *p, const struct kan_below *b, size_t place
 		     struct kan_err *err)
 {
 	struct kan_err why = {0};
+	assert(kan_pkg_db_is_dir(
+		kan_bytes_of(places[place].path))); /* its gaps are known by that */
 	p->path = places[place].path;
 	p->endings = places[place].endings;
 	p->view = &b->view;
@@ -253,13 +256,7 @@ static int finish(struct packages *p, int rc, struct kan_err *err)
 }
 
 int kan_packages_take(const char **manager, const struct kan_target *t, struct kan_sink *s,
-		      struct kan_err *err)
-{
-	return kan_packages_take_within(manager, t, s, KAN_PACKAGES_TOTAL, err);
-}
-
-int kan_packages_take_within(const char **manager, const struct kan_target *t, struct kan_sink *s,
-			     uint64_t total, struct kan_err *err)
+		      uint64_t total, struct kan_err *err)
 {
 	struct packages p = {.sink = s, .total = total};
 	kan_auto_free struct kan_layer *lowers = NULL;

@@ -341,7 +341,7 @@ Test(packages, an_image_without_a_database_has_none_and_that_is_no_error)
 static int little(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
 {
 	const char *manager = NULL;
-	return kan_packages_take_within(&manager, t, s, 10, err);
+	return kan_packages_take(&manager, t, s, 10, err);
 }
 
 Test(packages, all_files_together_have_a_limit_and_each_that_is_left_out_is_told)
