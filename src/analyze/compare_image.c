@@ -75,7 +75,7 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 
 /* Storage without layers has no word for any entry, an export has none where the engine refused its
  * list, and a layer has none where the content of a file was not read on both sides. */
-static int without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
+static void without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
 {
 	const char *source = kan_json_str(v->row, "source");
 	if (!*word && strcmp(source, "merged") == 0)
@@ -86,7 +86,6 @@ static int without_word(struct kan_compared *c, const struct kan_view *v, const 
 		c->unread++;
 	else
 		c->strange++;
-	return 0;
 }
 
 static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
@@ -95,8 +94,10 @@ static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
 	struct kan_compared *c = to->c;
 	const char *word = kan_json_str(v->row, "change");
 	int w = kan_change_word(word, strlen(word));
-	if (w < 0)
-		return without_word(c, v, word);
+	if (w < 0) {
+		without_word(c, v, word);
+		return 0;
+	}
 	c->counts[w]++;
 	c->hidden += json_is_true(json_object_get(v->extra, "file.hidden_from_engine"));
 	if (!(to->ask->words >> w & 1))

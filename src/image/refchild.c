@@ -170,12 +170,11 @@ static int octets(int fd, const struct message *m, const struct kan_reference_vi
 }
 
 /* Said before a byte of the reference was read. */
-static int boxed(const struct message *m, const struct kan_reference_visit *v)
+static void boxed(const struct message *m, const struct kan_reference_visit *v)
 {
 	const uint32_t whole = BOX_PRIVILEGES | BOX_LANDLOCK | BOX_SECCOMP;
 	if ((m->n & whole) != whole && v->unboxed)
 		v->unboxed(m->n & BOX_PRIVILEGES, m->n & BOX_LANDLOCK, m->n & BOX_SECCOMP, v->arg);
-	return 0;
 }
 
 /* 1: done. What comes in another order than it should is refused by at: -2 the sandbox is not told
@@ -196,7 +195,8 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 		if (*at != UNBOXED)
 			break;
 		*at = NO_CONFIG;
-		return boxed(&m, v);
+		boxed(&m, v);
+		return 0;
 	case CONFIG:
 		if (*at != NO_CONFIG)
 			break;
