@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/row.h"
+#include "image/overlay.h"
 
 enum { VALUE = 8 << 10 };
 
@@ -115,18 +116,23 @@ json_t **kan_xattrs_sorted(size_t *n, const json_t *side)
 	return v;
 }
 
-/* What has a line of its own, or is overlay's bookkeeping. Of what IMA and EVM keep the line tells
- * the kind only: another value of that kind is told here. */
-static bool told_elsewhere(const char *name, bool other_value)
+bool kan_xattr_told_apart(const char *name)
 {
 	static const char *const others[] = {"security.capability", "system.posix_acl_",
-					     "security.selinux", "trusted.overlay.",
-					     "user.overlay."};
+					     "security.selinux"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strncmp(name, others[i], strlen(others[i])) == 0)
 			return true;
-	return !other_value &&
-	       (strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0);
+	return kan_overlay_own(kan_bytes_of(name), false) ||
+	       kan_overlay_own(kan_bytes_of(name), true);
+}
+
+/* Of what IMA and EVM keep the line tells the kind only: another value of that kind is told here.
+ */
+static bool told_elsewhere(const char *name, bool other_value)
+{
+	return kan_xattr_told_apart(name) || (!other_value && (strcmp(name, "security.ima") == 0 ||
+							       strcmp(name, "security.evm") == 0));
 }
 
 /* The names that the other side lacks, or has with another value. */

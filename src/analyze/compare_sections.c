@@ -27,19 +27,8 @@ static void field(struct kan_buf *value, const char *name, const json_t *o, cons
 		kan_pair_field(value, name, kan_buf_bytes(&v));
 }
 
-/* Told in words of their own, or of this inode alone: overlay's bookkeeping, EVM's digest. */
-static bool told_elsewhere(const char *name)
-{
-	static const char *const others[] = {"security.capability", "system.posix_acl_",
-					     "security.selinux",    "security.evm",
-					     "trusted.overlay.",    "user.overlay."};
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (strncmp(name, others[i], strlen(others[i])) == 0)
-			return strncmp(name, "trusted.overlay.overlay.", 24) != 0;
-	return false;
-}
-
-/* Names and values as JSON, so that no two lists read alike; a layer has them in any order. */
+/* Names and values as JSON, so that no two lists read alike; a layer has them in any order. EVM's
+ * digest is of this inode alone. */
 static void attributes(struct kan_buf *value, const json_t *row)
 {
 	size_t n = 0;
@@ -47,9 +36,11 @@ static void attributes(struct kan_buf *value, const json_t *row)
 		return;
 	kan_auto_free json_t **v = kan_xattrs_sorted(&n, row);
 	json_t *list = json_array();
-	for (size_t i = 0; i < n; i++)
-		if (!told_elsewhere(kan_json_str(v[i], "name")))
+	for (size_t i = 0; i < n; i++) {
+		const char *name = kan_json_str(v[i], "name");
+		if (!kan_xattr_told_apart(name) && strcmp(name, "security.evm") != 0)
 			json_array_append(list, v[i]);
+	}
 	char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
 	if (json_array_size(list))
 		kan_pair_field(value, "xattrs", kan_bytes_of(text));

@@ -76,6 +76,22 @@ Test(compare, only_what_differs_has_a_before_and_an_after)
 	leave(&f);
 }
 
+Test(compare, attributes_that_only_look_like_overlays_are_told_and_its_own_are_not)
+{
+	struct folder f = folder();
+	struct kan_compared *c = with_image(
+		&f,
+		"{\"path\":\"/a\",\"type\":\"file\",\"change\":\"metadata\",\"differs\":["
+		"\"xattrs\"],\"xattrs\":[{\"name\":\"trusted.overlay.overlay.opaque\"},{\"name\":"
+		"\"trusted.overlay.origin\"},{\"name\":\"user.overlay.overlay.x\"},{\"name\":"
+		"\"user.overlay.redirect\"}],\"below\":{\"type\":\"file\"}}\n",
+		~0U);
+	cr_assert_str_eq(delta(&c->lines[0], "xattrs")->after,
+			 "trusted.overlay.overlay.opaque,user.overlay.overlay.x");
+	kan_compared_free(c);
+	leave(&f);
+}
+
 Test(compare, a_fact_that_is_long_or_has_no_words_of_its_own_is_told_all_the_same)
 {
 	struct folder f = folder();
