@@ -79,7 +79,7 @@ static int against(const struct kan_args *a, const char *bundle, int fd)
 		return kan_say_err(&err);
 	}
 	if (kan_flag(a, "json")) {
-		(void)kan_compare_header("reference", s.side, NULL, NULL);
+		(void)kan_compare_header("reference", s.side, NULL, NULL, NULL);
 		(void)kan_compare_line(json_pack("{s:{s:O,s:I}}", "end", "against", doc, "n_gaps",
 						 (json_int_t)number(doc, "unread")),
 				       NULL);
