@@ -32,46 +32,47 @@ struct point {
 	bool can_be_copied; /* a volume of the local driver, in the data root */
 };
 
-static bool elsewhere(const struct named *c, const struct point *p)
-{
-	struct kan_err why = {0};
-	bool yes = kan_volume_elsewhere(c->t, p->name, &why);
-	if (why.code != KAN_OK && c->told < TOLD_MAX)
-		kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &why);
-	return yes;
-}
-
 /* Every engine whose files are read writes down what a mount is. */
 static bool is_damaged(const struct named *c, const struct point *p)
 {
 	return c->t->depth == KAN_DEPTH_OFFLINE && !*p->type;
 }
 
+/* Why it is not copied; NULL: it is. unread: its options are not known, and why. */
+static const char *left_out(const struct named *c, const struct point *p, struct kan_err *unread)
+{
+	if (is_damaged(c, p))
+		return "its configuration is damaged";
+	if (strcmp(p->type, "tmpfs") == 0)
+		return "gone with the processes";
+	if (strcmp(p->type, "volume") != 0)
+		return c->t->depth == KAN_DEPTH_OFFLINE
+			       ? "a directory of the host, not in the data root"
+			       : "a directory of the host: listed only";
+	if (!kan_volume_name_ok(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
+		return "a volume that is not in the data root";
+	if (c->t->policy->mounts == KAN_MOUNTS_NONE)
+		return "not asked for";
+	int rc = kan_volume_elsewhere(c->t, p->name, unread);
+	if (rc < 0)
+		return unread->text;
+	return rc ? "a volume whose content is mounted from elsewhere" : NULL;
+}
+
 static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c)
 {
-	const char *why = NULL;
+	struct kan_err unread = {0};
+	const char *why = left_out(c, p, &unread);
 	bool all = c->t->policy->mounts == KAN_MOUNTS_ALL;
-	if (is_damaged(c, p))
-		why = "its configuration is damaged";
-	else if (strcmp(p->type, "tmpfs") == 0)
-		why = "gone with the processes";
-	else if (strcmp(p->type, "volume") != 0)
-		why = c->t->depth == KAN_DEPTH_OFFLINE
-			      ? "a directory of the host, not in the data root"
-			      : "a directory of the host: listed only";
-	else if (!kan_volume_name_ok(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
-		why = "a volume that is not in the data root";
-	else if (c->t->policy->mounts == KAN_MOUNTS_NONE)
-		why = "not asked for";
-	else if (elsewhere(c, p))
-		why = "a volume whose content is mounted from elsewhere";
 	p->can_be_copied = !why;
 	if (!why)
 		return;
-	(void)snprintf(taken->why, sizeof(taken->why), "%s", why);
+	(void)snprintf(taken->why, sizeof(taken->why), "%.127s", why);
 	if (c->t->policy->mounts == KAN_MOUNTS_NONE || ++c->told > TOLD_MAX)
 		return;
-	if (is_damaged(c, p))
+	if (unread.code != KAN_OK)
+		kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &unread);
+	else if (is_damaged(c, p))
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_MALFORMED, "%s", why);
 	else if (strcmp(p->type, "tmpfs") == 0)
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_NOT_APPLICABLE, "%s",

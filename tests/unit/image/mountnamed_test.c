@@ -83,7 +83,11 @@ Test(mountnamed, options_that_are_roots_are_not_read_for_a_users_engine)
 	struct world *w = made();
 	w->target.uids = kan_uids_new(OWN, (struct kan_bytes){0}, (struct kan_bytes){0});
 	world_sh(w, "echo '{}' >data/volumes/own/opts.json");
+	size_t told = 0;
 	cr_expect_eq(copied(w), 0);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		told += strcmp(w->gaps[i].what, "/own") == 0;
 	cr_expect_not_null(world_gap(w, "/own", KAN_GAP_CONTRADICTED));
+	cr_expect_eq(told, 1, "one reason, not that it is mounted from elsewhere: %zu", told);
 	leave(w);
 }
