@@ -7,7 +7,7 @@
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { KEY = 1 << 20, VALUE = 1 << 20, DOTTED = 1024, DEPTH = 16 };
+enum { KEY = 1 << 20, VALUE = 1 << 20, DEPTH = 16 };
 
 static void field(struct kan_buf *value, const char *name, const json_t *o, const char *key)
 {
@@ -279,23 +279,30 @@ static bool left_out(const char *name)
 
 static void flatten(struct kan_entry_set *to, const char *name, const json_t *v, unsigned depth);
 
+/* What is in it; a name that is too long would be another's. */
+static void flatten_below(struct kan_entry_set *to, const struct kan_buf *name, const json_t *v,
+			  unsigned depth)
+{
+	if (name->failed)
+		to->over = true;
+	else
+		flatten(to, kan_buf_str(name), v, depth + 1);
+}
+
 static void flatten_list(struct kan_entry_set *to, const char *name, const json_t *v,
 			 unsigned depth)
 {
 	size_t i = 0;
 	json_t *kid = NULL;
 	json_array_foreach ((json_t *)(uintptr_t)v, i, kid) {
-		char below[DOTTED];
+		kan_auto_buf struct kan_buf below = KAN_BUF(KEY);
 		const char *place = kan_json_str(kid, "Destination");
-		if (!json_is_object(kid)) {
-			flatten(to, name, kid, depth + 1);
-			continue;
-		}
-		if (*place)
-			(void)snprintf(below, sizeof below, "%s[%s]", name, place);
-		else
-			(void)snprintf(below, sizeof below, "%s[%zu]", name, i);
-		flatten(to, below, kid, depth + 1);
+		kan_buf_adds(&below, name);
+		if (json_is_object(kid) && *place)
+			kan_buf_addf(&below, "[%s]", place);
+		else if (json_is_object(kid))
+			kan_buf_addf(&below, "[%zu]", i);
+		flatten_below(to, &below, kid, depth);
 	}
 }
 
@@ -315,16 +322,20 @@ static void flatten(struct kan_entry_set *to, const char *name, const json_t *v,
 {
 	const char *key = NULL;
 	json_t *kid = NULL;
-	if (depth > DEPTH || left_out(name) || json_is_null(v))
+	if (left_out(name) || json_is_null(v))
 		return;
+	if (depth > DEPTH) {
+		to->over = true;
+		return;
+	}
 	bool list = json_is_array(v) && !(in_order(name) && json_array_size(v));
 	if (list) {
 		flatten_list(to, name, v, depth);
 	} else if (json_is_object(v)) {
 		json_object_foreach ((json_t *)(uintptr_t)v, key, kid) {
-			char below[DOTTED];
-			(void)snprintf(below, sizeof below, "%s.%s", name, key);
-			flatten(to, below, kid, depth + 1);
+			kan_auto_buf struct kan_buf below = KAN_BUF(KEY);
+			kan_buf_addf(&below, "%s.%s", name, key);
+			flatten_below(to, &below, kid, depth);
 		}
 	} else if (json_string_length(v) || !json_is_string(v)) {
 		put_scalar(to, name, v);

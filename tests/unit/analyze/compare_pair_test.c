@@ -234,6 +234,49 @@ Test(compare_pair, a_side_that_lacks_a_section_is_a_gap_and_not_a_difference)
 	done(&a, &b);
 }
 
+/* An inspect with two labels whose names are alike for so many characters. */
+static void long_labels(const struct folder *f, const char *one, const char *two)
+{
+	kan_auto_buf struct kan_buf name = KAN_BUF(4096), text = KAN_BUF(16384);
+	for (int i = 0; i < 2000; i++)
+		kan_buf_addc(&name, 'n');
+	kan_buf_addf(&text, "{\"Config\":{\"Labels\":{\"%s1\":\"%s\",\"%s2\":\"%s\"}}}",
+		     kan_buf_str(&name), one, kan_buf_str(&name), two);
+	put(f, "data/engine/inspect.json", kan_buf_str(&text));
+}
+
+Test(compare_pair, names_of_the_configuration_are_compared_to_their_end)
+{
+	struct folder a = folder(), b = folder();
+	long_labels(&a, "x", "y");
+	long_labels(&b, "y", "x");
+	cr_assert_eq(pair(&a, &b), 2, "%s", kan_buf_str(&told));
+	done(&a, &b);
+}
+
+Test(compare_pair, a_configuration_that_is_deeper_than_is_compared_is_a_gap)
+{
+	struct folder a = folder(), b = folder();
+	struct kan_err err = {0};
+	struct kan_pair p = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(1024);
+	kan_buf_adds(&text, "{\"HostConfig\":");
+	for (int i = 0; i < 30; i++)
+		kan_buf_adds(&text, "{\"a\":");
+	kan_buf_adds(&text, "1");
+	for (int i = 0; i < 31; i++)
+		kan_buf_addc(&text, '}');
+	put(&a, "data/engine/inspect.json", "{\"HostConfig\":{}}");
+	put(&b, "data/engine/inspect.json", kan_buf_str(&text));
+	open_folder(&a);
+	open_folder(&b);
+	told = KAN_BUF(1 << 20);
+	cr_assert_eq(kan_compare_pair(&p, a.side, b.side, note, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(p.n_gaps, 1);
+	json_decref(p.gaps);
+	done(&a, &b);
+}
+
 /* "k" so often on one side, and as many other names on the other. */
 static char *variables(size_t n, bool same)
 {
