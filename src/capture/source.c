@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-
 #include "capture/conductor.h"
 #include "engine/dataroot.h"
 #include "engine/offline.h"

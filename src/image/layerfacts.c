@@ -60,8 +60,10 @@ static uint64_t root_of(const struct kan_filecap *c, const struct kan_idmaps *o)
 	return id;
 }
 
-bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
-			const struct kan_idmaps *owners)
+/* Two values of security.capability that give the same to the same user. Revision 3 names a root:
+ * that of the store's owners is no other than the one that revision 2 means. */
+static bool same_cap(struct kan_bytes expected, struct kan_bytes found,
+		     const struct kan_idmaps *owners)
 {
 	struct kan_filecap e, f;
 	if (!kan_filecap_parse(&e, expected) || !kan_filecap_parse(&f, found))
@@ -92,9 +94,8 @@ static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_f
 		return bit;
 	if (x->cut || other.cut)
 		return 0;
-	bool same = bit == KAN_DAMAGE_CAPABILITY
-			    ? kan_layer_same_cap(x->value, other.value, f->owners)
-			    : kan_bytes_eq(x->value, other.value);
+	bool same = bit == KAN_DAMAGE_CAPABILITY ? same_cap(x->value, other.value, f->owners)
+						 : kan_bytes_eq(x->value, other.value);
 	return same ? 0 : bit;
 }
 

@@ -18,5 +18,8 @@ json_t *image_verify(struct world *w);
 const char *image_result(const json_t *rows, int rung, int layer);
 /* "LAYER PATH:word,word " a damaged path, sorted. Yours. */
 char *image_named(struct world *w);
+/* Of a kan_reference_visit: what comes is of no interest. */
+int image_no_layer(size_t n, void *arg, struct kan_err *err);
+int image_no_data(struct kan_bytes piece, void *arg, struct kan_err *err);
 
 #endif
