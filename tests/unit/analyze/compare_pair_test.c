@@ -288,7 +288,7 @@ static char *variables(size_t n, bool same)
 }
 
 Test(compare_pair, one_variable_with_many_values_costs_no_more_than_as_many_variables,
-     .timeout = 60)
+     .timeout = 100)
 {
 	enum { MANY = 150000 };
 	struct folder a = folder(), b = folder();
