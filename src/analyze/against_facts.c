@@ -266,21 +266,22 @@ static const char *word_of(const struct kan_against_table *t, char kind,
 	return device && t->owners->users ? "unmade-device" : "missing";
 }
 
-static void tell_unmet(struct kan_against_table *t, char kind, const struct kan_layer_member *m)
+static int tell_unmet(struct kan_against_table *t, char kind, const struct kan_layer_member *m,
+		      struct kan_err *err)
 {
 	struct kan_fact *f = kan_fact_find(t, t->layer, kind, kan_buf_bytes(&t->path));
 	const char *word = word_of(t, kind, m);
 	if (!f || f->met)
-		return;
+		return 0;
 	f->met = true;
 	if (kind == 'w' && hides_nothing(t))
-		return;
-	json_t *row = json_pack("{s:I,s:[s],s:{s:I,s:I,s:I,s:I}}", "layer", (json_int_t)t->layer,
-				"differs", word, "expected", "mode", (json_int_t)m->mode, "uid",
-				(json_int_t)m->uid, "gid", (json_int_t)m->gid, "size",
-				(json_int_t)m->size);
+		return 0;
+	json_t *row = json_pack("{s:I,s:[s],s:o}", "layer", (json_int_t)t->layer, "differs", word,
+				"expected", kan_fact_json(f));
 	kan_json_set_bytes(row, "path", kan_buf_bytes(&t->path));
-	t->unmet(row, t->arg);
+	int rc = t->unmet(row, t->arg, err);
+	json_decref(row);
+	return rc;
 }
 
 static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err *err)
@@ -292,10 +293,8 @@ static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err
 		return kan_fail(err, KAN_EFORMAT, "the reference has a name that leads out");
 	if (name == KAN_LAYER_NAME_AUFS)
 		return 0;
-	if (t->sorted) {
-		tell_unmet(t, kind_of(name), m);
-		return 0;
-	}
+	if (t->sorted)
+		return tell_unmet(t, kind_of(name), m, err);
 	if (note_above(t, kan_buf_bytes(&t->path), err) < 0)
 		return -1;
 	struct kan_fact *f = more(t, err);

@@ -50,6 +50,8 @@ struct kan_bytes kan_fact_place(struct kan_against_table *t, size_t layer, struc
 /* on_disk: ids in it are those of the store. */
 void kan_fact_attribute(struct kan_fact *f, const struct kan_against_table *t,
 			struct kan_bytes name, struct kan_bytes value, bool on_disk);
+/* As a row of the comparison has it. Yours. */
+json_t *kan_fact_json(const struct kan_fact *f);
 bool kan_fact_is_root(struct kan_bytes path);
 void kan_fact_raw(uint8_t raw[KAN_SHA256_SIZE], const char *hex);
 

@@ -10,7 +10,7 @@
 #include "image/layertar.h"
 #include "image/nameset.h"
 
-enum { HOPS = 8, BASE = 10, DEVICE = 24 };
+enum { HOPS = 8, BASE = 10, DEVICE = 24, MODE = 16 };
 
 /* The file of which e is another name. NULL: of a layer below, or of one that changed behind it. */
 static const struct kan_fact *file_of(const struct kan_against_table *t, const struct kan_fact *e)
@@ -128,13 +128,13 @@ static json_t *differences(const struct kan_idmaps *owners, const struct kan_fac
 	return list;
 }
 
-static json_t *as_json(const struct kan_fact *f)
+json_t *kan_fact_json(const struct kan_fact *f)
 {
-	char hex[KAN_SHA256_HEX], device[DEVICE];
-	json_t *o =
-		json_pack("{s:I,s:I,s:I,s:I,s:I}", "mode", (json_int_t)f->mode, "uid",
-			  (json_int_t)f->uid, "gid", (json_int_t)f->gid, "size",
-			  (json_int_t)f->size, "mtime_ns", (json_int_t)f->mtime_s * KAN_FACT_NS);
+	char hex[KAN_SHA256_HEX], device[DEVICE], mode[MODE];
+	(void)snprintf(mode, sizeof(mode), "%07o", f->mode & (S_IFMT | 07777));
+	json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I}", "mode", mode, "uid", (json_int_t)f->uid,
+			      "gid", (json_int_t)f->gid, "size", (json_int_t)f->size, "mtime_ns",
+			      (json_int_t)f->mtime_s * KAN_FACT_NS);
 	kan_hex(hex, (struct kan_bytes){f->content, KAN_SHA256_SIZE});
 	if (f->has_content)
 		json_object_set_new(o, "sha256", json_string(hex));
@@ -208,10 +208,10 @@ unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const js
 	say(&list, opaque && !mark && lies_below(t, layer, p), "opaque");
 	if (list) {
 		*differs = json_pack("{s:I,s:o,s:o}", "layer", (json_int_t)layer, "differs", list,
-				     "found", as_json(&f));
+				     "found", kan_fact_json(&f));
 		kan_json_set_bytes(*differs, "path", p);
 		if (e)
-			json_object_set_new(*differs, "expected", as_json(e));
+			json_object_set_new(*differs, "expected", kan_fact_json(e));
 	}
 	return e && e->has_content && e->size && S_ISREG(f.mode) && !f.has_content;
 }

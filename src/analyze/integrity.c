@@ -32,8 +32,7 @@ struct table {
 	uint64_t noted;  /* that differ in what honest tools change too, and are no damage */
 };
 
-/* As KAN_DAMAGE_NOTED of image/layerdir.h. */
-static bool is_noted(const json_t *row)
+bool kan_integrity_noted(const json_t *row)
 {
 	size_t i = 0, other = 0;
 	json_t *word = NULL;
@@ -65,8 +64,8 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 	(void)line;
 	(void)err;
 	bool path = strcmp(kan_json_str(row, "about"), "path") == 0;
-	t->noted += path && is_noted(row);
-	path = path && !is_noted(row);
+	t->noted += path && kan_integrity_noted(row);
+	path = path && !kan_integrity_noted(row);
 	t->paths += path && n != REFERENCE;
 	t->reference_paths += path && n == REFERENCE;
 	if (n < REFERENCE || n > LAST || !*result)

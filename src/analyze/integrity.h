@@ -10,5 +10,8 @@
  * and modified is there when there are such. NULL: the bundle has no such rows. Yours.
  */
 json_t *kan_image_integrity(const struct kan_facts *f);
+/* A row about a path: does it differ only in what honest tools change too? As KAN_DAMAGE_NOTED of
+ * image/layerdir.h. */
+bool kan_integrity_noted(const json_t *row);
 
 #endif

@@ -106,6 +106,15 @@ def newer():
     return out.getvalue()
 
 
+def crowded():
+    """Layers of the image, the last one with 1,500 files more; under the image's own config they would be no image."""
+    out = io.BytesIO(LAYERS[2])
+    with tarfile.open(fileobj=out, mode="a") as archive:
+        for n in range(1500):
+            archive.addfile(tarfile.TarInfo(f"opt/many/{n}"))
+    return another([*LAYERS[:2], out.getvalue()])
+
+
 def platforms():
     """An index of two platforms, the other one first, and the blobs of both."""
     mine, other = dict(oci()), dict(oci(config=config_of([newer()]), layers=[newer()]))
@@ -146,7 +155,7 @@ SHAPES = {
     "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
     "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
-    "platforms": platforms, "rewritten": lambda: oci(config=CONFIG + b" "),
+    "platforms": platforms, "crowded": crowded, "rewritten": lambda: oci(config=CONFIG + b" "),
     "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
 }
 

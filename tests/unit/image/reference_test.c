@@ -298,13 +298,19 @@ Test(content, a_blob_that_is_changed_or_gone_is_a_gap_and_proves_nothing)
 	}
 }
 
+static int gather(const json_t *row, void *rows, struct kan_err *err)
+{
+	(void)err;
+	return json_array_append_new(rows, json_deep_copy(row));
+}
+
 /* The sealed rows of a capture before or after the edits, against the reference, without the host.
  */
 static json_t *sealed_against(struct world *w, const char *shape)
 {
 	struct kan_err err = {0};
 	struct kan_source *s = NULL;
-	json_t *doc = NULL;
+	json_t *doc = NULL, *rows = json_array();
 	char bundle[256], path[256];
 	kan_auto_close int fd = -1;
 	w->policy.image_full = true;
@@ -316,8 +322,9 @@ static json_t *sealed_against(struct world *w, const char *shape)
 	cr_assert_eq(kan_source_dir(&s, bundle, NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
 	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
-	if (kan_against_reference(&doc, s, &from, &err) < 0)
+	if (kan_against_reference(&doc, s, &from, gather, rows, &err) < 0)
 		doc = json_pack("{s:s}", "error", err.text);
+	json_object_set_new(doc, "rows", rows);
 	kan_source_free(s);
 	return doc;
 }
@@ -483,6 +490,90 @@ Test(sealed, owners_are_those_of_the_store_that_the_rows_name)
 	json_decref(doc);
 	free(w->target.data_root);
 	w->target.data_root = NULL;
+	image_free(w);
+}
+
+/* How many rows say this word alone. */
+static size_t with_word(const json_t *doc, const char *word)
+{
+	size_t i = 0, n = 0;
+	json_t *row = NULL;
+	json_array_foreach (json_object_get(doc, "rows"), i, row) {
+		const json_t *differs = json_object_get(row, "differs");
+		const char *first = json_string_value(json_array_get(differs, 0));
+		n += json_array_size(differs) == 1 && strcmp(first, word) == 0;
+	}
+	return n;
+}
+
+Test(sealed, of_thousands_of_paths_each_one_is_told_whichever_side_lacks_it)
+{
+	enum { MANY = 1500 };
+	struct world *w = image_new();
+	world_sh(w,
+		 "touch -r d2/opt t; mkdir d2/opt/many; cd d2/opt/many; seq %d | xargs touch; cd "
+		 "../../..; touch -r t d2/opt",
+		 MANY);
+	json_t *doc = sealed_against(w, "gzip");
+	cr_assert_eq(with_word(doc, "extra"), MANY + 1, "and their directory");
+	cr_assert_eq(json_array_size(json_object_get(doc, "rows")), MANY + 1);
+	cr_assert_eq(json_integer_value(json_object_get(doc, "count")), MANY + 1);
+	json_decref(doc);
+	world_sh(w, "rm -rf ref bundle d2/opt/many; mkdir bundle; touch -r t d2/opt");
+	doc = sealed_against(w, "crowded");
+	cr_assert_eq(with_word(doc, "missing"), MANY);
+	cr_assert_eq(json_array_size(json_object_get(doc, "rows")), MANY);
+	const json_t *one = json_array_get(json_object_get(doc, "rows"), 7);
+	cr_assert_str_eq(world_str(one, "path"), "/opt/many/7");
+	cr_assert_str_eq(world_str(one, "expected.mode"), "0100644");
+	cr_assert_null(json_object_get(one, "found"));
+	json_decref(doc);
+	image_free(w);
+}
+
+Test(sealed, what_honest_tools_change_too_is_told_and_counted_apart)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch d0/etc/passwd; setfattr -n user.note -v x d0/etc/empty");
+	json_t *doc = sealed_against(w, "gzip");
+	cr_assert_eq(json_integer_value(json_object_get(doc, "count")), 2);
+	cr_assert_eq(json_integer_value(json_object_get(doc, "noted")), 2);
+	json_decref(doc);
+	world_sh(w, "rm -rf ref bundle; mkdir bundle; chmod u+s d0/etc/passwd");
+	doc = sealed_against(w, "gzip");
+	cr_assert_eq(json_integer_value(json_object_get(doc, "count")), 2);
+	cr_assert_eq(json_integer_value(json_object_get(doc, "noted")), 1);
+	json_decref(doc);
+	image_free(w);
+}
+
+static int refuse(const json_t *row, void *arg, struct kan_err *err)
+{
+	(void)row;
+	++*(int *)arg;
+	return kan_fail(err, KAN_EIO, "no room");
+}
+
+Test(sealed, a_row_that_cannot_be_written_ends_it)
+{
+	struct kan_err err = {0};
+	struct kan_source *s = NULL;
+	json_t *doc = NULL;
+	char path[256];
+	int asked = 0;
+	struct world *w = image_new();
+	world_sh(w, "touch d0/etc/passwd d0/etc/empty");
+	json_decref(sealed_against(w, "gzip"));
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	kan_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	(void)snprintf(path, sizeof(path), "%s/bundle", w->top);
+	cr_assert_eq(kan_source_dir(&s, path, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_against_reference(&doc, s, &from, refuse, &asked, &err), -1);
+	cr_assert_eq(err.code, KAN_EIO);
+	cr_assert_eq(asked, 1);
+	cr_assert_null(doc);
+	kan_source_free(s);
 	image_free(w);
 }
 
