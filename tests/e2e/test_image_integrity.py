@@ -60,7 +60,7 @@ def made_image():
 
 
 def oci_of(saved):
-    """What skopeo copy docker-archive:... oci:DIR makes of it: layers gzipped, blobs by digest."""
+    """An OCI layout of it: layers gzipped, blobs by digest. Archives of every engine itself are read in test_engine_features.py."""
     place = world.new_directory("layout")
 
     def blob(octets):
