@@ -26,6 +26,8 @@ static const struct comparison {
 	 "data/engine/config.v2.json", kan_contra_files},
 	{"log-times", "The live log's time of writing against that of its last change",
 	 "data/logs/files.ndjson", "data/logs/files.ndjson", kan_contra_log},
+	{"image-digests", "Registries' digests that the engine names against its store's manifests",
+	 "data/engine/image-inspect.json", "data/image/integrity.ndjson", kan_contra_digests},
 };
 
 void kan_contra_missing(struct kan_contra *c, const char *collector, const char *what,

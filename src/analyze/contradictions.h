@@ -60,6 +60,7 @@ void kan_contra_exe(struct kan_contra *c);
 void kan_contra_mounts(struct kan_contra *c);
 void kan_contra_files(struct kan_contra *c);
 void kan_contra_log(struct kan_contra *c);
+void kan_contra_digests(struct kan_contra *c);
 void kan_contra_changes(struct kan_contra *c, const struct kan_lists *l);
 
 /* contradictions[] of the document, always the same comparisons in the same order. Yours. */

@@ -363,6 +363,7 @@ static const struct kan_column integrity_columns[] = {
 	WORD("expected_digest", "of an image, manifest or layer"),
 	WORD("found_digest", "of an image, manifest or layer"),
 	BYTES("directory", "of a layer that the image's config does not know"),
+	BOOL("claimed", "of a manifest: the engine names its digest for the image"),
 	WORD("why", "of an image or layer that is damaged or was not done"),
 	BYTES("path", "of a damaged path"),
 	LIST(KAN_TYPE_WORD, "differs", "content, mode, owner, extra, ... of a damaged path"),

@@ -15,6 +15,8 @@ int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v, 
 	if (v->layer >= 0)
 		kan_row_int(r, "layer", v->layer);
 	kan_row_str(r, "result", v->result);
+	if (v->claimed)
+		kan_row_bool(r, "claimed", true);
 	if (v->expected)
 		kan_row_str(r, "expected_digest", v->expected);
 	if (v->found)

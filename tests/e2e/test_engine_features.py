@@ -233,6 +233,20 @@ class Reference(Damaged):
                                  (0 if own else 10, {}, own, [True] * len(layers)))
 
 
+class Digests(unittest.TestCase):
+    """What the engine says registries know the image by."""
+
+    def test_each_digest_that_the_engine_names_is_that_of_a_manifest_which_leads_to_the_image(self):
+        run_container("f-host", image=image())
+        self.addCleanup(world.remove, "f-host")
+        named = json.loads(docker("image", "inspect", "--format", "{{json .RepoDigests}}", IMAGE))
+        _, _, rows = captured()
+        claimed = {r["expected_digest"]: r["result"] for r in rows if r.get("claimed")}
+        self.assertEqual(claimed, {name.split("@")[1]: "verified" for name in named})
+        # On overlay2 Docker knows none of an image that was built here.
+        self.assertEqual(bool(named), KIND in ("podman4", "docker28"), named)
+
+
 class Second(unittest.TestCase):
     """The layers as an independent tool sees them, on this engine."""
     maxDiff = None

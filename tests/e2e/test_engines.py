@@ -299,7 +299,8 @@ class Engines(unittest.TestCase):
 
     def test_every_other_comparison_with_the_engine_was_made_and_found_nothing(self):
         others = [c for c in self.report()["contradictions"] if c["id"] != "engine-changes"]
-        none = {"engine-files"} if PODMAN else set()    # Podman keeps no such files
+        # Podman keeps no such files; on overlay2 Docker names no digest of an image that was built here.
+        none = {"engine-files"} if PODMAN else set() if KIND == "docker28" else {"image-digests"}
         self.assertEqual([(c["id"], c["assessed"], c["count"]) for c in others], [(c["id"], c["id"] not in none, 0) for c in others])
 
     def test_hosts_hostname_and_resolv_conf_are_the_engines_too(self):

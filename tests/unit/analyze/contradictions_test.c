@@ -23,6 +23,7 @@
 #define CONFIG "data/engine/config.v2.json"
 #define HOST "data/engine/hostconfig.json"
 #define LOGS "data/logs/files.ndjson"
+#define INTEGRITY "data/image/integrity.ndjson"
 #define CONTAINERS "data/engine/containers.json"
 
 static const char calm_process[] =
@@ -45,6 +46,10 @@ static const char calm_inspect[] =
 	"{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"running\"},\"HostConfig\":{\"NetworkMode\":"
 	"\"bridge\"},\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/srv/d\",\"Destination\":"
 	"\"/data\"}]}\n";
+
+#define CLAIM(result) \
+	"{\"about\":\"manifest\",\"rung\":2,\"result\":\"" result "\",\"claimed\":true," \
+	"\"expected_digest\":\"sha256:" OURS "\"}\n"
 
 static const char calm_config[] =
 	"{\"ID\":\"" OURS
@@ -95,6 +100,7 @@ static void before(void)
 	put(CONTAINERS, "[{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"}}]\n");
 	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n");
 	put(LIST, "[{\"Path\":\"/etc/x\",\"Kind\":1}]\n");
+	put(INTEGRITY, CLAIM("verified"));
 }
 
 static int forget(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -181,11 +187,11 @@ static void gap(const char *collector, const char *what)
 
 static const char *const all[] = {"cgroup-scan",  "socket-unheld",  "socket-unlisted",
 				  "exe-file",     "mounts-inspect", "engine-changes",
-				  "engine-files", "log-times"};
+				  "engine-files", "log-times",      "image-digests"};
 
 Test(contradictions, a_calm_container_agrees_with_itself)
 {
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		agrees(all[i]);
 }
 
@@ -194,12 +200,12 @@ Test(contradictions, unsealed_or_without_its_artefacts_nothing_is_assessed)
 {
 	static const char *const files[] = {"capture.json", PROCESSES, CGROUP,    FDS,
 					    SOCKETS,        MOUNTS,    INSPECT,   CHANGES,
-					    LIST,           LOGS,      CONTAINERS};
+					    LIST,           LOGS,      INTEGRITY, CONTAINERS};
 	char path[256];
 	for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
 		(void)snprintf(path, sizeof path, "%s/%s", dir, files[k]);
 		cr_assert_eq(unlink(path), 0);
-		for (size_t i = 0; i < 8 && (k == 0 || k == 10); i++)
+		for (size_t i = 0; i < sizeof all / sizeof *all && (k == 0 || k == 11); i++)
 			not_assessed(all[i], "absent");
 		if (k == 0)
 			put("capture.json", "{\"collectors\":[],\"scope\":[]}\n");
@@ -219,7 +225,8 @@ Test(contradictions, a_gap_of_a_side_leaves_its_comparisons_open)
 					    {"engine-after", "changes.json", "engine-changes"},
 					    {"engine", "config.v2.json", "engine-files"},
 					    {"engine", "inspect.json", "engine-files"},
-					    {"logs", "json-file/0.log", "log-times"}};
+					    {"logs", "json-file/0.log", "log-times"},
+					    {"image", "integrity.ndjson", "image-digests"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		not_assessed(of[i][2], "denied");
@@ -235,7 +242,8 @@ Test(contradictions, a_gap_about_something_else_leaves_nothing_open)
 					    {"processes", "10/environ", "exe-file"},
 					    {"mounts", "/data", "mounts-inspect"},
 					    {"logs", "logs", "engine-changes"},
-					    {"engine", "events.json", "engine-files"}};
+					    {"engine", "events.json", "engine-files"},
+					    {"image", "/usr/bin/id", "image-digests"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		agrees(of[i][2]);
@@ -614,4 +622,21 @@ Test(contradictions, a_rotated_log_or_one_that_nobody_writes_has_no_such_times)
 	agrees("log-times");
 	put(INSPECT, "{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"exited\"}}\n");
 	not_assessed("log-times", "not-applicable");
+}
+
+Test(contradictions, a_digest_that_the_engine_names_and_that_is_anothers)
+{
+	more(INTEGRITY, CLAIM("verified") CLAIM("not-done"),
+	     "{\"about\":\"manifest\",\"rung\":2,\"result\":\"damaged\",\"claimed\":true,"
+	     "\"expected_digest\":\"sha256:x\"}");
+	contradicts("image-digests", "sha256:x", INTEGRITY, 3);
+}
+
+Test(contradictions, a_digest_that_nobody_names_or_that_is_not_kept_is_not_assessed)
+{
+	put(INTEGRITY, "{\"about\":\"manifest\",\"rung\":2,\"result\":\"damaged\","
+		       "\"expected_digest\":\"sha256:x\"}\n");
+	not_assessed("image-digests", "not-applicable");
+	put(INTEGRITY, CLAIM("not-done"));
+	not_assessed("image-digests", "unsupported");
 }
