@@ -16,7 +16,8 @@ static const struct kan_option options[] = {
 	{"all", 0, "IMAGE",
 	 "every container of an image (name or id) over the bundles of the home, outliers first"},
 	{"reference", 0, "WHAT",
-	 "the bundle's image against one from a clean machine: docker-save FILE.tar or OCI layout"},
+	 "the bundle's image against one from a clean machine: docker-save FILE.tar[.gz] or OCI "
+	 "layout"},
 	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
 	{NULL, 0, NULL, NULL},
 };

@@ -3,6 +3,7 @@
 What is planted is what test_overlay.py plants; there, with one engine, the kernel's own mount is asked as well.
 """
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -176,7 +177,7 @@ class Damaged(unittest.TestCase):
 
 
 class Reference(Damaged):
-    """The image as this engine itself saves it, in each form that it has: made before the layers were edited."""
+    """The image as this engine itself saves it, in each form that it has, and packed: made before the layers were edited."""
 
     # The words, and whether the config is as the engine has it: Podman writes it anew for the other format than the image's own.
     FORMS = (((), True), (("--format", "oci-archive"), False)) if PODMAN else (((), True),)
@@ -184,6 +185,9 @@ class Reference(Damaged):
     def setUp(self):
         super().setUp()
         self.saved = [(self.save(*form), form, own) for form, own in self.FORMS]
+        packed = self.saved[0][0].with_suffix(".tar.gz")
+        packed.write_bytes(gzip.compress(self.saved[0][0].read_bytes(), compresslevel=1))
+        self.saved.append((packed, "| gzip", self.saved[0][2]))
 
     def save(self, *form):
         """By the client of Docker; by podman itself beside its service, with the same words."""

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import lzma
 import pathlib
 import subprocess
 import sys
@@ -25,7 +26,8 @@ def zstd(octets):
 
 
 def tar(parts, out):
-    with tarfile.open(out, "w") as archive:
+    """out: a path, or a stream."""
+    with tarfile.open(mode="w", **({"name": out} if isinstance(out, str) else {"fileobj": out})) as archive:
         for name, content, *link in parts:
             it = tarfile.TarInfo(name)
             it.size = len(content)
@@ -160,8 +162,25 @@ SHAPES = {
 }
 
 
+def whole(pack, parts):
+    """An archive that is packed as a whole: docker save | gzip."""
+    plain = io.BytesIO()
+    tar(parts, plain)
+    return pack(plain.getvalue())
+
+
+WHOLE = {
+    "whole-gzip": lambda: whole(gzip.compress, legacy()), "whole-zstd": lambda: whole(zstd, oci(lambda o: gzip.compress(o), docker=True)),
+    "whole-cut": lambda: whole(gzip.compress, legacy())[:-2000],
+    "whole-bomb": lambda: whole(zstd, [("zeros", bytes(100 << 20)), *legacy()]), "whole-xz": lambda: whole(lzma.compress, legacy()),
+}
+
+
 def main():
     shape, out = sys.argv[1:]
+    if shape in WHOLE:
+        pathlib.Path(out).write_bytes(WHOLE[shape]())
+        return
     if shape.startswith("store-"):  # the content store of an engine: blobs alone; prints the digest to begin with
         parts = SHAPES[shape[6:]]()
         directory([p for p in parts if p[0].startswith("blobs/")], out)

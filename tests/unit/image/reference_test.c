@@ -29,8 +29,9 @@ static json_t *against(struct world *w, const char *shape)
 
 Test(reference, each_shape_of_the_same_image_verifies_it_layer_by_layer)
 {
-	static const char *const shapes[] = {"legacy", "linked", "oci",     "oci-docker", "gzip",
-					     "zstd",   "nested", "dir-oci", "one-of-two"};
+	static const char *const shapes[] = {"legacy",     "linked",     "oci",       "oci-docker",
+					     "gzip",       "zstd",       "nested",    "dir-oci",
+					     "one-of-two", "whole-gzip", "whole-zstd"};
 	struct world *w = image_new();
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		json_t *rows = against(w, shapes[i]);
@@ -117,6 +118,9 @@ Test(reference, one_that_is_hostile_or_damaged_says_nothing_about_the_image)
 		{"nothing", KAN_GAP_VANISHED},
 		{"none-of-two", KAN_GAP_VANISHED},
 		{"bomb", KAN_GAP_MALFORMED},
+		{"whole-cut", KAN_GAP_MALFORMED},
+		{"whole-bomb", KAN_GAP_LIMIT},
+		{"whole-xz", KAN_GAP_UNSUPPORTED},
 	};
 	struct world *w = image_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
