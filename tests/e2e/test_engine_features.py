@@ -185,9 +185,13 @@ class Reference(Damaged):
     def setUp(self):
         super().setUp()
         self.saved = [(self.save(*form), form, own) for form, own in self.FORMS]
-        packed = self.saved[0][0].with_suffix(".tar.gz")
-        packed.write_bytes(gzip.compress(self.saved[0][0].read_bytes(), compresslevel=1))
-        self.saved.append((packed, "| gzip", self.saved[0][2]))
+
+    def packed(self):
+        """The first of them, as a whole."""
+        plain, _, own = self.saved[0]
+        path = plain.with_suffix(".tar.gz")
+        path.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1))
+        return path, "| gzip", own
 
     def save(self, *form):
         """By the client of Docker; by podman itself beside its service, with the same words."""
@@ -224,7 +228,7 @@ class Reference(Damaged):
                 self.named_are(named, expected)
 
     def test_untouched_every_layer_is_the_references_and_nothing_is_named(self):
-        for path, form, own in self.saved:
+        for path, form, own in [*self.saved, self.packed()]:
             with self.subTest(form=form):
                 done, bundle, rows = captured("--reference", path)
                 self.assertEqual((done.status, bundle.gaps()), (0, []), str(done))
