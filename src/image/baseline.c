@@ -57,9 +57,8 @@ static enum kan_want want(const struct kan_file *f, void *layer)
 /* What stands for an absence was never there to be seen. */
 static bool is_whiteout(const struct layer *l, const struct kan_file *f)
 {
-	return kan_overlay_chr0(&f->st) ||
-	       (f->st.stx_size == 0 && kan_file_is(f, S_IFREG) &&
-		kan_overlay_marks(f->xattrs, l->b->stack.userxattr).whiteout);
+	return kan_overlay_whiteout(&f->st,
+				    kan_overlay_marks(f->xattrs, l->b->stack.userxattr).whiteout);
 }
 
 /* Within the budget, in the order of the rows. Another name of a file needs no second copy. */

@@ -25,7 +25,7 @@ bool kan_layerdir_is_opaque(const struct kan_layerdir *l, struct kan_bytes path)
 {
 	kan_auto_close int pin = -1;
 	return kan_layer_pin(&pin, l->o.fd, path, NULL) == 0 &&
-	       kan_lower_opaque(pin, l->o.userxattr) == 'y';
+	       kan_lower_opaque(pin, l->o.userxattr);
 }
 
 bool kan_layerdir_below_opaque(const struct kan_layerdir *l, struct kan_bytes path)
@@ -75,7 +75,7 @@ static bool extra(struct kan_layerdir *l, const struct kan_tree_entry *e)
 static bool opaque(struct kan_layerdir *l, const struct kan_tree_entry *e)
 {
 	struct kan_err why = {0};
-	if (kan_lower_opaque(e->fd, l->o.userxattr) != 'y' ||
+	if (!kan_lower_opaque(e->fd, l->o.userxattr) ||
 	    kan_nameset_has(l->names, KAN_NAME_OPAQUE, e->path))
 		return false;
 	if (!kan_layerdir_may_look(l, e->path))

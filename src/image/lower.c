@@ -46,12 +46,10 @@ static ssize_t mark(char *out, size_t size, int pin, const char *word, bool user
 	return getxattr(path, name, out, size);
 }
 
-char kan_lower_opaque(int pin, bool userxattr)
+bool kan_lower_opaque(int pin, bool userxattr)
 {
 	char v[2];
-	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && (v[0] == 'y' || v[0] == 'x')
-		       ? v[0]
-		       : 0;
+	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && v[0] == 'y';
 }
 
 void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr)
@@ -61,10 +59,7 @@ void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t 
 	s->root.v = kan_xrealloc(NULL, n + 1, sizeof(*s->root.v));
 	for (size_t i = 0; i < n; i++)
 		s->root.v[i] = (struct kan_lowerdir){
-			.fd = layers[i].fd,
-			.layer = (unsigned)i,
-			.borrowed = true,
-			.xwhiteouts = kan_lower_opaque(layers[i].fd, userxattr) == 'x'};
+			.fd = layers[i].fd, .layer = (unsigned)i, .borrowed = true};
 	s->root.n = n;
 }
 
@@ -93,13 +88,11 @@ static int look(struct statx *st, int pin, struct kan_err *err)
 	return 0;
 }
 
-static bool is_whiteout(const struct kan_stack *s, int pin, const struct statx *st, bool xwhiteouts)
+static bool is_whiteout(const struct kan_stack *s, int pin, const struct statx *st)
 {
-	char v[MARK_MAX];
-	if (kan_overlay_chr0(st))
-		return true;
-	return xwhiteouts && S_ISREG(st->stx_mode) && st->stx_size == 0 &&
-	       mark(v, sizeof(v), pin, "whiteout", s->userxattr) >= 0;
+	bool may =
+		kan_overlay_whiteout(st, true); /* few files are empty: the others cost no call */
+	return may && kan_overlay_whiteout(st, mark(NULL, 0, pin, "whiteout", s->userxattr) >= 0);
 }
 
 /* One lookup on its way down. */
@@ -118,7 +111,7 @@ struct lookup {
 /* Pin one component of one layer. 1: pinned; 0: not here (stop tells whether to look further down).
  */
 static int one(struct lookup *l, int *pin, struct statx *st, int dir, struct kan_bytes name,
-	       bool xwhiteouts, struct kan_err *err)
+	       struct kan_err *err)
 {
 	struct kan_err why = {0};
 	kan_auto_close int fd = -1;
@@ -131,7 +124,7 @@ static int one(struct lookup *l, int *pin, struct statx *st, int dir, struct kan
 	}
 	if (look(st, fd, err) < 0)
 		return -1;
-	if (is_whiteout(l->s, fd, st, xwhiteouts)) {
+	if (is_whiteout(l->s, fd, st)) {
 		l->stop = true;
 		return 0;
 	}
@@ -146,11 +139,10 @@ static int by_path(struct lookup *l, int *pin, struct statx *st, const struct ka
 {
 	kan_auto_close int at = -1;
 	int dir = root->fd;
-	bool xwhiteouts = root->xwhiteouts;
 	for (const char *p = l->absolute + 1; *p;) {
 		size_t n = strcspn(p, "/");
-		int fd = -1, rc = one(l, &fd, st, dir, (struct kan_bytes){(const uint8_t *)p, n},
-				      xwhiteouts, err);
+		int fd = -1,
+		    rc = one(l, &fd, st, dir, (struct kan_bytes){(const uint8_t *)p, n}, err);
 		if (rc <= 0)
 			return rc;
 		kan_auto_close_fn(&at);
@@ -159,13 +151,11 @@ static int by_path(struct lookup *l, int *pin, struct statx *st, const struct ka
 		p += n + (p[n] == '/');
 		if (!*p)
 			break;
-		char mark_ = S_ISDIR(st->stx_mode) ? kan_lower_opaque(fd, l->s->userxattr) : 0;
 		if (!S_ISDIR(st->stx_mode)) {
 			l->stop = true;
 			return 0;
 		}
-		l->stop |= mark_ == 'y';
-		xwhiteouts = mark_ == 'x';
+		l->stop |= kan_lower_opaque(fd, l->s->userxattr);
 	}
 	*pin = kan_take_fd(&at);
 	return 1;
@@ -216,13 +206,10 @@ static void add_dir(struct kan_view *v, const struct lookup *l, const struct kan
 static void take_dir(struct kan_below *b, struct lookup *l, int *pin, const struct kan_lowerdir *d)
 {
 	char to[MARK_MAX];
-	char mark_ = kan_lower_opaque(*pin, l->s->userxattr);
 	ssize_t n = mark(to, sizeof(to), *pin, "redirect", l->s->userxattr);
-	const struct kan_lowerdir own = {.fd = kan_take_fd(pin),
-					 .layer = d->layer,
-					 .xwhiteouts = mark_ == 'x',
-					 .path = place_of(l, d)};
-	l->stop |= mark_ == 'y';
+	l->stop |= kan_lower_opaque(*pin, l->s->userxattr);
+	const struct kan_lowerdir own = {
+		.fd = kan_take_fd(pin), .layer = d->layer, .path = place_of(l, d)};
 	if (n > 0)
 		redirect(l, d->layer, to, (size_t)n);
 	add_dir(&b->view, l, &own);
@@ -264,9 +251,8 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 	const struct kan_lowerdir *d = &l->list->v[l->next++];
 	kan_auto_close int pin = -1;
 	struct statx st = {0};
-	int rc = l->absolute[0]
-			 ? by_path(l, &pin, &st, d, err)
-			 : one(l, &pin, &st, d->fd, kan_bytes_of(l->name), d->xwhiteouts, err);
+	int rc = l->absolute[0] ? by_path(l, &pin, &st, d, err)
+				: one(l, &pin, &st, d->fd, kan_bytes_of(l->name), err);
 	if (rc <= 0)
 		return rc;
 	bool dir = S_ISDIR(st.stx_mode);

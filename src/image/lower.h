@@ -14,10 +14,9 @@ enum { KAN_LOWER_PATH_MAX = 4096 }; /* of a path in a layer that is not our path
 /* One directory of one layer, of those that are merged at a path. */
 struct kan_lowerdir {
 	int fd;
-	unsigned layer;  /* index in the stack, 0 topmost */
-	bool xwhiteouts; /* marked 'x': its whiteouts may be attributes */
-	bool borrowed;   /* the stack's own descriptor */
-	char *path;      /* its own in that layer, where a redirect made it another; or NULL */
+	unsigned layer; /* index in the stack, 0 topmost */
+	bool borrowed;  /* the stack's own descriptor */
+	char *path;     /* its own in that layer, where a redirect made it another; or NULL */
 };
 struct kan_view {
 	struct kan_lowerdir *v; /* topmost first */
@@ -39,8 +38,8 @@ void kan_stack_free(struct kan_stack *s);
 /* Of an image layer: 0 is its base; -1 is the engine's init layer. */
 int kan_stack_number(const struct kan_stack *s, unsigned index);
 
-/* The mark of a pinned directory: 'y', 'x' or 0. */
-char kan_lower_opaque(int pin, bool userxattr);
+/* Does the pinned directory end what is merged? */
+bool kan_lower_opaque(int pin, bool userxattr);
 
 /* What was found at a name. */
 struct kan_below {

@@ -297,19 +297,6 @@ Test(changes, with_userxattr_the_other_prefix_counts, .fini = leave)
 	cr_assert_eq(json_array_size(json_object_get(row("/d"), "planted")), 0);
 }
 
-Test(changes, an_attribute_whiteout_counts_below_a_directory_marked_x, .fini = leave)
-{
-	make(1);
-	world_sh(w, "mkdir l0/d l0/e; echo x >l0/d/x; echo y >l0/e/x");
-	world_mount(w, "");
-	world_unmount(w);
-	world_sh(w, "cd upper; mkdir d e; setfattr -n trusted.overlay.opaque -v x d; touch d/x e/x;"
-		    "setfattr -n trusted.overlay.whiteout d/x e/x");
-	capture();
-	is("/d/x", "deleted");
-	is("/e/x", "changed");
-}
-
 Test(changes, a_metacopy_file_has_the_digest_of_the_images_data, .fini = leave)
 {
 	make(1);
