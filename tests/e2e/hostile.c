@@ -143,6 +143,21 @@ static void many(char **v)
 	}
 }
 
+/* links DIR N: so many files of two names each, more than any table of them holds. */
+static void links(char **v)
+{
+	char a[4096], b[4096];
+	must(mkdir(v[2], 0755) == 0 && chdir(v[2]) == 0 && mkdir("a", 0755) == 0 &&
+		     mkdir("b", 0755) == 0,
+	     v[2]);
+	for (long i = 0, n = number(v, 3, 70000); i < n; i++) {
+		snprintf(a, sizeof(a), "a/%ld", i);
+		snprintf(b, sizeof(b), "b/%ld", i);
+		put(a, a, strlen(a));
+		must(link(a, b) == 0, b);
+	}
+}
+
 /* odd DIR: types, links, holes, attributes */
 static void odd(char **v)
 {
@@ -197,7 +212,7 @@ static void *grow(void *arg)
 	static char block[65536];
 	int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644), up = strstr(arg, "grow") != NULL;
 	for (off_t n = up ? 0 : 64 << 20;; n += up ? (off_t)sizeof(block) : -(off_t)sizeof(block)) {
-		if (up && n < 512 << 20)
+		if (up && n < 64 << 20)
 			(void)!pwrite(fd, block, sizeof(block), n);
 		else if (!up && n > 0)
 			(void)!ftruncate(fd, n);
@@ -548,19 +563,33 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*act)(char **);
-	} acts[] = {{"swap", swap},         {"names", names},
-		    {"deep", deep},         {"many", many},
-		    {"odd", odd},           {"moving", moving},
-		    {"fds", fds},           {"threads", threads},
-		    {"comm", comm},         {"argv", argv_mb},
-		    {"zombies", zombies},   {"deadleader", deadleader},
-		    {"memfd", run_memfd},   {"deleted", run_deleted},
-		    {"storm", storm},       {"sockets", sockets},
-		    {"abstract", abstract}, {"scm", scm},
-		    {"spaces", spaces},     {"cover", cover},
-		    {"gush", gush},         {"jail", jail},
-		    {"deadinit", deadinit}, {"overroot", overroot},
-		    {"forge", forge},       {"wait", nothing}};
+	} acts[] = {{"swap", swap},
+		    {"names", names},
+		    {"deep", deep},
+		    {"many", many},
+		    {"odd", odd},
+		    {"moving", moving},
+		    {"links", links},
+		    {"fds", fds},
+		    {"threads", threads},
+		    {"comm", comm},
+		    {"argv", argv_mb},
+		    {"zombies", zombies},
+		    {"deadleader", deadleader},
+		    {"memfd", run_memfd},
+		    {"deleted", run_deleted},
+		    {"storm", storm},
+		    {"sockets", sockets},
+		    {"abstract", abstract},
+		    {"scm", scm},
+		    {"spaces", spaces},
+		    {"cover", cover},
+		    {"gush", gush},
+		    {"jail", jail},
+		    {"deadinit", deadinit},
+		    {"overroot", overroot},
+		    {"forge", forge},
+		    {"wait", nothing}};
 	for (size_t i = 0; argc > 1 && i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (strcmp(acts[i].name, argv[1]) == 0) {
 			acts[i].act(argv);
