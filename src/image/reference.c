@@ -314,6 +314,12 @@ static int layer(struct reference *r, size_t i, struct kan_err *err)
 	struct pull l = {.r = r, .part = {.fd = -1}};
 	if (kan_archive_find(&l.part, r->archive, name, err) < 0)
 		return kan_wrap(err, "layer %zu", i);
+	/* What lies behind the end of a packed layer is read for the digest, however much it is. */
+	if (l.part.left > KAN_REFERENCE_LAYER_MAX) {
+		kan_archive_close(&l.part);
+		return kan_fail(err, KAN_ELIMIT, "layer %zu: a blob of over %llu bytes", i,
+				(unsigned long long)KAN_REFERENCE_LAYER_MAX);
+	}
 	l.digest = kan_digest_new();
 	l.plain = kan_digest_new();
 	l.piece = kan_xalloc(PIECE);

@@ -13,7 +13,7 @@ enum {
 	KAN_REFERENCE_DEPTH = 4,      /* of indexes in indexes */
 	KAN_REFERENCE_LAYERS = 512,
 };
-#define KAN_REFERENCE_LAYER_MAX (UINT64_C(16) << 30) /* of a layer, unpacked */
+#define KAN_REFERENCE_LAYER_MAX (UINT64_C(16) << 30) /* of a layer, packed and unpacked */
 #define KAN_REFERENCE_TOTAL_MAX (UINT64_C(64) << 30)
 
 /* In this order: config once, then each layer from the base up with its data. -1 stops it. */

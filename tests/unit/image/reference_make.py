@@ -7,13 +7,16 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import pathlib
+import stat
 import subprocess
 import sys
 import tarfile
 
 LAYERS = [pathlib.Path(f"layer{n}.tar").read_bytes() for n in range(3)]
 CONFIG = pathlib.Path("config").read_bytes()
+BOMB = bytes(200 << 20)
 
 
 def digest(octets):
@@ -137,6 +140,48 @@ def wide():
     return [*blobs.items(), ("index.json", json.dumps({"manifests": [level]}).encode())]
 
 
+def elsewhere(path):
+    """What lay at path lies outside of the reference now, whole, and a link leads there."""
+    outside = pathlib.Path("outside").absolute() / path.name
+    outside.parent.mkdir(exist_ok=True)
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+def within(path):
+    path.rename(path.with_name("0"))
+    path.symlink_to("0")
+
+
+def instead(make):
+    """Something of the same name that is no file."""
+    def act(path):
+        path.unlink()
+        make(path)
+    return act
+
+
+def longer(path):
+    with path.open("ab") as stream:
+        stream.truncate(1 << 40)
+
+
+def first_layer(out):
+    top = json.loads((out / "index.json").read_bytes())["manifests"][0]
+    manifest = json.loads((out / "blobs/sha256" / top["digest"][7:]).read_bytes())
+    return out / "blobs/sha256" / manifest["layers"][0]["digest"][7:]
+
+
+# Directories: what is done to which part of one that is whole.
+ACTS = {
+    "link": (first_layer, elsewhere), "linked": (lambda out: out / "blobs", elsewhere), "within": (first_layer, within),
+    "index-link": (lambda out: out / "index.json", elsewhere), "fifo": (first_layer, instead(os.mkfifo)),
+    "device": (first_layer, instead(lambda path: os.mknod(path, 0o644 | stat.S_IFCHR, os.makedev(1, 5)))),
+    "subdirectory": (first_layer, instead(os.mkdir)), "huge": (first_layer, longer),
+    "huge-index": (lambda out: out / "index.json", longer),
+    "gone": (first_layer, pathlib.Path.unlink),
+}
+
 SHAPES = {
     "legacy": legacy, "linked": linked, "oci": oci, "oci-docker": lambda: oci(docker=True), "gzip": lambda: oci(lambda o: gzip.compress(o)),
     "zstd": lambda: oci(zstd), "nested": lambda: oci(nested=2), "one-of-two": lambda: two(True),
@@ -145,6 +190,7 @@ SHAPES = {
     "twice": lambda: legacy() + [("manifest.json", b"[]")], "outside": lambda: [("manifest.json", b"", "../../../etc/passwd")],
     "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
+    "bomb-named": lambda: oci(zstd, config=config_of([BOMB]), layers=[BOMB]),
     "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
     "platforms": platforms, "rewritten": lambda: oci(config=CONFIG + b" "),
     "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
@@ -158,7 +204,12 @@ def main():
         directory([p for p in parts if p[0].startswith("blobs/")], out)
         print(json.loads(dict(parts)["index.json"])["manifests"][0]["digest"])
         return
-    if shape.startswith("dir-"):
+    if shape.startswith("act-"):  # act-huge-gzip: what is done, and to which shape
+        act, _, of = shape[4:].rpartition("-")
+        directory(SHAPES[of](), out)
+        find, do = ACTS[act]
+        do(find(pathlib.Path(out)))
+    elif shape.startswith("dir-"):
         directory(SHAPES[shape[4:]](), out)
     else:
         tar(SHAPES[shape](), out)
