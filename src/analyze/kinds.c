@@ -217,7 +217,7 @@ static const struct kan_column change_columns[] = {
 	LIST(KAN_TYPE_WORD, "planted", "overlay words that are only data"),
 	LIST(KAN_TYPE_WORD, "capability.permitted", "file capabilities by name"),
 	WORD("acl", "access list in words"),
-	BYTES("label", "security.selinux"),
+	BYTES("label", "security.selinux; or else security.SMACK64 or security.apparmor"),
 	LIST(KAN_TYPE_WORD, "below.capability.permitted", "file capabilities in the image"),
 	INT("below.layer", "layer of the image's version"),
 	WORD("below.type", "type in the image"),

@@ -39,7 +39,8 @@ static void row(const char *name, struct kan_bytes v)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = {"security.capability", "system.posix_acl_access",
-					    "security.selinux", "security.ima", "user.other"};
+					    "security.selinux",    "security.SMACK64",
+					    "security.ima",        "user.other"};
 	uint8_t *copy = malloc(size ? size : 1);
 	if (!copy)
 		return 0;
