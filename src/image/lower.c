@@ -52,6 +52,13 @@ bool kan_lower_opaque(int pin, bool userxattr)
 	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && v[0] == 'y';
 }
 
+bool kan_lower_redirected(int pin, bool userxattr)
+{
+	char to[MARK_MAX];
+	ssize_t n = mark(to, sizeof(to), pin, "redirect", userxattr);
+	return n > 0 && kan_overlay_redirect_ok((struct kan_bytes){(uint8_t *)to, (size_t)n});
+}
+
 void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr)
 {
 	*s = (struct kan_stack){.layers = layers, .n = n, .userxattr = userxattr};

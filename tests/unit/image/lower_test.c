@@ -2,6 +2,7 @@
  * same. */
 #include <criterion/criterion.h>
 #include <kanshiki/collector.h>
+#include <kanshiki/sink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -125,4 +126,25 @@ Test(lower, what_an_attribute_whiteout_hides_in_the_image_is_a_ghost_and_itself_
 		     json_dumps(w->rows, 0));
 	cr_assert_eq(json_integer_value(json_object_get(row("plain", "low"), "hidden_by")), 1);
 	cr_assert_eq(json_integer_value(json_object_get(row("plain", "dir/in"), "hidden_by")), 1);
+}
+
+Test(lower, a_directory_that_a_layer_renamed_hides_what_lay_at_its_new_name, .fini = leave)
+{
+	w = world_new(2);
+	world_sh(w, "mkdir -p l0/old/in l0/new/sub l1/new; echo seen >l0/old/y; echo hidden "
+		    ">l0/new/x; echo own >l1/new/z; mknod l1/old c 0 0; "
+		    "setfattr -n trusted.overlay.redirect -v /old l1/new");
+	world_mount(w, ",redirect_dir=on");
+	cr_assert(seen("new", "y"));
+	cr_assert(seen("new", "z"));
+	cr_assert_not(seen("new", "x"));
+	cr_assert_not(seen("old", "y"));
+	world_unmount(w);
+	cr_assert_eq(world_collect(w, &kan_collector_image), 0);
+	w->rows = world_rows(w, "baseline.ndjson");
+	cr_assert_eq(json_integer_value(json_object_get(row("new", "x"), "hidden_by")), 1);
+	cr_assert_eq(json_integer_value(json_object_get(row("new", "sub"), "hidden_by")), 1);
+	cr_assert_null(json_object_get(row("new", "z"), "hidden_by"));
+	cr_assert_not_null(world_gap(w, "/new", KAN_GAP_UNSUPPORTED),
+			   "what lies below /old is seen, and its rows say that it is hidden");
 }
