@@ -207,18 +207,30 @@ static void odd(char **v)
 	(void)utimensat(AT_FDCWD, "back", t, 0);
 }
 
+enum { MOVING = 8 << 20, STEP = 64 << 10 };
+
+static void fill(int fd)
+{
+	static char block[STEP];
+	for (off_t n = 0; n < MOVING; n += STEP)
+		(void)!pwrite(fd, block, sizeof(block), n);
+}
+
 static void *grow(void *arg)
 {
-	static char block[65536];
-	int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644), up = strstr(arg, "grow") != NULL;
-	for (off_t n = up ? 0 : 64 << 20;; n += up ? (off_t)sizeof(block) : -(off_t)sizeof(block)) {
-		if (up && n < 64 << 20)
-			(void)!pwrite(fd, block, sizeof(block), n);
-		else if (!up && n > 0)
+	for (int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644);;) {
+		fill(fd);
+		(void)!ftruncate(fd, 0);
+	}
+	return NULL;
+}
+
+static void *shrink(void *arg)
+{
+	for (int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644);;) {
+		fill(fd);
+		for (off_t n = MOVING; n > 0; n -= STEP)
 			(void)!ftruncate(fd, n);
-		else
-			n = up ? 0 : 64 << 20;
-		(void)!ftruncate(fd, n);
 	}
 	return NULL;
 }
@@ -245,7 +257,7 @@ static void moving(char **v)
 	mkdir(v[2], 0755);
 	must(asprintf(&g, "%s/grow", v[2]) > 0 && asprintf(&s, "%s/shrink", v[2]) > 0, "moving");
 	pthread_create(&t, NULL, grow, g);
-	pthread_create(&t, NULL, grow, s);
+	pthread_create(&t, NULL, shrink, s);
 	pthread_create(&t, NULL, come_and_go, v[2]);
 }
 

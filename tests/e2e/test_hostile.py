@@ -217,9 +217,12 @@ class Hostile(unittest.TestCase):
             moved += len(unstable & {"/srv/moving/grow", "/srv/moving/shrink"})
             with tarfile.open(bundle / "data/filesystem/upper.tar") as tar:
                 sizes = {"/" + m.name: m.size for m in tar if len(tar.extractfile(m).read() if m.isreg() else b"") == m.size}
-            self.assertEqual({"/srv/moving/grow", "/srv/moving/shrink"} - set(sizes), set())
-            for path in unstable & set(sizes):
-                self.assertEqual(sizes[path], rows[path.encode()]["size"])
+            for path in ("/srv/moving/grow", "/srv/moving/shrink"):
+                row = rows[path.encode()]
+                if "stored" in row:
+                    self.assertEqual(sizes[path], row["size"])
+                else:  # a read that waits for a busy disk is left behind, and said
+                    self.assertIn(path, [g["what"] for g in bundle.gaps()])
         self.assertGreater(moved, 0)
 
     def test_what_is_mounted_over_files_and_over_proc_hides_nothing(self):
