@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engine/claims.h"
+#include "engine/overlaydirs.h"
 #include "kernel/cgroup.h"
 #include "kernel/procfs.h"
 
@@ -36,13 +37,7 @@ static void close_host(struct kan_target *t)
 		kan_auto_close_fn(fds[i]);
 		*fds[i] = -1;
 	}
-	for (size_t i = 0; i < t->n_lowers; i++) {
-		kan_auto_close_fn(&t->lowers[i].fd);
-		free(t->lowers[i].path);
-	}
-	free(t->lowers);
-	t->lowers = NULL;
-	t->n_lowers = 0;
+	kan_overlay_drop(t);
 	kan_cgroup_free(t->cgroup);
 	free(t->data_root);
 	t->cgroup = NULL;
