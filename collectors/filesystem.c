@@ -103,10 +103,15 @@ static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *s
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
 				     .userxattr = t->userxattr,
+				     .wordless = t->lowers_lost != NULL,
 				     .guessed = t->depth == KAN_DEPTH_OFFLINE,
 				     .points = points,
 				     .rows = "changes.ndjson",
 				     .before = "before.tar"};
+	if (t->lowers_lost)
+		kan_sink_gap(sink, KAN_LIT("changes.ndjson"), KAN_GAP_VANISHED,
+			     "a layer of the image cannot be opened, so no entry has a word: %s",
+			     t->lowers_lost);
 	int rc = kan_tarfile_open(&tar, sink, "upper.tar", err);
 	if (rc == 0)
 		rc = kan_changes_open(&changes, &o, err);

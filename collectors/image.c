@@ -48,7 +48,8 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 		return -1;
 	if (t->n_lowers)
 		return 0;
-	kan_sink_gap(sink, KAN_LIT("baseline.ndjson"), KAN_GAP_UNSUPPORTED,
+	kan_sink_gap(sink, KAN_LIT("baseline.ndjson"),
+		     t->lowers_lost ? KAN_GAP_VANISHED : KAN_GAP_UNSUPPORTED,
 		     "no proven lower directories (see the claims in capture.json)");
 	return 0;
 }

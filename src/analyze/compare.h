@@ -60,6 +60,7 @@ struct kan_compared {
 	uint64_t counts[KAN_CHANGE_WORDS], hidden, left_out;
 	uint64_t merged;     /* rows of storage without layers: nothing to compare them with */
 	uint64_t exported;   /* rows of an export without the engine's list: the same */
+	uint64_t layerless;  /* rows of an upper layer whose image is not there: the same */
 	uint64_t unread;     /* rows of files whose content was not read on both sides */
 	uint64_t strange;    /* rows with another word */
 	bool seen;           /* there are rows, or it is known that there are none */

@@ -74,7 +74,8 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 }
 
 /* Storage without layers has no word for any entry, an export has none where the engine refused its
- * list, and a layer has none where the content of a file was not read on both sides. */
+ * list, and a layer has none where the image's are not there, or where the content of a file was
+ * not read on both sides. */
 static int without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
 {
 	const char *source = kan_json_str(v->row, "source");
@@ -82,6 +83,8 @@ static int without_word(struct kan_compared *c, const struct kan_view *v, const 
 		c->merged++;
 	else if (!*word && strcmp(source, "export") == 0)
 		c->exported++;
+	else if (!*word && strcmp(source, "upper") == 0 && !json_object_get(v->row, "below"))
+		c->layerless++;
 	else if (!*word && strcmp(source, "upper") == 0)
 		c->unread++;
 	else
@@ -174,6 +177,10 @@ static void own_gaps(struct kan_compared *c, const struct kan_side *s)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"an export without the engine's list: nothing tells its entries from the "
 			"image's");
+	if (c->layerless)
+		add_gap(c, "filesystem", "changes.ndjson", "vanished",
+			"no layer of the image was there to compare with: what was changed has no "
+			"word");
 	if (c->unread)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"files of the same size whose content was not read on both sides: whether "

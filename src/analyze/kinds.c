@@ -210,7 +210,7 @@ static const struct kan_column change_columns[] = {
 	BYTES("name", "last component"),
 	WORD("change",
 	     "added, changed, metadata, identical, deleted, parent, engine; unknown where "
-	     "the content was not read on both sides"),
+	     "the content was not read on both sides, or a layer of the image is gone"),
 	WORD("source", "upper; merged: no word of change; export: the engine's word alone"),
 	FILE_COLUMNS,
 	LIST(KAN_TYPE_WORD, "differs", "for metadata, or without a word: what differs"),

@@ -50,6 +50,25 @@ static void give_up(struct kan_target *t, const char *value, enum kan_verdict ve
 	kan_claim(t, "overlay", value, verdict, why);
 }
 
+/* What opening came to, by rc and why. What the container changed lies in a directory of its own: a
+ * layer of the image that is gone, or that its disk no longer gives, costs what is known of the
+ * image, and no more. What may lead elsewhere stays refused. */
+static void conclude(struct kan_target *t, const char *value, const char *proof, int rc,
+		     const struct kan_err *why)
+{
+	bool alone = t->upper_fd >= 0 && (why->code == KAN_ENOTFOUND || why->code == KAN_EIO);
+	if (rc < 0 && !alone) {
+		give_up(t, value, KAN_UNPROVEN, why->text);
+		return;
+	}
+	kan_claim(t, "overlay", value, KAN_PROVEN, proof);
+	if (rc == 0)
+		return;
+	kan_overlay_drop(t);
+	t->lowers_lost = kan_xstrdup(why->text);
+	kan_claim(t, "lower directories", value, KAN_UNPROVEN, why->text);
+}
+
 /* Mount options are cut at a page: the list is then completed from the engine's own file "lower".
  */
 static int whole_list(struct kan_buf *list, const struct kan_target *t, const char *upper,
@@ -151,27 +170,22 @@ int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err
 /* The file "lower" there has the rest. */
 static void from_names(struct kan_target *t)
 {
-	char dir[KAN_OVERLAY_PATH], path[KAN_OVERLAY_PATH + 16];
+	char dir[KAN_OVERLAY_PATH], list[KAN_OVERLAY_PATH + 16], diff[KAN_OVERLAY_PATH + 16];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf lower = KAN_BUF(LIST_OCTETS);
 	if (named_dir(dir, t, &why) < 0) {
 		give_up(t, *dir ? dir : t->storage, KAN_UNPROVEN, why.text);
 		return;
 	}
-	(void)snprintf(path, sizeof(path), "%s/lower", dir);
-	if (kan_below_read(&lower, t, path, &why) == 0) {
-		(void)snprintf(path, sizeof(path), "%s/diff", strchr(dir, '/') + 1);
-		if (kan_overlay_upper(t, path, &why) == 0 &&
-		    kan_overlay_lowers(t, kan_buf_str(&lower), NULL, &why) == 0) {
-			kan_claim(t, "overlay", path, KAN_PROVEN,
-				  is_overlay2(t)
-					  ? "layerdb/mounts and lower, below the engine's data root"
-					  : "containers.json and lower, below the engine's data "
-					    "root");
-			return;
-		}
-	}
-	give_up(t, path, KAN_UNPROVEN, why.text);
+	(void)snprintf(list, sizeof(list), "%s/lower", dir);
+	(void)snprintf(diff, sizeof(diff), "%s/diff", strchr(dir, '/') + 1);
+	bool ok = kan_overlay_upper(t, diff, &why) == 0 &&
+		  kan_below_read(&lower, t, list, &why) == 0 &&
+		  kan_overlay_lowers(t, kan_buf_str(&lower), NULL, &why) == 0;
+	conclude(t, diff,
+		 is_overlay2(t) ? "layerdb/mounts and lower, below the engine's data root"
+				: "containers.json and lower, below the engine's data root",
+		 ok ? 0 : -1, &why);
 }
 
 /* A mount that is private to a runtime is not in the engine's table. Then the engine has to have
@@ -220,9 +234,12 @@ static int open_snapshots(struct kan_target *t, const struct kan_snapshots *all,
 	t->lowers = kan_xalloc(KAN_OVERLAY_LAYERS * sizeof(*t->lowers));
 	while (*s->parent) {
 		s = kan_snapshot_named(all, s->parent);
-		if (!s || t->n_lowers == KAN_OVERLAY_LAYERS)
-			return kan_fail(err, KAN_EFORMAT,
-					"a parent that is not there, or too many");
+		if (!s)
+			return kan_fail(err, KAN_ENOTFOUND,
+					"the snapshotter has not one of its parents");
+		if (t->n_lowers == KAN_OVERLAY_LAYERS)
+			return kan_fail(err, KAN_ELIMIT, "more than %d parents",
+					KAN_OVERLAY_LAYERS);
 		(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root,
 			       (unsigned long long)s->id);
 		if (kan_overlay_open(&t->lowers[t->n_lowers], t, path, err) < 0)
@@ -241,13 +258,9 @@ static void from_snapshots(struct kan_target *t)
 	if (rc == 0)
 		rc = open_snapshots(t, &all, root, &why);
 	free(all.v);
-	if (rc < 0) {
-		give_up(t, t->storage, KAN_UNPROVEN, why.text);
-		return;
-	}
+	conclude(t, t->upper_fd >= 0 ? root : t->storage,
+		 "the snapshotter's database names the container's directories", rc, &why);
 	mark_init(t);
-	kan_claim(t, "overlay", root, KAN_PROVEN,
-		  "the snapshotter's database names the container's directories");
 }
 
 static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
@@ -255,15 +268,14 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 	struct kan_err why = {0};
 	const char *upper = kan_buf_str(&c->upper);
 	t->userxattr = c->userxattr;
-	if (kan_overlay_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
-	    kan_overlay_lowers(t, kan_buf_str(&c->lower), upper, &why) < 0) {
-		give_up(t, upper, KAN_UNPROVEN, why.text);
-		return;
-	}
+	bool ok = kan_overlay_upper(t, upper, &why) == 0 &&
+		  whole_list(&c->lower, t, upper, &why) == 0 &&
+		  kan_overlay_lowers(t, kan_buf_str(&c->lower), upper, &why) == 0;
+	conclude(t, upper,
+		 "mounted in the engine's mount namespace below its data root, same device and "
+		 "options",
+		 ok ? 0 : -1, &why);
 	mark_init(t);
-	kan_claim(t, "overlay", upper, KAN_PROVEN,
-		  "mounted in the engine's mount namespace below its data root, same device and "
-		  "options");
 }
 
 /* Without the mount, the words of its options are not known: those of an engine that is not root's

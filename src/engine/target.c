@@ -59,7 +59,8 @@ void kan_target_free(struct kan_target *t)
 	if (!t)
 		return;
 	close_host(t);
-	char *texts[] = {t->name, t->image, t->image_id, t->log_driver, t->log_path, t->storage};
+	char *texts[] = {t->name,     t->image,   t->image_id,   t->log_driver,
+			 t->log_path, t->storage, t->lowers_lost};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
 	kan_buf_free(&t->inspect_raw);

@@ -73,7 +73,10 @@ static void fill_metacopy(struct kan_changes *c, struct kan_entry *e)
 {
 	if (e->f->content != KAN_CONTENT_ELSEWHERE)
 		return;
-	if (!e->sha256[0])
+	if (c->o.wordless)
+		kan_sink_gap(c->o.sink, e->f->path, KAN_GAP_VANISHED,
+			     "its data is the image's, and a layer of that cannot be opened");
+	else if (!e->sha256[0])
 		kan_sink_gap(c->o.sink, e->f->path, KAN_GAP_CONTRADICTED,
 			     "its attribute says that the data is the image's, and there is none");
 	e->meta = *e->f;
@@ -115,7 +118,7 @@ static bool of_engine(const struct kan_changes *c, const struct kan_entry *e)
 }
 
 struct word {
-	const char *change; /* NULL: the content was not read on both sides */
+	const char *change; /* NULL: the content was not read on both sides, or nothing is below */
 	unsigned differs;
 	bool type_changed;
 };
@@ -123,6 +126,8 @@ struct word {
 static struct word judge(const struct kan_changes *c, const struct kan_entry *e, bool has_children)
 {
 	struct statx st;
+	if (c->o.wordless)
+		return (struct word){0};
 	/* What it was renamed from is another path; at this one the image has nothing. */
 	bool redirected = e->marks.redirect.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy);
 	if (!e->below.found || redirected)
@@ -165,7 +170,7 @@ static void put_planted(struct kan_row *r, struct kan_changes *c, const struct k
 	bool other = false;
 	if (kan_bytes_starts(e->f->name, ".wh."))
 		v[n++] = KAN_LIT(".wh.");
-	if (kan_overlay_chr0(&e->f->st) || e->marks.whiteout)
+	if (!c->o.wordless && (kan_overlay_chr0(&e->f->st) || e->marks.whiteout))
 		v[n++] = KAN_LIT("whiteout");
 	while (n < PLANTED_MAX && kan_xattrs_next(&x, &left)) {
 		if (kan_overlay_planted(x.name, c->o.userxattr))

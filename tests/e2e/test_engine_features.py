@@ -156,6 +156,38 @@ class Damaged(unittest.TestCase):
         self.assertIn("damaged", {r["result"] for r in rows if r["rung"] == 4 and r["about"] != "path"})
 
 
+class LayerGone(unittest.TestCase):
+    """The image's lowest directory is not where it was, as on a damaged disk."""
+
+    def taken(self, low):
+        away = low.with_name(low.name + ".away")
+        low.rename(away)
+        try:
+            done = world.capture("f-gone", "--only", "filesystem", "--no-report", home=world.new_directory("home"))
+        finally:
+            away.rename(low)
+        self.assertEqual(done.status, 5, str(done))
+        bundle = world.Bundle(done.json["bundle"])
+        rows = {value(r, "path"): r for r in bundle.rows("filesystem/changes.ndjson")}
+        self.assertEqual([p for p, r in rows.items() if {"change", "below", "planted"} & set(r)], [])
+        self.assertEqual({r["source"] for r in rows.values()}, {"upper"})
+        self.assertEqual((rows[b"/w/same"]["sha256"], rows[b"/w/same"]["stored"]), (sha256(b"IMAGE same\n"), "upper.tar"))
+        self.assertEqual((rows[b"/w/mv"]["type"], rows[b"/w/new"]["sha256"]), ("chr", sha256(b"new\n")))
+        self.assertNotIn(b"/w/back", rows)
+        gaps = [g for g in bundle.gaps() if g["collector"] == "filesystem"]
+        self.assertEqual([(g["what"], g["code"]) for g in gaps], [("changes.ndjson", "vanished")])
+        self.assertIn(f"{low.parent.name}/{low.name}", gaps[0]["why"])
+
+    def test_what_the_container_changed_is_taken_whole_without_a_word_while_it_runs_and_when_it_has_ended(self):
+        run_container("f-gone", image=image())
+        self.addCleanup(world.remove, "f-gone")
+        docker("exec", "f-gone", "sh", "-c", r"printf 'IMAGE same\n' >/w/same; rm /w/mv; echo new >/w/new")
+        low = world.engine().layers("f-gone")[-1]
+        self.taken(low)
+        docker("stop", "-t", "0", "f-gone")
+        self.taken(low)
+
+
 class Second(unittest.TestCase):
     """The layers as an independent tool sees them, on this engine."""
     maxDiff = None

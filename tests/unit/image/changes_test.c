@@ -322,6 +322,33 @@ Test(changes, a_metacopy_file_has_the_digest_of_the_images_data, .fini = leave)
 	sha(row("/big"), "sha256", "l0/big");
 }
 
+Test(changes, without_the_images_layers_what_is_there_is_a_row_without_a_word, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/d; echo x >l0/d/x; echo x >l0/gone; head -c 5000 /dev/zero >l0/big");
+	world_mount(w, ",metacopy=on");
+	world_sh(w, "cd m; echo new >d/new; rm gone; chmod 4755 big; ln -s /proc/mounts d/mtab");
+	(void)close(w->target.lowers[0].fd);
+	free(w->target.lowers[0].path);
+	w->target.n_lowers = 0;
+	static char lost[] = "overlay2/base/diff is gone";
+	w->target.lowers_lost = lost;
+	capture();
+	static const char *const paths[] = {"/", "/d", "/d/new", "/d/mtab", "/gone", "/big"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		cr_expect_null(json_object_get(row(paths[i]), "change"), "%s", paths[i]);
+		cr_expect_null(json_object_get(row(paths[i]), "planted"), "%s", paths[i]);
+	}
+	cr_expect_eq(json_array_size(w->rows), 6);
+	sha(row("/d/new"), "sha256", "upper/d/new");
+	cr_expect_str_eq(world_str(row("/gone"), "type"), "chr");
+	cr_expect_not_null(world_gap(w, "/big", KAN_GAP_VANISHED));
+	const struct world_gap *whole = world_gap(w, "changes.ndjson", KAN_GAP_VANISHED);
+	cr_assert_not_null(whole);
+	cr_expect_not_null(strstr(whole->why, lost), "%s", whole->why);
+	cr_expect_eq(w->n_gaps, 2);
+}
+
 Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 {
 	make(2);
