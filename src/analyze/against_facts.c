@@ -133,7 +133,7 @@ bool kan_fact_above_below(struct kan_against_table *t, size_t layer, struct kan_
 
 static bool harmless(struct kan_bytes name, struct kan_bytes value)
 {
-	return kan_layer_label(name) || kan_overlay_harmless(name, value, false) ||
+	return kan_xattr_label(name) || kan_overlay_harmless(name, value, false) ||
 	       kan_overlay_harmless(name, value, true);
 }
 

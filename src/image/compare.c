@@ -67,7 +67,7 @@ static unsigned missing(struct kan_bytes a, struct kan_bytes b, bool userxattr)
 	unsigned bits = 0;
 	struct kan_xattr x;
 	while (kan_xattrs_next(&x, &a))
-		if (!kan_overlay_own(x.name, userxattr) && !has(b, &x))
+		if (!kan_overlay_own(x.name, userxattr) && !kan_xattr_label(x.name) && !has(b, &x))
 			bits |= kind(x.name);
 	return bits;
 }

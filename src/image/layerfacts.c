@@ -13,16 +13,6 @@
 static const char capability[] = "security.capability";
 enum { NS_PER_S = 1000000000 };
 
-bool kan_layer_label(struct kan_bytes name)
-{
-	static const char *const labels[] = {"security.selinux", "security.ima", "security.evm",
-					     "security.apparmor", "security.SMACK64"};
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-		if (kan_bytes_starts(name, labels[i]))
-			return true;
-	return false;
-}
-
 bool kan_layer_acl(struct kan_bytes name)
 {
 	return kan_bytes_eq(name, KAN_LIT("system.posix_acl_access")) ||
@@ -86,7 +76,7 @@ static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_f
 	unsigned bit = is_capability(x->name)   ? KAN_DAMAGE_CAPABILITY
 		       : kan_layer_acl(x->name) ? KAN_DAMAGE_ACL
 						: KAN_DAMAGE_XATTRS;
-	if (kan_layer_label(x->name) || bookkeeping(x))
+	if (kan_xattr_label(x->name) || bookkeeping(x))
 		return 0;
 	if (!find(&other, f->xattrs, x->name))
 		return bit;
@@ -105,7 +95,7 @@ static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_mem
 			   const struct kan_layer_facts *f)
 {
 	struct kan_xattr other;
-	if (kan_overlay_harmless(x->name, x->value, f->userxattr) || kan_layer_label(x->name) ||
+	if (kan_overlay_harmless(x->name, x->value, f->userxattr) || kan_xattr_label(x->name) ||
 	    find(&other, m->xattrs, x->name))
 		return 0;
 	if (is_capability(x->name))

@@ -64,3 +64,13 @@ bool kan_xattrs_find(struct kan_bytes *value, struct kan_bytes packed, const cha
 	}
 	return false;
 }
+
+bool kan_xattr_label(struct kan_bytes name)
+{
+	static const char *const labels[] = {"security.selinux", "security.ima", "security.evm",
+					     "security.apparmor", "security.SMACK64"};
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (kan_bytes_starts(name, labels[i]))
+			return true;
+	return false;
+}

@@ -22,5 +22,8 @@ void kan_xattrs_add(struct kan_buf *out, struct kan_bytes name, struct kan_bytes
 /* The first attribute of what is left, which is moved on. false: there is none. */
 bool kan_xattrs_next(struct kan_xattr *out, struct kan_bytes *packed);
 bool kan_xattrs_find(struct kan_bytes *value, struct kan_bytes packed, const char *name);
+/* Labels that the system of the host sets: of SELinux, IMA, EVM, AppArmor, Smack. A tar has none of
+ * them, and what is copied up gets the mount's. */
+bool kan_xattr_label(struct kan_bytes name);
 
 #endif

@@ -173,6 +173,33 @@ Test(changes, both_sides_have_their_attributes_in_words_and_all_times, .fini = l
 	cr_assert_not_null(json_object_get(row("/acl"), "atime_ns"));
 }
 
+Test(changes, a_label_of_the_hosts_own_is_in_both_rows_and_no_change, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/d; echo x >l0/same; echo x >l0/note; echo x >l0/mode");
+	world_mount(w, "");
+	world_sh(w, "cd m; chmod 600 same note mode; chmod 644 same note; setfattr -n user.n -v 1 "
+		    "note; echo new >d/new");
+	world_unmount(w);
+	/* As under a mount with context=: what is copied up gets the mount's. */
+	world_sh(w, "for l in security.selinux security.ima security.evm security.apparmor "
+		    "security.SMACK64 security.SMACK64EXEC; do for f in same note mode d .; do "
+		    "setfattr -n $l -v below l0/$f; setfattr -n $l -v own upper/$f; done; done; "
+		    "setfattr -x security.ima l0/same; setfattr -x security.evm upper/same");
+	capture();
+	is("/same", "identical");
+	is("/d", "parent");
+	is("/", "parent");
+	is("/note", "metadata");
+	cr_expect(lists(row("/note"), "differs", "xattrs"));
+	is("/mode", "metadata");
+	cr_expect(lists(row("/mode"), "differs", "mode"));
+	cr_expect_eq(json_array_size(json_object_get(row("/mode"), "differs")), 1);
+	cr_expect_str_eq(world_str(row("/same"), "label"), "own");
+	cr_expect_str_eq(world_str(row("/same"), "below.label"), "below");
+	cr_expect_eq(json_array_size(json_object_get(row("/same"), "xattrs")), 6, "and the origin");
+}
+
 Test(changes, an_origin_is_parsed_and_names_the_lower_inode, .fini = leave)
 {
 	make(1);
