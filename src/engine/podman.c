@@ -91,24 +91,103 @@ int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const c
 	return 0;
 }
 
-int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err)
+/* Which list has the container, and its layer there. */
+static int own_list(struct kan_buf *out, char layer[65], const struct kan_target *t,
+		    struct kan_err *err)
 {
 	/* Those that go with a reboot are listed apart. */
 	static const char *const names[] = {"containers.json", "volatile-containers.json"};
-	char layer[65];
 	struct kan_err why = {0};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
 		struct kan_err *to = i ? NULL : &why;
-		if (read_list(&text, t, "containers", names[i], to) < 0 ||
-		    kan_podman_layer_of(layer, kan_buf_bytes(&text), t->id, to) < 0)
-			continue;
-		(void)snprintf(out, KAN_STORE_PATH, "%.32s/%s", t->storage, layer);
-		return 0;
+		kan_buf_reset(out);
+		if (read_list(out, t, "containers", names[i], to) == 0 &&
+		    kan_podman_layer_of(layer, kan_buf_bytes(out), t->id, to) == 0)
+			return 0;
 	}
 	if (err)
 		*err = why;
 	return -1;
+}
+
+int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err)
+{
+	char layer[65];
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	if (own_list(&text, layer, t, err) < 0)
+		return -1;
+	(void)snprintf(out, KAN_STORE_PATH, "%.32s/%s", t->storage, layer);
+	return 0;
+}
+
+static bool id_of(uint32_t *out, const json_t *range, const char *key)
+{
+	const json_t *v = json_object_get(range, key);
+	json_int_t id = json_integer_value(v);
+	*out = (uint32_t)id;
+	return json_is_integer(v) && id >= 0 && id <= UINT32_MAX;
+}
+
+int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *err)
+{
+	size_t i = 0;
+	const json_t *one = NULL;
+	bool moved = false;
+	out->n = 0;
+	json_array_foreach (ranges, i, one) {
+		if (out->n == KAN_IDMAP_LINES ||
+		    !id_of(&out->v[out->n].inside, one, "container_id") ||
+		    !id_of(&out->v[out->n].outside, one, "host_id") ||
+		    !id_of(&out->v[out->n].count, one, "size")) {
+			out->n = 0;
+			return kan_fail(err, KAN_EFORMAT, "a map of ids that is none");
+		}
+		moved |= out->v[out->n].inside != out->v[out->n].outside;
+		out->n++;
+	}
+	if (!moved)
+		out->n = 0;
+	return 0;
+}
+
+/* A layer with owners of its own was copied for the container; of the others the mount moves them.
+ */
+static int moved_by_mount(bool *yes, const struct kan_target *t, const char *layer,
+			  struct kan_err *err)
+{
+	json_t *layers = NULL;
+	if (kan_podman_layers(&layers, t, err) < 0)
+		return -1;
+	const json_t *own = entry_of(layers, layer);
+	int rc = own ? 0 : kan_fail(err, KAN_ENOTFOUND, "layers.json has no %.12s", layer);
+	*yes = !json_object_get(own, "uidmap") && !json_object_get(own, "gidmap");
+	json_decref(layers);
+	return rc;
+}
+
+int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
+		     struct kan_err *err)
+{
+	char layer[65];
+	bool yes = true;
+	json_t *doc = NULL;
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	uid->n = gid->n = 0;
+	if (t->uids) /* such mounts are root's */
+		return 0;
+	if (own_list(&text, layer, t, err) < 0 ||
+	    kan_json_parse(&doc, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err) < 0)
+		return -1;
+	const json_t *own = entry_of(doc, t->id);
+	int rc = kan_podman_map(uid, json_object_get(own, "uidmap"), err);
+	if (rc == 0)
+		rc = kan_podman_map(gid, json_object_get(own, "gidmap"), err);
+	json_decref(doc);
+	if (rc == 0 && uid->n + gid->n)
+		rc = moved_by_mount(&yes, t, layer, err);
+	if (rc < 0 || !yes)
+		uid->n = gid->n = 0;
+	return rc;
 }
 
 /* The image's id, which is also the name of its directory, without the scheme. */

@@ -41,12 +41,17 @@ int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, 
 	return 0;
 }
 
-static void give_up(struct kan_target *t, const char *value, enum kan_verdict verdict,
-		    const char *why)
+static void let_go(struct kan_target *t)
 {
 	kan_auto_close_fn(&t->upper_fd);
 	t->upper_fd = -1;
 	kan_overlay_drop(t);
+}
+
+static void give_up(struct kan_target *t, const char *value, enum kan_verdict verdict,
+		    const char *why)
+{
+	let_go(t);
 	kan_claim(t, "overlay", value, verdict, why);
 }
 
@@ -271,6 +276,12 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 	bool ok = kan_overlay_upper(t, upper, &why) == 0 &&
 		  whole_list(&c->lower, t, upper, &why) == 0 &&
 		  kan_overlay_lowers(t, kan_buf_str(&c->lower), upper, &why) == 0;
+	/* Podman unmounts directories that it made to move ids once the overlay holds them. */
+	if (!ok && why.code == KAN_ENOTFOUND && engine_names(t, upper)) {
+		let_go(t);
+		from_names(t);
+		return;
+	}
 	conclude(t, upper,
 		 "mounted in the engine's mount namespace below its data root, same device and "
 		 "options",

@@ -4,6 +4,8 @@
 
 #include <kanshiki/target.h>
 
+#include "kernel/idmap.h"
+
 /* Of a list that is parsed: JSON takes some fifty times its size in memory. */
 enum {
 	KAN_STORE_PATH = 4096,
@@ -58,6 +60,12 @@ int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const c
 		     struct kan_err *err);
 /* The directory of the container's own layer, below the data root: "overlay/<layer>". */
 int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err);
+/* Pure: [{container_id, host_id, size}, ...]. What maps all to itself has no line. */
+int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *err);
+/* Root's Podman gives a container ids of its own by mounting the image's layers with those, for as
+ * long as it takes to mount the overlay; on disk they stay the image's. Empty: nothing is moved. */
+int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
+		     struct kan_err *err);
 /* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);

@@ -9,6 +9,7 @@
 
 #include "base/tree.h"
 #include "image/changes_state.h"
+#include "image/shift.h"
 #include "image/xattrs.h"
 
 enum { PATH_OCTETS = 64 << 20, NAMES_OCTETS = 1 << 20 };
@@ -21,6 +22,7 @@ int kan_changes_open(struct kan_changes **out, const struct kan_changes_opts *o,
 	c->path = KAN_BUF(PATH_OCTETS);
 	c->wait_names = KAN_BUF(NAMES_OCTETS);
 	kan_stack_init(&c->stack, o->lowers, o->n_lowers, o->userxattr);
+	c->stack.owners = o->owners;
 	if (kan_rows_open(&c->rows, o->sink, o->rows, err) < 0 ||
 	    kan_before_open(&c->before, o->sink, o->before, err) < 0) {
 		kan_changes_abandon(c);
@@ -77,6 +79,8 @@ void kan_entry_lower_facts(struct kan_changes *c, struct kan_entry *e)
 		kan_sink_gap_err(c->o.sink, e->f->path, &why);
 	if (!kan_xattrs_read(&e->xattrs, e->below.fd, e->below.parent_fd, e->f->name, &why))
 		kan_sink_gap_err(c->o.sink, e->f->path, &why);
+	if (c->o.owners)
+		kan_shift_xattrs(&e->xattrs, c->o.owners);
 }
 
 /* The directory that waited: now it is known whether the upper layer has anything in it. */

@@ -12,6 +12,7 @@
 
 #include "base/tree.h"
 #include "image/overlay.h"
+#include "image/shift.h"
 
 enum { MARK_MAX = 4096, ATTR_NAME = 64, NAMES_OCTETS = 256 << 20 };
 
@@ -84,12 +85,14 @@ int kan_stack_number(const struct kan_stack *s, unsigned index)
 	return below;
 }
 
-static int look(struct statx *st, int pin, struct kan_err *err)
+static int look(struct statx *st, const struct kan_stack *s, int pin, struct kan_err *err)
 {
 	if (statx(pin, "",
 		  AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 		  STATX_BASIC_STATS | STATX_BTIME, st) < 0)
 		return kan_fail_sys(err, "stat");
+	if (s->owners)
+		kan_shift_owners(st, s->owners);
 	return 0;
 }
 
@@ -129,7 +132,7 @@ static int one(struct lookup *l, int *pin, struct statx *st, int dir, struct kan
 			*err = why;
 		return -1;
 	}
-	if (look(st, fd, err) < 0)
+	if (look(st, l->s, fd, err) < 0)
 		return -1;
 	if (is_whiteout(l->s, fd, st, xwhiteouts)) {
 		l->stop = true;
@@ -318,7 +321,7 @@ int kan_lower_root(struct kan_below *out, const struct kan_stack *s, struct kan_
 		*out = b;
 		return 0;
 	}
-	if (look(&b.st, s->layers[0].fd, err) < 0)
+	if (look(&b.st, s, s->layers[0].fd, err) < 0)
 		return -1;
 	b.found = true;
 	b.fd = b.data_fd = fcntl(s->layers[0].fd, F_DUPFD_CLOEXEC, 0);

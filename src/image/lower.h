@@ -7,6 +7,7 @@
 #include <kanshiki/target.h>
 #include <linux/stat.h>
 
+struct kan_idmaps;
 struct kan_tree_opener;
 
 enum { KAN_LOWER_PATH_MAX = 4096 }; /* of a path in a layer that is not our path */
@@ -29,6 +30,7 @@ struct kan_stack {
 	const struct kan_layer *layers; /* topmost first */
 	size_t n;
 	bool userxattr;
+	const struct kan_idmaps *owners; /* NULL, or how the layers' mount moves ids */
 	struct kan_view root;
 	/* With which directories are listed: its own, or in its place one that others use, too, and
 	 * what does not answer is counted for all of them. */

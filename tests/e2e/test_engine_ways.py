@@ -27,6 +27,12 @@ class Way(unittest.TestCase):
         self.addCleanup(self.engine.down)
         self.home = world.new_directory("home")
 
+    def podman(self, *argv):
+        """Podman's own client, for what Docker's has no word for."""
+        inner = f"/kan-{sha256(str(self.engine.directory).encode())[:10]}"
+        return world.sh("nsenter", "-m", "-n", "-t", self.engine.pid, "env", "HOME=/root", f"CONTAINERS_CONF={inner}/containers.conf", "podman",
+                        "--url", f"unix://{inner}/docker.sock", *argv)
+
     def container(self, name, *flags):
         self.engine.docker("run", "-d", "--name", name, *flags, world.IMAGE, *SERVICE)
         self.engine.docker("exec", name, "sh", "-c", "echo new >/root/new; rm /var/log/dpkg.log; echo more >>/etc/passwd")
@@ -80,6 +86,65 @@ class Remapped(Way):
         self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
         self.assertIn(b"said", (bundle / "data/logs/json-file/0.log").read_bytes())
         self.assertEqual(self.verified("w-remap"), ["0 100000 65536"])
+
+
+class Mapped(Way):
+    """Podman as root that gives a container ids of its own: the image's layers stay root's on disk, and are mounted with those ids."""
+    # Revision 2, cap_net_raw; u::rw-,u:33:r--,g::r--,m::r--,o::r--.
+    CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
+    LIST = bytes.fromhex("02000000" "01000600ffffffff" "0200040021000000" "04000400ffffffff" "10000400ffffffff" "20000400ffffffff")
+
+    def lower(self, path):
+        """The layer of the image that has it."""
+        found, = self.engine.data_root.glob(f"overlay/*/diff/{path}")
+        return found
+
+    def planted_below(self):
+        os.chown(self.lower("srv/shop/index.html"), 33, 33)
+        os.setxattr(self.lower("etc/group"), "security.capability", self.CAPABILITY)
+        os.setxattr(self.lower("etc/shop/shop.conf"), "system.posix_acl_access", self.LIST)
+        return {"/srv/shop/index.html": ["owner"], "/etc/group": ["capability"], "/etc/shop/shop.conf": ["acl"]}
+
+    def compared(self, bundle, uid, gid):
+        rows = self.rows(bundle)
+        index, group, conf = (rows[p] for p in (b"/srv/shop/index.html", b"/etc/group", b"/etc/shop/shop.conf"))
+        self.assertEqual([r["change"] for r in (index, group, conf)], ["identical"] * 3, (index, group, conf))
+        self.assertEqual([(r["uid"], r["gid"]) for r in (index, index["below"])], [(uid + 33, gid + 33)] * 2)
+        self.assertEqual([r["capability"]["rootid"] for r in (group, group["below"])], [uid] * 2)
+        self.assertEqual([r["acl"] for r in (conf, conf["below"])], [f"u::rw-,u:{uid + 33}:r--,g::r--,m::r--,o::r--"] * 2)
+        self.assertEqual((rows[b"/etc/passwd"]["change"], rows[b"/etc/passwd"]["below"]["uid"]), ("changed", uid))
+        given = rows[b"/usr/bin/id"]
+        self.assertEqual((given["change"], given["differs"], given["uid"], given["below"]["uid"]), ("metadata", ["owner"], uid + 33, uid))
+        gone = rows[b"/var/log/dpkg.log"]
+        self.assertEqual((gone["change"], gone["below"]["uid"], gone["below"]["gid"]), ("deleted", uid, gid))
+        self.assertEqual((rows[b"/root/new"]["change"], rows[b"/etc"]["change"]), ("added", "parent"))
+        self.assertEqual({r["source"] for r in rows.values()}, {"upper"})
+
+    def taken(self, name, damage):
+        """While it runs and when it has ended; the layers are those of the image, but for the damage."""
+        self.engine.docker("start", name)
+        self.engine.docker("exec", name, "sh", "-c", "echo new >/root/new; rm /var/log/dpkg.log; echo more >>/etc/passwd; chown 33 /usr/bin/id; "
+                           "for f in /srv/shop/index.html /etc/group /etc/shop/shop.conf; do chmod 600 $f; chmod 644 $f; done")
+        pid = self.engine.inspect(name)["State"]["Pid"]
+        uid, gid = (int(pathlib.Path(f"/proc/{pid}/{kind}_map").read_text().split()[1]) for kind in ("uid", "gid"))
+        self.assertGreater(min(uid, gid), 0)
+        _, bundle = self.capture(name, "--verify-image", status=0)
+        self.compared(bundle, uid, gid)
+        self.assertEqual({r["proof"] for r in bundle.rows("image/layers.ndjson")}, {"chain"})
+        named = {r["path"]: r["differs"] for r in bundle.rows("image/integrity.ndjson") if r["about"] == "path"}
+        self.assertEqual(named, damage)
+        self.engine.docker("stop", "-t", "0", name)
+        _, bundle = self.capture(name, status=0)
+        self.compared(bundle, uid, gid)
+
+    def test_podman_that_gives_a_container_ids_of_its_own_has_them_on_both_sides_and_its_layers_those_of_the_image(self):
+        self.start("map", KAN_ENGINE="podman4")
+        self.podman("create", "--name", "w-map", "--uidmap", "0:100000:65536", "--gidmap", "0:200000:65536", world.IMAGE, *SERVICE)
+        damage = self.planted_below()
+        self.taken("w-map", damage)
+        world.sh("nsenter", "-m", "-t", self.engine.pid, "sh", "-c", "for f in /etc/subuid /etc/subgid; do echo containers:1000000:1000000 >>$f; done")
+        self.podman("create", "--name", "w-auto", "--userns", "auto:size=65536", world.IMAGE, *SERVICE)
+        self.taken("w-auto", damage)
 
 
 class Beside(Way):
