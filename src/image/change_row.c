@@ -123,14 +123,21 @@ struct word {
 	bool type_changed;
 };
 
+/* What it was renamed from is another path; at this one the image has nothing. A redirect to its
+ * own place is of one that was moved away and back, or that was given a second name. */
+static bool is_renamed(const struct kan_changes *c, const struct kan_entry *e)
+{
+	struct kan_bytes to = e->marks.redirect;
+	return to.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy) &&
+	       !kan_bytes_eq(to, e->f->name) && !kan_bytes_eq(to, kan_buf_bytes(&c->path));
+}
+
 static struct word judge(const struct kan_changes *c, const struct kan_entry *e, bool has_children)
 {
 	struct statx st;
 	if (c->o.wordless)
 		return (struct word){0};
-	/* What it was renamed from is another path; at this one the image has nothing. */
-	bool redirected = e->marks.redirect.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy);
-	if (!e->below.found || redirected)
+	if (!e->below.found || is_renamed(c, e))
 		return (struct word){.change = of_engine(c, e) ? "engine" : "added"};
 	struct kan_side upper = upper_side(e, &st), lower = lower_side(e);
 	enum kan_content_is content = kan_compare_content(&upper, &lower);

@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import unittest
 
+import test_overlay as overlay
 import world
 from world import sha256, value
 
@@ -53,6 +54,11 @@ class Way(unittest.TestCase):
         self.assertEqual({(r["rung"], r["result"]) for r in rows}, {(2, "verified"), (3, "verified"), (4, "verified")})
         return bundle.rows("image/layers.ndjson")[0]["uid_map"]
 
+    def lower(self, path, upper=None):
+        """Where Podman's layers of the image have it."""
+        found, = (p for p in self.engine.data_root.glob(f"overlay/*/diff/{path}") if upper not in p.parents)
+        return found
+
     def rows(self, bundle):
         return {value(r, "path"): r for r in bundle.rows("filesystem/changes.ndjson")}
 
@@ -93,11 +99,6 @@ class Mapped(Way):
     # Revision 2, cap_net_raw; u::rw-,u:33:r--,g::r--,m::r--,o::r--.
     CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
     LIST = bytes.fromhex("02000000" "01000600ffffffff" "0200040021000000" "04000400ffffffff" "10000400ffffffff" "20000400ffffffff")
-
-    def lower(self, path):
-        """The layer of the image that has it."""
-        found, = self.engine.data_root.glob(f"overlay/*/diff/{path}")
-        return found
 
     def planted_below(self):
         os.chown(self.lower("srv/shop/index.html"), 33, 33)
@@ -145,6 +146,47 @@ class Mapped(Way):
         world.sh("nsenter", "-m", "-t", self.engine.pid, "sh", "-c", "for f in /etc/subuid /etc/subgid; do echo containers:1000000:1000000 >>$f; done")
         self.podman("create", "--name", "w-auto", "--userns", "auto:size=65536", world.IMAGE, *SERVICE)
         self.taken("w-auto", damage)
+
+
+class Metacopy(Way):
+    """Podman with the mount option that Fedora and RHEL ship: what only changes facts is copied up without its bytes."""
+    ACTS = ("chmod 600 /etc/group; chown 33 /usr/bin/id; chmod 600 /srv/shop/index.html; chmod 644 /srv/shop/index.html",
+            "mv /usr/share/doc /usr/share/moved; echo x >>/usr/share/moved/busybox/README; mv /srv/shop /srv/x; mv /srv/x /srv/shop",
+            "mv /etc/shop/shop.conf /etc/shop/moved.conf; ln /etc/passwd /etc/second; rm /var/log/dpkg.log; echo n >/root/new")
+
+    def told(self, upper):
+        """Rows as compare prints them; the marks are the kernel's own."""
+        _, bundle = self.capture("w-meta", status=0)
+        joined = {value(r, "path"): r for r in overlay.compare_json(bundle.path) if "path" in r}
+        says = {p.decode(): (r["change"], r.get("how"), r.get("metacopy", False)) for p, r in joined.items()}
+        self.assertEqual({p: w for p, w in says.items() if w[0] not in ("parent", "engine", "deleted")}, {
+            "/etc/group": ("metadata", "edited", True), "/usr/bin/id": ("metadata", "edited", True),
+            "/srv/shop/index.html": ("identical", "edited", True), "/usr/share/moved": ("added", "renamed", False),
+            "/usr/share/moved/busybox/README": ("changed", "edited", False), "/etc/shop/moved.conf": ("added", "renamed", True),
+            "/etc/passwd": ("identical", "edited", True), "/etc/second": ("added", "linked", True), "/root/new": ("added", None, False)})
+        self.assertEqual({p for p, w in says.items() if w[0] == "deleted"}, {
+            "/usr/share/doc", "/usr/share/doc/busybox", "/usr/share/doc/busybox/README", "/etc/shop/shop.conf", "/var/log/dpkg.log"})
+        self.assertEqual([(joined[p]["from"], joined[p]["redirect"]) for p in (b"/usr/share/moved", b"/etc/shop/moved.conf")],
+                         [("/usr/share/doc", "doc"), ("/etc/shop/shop.conf", "shop.conf")])
+        self.assertEqual([joined[p]["differs"] for p in (b"/etc/group", b"/usr/bin/id")], [["mode"], ["owner"]])
+        for path in ("etc/group", "usr/bin/id", "srv/shop/index.html", "etc/passwd"):
+            data = self.lower(path, upper).read_bytes()
+            self.assertEqual(joined[f"/{path}".encode()]["sha256"], sha256(data))
+            self.assertNotEqual((upper / path).read_bytes(), data, "its bytes are the image's alone")
+        return self.rows(bundle)
+
+    def test_what_the_container_does_is_told_as_what_it_did_and_the_kernels_mount_agrees(self):
+        self.start("meta", KAN_ENGINE="podman4", KAN_ENGINE_MOUNTOPT="nodev,metacopy=on")
+        self.engine.docker("run", "-d", "--name", "w-meta", world.IMAGE, *SERVICE)
+        for act in self.ACTS:
+            self.engine.docker("exec", "w-meta", "sh", "-c", act)
+        upper, *lowers = self.engine.layers("w-meta")
+        rows, lowers = self.told(upper), ":".join(map(str, lowers))
+        seen = overlay.differing_layers(lowers, f"{upper}:{lowers}", ",redirect_dir=on,metacopy=on")
+        parents = {p for p, r in rows.items() if r["change"] == "parent"}
+        self.assertEqual(seen - parents, {p for p, r in rows.items() if r["change"] not in ("identical", "parent")})
+        self.engine.docker("stop", "-t", "0", "w-meta")
+        self.told(upper)
 
 
 class Beside(Way):

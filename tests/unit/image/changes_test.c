@@ -404,6 +404,36 @@ Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 			 "by the layer's own redirect");
 }
 
+Test(changes, a_redirect_that_leads_to_its_own_place_is_no_rename, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir -p l0/d l0/old/sub l0/full; echo 1 >l0/d/f; echo 2 >l0/old/sub/g; "
+		    "echo 3 >l0/full/h; echo 4 >l0/two");
+	world_mount(w, ",redirect_dir=on,metacopy=on");
+	/* A second name gives the first one a redirect, too; and what was moved away and back keeps
+	 * one. */
+	world_sh(w, "cd m; ln two second; mv d x; mv x d; mv full x; mv x full; echo n >full/new; "
+		    "mv old new; mv new/sub new/x; mv new/x new/sub; touch -r d/f ../ref; "
+		    "mv d/f d/y; mv d/y d/f; chmod 600 d/f");
+	char *marks = world_line(w, "getfattr --absolute-names -h -n trusted.overlay.redirect "
+				    "--only-values upper/two");
+	cr_assert_str_eq(marks, "/two", "as the kernel wrote it");
+	free(marks);
+	capture();
+	is("/two", "identical");
+	is("/second", "added");
+	is("/d", "parent");
+	is("/d/f", "metadata");
+	cr_expect_str_eq(world_str(row("/d/f"), "redirect"), "f");
+	is("/full", "parent");
+	is("/full/new", "added");
+	is("/new", "added");
+	is("/new/sub", "identical");
+	cr_expect_str_eq(world_str(row("/new/sub"), "below.path"), "/old/sub");
+	is("/old/sub/g", "deleted");
+	cr_expect_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+}
+
 Test(changes, a_renamed_directory_is_found_again_after_a_long_way_down, .fini = leave)
 {
 	make(1);
