@@ -127,9 +127,39 @@ static int open_listed(struct kan_target *t, const char *path, const char *upper
 	return kan_overlay_open(&t->lowers[t->n_lowers], t, path, err);
 }
 
+/* containers/storage overlay.go, Get: a layer whose owners were changed has what it was before in
+ * diff1, diff2 and so on, below its diff, whether the list says so or not. */
+static int open_before(struct kan_target *t, struct kan_err *err)
+{
+	char path[KAN_OVERLAY_PATH];
+	const char *diff = t->lowers[t->n_lowers - 1].path;
+	for (unsigned i = 1; t->n_lowers < KAN_OVERLAY_LAYERS; i++) {
+		struct kan_err why = {0};
+		int fd = -1;
+		if (snprintf(path, sizeof(path), "%s%u", diff, i) >= KAN_OVERLAY_PATH)
+			return kan_fail(err, KAN_ELIMIT, "%.80s...: a path too long", diff);
+		if (kan_below_pin(&fd, t, path, O_DIRECTORY, &why) < 0) {
+			if (why.code == KAN_ENOTFOUND)
+				return 0;
+			if (err)
+				*err = why;
+			return -1;
+		}
+		t->lowers[t->n_lowers++] = (struct kan_layer){.fd = fd, .path = kan_xstrdup(path)};
+	}
+	return 0;
+}
+
+static bool is_before(const char *path)
+{
+	const char *up = strstr(path, "/../diff");
+	return up && !strchr(up + sizeof("/../"), '/');
+}
+
 int kan_overlay_lowers(struct kan_target *t, const char *list, const char *upper,
 		       struct kan_err *err)
 {
+	bool podman = kan_is_podman(t);
 	t->lowers = kan_xalloc(KAN_OVERLAY_LAYERS * sizeof(*t->lowers));
 	for (const char *at = list; *at;) {
 		char one[KAN_OVERLAY_PATH];
@@ -139,10 +169,14 @@ int kan_overlay_lowers(struct kan_target *t, const char *list, const char *upper
 					KAN_OVERLAY_LAYERS);
 		memcpy(one, at, n);
 		one[n] = 0;
-		if (n && open_listed(t, one, upper, err) < 0)
-			return -1;
-		t->n_lowers += n > 0;
 		at += n + (at[n] != 0);
+		if (n == 0 || (podman && is_before(one)))
+			continue;
+		if (open_listed(t, one, upper, err) < 0)
+			return -1;
+		t->n_lowers++;
+		if (podman && open_before(t, err) < 0)
+			return -1;
 	}
 	return t->n_lowers ? 0 : kan_fail(err, KAN_ENOTFOUND, "no lower directory");
 }

@@ -150,8 +150,26 @@ int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *
 	return 0;
 }
 
-/* A layer with owners of its own was copied for the container; of the others the mount moves them.
- */
+/* A layer with owners of its own was copied for a container; of the others a mount moves them. */
+static bool has_owners(const json_t *layer)
+{
+	return json_object_get(layer, "uidmap") || json_object_get(layer, "gidmap");
+}
+
+void kan_podman_mark_copies(struct kan_target *t)
+{
+	json_t *layers = NULL;
+	if (kan_podman_layers(&layers, t, NULL) < 0)
+		return;
+	for (size_t i = 0; i < t->n_lowers; i++) {
+		char id[65];
+		const char *name = strchr(t->lowers[i].path, '/');
+		(void)snprintf(id, sizeof(id), "%s", name ? name + 1 : "");
+		t->lowers[i].init = has_owners(entry_of(layers, id));
+	}
+	json_decref(layers);
+}
+
 static int moved_by_mount(bool *yes, const struct kan_target *t, const char *layer,
 			  struct kan_err *err)
 {
@@ -160,7 +178,7 @@ static int moved_by_mount(bool *yes, const struct kan_target *t, const char *lay
 		return -1;
 	const json_t *own = entry_of(layers, layer);
 	int rc = own ? 0 : kan_fail(err, KAN_ENOTFOUND, "layers.json has no %.12s", layer);
-	*yes = !json_object_get(own, "uidmap") && !json_object_get(own, "gidmap");
+	*yes = !has_owners(own);
 	json_decref(layers);
 	return rc;
 }

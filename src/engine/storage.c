@@ -172,6 +172,29 @@ int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err
 			"the init's root is not the directory that the engine has for it");
 }
 
+/* Docker puts a layer of its own above the image's in containerd's store, too, and a builder that
+ * commits containers leaves theirs in between. The snapshotter knows them by the container's id;
+ * without its database the topmost lower is one. */
+static void mark_init(struct kan_target *t)
+{
+	struct kan_snapshots all = {0};
+	char root[KAN_OVERLAY_PATH];
+	if (t->n_lowers == 0)
+		return;
+	if (kan_is_podman(t))
+		kan_podman_mark_copies(t);
+	if (!kan_is_containerd(t))
+		return;
+	t->lowers[0].init = true;
+	if (kan_snapshots_of(&all, root, t, t->lowers[0].path, NULL) < 0)
+		return;
+	for (size_t i = 0; i < t->n_lowers; i++) {
+		const struct kan_snapshot *s = kan_snapshot_at(&all, t->lowers[i].path);
+		t->lowers[i].init = s ? kan_snapshot_is_init(s) : i == 0;
+	}
+	free(all.v);
+}
+
 /* The file "lower" there has the rest. */
 static void from_names(struct kan_target *t)
 {
@@ -187,6 +210,7 @@ static void from_names(struct kan_target *t)
 	bool ok = kan_overlay_upper(t, diff, &why) == 0 &&
 		  kan_below_read(&lower, t, list, &why) == 0 &&
 		  kan_overlay_lowers(t, kan_buf_str(&lower), NULL, &why) == 0;
+	mark_init(t);
 	conclude(t, diff,
 		 is_overlay2(t) ? "layerdb/mounts and lower, below the engine's data root"
 				: "containers.json and lower, below the engine's data root",
@@ -204,25 +228,6 @@ static bool engine_names(const struct kan_target *t, const char *upper)
 		return false;
 	(void)snprintf(diff, sizeof(diff), "%s/diff", dir);
 	return strcmp(diff, below) == 0;
-}
-
-/* Docker puts a layer of its own above the image's in containerd's store, too, and a builder that
- * commits containers leaves theirs in between. The snapshotter knows them by the container's id;
- * without its database the topmost lower is one. */
-static void mark_init(struct kan_target *t)
-{
-	struct kan_snapshots all = {0};
-	char root[KAN_OVERLAY_PATH];
-	if (!kan_is_containerd(t) || t->n_lowers == 0)
-		return;
-	t->lowers[0].init = true;
-	if (kan_snapshots_of(&all, root, t, t->lowers[0].path, NULL) < 0)
-		return;
-	for (size_t i = 0; i < t->n_lowers; i++) {
-		const struct kan_snapshot *s = kan_snapshot_at(&all, t->lowers[i].path);
-		t->lowers[i].init = s ? kan_snapshot_is_init(s) : i == 0;
-	}
-	free(all.v);
 }
 
 /* From a container's own snapshot down by parents: each is a directory of its number. */

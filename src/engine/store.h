@@ -66,6 +66,9 @@ int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *
  * long as it takes to mount the overlay; on disk they stay the image's. Empty: nothing is moved. */
 int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
 		     struct kan_err *err);
+/* Where it cannot (a user's Podman), it copies the image's topmost layer for those ids, above the
+ * image's own: a layer of the engine (init). */
+void kan_podman_mark_copies(struct kan_target *t);
 /* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);

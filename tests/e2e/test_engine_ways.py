@@ -216,6 +216,30 @@ class Rootless(Way):
     def test_docker_of_a_user_in_namespaces_of_its_own_is_proven_like_another(self):
         self.of_a_user("kit", "docker26", "json-file")
 
+    def test_a_copy_of_the_image_that_a_users_podman_makes_for_other_ids_is_the_engines_and_what_is_compared_with(self):
+        self.start("copy", KAN_ENGINE="podman4", KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
+        for name, *ids in (("w-copy", "--uidmap", "0:1:1000", "--gidmap", "0:1:1000"), ("w-keep", "--userns", "keep-id", "--user", "0")):
+            self.podman("create", "--name", name, "--network", "none", *ids, world.IMAGE, *SERVICE)
+            self.engine.docker("start", name)
+            self.engine.docker("exec", name, "sh", "-c", "echo new >/root/new; rm /var/log/dpkg.log; echo more >>/etc/passwd; chmod 600 /srv/shop/index.html; "
+                               "chmod 644 /srv/shop/index.html; chown 33 /usr/bin/id")
+            self.of_a_copy(name)
+            self.engine.docker("stop", "-t", "0", name)
+            self.of_a_copy(name)
+
+    def of_a_copy(self, name):
+        _, bundle = self.capture(name, "--verify-image", status=0)
+        rows = self.rows(bundle)
+        words = {b"/root/new": "added", b"/var/log/dpkg.log": "deleted", b"/etc/passwd": "changed", b"/srv/shop/index.html": "identical",
+                 b"/etc": "parent", b"/etc/mtab": "engine"}
+        self.assertEqual({p: rows[p]["change"] for p in words}, words)
+        given = rows[b"/usr/bin/id"]
+        self.assertEqual((given["change"], given["differs"], given["uid"] - given["below"]["uid"]), ("metadata", ["owner"], 33), given)
+        self.assertEqual({(r["below"]["layer"], r["below"]["uid"]) for r in rows.values() if "below" in r}, {("init", 100000)})
+        layers = bundle.rows("image/layers.ndjson")
+        self.assertEqual({(r["init"], r["proof"]) for r in layers}, {(False, "chain"), (True, "none")})
+        self.assertEqual([r for r in bundle.rows("image/integrity.ndjson") if r["result"] != "verified"], [])
+
     def of_a_user(self, suffix, kind, log):
         self.start(suffix, KAN_ENGINE=kind, KAN_ENGINE_ROOTLESS="1", KAN_ENGINE_CGROUP="2")
         self.assertEqual(os.stat(f"/proc/{self.engine.pid}").st_uid, 64000)
