@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/row.h"
 #include "collectors/mountvolume.h"
+#include "engine/store.h"
 #include "image/mountfiles.h"
 
 enum {
@@ -174,13 +175,24 @@ static int by_destination(const void *a, const void *b)
 		      kan_json_str(*(json_t *const *)b, "Destination"));
 }
 
+static void tell_unknown(const struct named *c)
+{
+	static const struct kan_bytes what = KAN_LIT(KAN_MOUNTNAMED_ROWS);
+	if (kan_is_podman(c->t))
+		kan_sink_gap(c->sink, what, KAN_GAP_UNSUPPORTED,
+			     "no config.json of the runtime that can be read: before its first "
+			     "start libpod's database alone knows the mounts");
+	else
+		kan_sink_gap(c->sink, what, KAN_GAP_MALFORMED,
+			     "which mounts are configured cannot be read");
+}
+
 /* The engine lists them as they come; their order must not be chance. */
 static int take_all(struct named *c, struct kan_err *err)
 {
 	const json_t *list = json_object_get(c->t->inspect, "Mounts");
 	if (!json_is_array(list) && !json_is_null(list))
-		kan_sink_gap(c->sink, KAN_LIT(KAN_MOUNTNAMED_ROWS), KAN_GAP_MALFORMED,
-			     "which mounts are configured cannot be read");
+		tell_unknown(c);
 	size_t all = json_array_size(list), n = all < KAN_PLAN_LINES ? all : KAN_PLAN_LINES;
 	kan_auto_free const json_t **sorted = kan_xrealloc(NULL, n + 1, sizeof(json_t *));
 	int rc = 0;

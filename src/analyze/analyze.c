@@ -170,13 +170,15 @@ static json_t *reach_of(const struct kan_facts *f)
 		binds += strcmp(kan_json_str(m, "Type"), "bind") == 0;
 	}
 	json_object_set_new(o, "engine_socket", json_boolean(engine_socket));
+	json_object_set_new(o, "host_mounts", json_integer(binds));
+	if (!host) /* its file could not be read: nothing is known, and not that it has none */
+		return o;
 	json_object_set_new(o, "privileged",
 			    json_boolean(json_is_true(json_object_get(host, "Privileged"))));
 	json_object_set_new(o, "host_network",
 			    json_boolean(strcmp(kan_json_str(host, "NetworkMode"), "host") == 0));
 	json_object_set_new(o, "host_pid",
 			    json_boolean(strcmp(kan_json_str(host, "PidMode"), "host") == 0));
-	json_object_set_new(o, "host_mounts", json_integer(binds));
 	return o;
 }
 

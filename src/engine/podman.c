@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/row.h"
 #include "engine/below.h"
+#include "engine/config.h"
 #include "engine/store.h"
 
 enum { DEPTH = 64, SCHEME = 7, WORD = 32 };
@@ -30,7 +31,7 @@ bool kan_is_podman(const struct kan_target *t)
 {
 	char path[KAN_STORE_PATH];
 	kan_auto_close int fd = -1, dockers = -1;
-	if (t->data_root_fd < 0 || !t->storage || t->depth == KAN_DEPTH_OFFLINE ||
+	if (t->data_root_fd < 0 || !t->storage ||
 	    (strcmp(t->storage, "overlay") != 0 && strcmp(t->storage, "vfs") != 0))
 		return false;
 	(void)snprintf(path, sizeof(path), "containers/%s", t->id);
@@ -52,12 +53,8 @@ bool kan_podman_runs_at(const struct kan_target *t, const char *path)
 
 static const json_t *entry_of(const json_t *list, const char *id)
 {
-	size_t i = 0;
-	json_t *one = NULL;
-	json_array_foreach (list, i, one)
-		if (strcmp(kan_json_str(one, "id"), id) == 0)
-			return one;
-	return NULL;
+	bool twice = false;
+	return kan_podman_entry(list, id, &twice);
 }
 
 int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err)
@@ -65,9 +62,12 @@ int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, str
 	json_t *doc = NULL;
 	if (kan_json_parse(&doc, list, KAN_STORE_LIST_MAX, DEPTH, err) < 0)
 		return -1;
-	const char *layer = kan_json_str(entry_of(doc, id), "layer");
+	bool twice = false;
+	const char *layer = kan_json_str(kan_podman_entry(doc, id, &twice), "layer");
 	int rc = 0;
-	if (kan_is_sha256_hex(layer))
+	if (twice)
+		rc = kan_fail(err, KAN_EFORMAT, "the list has %.12s more than once", id);
+	else if (kan_is_sha256_hex(layer))
 		memcpy(out, layer, 65);
 	else
 		rc = kan_fail(err, *layer ? KAN_EFORMAT : KAN_ENOTFOUND,
@@ -96,19 +96,30 @@ int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct 
 	/* Those that go with a reboot are listed apart. */
 	static const char *const names[] = {"containers.json", "volatile-containers.json"};
 	char layer[65];
-	struct kan_err why = {0};
+	struct kan_err why[2] = {{0}};
+	size_t found = 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
-		struct kan_err *to = i ? NULL : &why;
-		if (read_list(&text, t, "containers", names[i], to) < 0 ||
-		    kan_podman_layer_of(layer, kan_buf_bytes(&text), t->id, to) < 0)
-			continue;
+		found += read_list(&text, t, "containers", names[i], &why[i]) == 0 &&
+			 kan_podman_layer_of(layer, kan_buf_bytes(&text), t->id, &why[i]) == 0;
+	}
+	if (found == 1) {
 		(void)snprintf(out, KAN_STORE_PATH, "%.32s/%s", t->storage, layer);
 		return 0;
 	}
+	if (found == 2)
+		return kan_fail(err, KAN_EFORMAT, "both lists have %.12s", t->id);
 	if (err)
-		*err = why;
+		*err = why[why[1].code == KAN_EFORMAT];
 	return -1;
+}
+
+bool kan_podman_by_program(const struct kan_target *t)
+{
+	char path[KAN_STORE_PATH];
+	kan_auto_buf struct kan_buf flag = KAN_BUF(WORD);
+	(void)snprintf(path, sizeof(path), "%.32s/.has-mount-program", t->storage);
+	return kan_below_read(&flag, t, path, NULL) == 0 && strcmp(kan_buf_str(&flag), "true") == 0;
 }
 
 /* The image's id, which is also the name of its directory, without the scheme. */

@@ -252,7 +252,7 @@ static int named_dir(char out[PATH_OCTETS], const struct kan_target *t, struct k
 	out[0] = 0;
 	if (is_overlay2(t))
 		return layerdb_dir(out, t, err);
-	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0)
+	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0 && !kan_podman_by_program(t))
 		return kan_podman_dir(out, t, err);
 	return kan_fail(err, KAN_EUNSUPPORTED,
 			"the layers of a stopped container of this storage cannot be found "

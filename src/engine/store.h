@@ -42,13 +42,13 @@ struct kan_leads {
 };
 int kan_manifest_leads(struct kan_leads *out, struct kan_bytes blob, struct kan_err *err);
 
-/* Podman: its files are there for this driver, and none of Docker's for this container. Never of a
- * dead disk: a directory alone, which anybody may make, is no engine. */
+/* Podman: its files are there for this driver, and none of Docker's for this container. */
 bool kan_is_podman(const struct kan_target *t);
 /* Files of a running container are below Podman's run root, which it does not name: told by the
  * directory of the container's own id. No link is followed on the way. */
 bool kan_podman_runs_at(const struct kan_target *t, const char *path);
-/* Pure: the layer of a container in containers.json, the top layer of an image in images.json. */
+/* Pure: the layer of a container in containers.json, the top layer of an image in images.json.
+ * format: it is there twice. */
 int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err);
 /* Pure: what layers.json says of a layer: its diff id, and its parent or "". */
 struct kan_podman_layer {
@@ -58,6 +58,8 @@ int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const c
 		     struct kan_err *err);
 /* The directory of the container's own layer, below the data root: "overlay/<layer>". */
 int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err);
+/* Does a program mount the layers (fuse-overlayfs)? Then they are no overlay of the kernel. */
+bool kan_podman_by_program(const struct kan_target *t);
 /* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);

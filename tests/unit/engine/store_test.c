@@ -92,6 +92,10 @@ Test(store, podmans_containers_json_names_the_containers_layer)
 	cr_expect_eq(err.code, KAN_ENOTFOUND);
 	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of("{}"), A, &err), -1);
 	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of("[7,[],null]"), A, &err), -1);
+	static const char twice[] =
+		"[{\"id\":\"" A "\",\"layer\":\"" B "\"},{\"id\":\"" A "\",\"layer\":\"" C "\"}]";
+	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of(twice), A, &err), -1);
+	cr_expect_eq(err.code, KAN_EFORMAT, "either layer may be meant");
 }
 
 static int layer(struct kan_podman_layer *out, const char *text, const char *id)
@@ -200,8 +204,7 @@ Test(store, podman_is_told_by_more_than_a_directory_that_anybody_makes)
 	t.storage = overlay;
 	cr_expect(kan_is_podman(&t));
 	t.depth = KAN_DEPTH_OFFLINE;
-	cr_expect_not(kan_is_podman(&t), "a dead disk");
-	t.depth = KAN_DEPTH_HOST;
+	cr_expect(kan_is_podman(&t), "a dead disk");
 	cr_assert_eq(mkdirat(p.fd, "containers", 0755), 0);
 	cr_assert_eq(mkdirat(p.fd, "containers/" A, 0755), 0);
 	cr_expect_not(kan_is_podman(&t), "the container is Docker's");
