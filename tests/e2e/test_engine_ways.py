@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import unittest
 
+import test_offline
 import world
 from world import sha256, value
 
@@ -137,6 +138,20 @@ class Rootless(Way):
         self.overlay_of_a_user(self.rows(bundle))
         self.kept_in_a_volume(bundle, "named")
         self.assertIn(b"said", (bundle / f"data/logs/{log}/0.log").read_bytes())
+        self.from_the_disk(bundle, log, 5 if kind == "podman4" else 0)
+
+    def from_the_disk(self, live, log, status):
+        """A copy of the user's store, read by root without the engine."""
+        copy = world.new_directory("disk") / "store"
+        world.sh("cp", "-a", self.engine.data_root, copy)
+        done, dead = test_offline.offline(copy, name="w-user")
+        self.assertEqual((done.status, done.json["depth"]), (status, "offline"), str(done))
+        rows = [{p: (r["change"], r.get("sha256"), r.get("uid")) for p, r in self.rows(b).items()} for b in (live, dead)]
+        self.assertEqual(rows[1], rows[0])
+        self.overlay_of_a_user(self.rows(dead))
+        self.assertEqual(self.claims(dead)["overlay attributes"]["value"], "user.overlay.")
+        self.kept_in_a_volume(dead, "named")
+        self.assertIn(b"said", (dead / f"data/logs/{log}/0.log").read_bytes())
 
     def by_its_manifest(self):
         """A digest of its repository is that of a manifest, which Podman keeps."""
