@@ -155,8 +155,8 @@ static void settle(struct kan_contra *c, const struct comparison *t)
 static json_t *told(struct kan_contra *c, const struct comparison *t)
 {
 	json_t *o = json_pack("{s:s,s:s,s:[s,s],s:b,s:I,s:o}", "id", t->id, "title", t->title,
-			      "sides", t->one, t->other, "assessed", c->missing == NULL, "count",
-			      (json_int_t)c->count, "rows", c->rows);
+			      "sides", t->one, c->other ? c->other : t->other, "assessed",
+			      c->missing == NULL, "count", (json_int_t)c->count, "rows", c->rows);
 	uint64_t more = c->count - json_array_size(c->rows);
 	if (more)
 		json_object_set_new(o, "left_out", json_integer((json_int_t)more));

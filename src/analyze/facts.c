@@ -187,8 +187,7 @@ static json_t *document(const struct kan_source *s, const char *path)
 /* Its list of containers has this one, or no word of it is believed. */
 static json_t *of_podman(const struct kan_facts *f)
 {
-	static const char *const lists[] = {"data/engine/store-containers.json",
-					    "data/engine/store-volatile-containers.json"};
+	static const char *const lists[] = {KAN_FACTS_PODMAN_LIST, KAN_FACTS_PODMAN_VOLATILE};
 	const char *id = kan_json_str(json_object_get(f->capture, "target"), "id");
 	json_auto_t *spec = document(f->source, "data/engine/oci-spec.json");
 	json_t *inspect = NULL;

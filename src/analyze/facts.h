@@ -25,6 +25,10 @@ enum {
 	KAN_FACTS_DOCUMENT = 64 << 20,
 };
 
+/* Lists of Podman's storage; the second is not always there. */
+#define KAN_FACTS_PODMAN_LIST "data/engine/store-containers.json"
+#define KAN_FACTS_PODMAN_VOLATILE "data/engine/store-volatile-containers.json"
+
 enum kan_ancestor {
 	KAN_ANC_UNKNOWN,
 	KAN_ANC_INIT,

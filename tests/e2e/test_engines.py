@@ -300,8 +300,9 @@ class Engines(unittest.TestCase):
 
     def test_every_other_comparison_with_the_engine_was_made_and_found_nothing(self):
         others = [c for c in self.report()["contradictions"] if c["id"] != "engine-changes"]
-        none = {"engine-files"} if PODMAN else set()    # Podman keeps no such files
-        self.assertEqual([(c["id"], c["assessed"], c["count"]) for c in others], [(c["id"], c["id"] not in none, 0) for c in others])
+        self.assertEqual([(c["id"], c["assessed"], c["count"]) for c in others], [(c["id"], True, 0) for c in others])
+        files = next(c["sides"][1] for c in others if c["id"] == "engine-files")
+        self.assertEqual(files, f"data/engine/{'store-containers.json' if PODMAN else 'config.v2.json'}")
 
     def test_hosts_hostname_and_resolv_conf_are_the_engines_too(self):
         for name in ("hosts", "hostname", "resolv.conf"):
@@ -418,6 +419,20 @@ class DeadCopy(unittest.TestCase):
                          (info["Id"], Dead.NAME, info["Config"]["Image"], info["Image"]))
         spec = json.loads((self.dead / "data/engine/oci-spec.json").read_bytes())
         self.assertEqual(spec["process"]["args"], [info["Path"], *info["Args"]])
+
+    def test_a_list_that_was_edited_on_disk_contradicts_the_engines_answer(self):
+        path = world.engine().data_root / "overlay-containers/containers.json"
+        before = path.read_bytes()
+        entries = json.loads(before)
+        next(e for e in entries if Dead.NAME in e["names"])["image"] = "e" * 64
+        try:
+            path.write_text(json.dumps(entries))
+            done = world.capture(Dead.NAME, "--only", "engine", home=world.new_directory("home"))
+        finally:
+            path.write_bytes(before)
+        report = json.loads(pathlib.Path(done.json["report"]["json"]).read_bytes())
+        told = next(c for c in report["contradictions"] if c["id"] == "engine-files")
+        self.assertEqual([(r["what"], r["other"]) for r in told["rows"]], [("Image", "its file: another value")])
 
     def test_the_listing_is_what_the_engine_lists(self):
         done = world.kanshiki("--json", "ls", "--root", self.copy)

@@ -24,6 +24,8 @@
 #define HOST "data/engine/hostconfig.json"
 #define LOGS "data/logs/files.ndjson"
 #define CONTAINERS "data/engine/containers.json"
+#define STORE "data/engine/store-containers.json"
+#define STORE_VOLATILE "data/engine/store-volatile-containers.json"
 
 static const char calm_process[] =
 	"{\"pid\":10,\"nspid\":[10,1],\"starttime\":100,\"state\":\"S\",\"member_by\":[\"cgroup\","
@@ -68,6 +70,13 @@ static void put(const char *path, const char *text)
 	(void)unlink(whole);
 	cr_assert_eq(kan_put_file(AT_FDCWD, whole, 0600, kan_bytes_of(text), &err), 0, "%s",
 		     err.text);
+}
+
+static int remove_at(const char *path)
+{
+	char whole[256];
+	(void)snprintf(whole, sizeof whole, "%s/%s", dir, path);
+	return unlink(whole);
 }
 
 /* What is there already, and one row more. */
@@ -597,6 +606,34 @@ Test(contradictions, files_that_are_no_objects_are_not_compared)
 	not_assessed("engine-files", "malformed");
 	put(HOST, "{}\n");
 	put(CONFIG, "7\n");
+	not_assessed("engine-files", "malformed");
+}
+
+#define IN_STORE \
+	"\"names\":[\"web\"],\"image\":\"" OURS \
+	"\",\"metadata\":\"{\\\"image-name\\\":\\\"small:1\\\"}\""
+
+Test(contradictions, podmans_answer_against_the_lists_of_its_storage)
+{
+	cr_assert_eq(remove_at(CONFIG) + remove_at(HOST), 0);
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"Name\":\"/web\",\"Image\":\"sha256:" OURS
+		     "\",\"Config\":{\"Image\":\"small:1\"},\"State\":{}}\n");
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	agrees("engine-files");
+	const json_t *sides = json_object_get(compare("engine-files"), "sides");
+	cr_expect_str_eq(json_string_value(json_array_get(sides, 1)), STORE);
+	put(STORE, "[{\"id\":\"" OURS "\",\"image\":\"" OURS
+		   "\",\"metadata\":\"{\\\"image-name\\\":\\\"small:1\\\"}\"}]\n");
+	contradicts("engine-files", "Name", STORE, 0);
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "},{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE, "[]\n");
+	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE_VOLATILE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	agrees("engine-files");
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE, "[\n");
 	not_assessed("engine-files", "malformed");
 }
 
