@@ -65,8 +65,8 @@ static bool whole(struct kan_contra *c, const char *list)
 	static const char *const beside[] = {"events",     "image",    "version", "info",
 					     "containers", "networks", "volumes", "oci-spec",
 					     "runc-state", NULL};
-	const struct kan_contra_side sides[] = {{"engine", list, beside, NULL},
-						{"engine", INSPECT, beside, NULL}};
+	const struct kan_contra_side sides[] = {{"engine", INSPECT, beside, NULL},
+						{"engine", list, beside, NULL}};
 	return kan_contra_whole(c, &sides[0]) && kan_contra_whole(c, &sides[1]);
 }
 

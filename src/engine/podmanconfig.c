@@ -219,9 +219,24 @@ static bool is_bound(const json_t *m)
 	       has_option(m, "rbind");
 }
 
+/* Of a volume with ":O" Podman mounts an overlay of its own first: the directory of the host is the
+ * one below. */
+static const char *source_of(const json_t *m)
+{
+	static const char below[] = "lowerdir=";
+	size_t i = 0;
+	json_t *one = NULL;
+	json_array_foreach (json_object_get(m, "options"), i, one) {
+		const char *word = json_string_value(one);
+		if (word && strncmp(word, below, sizeof(below) - 1) == 0)
+			return word + sizeof(below) - 1;
+	}
+	return kan_json_str(m, "source");
+}
+
 static json_t *mount_of(const json_t *m, const char *root, size_t n)
 {
-	const char *source = kan_json_str(m, "source");
+	const char *source = source_of(m);
 	char *volume = volume_of(source, root, n);
 	json_t *o = json_object();
 	set_text(o, "Type", volume ? "volume" : "bind");
@@ -245,7 +260,7 @@ static json_t *mounts_of(const json_t *spec)
 		return NULL;
 	json_t *out = json_array();
 	json_array_foreach (list, i, m)
-		if (is_bound(m) && !is_podmans(kan_json_str(m, "source")))
+		if (is_bound(m) && !is_podmans(source_of(m)))
 			json_array_append_new(out, mount_of(m, root, n));
 	return out;
 }

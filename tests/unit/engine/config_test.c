@@ -162,11 +162,16 @@ Test(config, a_volume_of_podman_lies_in_its_store_and_podmans_own_files_are_no_m
 		"/volumes/v/_data\","
 		"\"options\":[\"ro\",\"rbind\"]},"
 		"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"/volumes/v/_data\"},"
+		"{\"destination\":\"/o\",\"type\":\"overlay\",\"source\":\"" STORE
+		"/overlay-containers/" ID "/userdata/overlay/1/merge\","
+		"\"options\":[\"lowerdir=/srv\",\"upperdir=/u\"]},"
 		"{\"destination\":\"/etc/hosts\",\"type\":\"bind\","
 		"\"source\":\"/run/u/my-containers/overlay-containers/" ID "/userdata/hosts\"}]}");
 	const json_t *mounts = json_object_get(inspect, "Mounts");
-	cr_assert_eq(json_array_size(mounts), 2);
+	cr_assert_eq(json_array_size(mounts), 3);
 	const json_t *volume = json_array_get(mounts, 0), *bind = json_array_get(mounts, 1);
+	const json_t *over = json_array_get(mounts, 2);
+	cr_expect_str_eq(kan_json_str(over, "Source"), "/srv", "what an overlay of Podman's shows");
 	cr_expect_str_eq(kan_json_str(volume, "Type"), "volume");
 	cr_expect_str_eq(kan_json_str(volume, "Name"), "v");
 	cr_expect_str_eq(kan_json_str(volume, "Driver"), "local");
