@@ -21,10 +21,10 @@ void kan_hex(char *out, struct kan_bytes v); /* 2n + 1 chars */
 bool kan_unhex(uint8_t *out, size_t n, struct kan_bytes hex);
 bool kan_is_sha256_hex(const char *s); /* 64 lower hex digits and nothing else */
 /* From the current offset to the end, plain reads in an aligned buffer. */
-struct kan_tree_opener;
-/* The same of a file of a target, with the opener's bound. */
-int kan_sha256_bounded(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int fd,
-		       struct kan_err *err);
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err);
+struct kan_tree_opener;
+/* Of a target's file, which is pinned: opened and read with the opener's bound. */
+int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
+		      struct kan_err *err);
 
 #endif

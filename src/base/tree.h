@@ -78,6 +78,10 @@ struct kan_tree_opener *kan_tree_opener_new(void);
 void kan_tree_opener_free(struct kan_tree_opener *o);
 int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
 			  struct kan_err *err);
+/* Opened, and the first n octets of it read, in one go: fewer are all that it has. The bound holds
+ * for each of both; -1 of either: as err, and nothing is open. */
+ssize_t kan_tree_first_bounded(void *to, size_t n, int *fd, bool *noatime,
+			       struct kan_tree_opener *o, int path_fd, struct kan_err *err);
 /* The same of reading: the first octets of a file, as many as most, appended. limit: out is full.
  */
 int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,

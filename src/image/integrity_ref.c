@@ -124,16 +124,12 @@ static int on_content(struct kan_bytes piece, void *arg, struct kan_err *err)
 /* The file of this host; one of another size is named already, and may be endless. */
 static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	bool noatime = true;
 	struct stat st;
 	int pin = kan_layerdir_pin(r->dir, kan_buf_bytes(&r->path));
 	if (pin < 0 || fstat(pin, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    (uint64_t)st.st_size != r->size)
 		return 0;
-	if (kan_tree_open_bounded(&fd, &noatime, r->g->opener, pin, err) < 0)
-		return -1;
-	return kan_sha256_bounded(hex, r->g->opener, fd, err);
+	return kan_sha256_pinned(hex, r->g->opener, pin, err);
 }
 
 static int on_file_end(void *arg, struct kan_err *err)

@@ -129,21 +129,12 @@ static bool same_facts(const struct statx *a, const struct statx *b)
 	return dir || (a->stx_size == b->stx_size && a->stx_mtime.tv_sec == b->stx_mtime.tv_sec);
 }
 
-static int digest(char hex[KAN_SHA256_HEX], int pin, struct kan_tree_opener *opener,
-		  struct kan_err *err)
-{
-	kan_auto_close int fd = -1;
-	bool noatime = true;
-	if (kan_tree_open_bounded(&fd, &noatime, opener, pin, err) < 0)
-		return -1;
-	return kan_sha256_bounded(hex, opener, fd, err);
-}
-
 static int same_content(const struct kan_below *b, const struct kan_tree_entry *e,
 			struct kan_tree_opener *opener, struct kan_err *err)
 {
 	char a[KAN_SHA256_HEX], c[KAN_SHA256_HEX];
-	if (digest(a, e->fd, opener, err) < 0 || digest(c, b->data_fd, opener, err) < 0)
+	if (kan_sha256_pinned(a, opener, e->fd, err) < 0 ||
+	    kan_sha256_pinned(c, opener, b->data_fd, err) < 0)
 		return -1;
 	return strcmp(a, c) == 0;
 }

@@ -248,6 +248,25 @@ Test(changes, a_changed_type_is_said_and_what_was_inside_is_gone, .fini = leave)
 	cr_assert_str_eq(world_str(row("/file"), "type"), "dir");
 }
 
+Test(changes, the_images_version_is_digested_whole_whatever_its_size, .fini = leave)
+{
+	static const unsigned long sizes[] = {
+		0, 1, 4096, 1 << 20, (1 << 20) + 1, (1 << 20) + 4096, (1 << 20) + 4097, 3 << 20};
+	char path[32], lower[32];
+	make(1);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		world_sh(w, "seq 1 500000 | head -c %lu >l0/f%lu", sizes[i], sizes[i]);
+	world_mount(w, "");
+	world_sh(w, "cd m; for f in f*; do cp $f t; mv t $f; done"); /* of the same size */
+	capture();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		(void)snprintf(path, sizeof(path), "/f%lu", sizes[i]);
+		(void)snprintf(lower, sizeof(lower), "l0/f%lu", sizes[i]);
+		sha(row(path), "below.sha256", lower);
+	}
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+}
+
 Test(changes, a_directory_where_a_file_was_keeps_the_files_bytes, .fini = leave)
 {
 	make(1);
