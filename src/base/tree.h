@@ -107,5 +107,7 @@ bool kan_tree_dent(struct kan_tree_dent *out, struct kan_bytes *left);
 typedef void kan_tree_xattr_fn(struct kan_bytes name, struct kan_bytes value, void *arg);
 int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn,
 		    void *arg, struct kan_err *err);
+/* The same of an open file: its path is not looked up for each. */
+int kan_tree_open_xattrs(int fd, kan_tree_xattr_fn *fn, void *arg, struct kan_err *err);
 
 #endif

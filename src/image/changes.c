@@ -75,7 +75,8 @@ void kan_entry_lower_facts(struct kan_changes *c, struct kan_entry *e)
 		return;
 	if (S_ISLNK(e->below.st.stx_mode) && kan_tree_readlink(&e->link, e->below.fd, &why) < 0)
 		kan_sink_gap_err(c->o.sink, e->f->path, &why);
-	if (!kan_xattrs_read(&e->xattrs, e->below.fd, e->below.parent_fd, e->f->name, &why))
+	if (!e->below.bare &&
+	    !kan_xattrs_read(&e->xattrs, e->below.fd, e->below.parent_fd, e->f->name, &why))
 		kan_sink_gap_err(c->o.sink, e->f->path, &why);
 }
 

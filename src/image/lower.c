@@ -46,6 +46,14 @@ static ssize_t mark(char *out, size_t size, int pin, const char *word, bool user
 	return getxattr(path, name, out, size);
 }
 
+/* It has no attribute at all: most have none, and one call tells. */
+static bool is_bare(int pin)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", pin);
+	return listxattr(path, NULL, 0) == 0;
+}
+
 char kan_lower_opaque(int pin, bool userxattr)
 {
 	char v[2];
@@ -228,11 +236,12 @@ static void take_dir(struct kan_below *b, struct lookup *l, int *pin, const stru
 	add_dir(&b->view, l, &own);
 }
 
-static void take_first(struct kan_below *b, const struct lookup *l, int pin, const struct statx *st,
-		       const struct kan_lowerdir *d)
+/* Of a directory the pin is the view's. */
+static void take_first(struct kan_below *b, const struct lookup *l, int *pin,
+		       const struct statx *st, const struct kan_lowerdir *d)
 {
 	b->found = true;
-	b->fd = fcntl(pin, F_DUPFD_CLOEXEC, 0);
+	b->fd = S_ISDIR(st->stx_mode) ? fcntl(*pin, F_DUPFD_CLOEXEC, 0) : kan_take_fd(pin);
 	b->data_fd = b->fd;
 	b->parent_fd = l->parent_fd;
 	b->layer = d->layer;
@@ -240,20 +249,23 @@ static void take_first(struct kan_below *b, const struct lookup *l, int pin, con
 	b->st = *st;
 }
 
-/* A file ends the lookup, unless its data lies further down. */
+/* A file ends the lookup, unless its data lies further down. pin: -1 when it is the first. */
 static void take_file(struct kan_below *b, struct lookup *l, int *pin, const struct statx *st,
 		      unsigned layer)
 {
 	char to[MARK_MAX];
-	bool data_below = S_ISREG(st->stx_mode) &&
-			  mark(to, sizeof(to), *pin, "metacopy", l->s->userxattr) >= 0;
-	if (b->found && b->view.n == 0 && !S_ISREG(st->stx_mode)) {
-		l->stop = true; /* the data of a metacopy file is a regular file or nothing */
+	int fd = *pin < 0 ? b->fd : *pin;
+	if (!S_ISREG(st->stx_mode)) { /* the data of a metacopy file is a regular file or nothing */
+		l->stop = true;
 		return;
 	}
-	if (b->found && b->view.n == 0 && !data_below)
+	bool bare = is_bare(fd);
+	bool data_below = !bare && mark(to, sizeof(to), fd, "metacopy", l->s->userxattr) >= 0;
+	if (*pin < 0)
+		b->bare = bare;
+	else if (!data_below)
 		b->data_fd = kan_take_fd(pin);
-	ssize_t n = data_below ? mark(to, sizeof(to), *pin, "redirect", l->s->userxattr) : -1;
+	ssize_t n = data_below ? mark(to, sizeof(to), fd, "redirect", l->s->userxattr) : -1;
 	if (n > 0)
 		redirect(l, layer, to, (size_t)n);
 	l->stop |= !data_below;
@@ -276,7 +288,7 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 		return 0;
 	}
 	if (!b->found)
-		take_first(b, l, pin, &st, d);
+		take_first(b, l, &pin, &st, d);
 	else if (!dir && b->view.n)
 		return 0;
 	if (dir)

@@ -45,6 +45,7 @@ char kan_lower_opaque(int pin, bool userxattr);
 /* What was found at a name. */
 struct kan_below {
 	bool found;
+	bool bare;     /* a file that has no attributes for certain */
 	int fd;        /* O_PATH of the topmost entry; -1 */
 	int data_fd;   /* where its bytes are: fd, or for a metacopy file a lower one; borrowed when
 			  equal to fd */

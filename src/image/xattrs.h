@@ -17,6 +17,8 @@ struct kan_xattr {
  * says why. */
 bool kan_xattrs_read(struct kan_buf *out, int pin, int parent, struct kan_bytes name,
 		     struct kan_err *err);
+/* The same of an open file. */
+bool kan_xattrs_read_open(struct kan_buf *out, int fd, struct kan_err *err);
 /* One more behind those of a packed buffer. */
 void kan_xattrs_add(struct kan_buf *out, struct kan_bytes name, struct kan_bytes value);
 /* The first attribute of what is left, which is moved on. false: there is none. */

@@ -381,6 +381,44 @@ Test(tree, extended_attributes_are_read_of_files_directories_and_links)
 	test_leave(&p);
 }
 
+/* By the path and by the descriptor of the open file. */
+Test(tree, attributes_of_any_length_are_whole_both_ways)
+{
+	enum { LONGEST = 3000, NAMED = 240, N = 6 }; /* what ext4 has room for in one block */
+	static const size_t lengths[] = {0, 1, 1023, 1024, 1025, LONGEST};
+	struct test_place p = test_place();
+	char path[128], name[NAMED + 1] = "user.";
+	uint8_t value[LONGEST];
+	memset(value, 'v', sizeof(value));
+	memset(name + 5, 'n', NAMED - 5);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]) + 1; i++) {
+		bool names = i == sizeof(lengths) / sizeof(lengths[0]);
+		kan_auto_buf struct kan_buf want = KAN_BUF(1 << 16), by_path = KAN_BUF(1 << 16),
+					    by_fd = KAN_BUF(1 << 16);
+		char file[8] = {'f', (char)('0' + i)};
+		test_put(p.fd, file, "");
+		(void)snprintf(path, sizeof(path), "%s/%s", p.path, file);
+		for (int k = 0; k < (names ? N : 1); k++) { /* more than 1 KiB of names */
+			size_t n = names ? 1 : lengths[i];
+			name[NAMED - 1] = (char)('0' + k);
+			if (setxattr(path, name, value, n, 0) < 0)
+				cr_skip_test("this file system has no such attributes");
+			on_xattr(kan_bytes_of(name), (struct kan_bytes){value, n}, &want);
+		}
+		kan_auto_close int pin = test_pinned(p.fd, file);
+		kan_auto_close int fd = openat(p.fd, file, O_RDONLY | O_CLOEXEC);
+		cr_expect_eq(
+			kan_tree_xattrs(pin, p.fd, kan_bytes_of(file), on_xattr, &by_path, NULL),
+			0);
+		cr_expect_eq(kan_tree_open_xattrs(fd, on_xattr, &by_fd, NULL), 0);
+		cr_expect(kan_bytes_eq(kan_buf_bytes(&by_path), kan_buf_bytes(&by_fd)), "%zu", i);
+		cr_expect_eq(by_fd.len, want.len, "%zu", i);
+		cr_expect(names || kan_bytes_eq(kan_buf_bytes(&by_fd), kan_buf_bytes(&want)), "%zu",
+			  i);
+	}
+	test_leave(&p);
+}
+
 Test(tree, a_root_that_is_no_directory_is_refused)
 {
 	struct test_place p = test_place();
