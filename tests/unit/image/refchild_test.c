@@ -2,9 +2,12 @@
  * reads. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "image/reference.h"
@@ -108,6 +111,15 @@ static void on_unboxed(bool privileges, bool landlock, bool seccomp, void *arg)
 	s->unboxed = true;
 }
 
+/* As if a lock had been held by another thread at the fork. Shared: how many were forked. */
+static atomic_int *forks;
+static void the_first_waits_for_ever(void)
+{
+	if (atomic_fetch_add(forks, 1) == 0)
+		for (;;)
+			(void)pause();
+}
+
 static struct seen looked_at(const char *shape)
 {
 	struct world *w = image_new();
@@ -121,6 +133,8 @@ static struct seen looked_at(const char *shape)
 	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
 	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
 	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	if (forks)
+		cr_assert_eq(pthread_atfork(NULL, NULL, the_first_waits_for_ever), 0);
 	cr_assert_eq(kan_reference_apart(&from, &v, &err), 0, "%s", err.text);
 	image_free(w);
 	return s;
@@ -145,4 +159,14 @@ Test(refchild, the_reader_of_a_directory_may_read_what_is_not_its_own_and_no_mor
 		     (unsigned long long)s.permitted);
 	cr_assert_eq(s.effective, s.permitted);
 	cr_assert_leq(s.descriptors, 4, "%zu", s.descriptors);
+}
+
+Test(refchild, a_reader_that_does_not_begin_is_ended_and_another_one_is_made)
+{
+	forks = mmap(NULL, sizeof(*forks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	cr_assert_neq(forks, MAP_FAILED);
+	struct seen s = looked_at("legacy");
+	cr_assert_gt(s.pid, 0, "it was read");
+	cr_assert_geq(atomic_load(forks), 2);
 }
