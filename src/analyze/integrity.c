@@ -11,7 +11,8 @@
 
 enum { REFERENCE = 1, FIRST = 2, LAST = 4, PACKAGES = 5, TEXT = 800 };
 
-static const char alone[] = "rungs 2 to 5 rest on this host alone";
+static const char alone[] = "rungs 2 to 5 rest on this host alone",
+		  sent[] = "rungs 2 to 5 rest on what the engine sent";
 static const char *const whats[] = {[1] = "a reference from elsewhere",
 				    [2] = "the image's own name",
 				    [3] = "layers against their digests",
@@ -28,8 +29,9 @@ struct table {
 	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
 	json_t *modified;                /* of rung 5, or NULL */
 	uint64_t conffiles, unrecorded;
-	json_t *digests; /* of manifests that hold */
-	uint64_t noted;  /* that differ in what honest tools change too, and are no damage */
+	json_t *digests;   /* of manifests that hold */
+	uint64_t noted;    /* that differ in what honest tools change too, and are no damage */
+	const char *rests; /* whose word the rungs are */
 };
 
 /* As KAN_DAMAGE_NOTED of image/layerdir.h. */
@@ -196,12 +198,12 @@ static void sentence(char out[TEXT], const struct table *t)
 		damaged |= t->rungs[i].damaged > 0;
 	if (damaged)
 		(void)snprintf(out, TEXT, "%sthe image is damaged: %" PRIu64 " paths are named; %s",
-			       of_reference(t), t->paths, alone);
+			       of_reference(t), t->paths, t->rests);
 	else if (n >= LAST)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d: its name, the digests of %" PRIu64
 			       " layers and every header hold; %s; %s",
-			       of_reference(t), n, PACKAGES, digests->verified, packaged, alone);
+			       of_reference(t), n, PACKAGES, digests->verified, packaged, t->rests);
 	else if (n && !asked)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d: its name holds; layers were not checked%s",
@@ -210,14 +212,14 @@ static void sentence(char out[TEXT], const struct table *t)
 	else
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d; not all of the rest could be checked; %s",
-			       of_reference(t), n, PACKAGES, alone);
+			       of_reference(t), n, PACKAGES, t->rests);
 	and_digests(out, t);
 	and_noted(out, t);
 }
 
 json_t *kan_image_integrity(const struct kan_facts *f)
 {
-	struct table t = {0};
+	struct table t = {.rests = kan_facts_engine_only(f) ? sent : alone};
 	char says[TEXT];
 	struct kan_err ignored = {0};
 	if (!kan_source_has(f->source, ROWS) ||

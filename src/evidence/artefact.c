@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "evidence/late.h"
 #include "evidence/sink_state.h"
+#include "evidence/spool.h"
 
 enum {
 	FILES_MAX = 20000,       /* of a bundle; a collector has no more */
@@ -350,4 +351,18 @@ int kan_sink_put(struct kan_sink *s, const char *name, struct kan_bytes content,
 		return -1;
 	}
 	return kan_artefact_close(a, err);
+}
+
+int kan_sink_spool(int *fd, struct kan_sink *s, struct kan_err *err)
+{
+	if (own_dir(s, err) < 0)
+		return broken(s, err);
+	kan_auto_close int got = openat(s->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (got < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"the bundle's file system has no files without a name");
+	if (got < 0)
+		return kan_fail_sys(err, "a file without a name");
+	*fd = kan_take_fd(&got);
+	return 0;
 }

@@ -41,7 +41,8 @@ struct kan_integrity {
 	size_t n_lowers;
 	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
 	bool named;                   /* rung 2 holds */
-	bool gave_up;                 /* said: too many did not open, no more are tried */
+	bool streamed; /* no directories: the layers of the engine's stream have their digests */
+	bool gave_up;  /* said: too many did not open, no more are tried */
 };
 
 /* What is said of an image or a layer on one rung. */

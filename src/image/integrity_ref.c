@@ -204,7 +204,7 @@ static const char *why_of(const struct ref *r, bool same)
 {
 	if (r->other)
 		return "another image has another layer here: its files were not compared";
-	if (!r->here)
+	if (!r->here && !r->g->streamed)
 		return "this host's image has no such layer";
 	if (!same)
 		return "this host's image has another layer here";
@@ -223,7 +223,7 @@ static const char *result_of(const struct ref *r, bool same)
 /* Of a store on this host the blob is what the diff id says, so that damage is of the directory. */
 static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_err *err)
 {
-	bool same = r->here && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
+	bool same = (r->here || r->g->streamed) && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
 	struct kan_verdict v = {
 		.rung = r->rung,
 		.layer = (int)n,
@@ -236,7 +236,7 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 		.noted = r->noted,
 		.why = why_of(r, same),
 	};
-	if (r->g->n_lowers == 0 || r->ours->n == 0) {
+	if ((r->g->n_lowers == 0 && !r->g->streamed) || r->ours->n == 0) {
 		v.result = r->damaged ? "damaged" : "not-done";
 		v.why = r->g->n_lowers ? "the config of this host's image was not read"
 				       : "no proven lower directories";

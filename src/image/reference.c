@@ -20,6 +20,8 @@ static const char scheme[] = "sha256:";
 struct reference {
 	struct kan_archive *archive;
 	const char *image_id, *digest; /* the id without its scheme */
+	const char *part;
+	bool strict;
 	const struct kan_reference_visit *v;
 	struct kan_buf config, best_config;
 	json_t *best; /* names of its layers, the base first */
@@ -214,12 +216,27 @@ static int descriptor(struct reference *r, const json_t *d, unsigned depth, stru
 	return -1;
 }
 
-static int begin_with(struct reference *r, struct kan_err *err)
+static int begin_with(struct reference *r, const char *digest, struct kan_err *err)
 {
-	json_t *d = json_pack("{s:s}", "digest", r->digest);
+	json_t *d = json_pack("{s:s}", "digest", digest);
 	int rc = descriptor(r, d, 0, err);
 	json_decref(d);
 	return rc;
+}
+
+/* An id that is no config's: a content store's, whose blob leads to the config. */
+static int led_to(struct reference *r, struct kan_err *err)
+{
+	char digest[SCHEME + KAN_SHA256_HEX];
+	if (r->exact)
+		return 0;
+	(void)snprintf(digest, sizeof(digest), "%s%.64s", scheme, r->image_id ? r->image_id : "");
+	json_decref(kan_take_ptr(r->best));
+	r->images = r->documents = 0;
+	r->image_id = r->part;
+	if (is_digest(digest) && begin_with(r, digest, err) < 0)
+		return -1;
+	return r->best ? 0 : kan_fail(err, KAN_EREFUSED, "it is not the image of this id");
 }
 
 static int choose(struct reference *r, struct kan_err *err)
@@ -228,7 +245,7 @@ static int choose(struct reference *r, struct kan_err *err)
 	struct kan_err why = {0};
 	int rc = 0;
 	if (r->digest)
-		rc = begin_with(r, err);
+		rc = begin_with(r, r->digest, err);
 	else if (kan_archive_read(&raw, r->archive, "manifest.json", &why) == 0)
 		rc = docker_images(r, kan_buf_bytes(&raw), err);
 	else if (why.code != KAN_ENOTFOUND)
@@ -237,7 +254,7 @@ static int choose(struct reference *r, struct kan_err *err)
 		return kan_wrap(err, "neither manifest.json nor index.json");
 	else
 		rc = oci_document(r, kan_buf_bytes(&raw), NULL, 0, err);
-	if (rc < 0)
+	if (rc < 0 || (r->strict && led_to(r, err) < 0))
 		return -1;
 	if (!r->best)
 		return kan_fail(err, KAN_ENOTFOUND, "the reference has no image");
@@ -359,6 +376,8 @@ int kan_reference_read(const struct kan_reference_from *from, const struct kan_r
 {
 	struct reference r = {.image_id = hex_of(from->image_id),
 			      .digest = from->digest,
+			      .strict = from->strict,
+			      .part = hex_of(from->part),
 			      .v = v,
 			      .config = KAN_BUF(KAN_REFERENCE_CONFIG),
 			      .best_config = KAN_BUF(KAN_REFERENCE_CONFIG)};

@@ -9,7 +9,7 @@ import world
 from test_bad_input import faulty
 from world import docker, run_container, sha256, value
 
-NAME = "api-web"
+NAME, TINY_NAME, TINY = "api-web", "api-tiny", "api-tiny:1"
 LIGHT = ("--depth", "api", "--only", "filesystem", "--no-report")
 LACKS = {"xattrs", "ctime_ns", "how", "deleted directories"}
 ODD = b"/root/odd \n\\ \"quote\" <b> \xff\xfe"
@@ -148,6 +148,63 @@ class ApiOnly(unittest.TestCase):
         self.assertIn(("export", "contradicted"), gaps)
         self.assertEqual([p for p in rows if b".." in p], [])
         self.assertNotIn("sha256", rows[b"/root/two"])
+
+
+@world.once
+def saved():
+    """An image of one small layer, a container of it that was never started, and what `docker save` has of it."""
+    path = world.new_directory("tiny") / "tiny.tar"
+    path.write_bytes(archive(member("bin/tool", b"tool\n", mode=0o4755), member("etc/words", b"of the image\n")))
+    docker("import", path, TINY)
+    docker("create", "--name", TINY_NAME, TINY, "/bin/tool")
+    docker("save", "-o", path, docker("image", "inspect", "-f", "{{.Id}}", TINY))
+    return path.read_bytes()
+
+
+class Image(unittest.TestCase):
+    """The image's stream, of an engine that lies."""
+
+    def taken(self, *faults):
+        saved()
+        with faulty(*faults) as (url, _):
+            began = time.monotonic()
+            done = world.capture(TINY_NAME, "--depth", "api", "--only", "image", "--no-report", home=world.new_directory("home"), url=url)
+        self.assertLess(time.monotonic() - began, 75)
+        bundle = world.Bundle(done.json["bundle"])
+        self.assertEqual(world.verify(bundle.path).status, 0)
+        rows = bundle.rows("image/baseline.ndjson") if bundle.has("image/baseline.ndjson") else []
+        return done, {value(r, "path"): r for r in rows}, {g["code"] for g in bundle.gaps() if g["collector"] == "image"}
+
+    def streamed(self, *parts):
+        return self.taken({"path": "/images/.*/get", "do": "tar", "arg": [base64.b64encode(part).decode() for part in (*parts, b"")[:2]]})
+
+    def nothing(self, of, code):
+        done, rows, gaps = of
+        self.assertEqual((done.status, rows, gaps), (5, {}, {code}), str(done))
+
+    def test_what_it_sends_is_the_image_and_what_follows_its_end_is_nothing(self):
+        for behind in (b"", bytes(512)):
+            done, rows, gaps = self.streamed(saved(), behind)
+            self.assertEqual((done.status, gaps), (0, set()), str(done))
+            self.assertEqual((rows[b"/bin/tool"]["mode"], rows[b"/bin/tool"]["sha256"]), ("0104755", sha256(b"tool\n")))
+            self.assertEqual(rows[b"/etc/words"]["sha256"], sha256(b"of the image\n"))
+
+    def test_a_changed_byte_of_a_layer_is_a_contradiction_and_no_row(self):
+        self.assertIn(b"of the image\n", saved())
+        self.nothing(self.streamed(saved().replace(b"of the image\n", b"of the imagE\n")), "contradicted")
+
+    def test_a_stream_that_ends_early_or_is_of_another_image_is_a_contradiction(self):
+        self.nothing(self.streamed(saved()[:3000]), "contradicted")
+        other = archive(member("manifest.json", b'[{"Config":"c.json","Layers":[]}]'), member("c.json", b'{"rootfs":{"diff_ids":[]}}'))
+        self.nothing(self.streamed(other), "contradicted")
+        self.nothing(self.streamed(archive(member("manifest.json", type=tarfile.SYMTYPE, linkname="/etc/passwd"))), "contradicted")
+
+    def test_a_stream_that_is_cut_or_refused_or_drips_is_a_gap_in_bounded_time(self):
+        for do, code in (("cut", "malformed"), ("close", "malformed"), ("endless", "malformed"), ("garbage", "contradicted"), ("drip", "timeout")):
+            with self.subTest(do):
+                self.nothing(self.taken({"path": "/images/.*/get", "do": do}), code)
+        self.nothing(self.taken({"path": "/images/.*/get", "do": "status", "arg": "500"}), "unsupported")
+        self.nothing(self.taken({"path": "/images/.*/json", "do": "replace", "arg": [r'"Size": ?\d+', f'"Size":{1 << 60}']}), "limit")
 
 
 if __name__ == "__main__":

@@ -137,6 +137,20 @@ def wide():
     return [*blobs.items(), ("index.json", json.dumps({"manifests": [level]}).encode())]
 
 
+def odd():
+    """Members that lead out, are there twice, or name what is not there; the layer itself is what its digest says."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content, *link in (("../../etc/shadow", b"x"), ("a", b"one"), ("a", b"two"), ("of-a", b"", "./a"), ("out", b"", "../../etc/passwd"),
+                                     ("nowhere", b"", "missing"), ("/abs/file", b"two"), ("x/../y", b"y"), ("\udcff", b"z"), (".wh..wh.plnk/1", b"")):
+            it = tarfile.TarInfo(name)
+            it.size = len(content)
+            if link:
+                it.type, it.linkname = tarfile.LNKTYPE, link[0]
+            archive.addfile(it, io.BytesIO(content))
+    return out.getvalue()
+
+
 SHAPES = {
     "legacy": legacy, "linked": linked, "oci": oci, "oci-docker": lambda: oci(docker=True), "gzip": lambda: oci(lambda o: gzip.compress(o)),
     "zstd": lambda: oci(zstd), "nested": lambda: oci(nested=2), "one-of-two": lambda: two(True),
@@ -147,6 +161,8 @@ SHAPES = {
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
     "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
     "platforms": platforms, "rewritten": lambda: oci(config=CONFIG + b" "),
+    "odd": lambda: another([odd()]), "broken": lambda: another([LAYERS[0][:3000], LAYERS[2]]),
+    "spoiled-top": lambda: legacy([*LAYERS[:2], LAYERS[2][:600] + b"X" + LAYERS[2][601:]]),
     "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
 }
 
