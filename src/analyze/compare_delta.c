@@ -271,11 +271,23 @@ static void add_untold(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t
 		}
 }
 
+/* The engine calls a file changed whose mode alone was: its digest tells. */
+static void add_same_content(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t *row,
+			     const json_t *below)
+{
+	const char *ours = kan_json_str(row, "sha256");
+	bool export = strcmp(kan_json_str(row, "source"), "export") == 0;
+	if (export && *ours && strcmp(ours, kan_json_str(below, "sha256")) == 0 && *n < KAN_DELTAS)
+		out[(*n)++] = (struct kan_delta){"content", "the image's", "the same"};
+}
+
 int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_view *v,
 		  struct kan_arena *a)
 {
 	bool deleted = strcmp(kan_json_str(v->row, "change"), "deleted") == 0;
-	const json_t *const side[2] = {json_object_get(v->row, "below"), deleted ? NULL : v->row};
+	const json_t *own = json_object_get(v->row, "below"),
+		     *below = own ? own : json_object_get(v->extra, "below"),
+		     *const side[2] = {below, deleted ? NULL : v->row};
 	bool good = true;
 	*n = 0;
 	for (size_t i = 0; good && i < sizeof facts / sizeof *facts; i++)
@@ -283,5 +295,6 @@ int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_
 	if (!good || !add_xattrs(out, n, side, a))
 		return -1;
 	add_untold(out, n, v->row);
+	add_same_content(out, n, v->row, below);
 	return 0;
 }

@@ -259,6 +259,8 @@ json_t *kan_compare_row(const struct kan_view *v)
 		if (value && !json_is_null(value))
 			json_object_set(row, columns[i].key, value);
 	}
+	if (json_object_get(v->extra, "below")) /* of an export: what the baseline has there */
+		json_object_set(row, "below", json_object_get(v->extra, "below"));
 	if (json_is_string(sha)) {
 		json_t *below = json_copy(json_object_get(row, "below"));
 		json_object_set(below, "sha256", sha);

@@ -7,6 +7,7 @@ import unittest
 
 import world
 from test_bad_input import faulty
+from test_overlay import compare_json
 from world import docker, run_container, sha256, value
 
 NAME, TINY_NAME, TINY = "api-web", "api-tiny", "api-tiny:1"
@@ -87,6 +88,18 @@ class ApiOnly(unittest.TestCase):
         self.assertEqual([p for p, r in rows.items() if r["source"] != "export" or "ctime_ns" in r or "below" in r], [])
         self.assertNotIn(b"/etc/shadow", rows)
 
+    def check_compared(self, bundle):
+        """Beside what the image's stream has at their paths: the engine calls changed what was only given another mode."""
+        rows = {value(r, "path"): r for r in compare_json(bundle.path) if "path" in r}
+        tool, passwd = rows[b"/usr/bin/id"], rows[b"/etc/passwd"]
+        self.assertEqual((tool["change"], tool["below"]["sha256"], tool["below"]["mode"]), ("changed", tool["sha256"], "0100755"))
+        image = docker("run", "--rm", world.IMAGE, "sha256sum", "/etc/passwd", "/var/log/dpkg.log").split()[::2]
+        self.assertEqual([passwd["below"]["sha256"], rows[b"/var/log/dpkg.log"]["below"]["sha256"]], image)
+        self.assertNotEqual(passwd["below"]["sha256"], passwd["sha256"])
+        self.assertNotIn("below", rows[b"/root/new"])
+        text = world.kanshiki("compare", bundle.path).text
+        self.assertIn("the image's", next(line for line in text.splitlines() if "/usr/bin/id" in line))
+
     def test_asked_for_it_is_no_gap_and_each_change_is_a_row_with_its_content(self):
         done, bundle, rows = self.taken(0, "--depth", "api")
         self.check_rows(rows)
@@ -99,8 +112,7 @@ class ApiOnly(unittest.TestCase):
             self.assertEqual(tar.getmember("root/two").linkname, "root/one")
             self.assertNotIn("etc/shadow", tar.getnames())
         self.assertEqual(done.json["changes"]["deleted"], sum(r["change"] == "deleted" for r in rows.values()))
-        compared = world.kanshiki("--json", "--home", self.home, "compare", bundle.path)
-        self.assertEqual(compared.status, 0, str(compared))
+        self.check_compared(bundle)
 
     def test_a_list_that_is_refused_makes_every_entry_of_the_export_a_row_without_a_word(self):
         with faulty({"path": "/changes", "do": "status", "arg": "500", "times": 1},
