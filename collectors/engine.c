@@ -19,13 +19,22 @@
 
 enum { PATH_OCTETS = 512, DISK_FILE_MAX = 16 << 20, JSON_DEPTH = 128 };
 
-static const char *const artefacts[] = {"events.json",        "inspect.json",
-					"image-inspect.json", "image-history.json",
-					"version.json",       "info.json",
-					"containers.json",    "networks.json",
-					"volumes.json",       "config.v2.json",
-					"hostconfig.json",    "oci-spec.json",
-					"runc-state.json",    NULL};
+static const char *const artefacts[] = {"events.json",
+					"inspect.json",
+					"image-inspect.json",
+					"image-history.json",
+					"version.json",
+					"info.json",
+					"containers.json",
+					"networks.json",
+					"volumes.json",
+					"config.v2.json",
+					"hostconfig.json",
+					"oci-spec.json",
+					"runc-state.json",
+					"store-containers.json",
+					"store-volatile-containers.json",
+					NULL};
 
 static const struct kan_limit limits[] = {{"answer_octets", KAN_ENGINE_ANSWER_MAX, false},
 					  {"disk_file_octets", DISK_FILE_MAX, false},
@@ -91,6 +100,29 @@ static int keep_file(struct kan_sink *sink, const struct kan_buf *text, const ch
 	return kan_sink_put(sink, name, kan_buf_bytes(text), err);
 }
 
+/* Of Podman's store: the lists of containers; the second is not always there. */
+static int podmans_lists(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	static const char *const names[] = {"store-containers.json",
+					    "store-volatile-containers.json"};
+	kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_NOT_APPLICABLE,
+		     "Podman has no such files");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[PATH_OCTETS];
+		struct kan_err why = {0};
+		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+		(void)snprintf(path, sizeof(path), "%.32s-containers/%s", t->storage,
+			       names[i] + strlen("store-"));
+		if (kan_below_read(&text, t, path, &why) == 0) {
+			if (keep_file(sink, &text, names[i], err) < 0)
+				return -1;
+		} else if (i == 0 || why.code != KAN_ENOTFOUND) {
+			kan_sink_gap_err(sink, kan_bytes_of(names[i]), &why);
+		}
+	}
+	return 0;
+}
+
 /* The engine's own files about the container, below its data root. */
 static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
@@ -100,11 +132,8 @@ static int on_disk(const struct kan_target *t, struct kan_sink *sink, struct kan
 			     "the engine's data root is not proven");
 		return 0;
 	}
-	if (kan_is_podman(t)) {
-		kan_sink_gap(sink, KAN_LIT("config.v2.json"), KAN_GAP_NOT_APPLICABLE,
-			     "Podman has no such files");
-		return 0;
-	}
+	if (kan_is_podman(t))
+		return podmans_lists(t, sink, err);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[PATH_OCTETS];
 		struct kan_err why = {0};
@@ -137,6 +166,19 @@ static int read_place(struct kan_buf *text, const struct kan_target *t, const ch
 	return kan_below_beside(text, t, path, err);
 }
 
+/* What there was to read of it, or why not. */
+static int keep_read(struct kan_sink *sink, const struct kan_buf *text, const char *name, int rc,
+		     const struct kan_err *why, struct kan_err *err)
+{
+	if (rc == 0)
+		return keep_file(sink, text, name, err);
+	if (why->code == KAN_ENOTFOUND)
+		kan_sink_scope(sink, kan_bytes_of(name), "not at the runtime's usual place");
+	else
+		kan_sink_gap_err(sink, kan_bytes_of(name), why);
+	return 0;
+}
+
 /* The runtime's effective config and state, where containerd and runc of the engine keep them below
  * its root. */
 static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
@@ -154,23 +196,31 @@ static int runtime(const struct kan_target *t, struct kan_sink *sink, struct kan
 		bool spec = i == 0 && kan_is_podman(t);
 		int rc = spec ? podman_spec(&text, t, &why)
 			      : read_place(&text, t, places[i].before, places[i].after, &why);
-		if (rc < 0 && why.code == KAN_ENOTFOUND)
-			kan_sink_scope(sink, kan_bytes_of(places[i].name),
-				       "not at the runtime's usual place");
-		else if (rc < 0)
-			kan_sink_gap_err(sink, kan_bytes_of(places[i].name), &why);
-		else if (keep_file(sink, &text, places[i].name, err) < 0)
+		if (keep_read(sink, &text, places[i].name, rc, &why, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* What libpod alone knows is in a database of its own. */
+static int podmans_rest(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(DISK_FILE_MAX);
+	kan_sink_gap(sink, KAN_LIT("libpod"), KAN_GAP_UNSUPPORTED,
+		     "state, log driver, networks and the settings as they were given are in "
+		     "libpod's database (bolt_state.db or db.sql), which is not read");
+	return keep_read(sink, &text, "oci-spec.json", podman_spec(&text, t, &why), &why, err);
 }
 
 /* Its files are all there is of an engine that does not run. */
 static int offline(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	kan_sink_gap(sink, KAN_LIT("inspect.json"), KAN_GAP_NOT_APPLICABLE,
-		     "a data root has no engine that answers: see config.v2.json");
-	return on_disk(t, sink, err);
+		     "a data root has no engine that answers: see its files");
+	if (on_disk(t, sink, err) < 0)
+		return -1;
+	return kan_is_podman(t) ? podmans_rest(t, sink, err) : 0;
 }
 
 static int collect(const struct kan_target *target, struct kan_sink *sink, struct kan_err *err)

@@ -12,6 +12,7 @@
 #include "image/changelist.h"
 #include "image/changes.h"
 #include "image/exported.h"
+#include "image/idmap.h"
 #include "image/measure.h"
 #include "image/merged.h"
 #include "image/overlay.h"
@@ -94,19 +95,35 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 	return kan_take_tree(&k, err);
 }
 
+/* Does a mount move the ids of the image's layers? */
+static bool moved(struct kan_idmaps *owners, const struct kan_target *t, struct kan_sink *sink)
+{
+	struct kan_err why = {0};
+	if (kan_is_podman(t) && kan_podman_shift(&owners->uid, &owners->gid, t, &why) < 0)
+		kan_sink_gap_err(sink, KAN_LIT("owners of the image"), &why);
+	return owners->uid.n + owners->gid.n > 0;
+}
+
 static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
 		 const struct kan_points *points, struct kan_err *err)
 {
 	struct kan_changes *changes = NULL;
 	struct kan_tarfile tar = {0};
+	struct kan_idmaps owners = {0};
 	struct kan_changes_opts o = {.sink = sink,
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
 				     .userxattr = t->userxattr,
+				     .owners = moved(&owners, t, sink) ? &owners : NULL,
+				     .wordless = t->lowers_lost != NULL,
 				     .guessed = t->depth == KAN_DEPTH_OFFLINE,
 				     .points = points,
 				     .rows = "changes.ndjson",
 				     .before = "before.tar"};
+	if (t->lowers_lost)
+		kan_sink_gap(sink, KAN_LIT("changes.ndjson"), KAN_GAP_VANISHED,
+			     "a layer of the image cannot be opened, so no entry has a word: %s",
+			     t->lowers_lost);
 	int rc = kan_tarfile_open(&tar, sink, "upper.tar", err);
 	if (rc == 0)
 		rc = kan_changes_open(&changes, &o, err);

@@ -3,7 +3,9 @@
 #include <kanshiki/sink.h>
 #include <kanshiki/target.h>
 
+#include "evidence/spool.h"
 #include "image/baseline.h"
+#include "image/imaged.h"
 #include "image/integrity.h"
 #include "image/layers.h"
 #include "image/package.h"
@@ -20,13 +22,14 @@ static const struct kan_limit limits[] = {{"config_octets", KAN_IMAGE_CONFIG_MAX
 					  {"tar_split_octets", KAN_INTEGRITY_SPLIT_MAX, false},
 					  {"ghost_file_octets", KAN_GHOST_FILE, true},
 					  {"ghost_octets", KAN_GHOST_TOTAL, true},
+					  {"stream_octets", KAN_IMAGED_STREAM, false},
 					  {NULL, 0, false}};
 
 static int take_files(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
 	uint64_t rows = 0;
 	const char *manager = NULL;
-	if (kan_packages_take(&manager, t, sink, err) < 0)
+	if (kan_packages_take(&manager, t, sink, KAN_PACKAGES_TOTAL, err) < 0)
 		return -1;
 	if (!t->policy->image_full) {
 		kan_sink_scope(sink, KAN_LIT("baseline.ndjson"), "--image none");
@@ -38,8 +41,32 @@ static int take_files(const struct kan_target *t, struct kan_sink *sink, struct 
 	return rc;
 }
 
+static int by_engine(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	static const struct kan_bytes rows_name = KAN_LIT("baseline.ndjson");
+	uint64_t rows = 0;
+	struct kan_err why = {0};
+	kan_auto_close int spool = -1;
+	if (!t->policy->image_full) {
+		kan_sink_scope(sink, rows_name, "--image none");
+		if (t->policy->reference || t->policy->verify_image)
+			kan_sink_scope(sink, KAN_LIT("integrity.ndjson"),
+				       "--image none: the engine was not asked for the image");
+		return 0;
+	}
+	if (kan_sink_spool(&spool, sink, &why) < 0) {
+		kan_sink_gap_err(sink, rows_name, &why);
+		return 0;
+	}
+	int rc = kan_imaged_take(&rows, spool, t, sink, err);
+	kan_sink_items(sink, rows);
+	return rc;
+}
+
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
+	if (t->depth == KAN_DEPTH_API)
+		return by_engine(t, sink, err);
 	if (kan_layers_take(t, sink, err) < 0)
 		return -1;
 	if (t->n_lowers && take_files(t, sink, err) < 0)
@@ -48,7 +75,8 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 		return -1;
 	if (t->n_lowers)
 		return 0;
-	kan_sink_gap(sink, KAN_LIT("baseline.ndjson"), KAN_GAP_UNSUPPORTED,
+	kan_sink_gap(sink, KAN_LIT("baseline.ndjson"),
+		     t->lowers_lost ? KAN_GAP_VANISHED : KAN_GAP_UNSUPPORTED,
 		     "no proven lower directories (see the claims in capture.json)");
 	return 0;
 }
@@ -59,7 +87,6 @@ const struct kan_collector kan_collector_image = {
 	.summary = "the image: layers, config, packages, a digest of every file, and what layers "
 		   "hide",
 	.tier = KAN_TIER_AFTER,
-	.needs = KAN_NEEDS_HOST,
 	.limits = limits,
 	.artefacts = artefacts,
 	.collect = collect,

@@ -119,6 +119,10 @@ static bool rotated(struct kan_logset *s, const struct kan_target *t, const char
 		struct kan_err why = {0};
 		if (kan_target_data_open(&fd, t, path, O_PATH | O_NOFOLLOW, &why) == 0)
 			return !same_file(fd, s->v[0].fd);
+		if (why.code != KAN_ENOTFOUND) {
+			fault(s, 0, false, &why);
+			return false;
+		}
 		nap();
 	}
 	s->gone = true;

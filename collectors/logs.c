@@ -29,7 +29,8 @@ static const struct place {
 } places[] = {
 	{"json-file", "json-file", "containers/", NULL, true},
 	{"local", "local", "containers/", "/local-logs/container.log", false},
-	{"k8s-file", "k8s-file", "overlay-containers/", "/userdata/ctr.log", false},
+	{"k8s-file", "k8s-file", "-containers/", "/userdata/ctr.log",
+	 false}, /* behind its driver */
 };
 /* With any other driver Docker keeps a copy of its own, in the form of local. */
 static const struct place cache = {NULL, "cached", "containers/", "/container-cached.log", false};
@@ -66,8 +67,9 @@ static bool usual_path(char out[PATH_OCTETS], const struct kan_target *t, const 
 {
 	char json[80]; /* json-file: called after the container once more */
 	(void)snprintf(json, sizeof(json), "/%.64s-json.log", t->id);
-	int n = t->data_root ? snprintf(out, PATH_OCTETS, "%s/%s%.64s%s", t->data_root, p->before,
-					t->id, p->after ? p->after : json)
+	const char *driver = p->before[0] == '-' && t->storage ? t->storage : "";
+	int n = t->data_root ? snprintf(out, PATH_OCTETS, "%s/%s%s%.64s%s", t->data_root, driver,
+					p->before, t->id, p->after ? p->after : json)
 			     : -1;
 	return n > 0 && n < PATH_OCTETS;
 }
@@ -155,7 +157,8 @@ static int from_place(bool *found, struct kan_logstore *l, const struct place *p
 		return take_set(found, l, t->log_path, false, err);
 	if (!usual_path(path, t, p))
 		return 0;
-	return take_set(found, l, path, t->engine || t->state == KAN_STATE_CREATED, err);
+	bool may_lack = t->engine || t->state == KAN_STATE_CREATED || kan_is_podman(t);
+	return take_set(found, l, path, may_lack, err);
 }
 
 /* The driver sends it elsewhere. */
@@ -186,6 +189,10 @@ static void nothing_kept(const struct kan_target *t, struct kan_sink *sink, cons
 	if (t->state == KAN_STATE_CREATED)
 		kan_sink_gap(sink, KAN_LIT("logs"), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");
+	else if (kan_is_podman(t))
+		kan_sink_gap(sink, KAN_LIT("logs"), KAN_GAP_UNSUPPORTED,
+			     "no ctr.log: never started, or another driver, which libpod's "
+			     "database alone knows; journald's log is in its host's journal");
 	else if (t->log_driver && !p)
 		kan_sink_gap(sink, kan_bytes_of(t->log_driver), KAN_GAP_UNSUPPORTED,
 			     "this log driver keeps nothing in the data root");

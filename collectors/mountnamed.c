@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/row.h"
 #include "collectors/mountvolume.h"
+#include "engine/store.h"
 #include "image/mountfiles.h"
 
 enum {
@@ -32,46 +33,47 @@ struct point {
 	bool can_be_copied; /* a volume of the local driver, in the data root */
 };
 
-static bool elsewhere(const struct named *c, const struct point *p)
-{
-	struct kan_err why = {0};
-	bool yes = kan_volume_elsewhere(c->t, p->name, &why);
-	if (why.code != KAN_OK && c->told < TOLD_MAX)
-		kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &why);
-	return yes;
-}
-
 /* Every engine whose files are read writes down what a mount is. */
 static bool is_damaged(const struct named *c, const struct point *p)
 {
 	return c->t->depth == KAN_DEPTH_OFFLINE && !*p->type;
 }
 
+/* Why it is not copied; NULL: it is. unread: its options are not known, and why. */
+static const char *left_out(const struct named *c, const struct point *p, struct kan_err *unread)
+{
+	if (is_damaged(c, p))
+		return "its configuration is damaged";
+	if (strcmp(p->type, "tmpfs") == 0)
+		return "gone with the processes";
+	if (strcmp(p->type, "volume") != 0)
+		return c->t->depth == KAN_DEPTH_OFFLINE
+			       ? "a directory of the host, not in the data root"
+			       : "a directory of the host: listed only";
+	if (!kan_volume_name_ok(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
+		return "a volume that is not in the data root";
+	if (c->t->policy->mounts == KAN_MOUNTS_NONE)
+		return "not asked for";
+	int rc = kan_volume_elsewhere(c->t, p->name, unread);
+	if (rc < 0)
+		return unread->text;
+	return rc ? "a volume whose content is mounted from elsewhere" : NULL;
+}
+
 static void judge(struct kan_mounttaken *taken, struct point *p, struct named *c)
 {
-	const char *why = NULL;
+	struct kan_err unread = {0};
+	const char *why = left_out(c, p, &unread);
 	bool all = c->t->policy->mounts == KAN_MOUNTS_ALL;
-	if (is_damaged(c, p))
-		why = "its configuration is damaged";
-	else if (strcmp(p->type, "tmpfs") == 0)
-		why = "gone with the processes";
-	else if (strcmp(p->type, "volume") != 0)
-		why = c->t->depth == KAN_DEPTH_OFFLINE
-			      ? "a directory of the host, not in the data root"
-			      : "a directory of the host: listed only";
-	else if (!kan_volume_name_ok(p->name) || (*p->driver && strcmp(p->driver, "local") != 0))
-		why = "a volume that is not in the data root";
-	else if (c->t->policy->mounts == KAN_MOUNTS_NONE)
-		why = "not asked for";
-	else if (elsewhere(c, p))
-		why = "a volume whose content is mounted from elsewhere";
 	p->can_be_copied = !why;
 	if (!why)
 		return;
-	(void)snprintf(taken->why, sizeof(taken->why), "%s", why);
+	(void)snprintf(taken->why, sizeof(taken->why), "%.127s", why);
 	if (c->t->policy->mounts == KAN_MOUNTS_NONE || ++c->told > TOLD_MAX)
 		return;
-	if (is_damaged(c, p))
+	if (unread.code != KAN_OK)
+		kan_sink_gap_err(c->sink, kan_bytes_of(p->destination), &unread);
+	else if (is_damaged(c, p))
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_MALFORMED, "%s", why);
 	else if (strcmp(p->type, "tmpfs") == 0)
 		kan_sink_gap(c->sink, kan_bytes_of(p->destination), KAN_GAP_NOT_APPLICABLE, "%s",
@@ -174,13 +176,24 @@ static int by_destination(const void *a, const void *b)
 		      kan_json_str(*(json_t *const *)b, "Destination"));
 }
 
+static void tell_unknown(const struct named *c)
+{
+	static const struct kan_bytes what = KAN_LIT(KAN_MOUNTNAMED_ROWS);
+	if (kan_is_podman(c->t))
+		kan_sink_gap(c->sink, what, KAN_GAP_UNSUPPORTED,
+			     "no config.json of the runtime that can be read: before its first "
+			     "start libpod's database alone knows the mounts");
+	else
+		kan_sink_gap(c->sink, what, KAN_GAP_MALFORMED,
+			     "which mounts are configured cannot be read");
+}
+
 /* The engine lists them as they come; their order must not be chance. */
 static int take_all(struct named *c, struct kan_err *err)
 {
 	const json_t *list = json_object_get(c->t->inspect, "Mounts");
 	if (!json_is_array(list) && !json_is_null(list))
-		kan_sink_gap(c->sink, KAN_LIT(KAN_MOUNTNAMED_ROWS), KAN_GAP_MALFORMED,
-			     "which mounts are configured cannot be read");
+		tell_unknown(c);
 	size_t all = json_array_size(list), n = all < KAN_PLAN_LINES ? all : KAN_PLAN_LINES;
 	kan_auto_free const json_t **sorted = kan_xrealloc(NULL, n + 1, sizeof(json_t *));
 	int rc = 0;

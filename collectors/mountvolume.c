@@ -21,9 +21,8 @@ bool kan_volume_name_ok(const char *name)
 	return n && n <= NAME_OCTETS && name[0] != '.' && !strchr(name, '/');
 }
 
-/* A local volume with options is a mount of something else: the directory is only its place. So is
- * one whose options are there and cannot be read; then err says why. */
-bool kan_volume_elsewhere(const struct kan_target *t, const char *name, struct kan_err *err)
+/* A local volume with options is a mount of something else: the directory is only its place. */
+int kan_volume_elsewhere(const struct kan_target *t, const char *name, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	json_t *doc = NULL;
@@ -31,12 +30,11 @@ bool kan_volume_elsewhere(const struct kan_target *t, const char *name, struct k
 	kan_auto_buf struct kan_buf text = KAN_BUF(OPTIONS_MAX);
 	(void)snprintf(path, sizeof(path), "volumes/%s/opts.json", name);
 	if (kan_below_read(&text, t, path, &why) < 0 && why.code == KAN_ENOTFOUND)
-		return false;
+		return 0;
 	if (why.code != KAN_OK ||
 	    kan_json_parse(&doc, kan_buf_bytes(&text), OPTIONS_MAX, JSON_DEPTH, &why) < 0) {
-		kan_err_wrap(&why, "its options");
 		*err = why;
-		return true;
+		return kan_wrap(err, "its options");
 	}
 	bool elsewhere = *kan_json_str(doc, "MountDevice") || *kan_json_str(doc, "MountType");
 	json_decref(doc);

@@ -105,8 +105,8 @@ void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 			     kan_json_int(json_object_get(section, "counts"), words[k]), words[k]);
 	kan_buf_adds(out, ".</p>\n<table><caption>");
 	kan_buf_adds(out, engine_only(m)
-				  ? "As the engine lists them: nothing was compared with the "
-				    "image, and what it calls modified may be "
+				  ? "As the engine lists them: its words were not judged, and "
+				    "what it calls modified may be "
 				    "content, owner or mode. An export has no ctime."
 				  : "Compared with the layers of the image, by content. ctime "
 				    "is the one time that no program can set back.");

@@ -333,6 +333,7 @@ static const char *sides_of(const char *id)
 		{"engine-changes", "changes and the engine's list"},
 		{"engine-files", "the engine and its files"},
 		{"log-times", "times of the live log"},
+		{"image-digests", "the image's digests and its manifests"},
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(id, words[i][0]) == 0)

@@ -79,10 +79,10 @@ struct kan_target {
 	char *data_root; /* as the engine names it, proven to be a directory below engine_root_fd */
 	struct kan_uids *uids; /* whose files an engine that is not root's may have; else NULL */
 	int data_root_fd;
-
 	int upper_fd; /* the overlay's upper directory */
 	struct kan_layer *lowers;
 	size_t n_lowers;
+	char *lowers_lost; /* why there are none beside upper_fd: a layer is gone; or NULL */
 	bool userxattr;
 	char *storage; /* "overlay2", "vfs", "overlayfs" (containerd store) ... */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyze/against_facts.h"
+#include "analyze/integrity.h"
 #include "base/row.h"
 #include "image/idmap.h"
 #include "image/layers.h"
@@ -15,16 +16,15 @@
 #define LAYERS "data/image/layers.ndjson"
 #define CONFIG "data/image/config.json"
 
-enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
-
 struct against {
 	const struct kan_source *source;
 	struct kan_against_table *table;
 	struct kan_diff_ids theirs;
-	char image[ID]; /* of the reference */
-	json_t *found;  /* diff ids of the bundle, by layer */
-	json_t *rows;
-	uint64_t count, unread;
+	char image[KAN_DIGEST]; /* of the reference */
+	json_t *found;          /* diff ids of the bundle, by layer */
+	kan_against_fn *fn;
+	void *arg;
+	uint64_t count, noted, unread;
 	size_t layers; /* of the bundle */
 	struct kan_idmaps owners;
 };
@@ -34,8 +34,8 @@ struct against {
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct against *a = arg;
-	memcpy(a->image, "sha256:", SCHEME);
-	kan_sha256_hex(a->image + SCHEME, raw);
+	memcpy(a->image, "sha256:", KAN_DIGEST_SCHEME);
+	kan_sha256_hex(a->image + KAN_DIGEST_SCHEME, raw);
 	return kan_diff_ids_read(&a->theirs, raw, err);
 }
 
@@ -69,12 +69,12 @@ static int read_reference(struct against *a, const struct kan_reference_from *fr
 
 /* --- rows --- */
 
-static void add(struct against *a, json_t *row)
+static int tell(const json_t *row, void *arg, struct kan_err *err)
 {
-	if (a->count++ < KAN_AGAINST_ROWS)
-		json_array_append_new(a->rows, row);
-	else
-		json_decref(row);
+	struct against *a = arg;
+	a->count++;
+	a->noted += kan_integrity_noted(row);
+	return a->fn(row, a->arg, err);
 }
 
 static int take_row(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
@@ -82,18 +82,12 @@ static int take_row(const json_t *row, uint64_t line, void *arg, struct kan_err 
 	struct against *a = arg;
 	json_t *differs = NULL;
 	(void)line;
-	(void)err;
 	if (!json_is_integer(json_object_get(row, "layer")))
 		return 0; /* the engine's own */
 	a->unread += kan_against_row(&differs, a->table, row);
-	if (differs)
-		add(a, differs);
-	return 0;
-}
-
-static void on_missing(json_t *row, void *arg)
-{
-	add(arg, row);
+	int rc = differs ? tell(differs, a, err) : 0;
+	json_decref(differs);
+	return rc;
 }
 
 static int take_layer(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
@@ -114,7 +108,7 @@ static int take_layer(const json_t *row, uint64_t line, void *arg, struct kan_er
 
 static json_t *image_of(const struct against *a)
 {
-	char hex[KAN_SHA256_HEX], found[ID];
+	char hex[KAN_SHA256_HEX], found[KAN_DIGEST];
 	kan_source_digest(hex, a->source, CONFIG);
 	json_t *o = json_pack("{s:s}", "expected", a->image);
 	if (*hex) {
@@ -143,35 +137,32 @@ static json_t *layers_of(const struct against *a)
 	return list;
 }
 
-static json_t *document(struct against *a)
+static json_t *document(const struct against *a)
 {
-	json_t *doc = json_pack("{s:o,s:o,s:I,s:O,s:I}", "image", image_of(a), "layers",
-				layers_of(a), "count", (json_int_t)a->count, "rows", a->rows,
-				"unread", (json_int_t)a->unread);
-	uint64_t listed = json_array_size(a->rows);
-	if (a->count > listed)
-		json_object_set_new(doc, "left_out", json_integer((json_int_t)(a->count - listed)));
-	return doc;
+	return json_pack("{s:o,s:o,s:I,s:I,s:I}", "image", image_of(a), "layers", layers_of(a),
+			 "count", (json_int_t)a->count, "noted", (json_int_t)a->noted, "unread",
+			 (json_int_t)a->unread);
 }
 
 /* A second time by the reference only where something of it was not met: for the names. */
 static int compare(struct against *a, const struct kan_reference_from *from, struct kan_err *err)
 {
-	if (read_reference(a, from, err) < 0)
+	if (kan_source_intact(a->source, BASELINE, err) < 0 || read_reference(a, from, err) < 0)
 		return -1;
 	kan_against_sort(a->table);
 	if (kan_source_rows(a->source, BASELINE, take_row, a, err) < 0)
 		return -1;
 	if (!kan_against_unmet(a->table))
 		return 0;
-	kan_against_name_unmet(a->table, on_missing, a);
+	kan_against_name_unmet(a->table, tell, a);
 	return read_reference(a, from, err);
 }
 
 int kan_against_reference(json_t **out, const struct kan_source *s,
-			  const struct kan_reference_from *from, struct kan_err *err)
+			  const struct kan_reference_from *from, kan_against_fn *fn, void *arg,
+			  struct kan_err *err)
 {
-	struct against a = {.source = s, .found = json_array(), .rows = json_array()};
+	struct against a = {.source = s, .fn = fn, .arg = arg, .found = json_array()};
 	int rc = 0;
 	if (!kan_source_has(s, BASELINE))
 		rc = kan_fail(err, KAN_ENOTFOUND,
@@ -187,6 +178,5 @@ int kan_against_reference(json_t **out, const struct kan_source *s,
 	kan_against_table_free(a.table);
 	free(a.theirs.v);
 	json_decref(a.found);
-	json_decref(a.rows);
 	return rc;
 }

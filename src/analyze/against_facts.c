@@ -121,8 +121,10 @@ const struct kan_fact *kan_fact_below(struct kan_against_table *t, size_t layer,
 	return f;
 }
 
-bool kan_fact_above_below(struct kan_against_table *t, size_t layer, struct kan_bytes path)
+bool kan_fact_lies_below(struct kan_against_table *t, size_t layer, struct kan_bytes path)
 {
+	if (kan_fact_below(t, layer, path))
+		return true;
 	while (layer-- > 0)
 		if (kan_nameset_has(t->above, KAN_NAME_ABOVE, kan_fact_place(t, layer, path)))
 			return true;
@@ -133,7 +135,7 @@ bool kan_fact_above_below(struct kan_against_table *t, size_t layer, struct kan_
 
 static bool harmless(struct kan_bytes name, struct kan_bytes value)
 {
-	return kan_layer_label(name) || kan_overlay_harmless(name, value, false) ||
+	return kan_xattr_label(name) || kan_overlay_harmless(name, value, false) ||
 	       kan_overlay_harmless(name, value, true);
 }
 
@@ -251,7 +253,7 @@ static char kind_of(enum kan_layer_name name)
 static bool hides_nothing(struct kan_against_table *t)
 {
 	struct kan_bytes path = kan_buf_bytes(&t->path), up = kan_layer_above(path);
-	if (!kan_fact_below(t, t->layer, path) && !kan_fact_above_below(t, t->layer, path))
+	if (!kan_fact_lies_below(t, t->layer, path))
 		return true;
 	return kan_nameset_has(t->above, KAN_NAME_OPAQUE, kan_fact_place(t, t->layer, up));
 }
@@ -266,21 +268,22 @@ static const char *word_of(const struct kan_against_table *t, char kind,
 	return device && t->owners->users ? "unmade-device" : "missing";
 }
 
-static void tell_unmet(struct kan_against_table *t, char kind, const struct kan_layer_member *m)
+static int tell_unmet(struct kan_against_table *t, char kind, const struct kan_layer_member *m,
+		      struct kan_err *err)
 {
 	struct kan_fact *f = kan_fact_find(t, t->layer, kind, kan_buf_bytes(&t->path));
 	const char *word = word_of(t, kind, m);
 	if (!f || f->met)
-		return;
+		return 0;
 	f->met = true;
 	if (kind == 'w' && hides_nothing(t))
-		return;
-	json_t *row = json_pack("{s:I,s:[s],s:{s:I,s:I,s:I,s:I}}", "layer", (json_int_t)t->layer,
-				"differs", word, "expected", "mode", (json_int_t)m->mode, "uid",
-				(json_int_t)m->uid, "gid", (json_int_t)m->gid, "size",
-				(json_int_t)m->size);
+		return 0;
+	json_t *row = json_pack("{s:I,s:[s],s:o}", "layer", (json_int_t)t->layer, "differs", word,
+				"expected", kan_fact_json(f));
 	kan_json_set_bytes(row, "path", kan_buf_bytes(&t->path));
-	t->unmet(row, t->arg);
+	int rc = t->unmet(row, t->arg, err);
+	json_decref(row);
+	return rc;
 }
 
 static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err *err)
@@ -292,10 +295,8 @@ static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err
 		return kan_fail(err, KAN_EFORMAT, "the reference has a name that leads out");
 	if (name == KAN_LAYER_NAME_AUFS)
 		return 0;
-	if (t->sorted) {
-		tell_unmet(t, kind_of(name), m);
-		return 0;
-	}
+	if (t->sorted)
+		return tell_unmet(t, kind_of(name), m, err);
 	if (note_above(t, kan_buf_bytes(&t->path), err) < 0)
 		return -1;
 	struct kan_fact *f = more(t, err);
@@ -320,11 +321,6 @@ static int on_content(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return 0;
 }
 
-void kan_fact_raw(uint8_t raw[KAN_SHA256_SIZE], const char *hex)
-{
-	(void)kan_unhex(raw, KAN_SHA256_SIZE, kan_bytes_of(hex));
-}
-
 static int on_member_end(void *arg, struct kan_err *err)
 {
 	struct kan_against_table *t = arg;
@@ -335,8 +331,7 @@ static int on_member_end(void *arg, struct kan_err *err)
 	t->in_file = false;
 	struct kan_fact *f = &t->facts[t->n - 1];
 	kan_digest_finish(hex, t->digest);
-	kan_fact_raw(f->content, hex);
-	f->has_content = true;
+	f->has_content = kan_unhex(f->content, KAN_SHA256_SIZE, kan_bytes_of(hex));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
+#include "analyze/against.h"
 #include "base/digest.h"
 
 struct kan_idmaps;
@@ -25,8 +26,7 @@ void kan_against_sort(struct kan_against_table *t);
  * compared. */
 unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const json_t *row);
 bool kan_against_unmet(const struct kan_against_table *t);
-/* What no row was met for is told while the tars go by once more. row is fn's. */
-typedef void kan_against_fn(json_t *row, void *arg);
+/* What no row was met for is told while the tars go by once more. */
 void kan_against_name_unmet(struct kan_against_table *t, kan_against_fn *fn, void *arg);
 
 #endif

@@ -41,16 +41,18 @@ void kan_fact_key(uint8_t key[KAN_FACT_KEY], struct kan_against_table *t, size_t
 struct kan_fact *kan_fact_at(const struct kan_against_table *t, const uint8_t key[KAN_FACT_KEY]);
 struct kan_fact *kan_fact_find(struct kan_against_table *t, size_t layer, char kind,
 			       struct kan_bytes path);
-/* The entry of the next layer below that has one; is it a directory there that has no header? */
+/* The entry of the next layer below that has one. */
 const struct kan_fact *kan_fact_below(struct kan_against_table *t, size_t layer,
 				      struct kan_bytes path);
-bool kan_fact_above_below(struct kan_against_table *t, size_t layer, struct kan_bytes path);
+/* Is there one, or a directory there that has no header? */
+bool kan_fact_lies_below(struct kan_against_table *t, size_t layer, struct kan_bytes path);
 /* "3/a/b", a view of t: a layer is the first name of its paths. */
 struct kan_bytes kan_fact_place(struct kan_against_table *t, size_t layer, struct kan_bytes path);
 /* on_disk: ids in it are those of the store. */
 void kan_fact_attribute(struct kan_fact *f, const struct kan_against_table *t,
 			struct kan_bytes name, struct kan_bytes value, bool on_disk);
+/* As a row of the comparison has it. Yours. */
+json_t *kan_fact_json(const struct kan_fact *f);
 bool kan_fact_is_root(struct kan_bytes path);
-void kan_fact_raw(uint8_t raw[KAN_SHA256_SIZE], const char *hex);
 
 #endif

@@ -10,7 +10,7 @@
 #include "image/layertar.h"
 #include "image/nameset.h"
 
-enum { HOPS = 8, BASE = 10, DEVICE = 24 };
+enum { HOPS = 8, BASE = 10, DEVICE = 24, MODE = 16 };
 
 /* The file of which e is another name. NULL: of a layer below, or of one that changed behind it. */
 static const struct kan_fact *file_of(const struct kan_against_table *t, const struct kan_fact *e)
@@ -75,7 +75,7 @@ static void row_facts(struct kan_fact *f, bool *opaque, const struct kan_against
 		kan_sha256(f->content, kan_buf_bytes(&link));
 	f->has_content = kan_is_sha256_hex(sha) && !*kan_json_str(row, "sha256_of");
 	if (f->has_content)
-		kan_fact_raw(f->content, sha);
+		(void)kan_unhex(f->content, KAN_SHA256_SIZE, kan_bytes_of(sha)); /* it is one */
 	row_device(f, row);
 	row_attributes(f, opaque, t, row);
 }
@@ -128,13 +128,13 @@ static json_t *differences(const struct kan_idmaps *owners, const struct kan_fac
 	return list;
 }
 
-static json_t *as_json(const struct kan_fact *f)
+json_t *kan_fact_json(const struct kan_fact *f)
 {
-	char hex[KAN_SHA256_HEX], device[DEVICE];
-	json_t *o =
-		json_pack("{s:I,s:I,s:I,s:I,s:I}", "mode", (json_int_t)f->mode, "uid",
-			  (json_int_t)f->uid, "gid", (json_int_t)f->gid, "size",
-			  (json_int_t)f->size, "mtime_ns", (json_int_t)f->mtime_s * KAN_FACT_NS);
+	char hex[KAN_SHA256_HEX], device[DEVICE], mode[MODE];
+	(void)snprintf(mode, sizeof(mode), "%07o", f->mode & (S_IFMT | 07777));
+	json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I}", "mode", mode, "uid", (json_int_t)f->uid,
+			      "gid", (json_int_t)f->gid, "size", (json_int_t)f->size, "mtime_ns",
+			      (json_int_t)f->mtime_s * KAN_FACT_NS);
 	kan_hex(hex, (struct kan_bytes){f->content, KAN_SHA256_SIZE});
 	if (f->has_content)
 		json_object_set_new(o, "sha256", json_string(hex));
@@ -148,10 +148,9 @@ static json_t *as_json(const struct kan_fact *f)
 static bool left_out(struct kan_against_table *t, size_t layer, struct kan_bytes path,
 		     const struct kan_fact *f, bool whiteout)
 {
-	const struct kan_fact *b = kan_fact_below(t, layer, path);
 	if (whiteout)
-		return !b && !kan_fact_above_below(t, layer, path);
-	b = file_of(t, b);
+		return !kan_fact_lies_below(t, layer, path);
+	const struct kan_fact *b = file_of(t, kan_fact_below(t, layer, path));
 	if (!b || (S_ISREG(b->mode) && !f->has_content))
 		return false;
 	struct kan_fact copy = *f;
@@ -179,11 +178,6 @@ static struct kan_fact *expected(const char **word, struct kan_against_table *t,
 	return e;
 }
 
-static bool lies_below(struct kan_against_table *t, size_t layer, struct kan_bytes path)
-{
-	return kan_fact_below(t, layer, path) || kan_fact_above_below(t, layer, path);
-}
-
 unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const json_t *row)
 {
 	struct kan_fact f = {0};
@@ -205,13 +199,13 @@ unsigned kan_against_row(json_t **differs, struct kan_against_table *t, const js
 	json_t *list = e && !root ? differences(t->owners, e, &f) : NULL;
 	say(&list, word && !root, word ? word : "");
 	/* New directories may be marked so: where there is none below, nothing is hidden. */
-	say(&list, opaque && !mark && lies_below(t, layer, p), "opaque");
+	say(&list, opaque && !mark && kan_fact_lies_below(t, layer, p), "opaque");
 	if (list) {
 		*differs = json_pack("{s:I,s:o,s:o}", "layer", (json_int_t)layer, "differs", list,
-				     "found", as_json(&f));
+				     "found", kan_fact_json(&f));
 		kan_json_set_bytes(*differs, "path", p);
 		if (e)
-			json_object_set_new(*differs, "expected", as_json(e));
+			json_object_set_new(*differs, "expected", kan_fact_json(e));
 	}
 	return e && e->has_content && e->size && S_ISREG(f.mode) && !f.has_content;
 }

@@ -171,13 +171,15 @@ static json_t *reach_of(const struct kan_facts *f)
 		binds += strcmp(kan_json_str(m, "Type"), "bind") == 0;
 	}
 	json_object_set_new(o, "engine_socket", json_boolean(engine_socket));
+	json_object_set_new(o, "host_mounts", json_integer(binds));
+	if (!host) /* its file could not be read: nothing is known, and not that it has none */
+		return o;
 	json_object_set_new(o, "privileged",
 			    json_boolean(json_is_true(json_object_get(host, "Privileged"))));
 	json_object_set_new(o, "host_network",
 			    json_boolean(strcmp(kan_json_str(host, "NetworkMode"), "host") == 0));
 	json_object_set_new(o, "host_pid",
 			    json_boolean(strcmp(kan_json_str(host, "PidMode"), "host") == 0));
-	json_object_set_new(o, "host_mounts", json_integer(binds));
 	return o;
 }
 
@@ -208,7 +210,7 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 }
 
 static json_t *document(const struct kan_source *s, const struct kan_facts *f,
-			const struct kan_lists *l)
+			const struct kan_lists *l, json_t *image)
 {
 	json_t *doc =
 		json_pack("{s:s,s:s}", "schema", "kanshiki.report/1", "bundle", kan_source_name(s));
@@ -230,9 +232,8 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(doc, "reach", reach_of(f));
 	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
-	json_t *image = kan_image_integrity(f);
 	if (image)
-		json_object_set_new(doc, "image_integrity", image);
+		json_object_set(doc, "image_integrity", image);
 	return doc;
 }
 
@@ -241,18 +242,20 @@ static int analyze(json_t **out, const struct kan_source *s, const struct kan_ru
 {
 	struct kan_run *run = NULL;
 	struct kan_lists lists;
+	json_t *image = NULL;
 	kan_lists_begin(&lists);
 	const struct kan_observer o = {kan_lists_wants, kan_lists_see, &lists};
-	if (kan_run_new(&run, f, r, &o, err) < 0) {
-		kan_lists_free(&lists);
-		return -1;
+	int rc = kan_run_new(&run, f, r, &o, err);
+	if (rc == 0)
+		rc = kan_image_integrity(&image, f, err);
+	if (rc == 0) {
+		*out = document(s, f, &lists, image);
+		judged(*out, run, r, f);
 	}
-	json_t *doc = document(s, f, &lists);
-	judged(doc, run, r, f);
+	json_decref(image);
 	kan_run_free(run);
 	kan_lists_free(&lists);
-	*out = doc;
-	return 0;
+	return rc;
 }
 
 /* A document that does not parse is a gap of its collector; one that was altered ends it all. */

@@ -60,6 +60,7 @@ struct kan_compared {
 	uint64_t counts[KAN_CHANGE_WORDS], hidden, left_out;
 	uint64_t merged;     /* rows of storage without layers: nothing to compare them with */
 	uint64_t exported;   /* rows of an export without the engine's list: the same */
+	uint64_t layerless;  /* rows of an upper layer whose image is not there: the same */
 	uint64_t unread;     /* rows of files whose content was not read on both sides */
 	uint64_t strange;    /* rows with another word */
 	bool seen;           /* there are rows, or it is known that there are none */
@@ -89,6 +90,9 @@ int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_
 		  struct kan_arena *a);
 /* The extended attributes of a side, by name. free() the array alone. */
 json_t **kan_xattrs_sorted(size_t *n, const json_t *side);
+/* Has it a line of its own, or is it overlay's bookkeeping, and no name that only looks like that?
+ */
+bool kan_xattr_told_apart(const char *name);
 /* A row with its joined columns as one object: how, package, below.sha256 in their place. Yours. */
 json_t *kan_compare_row(const struct kan_view *v);
 

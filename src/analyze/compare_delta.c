@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/row.h"
+#include "image/overlay.h"
 
 enum { VALUE = 8 << 10 };
 
@@ -115,18 +116,23 @@ json_t **kan_xattrs_sorted(size_t *n, const json_t *side)
 	return v;
 }
 
-/* What has a line of its own, or is overlay's bookkeeping. Of what IMA and EVM keep the line tells
- * the kind only: another value of that kind is told here. */
-static bool told_elsewhere(const char *name, bool other_value)
+bool kan_xattr_told_apart(const char *name)
 {
 	static const char *const others[] = {"security.capability", "system.posix_acl_",
-					     "security.selinux", "trusted.overlay.",
-					     "user.overlay."};
+					     "security.selinux"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strncmp(name, others[i], strlen(others[i])) == 0)
 			return true;
-	return !other_value &&
-	       (strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0);
+	return kan_overlay_own(kan_bytes_of(name), false) ||
+	       kan_overlay_own(kan_bytes_of(name), true);
+}
+
+/* Of what IMA and EVM keep the line tells the kind only: another value of that kind is told here.
+ */
+static bool told_elsewhere(const char *name, bool other_value)
+{
+	return kan_xattr_told_apart(name) || (!other_value && (strcmp(name, "security.ima") == 0 ||
+							       strcmp(name, "security.evm") == 0));
 }
 
 /* The names that the other side lacks, or has with another value. */
@@ -239,19 +245,11 @@ static bool add_xattrs(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t
 	return keep(&d->before, &x, before, a) && keep(&d->after, &y, after, a);
 }
 
-/* The fact that tells of a word of differs[]. */
+/* The fact that tells of a word of differs[]. Labels of the host are in none. */
 static bool is_told(const char *word, const struct kan_delta *d)
 {
-	static const struct {
-		const char *word, *what;
-	} by[] = {
-		{"xattrs", "label"}, {"xattrs", "ima"}, {"xattrs", "evm"}, {"acl", "default acl"}};
-	if (strcmp(word, d->what) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof by / sizeof *by; i++)
-		if (strcmp(by[i].word, word) == 0 && strcmp(by[i].what, d->what) == 0)
-			return true;
-	return false;
+	return strcmp(word, d->what) == 0 ||
+	       (strcmp(word, "acl") == 0 && strcmp(d->what, "default acl") == 0);
 }
 
 /* What the collector found to differ, and no fact shows: it is told all the same. */
@@ -271,11 +269,23 @@ static void add_untold(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t
 		}
 }
 
+/* The engine calls a file changed whose mode alone was: its digest tells. */
+static void add_same_content(struct kan_delta out[KAN_DELTAS], size_t *n, const json_t *row,
+			     const json_t *below)
+{
+	const char *ours = kan_json_str(row, "sha256");
+	bool export = strcmp(kan_json_str(row, "source"), "export") == 0;
+	if (export && *ours && strcmp(ours, kan_json_str(below, "sha256")) == 0 && *n < KAN_DELTAS)
+		out[(*n)++] = (struct kan_delta){"content", "the image's", "the same"};
+}
+
 int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_view *v,
 		  struct kan_arena *a)
 {
 	bool deleted = strcmp(kan_json_str(v->row, "change"), "deleted") == 0;
-	const json_t *const side[2] = {json_object_get(v->row, "below"), deleted ? NULL : v->row};
+	const json_t *own = json_object_get(v->row, "below"),
+		     *below = own ? own : json_object_get(v->extra, "below"),
+		     *const side[2] = {below, deleted ? NULL : v->row};
 	bool good = true;
 	*n = 0;
 	for (size_t i = 0; good && i < sizeof facts / sizeof *facts; i++)
@@ -283,5 +293,6 @@ int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_
 	if (!good || !add_xattrs(out, n, side, a))
 		return -1;
 	add_untold(out, n, v->row);
+	add_same_content(out, n, v->row, below);
 	return 0;
 }

@@ -74,19 +74,21 @@ static bool fill(struct kan_change_line *l, const struct kan_view *v, struct kan
 }
 
 /* Storage without layers has no word for any entry, an export has none where the engine refused its
- * list, and a layer has none where the content of a file was not read on both sides. */
-static int without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
+ * list, and a layer has none where the image's are not there, or where the content of a file was
+ * not read on both sides. */
+static void without_word(struct kan_compared *c, const struct kan_view *v, const char *word)
 {
 	const char *source = kan_json_str(v->row, "source");
 	if (!*word && strcmp(source, "merged") == 0)
 		c->merged++;
 	else if (!*word && strcmp(source, "export") == 0)
 		c->exported++;
+	else if (!*word && strcmp(source, "upper") == 0 && !json_object_get(v->row, "below"))
+		c->layerless++;
 	else if (!*word && strcmp(source, "upper") == 0)
 		c->unread++;
 	else
 		c->strange++;
-	return 0;
 }
 
 static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
@@ -95,8 +97,10 @@ static int on_change(const struct kan_view *v, void *arg, struct kan_err *err)
 	struct kan_compared *c = to->c;
 	const char *word = kan_json_str(v->row, "change");
 	int w = kan_change_word(word, strlen(word));
-	if (w < 0)
-		return without_word(c, v, word);
+	if (w < 0) {
+		without_word(c, v, word);
+		return 0;
+	}
 	c->counts[w]++;
 	c->hidden += json_is_true(json_object_get(v->extra, "file.hidden_from_engine"));
 	if (!(to->ask->words >> w & 1))
@@ -174,6 +178,10 @@ static void own_gaps(struct kan_compared *c, const struct kan_side *s)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"an export without the engine's list: nothing tells its entries from the "
 			"image's");
+	if (c->layerless)
+		add_gap(c, "filesystem", "changes.ndjson", "vanished",
+			"no layer of the image was there to compare with: what was changed has no "
+			"word");
 	if (c->unread)
 		add_gap(c, "filesystem", "changes.ndjson", "unsupported",
 			"files of the same size whose content was not read on both sides: whether "
@@ -259,6 +267,8 @@ json_t *kan_compare_row(const struct kan_view *v)
 		if (value && !json_is_null(value))
 			json_object_set(row, columns[i].key, value);
 	}
+	if (json_object_get(v->extra, "below")) /* of an export: what the baseline has there */
+		json_object_set(row, "below", json_object_get(v->extra, "below"));
 	if (json_is_string(sha)) {
 		json_t *below = json_copy(json_object_get(row, "below"));
 		json_object_set(below, "sha256", sha);

@@ -104,10 +104,11 @@ static struct kan_pair_tag *differing(size_t *count, const struct kan_entry_set 
 	struct kan_pair_tag *out = NULL;
 	*count = 0;
 	for (size_t i = 0, k = 0; i < a->n_tags || k < b->n_tags;) {
-		size_t x = key_at(a, i), y = key_at(b, k);
-		int c = !x ? 1 : !y ? -1 : by_bytes(&a->tags[i], &b->tags[k]);
-		x = c > 0 ? 0 : x;
-		y = c < 0 ? 0 : y;
+		int c = i == a->n_tags   ? 1
+			: k == b->n_tags ? -1
+					 : by_bytes(&a->tags[i], &b->tags[k]);
+		/* A key is counted once, on the side that goes on. */
+		size_t x = c > 0 ? 0 : key_at(a, i), y = c < 0 ? 0 : key_at(b, k);
 		bool same = x == y && memcmp(&a->tags[i], &b->tags[k], x * sizeof *a->tags) == 0;
 		struct kan_pair_tag *t =
 			same ? NULL : kan_facts_more(&out, count, SIZE_MAX, sizeof *t);
@@ -252,11 +253,10 @@ static void tell(const struct walk *w, const struct group *a, const struct group
 static void merge(const struct walk *w, const struct kan_entry_set *a,
 		  const struct kan_entry_set *b)
 {
+	static const struct group none = {0};
 	for (size_t i = 0, k = 0; i < a->n || k < b->n;) {
-		struct group x = group_at(a, i), y = group_at(b, k);
-		int c = !x.n ? 1 : !y.n ? -1 : kan_bytes_cmp(x.v[0].key, y.v[0].key);
-		x.n = c > 0 ? 0 : x.n;
-		y.n = c < 0 ? 0 : y.n;
+		int c = i == a->n ? 1 : k == b->n ? -1 : kan_bytes_cmp(a->v[i].key, b->v[k].key);
+		struct group x = c > 0 ? none : group_at(a, i), y = c < 0 ? none : group_at(b, k);
 		if (!same(&x, &y))
 			tell(w, &x, &y);
 		i += x.n;

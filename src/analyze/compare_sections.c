@@ -7,7 +7,7 @@
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { KEY = 1 << 20, VALUE = 1 << 20, DOTTED = 1024, DEPTH = 16 };
+enum { KEY = 1 << 20, VALUE = 1 << 20, DEPTH = 16 };
 
 static void field(struct kan_buf *value, const char *name, const json_t *o, const char *key)
 {
@@ -27,19 +27,8 @@ static void field(struct kan_buf *value, const char *name, const json_t *o, cons
 		kan_pair_field(value, name, kan_buf_bytes(&v));
 }
 
-/* Told in words of their own, or of this inode alone: overlay's bookkeeping, EVM's digest. */
-static bool told_elsewhere(const char *name)
-{
-	static const char *const others[] = {"security.capability", "system.posix_acl_",
-					     "security.selinux",    "security.evm",
-					     "trusted.overlay.",    "user.overlay."};
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (strncmp(name, others[i], strlen(others[i])) == 0)
-			return strncmp(name, "trusted.overlay.overlay.", 24) != 0;
-	return false;
-}
-
-/* Names and values as JSON, so that no two lists read alike; a layer has them in any order. */
+/* Names and values as JSON, so that no two lists read alike; a layer has them in any order. EVM's
+ * digest is of this inode alone. */
 static void attributes(struct kan_buf *value, const json_t *row)
 {
 	size_t n = 0;
@@ -47,9 +36,11 @@ static void attributes(struct kan_buf *value, const json_t *row)
 		return;
 	kan_auto_free json_t **v = kan_xattrs_sorted(&n, row);
 	json_t *list = json_array();
-	for (size_t i = 0; i < n; i++)
-		if (!told_elsewhere(kan_json_str(v[i], "name")))
+	for (size_t i = 0; i < n; i++) {
+		const char *name = kan_json_str(v[i], "name");
+		if (!kan_xattr_told_apart(name) && strcmp(name, "security.evm") != 0)
 			json_array_append(list, v[i]);
+	}
 	char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
 	if (json_array_size(list))
 		kan_pair_field(value, "xattrs", kan_bytes_of(text));
@@ -288,23 +279,30 @@ static bool left_out(const char *name)
 
 static void flatten(struct kan_entry_set *to, const char *name, const json_t *v, unsigned depth);
 
+/* What is in it; a name that is too long would be another's. */
+static void flatten_below(struct kan_entry_set *to, const struct kan_buf *name, const json_t *v,
+			  unsigned depth)
+{
+	if (name->failed)
+		to->over = true;
+	else
+		flatten(to, kan_buf_str(name), v, depth + 1);
+}
+
 static void flatten_list(struct kan_entry_set *to, const char *name, const json_t *v,
 			 unsigned depth)
 {
 	size_t i = 0;
 	json_t *kid = NULL;
 	json_array_foreach ((json_t *)(uintptr_t)v, i, kid) {
-		char below[DOTTED];
+		kan_auto_buf struct kan_buf below = KAN_BUF(KEY);
 		const char *place = kan_json_str(kid, "Destination");
-		if (!json_is_object(kid)) {
-			flatten(to, name, kid, depth + 1);
-			continue;
-		}
-		if (*place)
-			(void)snprintf(below, sizeof below, "%s[%s]", name, place);
-		else
-			(void)snprintf(below, sizeof below, "%s[%zu]", name, i);
-		flatten(to, below, kid, depth + 1);
+		kan_buf_adds(&below, name);
+		if (json_is_object(kid) && *place)
+			kan_buf_addf(&below, "[%s]", place);
+		else if (json_is_object(kid))
+			kan_buf_addf(&below, "[%zu]", i);
+		flatten_below(to, &below, kid, depth);
 	}
 }
 
@@ -324,16 +322,20 @@ static void flatten(struct kan_entry_set *to, const char *name, const json_t *v,
 {
 	const char *key = NULL;
 	json_t *kid = NULL;
-	if (depth > DEPTH || left_out(name) || json_is_null(v))
+	if (left_out(name) || json_is_null(v))
 		return;
+	if (depth > DEPTH) {
+		to->over = true;
+		return;
+	}
 	bool list = json_is_array(v) && !(in_order(name) && json_array_size(v));
 	if (list) {
 		flatten_list(to, name, v, depth);
 	} else if (json_is_object(v)) {
 		json_object_foreach ((json_t *)(uintptr_t)v, key, kid) {
-			char below[DOTTED];
-			(void)snprintf(below, sizeof below, "%s.%s", name, key);
-			flatten(to, below, kid, depth + 1);
+			kan_auto_buf struct kan_buf below = KAN_BUF(KEY);
+			kan_buf_addf(&below, "%s.%s", name, key);
+			flatten_below(to, &below, kid, depth);
 		}
 	} else if (json_string_length(v) || !json_is_string(v)) {
 		put_scalar(to, name, v);

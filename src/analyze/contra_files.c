@@ -225,6 +225,8 @@ void kan_contra_files(struct kan_contra *c)
 	static const struct kan_contra_side sides[] = {{"engine", CONFIG, beside, NULL},
 						       {"engine", HOST, beside, NULL},
 						       {"engine", INSPECT, beside, NULL}};
+	if (kan_contra_podman(c))
+		return;
 	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
 		if (!kan_contra_whole(c, &sides[i]))
 			return;

@@ -26,6 +26,8 @@ static const struct comparison {
 	 "data/engine/config.v2.json", kan_contra_files},
 	{"log-times", "The live log's time of writing against that of its last change",
 	 "data/logs/files.ndjson", "data/logs/files.ndjson", kan_contra_log},
+	{"image-digests", "Registries' digests that the engine names against its store's manifests",
+	 "data/engine/image-inspect.json", "data/image/integrity.ndjson", kan_contra_digests},
 };
 
 void kan_contra_missing(struct kan_contra *c, const char *collector, const char *what,
@@ -155,8 +157,8 @@ static void settle(struct kan_contra *c, const struct comparison *t)
 static json_t *told(struct kan_contra *c, const struct comparison *t)
 {
 	json_t *o = json_pack("{s:s,s:s,s:[s,s],s:b,s:I,s:o}", "id", t->id, "title", t->title,
-			      "sides", t->one, t->other, "assessed", c->missing == NULL, "count",
-			      (json_int_t)c->count, "rows", c->rows);
+			      "sides", t->one, c->other ? c->other : t->other, "assessed",
+			      c->missing == NULL, "count", (json_int_t)c->count, "rows", c->rows);
 	uint64_t more = c->count - json_array_size(c->rows);
 	if (more)
 		json_object_set_new(o, "left_out", json_integer((json_int_t)more));

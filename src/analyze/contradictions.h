@@ -16,9 +16,10 @@ struct kan_contra {
 	const struct kan_facts *facts;
 	json_t *rows;
 	uint64_t count;
-	uint64_t normal; /* they differ for a reason that is known and no contradiction */
-	uint64_t live;   /* read while the container ran: says nothing */
-	json_t *missing; /* why it cannot be assessed; NULL: it was */
+	uint64_t normal;   /* they differ for a reason that is known and no contradiction */
+	uint64_t live;     /* read while the container ran: says nothing */
+	json_t *missing;   /* why it cannot be assessed; NULL: it was */
+	const char *other; /* the second side, where it is not the one of the table */
 };
 
 /* A view: the artefact must be whole, and no gap of its collector may be about anything else than
@@ -59,7 +60,10 @@ void kan_contra_unlisted(struct kan_contra *c);
 void kan_contra_exe(struct kan_contra *c);
 void kan_contra_mounts(struct kan_contra *c);
 void kan_contra_files(struct kan_contra *c);
+/* The same of Podman, where the capture has the lists of its store. */
+bool kan_contra_podman(struct kan_contra *c);
 void kan_contra_log(struct kan_contra *c);
+void kan_contra_digests(struct kan_contra *c);
 void kan_contra_changes(struct kan_contra *c, const struct kan_lists *l);
 
 /* contradictions[] of the document, always the same comparisons in the same order. Yours. */

@@ -184,6 +184,23 @@ static json_t *document(const struct kan_source *s, const char *path)
 	return json_is_null(doc) ? NULL : doc;
 }
 
+/* Its list of containers has this one, or no word of it is believed. */
+static json_t *of_podman(const struct kan_facts *f)
+{
+	static const char *const lists[] = {KAN_FACTS_PODMAN_LIST, KAN_FACTS_PODMAN_VOLATILE};
+	const char *id = kan_json_str(json_object_get(f->capture, "target"), "id");
+	json_auto_t *spec = document(f->source, "data/engine/oci-spec.json");
+	json_t *inspect = NULL;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists && !inspect; i++) {
+		bool twice = false;
+		json_auto_t *list = document(f->source, lists[i]);
+		const json_t *entry = kan_podman_entry(list, id, &twice);
+		if (entry && !twice)
+			inspect = kan_podman_inspect(entry, spec);
+	}
+	return inspect || !spec ? inspect : kan_podman_inspect(NULL, spec);
+}
+
 /* Offline no engine was asked: its own files say what inspect would have said. */
 static json_t *from_files(const struct kan_facts *f)
 {
@@ -191,7 +208,7 @@ static json_t *from_files(const struct kan_facts *f)
 		return f->inspect;
 	json_auto_t *config = document(f->source, "data/engine/config.v2.json");
 	json_auto_t *host = document(f->source, "data/engine/hostconfig.json");
-	return json_is_object(config) ? kan_config_inspect(config, host) : NULL;
+	return json_is_object(config) ? kan_config_inspect(config, host) : of_podman(f);
 }
 
 static bool whole(const struct kan_facts *f, const char *collector, const char *artefact)

@@ -21,9 +21,15 @@ enum {
 	KAN_FACTS_SAME_AS = 8,
 	KAN_FACTS_ORIGINS = 1 << 20,
 	KAN_FACTS_LOWERS = 1 << 18,
+	KAN_FACTS_TOPS = 1 << 16, /* of them with facts */
+	KAN_LOWER_TOP = -2,
 	KAN_FACTS_ENGINE = 1 << 20, /* entries of the engine's list of changes */
 	KAN_FACTS_DOCUMENT = 64 << 20,
 };
+
+/* Lists of Podman's storage; the second is not always there. */
+#define KAN_FACTS_PODMAN_LIST "data/engine/store-containers.json"
+#define KAN_FACTS_PODMAN_VOLATILE "data/engine/store-volatile-containers.json"
 
 enum kan_ancestor {
 	KAN_ANC_UNKNOWN,
@@ -89,9 +95,10 @@ struct kan_origin {
 
 /* A lower file whose digest is to be had from the baseline. */
 struct kan_lower {
-	int64_t layer;
+	int64_t layer;         /* or KAN_LOWER_TOP: of the uppermost layer that has the path */
 	struct kan_bytes path; /* owned */
 	char sha256[65];
+	json_t *below; /* of KAN_LOWER_TOP: facts of the image's version; NULL: not met */
 };
 
 struct kan_engine_path {
@@ -124,7 +131,7 @@ struct kan_facts {
 	bool no_origins, lacks_origins;
 	bool lowers_over;         /* more origins or lower files than are looked up */
 	struct kan_lower *lowers; /* by layer and path */
-	size_t n_lowers;
+	size_t n_lowers, n_tops;
 	struct kan_engine_path *engine; /* by path */
 	size_t n_engine, longest_engine;
 	struct kan_arena engine_text;
@@ -141,6 +148,8 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id);
 const struct kan_origin *kan_facts_origin(const struct kan_facts *f, uint64_t ino);
 /* The digest that the baseline has of a lower file that a change names; "" when it is not known. */
 const char *kan_facts_lower_sha256(const struct kan_facts *f, int64_t layer, struct kan_bytes path);
+/* Facts of what the image has where an export has a change; NULL: not known. */
+const json_t *kan_facts_image_of(const struct kan_facts *f, struct kan_bytes path);
 /* Depth api-only: the rows of changes are the engine's own list. */
 bool kan_facts_engine_only(const struct kan_facts *f);
 /* Where a change's lower layer has it: path, or another below a redirected directory. */

@@ -54,29 +54,30 @@ static uint64_t *filter_of(struct kan_facts *f, struct kan_bytes v, uint64_t *bi
 	return &f->exe_filter[h / 64];
 }
 
+/* What was not read is like nothing: most rows have no digest. */
 static void fill_filter(struct kan_facts *f)
 {
 	for (size_t i = 0; i < f->n_procs; i++) {
 		const struct kan_bytes of[] = {f->procs[i].link, kan_bytes_of(f->procs[i].sha256)};
 		for (size_t k = 0; k < 2; k++) {
 			uint64_t bit = 0, *word = filter_of(f, of[k], &bit);
-			*word |= bit;
+			*word |= of[k].n ? bit : 0;
 		}
 	}
+}
+
+static bool may_be(struct kan_facts *f, struct kan_bytes v)
+{
+	uint64_t bit = 0;
+	const uint64_t *word = filter_of(f, v, &bit);
+	return v.n && *word & bit;
 }
 
 /* May a row be about what some process runs? Most are not: there are many rows and many processes.
  */
 static bool of_some_exe(struct kan_facts *f, struct kan_bytes path, const char *sha)
 {
-	uint64_t bit = 0;
-	if (!f->n_procs)
-		return false;
-	const uint64_t *word = filter_of(f, path, &bit);
-	if (*word & bit)
-		return true;
-	word = filter_of(f, kan_bytes_of(sha), &bit);
-	return *word & bit;
+	return may_be(f, path) || may_be(f, kan_bytes_of(sha));
 }
 
 static void change_of_exe(struct kan_proc *p, const char *change, bool same_path, bool same_digest)

@@ -58,6 +58,45 @@ static void want_digest(struct kan_facts *f, const json_t *row, struct kan_bytes
 	l->path = owned(kan_facts_lower_path(row, path, &scratch));
 }
 
+/* An export says nothing of the image's side: the uppermost layer that has the path does. */
+static void want_top(struct kan_facts *f, const json_t *row, struct kan_bytes path)
+{
+	static const char *const words[] = {"changed", "metadata", "deleted"};
+	const char *change = kan_json_str(row, "change");
+	bool wanted = false;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		wanted |= strcmp(change, words[i]) == 0;
+	if (!wanted || strcmp(kan_json_str(row, "source"), "export") != 0)
+		return;
+	struct kan_lower *l =
+		f->n_tops < KAN_FACTS_TOPS
+			? kan_facts_more(&f->lowers, &f->n_lowers, KAN_FACTS_LOWERS, sizeof *l)
+			: NULL;
+	f->lowers_over |= !l;
+	if (!l)
+		return;
+	f->n_tops++;
+	l->layer = KAN_LOWER_TOP;
+	l->path = owned(path);
+}
+
+/* Rows come from the base layer up: the last one counts, and a whiteout leaves none. */
+static void take_top(struct kan_lower *l, const json_t *row)
+{
+	static const char *const keys[] = {"layer",    "type",       "mode",     "uid",
+					   "gid",      "size",       "mtime_ns", "link",
+					   "link_b64", "capability", "sha256"};
+	bool whiteout = strcmp(kan_json_str(row, "type"), "chr") == 0 &&
+			strcmp(kan_json_str(row, "rdev"), "0:0") == 0;
+	if (json_object_get(row, "opaque")) /* a mark beside the directory's own row */
+		return;
+	json_decref(l->below);
+	l->below = whiteout ? NULL : json_object();
+	for (size_t i = 0; l->below && i < sizeof keys / sizeof *keys; i++)
+		if (json_object_get(row, keys[i]))
+			json_object_set(l->below, keys[i], json_object_get(row, keys[i]));
+}
+
 /* Copying a directory up records where it came from, as far as the filesystem can tell at all. */
 static bool lacks_origin(const json_t *row)
 {
@@ -72,6 +111,7 @@ void kan_facts_origin_change(struct kan_facts *f, const json_t *row, struct kan_
 	uint64_t ino = kan_get_dec(row, "origin_ino");
 	f->lacks_origins |= lacks_origin(row);
 	want_digest(f, row, path);
+	want_top(f, row, path);
 	if (!ino)
 		return;
 	struct kan_origin *o =
@@ -124,7 +164,11 @@ void kan_facts_origin_baseline(struct kan_facts *f, const json_t *row, struct ka
 	struct kan_origin *o = origin_of(f, kan_get_dec(row, "ino"));
 	if (o)
 		name_origin(o, path);
-	struct kan_lower *l = lower_of(f, kan_get_int(row, "layer", -1), path);
+	int64_t layer = kan_get_int(row, "layer", -1);
+	struct kan_lower *top = layer < 0 ? NULL : lower_of(f, KAN_LOWER_TOP, path);
+	if (top)
+		take_top(top, row);
+	struct kan_lower *l = lower_of(f, layer, path);
 	if (l && strlen(sha) + 1 == sizeof l->sha256 && !json_object_get(row, "sha256_of"))
 		memcpy(l->sha256, sha, sizeof l->sha256);
 }
@@ -140,11 +184,19 @@ const char *kan_facts_lower_sha256(const struct kan_facts *f, int64_t layer, str
 	return l ? l->sha256 : "";
 }
 
+const json_t *kan_facts_image_of(const struct kan_facts *f, struct kan_bytes path)
+{
+	const struct kan_lower *l = lower_of(f, KAN_LOWER_TOP, path);
+	return l ? l->below : NULL;
+}
+
 void kan_facts_origin_free(struct kan_facts *f)
 {
 	for (size_t i = 0; i < f->n_origins; i++)
 		for (size_t k = 0; k < f->origins[i].n_names; k++)
 			free((void *)(uintptr_t)f->origins[i].names[k].p);
+	for (size_t i = 0; i < f->n_lowers; i++)
+		json_decref(f->lowers[i].below);
 	for (size_t i = 0; i < f->n_lowers; i++)
 		free((void *)(uintptr_t)f->lowers[i].path.p);
 	free(f->origins);

@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "analyze/recorded.h"
+#include "image/layerdir.h"
 
 #define ROWS "data/image/integrity.ndjson"
 
 enum { REFERENCE = 1, FIRST = 2, LAST = 4, PACKAGES = 5, TEXT = 800 };
 
-static const char alone[] = "rungs 2 to 5 rest on this host alone";
+static const char alone[] = "rungs 2 to 5 rest on this host alone",
+		  sent[] = "rungs 2 to 5 rest on what the engine sent";
 static const char *const whats[] = {[1] = "a reference from elsewhere",
 				    [2] = "the image's own name",
 				    [3] = "layers against their digests",
@@ -28,19 +30,18 @@ struct table {
 	uint64_t paths, reference_paths; /* named by this host's own data; by the reference */
 	json_t *modified;                /* of rung 5, or NULL */
 	uint64_t conffiles, unrecorded;
-	json_t *digests; /* of manifests that hold */
-	uint64_t noted;  /* that differ in what honest tools change too, and are no damage */
+	json_t *digests;   /* of manifests that hold */
+	uint64_t noted;    /* that differ in what honest tools change too, and are no damage */
+	const char *rests; /* whose word the rungs are */
 };
 
-/* As KAN_DAMAGE_NOTED of image/layerdir.h. */
-static bool is_noted(const json_t *row)
+bool kan_integrity_noted(const json_t *row)
 {
 	size_t i = 0, other = 0;
 	json_t *word = NULL;
 	json_array_foreach (json_object_get(row, "differs"), i, word) {
 		const char *w = json_string_value(word);
-		other += !w || (strcmp(w, "mtime") != 0 && strcmp(w, "more-xattrs") != 0 &&
-				strcmp(w, "duplicate") != 0 && strcmp(w, "unmade-device") != 0);
+		other += !w || !kan_damage_is_noted(w);
 	}
 	return other == 0;
 }
@@ -65,8 +66,8 @@ static int take(const json_t *row, uint64_t line, void *arg, struct kan_err *err
 	(void)line;
 	(void)err;
 	bool path = strcmp(kan_json_str(row, "about"), "path") == 0;
-	t->noted += path && is_noted(row);
-	path = path && !is_noted(row);
+	t->noted += path && kan_integrity_noted(row);
+	path = path && !kan_integrity_noted(row);
 	t->paths += path && n != REFERENCE;
 	t->reference_paths += path && n == REFERENCE;
 	if (n < REFERENCE || n > LAST || !*result)
@@ -155,14 +156,13 @@ static void of_packages(char out[TEXT / 2], const struct table *t)
 			       r->verified);
 }
 
-static void packages(struct table *t, const struct kan_facts *f)
+static int packages(struct table *t, const struct kan_facts *f, struct kan_err *err)
 {
 	struct kan_recorded found;
-	struct kan_err ignored = {0};
 	struct rung *r = &t->rungs[PACKAGES], *digests = &t->rungs[LAST - 1];
 	if (!digests->verified && !digests->damaged && !digests->not_done)
-		return;
-	(void)kan_recorded_check(&found, f, &ignored);
+		return 0;
+	int rc = kan_recorded_check(&found, f, err);
 	r->differs = true;
 	r->verified = found.as_recorded;
 	r->damaged = found.modified;
@@ -172,6 +172,7 @@ static void packages(struct table *t, const struct kan_facts *f)
 	t->modified = found.paths;
 	t->conffiles = found.conffiles;
 	t->unrecorded = found.unrecorded;
+	return rc;
 }
 
 static void and_digests(char out[TEXT], const struct table *t)
@@ -196,12 +197,12 @@ static void sentence(char out[TEXT], const struct table *t)
 		damaged |= t->rungs[i].damaged > 0;
 	if (damaged)
 		(void)snprintf(out, TEXT, "%sthe image is damaged: %" PRIu64 " paths are named; %s",
-			       of_reference(t), t->paths, alone);
+			       of_reference(t), t->paths, t->rests);
 	else if (n >= LAST)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d: its name, the digests of %" PRIu64
 			       " layers and every header hold; %s; %s",
-			       of_reference(t), n, PACKAGES, digests->verified, packaged, alone);
+			       of_reference(t), n, PACKAGES, digests->verified, packaged, t->rests);
 	else if (n && !asked)
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d: its name holds; layers were not checked%s",
@@ -210,36 +211,52 @@ static void sentence(char out[TEXT], const struct table *t)
 	else
 		(void)snprintf(out, TEXT,
 			       "%srung %d of %d; not all of the rest could be checked; %s",
-			       of_reference(t), n, PACKAGES, alone);
+			       of_reference(t), n, PACKAGES, t->rests);
 	and_digests(out, t);
 	and_noted(out, t);
 }
 
-json_t *kan_image_integrity(const struct kan_facts *f)
+static json_t *document(struct table *t)
 {
-	struct table t = {0};
 	char says[TEXT];
-	struct kan_err ignored = {0};
-	if (!kan_source_has(f->source, ROWS) ||
-	    kan_source_rows(f->source, ROWS, take, &t, &ignored) < 0)
-		return NULL;
-	packages(&t, f);
 	json_t *rungs = json_array();
 	for (int i = REFERENCE; i <= PACKAGES; i++)
-		json_array_append_new(rungs, line_of(&t.rungs[i], i));
-	sentence(says, &t);
-	for (int i = REFERENCE; i <= PACKAGES; i++)
-		json_decref(t.rungs[i].why);
-	json_t *out = json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(&t),
-				"rungs", rungs, "damaged_paths", (json_int_t)t.paths,
-				"reference_paths", (json_int_t)t.reference_paths);
-	if (t.digests)
-		json_object_set_new(out, "digests", t.digests);
-	if (t.modified)
-		json_object_set_new(out, "modified", t.modified);
-	if (t.conffiles)
-		json_object_set_new(out, "conffiles", json_integer((json_int_t)t.conffiles));
-	if (t.unrecorded)
-		json_object_set_new(out, "unrecorded", json_integer((json_int_t)t.unrecorded));
+		json_array_append_new(rungs, line_of(&t->rungs[i], i));
+	sentence(says, t);
+	json_t *out = json_pack("{s:s,s:i,s:o,s:I,s:I}", "says", says, "reached", reached(t),
+				"rungs", rungs, "damaged_paths", (json_int_t)t->paths,
+				"reference_paths", (json_int_t)t->reference_paths);
+	if (t->digests)
+		json_object_set(out, "digests", t->digests);
+	if (t->modified)
+		json_object_set(out, "modified", t->modified);
+	if (t->conffiles)
+		json_object_set_new(out, "conffiles", json_integer((json_int_t)t->conffiles));
+	if (t->unrecorded)
+		json_object_set_new(out, "unrecorded", json_integer((json_int_t)t->unrecorded));
 	return out;
+}
+
+static void free_table(struct table *t)
+{
+	for (int i = REFERENCE; i <= PACKAGES; i++)
+		json_decref(t->rungs[i].why);
+	json_decref(t->digests);
+	json_decref(t->modified);
+}
+
+int kan_image_integrity(json_t **out, const struct kan_facts *f, struct kan_err *err)
+{
+	struct table t = {.rests = kan_facts_engine_only(f) ? sent : alone};
+	struct kan_err why = {0};
+	json_t *doc = NULL;
+	int rc = kan_source_rows(f->source, ROWS, take, &t, &why); /* not-found: it has none */
+	if (rc < 0) /* rows that cannot be read are as those that are not there; altered ones not */
+		rc = why.code == KAN_ETAMPER ? kan_fail(err, why.code, "%s", why.text) : 0;
+	else if ((rc = packages(&t, f, err)) == 0)
+		doc = document(&t);
+	free_table(&t);
+	if (rc == 0)
+		*out = doc;
+	return rc;
 }

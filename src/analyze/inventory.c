@@ -38,21 +38,14 @@ const struct kan_pkg_package *kan_packages_found(const struct kan_packages *p,
 	return image && !kan_packages_touched(p, image->file) ? image : NULL;
 }
 
-/* apk writes no log that could agree. */
-static const struct kan_pkg_log *log_of(const struct kan_packages *p, const char *manager)
-{
-	return strcmp(manager, "dpkg") == 0  ? p->log
-	       : strcmp(manager, "rpm") == 0 ? p->rpm_log
-					     : NULL;
-}
-
-/* Not rpm writes a log, but most of what runs it: where none of theirs was touched, none of them is
- * known to be there. */
+/* Not rpm writes a log, but most of what runs it; apk does since 3.0, and may be told not to. Where
+ * none of theirs was touched, none of them is known to be there. */
 static bool keeps_log(const struct kan_packages *p, const char *manager)
 {
-	if (strcmp(manager, "rpm") != 0)
-		return strcmp(manager, "dpkg") == 0;
-	for (const char *const *path = kan_pkg_log_rpm; *path; path++) {
+	enum kan_pkg_log_of of = kan_pkg_log_manager(manager);
+	if (of == KAN_PKG_LOG_NONE || of == KAN_PKG_LOG_DPKG)
+		return of == KAN_PKG_LOG_DPKG;
+	for (const char *const *path = kan_pkg_log_paths(of); *path; path++) {
 		size_t at = kan_pkg_paths_find(p->wanted, kan_bytes_of(*path));
 		if (at != KAN_PKG_NOWHERE && kan_pkg_paths_value(p->wanted, at).p[0] != '-')
 			return true;
@@ -63,7 +56,7 @@ static bool keeps_log(const struct kan_packages *p, const char *manager)
 bool kan_packages_logged(const struct kan_packages *p, const struct kan_pkg_package *of)
 {
 	const struct kan_pkg_package *found = kan_packages_found(p, of);
-	const struct kan_pkg_log *log = log_of(p, of->manager);
+	const struct kan_pkg_log *log = p->logs[kan_pkg_log_manager(of->manager)];
 	struct kan_bytes none = {0};
 	if (!log)
 		return false;

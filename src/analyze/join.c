@@ -5,7 +5,7 @@
 
 #include "base/row.h"
 
-enum { NS_PER_S = 1000000000, DELETED = 2 };
+enum { NS_PER_S = 1000000000, DELETED = 2, PATH = 128 << 10 };
 
 static void unknown(json_t *extra, const char *column)
 {
@@ -160,9 +160,44 @@ static void join_file(json_t *extra, const json_t *row, const struct kan_facts *
 		unknown(extra, "of_service_user");
 }
 
+/* A builder's header may have whole seconds: then the rest of the time is no difference. */
+static void same_second(json_t *below, const json_t *row)
+{
+	int64_t theirs = kan_get_int(below, "mtime_ns", 0), ours = kan_get_int(row, "mtime_ns", 0);
+	if (theirs % NS_PER_S == 0 && theirs / NS_PER_S == ours / NS_PER_S)
+		json_object_set(below, "mtime_ns", json_object_get(row, "mtime_ns"));
+}
+
+/* "below.KEY" of the image's facts. Of a capability, a tar that has none says so. */
+static void join_image(json_t *extra, const char *column, const json_t *below)
+{
+	static const char capability[] = "below.capability.permitted";
+	const char *key = strchr(column, '.');
+	bool is_capability = strcmp(column, capability) == 0;
+	json_t *value = key ? json_object_get(below, key + 1) : NULL;
+	if (is_capability)
+		value = json_object_get(json_object_get(below, "capability"), "permitted");
+	if (value)
+		json_object_set(extra, column, value);
+	else if (!below || !is_capability)
+		unknown(extra, column);
+}
+
+static json_t *image_of(const json_t *row, const struct kan_facts *f)
+{
+	struct kan_err ignored = {0};
+	kan_auto_buf struct kan_buf path = KAN_BUF(PATH);
+	if (kan_json_bytes(&path, row, "path", &ignored) < 0)
+		return NULL;
+	json_t *below = json_copy((json_t *)(uintptr_t)kan_facts_image_of(f, kan_buf_bytes(&path)));
+	same_second(below, row);
+	return below;
+}
+
 /* What an engine's export does not have is not known to be none: nor what the image has at a path
- * that the engine calls modified or deleted. */
-static void join_export(json_t *extra, const json_t *row, const char *change)
+ * that the engine calls modified or deleted, unless the baseline tells. */
+static void join_export(json_t *extra, const json_t *row, const char *change,
+			const struct kan_facts *f)
 {
 	static const char *const of_host[] = {"ctime_ns", "btime_ns", "ino", "nlink",
 					      "acl",      "label",    NULL};
@@ -184,8 +219,11 @@ static void join_export(json_t *extra, const json_t *row, const char *change)
 		unknown(extra, of_host[i]);
 	for (size_t i = 0; !json_object_get(row, "mode") && of_entry[i]; i++)
 		unknown(extra, of_entry[i]);
+	json_t *below = image_of(row, f);
 	for (size_t i = 0; strcmp(change, "added") != 0 && of_image[i]; i++)
-		unknown(extra, of_image[i]);
+		join_image(extra, of_image[i], below);
+	if (below)
+		json_object_set_new(extra, "below", below);
 	unknown(extra, "file.hidden_from_engine"); /* the list is the engine's own */
 }
 
@@ -206,7 +244,7 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 			extra, "file.ctime_gap",
 			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
 	if (export)
-		join_export(extra, row, change);
+		join_export(extra, row, change, f);
 	if (merged) { /* nobody knows whose it is */
 		unknown(extra, "file.hidden_from_engine");
 		unknown(extra, "change");

@@ -37,8 +37,8 @@ void kan_packages_free(struct kan_packages *p)
 	kan_pkg_paths_free(p->links);
 	kan_pkg_paths_free(p->firsts);
 	kan_pkg_paths_free(p->changed);
-	kan_pkg_log_free(p->log);
-	kan_pkg_log_free(p->rpm_log);
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
+		kan_pkg_log_free(p->logs[of]);
 	kan_buf_free(&p->os);
 	kan_buf_free(&p->found_os);
 	free(p->upper);
@@ -176,12 +176,6 @@ static bool is_os_release(struct kan_bytes path)
 	       kan_bytes_eq(path, KAN_LIT("etc/os-release"));
 }
 
-static struct kan_pkg_log *log_of(const struct kan_packages *p, struct kan_bytes path)
-{
-	enum kan_pkg_log_of of = kan_pkg_log_of(path);
-	return of == KAN_PKG_LOG_DPKG ? p->log : of == KAN_PKG_LOG_RPM ? p->rpm_log : NULL;
-}
-
 static int member(const struct kan_tar_member *m, void *arg, struct kan_err *err)
 {
 	struct reading *r = arg;
@@ -192,7 +186,7 @@ static int member(const struct kan_tar_member *m, void *arg, struct kan_err *err
 		bool diverts = kan_bytes_eq(path, kan_bytes_of(diversions));
 		r->in_index = r->index && (r->only == ALL || diverts == (r->only == DIVERSIONS)) &&
 			      kan_pkg_index_file(r->index, path);
-		r->in_log = r->claims ? log_of(r->p, path) : NULL;
+		r->in_log = r->claims ? r->p->logs[kan_pkg_log_of(path)] : NULL;
 		r->in_os = r->os && is_os_release(path) ? r->os : NULL;
 	}
 	if (r->in_os)
@@ -231,16 +225,6 @@ static int read_tar(struct reading *r, const struct kan_source *s, const char *p
 	return 0;
 }
 
-static bool directory_of(const char *what)
-{
-	static const char *const all[] = {"var/lib/dpkg/info", "var/lib/dpkg/status.d",
-					  "var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"};
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (strcmp(what, all[i]) == 0)
-			return true;
-	return false;
-}
-
 /* Gaps of the image's collector that are about a database: what it could not read is not there. */
 static void take_gaps(struct kan_packages *p, const struct kan_facts *f, bool *none)
 {
@@ -254,7 +238,7 @@ static void take_gaps(struct kan_packages *p, const struct kan_facts *f, bool *n
 			continue;
 		*none |= strcmp(what, "pkgdb.tar") == 0 &&
 			 strcmp(kan_json_str(row, "code"), "not-applicable") == 0;
-		if (!directory_of(what) &&
+		if (!kan_pkg_db_is_dir(kan_bytes_of(what)) &&
 		    kan_pkg_db_of(&package, kan_bytes_of(what)) == KAN_PKG_OTHER)
 			continue;
 		kan_err_set(&why, KAN_EFORMAT, 0, "not collected: %.200s",
@@ -396,8 +380,8 @@ static int read_container(struct kan_packages *p, const struct kan_facts *f, str
 	    read_tar(&upper, f->source, upper_tar, &why, err) < 0)
 		return -1;
 	kan_pkg_index_done(p->found);
-	kan_pkg_log_done(p->log);
-	kan_pkg_log_done(p->rpm_log);
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
+		kan_pkg_log_done(p->logs[of]);
 	judge_found(p, f, &why);
 	if (!sums || !kan_source_has(f->source, before_tar))
 		return 0;
@@ -414,8 +398,8 @@ int kan_packages_read(struct kan_packages *p, const struct kan_facts *f, struct 
 			 kan_pkg_paths_whole(p->links);
 	p->image = kan_pkg_index_new(p->wanted, p->links);
 	p->found = kan_pkg_index_new(p->wanted, p->links);
-	p->log = kan_pkg_log_new(KAN_PKG_LOG_DPKG);
-	p->rpm_log = kan_pkg_log_new(KAN_PKG_LOG_RPM);
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
+		p->logs[of] = kan_pkg_log_new(of);
 	p->upper = kan_xalloc(n * sizeof *p->upper);
 	p->before = kan_xalloc(n * sizeof *p->before);
 	if (read_image(p, f, err) < 0)

@@ -32,8 +32,8 @@ struct kan_packages {
 	struct kan_pkg_paths *links, *firsts; /* firsts: what hard links name */
 	struct kan_pkg_paths *changed;        /* files of a database that the container changed */
 	enum kan_packages_state state, found_state;
-	struct kan_pkg_index *image, *found; /* found: only what the container changed */
-	struct kan_pkg_log *log, *rpm_log;
+	struct kan_pkg_index *image, *found;     /* found: only what the container changed */
+	struct kan_pkg_log *logs[KAN_PKG_LOGS];  /* of NONE there is none */
 	struct kan_packages_sum *upper, *before; /* beside wanted */
 	bool links_whole, refused;
 	size_t claim_sum; /* of what only the container's database may claim */

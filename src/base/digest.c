@@ -100,6 +100,19 @@ bool kan_is_sha256_hex(const char *s)
 	       strspn(s, "0123456789abcdef") == KAN_SHA256_HEX - 1;
 }
 
+bool kan_is_digest(const char *s)
+{
+	return s && strncmp(s, "sha256:", KAN_DIGEST_SCHEME) == 0 &&
+	       kan_is_sha256_hex(s + KAN_DIGEST_SCHEME);
+}
+
+const char *kan_digest_hex(const char *id)
+{
+	if (kan_is_digest(id))
+		return id + KAN_DIGEST_SCHEME;
+	return kan_is_sha256_hex(id) ? id : NULL;
+}
+
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
@@ -123,20 +136,21 @@ int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan
 	return 0;
 }
 
-int kan_sha256_bounded(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int fd,
-		       struct kan_err *err)
+int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
+		      struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
+	kan_auto_close int fd = -1;
+	bool noatime = true;
 	struct kan_digest *d = kan_digest_new();
-	uint64_t at = 0;
-	ssize_t n = KAN_IO_READ;
-	while (n == KAN_IO_READ) {
-		n = kan_tree_piece_bounded(buffer, KAN_IO_READ, o, fd, at, err);
-		if (n > 0)
-			kan_digest_add(d, buffer, (size_t)n);
-		at += n > 0 ? (uint64_t)n : 0;
+	ssize_t n = kan_tree_first_bounded(buffer, KAN_IO_READ, &fd, &noatime, o, path_fd, err);
+	for (uint64_t at = 0; n > 0;) {
+		kan_digest_add(d, buffer, (size_t)n);
+		at += (uint64_t)n;
+		n = n < KAN_IO_READ ? 0
+				    : kan_tree_piece_bounded(buffer, KAN_IO_READ, o, fd, at, err);
 	}
-	if (n >= 0)
+	if (n == 0)
 		kan_digest_finish(hex, d);
 	kan_digest_free(d);
 	return n < 0 ? -1 : 0;

@@ -5,7 +5,12 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-enum { KAN_SHA256_HEX = 65, KAN_SHA256_SIZE = 32 };
+enum {
+	KAN_SHA256_HEX = 65,
+	KAN_SHA256_SIZE = 32,
+	KAN_DIGEST_SCHEME = 7, /* "sha256:" */
+	KAN_DIGEST = KAN_DIGEST_SCHEME + KAN_SHA256_HEX,
+};
 
 struct kan_digest;
 struct kan_digest *kan_digest_new(void); /* SHA-256; aborts when OpenSSL has none */
@@ -20,11 +25,14 @@ void kan_hex(char *out, struct kan_bytes v); /* 2n + 1 chars */
 /* Back again, of digits in either case. false: they are not just 2n of them. */
 bool kan_unhex(uint8_t *out, size_t n, struct kan_bytes hex);
 bool kan_is_sha256_hex(const char *s); /* 64 lower hex digits and nothing else */
+bool kan_is_digest(const char *s);     /* "sha256:" and such digits */
+/* The digits of an id, with or without the scheme, as Podman has it. NULL: it is none. */
+const char *kan_digest_hex(const char *id);
 /* From the current offset to the end, plain reads in an aligned buffer. */
-struct kan_tree_opener;
-/* The same of a file of a target, with the opener's bound. */
-int kan_sha256_bounded(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int fd,
-		       struct kan_err *err);
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err);
+struct kan_tree_opener;
+/* Of a target's file, which is pinned: opened and read with the opener's bound. */
+int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
+		      struct kan_err *err);
 
 #endif

@@ -69,18 +69,21 @@ int kan_tree_open(int *out, bool *noatime, int path_fd, struct kan_err *err)
  * and frees both when its open comes back, if ever.
  */
 enum { IDLE, ASKED, DONE, LEFT, QUIT };
-enum job { OPEN, READ, LIST };
+enum job { OPEN, FIRST, READ, LIST }; /* FIRST: opened, and its first octets read */
+struct task {
+	enum job job;
+	int fd;      /* to be opened, read or listed: the worker has a duplicate of its own */
+	size_t most; /* octets to be read, or of names */
+	uint64_t at; /* where to read from */
+};
 struct worker {
 	sem_t go, done;
 	_Atomic int state;
-	enum job job;
-	int given; /* the worker's own duplicate, to be opened, read or listed */
-	int fd;
-	uint64_t at; /* where to read from */
-	size_t most; /* octets to be read, or of names */
-	bool ended;  /* all names are listed */
+	struct task task;
+	int fd;     /* what was opened */
+	bool ended; /* all names are listed */
 	struct kan_buf text;
-	_Atomic size_t got; /* octets of it so far */
+	_Atomic unsigned steps; /* that came back so far: it moves */
 	bool noatime;
 	int rc;
 	struct kan_err err;
@@ -89,6 +92,7 @@ struct worker {
 struct kan_tree_opener {
 	struct worker *worker;
 	unsigned left; /* behind */
+	bool said;     /* that no more is tried */
 };
 
 static void free_worker(struct worker *w)
@@ -99,48 +103,64 @@ static void free_worker(struct worker *w)
 	free(w);
 }
 
-/* What has come so far shows that it moves. */
-static int read_given(struct worker *w, struct kan_err *err)
+static void step(struct worker *w)
+{
+	(void)atomic_fetch_add(&w->steps, 1);
+}
+
+static int read_from(struct worker *w, int fd)
 {
 	uint8_t chunk[CHUNK];
-	while (atomic_load(&w->state) == ASKED && w->text.len < w->most) {
-		size_t done = w->text.len, left = w->most - done;
+	while (atomic_load(&w->state) == ASKED && w->text.len < w->task.most) {
+		size_t done = w->text.len, left = w->task.most - done;
 		ssize_t n =
-			pread(w->given, chunk, left < CHUNK ? left : CHUNK, (off_t)(w->at + done));
+			pread(fd, chunk, left < CHUNK ? left : CHUNK, (off_t)(w->task.at + done));
 		if (n < 0 && errno != EINTR)
-			return kan_fail_sys(err, "read");
+			return kan_fail_sys(&w->err, "read");
 		if (n == 0)
 			break;
-		if (n > 0)
-			kan_buf_add(&w->text, chunk, (size_t)n);
-		atomic_store(&w->got, w->text.len);
+		if (n < 0)
+			continue;
+		kan_buf_add(&w->text, chunk, (size_t)n);
+		step(w);
 	}
 	return 0;
 }
 
 /* The place in the directory is that of the caller's descriptor. */
-static int list_given(struct worker *w, struct kan_err *err)
+static int list(struct worker *w)
 {
 	uint8_t chunk[CHUNK];
 	w->ended = false;
-	while (atomic_load(&w->state) == ASKED && w->text.len + CHUNK <= w->most) {
-		long n = syscall(SYS_getdents64, w->given, chunk, CHUNK);
+	while (atomic_load(&w->state) == ASKED && w->text.len + CHUNK <= w->task.most) {
+		long n = syscall(SYS_getdents64, w->task.fd, chunk, CHUNK);
 		if (n < 0)
-			return kan_fail_sys(err, "list");
+			return kan_fail_sys(&w->err, "list");
 		w->ended = n == 0;
 		if (w->ended)
 			break;
 		kan_buf_add(&w->text, chunk, (size_t)n);
-		atomic_store(&w->got, w->text.len);
+		step(w);
 	}
 	return 0;
 }
 
+static int open_first(struct worker *w)
+{
+	if (kan_tree_open(&w->fd, &w->noatime, w->task.fd, &w->err) < 0)
+		return -1;
+	step(w);
+	if (w->task.job == OPEN || read_from(w, w->fd) == 0)
+		return 0;
+	(void)close(kan_take_fd(&w->fd));
+	return -1;
+}
+
 static int work_on(struct worker *w)
 {
-	if (w->job == OPEN)
-		return kan_tree_open(&w->fd, &w->noatime, w->given, &w->err);
-	return w->job == READ ? read_given(w, &w->err) : list_given(w, &w->err);
+	if (w->task.job == LIST)
+		return list(w);
+	return w->task.job == READ ? read_from(w, w->task.fd) : open_first(w);
 }
 
 /* true: somebody waits for it. */
@@ -150,7 +170,7 @@ static bool do_job(struct worker *w)
 	w->fd = -1;
 	w->err = (struct kan_err){0};
 	w->rc = work_on(w);
-	(void)close(w->given);
+	(void)close(w->task.fd);
 	if (atomic_compare_exchange_strong(&w->state, &asked, DONE))
 		return true;
 	if (w->fd >= 0)
@@ -166,7 +186,7 @@ static void *work(void *arg)
 			continue;
 		int state = atomic_load(&w->state);
 		if (state == LEFT)
-			(void)close(w->given);
+			(void)close(w->task.fd);
 		if (state != ASKED || !do_job(w))
 			break;
 		(void)sem_post(&w->done);
@@ -227,14 +247,23 @@ bool kan_tree_gave_up(const struct kan_err *err)
 	return err->code == KAN_ELIMIT && err->sys == ETIMEDOUT;
 }
 
-static const char *word_of(enum job job)
+bool kan_tree_gave_up_again(struct kan_tree_opener *o, const struct kan_err *err)
 {
-	return job == OPEN ? "open" : job == READ ? "read" : "list";
+	bool again = o->said && kan_tree_gave_up(err);
+	o->said |= kan_tree_gave_up(err);
+	return again;
 }
 
-/* A job for the worker, which is made when there is none. */
-static int prepare(struct kan_tree_opener *o, enum job job, int fd, size_t most,
-		   struct kan_err *err)
+/* What it is at, of a task that is not done. */
+static const char *word_of(enum job job, unsigned steps)
+{
+	if (job == OPEN || (job == FIRST && steps == 0))
+		return "open";
+	return job == LIST ? "list" : "read";
+}
+
+/* The task is the worker's, which is made when there is none. */
+static int ask(struct kan_tree_opener *o, struct task task, struct kan_err *err)
 {
 	if (o->left >= KAN_TREE_STUCK) {
 		kan_err_set(err, KAN_ELIMIT, ETIMEDOUT,
@@ -247,31 +276,17 @@ static int prepare(struct kan_tree_opener *o, enum job job, int fd, size_t most,
 	if (!o->worker)
 		return kan_fail(err, KAN_EIO, "no thread to be had");
 	struct worker *w = o->worker;
-	w->given = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (w->given < 0)
-		return kan_fail_sys(err, "%s", word_of(job));
-	w->job = job;
-	w->at = 0;
-	w->most = most;
-	if (w->text.max != most)
+	task.fd = fcntl(task.fd, F_DUPFD_CLOEXEC, 0);
+	if (task.fd < 0)
+		return kan_fail_sys(err, "%s", word_of(task.job, 0));
+	w->task = task;
+	if (w->text.max != task.most)
 		kan_buf_free(&w->text);
-	w->text.max = most;
+	w->text.max = task.most;
 	kan_buf_reset(&w->text);
-	return 0;
-}
-
-static void ask(struct worker *w)
-{
-	atomic_store(&w->got, 0);
+	atomic_store(&w->steps, 0);
 	atomic_store(&w->state, ASKED);
 	(void)sem_post(&w->go);
-}
-
-static int give(struct kan_tree_opener *o, enum job job, int fd, size_t most, struct kan_err *err)
-{
-	if (prepare(o, job, fd, most, err) < 0)
-		return -1;
-	ask(o->worker);
 	return 0;
 }
 
@@ -284,21 +299,21 @@ static bool done_within(struct worker *w, unsigned ms)
 	return rc == 0;
 }
 
-/* A read that goes on is waited for, for as many rounds; an open has one. false: it is stuck, and
- * the worker was left behind with its buffer and its descriptor. */
+/* What goes on is waited for, for as many rounds. false: it is stuck, and the worker was left
+ * behind with its buffer and its descriptors. */
 static bool wait_for(struct kan_tree_opener *o, struct kan_err *err)
 {
 	struct worker *w = o->worker;
-	const char *what = word_of(w->job);
-	size_t before = 0;
+	enum job job = w->task.job;
+	unsigned steps = 0;
 	int asked = ASKED;
 	for (int rounds = KAN_TREE_READ_MS / KAN_TREE_OPEN_MS; rounds > 0; rounds--) {
 		if (done_within(w, KAN_TREE_OPEN_MS))
 			return true;
-		size_t got = atomic_load(&w->got);
-		if (got == before)
+		unsigned before = steps;
+		steps = atomic_load(&w->steps);
+		if (steps == before)
 			break;
-		before = got;
 	}
 	if (!atomic_compare_exchange_strong(&w->state, &asked, LEFT)) {
 		while (sem_wait(&w->done) < 0) /* done at the last moment: told any time now */
@@ -308,23 +323,27 @@ static bool wait_for(struct kan_tree_opener *o, struct kan_err *err)
 	o->worker = NULL;
 	o->left++;
 	kan_err_set(err, KAN_EIO, ETIMEDOUT, "%s did not return in 2 s; permission mark or storage",
-		    what);
+		    word_of(job, steps));
 	return false;
 }
 
-int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
-			  struct kan_err *err)
+/* The worker with what it found. NULL: as err. */
+static struct worker *run(struct kan_tree_opener *o, struct task task, struct kan_err *err)
 {
-	if (give(o, OPEN, path_fd, 0, err) < 0 || !wait_for(o, err))
-		return -1;
+	if (ask(o, task, err) < 0 || !wait_for(o, err))
+		return NULL;
 	struct worker *w = o->worker;
-	if (w->rc == 0) {
-		*fd = w->fd;
-		*noatime = w->noatime;
-	} else if (err) {
+	if (w->rc < 0 && err)
 		*err = w->err;
-	}
-	return w->rc;
+	return w->rc < 0 ? NULL : w;
+}
+
+/* Its buffer stays with the worker, for the next piece. */
+static ssize_t copy(void *to, const struct worker *w)
+{
+	if (w->text.len)
+		memcpy(to, w->text.data, w->text.len);
+	return (ssize_t)w->text.len;
 }
 
 /* Not copied where it need not be: it may be all of a database. */
@@ -341,56 +360,62 @@ static void hand_over(struct kan_buf *out, struct kan_buf *text)
 	*text = KAN_BUF(0);
 }
 
+static void take_opened(int *fd, bool *noatime, struct worker *w)
+{
+	*fd = kan_take_fd(&w->fd);
+	*noatime = w->noatime;
+}
+
+int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
+			  struct kan_err *err)
+{
+	struct worker *w = run(o, (struct task){.job = OPEN, .fd = path_fd}, err);
+	if (!w)
+		return -1;
+	take_opened(fd, noatime, w);
+	return 0;
+}
+
+ssize_t kan_tree_first_bounded(void *to, size_t n, int *fd, bool *noatime,
+			       struct kan_tree_opener *o, int path_fd, struct kan_err *err)
+{
+	struct worker *w = run(o, (struct task){.job = FIRST, .fd = path_fd, .most = n}, err);
+	if (!w)
+		return -1;
+	take_opened(fd, noatime, w);
+	return copy(to, w);
+}
+
 int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,
 			  struct kan_err *err)
 {
 	if (most == 0)
 		return 0;
-	if (give(o, READ, fd, most, err) < 0 || !wait_for(o, err))
+	struct worker *w = run(o, (struct task){.job = READ, .fd = fd, .most = most}, err);
+	if (!w)
 		return -1;
-	struct worker *w = o->worker;
-	if (w->rc == 0)
-		hand_over(out, &w->text);
-	else if (err)
-		*err = w->err;
-	int rc = w->rc;
-	return rc == 0 && out->failed ? kan_fail(err, KAN_ELIMIT, "over %zu bytes", out->max) : rc;
+	hand_over(out, &w->text);
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "over %zu bytes", out->max) : 0;
 }
 
-/* The worker's buffer stays with it, for the next piece. */
 ssize_t kan_tree_piece_bounded(void *to, size_t n, struct kan_tree_opener *o, int fd, uint64_t at,
 			       struct kan_err *err)
 {
 	if (n == 0)
 		return 0;
-	if (prepare(o, READ, fd, n, err) < 0)
-		return -1;
-	o->worker->at = at;
-	ask(o->worker);
-	if (!wait_for(o, err))
-		return -1;
-	struct worker *w = o->worker;
-	if (w->rc < 0) {
-		if (err)
-			*err = w->err;
-		return -1;
-	}
-	if (w->text.len)
-		memcpy(to, w->text.data, w->text.len);
-	return (ssize_t)w->text.len;
+	struct worker *w = run(o, (struct task){READ, fd, n, at}, err);
+	return w ? copy(to, w) : -1;
 }
 
 int kan_tree_dents_bounded(struct kan_buf *out, bool *ended, struct kan_tree_opener *o, int fd,
 			   struct kan_err *err)
 {
 	kan_buf_reset(out);
-	if (give(o, LIST, fd, KAN_TREE_DENTS, err) < 0 || !wait_for(o, err))
+	struct worker *w =
+		run(o, (struct task){.job = LIST, .fd = fd, .most = KAN_TREE_DENTS}, err);
+	if (!w)
 		return -1;
-	struct worker *w = o->worker;
 	*ended = w->ended;
-	if (w->rc == 0)
-		hand_over(out, &w->text);
-	else if (err)
-		*err = w->err;
-	return w->rc;
+	hand_over(out, &w->text);
+	return 0;
 }

@@ -14,12 +14,9 @@ struct kan_tar {
 	struct archive_entry *entry;
 	kan_tar_out_fn *out;
 	void *arg;
-	uint8_t *block; /* aligned; libarchive's own would be malloc'd, and reads from unaligned
-			   memory are slow */
-	uint8_t *zero;  /* the one source of holes and padding, made when first needed */
-	char *name;     /* KAN_TAR_PATH_MAX + 1 */
+	uint8_t *zero; /* the one source of holes and padding, made when first needed */
+	char *name;    /* KAN_TAR_PATH_MAX + 1 */
 	locale_t ascii;
-	size_t used;
 	uint64_t left; /* of the entry's announced bytes */
 	struct kan_tar_extent extents[KAN_TAR_EXTENTS];
 	size_t n_extents, extent;
@@ -30,28 +27,13 @@ struct kan_tar {
 	struct kan_err err;
 };
 
-static int flush(struct kan_tar *t)
-{
-	size_t n = t->used;
-	t->used = 0;
-	return n ? t->out(t->arg, t->block, n, &t->err) : 0;
-}
-
 /* Our failure is ours to tell: libarchive leaks what it holds when a writer fails, so it never
  * hears of it. */
 static la_ssize_t on_write(struct archive *a, void *arg, const void *p, size_t n)
 {
 	struct kan_tar *t = arg;
-	const uint8_t *at = p;
 	(void)a;
-	for (size_t rest = n; rest && !t->gone;) {
-		size_t room = KAN_IO_WRITE - t->used, step = rest < room ? rest : room;
-		memcpy(t->block + t->used, at, step);
-		t->used += step;
-		at += step;
-		rest -= step;
-		t->gone = t->used == KAN_IO_WRITE && flush(t) < 0;
-	}
+	t->gone = t->gone || t->out(t->arg, p, n, &t->err) < 0;
 	return (la_ssize_t)n;
 }
 
@@ -75,7 +57,6 @@ int kan_tar_new(struct kan_tar **out, kan_tar_out_fn *fn, void *arg, struct kan_
 	struct kan_tar *t = kan_xalloc(sizeof(*t));
 	t->out = fn;
 	t->arg = arg;
-	t->block = kan_io_buffer(KAN_IO_WRITE);
 	t->name = kan_xalloc(KAN_TAR_PATH_MAX + 1);
 	t->archive = archive_write_new();
 	t->entry = archive_entry_new();
@@ -275,7 +256,7 @@ int kan_tar_finish(struct kan_tar *t, struct kan_err *err)
 
 int kan_tar_close(struct kan_tar *t, struct kan_err *err)
 {
-	bool closed = archive_write_close(t->archive) >= ARCHIVE_WARN && !t->gone && flush(t) == 0;
+	bool closed = archive_write_close(t->archive) >= ARCHIVE_WARN && !t->gone;
 	int rc = told(t, closed, err);
 	kan_tar_free(t);
 	return rc;
@@ -291,7 +272,6 @@ void kan_tar_free(struct kan_tar *t)
 	archive_entry_free(t->entry);
 	if (t->ascii)
 		freelocale(t->ascii);
-	free(t->block);
 	free(t->zero);
 	free(t->name);
 	free(t);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* Writes go out in aligned 1 MiB blocks through out. */
+/* Each header and piece as it comes, unbuffered: an artefact buffers. */
 typedef int kan_tar_out_fn(void *arg, const void *p, size_t n, struct kan_err *err);
 struct kan_tar;
 

@@ -18,6 +18,7 @@ enum {
 	PATH_OCTETS = 64 << 20, /* names on the way down to KAN_TREE_DEPTH */
 	NAMES_OCTETS = 256 << 20,
 	LINK_OCTETS = 64 << 10,
+	FEW = 1024,  /* octets of an attribute, or of all names: as many as most have */
 	RUN = 65536, /* entries held of a directory whose order does not matter: memory stays flat
 		      */
 };
@@ -371,30 +372,57 @@ int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err)
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "readlink: over %zu bytes", out->max) : 0;
 }
 
+/* Whose attributes: of an open file by its descriptor, else by a path. */
+struct whose {
+	int fd; /* -1: by the path */
+	bool nofollow;
+	char path[512];
+};
+
 /* O_PATH descriptors refuse f*xattr, so the way is our own /proc/self/fd; of a link or device, its
  * name in the parent, unless it is the root of a walk. */
-static bool xattr_path(char *out, size_t size, bool *nofollow, int path_fd, int parent_fd,
-		       struct kan_bytes name)
+static bool by_path(struct whose *w, int path_fd, int parent_fd, struct kan_bytes name)
 {
 	struct stat st;
 	if (fstat(path_fd, &st) < 0)
 		return false;
-	*nofollow = parent_fd >= 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-	if (!*nofollow)
-		return snprintf(out, size, "/proc/self/fd/%d", path_fd) > 0;
-	if (name.n >= size - 64)
+	w->fd = -1;
+	w->nofollow = parent_fd >= 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	if (!w->nofollow)
+		return snprintf(w->path, sizeof(w->path), "/proc/self/fd/%d", path_fd) > 0;
+	if (name.n >= sizeof(w->path) - 64)
 		return false;
-	int n = snprintf(out, size, "/proc/self/fd/%d/", parent_fd);
-	memcpy(out + n, name.p, name.n);
-	out[(size_t)n + name.n] = 0;
+	int n = snprintf(w->path, sizeof(w->path), "/proc/self/fd/%d/", parent_fd);
+	memcpy(w->path + n, name.p, name.n);
+	w->path[(size_t)n + name.n] = 0;
 	return true;
 }
 
-static int one_xattr(const char *path, bool nofollow, const char *name, uint8_t *value,
-		     kan_tree_xattr_fn *fn, void *arg)
+static ssize_t list_xattrs(const struct whose *w, char *names, size_t n)
 {
-	ssize_t n = nofollow ? lgetxattr(path, name, value, XATTR_SIZE_MAX)
-			     : getxattr(path, name, value, XATTR_SIZE_MAX);
+	if (w->fd >= 0)
+		return flistxattr(w->fd, names, n);
+	return w->nofollow ? llistxattr(w->path, names, n) : listxattr(w->path, names, n);
+}
+
+static ssize_t get_xattr(const struct whose *w, const char *name, uint8_t *value, size_t n)
+{
+	if (w->fd >= 0)
+		return fgetxattr(w->fd, name, value, n);
+	return w->nofollow ? lgetxattr(w->path, name, value, n) : getxattr(w->path, name, value, n);
+}
+
+/* Most values are short. */
+static int one_xattr(const struct whose *w, const char *name, kan_tree_xattr_fn *fn, void *arg)
+{
+	uint8_t small[FEW];
+	kan_auto_free uint8_t *large = NULL;
+	uint8_t *value = small;
+	ssize_t n = get_xattr(w, name, small, sizeof(small));
+	if (n < 0 && errno == ERANGE) {
+		value = large = kan_xrealloc(NULL, XATTR_SIZE_MAX, 1);
+		n = get_xattr(w, name, large, XATTR_SIZE_MAX);
+	}
 	if (n < 0 && errno != ENODATA)
 		return -1; /* the others are still told */
 	if (n >= 0)
@@ -402,29 +430,41 @@ static int one_xattr(const char *path, bool nofollow, const char *name, uint8_t 
 	return 0;
 }
 
-int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn,
-		    void *arg, struct kan_err *err)
+static int read_xattrs(const struct whose *w, kan_tree_xattr_fn *fn, void *arg, struct kan_err *err)
 {
-	char path[512];
-	bool nofollow = false;
-	if (!xattr_path(path, sizeof(path), &nofollow, path_fd, parent_fd, name))
-		return kan_fail_sys(err, "xattr");
-	ssize_t n = nofollow ? llistxattr(path, NULL, 0) : listxattr(path, NULL, 0);
+	char few[FEW];
+	kan_auto_free char *many = NULL;
+	char *names = few;
+	ssize_t n = list_xattrs(w, few, sizeof(few) - 1);
+	if (n < 0 && errno == ERANGE) {
+		n = list_xattrs(w, NULL, 0);
+		if (n > KAN_TREE_XATTR_MAX)
+			return kan_fail(err, KAN_ELIMIT, "xattr: names over %d bytes",
+					KAN_TREE_XATTR_MAX);
+		names = many = kan_xrealloc(NULL, (n > 0 ? (size_t)n : 0) + 1, 1);
+		n = n > 0 ? list_xattrs(w, many, (size_t)n) : n;
+	}
 	if (n < 0)
 		return errno == ENOTSUP ? 0 : kan_fail_sys(err, "xattr");
-	if (n == 0)
-		return 0;
-	if (n > KAN_TREE_XATTR_MAX)
-		return kan_fail(err, KAN_ELIMIT, "xattr: names over %d bytes", KAN_TREE_XATTR_MAX);
-	kan_auto_free char *names = kan_xrealloc(NULL, (size_t)n + 1, 1);
-	kan_auto_free uint8_t *value = kan_xrealloc(NULL, XATTR_SIZE_MAX, 1);
-	n = nofollow ? llistxattr(path, names, (size_t)n) : listxattr(path, names, (size_t)n);
-	if (n < 0)
-		return kan_fail_sys(err, "xattr");
 	names[n] = 0;
 	int rc = 0;
 	for (char *at = names; at < names + n; at += strlen(at) + 1)
-		if (one_xattr(path, nofollow, at, value, fn, arg) < 0 && rc == 0)
+		if (one_xattr(w, at, fn, arg) < 0 && rc == 0)
 			rc = kan_fail_sys(err, "xattr %.64s", at);
 	return rc;
+}
+
+int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn,
+		    void *arg, struct kan_err *err)
+{
+	struct whose w;
+	if (!by_path(&w, path_fd, parent_fd, name))
+		return kan_fail_sys(err, "xattr");
+	return read_xattrs(&w, fn, arg, err);
+}
+
+int kan_tree_open_xattrs(int fd, kan_tree_xattr_fn *fn, void *arg, struct kan_err *err)
+{
+	const struct whose w = {.fd = fd};
+	return read_xattrs(&w, fn, arg, err);
 }

@@ -72,12 +72,16 @@ int kan_tree_readlink(struct kan_buf *out, int link_fd, struct kan_err *err);
  * Real opens with a bound: a worker thread opens, the caller waits at most KAN_TREE_OPEN_MS; then
  * the worker is left behind (err: io with sys ETIMEDOUT, gap "stuck") and a new one serves the next
  * open. After KAN_TREE_STUCK of them nothing more is tried: gave_up tells such an error (limit with
- * sys ETIMEDOUT), which is to be said once.
+ * sys ETIMEDOUT, gap "stuck"), which is to be said once: gave_up_again is true from the second on.
  */
 struct kan_tree_opener *kan_tree_opener_new(void);
 void kan_tree_opener_free(struct kan_tree_opener *o);
 int kan_tree_open_bounded(int *fd, bool *noatime, struct kan_tree_opener *o, int path_fd,
 			  struct kan_err *err);
+/* Opened, and the first n octets of it read, in one go: fewer are all that it has. The bound holds
+ * for each of both; -1 of either: as err, and nothing is open. */
+ssize_t kan_tree_first_bounded(void *to, size_t n, int *fd, bool *noatime,
+			       struct kan_tree_opener *o, int path_fd, struct kan_err *err);
 /* The same of reading: the first octets of a file, as many as most, appended. limit: out is full.
  */
 int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd, size_t most,
@@ -86,6 +90,7 @@ int kan_tree_read_bounded(struct kan_buf *out, struct kan_tree_opener *o, int fd
 ssize_t kan_tree_piece_bounded(void *to, size_t n, struct kan_tree_opener *o, int fd, uint64_t at,
 			       struct kan_err *err);
 bool kan_tree_gave_up(const struct kan_err *err);
+bool kan_tree_gave_up_again(struct kan_tree_opener *o, const struct kan_err *err);
 
 /* The next names of an open directory, as the kernel gives them, in the place of what out has; no
  * more than KAN_TREE_DENTS octets. *ended: there are no more. */
@@ -103,5 +108,7 @@ bool kan_tree_dent(struct kan_tree_dent *out, struct kan_bytes *left);
 typedef void kan_tree_xattr_fn(struct kan_bytes name, struct kan_bytes value, void *arg);
 int kan_tree_xattrs(int path_fd, int parent_fd, struct kan_bytes name, kan_tree_xattr_fn *fn,
 		    void *arg, struct kan_err *err);
+/* The same of an open file: its path is not looked up for each. */
+int kan_tree_open_xattrs(int fd, kan_tree_xattr_fn *fn, void *arg, struct kan_err *err);
 
 #endif

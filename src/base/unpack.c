@@ -3,19 +3,22 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdlib.h>
 
 enum { RATIO = 1100, RATIO_FROM = 64 << 20 };
 
-struct state {
-	const struct kan_unpack *u;
+struct kan_unpacker {
+	struct kan_unpack u;
+	struct archive *a;
 	struct kan_err err; /* of in */
 	uint64_t in, out;
+	bool empty;
 };
 
 static la_ssize_t on_read(struct archive *a, void *arg, const void **p)
 {
-	struct state *s = arg;
-	ssize_t n = s->u->in(s->u->in_arg, p, &s->err);
+	struct kan_unpacker *s = arg;
+	ssize_t n = s->u.in(s->u.in_arg, p, &s->err);
 	if (n < 0)
 		archive_set_error(a, EIO, "%s", s->err.text);
 	else
@@ -23,9 +26,9 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **p)
 	return n;
 }
 
-static int fail(struct archive *a, const struct state *s, struct kan_err *err)
+static int fail(const struct kan_unpacker *s, struct kan_err *err)
 {
-	const char *why = archive_error_string(a);
+	const char *why = archive_error_string(s->a);
 	if (s->err.code != KAN_OK && err)
 		*err = s->err;
 	if (s->err.code != KAN_OK)
@@ -34,35 +37,16 @@ static int fail(struct archive *a, const struct state *s, struct kan_err *err)
 }
 
 /* A bomb is told by how little it took to make so much. */
-static int bounded(const struct state *s, struct kan_err *err)
+static int bounded(const struct kan_unpacker *s, struct kan_err *err)
 {
-	uint64_t ratio = s->u->ratio ? s->u->ratio : RATIO;
-	if (s->out > s->u->max)
+	uint64_t ratio = s->u.ratio ? s->u.ratio : RATIO;
+	if (s->out > s->u.max)
 		return kan_fail(err, KAN_ELIMIT, "unpack: over %llu bytes",
-				(unsigned long long)s->u->max);
+				(unsigned long long)s->u.max);
 	if (s->out > RATIO_FROM && s->out / ratio > s->in)
 		return kan_fail(err, KAN_ELIMIT, "unpack: over %llu times its size",
 				(unsigned long long)ratio);
 	return 0;
-}
-
-static int pump(struct archive *a, struct state *s, struct kan_err *err)
-{
-	for (;;) {
-		const void *p = NULL;
-		size_t n = 0;
-		la_int64_t at = 0;
-		int rc = archive_read_data_block(a, &p, &n, &at);
-		if (rc == ARCHIVE_EOF)
-			return 0;
-		if (rc < ARCHIVE_WARN)
-			return fail(a, s, err);
-		s->out += n;
-		if (bounded(s, err) < 0)
-			return -1;
-		if (n && s->u->out((struct kan_bytes){p, n}, s->u->out_arg, err) < 0)
-			return -1;
-	}
 }
 
 /* ARCHIVE_WARN would mean that libarchive wants to run a program for it. */
@@ -75,26 +59,64 @@ static int prepare(struct archive *a)
 	return archive_read_support_format_empty(a) == ARCHIVE_OK ? 0 : -1;
 }
 
-static int run(struct archive *a, struct state *s, struct kan_err *err)
+static int begin(struct kan_unpacker *s, struct kan_err *err)
 {
 	struct archive_entry *e = NULL;
-	if (prepare(a) < 0)
+	if (prepare(s->a) < 0)
 		return kan_fail(err, KAN_EUNSUPPORTED, "unpack: libarchive without gzip or zstd");
-	if (archive_read_open(a, s, NULL, on_read, NULL) != ARCHIVE_OK)
-		return fail(a, s, err);
-	int rc = archive_read_next_header(a, &e);
+	if (archive_read_open(s->a, s, NULL, on_read, NULL) != ARCHIVE_OK)
+		return fail(s, err);
+	int rc = archive_read_next_header(s->a, &e);
+	s->empty = rc == ARCHIVE_EOF;
+	return rc < ARCHIVE_WARN ? fail(s, err) : 0;
+}
+
+int kan_unpacker_open(struct kan_unpacker **out, const struct kan_unpack *u, struct kan_err *err)
+{
+	struct archive *a = archive_read_new();
+	if (!a)
+		return kan_fail(err, KAN_EIO, "unpack: libarchive cannot read");
+	struct kan_unpacker *s = kan_xalloc(sizeof(*s));
+	*s = (struct kan_unpacker){.u = *u, .a = a};
+	if (begin(s, err) < 0) {
+		kan_unpacker_free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+ssize_t kan_unpacker_next(const void **p, struct kan_unpacker *s, struct kan_err *err)
+{
+	size_t n = 0;
+	la_int64_t at = 0;
+	int rc = s->empty ? ARCHIVE_EOF : ARCHIVE_OK;
+	while (rc != ARCHIVE_EOF && n == 0) {
+		rc = archive_read_data_block(s->a, p, &n, &at);
+		if (rc < ARCHIVE_WARN)
+			return fail(s, err);
+	}
 	if (rc == ARCHIVE_EOF)
 		return 0;
-	return rc < ARCHIVE_WARN ? fail(a, s, err) : pump(a, s, err);
+	s->out += n;
+	return bounded(s, err) < 0 ? -1 : (ssize_t)n;
+}
+
+void kan_unpacker_free(struct kan_unpacker *s)
+{
+	if (s)
+		(void)archive_read_free(s->a);
+	free(s);
 }
 
 int kan_unpack(const struct kan_unpack *u, struct kan_err *err)
 {
-	struct state s = {.u = u};
-	struct archive *a = archive_read_new();
-	if (!a)
-		return kan_fail(err, KAN_EIO, "unpack: libarchive cannot read");
-	int rc = run(a, &s, err);
-	(void)archive_read_free(a);
-	return rc;
+	struct kan_unpacker *s = NULL;
+	const void *p = NULL;
+	ssize_t n = 0;
+	int rc = kan_unpacker_open(&s, u, err);
+	while (rc == 0 && (n = kan_unpacker_next(&p, s, err)) > 0)
+		rc = u->out((struct kan_bytes){p, (size_t)n}, u->out_arg, err);
+	kan_unpacker_free(s);
+	return n < 0 || rc < 0 ? -1 : 0;
 }

@@ -23,5 +23,11 @@ struct kan_unpack {
  * or what in and out said.
  */
 int kan_unpack(const struct kan_unpack *u, struct kan_err *err);
+/* The same by the piece, for who wants to stop: out is not called. u is copied. */
+struct kan_unpacker;
+int kan_unpacker_open(struct kan_unpacker **out, const struct kan_unpack *u, struct kan_err *err);
+/* *p is valid until the next call. 0: the end. */
+ssize_t kan_unpacker_next(const void **p, struct kan_unpacker *s, struct kan_err *err);
+void kan_unpacker_free(struct kan_unpacker *s);
 
 #endif

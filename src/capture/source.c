@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-
 #include "capture/conductor.h"
 #include "engine/dataroot.h"
 #include "engine/offline.h"
@@ -194,9 +193,10 @@ void kan_source_warn(struct kan_conductor *c)
 		return;
 	p.why = geteuid() == 0
 			? "this host could not prove what the engine claims: taken are its "
-			  "answers, its log, and its own list of changed files with their content"
-			: "not root: taken are the engine's answers, its log, and its own list of "
-			  "changed files with their content; as root also processes, sockets, "
-			  "memory, mounts, and the image's side of each change";
+			  "answers, its log, its image, and its own list of changed files with "
+			  "their content"
+			: "not root: taken are the engine's answers, its log, its image, and its "
+			  "own list of changed files with their content; as root also processes, "
+			  "sockets, memory, mounts, packages, and how each change came about";
 	c->req->progress(&p, c->req->arg);
 }

@@ -27,9 +27,10 @@ const struct kan_option kan_capture_options[] = {
 	{"verify-image", 0, NULL,
 	 "the image's layers against their digests, every file against its header and its package"},
 	{"root", 0, "DIR",
-	 "a Docker data root instead of an engine: a dead disk's /var/lib/docker, or a copy of it"},
+	 "a data root of Docker or a store of Podman instead of an engine: a dead disk's, or a "
+	 "copy"},
 	{"reference", 0, "WHAT",
-	 "the image from a clean machine: docker-save FILE.tar, OCI layout, or sha256:DIGEST"},
+	 "the image from a clean machine: docker-save FILE.tar[.gz], OCI layout, or sha256:DIGEST"},
 	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
 	{"only", 0, "LIST", "only these collectors"},
 	{"skip", 0, "LIST", "all but these collectors"},

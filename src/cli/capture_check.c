@@ -66,7 +66,7 @@ static int reference(const struct kan_args *a)
 {
 	const char *what = kan_arg(a, "reference");
 	struct stat st;
-	if (!what || (strncmp(what, "sha256:", 7) == 0 && kan_is_sha256_hex(what + 7)))
+	if (!what || kan_is_digest(what))
 		return 0;
 	if (stat(what, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 		return 0;

@@ -16,7 +16,8 @@ static const struct kan_option options[] = {
 	{"all", 0, "IMAGE",
 	 "every container of an image (name or id) over the bundles of the home, outliers first"},
 	{"reference", 0, "WHAT",
-	 "the bundle's image against one from a clean machine: docker-save FILE.tar or OCI layout"},
+	 "the bundle's image against one from a clean machine: docker-save FILE.tar[.gz] or OCI "
+	 "layout"},
 	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
 	{NULL, 0, NULL, NULL},
 };
@@ -62,7 +63,7 @@ static json_t *about(const struct kan_side *s)
 }
 
 int kan_compare_header(const char *kind, const struct kan_side *a, const struct kan_side *with,
-		       json_t *more)
+		       json_t *more, struct kan_err *err)
 {
 	json_t *o = json_pack("{s:s,s:s}", "schema", "kanshiki.compare/1", "compared", kind);
 	if (a)
@@ -71,7 +72,7 @@ int kan_compare_header(const char *kind, const struct kan_side *a, const struct 
 		json_object_set_new(o, "b", about(with));
 	json_object_update(o, more);
 	json_decref(more);
-	return kan_compare_line(o, NULL);
+	return kan_compare_line(o, err);
 }
 
 bool kan_compare_gaps(const char *who, const json_t *gaps, uint64_t n)
@@ -220,16 +221,15 @@ static int as_json(struct kan_compared **out, const struct kan_open_side *s, uns
 	struct kan_compare_ask ask = {
 		.words = words, .fn = t ? NULL : print_row, .keep = t != NULL};
 	struct kan_texts none = {0};
-	if (!t && kan_compare_header("image", s->side, NULL, NULL) < 0)
-		return kan_fail(err, KAN_EIO, "standard output cannot be written");
-	if (kan_compare_image_rows(out, s->side, &ask, err) < 0)
+	if ((!t && kan_compare_header("image", s->side, NULL, NULL, err) < 0) ||
+	    kan_compare_image_rows(out, s->side, &ask, err) < 0)
 		return -1;
 	if (!t)
 		return json_end(*out, &none, err);
 	struct kan_compared *again = NULL;
 	ask = (struct kan_compare_ask){.words = words, .fn = print_row};
 	if (kan_compare_text(t, *out, s->source, err) < 0 ||
-	    kan_compare_header("image", s->side, NULL, NULL) < 0 ||
+	    kan_compare_header("image", s->side, NULL, NULL, err) < 0 ||
 	    kan_compare_image_rows(&again, s->side, &ask, err) < 0)
 		return -1;
 	kan_compared_free(again);

@@ -14,11 +14,12 @@ struct kan_open_side {
 int kan_open_side(struct kan_open_side *out, const char *path, struct kan_err *err);
 void kan_close_side(struct kan_open_side *s);
 
-/* One JSON document on a line of its own; takes it. -1: it could not be written. */
+/* One JSON document on a line of its own; takes it. -1: it could not be written, which main tells
+ * at the end whoever does not. */
 int kan_compare_line(json_t *doc, struct kan_err *err);
 /* The first line: what is compared. with: the other bundle, or NULL. Takes more, or NULL. */
 int kan_compare_header(const char *kind, const struct kan_side *a, const struct kan_side *with,
-		       json_t *more);
+		       json_t *more, struct kan_err *err);
 /* Gaps, one line each on stderr; true when there are any. who: "" or "A: ". */
 bool kan_compare_gaps(const char *who, const json_t *gaps, uint64_t n);
 /* Text of the container's, made visible, in columns; filled up with blanks to width. */

@@ -95,9 +95,9 @@ static int report(const struct kan_args *a, const json_t *doc)
 	bool unusual = false, json = kan_flag(a, "json");
 	const json_t *containers = json_object_get(doc, "containers");
 	if (json)
-		(void)kan_compare_header(
-			"fleet", NULL, NULL,
-			json_pack("{s:O}", "image", json_object_get(doc, "image")));
+		(void)kan_compare_header("fleet", NULL, NULL,
+					 json_pack("{s:O}", "image", json_object_get(doc, "image")),
+					 NULL);
 	json_array_foreach ((json_t *)(uintptr_t)containers, i, c) {
 		unusual |= kan_json_int(c, "unusual") > 0;
 		if (json)

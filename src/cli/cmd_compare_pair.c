@@ -68,7 +68,7 @@ static int both(const struct kan_args *a, const struct kan_side *x, const struct
 	struct kan_pair p = {0};
 	bool json = kan_flag(a, "json");
 	if (json)
-		(void)kan_compare_header("bundles", x, y, NULL);
+		(void)kan_compare_header("bundles", x, y, NULL, NULL);
 	else if (!kan_flag(a, "quiet")) {
 		introduce("a", x);
 		introduce("b", y);

@@ -19,7 +19,7 @@ static const struct kan_option with_bundle[] = {
 static const struct kan_option list_options[] = {
 	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
 	{"root", 0, "DIR",
-	 "the containers of a Docker data root instead: of a dead disk, or a copy"},
+	 "the containers of a data root of Docker or Podman instead: of a dead disk, or a copy"},
 	{NULL, 0, NULL, NULL},
 };
 

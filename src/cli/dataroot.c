@@ -45,9 +45,9 @@ static json_t *container(struct listing *l, const struct kan_dataroot_entry *e)
 {
 	const json_t *i = e->inspect, *state = json_object_get(i, "State");
 	const json_t *host = json_object_get(i, "HostConfig");
-	const char *id = kan_json_str(i, "Id"), *driver = kan_json_str(i, "Driver");
+	const char *driver = kan_json_str(i, "Driver");
 	json_t *o = json_object();
-	set_text(o, "id", id);
+	set_text(o, "id", kan_json_str(i, "Id"));
 	kan_json_set_bytes(o, "name", kan_bytes_of(plain_name(i)));
 	set_text(o, "image", kan_json_str(json_object_get(i, "Config"), "Image"));
 	set_text(o, "image_id", kan_json_str(i, "Image"));
@@ -58,8 +58,7 @@ static json_t *container(struct listing *l, const struct kan_dataroot_entry *e)
 	set_text(o, "started", kan_json_str(state, "StartedAt"));
 	set_text(o, "driver", driver);
 	set_text(o, "log_driver", kan_json_str(json_object_get(host, "LogConfig"), "Type"));
-	json_object_set_new(o, "layers",
-			    json_boolean(kan_dataroot_layered(l->root_fd, driver, id)));
+	json_object_set_new(o, "layers", json_boolean(e->layered));
 	if (e->why)
 		kan_json_set_bytes(o, "lacks", kan_bytes_of(e->why));
 	return o;
@@ -87,7 +86,8 @@ static void print_container(const struct kan_dataroot_entry *e)
 {
 	const json_t *i = e->inspect;
 	(void)printf("%.*s ", SHORT_ID, kan_json_str(i, "Id"));
-	print_cut(kan_json_str(json_object_get(i, "State"), "Status"), 10);
+	const char *state = kan_json_str(json_object_get(i, "State"), "Status");
+	print_cut(*state ? state : "?", 10);
 	print_cut(plain_name(i), 20);
 	print_cut(kan_json_str(json_object_get(i, "Config"), "Image"), 20);
 	print_cut(kan_json_str(i, "Created"), 0);

@@ -13,21 +13,22 @@
 
 enum { NAME_OCTETS = 256, MAP_OCTETS = 64 << 10, STATUS_OCTETS = 64 << 10 };
 
-struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map)
+struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map, struct kan_bytes groups)
 {
 	if (own == 0)
 		return NULL;
 	struct kan_uids *u = kan_xalloc(sizeof(*u));
 	u->own = own;
 	kan_idmap_parse(&u->uid, map);
-	if (kan_idmap_has(&u->uid, 0))
-		u->uid.n = 0;
+	kan_idmap_parse(&u->gid, groups);
 	return u;
 }
 
 bool kan_uids_has(const struct kan_uids *u, uint32_t uid)
 {
-	return uid != 0 && (uid == u->own || kan_idmap_has(&u->uid, uid));
+	if (uid == 0)
+		return false;
+	return uid == u->own || (!kan_idmap_has(&u->uid, 0) && kan_idmap_has(&u->uid, uid));
 }
 
 int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err)
@@ -40,9 +41,7 @@ int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err)
 	    kan_proc_read(&map, pid_dir, "uid_map", err) < 0 ||
 	    kan_proc_read(&groups, pid_dir, "gid_map", err) < 0)
 		return -1;
-	*out = kan_uids_new(s.uid[1], kan_buf_bytes(&map));
-	if (*out && (*out)->uid.n)
-		kan_idmap_parse(&(*out)->gid, kan_buf_bytes(&groups));
+	*out = kan_uids_new(s.uid[1], kan_buf_bytes(&map), kan_buf_bytes(&groups));
 	return 0;
 }
 
@@ -110,14 +109,13 @@ int kan_below_pin(int *fd, const struct kan_target *t, const char *below, int fl
 int kan_below_beside(struct kan_buf *out, const struct kan_target *t, const char *path,
 		     struct kan_err *err)
 {
-	kan_auto_close int pin = -1, fd = -1;
+	kan_auto_close int pin = -1;
 	if (t->engine_root_fd < 0)
 		return kan_fail(err, KAN_EDENIED, "the engine's process is not proven");
 	if (kan_open_beneath(&pin, t->engine_root_fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
-	    kan_below_owned(t, pin, path, err) < 0 ||
-	    kan_dataroot_open_pin(&fd, pin, path, err) < 0)
+	    kan_below_owned(t, pin, path, err) < 0)
 		return -1;
-	return kan_dataroot_read_fd(out, fd, path, err);
+	return kan_dataroot_read_pin(out, pin, path, err);
 }
 
 int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err)
@@ -131,7 +129,8 @@ int kan_below_file(int *fd, const struct kan_target *t, const char *below, struc
 int kan_below_read(struct kan_buf *out, const struct kan_target *t, const char *below,
 		   struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	return kan_below_file(&fd, t, below, err) < 0 ? -1
-						      : kan_dataroot_read_fd(out, fd, below, err);
+	kan_auto_close int pin = -1;
+	return kan_below_pin(&pin, t, below, O_NOFOLLOW, err) < 0
+		       ? -1
+		       : kan_dataroot_read_pin(out, pin, below, err);
 }

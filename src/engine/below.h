@@ -8,16 +8,18 @@
 
 #include "kernel/idmap.h"
 
-/* The engine's own user, and the ids that its user namespace was given; never root's. */
+/* The engine's own user, never root, and the maps of its user namespace. */
 struct kan_uids {
 	uint32_t own;
 	struct kan_idmap uid, gid;
 };
-/* Pure: own, and a /proc/PID/uid_map as its reader's namespace sees it. A map that has root is not
- * one of a user's namespace: then own alone. Yours: free it. NULL: own is root. */
-struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map);
+/* Pure: own, and /proc/PID/uid_map and gid_map as their reader's namespace sees them. Yours: free
+ * it. NULL: own is root. */
+struct kan_uids *kan_uids_new(uint32_t own, struct kan_bytes map, struct kan_bytes groups);
+/* Its own, or an id that its namespace was given. A map that has root is not one of a user's
+ * namespace: then its own alone. */
 bool kan_uids_has(const struct kan_uids *u, uint32_t uid);
-/* Of the process: its effective user and its map. -1: not to be read, nothing is known. */
+/* Of the process: its effective user and its maps. -1: not to be read, nothing is known. */
 int kan_uids_of(struct kan_uids **out, int pid_dir, struct kan_err *err);
 
 /* refused: an engine that is not root's, and a file that is not its user's. what: for the text. */

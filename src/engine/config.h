@@ -3,6 +3,7 @@
 #define KAN_ENGINE_CONFIG_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
  * config.v2.json and hostconfig.json of Docker (either may be NULL or no object: then what it would
@@ -10,5 +11,20 @@
  * from MountPoints, in the order of their destinations. Yours; never NULL.
  */
 json_t *kan_config_inspect(const json_t *config, const json_t *host);
+
+/*
+ * Of Podman: the container's entry of containers.json, and the runtime's config (userdata/
+ * config.json), which is there from its first start on. Either may be NULL. State is empty and
+ * HostConfig what the runtime was told: the rest of both is in libpod's database. Yours; never
+ * NULL.
+ */
+json_t *kan_podman_inspect(const json_t *entry, const json_t *spec);
+/* The entry of an id, the first; twice: there is another. NULL: none. */
+const json_t *kan_podman_entry(const json_t *list, const char *id, bool *twice);
+/* false: the config is of a container with another layer. */
+bool kan_podman_is_of(const json_t *spec, const json_t *entry);
+/* The store as the engine called it, by what kan_podman_inspect gave; else where it usually is.
+ * Yours. */
+char *kan_podman_root(const json_t *inspect);
 
 #endif

@@ -12,8 +12,6 @@
 #include "engine/dataroot.h"
 #include "engine/store.h"
 
-enum { SCHEME = 7 };
-
 /* dockerd runs a containerd of its own there, unless it found one running. */
 const char kan_containerd_managed[] = "containerd/daemon";
 const char kan_containerd_place[] = "/var/lib/containerd";
@@ -72,11 +70,11 @@ static int open_blob(int *fd, const struct kan_target *t, const char *digest, st
 	char path[KAN_STORE_PATH];
 	static const char blobs[] = "io.containerd.content.v1.content/blobs/sha256";
 	(void)snprintf(path, sizeof(path), "%s/%s/%s", kan_containerd_managed, blobs,
-		       digest + SCHEME);
+		       digest + KAN_DIGEST_SCHEME);
 	if (kan_below_file(fd, t, path, err) == 0)
 		return 0;
 	kan_auto_close int place = open_own(t, NULL);
-	(void)snprintf(path, sizeof(path), "%s/%s", blobs, digest + SCHEME);
+	(void)snprintf(path, sizeof(path), "%s/%s", blobs, digest + KAN_DIGEST_SCHEME);
 	if (place >= 0 && kan_dataroot_open_file(fd, place, path, NULL) == 0)
 		return 0;
 	return kan_wrap(err, "the content store has no %.19s", digest);
@@ -91,7 +89,7 @@ int kan_containerd_blob(struct kan_buf *out, const struct kan_target *t, const c
 	if (open_blob(&fd, t, digest, err) < 0 || kan_dataroot_read_fd(out, fd, "a blob", err) < 0)
 		return -1;
 	kan_sha256_hex(hex, kan_buf_bytes(out));
-	if (strcmp(hex, digest + SCHEME) != 0)
+	if (strcmp(hex, digest + KAN_DIGEST_SCHEME) != 0)
 		return kan_fail(err, KAN_EREFUSED, "the blob %.19s has another digest", digest);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* What a Docker data root has, by files alone. */
+/* What a data root has, by files alone: Docker's is read here, Podman's beside. */
 #include "engine/dataroot.h"
 
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include "base/row.h"
 #include "base/tree.h"
 #include "engine/config.h"
+#include "engine/podmanroot.h"
 
 enum { PATH_OCTETS = 512 };
 
@@ -33,29 +34,42 @@ static bool is_file(int at, const char *path)
 	       S_ISREG(st.st_mode);
 }
 
-/* Not a data root of Docker: whose is it, or where below it is one? */
+/* Neither Docker's nor Podman's: whose is it, or where below it is one? */
 static int what_else(int fd, const char *dir, struct kan_err *err)
 {
-	static const char *const usual[] = {"var/lib/docker", "docker", "data", NULL};
-	if (is_dir(fd, "overlay-containers") || is_dir(fd, "vfs-containers") ||
-	    is_dir(fd, "libpod"))
-		return kan_fail(err, KAN_EUNSUPPORTED,
-				"%s is a store of Podman: only Docker's data root can be read",
-				dir);
+	static const struct {
+		const char *below, *has;
+	} usual[] = {{"var/lib/docker", "containers"},
+		     {"docker", "containers"},
+		     {"data", "containers"},
+		     {"data", "overlay-containers"},
+		     {"var/lib/containers/storage", "overlay-containers"},
+		     {"containers/storage", "overlay-containers"},
+		     {"storage", "overlay-containers"},
+		     {".local/share/containers/storage", "overlay-containers"}};
 	if (is_dir(fd, "io.containerd.content.v1.content") ||
 	    is_dir(fd, "io.containerd.metadata.v1.bolt"))
 		return kan_fail(err, KAN_EUNSUPPORTED,
-				"%s is the root of containerd: only Docker's data root can be read",
+				"%s is the root of containerd: only a data root of Docker or a "
+				"store of Podman can be read",
 				dir);
-	for (const char *const *u = usual; *u; u++) {
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
 		char path[PATH_OCTETS];
-		(void)snprintf(path, sizeof(path), "%s/containers", *u);
+		(void)snprintf(path, sizeof(path), "%s/%s", usual[i].below, usual[i].has);
 		if (is_dir(fd, path))
-			return kan_fail(err, KAN_ENOTFOUND,
-					"%s is no data root of Docker: name %s/%s", dir, dir, *u);
+			return kan_fail(err, KAN_ENOTFOUND, "%s is no data root: name %s/%s", dir,
+					dir, usual[i].below);
 	}
 	return kan_fail(err, KAN_ENOTFOUND,
-			"%s is no data root of Docker: it has no directory containers", dir);
+			"%s is no data root: it has no directory containers, as Docker's, and no "
+			"overlay-containers, as Podman's",
+			dir);
+}
+
+/* Of a directory that holds Podman's storage, as /var/lib does, the name alone is Docker's. */
+static bool is_dockers(int fd)
+{
+	return is_dir(fd, "containers") && !is_dir(fd, "containers/storage/overlay-containers");
 }
 
 /* A '/' behind a link's name, or "/.", would have it followed. */
@@ -84,7 +98,7 @@ int kan_dataroot_open(int *out, const char *dir, struct kan_err *err)
 		name ? open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return kan_fail_sys(err, "%s", dir);
-	if (!is_dir(fd, "containers"))
+	if (!is_dockers(fd) && !kan_podmanroot_is(fd))
 		return what_else(fd, dir, err);
 	*out = kan_take_fd(&fd);
 	return 0;
@@ -117,7 +131,7 @@ bool kan_dataroot_live(int root_fd)
 		    flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 			return true;
 	}
-	return false;
+	return kan_podmanroot_live(root_fd);
 }
 
 int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err)
@@ -128,7 +142,8 @@ int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err
 		       : kan_dataroot_open_pin(fd, pin, path, err);
 }
 
-int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err)
+static int open_with(int *fd, struct kan_tree_opener *o, int pin, const char *path,
+		     struct kan_err *err)
 {
 	struct stat st;
 	bool noatime = false;
@@ -136,21 +151,11 @@ int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *er
 		return kan_fail_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return kan_fail(err, KAN_EREFUSED, "%s: no regular file", path);
-	struct kan_tree_opener *opener = kan_tree_opener_new();
-	int rc = kan_tree_open_bounded(fd, &noatime, opener, pin, err);
-	kan_tree_opener_free(opener);
-	return rc < 0 ? kan_wrap(err, "%s", path) : 0;
+	return kan_tree_open_bounded(fd, &noatime, o, pin, err) < 0 ? kan_wrap(err, "%s", path) : 0;
 }
 
-int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err)
-{
-	kan_auto_close int fd = -1;
-	return kan_dataroot_open_file(&fd, dir_fd, path, err) < 0
-		       ? -1
-		       : kan_dataroot_read_fd(out, fd, path, err);
-}
-
-int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
+static int read_with(struct kan_buf *out, struct kan_tree_opener *o, int fd, const char *path,
+		     struct kan_err *err)
 {
 	struct stat st;
 	size_t room = out->max - out->len;
@@ -159,7 +164,38 @@ int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct k
 	if (st.st_size < 0 || (uint64_t)st.st_size > room)
 		return kan_fail(err, KAN_ELIMIT, "%s: %lld octets, over %zu", path,
 				(long long)st.st_size, out->max);
-	return kan_dataroot_read_first(out, fd, room + 1, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+	return kan_tree_read_bounded(out, o, fd, room + 1, err) < 0 ? kan_wrap(err, "%s", path) : 0;
+}
+
+static int read_pin(struct kan_buf *out, struct kan_tree_opener *o, int pin, const char *path,
+		    struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	return open_with(&fd, o, pin, path, err) < 0 ? -1 : read_with(out, o, fd, path, err);
+}
+
+int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = open_with(fd, opener, pin, path, err);
+	kan_tree_opener_free(opener);
+	return rc;
+}
+
+int kan_dataroot_read_pin(struct kan_buf *out, int pin, const char *path, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = read_pin(out, opener, pin, path, err);
+	kan_tree_opener_free(opener);
+	return rc;
+}
+
+int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err)
+{
+	struct kan_tree_opener *opener = kan_tree_opener_new();
+	int rc = read_with(out, opener, fd, path, err);
+	kan_tree_opener_free(opener);
+	return rc;
 }
 
 int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err)
@@ -170,15 +206,38 @@ int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan
 	return rc;
 }
 
-static int read_json(json_t **out, int dir_fd, const char *path, struct kan_err *err)
+/* A directory whose files are read with one opener: what does not return is counted. */
+struct place {
+	int fd;
+	struct kan_tree_opener *opener;
+};
+
+static int parse_json(json_t **out, const struct place *p, const char *path, size_t max,
+		      struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_DATAROOT_FILE);
-	json_t *doc = NULL;
-	if (kan_dataroot_read(&text, dir_fd, path, err) < 0)
+	kan_auto_buf struct kan_buf text = KAN_BUF(max);
+	kan_auto_close int pin = -1;
+	if (kan_open_beneath(&pin, p->fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
+	    read_pin(&text, p->opener, pin, path, err) < 0)
 		return -1;
-	if (kan_json_parse(&doc, kan_buf_bytes(&text), KAN_DATAROOT_FILE, KAN_DATAROOT_DEPTH, err) <
-	    0)
-		return kan_wrap(err, "%s", path);
+	return kan_json_parse(out, kan_buf_bytes(&text), max, KAN_DATAROOT_DEPTH, err) < 0
+		       ? kan_wrap(err, "%s", path)
+		       : 0;
+}
+
+int kan_dataroot_json(json_t **out, int dir_fd, const char *path, size_t max, struct kan_err *err)
+{
+	const struct place p = {dir_fd, kan_tree_opener_new()};
+	int rc = parse_json(out, &p, path, max, err);
+	kan_tree_opener_free(p.opener);
+	return rc;
+}
+
+static int read_json(json_t **out, const struct place *p, const char *path, struct kan_err *err)
+{
+	json_t *doc = NULL;
+	if (parse_json(&doc, p, path, KAN_DATAROOT_FILE, err) < 0)
+		return -1;
 	if (!json_is_object(doc)) {
 		json_decref(doc);
 		return kan_fail(err, KAN_EFORMAT, "%s: no JSON object", path);
@@ -198,14 +257,14 @@ static int check_id(const json_t *config, const char *id, struct kan_err *err)
 }
 
 /* 0 with lacks set: hostconfig.json is missing or damaged. */
-static int read_container(json_t **inspect, int dir_fd, const char *id, struct kan_err *lacks,
-			  struct kan_err *err)
+static int read_container(json_t **inspect, const struct place *p, const char *id,
+			  struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *config = NULL, *host = NULL;
-	if (read_json(&config, dir_fd, "config.v2.json", err) < 0)
+	if (read_json(&config, p, "config.v2.json", err) < 0)
 		return -1;
 	int rc = check_id(config, id, err);
-	if (rc == 0 && read_json(&host, dir_fd, "hostconfig.json", lacks) < 0)
+	if (rc == 0 && read_json(&host, p, "hostconfig.json", lacks) < 0)
 		host = NULL;
 	if (rc == 0)
 		*inspect = kan_config_inspect(config, host);
@@ -214,22 +273,45 @@ static int read_container(json_t **inspect, int dir_fd, const char *id, struct k
 	return rc;
 }
 
-int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *err)
+static int open_dockers(int *dir, int root_fd, const char *id, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "containers/%.64s", id);
+	return kan_open_beneath(dir, root_fd, path, O_PATH | O_DIRECTORY, 0, err);
+}
+
+int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *err)
+{
 	kan_auto_close int dir = -1;
 	struct kan_err lacks = {0};
 	if (!kan_is_sha256_hex(id))
 		return kan_fail(err, KAN_EUSAGE, "'%.64s' is no container's id", id);
-	(void)snprintf(path, sizeof(path), "containers/%s", id);
-	if (kan_open_beneath(&dir, root_fd, path, O_PATH | O_DIRECTORY, 0, err) < 0)
-		return -1;
-	return read_container(inspect, dir, id, &lacks, err);
+	if (open_dockers(&dir, root_fd, id, err) < 0)
+		return kan_podmanroot_is(root_fd)
+			       ? kan_podmanroot_container(inspect, root_fd, id, &lacks, err)
+			       : -1;
+	const struct place p = {dir, kan_tree_opener_new()};
+	int rc = read_container(inspect, &p, id, &lacks, err);
+	kan_tree_opener_free(p.opener);
+	return rc;
+}
+
+static bool docker_has(int root_fd, const char *id)
+{
+	kan_auto_close int dir = -1;
+	return kan_is_sha256_hex(id) && open_dockers(&dir, root_fd, id, NULL) == 0;
+}
+
+bool kan_dataroot_has(int root_fd, const char *id)
+{
+	return docker_has(root_fd, id) || kan_podmanroot_has(root_fd, id);
 }
 
 struct listing {
+	int root_fd;
 	kan_dataroot_fn *fn;
 	void *arg;
+	struct kan_tree_opener *opener; /* of all its containers */
 	struct kan_err problem;
 };
 
@@ -242,12 +324,35 @@ static bool id_of(char id[65], struct kan_bytes name)
 	return kan_is_sha256_hex(id);
 }
 
+bool kan_dataroot_is_id(struct kan_bytes name)
+{
+	char id[65];
+	return id_of(id, name);
+}
+
+/* A driver is a directory's name: nothing with a slash or a dot is built into a path. */
+static bool plain(const char *driver)
+{
+	size_t n = strlen(driver);
+	return n && n < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
+}
+
+static bool is_layered(int root_fd, const char *driver, const char *id)
+{
+	char path[PATH_OCTETS];
+	if (!plain(driver) || !kan_is_sha256_hex(id))
+		return false;
+	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", driver, id);
+	return is_file(root_fd, path);
+}
+
 static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 {
 	struct listing *l = arg;
 	char id[65];
 	struct kan_err why = {0}, lacks = {0};
 	struct kan_dataroot_entry e = {.name = t->name, .is_id = id_of(id, t->name)};
+	const struct place p = {t->fd, l->opener};
 	json_t *inspect = NULL;
 	if (t->depth == 0)
 		return KAN_TREE_GO;
@@ -255,8 +360,9 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 		(void)kan_fail(&why, KAN_EFORMAT, "its name is no container's id");
 	else if (!S_ISDIR(t->st->stx_mode))
 		(void)kan_fail(&why, KAN_EFORMAT, "no directory");
-	else if (read_container(&inspect, t->fd, id, &lacks, &why) == 0)
+	else if (read_container(&inspect, &p, id, &lacks, &why) == 0)
 		e.inspect = inspect;
+	e.layered = is_layered(l->root_fd, kan_json_str(inspect, "Driver"), id);
 	e.why = why.code != KAN_OK ? why.text : lacks.code != KAN_OK ? lacks.text : NULL;
 	int rc = l->fn(&e, l->arg);
 	json_decref(inspect);
@@ -277,18 +383,22 @@ static void on_problem(struct kan_bytes path, const struct kan_err *why, void *a
 	(void)l->fn(&e, l->arg);
 }
 
-int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
+static int each_of_docker(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	struct listing l = {.fn = fn, .arg = arg};
+	kan_auto_close int dir = -1;
+	if (kan_open_beneath(&dir, root_fd, "containers", O_PATH | O_DIRECTORY, 0, err) < 0)
+		return -1;
+	struct listing l = {
+		.root_fd = root_fd, .fn = fn, .arg = arg, .opener = kan_tree_opener_new()};
 	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
 				  .sorted = true,
 				  .fn = on_entry,
 				  .problem = on_problem,
-				  .arg = &l};
-	kan_auto_close int dir = -1;
-	if (kan_open_beneath(&dir, root_fd, "containers", O_PATH | O_DIRECTORY, 0, err) < 0)
-		return -1;
-	if (kan_tree_walk(&w, dir, err) < 0)
+				  .arg = &l,
+				  .opener = l.opener};
+	int rc = kan_tree_walk(&w, dir, err);
+	kan_tree_opener_free(l.opener);
+	if (rc < 0)
 		return kan_wrap(err, "containers");
 	if (l.problem.code != KAN_OK) {
 		if (err)
@@ -296,6 +406,13 @@ int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_er
 		return kan_wrap(err, "containers");
 	}
 	return 0;
+}
+
+int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
+{
+	if (is_dockers(root_fd) && each_of_docker(root_fd, fn, arg, err) < 0)
+		return -1;
+	return kan_podmanroot_each(root_fd, fn, arg, err);
 }
 
 json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id)
@@ -314,13 +431,6 @@ json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id)
 	return list;
 }
 
-/* A driver is a directory's name: nothing with a slash or a dot is built into a path. */
-static bool plain(const char *driver)
-{
-	size_t n = strlen(driver);
-	return n && n < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
-}
-
 json_t *kan_dataroot_repositories(int root_fd, const char *driver)
 {
 	char path[PATH_OCTETS];
@@ -328,14 +438,21 @@ json_t *kan_dataroot_repositories(int root_fd, const char *driver)
 	if (!plain(driver))
 		return NULL;
 	(void)snprintf(path, sizeof(path), "image/%s/repositories.json", driver);
-	return read_json(&doc, root_fd, path, NULL) == 0 ? doc : NULL;
+	const struct place p = {root_fd, kan_tree_opener_new()};
+	int rc = read_json(&doc, &p, path, NULL);
+	kan_tree_opener_free(p.opener);
+	return rc == 0 ? doc : kan_podmanroot_repositories(root_fd, driver);
 }
 
-bool kan_dataroot_layered(int root_fd, const char *driver, const char *id)
+json_t *kan_dataroot_by_id(int root_fd, const char *id)
 {
-	char path[PATH_OCTETS];
-	if (!plain(driver) || !kan_is_sha256_hex(id))
-		return false;
-	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", driver, id);
-	return is_file(root_fd, path);
+	json_t *o = docker_has(root_fd, id) ? NULL : kan_podmanroot_by_id(root_fd, id);
+	if (o)
+		return o;
+	o = kan_config_inspect(NULL, NULL);
+	json_object_set_new(o, "Id", json_string(id));
+	json_object_clear(json_object_get(o, "State"));
+	if (is_layered(root_fd, "overlay2", id))
+		json_object_set_new(o, "Driver", json_string("overlay2"));
+	return o;
 }

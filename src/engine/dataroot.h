@@ -1,5 +1,5 @@
-/* The data root of a Docker engine, read as files: nobody answers for it, and nothing in it is
- * trusted. */
+/* The data root of a Docker engine, or a store of Podman, read as files: nobody answers for it, and
+ * nothing in it is trusted. */
 #ifndef KAN_ENGINE_DATAROOT_H
 #define KAN_ENGINE_DATAROOT_H
 
@@ -28,33 +28,43 @@ bool kan_dataroot_live(int root_fd);
  * A regular file below a directory, by the open rule: pinned, its type and size looked at, then
  * opened. refused: it is none, or a link leads to it; limit: it is over out->max, nothing is read.
  */
-int kan_dataroot_read(struct kan_buf *out, int dir_fd, const char *path, struct kan_err *err);
 int kan_dataroot_open_file(int *fd, int dir_fd, const char *path, struct kan_err *err);
-/* The second half of both, of what is pinned (O_PATH) or open; path is for the text of an error.
- * Open and read are bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
+/* The second half, of what is pinned (O_PATH) or open; path is for the text of an error. Open and
+ * read are bounded: a permission mark that nobody answers gives io with ETIMEDOUT. */
 int kan_dataroot_open_pin(int *fd, int pin, const char *path, struct kan_err *err);
+int kan_dataroot_read_pin(struct kan_buf *out, int pin, const char *path, struct kan_err *err);
 int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct kan_err *err);
 /* Its first octets, or all there are. */
 int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err);
 
-/* One entry of containers/. name is what the directory is called: any bytes. */
+/* Its size is looked at before it is read. Yours: json_decref it. */
+int kan_dataroot_json(json_t **out, int dir_fd, const char *path, size_t max, struct kan_err *err);
+
+/* Is it called as a container's directory is: 64 hex digits? */
+bool kan_dataroot_is_id(struct kan_bytes name);
+
+/* One entry of containers/, or of Podman's list. name is what it is called there: any bytes. */
 struct kan_dataroot_entry {
 	struct kan_bytes name;
-	bool is_id;            /* 64 hex digits: a container's directory */
+	bool is_id;            /* 64 hex digits: a container */
+	bool layered;          /* there is a record of its own layer */
 	const json_t *inspect; /* in the words of inspect; NULL: it cannot be read */
 	const char *why;       /* why not; or what of it is missing; NULL: nothing */
 };
 typedef int kan_dataroot_fn(const struct kan_dataroot_entry *e, void *arg);
-/* In the order of their names. A return of -1 stops. limit: there are more than are looked at. */
+/* Docker's in the order of their names, Podman's as listed, then directories that no list has. A
+ * return of -1 stops. limit: there are more than are looked at. */
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err);
-/* One container, by its whole id. */
+/* One container, by its whole id: is it there, and what do its files say? */
+bool kan_dataroot_has(int root_fd, const char *id);
 int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *err);
 
 /* name:tag of repositories.json that mean this image now; array of strings. Yours; never NULL. */
 json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id);
-/* image/<driver>/repositories.json; NULL when it cannot be read. Yours. */
+/* image/<driver>/repositories.json, or the same made of Podman's images.json; NULL when it cannot
+ * be read. Yours. */
 json_t *kan_dataroot_repositories(int root_fd, const char *driver);
-/* Is there a record of the container's own layer (layerdb/mounts)? */
-bool kan_dataroot_layered(int root_fd, const char *driver, const char *id);
+/* Of a container whose config cannot be read: its id, and what else there is. Yours. */
+json_t *kan_dataroot_by_id(int root_fd, const char *id);
 
 #endif

@@ -7,19 +7,12 @@
 #include "base/row.h"
 #include "engine/store.h"
 
-enum { SCHEME = 7, STEPS = 4, DEPTH = 64, BLOBS = 512 };
-
-static const char scheme[] = "sha256:";
-
-static bool is_digest(const char *s)
-{
-	return s && strncmp(s, scheme, SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
-}
+enum { STEPS = 4, DEPTH = 64, BLOBS = 512 };
 
 static int take_digest(struct kan_leads *out, const json_t *descriptor, struct kan_err *err)
 {
 	const char *digest = kan_json_str(descriptor, "digest");
-	if (!is_digest(digest))
+	if (!kan_is_digest(digest))
 		return kan_fail(err, KAN_EFORMAT, "a descriptor without a sha256 digest");
 	if (out->n == KAN_LEADS)
 		return kan_fail(err, KAN_ELIMIT, "an index of more than %d", KAN_LEADS);
@@ -41,7 +34,7 @@ static int read_leads(struct kan_leads *out, const json_t *doc, struct kan_err *
 		return take_digest(out, config, err);
 	/* Of another digest there is no blob that could be checked. */
 	json_array_foreach (list, i, one)
-		if (is_digest(kan_json_str(one, "digest")) && take_digest(out, one, err) < 0)
+		if (kan_is_digest(kan_json_str(one, "digest")) && take_digest(out, one, err) < 0)
 			return -1;
 	return 0;
 }
@@ -63,7 +56,7 @@ struct search {
 	kan_config_fits_fn *fits;
 	void *arg;
 	struct kan_buf *out; /* the config that is kept: one that fits before any other */
-	char kept[72];
+	char kept[KAN_DIGEST];
 	unsigned blobs, all, fitting;
 	struct kan_err why; /* the first fault but that a blob is not there */
 };
@@ -152,8 +145,8 @@ int kan_containerd_config(struct kan_buf *out, const struct kan_target *t, kan_c
 	const char *wanted =
 		kan_json_str(json_object_get(t->inspect, "ImageManifestDescriptor"), "digest");
 	struct search s = {.t = t, .fits = fits, .arg = arg, .out = out};
-	s.wanted = is_digest(wanted) ? wanted : NULL;
-	if (t->data_root_fd < 0 || !is_digest(t->image_id))
+	s.wanted = kan_is_digest(wanted) ? wanted : NULL;
+	if (t->data_root_fd < 0 || !kan_is_digest(t->image_id))
 		return kan_fail(err, KAN_ENOTFOUND, "no image id, or no proven data root");
 	return follow(&s, t->image_id, 0, err) < 0 ? -1 : choose(&s, err);
 }

@@ -1,4 +1,5 @@
-/* Dead disks: found by its directory, told by its config, its layers by layerdb. */
+/* Dead disks: found by its directory or list, told by its config, its layers by layerdb or Podman's
+ * lists. */
 #include "engine/offline.h"
 
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include "engine/claims.h"
 #include "engine/config.h"
 #include "engine/dataroot.h"
+#include "engine/store.h"
 
 enum { NAMES_OCTETS = 320, CANDIDATES = 8, TAIL_OCTETS = 128 };
 
@@ -57,19 +59,10 @@ static int match(const struct kan_dataroot_entry *e, void *arg)
 	return 0;
 }
 
-/* A whole id needs no look at the others. */
-static bool is_there(int root_fd, const char *id)
-{
-	char path[TAIL_OCTETS];
-	kan_auto_close int fd = -1;
-	(void)snprintf(path, sizeof(path), "containers/%.64s", id);
-	return kan_is_sha256_hex(id) &&
-	       kan_open_beneath(&fd, root_fd, path, O_PATH | O_DIRECTORY, 0, NULL) == 0;
-}
-
 static int find(char id[65], int root_fd, const char *asked, struct kan_err *err)
 {
-	if (is_there(root_fd, asked)) {
+	/* A whole id needs no look at the others. */
+	if (kan_dataroot_has(root_fd, asked)) {
 		memcpy(id, asked, 65);
 		return 0;
 	}
@@ -105,15 +98,14 @@ static char *named_root(const json_t *inspect, const char *id)
 	return kan_xstrdup(usual_root);
 }
 
-/* Without a config that can be read, its id and its directory are still there. */
-static json_t *by_id_alone(int root_fd, const char *id)
+/* Podman's files do not tell it, nor does a config that cannot be read. */
+static void unknown_state(struct kan_target *t)
 {
-	json_t *o = kan_config_inspect(NULL, NULL);
-	json_object_set_new(o, "Id", json_string(id));
-	json_object_set_new(json_object_get(o, "State"), "Status", json_string("dead"));
-	if (kan_dataroot_layered(root_fd, "overlay2", id))
-		json_object_set_new(o, "Driver", json_string("overlay2"));
-	return o;
+	json_t *state = json_object_get(t->inspect, "State");
+	if (*kan_json_str(state, "Status"))
+		return;
+	json_object_set_new(state, "Status", json_string("dead"));
+	kan_claim(t, "State", "dead", KAN_UNPROVEN, "no file that was read tells its state");
 }
 
 /* A rootless engine owns its layers, and writes overlay's words as attributes that a user may set.
@@ -121,8 +113,11 @@ static json_t *by_id_alone(int root_fd, const char *id)
 static bool rootless(const struct kan_target *t)
 {
 	struct stat st;
-	return fstatat(t->data_root_fd, "overlay2", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode) && st.st_uid != 0;
+	kan_auto_close int fd = -1;
+	return t->storage &&
+	       kan_open_beneath(&fd, t->data_root_fd, t->storage, O_PATH | O_DIRECTORY, 0, NULL) ==
+		       0 &&
+	       fstat(fd, &st) == 0 && st.st_uid != 0;
 }
 
 static void claim_root(struct kan_target *t, const char *dir)
@@ -140,12 +135,13 @@ static void claim_root(struct kan_target *t, const char *dir)
 /* A copy may have lost its owners: the walk of the changes says when the other words occur. */
 static void claim_prefix(struct kan_target *t)
 {
+	char proof[TAIL_OCTETS];
 	t->userxattr = rootless(t);
+	(void)snprintf(proof, sizeof(proof), "the directory %.64s belongs to %s",
+		       t->storage ? t->storage : "", t->userxattr ? "a user" : "root");
 	if (t->upper_fd >= 0)
 		kan_claim(t, "overlay attributes",
-			  t->userxattr ? "user.overlay." : "trusted.overlay.", KAN_UNPROVEN,
-			  t->userxattr ? "the directory overlay2 belongs to a user"
-				       : "the directory overlay2 belongs to root");
+			  t->userxattr ? "user.overlay." : "trusted.overlay.", KAN_UNPROVEN, proof);
 }
 
 static int fill(struct kan_target *t, const char *dir, const char *asked, struct kan_err *err)
@@ -160,11 +156,12 @@ static int fill(struct kan_target *t, const char *dir, const char *asked, struct
 	claim_root(t, dir);
 	if (kan_dataroot_container(&t->inspect, t->data_root_fd, id, &why) < 0) {
 		kan_claim(t, "config", id, KAN_UNPROVEN, why.text);
-		t->inspect = by_id_alone(t->data_root_fd, id);
+		t->inspect = kan_dataroot_by_id(t->data_root_fd, id);
 	}
+	unknown_state(t);
 	if (kan_take_claims(t, &i, err) < 0)
 		return -1;
-	t->data_root = named_root(t->inspect, id);
+	t->data_root = kan_is_podman(t) ? kan_podman_root(t->inspect) : named_root(t->inspect, id);
 	kan_prove_layers(t);
 	claim_prefix(t);
 	return 0;

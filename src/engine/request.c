@@ -19,7 +19,9 @@ enum {
 	/* Bounded by silence and size, not by a minute; its collector has 900 s, so that the gap of
 	 * a cut answer is still written. */
 	STREAM_MS = 840000,
-	EXPORT_MS = 720000, /* after the list: its collector still writes the gap */
+	EXPORT_MS = 720000,    /* after the list: its collector still writes the gap */
+	IMAGE_MS = 600000,     /* half of its collector's time: what came is read after it */
+	IMAGE_SILENCE_S = 240, /* Docker may pack the whole image before the first byte */
 };
 
 /* {id}: 12 to 64 hex digits or an engine's name; {image}: "sha256:" and hex; a '?' allows a query.
@@ -41,7 +43,7 @@ static const struct kan_request table[] = {
 	{"GET", "/containers/{id}/export", EXPORT_MS, 0},
 	{"GET", "/images/{id}/json", CALL_MS, 0},
 	{"GET", "/images/{id}/history", CALL_MS, 0},
-	{"GET", "/images/{id}/get", STREAM_MS, 0},
+	{"GET", "/images/{id}/get", IMAGE_MS, IMAGE_SILENCE_S},
 	{"POST", "/containers/{id}/pause", PAUSE_MS, 0},
 	{"POST", "/containers/{id}/unpause", UNPAUSE_MS, 0},
 	{"POST", "/containers/{id}/kill", END_MS, END_SILENCE_S}, /* no query: SIGKILL */

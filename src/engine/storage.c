@@ -11,43 +11,24 @@
 #include "engine/below.h"
 #include "engine/claims.h"
 #include "engine/dataroot.h"
+#include "engine/overlaydirs.h"
 #include "engine/snapshots.h"
 #include "engine/store.h"
 #include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
-enum {
-	LAYERS = 512,
-	PATH_OCTETS = 4096,
-	LIST_OCTETS = 64 << 10,
-	SMALL_OCTETS = 4096,
-	CUT_AT = 4000
-};
-
-/* "/data/overlay2/x" below "/data" is "overlay2/x"; relative ones are relative to the driver's
- * directory. */
-static bool relative_to_root(char out[PATH_OCTETS], const struct kan_target *t, const char *path)
-{
-	size_t n = strlen(t->data_root);
-	if (path[0] != '/')
-		return t->storage &&
-		       snprintf(out, PATH_OCTETS, "%s%s%s", kan_is_containerd(t) ? "" : t->storage,
-				kan_is_containerd(t) ? "" : "/", path) < PATH_OCTETS;
-	if (strncmp(path, t->data_root, n) != 0 || path[n] != '/')
-		return false;
-	return snprintf(out, PATH_OCTETS, "%s", path + n + 1) < PATH_OCTETS;
-}
+enum { LIST_OCTETS = 64 << 10, SMALL_OCTETS = 4096, CUT_AT = 4000 };
 
 int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags,
 			 struct kan_err *err)
 {
-	char below[PATH_OCTETS];
+	char below[KAN_OVERLAY_PATH];
 	kan_auto_close int pin = -1;
 	int rc = -1;
 	if (t->data_root && kan_podman_runs_at(t, path))
 		rc = kan_open_beneath(&pin, t->engine_root_fd, path + 1, O_PATH | O_NOFOLLOW, 0,
 				      err);
-	else if (t->data_root && relative_to_root(below, t, path))
+	else if (t->data_root && kan_overlay_below(below, t, path))
 		rc = kan_below_pin(&pin, t, below, O_NOFOLLOW, err);
 	else
 		(void)kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
@@ -60,142 +41,37 @@ int kan_target_data_open(int *fd, const struct kan_target *t, const char *path, 
 	return 0;
 }
 
-static bool plain_word(const char *s)
+static void let_go(struct kan_target *t)
 {
-	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
-}
-
-/* overlay2/l/XXXX is a link "../ID/diff" of the engine's own: read, checked, and resolved by us. No
- * link is followed on the way to it. */
-static bool short_link(char out[PATH_OCTETS], const struct kan_target *t, const char *below)
-{
-	char target[SMALL_OCTETS], dir[PATH_OCTETS];
-	kan_auto_close int pin = -1;
-	const char *l = strstr(below, "/l/");
-	if (!l || !l[3] || strchr(l + 3, '/'))
-		return false;
-	(void)snprintf(dir, sizeof(dir), "%.*s/l", (int)(l - below), below);
-	if (kan_below_pin(&pin, t, dir, O_DIRECTORY, NULL) < 0)
-		return false;
-	ssize_t n = readlinkat(pin, l + 3, target, sizeof(target) - 1);
-	if (n <= 0)
-		return false;
-	target[n] = 0;
-	char *slash = strncmp(target, "../", 3) == 0 ? strchr(target + 3, '/') : NULL;
-	if (!slash || strcmp(slash, "/diff") != 0)
-		return false;
-	*slash = 0;
-	return plain_word(target + 3) &&
-	       snprintf(out, PATH_OCTETS, "%.*s/%s/diff", (int)(l - below), below, target + 3) <
-		       PATH_OCTETS;
-}
-
-/* Of containerd's own place; the path stays whole, because it is not below the data root. */
-static int open_elsewhere(struct kan_layer *out, const struct kan_target *t, const char *path,
-			  struct kan_err *err)
-{
-	const char *rest = NULL;
-	kan_auto_close int place = -1;
-	kan_auto_close int fd = -1;
-	if (kan_containerd_own(&place, &rest, t, path, err) < 0 ||
-	    kan_open_beneath(&fd, place, rest, O_PATH | O_DIRECTORY, 0, err) < 0 ||
-	    kan_below_owned(t, fd, path, err) < 0)
-		return -1;
-	out->fd = kan_take_fd(&fd);
-	out->path = kan_xstrdup(path);
-	return 0;
-}
-
-static int open_layer(struct kan_layer *out, const struct kan_target *t, const char *path,
-		      struct kan_err *err)
-{
-	char below[PATH_OCTETS], resolved[PATH_OCTETS];
-	if (!relative_to_root(below, t, path))
-		return open_elsewhere(out, t, path, err);
-	const char *use = short_link(resolved, t, below) ? resolved : below;
-	int fd = -1;
-	if (kan_below_pin(&fd, t, use, O_DIRECTORY, err) < 0)
-		return -1;
-	out->fd = fd;
-	out->path = kan_xstrdup(use);
-	out->init = strstr(use, "-init/") != NULL;
-	return 0;
-}
-
-static void drop_layers(struct kan_target *t)
-{
-	for (size_t i = 0; i < t->n_lowers; i++) {
-		kan_auto_close_fn(&t->lowers[i].fd);
-		free(t->lowers[i].path);
-	}
-	free(t->lowers);
-	t->lowers = NULL;
-	t->n_lowers = 0;
-}
-
-/* containerd shortens a long list to "5/fs", as seen from the directory of all snapshots: the one
- * that upper, ".../snapshots/7/fs", lies in. */
-static int beside(char out[PATH_OCTETS], const char *upper, const char *path, struct kan_err *err)
-{
-	const char *end = strrchr(upper, '/');
-	while (end > upper && *--end != '/')
-		;
-	if (!end || end <= upper || path[0] == '/' ||
-	    snprintf(out, PATH_OCTETS, "%.*s/%s", (int)(end - upper), upper, path) >= PATH_OCTETS)
-		return kan_fail(err, KAN_EFORMAT, "%.200s is beside nothing", path);
-	return 0;
-}
-
-static int open_listed(struct kan_target *t, const char *path, const char *upper,
-		       struct kan_err *err)
-{
-	char whole[PATH_OCTETS];
-	if (path[0] != '/' && upper && kan_is_containerd(t)) {
-		if (beside(whole, upper, path, err) < 0)
-			return -1;
-		path = whole;
-	}
-	return open_layer(&t->lowers[t->n_lowers], t, path, err);
-}
-
-/* A ':'-separated list, topmost first. upper: where it was found beside, or NULL. */
-static int open_lowers(struct kan_target *t, const char *list, const char *upper,
-		       struct kan_err *err)
-{
-	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
-	for (const char *at = list; *at;) {
-		char one[PATH_OCTETS];
-		size_t n = strcspn(at, ":\n");
-		if (n >= sizeof(one) || t->n_lowers == LAYERS)
-			return kan_fail(err, KAN_ELIMIT, "more than %d layers, or a path too long",
-					LAYERS);
-		memcpy(one, at, n);
-		one[n] = 0;
-		if (n && open_listed(t, one, upper, err) < 0)
-			return -1;
-		t->n_lowers += n > 0;
-		at += n + (at[n] != 0);
-	}
-	return t->n_lowers ? 0 : kan_fail(err, KAN_ENOTFOUND, "no lower directory");
-}
-
-static int open_upper(struct kan_target *t, const char *path, struct kan_err *err)
-{
-	struct kan_layer upper = {.fd = -1};
-	if (open_layer(&upper, t, path, err) < 0)
-		return -1;
-	free(upper.path);
-	t->upper_fd = upper.fd;
-	return 0;
+	kan_auto_close_fn(&t->upper_fd);
+	t->upper_fd = -1;
+	kan_overlay_drop(t);
 }
 
 static void give_up(struct kan_target *t, const char *value, enum kan_verdict verdict,
 		    const char *why)
 {
-	kan_auto_close_fn(&t->upper_fd);
-	t->upper_fd = -1;
-	drop_layers(t);
+	let_go(t);
 	kan_claim(t, "overlay", value, verdict, why);
+}
+
+/* What opening came to, by rc and why. What the container changed lies in a directory of its own: a
+ * layer of the image that is gone, or that its disk no longer gives, costs what is known of the
+ * image, and no more. What may lead elsewhere stays refused. */
+static void conclude(struct kan_target *t, const char *value, const char *proof, int rc,
+		     const struct kan_err *why)
+{
+	bool alone = t->upper_fd >= 0 && (why->code == KAN_ENOTFOUND || why->code == KAN_EIO);
+	if (rc < 0 && !alone) {
+		give_up(t, value, KAN_UNPROVEN, why->text);
+		return;
+	}
+	kan_claim(t, "overlay", value, KAN_PROVEN, proof);
+	if (rc == 0)
+		return;
+	kan_overlay_drop(t);
+	t->lowers_lost = kan_xstrdup(why->text);
+	kan_claim(t, "lower directories", value, KAN_UNPROVEN, why->text);
 }
 
 /* Mount options are cut at a page: the list is then completed from the engine's own file "lower".
@@ -203,10 +79,10 @@ static void give_up(struct kan_target *t, const char *value, enum kan_verdict ve
 static int whole_list(struct kan_buf *list, const struct kan_target *t, const char *upper,
 		      struct kan_err *err)
 {
-	char below[PATH_OCTETS];
+	char below[KAN_OVERLAY_PATH];
 	if (list->len < CUT_AT || kan_is_containerd(t))
 		return 0;
-	if (!relative_to_root(below, t, upper))
+	if (!kan_overlay_below(below, t, upper))
 		return kan_fail(err, KAN_EREFUSED, "%.200s is not below the engine's data root",
 				upper);
 	char *diff = strrchr(below, '/');
@@ -228,16 +104,16 @@ static bool engine_knows(const struct kan_target *t, const struct kan_overlay_cl
 
 /* Docker: layerdb/mounts/ID/mount-id names the directory of overlay2. out: its directory, below the
  * data root. */
-static int layerdb_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
+static int layerdb_dir(char out[KAN_OVERLAY_PATH], const struct kan_target *t, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS);
-	(void)snprintf(out, PATH_OCTETS, "image/%.64s/layerdb/mounts/%s/mount-id", t->storage,
+	(void)snprintf(out, KAN_OVERLAY_PATH, "image/%.64s/layerdb/mounts/%s/mount-id", t->storage,
 		       t->id);
 	if (kan_below_read(&id, t, out, err) < 0)
 		return -1;
-	if (!plain_word(kan_buf_str(&id)))
+	if (!kan_overlay_word(kan_buf_str(&id)))
 		return kan_fail(err, KAN_EFORMAT, "%.200s is no name of a directory", out);
-	(void)snprintf(out, PATH_OCTETS, "%.64s/%.200s", t->storage, kan_buf_str(&id));
+	(void)snprintf(out, KAN_OVERLAY_PATH, "%.64s/%.200s", t->storage, kan_buf_str(&id));
 	return 0;
 }
 
@@ -247,12 +123,12 @@ static bool is_overlay2(const struct kan_target *t)
 }
 
 /* Of the engines that write down which directory is whose. out: below the data root. */
-static int named_dir(char out[PATH_OCTETS], const struct kan_target *t, struct kan_err *err)
+static int named_dir(char out[KAN_OVERLAY_PATH], const struct kan_target *t, struct kan_err *err)
 {
 	out[0] = 0;
 	if (is_overlay2(t))
 		return layerdb_dir(out, t, err);
-	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0)
+	if (kan_is_podman(t) && strcmp(t->storage, "overlay") == 0 && !kan_podman_by_program(t))
 		return kan_podman_dir(out, t, err);
 	return kan_fail(err, KAN_EUNSUPPORTED,
 			"the layers of a stopped container of this storage cannot be found "
@@ -273,7 +149,7 @@ int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err
 	 */
 	static const char *const places[] = {"dir/%s",        "subvolumes/%s", "graph/%s",
 					     "mnt/%s/rootfs", "mnt/%s",        "%s/merged"};
-	char dir[PATH_OCTETS], path[PATH_OCTETS + SMALL_OCTETS];
+	char dir[KAN_OVERLAY_PATH], path[KAN_OVERLAY_PATH + SMALL_OCTETS];
 	struct stat root;
 	if (!t->storage || t->data_root_fd < 0)
 		return kan_fail(err, KAN_EREFUSED, "the engine's data root is not proven");
@@ -296,53 +172,18 @@ int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err
 			"the init's root is not the directory that the engine has for it");
 }
 
-/* The file "lower" there has the rest. */
-static void from_names(struct kan_target *t)
-{
-	char dir[PATH_OCTETS], path[PATH_OCTETS + 16];
-	struct kan_err why = {0};
-	kan_auto_buf struct kan_buf lower = KAN_BUF(LIST_OCTETS);
-	if (named_dir(dir, t, &why) < 0) {
-		give_up(t, *dir ? dir : t->storage, KAN_UNPROVEN, why.text);
-		return;
-	}
-	(void)snprintf(path, sizeof(path), "%s/lower", dir);
-	if (kan_below_read(&lower, t, path, &why) == 0) {
-		(void)snprintf(path, sizeof(path), "%s/diff", strchr(dir, '/') + 1);
-		if (open_upper(t, path, &why) == 0 &&
-		    open_lowers(t, kan_buf_str(&lower), NULL, &why) == 0) {
-			kan_claim(t, "overlay", path, KAN_PROVEN,
-				  is_overlay2(t)
-					  ? "layerdb/mounts and lower, below the engine's data root"
-					  : "containers.json and lower, below the engine's data "
-					    "root");
-			return;
-		}
-	}
-	give_up(t, path, KAN_UNPROVEN, why.text);
-}
-
-/* A mount that is private to a runtime is not in the engine's table. Then the engine has to have
- * written down the same upper directory. A container may mount an overlay with any words it likes,
- * this one too: of the mount nothing else is believed, the rest is read from the engine's files.
- */
-static bool engine_names(const struct kan_target *t, const char *upper)
-{
-	char below[PATH_OCTETS], dir[PATH_OCTETS], diff[PATH_OCTETS + 16];
-	if (!relative_to_root(below, t, upper) || named_dir(dir, t, NULL) < 0)
-		return false;
-	(void)snprintf(diff, sizeof(diff), "%s/diff", dir);
-	return strcmp(diff, below) == 0;
-}
-
 /* Docker puts a layer of its own above the image's in containerd's store, too, and a builder that
  * commits containers leaves theirs in between. The snapshotter knows them by the container's id;
  * without its database the topmost lower is one. */
 static void mark_init(struct kan_target *t)
 {
 	struct kan_snapshots all = {0};
-	char root[PATH_OCTETS];
-	if (!kan_is_containerd(t) || t->n_lowers == 0)
+	char root[KAN_OVERLAY_PATH];
+	if (t->n_lowers == 0)
+		return;
+	if (kan_is_podman(t))
+		kan_podman_mark_copies(t);
+	if (!kan_is_containerd(t))
 		return;
 	t->lowers[0].init = true;
 	if (kan_snapshots_of(&all, root, t, t->lowers[0].path, NULL) < 0)
@@ -354,26 +195,64 @@ static void mark_init(struct kan_target *t)
 	free(all.v);
 }
 
+/* The file "lower" there has the rest. */
+static void from_names(struct kan_target *t)
+{
+	char dir[KAN_OVERLAY_PATH], list[KAN_OVERLAY_PATH + 16], diff[KAN_OVERLAY_PATH + 16];
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf lower = KAN_BUF(LIST_OCTETS);
+	if (named_dir(dir, t, &why) < 0) {
+		give_up(t, *dir ? dir : t->storage, KAN_UNPROVEN, why.text);
+		return;
+	}
+	(void)snprintf(list, sizeof(list), "%s/lower", dir);
+	(void)snprintf(diff, sizeof(diff), "%s/diff", strchr(dir, '/') + 1);
+	bool ok = kan_overlay_upper(t, diff, &why) == 0 &&
+		  kan_below_read(&lower, t, list, &why) == 0 &&
+		  kan_overlay_lowers(t, kan_buf_str(&lower), NULL, &why) == 0;
+	mark_init(t);
+	conclude(t, diff,
+		 is_overlay2(t) ? "layerdb/mounts and lower, below the engine's data root"
+				: "containers.json and lower, below the engine's data root",
+		 ok ? 0 : -1, &why);
+}
+
+/* A mount that is private to a runtime is not in the engine's table. Then the engine has to have
+ * written down the same upper directory. A container may mount an overlay with any words it likes,
+ * this one too: of the mount nothing else is believed, the rest is read from the engine's files.
+ */
+static bool engine_names(const struct kan_target *t, const char *upper)
+{
+	char below[KAN_OVERLAY_PATH], dir[KAN_OVERLAY_PATH], diff[KAN_OVERLAY_PATH + 16];
+	if (!kan_overlay_below(below, t, upper) || named_dir(dir, t, NULL) < 0)
+		return false;
+	(void)snprintf(diff, sizeof(diff), "%s/diff", dir);
+	return strcmp(diff, below) == 0;
+}
+
 /* From a container's own snapshot down by parents: each is a directory of its number. */
 static int open_snapshots(struct kan_target *t, const struct kan_snapshots *all, const char *root,
 			  struct kan_err *err)
 {
-	char path[PATH_OCTETS + 64];
+	char path[KAN_OVERLAY_PATH + 64];
 	const struct kan_snapshot *s = kan_snapshot_key(all, t->id);
 	if (!s)
 		return kan_fail(err, KAN_ENOTFOUND, "the snapshotter has none of this container");
 	(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root, (unsigned long long)s->id);
-	if (open_upper(t, path, err) < 0)
+	if (kan_overlay_upper(t, path, err) < 0)
 		return -1;
-	t->lowers = kan_xalloc(LAYERS * sizeof(*t->lowers));
+	t->lowers = kan_xalloc(KAN_OVERLAY_LAYERS * sizeof(*t->lowers));
 	while (*s->parent) {
 		s = kan_snapshot_named(all, s->parent);
-		if (!s || t->n_lowers == LAYERS)
-			return kan_fail(err, KAN_EFORMAT,
-					"a parent that is not there, or too many");
+		if (!s)
+			return kan_fail(err, KAN_ENOTFOUND,
+					"the snapshotter has not one of its parents");
+		if (t->n_lowers == KAN_OVERLAY_LAYERS)
+			return kan_fail(err, KAN_ELIMIT, "more than %d parents",
+					KAN_OVERLAY_LAYERS);
 		(void)snprintf(path, sizeof(path), "%s/snapshots/%llu/fs", root,
 			       (unsigned long long)s->id);
-		if (open_layer(&t->lowers[t->n_lowers], t, path, err) < 0)
+		if (kan_overlay_open(&t->lowers[t->n_lowers], t, path, err) < 0)
 			return -1;
 		t->n_lowers++;
 	}
@@ -384,18 +263,14 @@ static void from_snapshots(struct kan_target *t)
 {
 	struct kan_snapshots all = {0};
 	struct kan_err why = {0};
-	char root[PATH_OCTETS];
+	char root[KAN_OVERLAY_PATH];
 	int rc = kan_snapshots_of(&all, root, t, NULL, &why);
 	if (rc == 0)
 		rc = open_snapshots(t, &all, root, &why);
 	free(all.v);
-	if (rc < 0) {
-		give_up(t, t->storage, KAN_UNPROVEN, why.text);
-		return;
-	}
+	conclude(t, t->upper_fd >= 0 ? root : t->storage,
+		 "the snapshotter's database names the container's directories", rc, &why);
 	mark_init(t);
-	kan_claim(t, "overlay", root, KAN_PROVEN,
-		  "the snapshotter's database names the container's directories");
 }
 
 static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
@@ -403,15 +278,20 @@ static void use_mounted(struct kan_target *t, struct kan_overlay_claim *c)
 	struct kan_err why = {0};
 	const char *upper = kan_buf_str(&c->upper);
 	t->userxattr = c->userxattr;
-	if (open_upper(t, upper, &why) < 0 || whole_list(&c->lower, t, upper, &why) < 0 ||
-	    open_lowers(t, kan_buf_str(&c->lower), upper, &why) < 0) {
-		give_up(t, upper, KAN_UNPROVEN, why.text);
+	bool ok = kan_overlay_upper(t, upper, &why) == 0 &&
+		  whole_list(&c->lower, t, upper, &why) == 0 &&
+		  kan_overlay_lowers(t, kan_buf_str(&c->lower), upper, &why) == 0;
+	/* Podman unmounts directories that it made to move ids once the overlay holds them. */
+	if (!ok && why.code == KAN_ENOTFOUND && engine_names(t, upper)) {
+		let_go(t);
+		from_names(t);
 		return;
 	}
+	conclude(t, upper,
+		 "mounted in the engine's mount namespace below its data root, same device and "
+		 "options",
+		 ok ? 0 : -1, &why);
 	mark_init(t);
-	kan_claim(t, "overlay", upper, KAN_PROVEN,
-		  "mounted in the engine's mount namespace below its data root, same device and "
-		  "options");
 }
 
 /* Without the mount, the words of its options are not known: those of an engine that is not root's

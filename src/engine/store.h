@@ -4,6 +4,9 @@
 
 #include <kanshiki/target.h>
 
+#include "base/digest.h"
+#include "kernel/idmap.h"
+
 /* Of a list that is parsed: JSON takes some fifty times its size in memory. */
 enum {
 	KAN_STORE_PATH = 4096,
@@ -38,26 +41,37 @@ enum { KAN_LEADS = 128 };
 struct kan_leads {
 	bool config;
 	size_t n;
-	char v[KAN_LEADS][72];
+	char v[KAN_LEADS][KAN_DIGEST];
 };
 int kan_manifest_leads(struct kan_leads *out, struct kan_bytes blob, struct kan_err *err);
 
-/* Podman: its files are there for this driver, and none of Docker's for this container. Never of a
- * dead disk: a directory alone, which anybody may make, is no engine. */
+/* Podman: its files are there for this driver, and none of Docker's for this container. */
 bool kan_is_podman(const struct kan_target *t);
 /* Files of a running container are below Podman's run root, which it does not name: told by the
  * directory of the container's own id. No link is followed on the way. */
 bool kan_podman_runs_at(const struct kan_target *t, const char *path);
-/* Pure: the layer of a container in containers.json, the top layer of an image in images.json. */
+/* Pure: the layer of a container in containers.json, the top layer of an image in images.json.
+ * format: it is there twice. */
 int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err);
 /* Pure: what layers.json says of a layer: its diff id, and its parent or "". */
 struct kan_podman_layer {
-	char diff_id[72], parent[65];
+	char diff_id[KAN_DIGEST], parent[65];
 };
 int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const char *id,
 		     struct kan_err *err);
 /* The directory of the container's own layer, below the data root: "overlay/<layer>". */
 int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err);
+/* Pure: [{container_id, host_id, size}, ...]. What maps all to itself has no line. */
+int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *err);
+/* Root's Podman gives a container ids of its own by mounting the image's layers with those, for as
+ * long as it takes to mount the overlay; on disk they stay the image's. Empty: nothing is moved. */
+int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
+		     struct kan_err *err);
+/* Where it cannot (a user's Podman), it copies the image's topmost layer for those ids, above the
+ * image's own: a layer of the engine (init). */
+void kan_podman_mark_copies(struct kan_target *t);
+/* Does a program mount the layers (fuse-overlayfs)? Then they are no overlay of the kernel. */
+bool kan_podman_by_program(const struct kan_target *t);
 /* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);
@@ -67,7 +81,7 @@ enum { KAN_PODMAN_DIGESTS = 64 };
 struct kan_podman_digests {
 	size_t n;
 	bool more;
-	char v[KAN_PODMAN_DIGESTS][72];
+	char v[KAN_PODMAN_DIGESTS][KAN_DIGEST];
 };
 void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images, const char *id);
 int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *t,

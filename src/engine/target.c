@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engine/claims.h"
+#include "engine/overlaydirs.h"
 #include "kernel/cgroup.h"
 #include "kernel/procfs.h"
 
@@ -36,13 +37,7 @@ static void close_host(struct kan_target *t)
 		kan_auto_close_fn(fds[i]);
 		*fds[i] = -1;
 	}
-	for (size_t i = 0; i < t->n_lowers; i++) {
-		kan_auto_close_fn(&t->lowers[i].fd);
-		free(t->lowers[i].path);
-	}
-	free(t->lowers);
-	t->lowers = NULL;
-	t->n_lowers = 0;
+	kan_overlay_drop(t);
 	kan_cgroup_free(t->cgroup);
 	free(t->data_root);
 	t->cgroup = NULL;
@@ -64,7 +59,8 @@ void kan_target_free(struct kan_target *t)
 	if (!t)
 		return;
 	close_host(t);
-	char *texts[] = {t->name, t->image, t->image_id, t->log_driver, t->log_path, t->storage};
+	char *texts[] = {t->name,     t->image,   t->image_id,   t->log_driver,
+			 t->log_path, t->storage, t->lowers_lost};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(texts[i]);
 	kan_buf_free(&t->inspect_raw);

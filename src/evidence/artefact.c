@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "evidence/late.h"
 #include "evidence/sink_state.h"
+#include "evidence/spool.h"
+#include "evidence/writer.h"
 
 enum {
 	FILES_MAX = 20000,       /* of a bundle; a collector has no more */
@@ -25,6 +27,7 @@ struct kan_artefact {
 	char path[224]; /* below data/<collector>/ */
 	char dir[128];  /* of content: where the digest's name goes; else empty */
 	struct kan_digest *digest;
+	struct kan_writer *writer; /* from the first full buffer on; NULL: none is needed */
 	uint8_t *buffer;
 	size_t used, size;
 	uint64_t octets, rows;
@@ -134,7 +137,7 @@ static int was_broken(const struct kan_artefact *a, struct kan_err *err)
 	return kan_fail(err, KAN_EIO, "%s could not be written before", a->path);
 }
 
-/* A buffer that is full is hashed and written as it is: the bytes are in the cache. */
+/* What is in the buffer is hashed and written here. */
 static int flush(struct kan_artefact *a, struct kan_err *err)
 {
 	size_t n = a->used;
@@ -143,6 +146,25 @@ static int flush(struct kan_artefact *a, struct kan_err *err)
 		return was_broken(a, err);
 	kan_digest_add(a->digest, a->buffer, n);
 	return kan_write_all(a->fd, a->buffer, n, err) < 0 ? fails(a, err) : 0;
+}
+
+/* A full buffer is the writer's: what fails there is told by the next one, or at the end. Where no
+ * thread is to be had it is written here. */
+static int hand_on(struct kan_artefact *a, struct kan_err *err)
+{
+	if (!a->writer && !a->broken)
+		a->writer = kan_writer_new(a->fd, a->digest, a->size);
+	if (!a->writer || a->broken)
+		return flush(a, err);
+	a->used = 0;
+	return kan_writer_give(&a->buffer, a->writer, err) < 0 ? fails(a, err) : 0;
+}
+
+static int end_writer(struct kan_artefact *a, struct kan_err *err)
+{
+	if (!a->writer)
+		return 0;
+	return kan_writer_end(kan_take_ptr(a->writer), err) < 0 && !a->broken ? fails(a, err) : 0;
 }
 
 void kan_artefact_late(struct kan_artefact *a)
@@ -234,7 +256,7 @@ int kan_artefact_write(struct kan_artefact *a, const void *p, size_t n, struct k
 		a->used += step;
 		at += step;
 		n -= step;
-		if (a->used == a->size && flush(a, err) < 0)
+		if (a->used == a->size && hand_on(a, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -276,7 +298,7 @@ static int finish(char sha256[KAN_SHA256_HEX], struct kan_artefact *a, struct ka
 {
 	if (a->late && !a->read && !a->broken && kan_artefact_pieces(a, NULL, NULL, err) < 0)
 		return -1;
-	if (flush(a, err) < 0)
+	if (end_writer(a, err) < 0 || flush(a, err) < 0)
 		return -1;
 	kan_digest_finish(sha256, a->digest);
 	if (close(kan_take_fd(&a->fd)) < 0) {
@@ -350,4 +372,18 @@ int kan_sink_put(struct kan_sink *s, const char *name, struct kan_bytes content,
 		return -1;
 	}
 	return kan_artefact_close(a, err);
+}
+
+int kan_sink_spool(int *fd, struct kan_sink *s, struct kan_err *err)
+{
+	if (own_dir(s, err) < 0)
+		return broken(s, err);
+	kan_auto_close int got = openat(s->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (got < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"the bundle's file system has no files without a name");
+	if (got < 0)
+		return kan_fail_sys(err, "a file without a name");
+	*fd = kan_take_fd(&got);
+	return 0;
 }

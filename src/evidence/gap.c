@@ -28,8 +28,8 @@ enum kan_gap kan_gap_of_err(const struct kan_err *err)
 		return KAN_GAP_DENIED;
 	case KAN_EFORMAT:
 		return KAN_GAP_MALFORMED;
-	case KAN_ELIMIT:
-		return KAN_GAP_LIMIT;
+	case KAN_ELIMIT: /* with ETIMEDOUT: too many did not return, and no more is tried */
+		return err->sys == ETIMEDOUT ? KAN_GAP_STUCK : KAN_GAP_LIMIT;
 	case KAN_EREFUSED:
 	case KAN_ETAMPER:
 		return KAN_GAP_CONTRADICTED;

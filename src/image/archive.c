@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/tree.h"
 #include "image/layertar.h"
+#include "image/packed.h"
 
 enum { BLOCK = 512, PIECE = 64 << 10 };
 
@@ -22,6 +23,7 @@ struct kan_archive {
 	int fd;
 	bool dir;
 	uint64_t size;
+	struct kan_packed *packed; /* or NULL */
 	struct entry *entries;
 	size_t n;
 	struct kan_layertar *tar;
@@ -37,6 +39,7 @@ void kan_archive_free(struct kan_archive *a)
 	}
 	free(a->entries);
 	kan_layertar_free(a->tar);
+	kan_packed_free(a->packed);
 	free(a);
 }
 
@@ -90,14 +93,21 @@ static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err
 	return 0;
 }
 
+static ssize_t read_at(struct kan_packed *packed, int fd, void *to, size_t n, uint64_t at,
+		       struct kan_err *err)
+{
+	if (packed)
+		return kan_packed_read(packed, to, n, at, err);
+	ssize_t got = pread(fd, to, n, (off_t)at);
+	return got < 0 ? kan_fail_sys(err, "read") : got;
+}
+
 static int block_at(struct kan_archive *a, uint64_t at, struct kan_err *err)
 {
 	uint8_t block[BLOCK];
-	ssize_t n = pread(a->fd, block, BLOCK, (off_t)at);
-	if (n < 0)
-		return kan_fail_sys(err, "read");
-	if (n == 0)
-		return 0;
+	ssize_t n = read_at(a->packed, a->fd, block, BLOCK, at, err);
+	if (n <= 0)
+		return (int)n;
 	if (kan_layertar_feed(a->tar, (struct kan_bytes){block, (size_t)n}, err) < 0)
 		return -1;
 	return (int)n;
@@ -137,11 +147,17 @@ static int list(struct kan_archive *a, struct kan_err *err)
 	}
 }
 
-static bool packed(int fd)
+/* How much a packed one has is known at its end: no member of it is told to be cut before. */
+static int open_tar(struct kan_archive *a, struct kan_err *err)
 {
-	uint8_t head[4] = {0};
-	return pread(fd, head, sizeof(head), 0) == sizeof(head) &&
-	       ((head[0] == 0x1f && head[1] == 0x8b) || memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0);
+	bool packed = false;
+	if (kan_packed_is(&packed, a->fd, err) < 0)
+		return -1;
+	if (packed) {
+		a->packed = kan_packed_new(a->fd, KAN_ARCHIVE_PACKED);
+		a->size = KAN_ARCHIVE_PACKED;
+	}
+	return list(a, err);
 }
 
 int kan_archive_open(struct kan_archive **out, int fd, struct kan_err *err)
@@ -154,13 +170,7 @@ int kan_archive_open(struct kan_archive **out, int fd, struct kan_err *err)
 	struct kan_archive *a = kan_xalloc(sizeof(*a));
 	*a = (struct kan_archive){
 		.fd = fd, .dir = S_ISDIR(st.st_mode), .size = (uint64_t)st.st_size};
-	int rc = 0;
-	if (!a->dir && packed(fd))
-		rc = kan_fail(err, KAN_EUNSUPPORTED,
-			      "the archive is packed as a whole: unpack it to a plain tar first");
-	else if (!a->dir)
-		rc = list(a, err);
-	if (rc < 0) {
+	if (!a->dir && open_tar(a, err) < 0) {
 		kan_archive_free(a);
 		return -1;
 	}
@@ -202,7 +212,8 @@ static int find_member(struct kan_archive_part *out, const struct kan_archive *a
 	int fd = fcntl(a->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return kan_fail_sys(err, "%.200s", name);
-	*out = (struct kan_archive_part){.fd = fd, .at = e->at, .left = e->size};
+	*out = (struct kan_archive_part){
+		.fd = fd, .packed = a->packed, .at = e->at, .left = e->size};
 	return 0;
 }
 
@@ -246,9 +257,9 @@ ssize_t kan_archive_pull(struct kan_archive_part *p, void *to, size_t n, struct 
 		n = (size_t)p->left;
 	if (n == 0)
 		return 0;
-	ssize_t got = pread(p->fd, to, n, (off_t)p->at);
+	ssize_t got = read_at(p->packed, p->fd, to, n, p->at, err);
 	if (got < 0)
-		return kan_fail_sys(err, "read");
+		return -1;
 	if (got == 0)
 		return kan_fail(err, KAN_EFORMAT, "the archive was cut while it was read");
 	p->at += (uint64_t)got;

@@ -12,16 +12,20 @@ enum {
 	KAN_ARCHIVE_NAME = 1024,
 	KAN_ARCHIVE_HOPS = 8, /* links of an archive from one member to another */
 };
+/* Unpacked of one that is packed as a whole, again for each part that is asked for. */
+#define KAN_ARCHIVE_PACKED (UINT64_C(64) << 30)
 
 struct kan_archive;
-/* A plain tar or a directory; fd is borrowed. -1: format, limit, unsupported (packed as a whole).
- */
+struct kan_packed;
+/* A tar, plain or packed as a whole, or a directory; fd is borrowed. -1: format, limit, unsupported
+ * (packed with what is not read here). */
 int kan_archive_open(struct kan_archive **out, int fd, struct kan_err *err);
 void kan_archive_free(struct kan_archive *a);
 
-/* The bytes of one member. */
+/* The bytes of one member; not longer than the archive. */
 struct kan_archive_part {
 	int fd; /* yours */
+	struct kan_packed *packed;
 	uint64_t at, left;
 };
 /*

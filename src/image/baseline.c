@@ -32,7 +32,7 @@ struct layer {
 	char prefix[PREFIX];
 	struct kan_hidden *hidden;
 	struct kan_reader *reader;
-	bool told_metacopy;
+	bool told_metacopy, told_redirect;
 };
 
 /* What every copy of the image carries and nobody sees: not what the engine's own layer covers. */
@@ -57,9 +57,8 @@ static enum kan_want want(const struct kan_file *f, void *layer)
 /* What stands for an absence was never there to be seen. */
 static bool is_whiteout(const struct layer *l, const struct kan_file *f)
 {
-	return kan_overlay_chr0(&f->st) ||
-	       (f->st.stx_size == 0 && kan_file_is(f, S_IFREG) &&
-		kan_overlay_marks(f->xattrs, l->b->stack.userxattr).whiteout);
+	return kan_overlay_whiteout(&f->st,
+				    kan_overlay_marks(f->xattrs, l->b->stack.userxattr).whiteout);
 }
 
 /* Within the budget, in the order of the rows. Another name of a file needs no second copy. */
@@ -124,17 +123,32 @@ static int ghost(struct layer *l, const struct kan_file *f, const char *stored, 
 	return kan_rows_end(b->ghosts, err);
 }
 
+/* What no walk of one layer can know. */
+static void tell_marks(struct layer *l, const struct kan_file *f)
+{
+	struct kan_sink *sink = l->b->sink;
+	if (f->content == KAN_CONTENT_ELSEWHERE && !l->told_metacopy) {
+		l->told_metacopy = true;
+		kan_sink_gap(sink, f->path, KAN_GAP_UNSUPPORTED,
+			     "a metacopy file in a layer: its data is further down; no digest of "
+			     "such files");
+	}
+	if (kan_file_is(f, S_IFDIR) && !l->told_redirect &&
+	    kan_overlay_marks(f->xattrs, l->b->stack.userxattr).redirect.n) {
+		l->told_redirect = true;
+		kan_sink_gap(
+			sink, f->path, KAN_GAP_UNSUPPORTED,
+			"a directory that a layer renamed: what it has from the layers below is "
+			"hidden_by at its old name, and seen at the new one");
+	}
+}
+
 static int on_entry(const struct kan_file *f, const char *stored, void *layer, struct kan_err *err)
 {
 	struct layer *l = layer;
 	struct baseline *b = l->b;
 	b->entries++;
-	if (f->content == KAN_CONTENT_ELSEWHERE && !l->told_metacopy) {
-		l->told_metacopy = true;
-		kan_sink_gap(b->sink, f->path, KAN_GAP_UNSUPPORTED,
-			     "a metacopy file in a layer: its data is further down; no digest of "
-			     "such files");
-	}
+	tell_marks(l, f);
 	put_fields(kan_rows_begin(b->rows), l, f);
 	if (kan_rows_end(b->rows, err) < 0)
 		return -1;

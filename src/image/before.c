@@ -18,7 +18,7 @@ struct kan_before {
 	struct kan_digest *digest;
 	uint8_t *bytes; /* of the file read last */
 	size_t n;
-	bool held, gave_up;
+	bool held;
 	uint64_t used, files_left_out, bytes_left_out;
 };
 
@@ -79,55 +79,32 @@ void kan_before_leave_out(struct kan_before *b, const struct kan_below *below)
 	b->bytes_left_out += below->st.stx_size;
 }
 
-/* Small files stay in the buffer; a larger one passes through it. */
-static int read_whole(struct kan_before *b, int fd, struct kan_err *err)
+/* A small file is read at once and stays in the buffer; a larger one passes through it. */
+static int read_whole(struct kan_before *b, int path_fd, struct kan_err *err)
 {
-	bool small = true;
-	uint64_t at = 0;
-	b->n = 0;
+	kan_auto_close int fd = -1;
+	bool noatime = true;
+	ssize_t n = kan_tree_first_bounded(b->bytes, ROOM, &fd, &noatime, b->opener, path_fd, err);
+	b->held = n >= 0 && n < ROOM;
+	b->n = b->held ? (size_t)n : 0;
 	kan_digest_start(b->digest);
-	for (;;) {
-		if (b->n > KAN_BEFORE_FILE) {
-			b->n = 0;
-			small = false;
-		}
-		size_t room = ROOM - b->n;
-		ssize_t n = kan_tree_piece_bounded(b->bytes + b->n, room, b->opener, fd, at, err);
-		if (n < 0)
-			return -1;
-		kan_digest_add(b->digest, b->bytes + b->n, (size_t)n);
-		b->n += (size_t)n;
+	for (uint64_t at = 0; n > 0;) {
+		kan_digest_add(b->digest, b->bytes, (size_t)n);
 		at += (uint64_t)n;
-		if ((size_t)n < room)
-			break;
+		n = n < ROOM ? 0 : kan_tree_piece_bounded(b->bytes, ROOM, b->opener, fd, at, err);
 	}
-	b->held = small;
-	return 0;
-}
-
-/* That no more is tried is said once. */
-static void tell(struct kan_before *b, struct kan_bytes path, const struct kan_err *why)
-{
-	bool again = b->gave_up && kan_tree_gave_up(why);
-	b->gave_up |= kan_tree_gave_up(why);
-	if (!again)
-		kan_sink_gap(b->sink, path,
-			     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why), "%s",
-			     why->text);
+	return n < 0 ? -1 : 0;
 }
 
 void kan_before_read(char sha256[KAN_SHA256_HEX], struct kan_before *b,
 		     const struct kan_below *below, struct kan_bytes path)
 {
-	kan_auto_close int fd = -1;
-	bool noatime = true;
 	struct kan_err why = {0};
 	sha256[0] = 0;
-	b->held = false;
-	if (kan_tree_open_bounded(&fd, &noatime, b->opener, below->data_fd, &why) < 0 ||
-	    read_whole(b, fd, &why) < 0) {
+	if (read_whole(b, below->data_fd, &why) < 0) {
 		(void)kan_wrap(&why, "the image's version");
-		tell(b, path, &why);
+		if (!kan_tree_gave_up_again(b->opener, &why))
+			kan_sink_gap_err(b->sink, path, &why);
 		return;
 	}
 	kan_digest_finish(sha256, b->digest);

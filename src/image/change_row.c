@@ -73,7 +73,10 @@ static void fill_metacopy(struct kan_changes *c, struct kan_entry *e)
 {
 	if (e->f->content != KAN_CONTENT_ELSEWHERE)
 		return;
-	if (!e->sha256[0])
+	if (c->o.wordless)
+		kan_sink_gap(c->o.sink, e->f->path, KAN_GAP_VANISHED,
+			     "its data is the image's, and a layer of that cannot be opened");
+	else if (!e->sha256[0])
 		kan_sink_gap(c->o.sink, e->f->path, KAN_GAP_CONTRADICTED,
 			     "its attribute says that the data is the image's, and there is none");
 	e->meta = *e->f;
@@ -87,7 +90,11 @@ static bool of_podman(const struct kan_changes *c, const struct kan_entry *e, st
 {
 	static const char *const places[] = {"/run/.containerenv", "/etc/hosts", "/etc/hostname",
 					     "/etc/resolv.conf"};
-	if (!c->stack.n || c->stack.layers[0].init)
+	static const char podmans[] =
+		"overlay/"; /* its driver; a layer for other ids may be on top */
+	const struct kan_layer *top = c->stack.n ? c->stack.layers : NULL;
+	bool copy = top && top->path && strncmp(top->path, podmans, sizeof(podmans) - 1) == 0;
+	if (!top || (top->init && !copy))
 		return false;
 	if (kan_file_is(e->f, S_IFLNK))
 		return kan_bytes_eq(path, KAN_LIT("/etc/mtab")) &&
@@ -115,17 +122,26 @@ static bool of_engine(const struct kan_changes *c, const struct kan_entry *e)
 }
 
 struct word {
-	const char *change; /* NULL: the content was not read on both sides */
+	const char *change; /* NULL: the content was not read on both sides, or nothing is below */
 	unsigned differs;
 	bool type_changed;
 };
 
+/* What it was renamed from is another path; at this one the image has nothing. A redirect to its
+ * own place is of one that was moved away and back, or that was given a second name. */
+static bool is_renamed(const struct kan_changes *c, const struct kan_entry *e)
+{
+	struct kan_bytes to = e->marks.redirect;
+	return to.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy) &&
+	       !kan_bytes_eq(to, e->f->name) && !kan_bytes_eq(to, kan_buf_bytes(&c->path));
+}
+
 static struct word judge(const struct kan_changes *c, const struct kan_entry *e, bool has_children)
 {
 	struct statx st;
-	/* What it was renamed from is another path; at this one the image has nothing. */
-	bool redirected = e->marks.redirect.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy);
-	if (!e->below.found || redirected)
+	if (c->o.wordless)
+		return (struct word){0};
+	if (!e->below.found || is_renamed(c, e))
 		return (struct word){.change = of_engine(c, e) ? "engine" : "added"};
 	struct kan_side upper = upper_side(e, &st), lower = lower_side(e);
 	enum kan_content_is content = kan_compare_content(&upper, &lower);
@@ -165,7 +181,7 @@ static void put_planted(struct kan_row *r, struct kan_changes *c, const struct k
 	bool other = false;
 	if (kan_bytes_starts(e->f->name, ".wh."))
 		v[n++] = KAN_LIT(".wh.");
-	if (kan_overlay_chr0(&e->f->st) || e->marks.whiteout)
+	if (!c->o.wordless && (kan_overlay_chr0(&e->f->st) || e->marks.whiteout))
 		v[n++] = KAN_LIT("whiteout");
 	while (n < PLANTED_MAX && kan_xattrs_next(&x, &left)) {
 		if (kan_overlay_planted(x.name, c->o.userxattr))

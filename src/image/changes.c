@@ -9,6 +9,7 @@
 
 #include "base/tree.h"
 #include "image/changes_state.h"
+#include "image/shift.h"
 #include "image/xattrs.h"
 
 enum { PATH_OCTETS = 64 << 20, NAMES_OCTETS = 1 << 20 };
@@ -21,6 +22,7 @@ int kan_changes_open(struct kan_changes **out, const struct kan_changes_opts *o,
 	c->path = KAN_BUF(PATH_OCTETS);
 	c->wait_names = KAN_BUF(NAMES_OCTETS);
 	kan_stack_init(&c->stack, o->lowers, o->n_lowers, o->userxattr);
+	c->stack.owners = o->owners;
 	if (kan_rows_open(&c->rows, o->sink, o->rows, err) < 0 ||
 	    kan_before_open(&c->before, o->sink, o->before, err) < 0) {
 		kan_changes_abandon(c);
@@ -75,8 +77,11 @@ void kan_entry_lower_facts(struct kan_changes *c, struct kan_entry *e)
 		return;
 	if (S_ISLNK(e->below.st.stx_mode) && kan_tree_readlink(&e->link, e->below.fd, &why) < 0)
 		kan_sink_gap_err(c->o.sink, e->f->path, &why);
-	if (!kan_xattrs_read(&e->xattrs, e->below.fd, e->below.parent_fd, e->f->name, &why))
+	if (!e->below.bare &&
+	    !kan_xattrs_read(&e->xattrs, e->below.fd, e->below.parent_fd, e->f->name, &why))
 		kan_sink_gap_err(c->o.sink, e->f->path, &why);
+	if (c->o.owners)
+		kan_shift_xattrs(&e->xattrs, c->o.owners);
 }
 
 /* The directory that waited: now it is known whether the upper layer has anything in it. */
@@ -161,7 +166,6 @@ static void push(struct kan_changes *c, const struct kan_file *f, struct kan_ent
 		.id = e->id,
 		.below = e->below,
 		.view = e->below.view,
-		.xwhiteouts = e->marks.opaque == 'x',
 		.mtime_ns = kan_statx_ns(&f->st.stx_mtime),
 		.path_len = c->path.len,
 		.seen = KAN_BUF(KAN_SEEN_OCTETS),
@@ -220,17 +224,10 @@ static void note_seen(struct kan_changes_level *up, struct kan_bytes name)
 	kan_buf_addc(&up->seen, 0);
 }
 
-static bool is_whiteout(const struct kan_changes_level *up, const struct kan_entry *e)
-{
-	const struct statx *st = &e->f->st;
-	return kan_overlay_chr0(st) || (up && up->xwhiteouts && e->marks.whiteout &&
-					S_ISREG(st->stx_mode) && st->stx_size == 0);
-}
-
 static int whiteout(struct kan_changes *c, struct kan_entry *e, struct kan_err *err)
 {
 	const struct kan_changes_level *up = &c->levels[c->depth - 1];
-	struct kan_gone gone = {.by = "whiteout",
+	struct kan_gone gone = {.by = kan_overlay_chr0(&e->f->st) ? "whiteout" : "xattr-whiteout",
 				.bound = "parent_mtime",
 				.bound_ns = up->mtime_ns,
 				.frozen = e->f->frozen};
@@ -319,7 +316,7 @@ int kan_changes_entry(const struct kan_file *f, const char *stored, void *change
 	if (look_below(c, &e, err) < 0)
 		return -1;
 	int rc = 0;
-	if (is_whiteout(up, &e) && e.below.found && up)
+	if (up && e.below.found && kan_overlay_whiteout(&f->st, e.marks.whiteout))
 		rc = whiteout(c, &e, err);
 	else if (kan_file_is(f, S_IFDIR))
 		rc = directory(c, &e, err);

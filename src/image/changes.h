@@ -11,8 +11,11 @@ struct kan_changes_opts {
 	const struct kan_layer *lowers; /* topmost first */
 	size_t n_lowers;
 	bool userxattr;
-	bool guessed; /* nobody told which attributes are in force: those of the other kind are a
-			 gap */
+	const struct kan_idmaps *owners; /* NULL, or how the layers' mount moves ids: both sides are
+					    told with those of the host */
+	bool wordless; /* the lower layers are not all there: no entry is judged */
+	bool guessed;  /* nobody told which attributes are in force: those of the other kind are a
+			  gap */
 	const struct kan_points *points; /* the container's mounts, or NULL */
 	const char *rows, *before;       /* "changes.ndjson", "before.tar" */
 };

@@ -18,7 +18,7 @@ enum {
 /* Why lower names are gone, and what bounds the time: whiteouts share inodes, so their own times
  * tell nothing. */
 struct kan_gone {
-	const char *by;    /* "whiteout", "opaque", "type" */
+	const char *by;    /* "whiteout", "xattr-whiteout", "opaque", "type" */
 	const char *bound; /* "parent_mtime", "opaque_btime"; or NULL */
 	int64_t bound_ns;
 	bool frozen;
@@ -30,8 +30,7 @@ struct kan_changes_level {
 	struct kan_view view;   /* merged lower directories; n 0: there is nothing below */
 	struct kan_below below; /* keeps their descriptors */
 	bool hidden; /* opaque, here or above: lower names that the upper layer lacks are gone */
-	bool xwhiteouts, merged;
-	int shadow; /* id of the mount that covers it; 0 */
+	int shadow;  /* id of the mount that covers it; 0 */
 	struct kan_gone gone;
 	int64_t mtime_ns;
 	size_t path_len;         /* of the path buffer at this level */

@@ -10,6 +10,8 @@
 const char *const kan_differs_words[KAN_DIFFERS_COUNT] = {"mode",       "owner", "xattrs", "acl",
 							  "capability", "flags", "mtime"};
 
+/* verity and encrypted are no difference: a copy up takes neither along, and overlay hands on no
+ * call of a container's that sets them. Both sides' rows have them. */
 static const uint64_t flags_seen =
 	STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP | STATX_ATTR_COMPRESSED;
 
@@ -67,7 +69,7 @@ static unsigned missing(struct kan_bytes a, struct kan_bytes b, bool userxattr)
 	unsigned bits = 0;
 	struct kan_xattr x;
 	while (kan_xattrs_next(&x, &a))
-		if (!kan_overlay_own(x.name, userxattr) && !has(b, &x))
+		if (!kan_overlay_own(x.name, userxattr) && !kan_xattr_label(x.name) && !has(b, &x))
 			bits |= kind(x.name);
 	return bits;
 }

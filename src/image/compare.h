@@ -33,7 +33,8 @@ enum kan_content_is {
 /* Pure. Of regular files of one size whose digest is not known on both sides nothing is said: no
  * claim without proof. */
 enum kan_content_is kan_compare_content(const struct kan_side *upper, const struct kan_side *lower);
-/* Pure: bits of kan_differs. Overlay's own attributes (the prefix in force) are left out. */
+/* Pure: bits of kan_differs. Overlay's own attributes (the prefix in force) and the host's labels
+ * are left out. */
 unsigned kan_compare_metadata(const struct kan_side *upper, const struct kan_side *lower,
 			      bool userxattr);
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/row.h"
+#include "base/tree.h"
 #include "image/changes_state.h"
 
 /* One directory whose names are told. */
@@ -119,7 +120,8 @@ static int each(struct inside *in, struct kan_err *err)
 			*err = why;
 		return -1;
 	}
-	kan_sink_gap_err(in->c->o.sink, kan_buf_bytes(&in->c->path), &why);
+	if (!kan_tree_gave_up_again(in->c->stack.opener, &why))
+		kan_sink_gap_err(in->c->o.sink, kan_buf_bytes(&in->c->path), &why);
 	return 0;
 }
 

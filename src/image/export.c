@@ -19,8 +19,7 @@ struct kan_export {
 	struct kan_buf path, link;
 	struct kan_listed *listed; /* of the member that is open */
 	bool open, file;
-	uint64_t octets, behind;
-	struct kan_export_counts counts;
+	uint64_t octets, behind, bad_names;
 };
 
 static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err *err);
@@ -81,13 +80,6 @@ static void resolve(struct kan_export *e, struct kan_export_member *m)
 		m->linked = to;
 }
 
-static struct kan_bytes last_name(struct kan_bytes path)
-{
-	const uint8_t *slash = memrchr(path.p, '/', path.n);
-	size_t at = slash ? (size_t)(slash - path.p) + 1 : 0;
-	return path.n > 1 ? (struct kan_bytes){path.p + at, path.n - at} : path;
-}
-
 static void note(const struct kan_export_member *m)
 {
 	struct kan_listed *l = m->listed;
@@ -106,24 +98,21 @@ static int on_member(const struct kan_layer_member *head, void *arg, struct kan_
 	struct kan_export *e = arg;
 	struct kan_export_member m = {.head = head};
 	e->open = false;
-	e->counts.members++;
 	if (!kan_layer_path(&e->path, head->path)) {
-		e->counts.bad_names++;
+		e->bad_names++;
 		return 0;
 	}
 	m.path = kan_buf_bytes(&e->path);
-	m.name = last_name(m.path);
+	m.name = kan_layer_last(m.path);
 	m.listed = kan_changelist_find(e->list, m.path);
 	if (!m.listed && !e->v.all)
 		return 0;
 	resolve(e, &m);
 	m.mode = (head->mode & 07777) | type_of(&m);
 	m.again = met_before(e, m.listed);
-	int rc = e->v.member(&m, e->v.arg, err);
-	if (rc)
-		return rc < 0 ? -1 : 0;
+	if (e->v.member(&m, e->v.arg, err) < 0)
+		return -1;
 	note(&m);
-	e->counts.taken++;
 	e->open = true;
 	e->listed = m.again ? NULL : m.listed;
 	e->file = !head->hardlink && S_ISREG(head->mode);
@@ -142,18 +131,6 @@ static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return e->v.data(piece, e->v.arg, err);
 }
 
-static uint8_t digit(char c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-static void remember(struct kan_listed *l, const char *hex)
-{
-	for (size_t i = 0; i < KAN_SHA256_SIZE; i++)
-		l->sha256[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-	l->digest = true;
-}
-
 static int on_end(void *arg, struct kan_err *err)
 {
 	struct kan_export *e = arg;
@@ -164,7 +141,8 @@ static int on_end(void *arg, struct kan_err *err)
 	if (e->file)
 		kan_digest_finish(sha256, e->digest);
 	if (e->file && e->listed)
-		remember(e->listed, sha256);
+		e->listed->digest =
+			kan_unhex(e->listed->sha256, KAN_SHA256_SIZE, kan_bytes_of(sha256));
 	return e->v.end(sha256, e->octets, e->v.arg, err);
 }
 
@@ -191,7 +169,7 @@ int kan_export_finish(struct kan_export *e, struct kan_err *err)
 	return 0;
 }
 
-struct kan_export_counts kan_export_counts(const struct kan_export *e)
+uint64_t kan_export_bad_names(const struct kan_export *e)
 {
-	return e->counts;
+	return e->bad_names;
 }

@@ -22,20 +22,14 @@ struct kan_export_member {
 	bool again; /* this name was met before: in a tar the last one counts */
 };
 struct kan_export_visit {
-	/* 0: go on with the content, if there is any; 1: skip it; -1: stop. */
+	/* 0: go on with the content, if there is any; -1: stop. */
 	int (*member)(const struct kan_export_member *m, void *arg, struct kan_err *err);
 	int (*data)(struct kan_bytes piece, void *arg, struct kan_err *err);
-	/* Of a member that was not skipped. octets: as many came; fewer than its header said when
-	 * the stream ended in it. */
+	/* octets: as many came; fewer than its header said when the stream ended in it. */
 	int (*end)(const char *sha256, uint64_t octets, void *arg, struct kan_err *err);
 	void *arg;
 	bool all; /* members that the list does not name, too */
 };
-/* What no member was made of. */
-struct kan_export_counts {
-	uint64_t members, taken, bad_names;
-};
-
 struct kan_export;
 /* list is borrowed, and marked: what was met, and the digest of its content. */
 struct kan_export *kan_export_new(struct kan_changelist *list, const struct kan_export_visit *v);
@@ -44,6 +38,7 @@ void kan_export_free(struct kan_export *e);
 int kan_export_feed(struct kan_export *e, struct kan_bytes piece, struct kan_err *err);
 /* No more comes: a member that is open is ended. -1 format: within a member, or there was none. */
 int kan_export_finish(struct kan_export *e, struct kan_err *err);
-struct kan_export_counts kan_export_counts(const struct kan_export *e);
+/* Members whose names lead out of the tree, or are too long. */
+uint64_t kan_export_bad_names(const struct kan_export *e);
 
 #endif

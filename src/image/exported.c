@@ -16,20 +16,26 @@ static const char rows_name[] = "changes.ndjson", list_name[] = "engine-changes.
 
 /* --- the list */
 
-struct listing {
-	struct kan_exported *x;
-	struct kan_answer a;
-};
-
 static int on_list(struct kan_bytes piece, void *arg)
 {
-	struct listing *l = arg;
-	if (kan_artefact_write(l->x->raw, piece.p, piece.n, &l->a.fatal) < 0)
+	struct kan_exported *x = arg;
+	if (kan_artefact_write(x->raw, piece.p, piece.n, &x->a.fatal) < 0)
 		return -1;
 	/* What cannot be parsed is kept all the same; the status is known at the end. */
-	if (l->a.why.code == KAN_OK)
-		(void)kan_changelist_feed(l->x->list, piece, &l->a.why);
+	if (x->a.why.code == KAN_OK)
+		(void)kan_changelist_feed(x->list, piece, &x->a.why);
 	return 0;
+}
+
+static int ask(struct kan_exported *x, const char *what, uint64_t max,
+	       int (*fn)(struct kan_bytes piece, void *arg))
+{
+	char path[PATH_OCTETS];
+	x->a = (struct kan_answer){0};
+	(void)snprintf(path, sizeof(path), "/containers/%s/%s", x->t->id, what);
+	int rc = kan_answer_get(&x->a, x->t, path, max, fn, x);
+	kan_buf_free(&x->a.head);
+	return rc;
 }
 
 static int give_up(struct kan_err *err, const struct kan_err *fatal)
@@ -42,21 +48,17 @@ static int give_up(struct kan_err *err, const struct kan_err *fatal)
 /* -1: evidence cannot be written. */
 static int take_list(struct kan_exported *x, struct kan_err *err)
 {
-	char path[PATH_OCTETS];
 	struct kan_err cut = {0};
-	struct listing l = {.x = x};
-	(void)snprintf(path, sizeof(path), "/containers/%s/changes", x->t->id);
 	if (kan_sink_open(&x->raw, x->sink, list_name, err) < 0)
 		return -1;
-	int rc = kan_answer_get(&l.a, x->t, path, KAN_EXPORTED_LIST, on_list, &l);
-	kan_buf_free(&l.a.head);
-	if (l.a.fatal.code != KAN_OK) {
+	int rc = ask(x, "changes", KAN_EXPORTED_LIST, on_list);
+	if (x->a.fatal.code != KAN_OK) {
 		kan_artefact_abandon(kan_take_ptr(x->raw));
-		return give_up(err, &l.a.fatal);
+		return give_up(err, &x->a.fatal);
 	}
 	int ended = kan_changelist_finish(x->list, &cut);
 	if (rc < 0)
-		kan_sink_gap_err(x->sink, kan_bytes_of(list_name), &l.a.why);
+		kan_sink_gap_err(x->sink, kan_bytes_of(list_name), &x->a.why);
 	else if (ended < 0)
 		kan_sink_gap_err(x->sink, kan_bytes_of(list_name), &cut);
 	x->whole = rc == 0 && ended == 0;
@@ -168,13 +170,15 @@ static void judge(struct kan_exported *x, const struct kan_export_member *m)
 		count(&x->unlinked, &x->first_unlinked, m->path);
 }
 
+/* The visit's own failures are ours, not the engine's: they go to the answer's fatal. */
 static int on_member(const struct kan_export_member *m, void *arg, struct kan_err *err)
 {
 	struct kan_exported *x = arg;
+	(void)err;
 	copy_member(x, m);
 	describe(x);
 	judge(x, m);
-	int in = belongs(x, m) ? begin_member(x, m, err) : 0;
+	int in = belongs(x, m) ? begin_member(x, m, &x->a.fatal) : 0;
 	if (in < 0)
 		return -1;
 	x->in_tar = in > 0;
@@ -186,12 +190,14 @@ static int on_member(const struct kan_export_member *m, void *arg, struct kan_er
 static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 {
 	struct kan_exported *x = arg;
-	return x->in_tar ? kan_tar_data(x->tar.tar, piece.p, piece.n, err) : 0;
+	(void)err;
+	return x->in_tar ? kan_tar_data(x->tar.tar, piece.p, piece.n, &x->a.fatal) : 0;
 }
 
 static int on_end(const char *sha256, uint64_t octets, void *arg, struct kan_err *err)
 {
 	struct kan_exported *x = arg;
+	(void)err;
 	if (*sha256) {
 		memcpy(x->file.sha256, sha256, sizeof(x->file.sha256));
 		x->file.content = KAN_CONTENT_READ;
@@ -199,69 +205,32 @@ static int on_end(const char *sha256, uint64_t octets, void *arg, struct kan_err
 		x->file.stable = octets == x->head.size;
 		x->left_octets += x->in_tar ? 0 : octets;
 	}
-	if (x->in_tar && kan_tar_finish(x->tar.tar, err) < 0)
+	if (x->in_tar && kan_tar_finish(x->tar.tar, &x->a.fatal) < 0)
 		return -1;
-	return kan_exported_row(x, x->in_tar ? x->tar.name : NULL, err);
+	return kan_exported_row(x, x->in_tar ? x->tar.name : NULL, &x->a.fatal);
 }
-
-struct exporting {
-	struct kan_exported *x;
-	struct kan_answer a;
-};
 
 static int on_export(struct kan_bytes piece, void *arg)
 {
-	struct exporting *e = arg;
-	return kan_export_feed(e->x->export, piece, &e->a.why);
-}
-
-/* The visit's own failures are ours, not the engine's. */
-struct visit {
-	struct kan_exported *x;
-	struct kan_err *fatal;
-};
-
-static int visit_member(const struct kan_export_member *m, void *arg, struct kan_err *err)
-{
-	struct visit *v = arg;
-	(void)err;
-	return on_member(m, v->x, v->fatal);
-}
-
-static int visit_data(struct kan_bytes piece, void *arg, struct kan_err *err)
-{
-	struct visit *v = arg;
-	(void)err;
-	return on_data(piece, v->x, v->fatal);
-}
-
-static int visit_end(const char *sha256, uint64_t octets, void *arg, struct kan_err *err)
-{
-	struct visit *v = arg;
-	(void)err;
-	return on_end(sha256, octets, v->x, v->fatal);
+	struct kan_exported *x = arg;
+	return kan_export_feed(x->export, piece, &x->a.why);
 }
 
 /* -1: evidence cannot be written. */
 static int take_export(struct kan_exported *x, struct kan_err *err)
 {
-	char path[PATH_OCTETS];
-	struct exporting e = {.x = x};
-	struct visit v = {x, &e.a.fatal};
-	const struct kan_export_visit visit = {visit_member, visit_data, visit_end, &v, !x->whole};
+	const struct kan_export_visit visit = {on_member, on_data, on_end, x, !x->whole};
 	struct kan_err cut = {0};
-	(void)snprintf(path, sizeof(path), "/containers/%s/export", x->t->id);
 	x->export = kan_export_new(x->list, &visit);
-	int rc = kan_answer_get(&e.a, x->t, path, KAN_EXPORTED_STREAM, on_export, &e);
-	kan_buf_free(&e.a.head);
-	if (e.a.fatal.code == KAN_OK) {
-		int ended = kan_export_finish(x->export, &cut);
-		if (rc < 0)
-			kan_sink_gap_err(x->sink, kan_bytes_of(export_name), &e.a.why);
-		else if (ended < 0)
-			kan_sink_gap_err(x->sink, kan_bytes_of(export_name), &cut);
-	}
-	return e.a.fatal.code == KAN_OK ? 0 : give_up(err, &e.a.fatal);
+	int rc = ask(x, export_name, KAN_EXPORTED_STREAM, on_export);
+	int ended = x->a.fatal.code == KAN_OK ? kan_export_finish(x->export, &cut) : 0;
+	if (x->a.fatal.code != KAN_OK)
+		return give_up(err, &x->a.fatal);
+	if (rc < 0)
+		kan_sink_gap_err(x->sink, kan_bytes_of(export_name), &x->a.why);
+	else if (ended < 0)
+		kan_sink_gap_err(x->sink, kan_bytes_of(export_name), &cut);
+	return 0;
 }
 
 /* --- what is left, and what is told */
@@ -293,7 +262,7 @@ static void one(struct kan_exported *x, uint64_t n, const struct kan_buf *first,
 
 static void tell(struct kan_exported *x)
 {
-	const struct kan_export_counts c = kan_export_counts(x->export);
+	uint64_t bad_names = kan_export_bad_names(x->export);
 	bool moves = x->t->state == KAN_STATE_RUNNING && !kan_sink_frozen(x->sink);
 	one(x, x->again, &x->first_again, KAN_GAP_CONTRADICTED,
 	    "names that the export has twice, the second without content here");
@@ -305,10 +274,10 @@ static void tell(struct kan_exported *x)
 	one(x, x->absent, &x->first_absent, moves ? KAN_GAP_VANISHED : KAN_GAP_UNSUPPORTED,
 	    "listed entries that the export does not have (gone since, a socket, or a path too "
 	    "long)");
-	if (c.bad_names)
+	if (bad_names)
 		kan_sink_gap(x->sink, kan_bytes_of(export_name), KAN_GAP_CONTRADICTED,
 			     "members whose names lead out of the tree, or are too long: %llu",
-			     (unsigned long long)c.bad_names);
+			     (unsigned long long)bad_names);
 	if (x->left_out)
 		kan_sink_limit(x->sink, KAN_LIT("upper.tar"), x->kept + x->left_octets, x->kept,
 			       x->kept_max);

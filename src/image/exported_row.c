@@ -2,7 +2,6 @@
  * host stands in it. */
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "base/row.h"
 #include "image/exported_state.h"
@@ -65,37 +64,18 @@ static const char *word(const struct kan_exported *x, const struct kan_listed *l
 	return l->parent ? "parent" : "metadata";
 }
 
-static uint64_t most(uint64_t v)
-{
-	return v < INT64_MAX ? v : INT64_MAX;
-}
-
-static void put_facts(struct kan_row *r, const struct kan_export_member *m)
-{
-	const struct kan_layer_member *h = m->head;
-	kan_row_mode(r, "mode", m->mode);
-	kan_row_uint(r, "uid", most(h->uid));
-	kan_row_uint(r, "gid", most(h->gid));
-	if (!h->hardlink || m->linked)
-		kan_row_uint(r, "size", h->hardlink ? m->linked->size : h->size);
-	if (S_ISCHR(m->mode) || S_ISBLK(m->mode))
-		kan_row_dev(r, "rdev", makedev(h->major, h->minor));
-	kan_row_int(r, "mtime_ns", h->mtime_ns);
-	if (S_ISLNK(m->mode))
-		kan_row_bytes(r, "link", h->link);
-	kan_row_xattrs(r, h->xattrs);
-}
-
 int kan_exported_row(struct kan_exported *x, const char *stored, struct kan_err *err)
 {
 	const struct kan_export_member *m = &x->member;
+	bool sized = !m->head->hardlink || m->linked;
+	uint64_t size = sized && m->head->hardlink ? m->linked->size : m->head->size;
 	struct kan_row *r = kan_rows_begin(x->rows);
 	kan_row_dec(r, "id", ++x->items);
 	kan_row_name(r, &x->file);
 	kan_row_str(r, "type", kan_file_type(m->mode));
 	if (m->listed && !m->again)
 		kan_row_str(r, "change", word(x, m->listed));
-	put_facts(r, m);
+	kan_row_member(r, m->mode, sized ? &size : NULL, m->head);
 	kan_row_content(r, &x->file, stored);
 	kan_row_str(r, "source", "export");
 	kan_row_bool(r, "frozen", x->file.frozen);
@@ -106,9 +86,7 @@ int kan_exported_bare_row(struct kan_exported *x, const struct kan_listed *l, co
 			  struct kan_err *err)
 {
 	struct kan_bytes path = kan_changelist_path(x->list, l);
-	const uint8_t *slash = memrchr(path.p, '/', path.n);
-	size_t at = (size_t)(slash - path.p) + 1;
-	struct kan_file f = {.path = path, .path_len = path.n, .name = {path.p + at, path.n - at}};
+	struct kan_file f = {.path = path, .path_len = path.n, .name = kan_layer_last(path)};
 	struct kan_row *r = kan_rows_begin(x->rows);
 	kan_row_dec(r, "id", ++x->items);
 	kan_row_name(r, &f);

@@ -23,6 +23,7 @@ struct kan_answer {
 struct kan_exported {
 	const struct kan_target *t;
 	struct kan_sink *sink;
+	struct kan_answer a; /* the one that comes */
 	struct kan_changelist *list;
 	bool whole; /* the list */
 	struct kan_rows *rows;

@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/row.h"
+#include "image/layertar.h"
 #include "image/xattrs.h"
 #include "image/xattrwords.h"
 
@@ -196,6 +197,28 @@ void kan_row_layer_facts(struct kan_row *r, const struct statx *st)
 	kan_row_int(r, "mtime_ns", kan_statx_ns(&st->stx_mtime));
 	kan_row_dec(r, "ino", st->stx_ino);
 	kan_row_uint(r, "nlink", st->stx_nlink);
+}
+
+/* The largest number that a row has: a header may say any. */
+static uint64_t most(uint64_t v)
+{
+	return v < INT64_MAX ? v : INT64_MAX;
+}
+
+void kan_row_member(struct kan_row *r, unsigned mode, const uint64_t *size,
+		    const struct kan_layer_member *m)
+{
+	kan_row_mode(r, "mode", mode);
+	kan_row_uint(r, "uid", most(m->uid));
+	kan_row_uint(r, "gid", most(m->gid));
+	if (size)
+		kan_row_uint(r, "size", *size);
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		kan_row_dev(r, "rdev", makedev(m->major, m->minor));
+	kan_row_int(r, "mtime_ns", m->mtime_ns);
+	if (S_ISLNK(mode))
+		kan_row_bytes(r, "link", m->link);
+	kan_row_xattrs(r, m->xattrs);
 }
 
 void kan_row_below_facts(struct kan_row *r, const struct statx *st)

@@ -11,6 +11,7 @@
 #include "base/tar.h"
 
 struct kan_row;
+struct kan_layer_member;
 
 enum kan_content {
 	KAN_CONTENT_NONE,      /* not a regular file, or not wanted */
@@ -62,6 +63,11 @@ void kan_row_layer(struct kan_row *r, const char *key, int number);
 void kan_row_layer_facts(struct kan_row *r, const struct statx *st);
 /* The rest of it, in below{} alone: blocks, devices, the other times, flags. */
 void kan_row_below_facts(struct kan_row *r, const struct statx *st);
+/* The same of a tar's header: mode to attributes; no inode, one time. size: NULL where it says
+ * none.
+ */
+void kan_row_member(struct kan_row *r, unsigned mode, const uint64_t *size,
+		    const struct kan_layer_member *m);
 void kan_row_content(struct kan_row *r, const struct kan_file *f,
 		     const char *stored); /* sha256 to stable */
 

@@ -88,7 +88,9 @@ static int merge(struct kan_hidden *h, struct level *down, const struct kan_lowe
 	int fd = openat(at->fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return kan_fail_sys(err, "open");
-	if (kan_lower_opaque(fd, h->stack->userxattr) == 'y') {
+	/* Of a renamed directory the layers below have the rest under another name. */
+	if (kan_lower_opaque(fd, h->stack->userxattr) ||
+	    kan_lower_redirected(fd, h->stack->userxattr)) {
 		(void)close(fd);
 		return 1;
 	}

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/row.h"
+#include "engine/below.h"
 #include "kernel/procfs.h"
 
 enum { MAP_OCTETS = 64 << 10, LINE = 48 };
@@ -18,12 +19,6 @@ static void read_map(struct kan_idmap *out, int pid_dir, const char *file)
 	kan_auto_buf struct kan_buf text = KAN_BUF(MAP_OCTETS);
 	if (kan_proc_read(&text, pid_dir, file, NULL) == 0)
 		kan_idmap_parse(out, kan_buf_bytes(&text));
-}
-
-static void read_maps(struct kan_idmaps *out, int pid_dir)
-{
-	read_map(&out->uid, pid_dir, "uid_map");
-	read_map(&out->gid, pid_dir, "gid_map");
 }
 
 /* "/var/lib/docker/165536.165536": the engine's name for what it keeps for remapped containers. */
@@ -57,8 +52,10 @@ static void shift(struct kan_idmap *m, uint32_t outside)
 static void remapped(struct kan_idmaps *out, const struct kan_target *t, uint32_t uid, uint32_t gid)
 {
 	out->uid.n = out->gid.n = 0;
-	if (t->pid_dir >= 0)
-		read_maps(out, t->pid_dir);
+	if (t->pid_dir >= 0) {
+		read_map(&out->uid, t->pid_dir, "uid_map");
+		read_map(&out->gid, t->pid_dir, "gid_map");
+	}
 	if (begins_at(&out->uid, uid) && begins_at(&out->gid, gid))
 		return;
 	shift(&out->uid, uid);
@@ -68,18 +65,16 @@ static void remapped(struct kan_idmaps *out, const struct kan_target *t, uint32_
 void kan_idmaps_of(struct kan_idmaps *out, const struct kan_target *t)
 {
 	uint32_t uid = 0, gid = 0;
-	kan_auto_close int engine = -1;
 	*out = (struct kan_idmaps){0};
-	if (t->engine_pid > 0 && t->proc_fd >= 0)
-		(void)kan_proc_pid_dir(&engine, t->proc_fd, t->engine_pid, NULL);
-	if (engine >= 0)
-		read_maps(out, engine);
-	out->users = out->uid.n || t->uids;
+	if (t->uids) { /* as they were when the data root was proven */
+		out->uid = t->uids->uid;
+		out->gid = t->uids->gid;
+	}
 	if (is_remapped(&uid, &gid, t))
 		remapped(out, t, uid, gid);
-	else if (engine < 0)
+	else
 		out->unknown = t->depth == KAN_DEPTH_OFFLINE && t->userxattr;
-	out->users |= out->unknown;
+	out->users = t->uids || out->unknown;
 }
 
 static void row_map(struct kan_row *r, const char *key, const struct kan_idmap *m)

@@ -12,7 +12,7 @@
 #include "image/integrity_part.h"
 #include "image/layers.h"
 
-enum { PATH_OCTETS = 512, SCHEME = 7 };
+enum { PATH_OCTETS = 512 };
 
 static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
 
@@ -26,20 +26,18 @@ static int not_done(struct kan_integrity *g, enum kan_rung rung, const char *why
 /* Rung 2. The config itself has its gap already where it cannot be read. */
 static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct kan_err *err)
 {
-	char found[SCHEME + KAN_SHA256_HEX] = "sha256:", wanted[SCHEME + KAN_SHA256_HEX];
+	char found[KAN_DIGEST] = "sha256:", wanted[KAN_DIGEST];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
 	if (kan_image_config_read(&raw, g->t, &why) < 0)
 		return not_done(g, KAN_RUNG_NAME, why.text, err);
-	kan_sha256_hex(found + SCHEME, kan_buf_bytes(&raw));
+	kan_sha256_hex(found + KAN_DIGEST_SCHEME, kan_buf_bytes(&raw));
 	memcpy(g->config_id, found, sizeof(g->config_id));
 	/* containerd's id leads to the config over blobs that were each read by their digest. */
 	if (kan_is_containerd(g->t))
 		(void)snprintf(found, sizeof(found), "%.71s", g->t->image_id);
-	/* Podman's id has no scheme. */
-	const char *id = strncmp(g->t->image_id, found, SCHEME) == 0 ? g->t->image_id + SCHEME
-								     : g->t->image_id;
-	(void)snprintf(wanted, sizeof(wanted), "sha256:%.64s", id);
+	const char *id = kan_digest_hex(g->t->image_id);
+	(void)snprintf(wanted, sizeof(wanted), "sha256:%.64s", id ? id : g->t->image_id);
 	bool same = strcmp(found, wanted) == 0;
 	g->named = same;
 	struct kan_verdict v = {.rung = KAN_RUNG_NAME,
@@ -102,7 +100,7 @@ static int by_cache(size_t *at, const struct kan_integrity *g, const char *chain
 	size_t i = 0;
 	kan_auto_buf struct kan_buf name = KAN_BUF(PATH_OCTETS);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/sha256/%.64s/cache-id",
-		       g->t->storage, chain + SCHEME);
+		       g->t->storage, chain + KAN_DIGEST_SCHEME);
 	if (kan_below_read(&name, g->t, path, err) < 0)
 		return kan_wrap(err, "layerdb cache-id");
 	struct kan_bytes wanted = {name.data, strcspn(kan_buf_str(&name), "\n")};
@@ -132,7 +130,7 @@ static int docker_layer(struct kan_integrity *g, struct seen *s, const struct ka
 static int docker_layers(struct kan_integrity *g, const struct kan_diff_ids *ids, struct seen *s,
 			 struct kan_err *err)
 {
-	char chain[KAN_LAYER_ID] = "", parent[KAN_LAYER_ID] = "", split[PATH_OCTETS];
+	char chain[KAN_DIGEST] = "", parent[KAN_DIGEST] = "", split[PATH_OCTETS];
 	for (size_t i = 0; i < ids->n; i++) {
 		struct kan_err why = {0};
 		size_t at = ids->n - 1 - i;
@@ -141,7 +139,7 @@ static int docker_layers(struct kan_integrity *g, const struct kan_diff_ids *ids
 		bool told = ids->n == g->n_lowers || by_cache(&at, g, chain, &why) == 0;
 		(void)snprintf(split, sizeof(split),
 			       "image/%.32s/layerdb/sha256/%.64s/tar-split.json.gz", g->t->storage,
-			       chain + SCHEME);
+			       chain + KAN_DIGEST_SCHEME);
 		const struct kan_layer_job job = {(int)i, at, split, ids->v[i]};
 		int rc = told ? docker_layer(g, s, &job, err)
 			      : untold(g, (int)i, ids->v[i], &why, err);
@@ -173,7 +171,7 @@ static int podman_layers(struct kan_integrity *g, const struct kan_diff_ids *ids
 		size_t at = ids->n - 1 - i;
 		struct kan_bytes name = kan_layer_cache(&g->lowers[at]);
 		(void)snprintf(split, sizeof(split), "%.32s-layers/%.*s.tar-split.gz",
-			       g->t->storage, (int)(name.n < KAN_LAYER_ID ? name.n : KAN_LAYER_ID),
+			       g->t->storage, (int)(name.n < KAN_DIGEST ? name.n : KAN_DIGEST),
 			       name.n ? (const char *)name.p : "");
 		const struct kan_layer_job job = {(int)i, at, split, ids->v[i]};
 		if (kan_integrity_layer(g, &job, err) < 0)
@@ -237,15 +235,6 @@ static int all(struct kan_integrity *g, struct kan_err *err)
 	return rc;
 }
 
-/* An engine's own layer may lie between those of the image, too. */
-static void find_lowers(struct kan_integrity *g)
-{
-	g->lowers = kan_xalloc((g->t->n_lowers + 1) * sizeof(*g->lowers));
-	for (size_t i = 0; i < g->t->n_lowers; i++)
-		if (!g->t->lowers[i].init)
-			g->lowers[g->n_lowers++] = g->t->lowers[i];
-}
-
 void kan_integrity_below(struct kan_stack *out, const struct kan_integrity *g, size_t lower)
 {
 	kan_stack_init(out, g->lowers + lower + 1, g->n_lowers - lower - 1, g->t->userxattr);
@@ -271,7 +260,7 @@ int kan_integrity_begin(struct kan_integrity **out, const struct kan_target *t, 
 		kan_sink_scope(
 			s, KAN_LIT("owners of the layers"),
 			"the data root is a user's, and which ids its namespace had is not in it");
-	find_lowers(g);
+	g->n_lowers = kan_image_lowers(&g->lowers, t);
 	*out = g;
 	return 0;
 }

@@ -16,7 +16,7 @@
 #include "image/integrity_part.h"
 #include "image/layername.h"
 
-enum { SUM = 24, SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX };
+enum { SUM = 24 };
 
 struct layer {
 	struct kan_integrity *g;
@@ -85,44 +85,51 @@ static int feed(struct layer *l, struct kan_bytes piece)
 	return headers(l, rc);
 }
 
-/* As much as the tar has of it: one that has grown has other content, though this part holds. */
-static int stream(struct layer *l, int fd, struct file *f, struct kan_err *why)
+static size_t next_piece(const struct kan_integrity *g, const struct file *f)
+{
+	uint64_t left = g->split.size - f->done;
+	return left < KAN_IO_READ ? (size_t)left : KAN_IO_READ;
+}
+
+/* As much as the tar has of it: one that has grown has other content, though this part holds. n
+ * octets are in the buffer. */
+static int stream(struct layer *l, int fd, struct file *f, ssize_t n, struct kan_err *why)
 {
 	struct kan_integrity *g = l->g;
-	while (f->done < g->split.size) {
-		uint64_t left = g->split.size - f->done;
-		size_t most = left < KAN_IO_READ ? (size_t)left : KAN_IO_READ;
-		ssize_t n = kan_tree_piece_bounded(g->buffer, most, g->opener, fd, f->done, why);
-		if (n <= 0)
-			return 0;
+	while (n > 0) {
 		struct kan_bytes piece = {g->buffer, (size_t)n};
 		f->crc = kan_crc64_add(f->crc, &g->crc, piece);
 		f->done += piece.n;
 		if (feed(l, piece) < 0)
 			return -1;
+		n = kan_tree_piece_bounded(g->buffer, next_piece(g, f), g->opener, fd, f->done,
+					   why);
 	}
 	return 0;
 }
 
-static int open_file(int *fd, struct layer *l, struct file *f, struct kan_err *why)
+/* With its first piece in the buffer; -1: as why. */
+static ssize_t open_file(int *fd, struct layer *l, struct file *f, struct kan_err *why)
 {
 	kan_auto_close int own = -1;
 	bool noatime = true;
 	struct stat st;
+	struct kan_integrity *g = l->g;
 	int pin = f->pin;
 	if (pin < 0 && kan_layer_pin(&own, l->fd, f->path, why) < 0)
 		return -1;
-	if (fstat(pin < 0 ? own : pin, &st) < 0)
+	pin = pin < 0 ? own : pin;
+	if (fstat(pin, &st) < 0)
 		return kan_fail_sys(why, "stat");
 	if (!S_ISREG(st.st_mode))
 		return kan_fail(why, KAN_EREFUSED, "no file");
 	f->there = (uint64_t)st.st_size;
-	if (kan_tree_open_bounded(fd, &noatime, l->g->opener, pin < 0 ? own : pin, why) < 0)
-		return -1;
+	ssize_t n = kan_tree_first_bounded(g->buffer, next_piece(g, f), fd, &noatime, g->opener,
+					   pin, why);
 	if (!noatime && !l->touched)
-		kan_sink_impact(l->g->sink, "access times of files of the image were changed");
+		kan_sink_impact(g->sink, "access times of files of the image were changed");
 	l->touched |= !noatime;
-	return 0;
+	return n;
 }
 
 /* The headers name it, when they can be read: then one row has all that is wrong with it. */
@@ -193,7 +200,8 @@ static int content(struct layer *l)
 	if (l->tar_err.code == KAN_OK && kan_layertar_left(l->tar) != g->split.size)
 		(void)kan_fail(&l->tar_err, KAN_EFORMAT,
 			       "tar-split: another size than its header's");
-	if (open_file(&fd, l, &f, &why) == 0 && stream(l, fd, &f, &why) < 0)
+	ssize_t first = open_file(&fd, l, &f, &why);
+	if (stream(l, fd, &f, first, &why) < 0)
 		return -1;
 	l->octets += f.done;
 	if (odd)
@@ -277,8 +285,7 @@ static int open_split(struct layer *l, const char *path, struct kan_err *err)
 /* Rules about damage are not assessed then. */
 static void tell(const struct layer *l, const struct kan_err *why)
 {
-	kan_sink_gap(l->g->sink, KAN_LIT("integrity.ndjson"),
-		     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
+	kan_sink_gap(l->g->sink, KAN_LIT("integrity.ndjson"), kan_gap_of_err(why),
 		     "layer %d: %.200s", l->number, why->text);
 }
 
@@ -295,9 +302,9 @@ static const struct kan_err *unable(const struct layer *l)
 /* Nothing is said to be right of which a part was not looked at. */
 static int digest_verdict(struct layer *l, const char *diff_id, struct kan_err *err)
 {
-	char found[ID];
-	memcpy(found, "sha256:", SCHEME);
-	kan_digest_finish(found + SCHEME, l->g->digest);
+	char found[KAN_DIGEST];
+	memcpy(found, "sha256:", KAN_DIGEST_SCHEME);
+	kan_digest_finish(found + KAN_DIGEST_SCHEME, l->g->digest);
 	bool same = strcmp(found, diff_id) == 0;
 	struct kan_verdict v = {
 		.rung = KAN_RUNG_DIGEST,

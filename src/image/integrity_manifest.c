@@ -1,6 +1,7 @@
 /* Digests of registries: of manifests and indexes, where a store keeps them. Each leads to the next
  * by its digest, and at last to the config of the image. OCI image-spec manifest.md,
  * image-index.md. */
+#include <kanshiki/engine.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "engine/store.h"
 #include "image/integrity_part.h"
 
-enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX, PATH_OCTETS = 128, DEPTH = 8 };
+enum { PATH_OCTETS = 128, DEPTH = 8 };
 enum { INDEXES = 4, BLOBS = 512 }; /* indexes in each other; what is read on the way */
+enum { CLAIMS = 64 };
 
 static const struct kan_bytes artefact = KAN_LIT("integrity.ndjson");
 
@@ -21,24 +23,28 @@ struct way {
 	bool begun, spoiled; /* the first was read; it has another digest than its name */
 };
 
-static bool is_id(const char *s)
-{
-	return s && strncmp(s, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
-}
+/* What the engine says registries know the image by. */
+struct claims {
+	size_t n;
+	bool more, told[CLAIMS]; /* told: it has its row */
+	char v[CLAIMS][KAN_DIGEST];
+};
 
 static bool is_digest_of(const char *digest, struct kan_bytes raw)
 {
 	char hex[KAN_SHA256_HEX];
 	kan_sha256_hex(hex, raw);
-	return strcmp(hex, digest + SCHEME) == 0;
+	return strcmp(hex, digest + KAN_DIGEST_SCHEME) == 0;
 }
 
 static int read_manifest(struct kan_buf *out, struct way *w, const char *digest,
 			 struct kan_err *err)
 {
 	const struct kan_target *t = w->g->t;
-	if (!kan_is_podman(t))
+	if (kan_is_containerd(t))
 		return kan_containerd_blob(out, t, digest, err);
+	if (!kan_is_podman(t))
+		return kan_fail(err, KAN_ENOTFOUND, "no manifests are kept here");
 	if (kan_podman_manifest(out, t, digest, err) < 0)
 		return -1;
 	if (is_digest_of(digest, kan_buf_bytes(out)))
@@ -87,44 +93,111 @@ static bool keeps_manifests(const struct kan_target *t)
 	return kan_is_containerd(t) || kan_is_podman(t);
 }
 
-/* --- each that is kept --- */
+/* --- what the engine names: RepoDigests, "repository@sha256:..." --- */
 
-static int manifest(struct kan_integrity *g, const char *digest, struct kan_err *err)
+static size_t claim_at(const struct claims *c, const char *digest)
+{
+	size_t i = 0;
+	while (i < c->n && strcmp(c->v[i], digest) != 0)
+		i++;
+	return i;
+}
+
+static void take_claims(struct claims *c, const json_t *inspect)
+{
+	size_t i = 0;
+	const json_t *one = NULL;
+	json_array_foreach (json_object_get(inspect, "RepoDigests"), i, one) {
+		const char *text = json_string_value(one), *at = text ? strrchr(text, '@') : NULL;
+		if (!at || !kan_is_digest(at + 1) || claim_at(c, at + 1) < c->n)
+			continue;
+		c->more = c->n == CLAIMS;
+		if (c->more)
+			break;
+		memcpy(c->v[c->n++], at + 1, KAN_DIGEST);
+	}
+}
+
+static int read_claims(struct claims *c, const struct kan_target *t, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	json_t *inspect = NULL;
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_STORE_CONFIG_MAX);
+	(void)snprintf(path, sizeof(path), "/images/%.80s/json", t->image_id);
+	if (kan_engine_get_raw(&raw, t->engine, path, err) < 0 ||
+	    kan_engine_parse(&inspect, kan_buf_bytes(&raw), err) < 0)
+		return -1;
+	take_claims(c, inspect);
+	json_decref(inspect);
+	return 0;
+}
+
+/* Of a dead disk there is no engine that says anything. */
+static void ask_claims(struct claims *c, const struct kan_integrity *g)
+{
+	struct kan_err why = {0};
+	if (g->t->engine && g->t->image_id && read_claims(c, g->t, &why) < 0)
+		kan_sink_gap(g->sink, artefact, kan_gap_of_err(&why), "RepoDigests: %.200s",
+			     why.text);
+	if (c->more)
+		kan_sink_gap(g->sink, artefact, KAN_GAP_LIMIT,
+			     "RepoDigests: over %d digests: the others were not checked", CLAIMS);
+}
+
+/* --- each that is kept, or named --- */
+
+static const char *why_of(int rc, bool claimed, const struct kan_err *why)
+{
+	if (rc > 0)
+		return NULL;
+	if (rc == 0)
+		return claimed ? "the engine names it for this image, and it leads to the config "
+				 "of another"
+			       : "it does not lead to the config of this image";
+	return why->text;
+}
+
+/* listed: the store says that it is there. What the engine alone names need not be kept. */
+static int manifest(struct kan_integrity *g, struct claims *c, const char *digest, bool listed,
+		    struct kan_err *err)
 {
 	struct kan_err why = {0};
 	struct way w = {.g = g};
+	size_t at = claim_at(c, digest);
+	bool claimed = at < c->n;
 	int rc = leads_from(&w, digest, &why);
-	const struct kan_verdict v = {
-		.rung = KAN_RUNG_NAME,
-		.layer = -1,
-		.manifest = true,
-		.result = rc > 0      ? "verified"
-			  : w.spoiled ? "damaged"
-				      : "not-done",
-		.expected = digest,
-		.found = rc > 0 ? digest : NULL,
-		.why = rc > 0    ? NULL
-		       : rc == 0 ? "it does not lead to the config of this image"
-				 : why.text};
-	if (rc < 0 && !w.begun && !w.spoiled) /* what it leads to need not be here */
+	const struct kan_verdict v = {.rung = KAN_RUNG_NAME,
+				      .layer = -1,
+				      .manifest = true,
+				      .claimed = claimed,
+				      .result = rc > 0                              ? "verified"
+						: w.spoiled || (rc == 0 && claimed) ? "damaged"
+										    : "not-done",
+				      .expected = digest,
+				      .found = rc > 0 ? digest : NULL,
+				      .why = why_of(rc, claimed, &why)};
+	if (claimed)
+		c->told[at] = true;
+	/* what it leads to need not be here */
+	if (rc < 0 && !w.begun && !w.spoiled && (listed || why.code != KAN_ENOTFOUND))
 		kan_sink_gap_err(g->sink, artefact, &why);
 	return kan_integrity_verdict(g, &v, err);
 }
 
 /* The image's id is that of an index or of a manifest; the engine names the manifest, too. */
-static int of_containerd(struct kan_integrity *g, struct kan_err *err)
+static int of_containerd(struct kan_integrity *g, struct claims *c, struct kan_err *err)
 {
 	const char *id = g->t->image_id,
 		   *one = kan_json_str(json_object_get(g->t->inspect, "ImageManifestDescriptor"),
 				       "digest");
-	if (!g->named || !is_id(id))
+	if (!g->named || !kan_is_digest(id))
 		return 0; /* which rung 2 says */
-	if (manifest(g, id, err) < 0)
+	if (manifest(g, c, id, true, err) < 0)
 		return -1;
-	return is_id(one) && strcmp(one, id) != 0 ? manifest(g, one, err) : 0;
+	return kan_is_digest(one) && strcmp(one, id) != 0 ? manifest(g, c, one, true, err) : 0;
 }
 
-static int of_podman(struct kan_integrity *g, struct kan_err *err)
+static int of_podman(struct kan_integrity *g, struct claims *c, struct kan_err *err)
 {
 	struct kan_err why = {0};
 	int rc = 0;
@@ -132,7 +205,7 @@ static int of_podman(struct kan_integrity *g, struct kan_err *err)
 	if (kan_podman_digests(list, g->t, &why) < 0)
 		kan_sink_gap_err(g->sink, KAN_LIT("images.json"), &why);
 	for (size_t i = 0; i < list->n && rc == 0; i++)
-		rc = manifest(g, list->v[i], err);
+		rc = manifest(g, c, list->v[i], true, err);
 	if (list->more)
 		kan_sink_gap(g->sink, artefact, KAN_GAP_LIMIT,
 			     "the image has over %d manifests: the others were not checked",
@@ -142,11 +215,19 @@ static int of_podman(struct kan_integrity *g, struct kan_err *err)
 
 int kan_integrity_manifests(struct kan_integrity *g, struct kan_err *err)
 {
+	int rc = 0;
 	if (!*g->config_id)
 		return 0; /* which has its gap */
+	kan_auto_free struct claims *c = kan_xalloc(sizeof(*c));
+	ask_claims(c, g);
 	if (kan_is_containerd(g->t))
-		return of_containerd(g, err);
-	return kan_is_podman(g->t) ? of_podman(g, err) : 0;
+		rc = of_containerd(g, c, err);
+	else if (kan_is_podman(g->t))
+		rc = of_podman(g, c, err);
+	for (size_t i = 0; i < c->n && rc == 0; i++)
+		if (!c->told[i])
+			rc = manifest(g, c, c->v[i], false, err);
+	return rc;
 }
 
 /* --- a digest that the operator has from elsewhere --- */
@@ -182,13 +263,11 @@ static bool is_listed(const struct kan_integrity *g, const char *wanted, const c
 	return found;
 }
 
-/* Podman's id has no scheme. */
-static bool own_id(char out[ID], const struct kan_target *t)
+static bool own_id(char out[KAN_DIGEST], const struct kan_target *t)
 {
-	const char *id = t->image_id ? t->image_id : "";
-	id += strncmp(id, "sha256:", SCHEME) == 0 ? SCHEME : 0;
-	(void)snprintf(out, ID, "sha256:%.64s", id);
-	return kan_is_sha256_hex(id);
+	const char *id = kan_digest_hex(t->image_id);
+	(void)snprintf(out, KAN_DIGEST, "sha256:%s", id ? id : "");
+	return id;
 }
 
 /* By what the store keeps: 1 it is this image's, 0 it is another's, -1: not known, and why. */
@@ -234,7 +313,7 @@ static int compared(const struct kan_integrity *g, const char *wanted, const cha
 
 int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan_err *err)
 {
-	char id[ID];
+	char id[KAN_DIGEST];
 	struct kan_err why = {0};
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE, .layer = -1, .expected = wanted};
 	bool known = own_id(id, g->t);

@@ -39,9 +39,9 @@ struct kan_integrity {
 	uint64_t told;
 	struct kan_layer *lowers; /* of the image, topmost first; the engine's own left out */
 	size_t n_lowers;
-	char config_id[KAN_LAYER_ID]; /* digest of the config of this host; empty: not read */
-	bool named;                   /* rung 2 holds */
-	bool gave_up;                 /* said: too many did not open, no more are tried */
+	char config_id[KAN_DIGEST]; /* digest of the config of this host; empty: not read */
+	bool named;                 /* rung 2 holds */
+	bool streamed; /* no directories: the layers of the engine's stream have their digests */
 };
 
 /* What is said of an image or a layer on one rung. */
@@ -49,6 +49,7 @@ struct kan_verdict {
 	enum kan_rung rung;
 	int layer;            /* -1: the image */
 	bool manifest;        /* no verdict of the rung: of a manifest of the image */
+	bool claimed;         /* the engine names that manifest's digest for the image */
 	const char *result;   /* "verified", "damaged", "not-done" */
 	const char *expected; /* "sha256:..." or NULL */
 	const char *found;
@@ -88,7 +89,8 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 			    struct kan_err *err);
 /* Rung 1, of a digest alone ("sha256:..."). */
 int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan_err *err);
-/* Manifests that the store keeps of the image, hashed again: a row for each. */
+/* Manifests that the store keeps of the image or that the engine names, hashed again: a row each.
+ */
 int kan_integrity_manifests(struct kan_integrity *g, struct kan_err *err);
 /*
  * Rungs 3 and 4 without tar-split: what a content store has below blobs/sha256 for this digest

@@ -5,14 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/row.h"
 #include "base/tree.h"
-#include "engine/below.h"
 #include "engine/store.h"
 #include "image/integrity_part.h"
 #include "image/reference.h"
-
-enum { SCHEME = 7, ID = SCHEME + KAN_SHA256_HEX, PATH_OCTETS = 128, DEPTH = 8 };
 
 struct ref {
 	struct kan_integrity *g;
@@ -83,12 +79,12 @@ static const char *compare_ids(struct kan_verdict *v, const struct ref *r)
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
-	char id[ID] = "sha256:";
+	char id[KAN_DIGEST] = "sha256:";
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
 				.expected = id,
 				.found = *r->g->config_id ? r->g->config_id : NULL};
-	kan_sha256_hex(id + SCHEME, raw);
+	kan_sha256_hex(id + KAN_DIGEST_SCHEME, raw);
 	if (kan_diff_ids_read(&r->theirs, raw, err) < 0)
 		return kan_wrap(err, "the config of %s", r->what);
 	if (r->rung != KAN_RUNG_REFERENCE)
@@ -124,31 +120,27 @@ static int on_content(struct kan_bytes piece, void *arg, struct kan_err *err)
 /* The file of this host; one of another size is named already, and may be endless. */
 static int local_digest(char hex[KAN_SHA256_HEX], struct ref *r, struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	bool noatime = true;
 	struct stat st;
 	int pin = kan_layerdir_pin(r->dir, kan_buf_bytes(&r->path));
 	if (pin < 0 || fstat(pin, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    (uint64_t)st.st_size != r->size)
 		return 0;
-	if (kan_tree_open_bounded(&fd, &noatime, r->g->opener, pin, err) < 0)
-		return -1;
-	return kan_sha256_bounded(hex, r->g->opener, fd, err);
+	return kan_sha256_pinned(hex, r->g->opener, pin, err);
 }
 
 static int on_file_end(void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
-	char expected[ID] = "sha256:", found[ID] = "sha256:";
+	char expected[KAN_DIGEST] = "sha256:", found[KAN_DIGEST] = "sha256:";
 	struct kan_err why = {0};
 	(void)err;
 	if (!r->in_file)
 		return 0;
 	r->in_file = false;
-	kan_digest_finish(expected + SCHEME, r->file);
-	if (local_digest(found + SCHEME, r, &why) < 0)
+	kan_digest_finish(expected + KAN_DIGEST_SCHEME, r->file);
+	if (local_digest(found + KAN_DIGEST_SCHEME, r, &why) < 0)
 		on_unknown(kan_buf_bytes(&r->path), &why, r);
-	else if (found[SCHEME] && strcmp(expected, found) != 0)
+	else if (found[KAN_DIGEST_SCHEME] && strcmp(expected, found) != 0)
 		kan_layerdir_content(r->dir, expected, found);
 	return 0;
 }
@@ -204,7 +196,7 @@ static const char *why_of(const struct ref *r, bool same)
 {
 	if (r->other)
 		return "another image has another layer here: its files were not compared";
-	if (!r->here)
+	if (!r->here && !r->g->streamed)
 		return "this host's image has no such layer";
 	if (!same)
 		return "this host's image has another layer here";
@@ -223,7 +215,7 @@ static const char *result_of(const struct ref *r, bool same)
 /* Of a store on this host the blob is what the diff id says, so that damage is of the directory. */
 static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_err *err)
 {
-	bool same = r->here && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
+	bool same = (r->here || r->g->streamed) && n < r->ours->n && strcmp(id, r->ours->v[n]) == 0;
 	struct kan_verdict v = {
 		.rung = r->rung,
 		.layer = (int)n,
@@ -236,7 +228,7 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 		.noted = r->noted,
 		.why = why_of(r, same),
 	};
-	if (r->g->n_lowers == 0 || r->ours->n == 0) {
+	if ((r->g->n_lowers == 0 && !r->g->streamed) || r->ours->n == 0) {
 		v.result = r->damaged ? "damaged" : "not-done";
 		v.why = r->g->n_lowers ? "the config of this host's image was not read"
 				       : "no proven lower directories";
@@ -261,8 +253,8 @@ static int layer_verdicts(struct ref *r, size_t n, const char *id, struct kan_er
 static int on_layer_end(size_t n, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
-	char id[ID] = "sha256:";
-	kan_digest_finish(id + SCHEME, r->g->digest);
+	char id[KAN_DIGEST] = "sha256:";
+	kan_digest_finish(id + KAN_DIGEST_SCHEME, r->g->digest);
 	if (n >= r->theirs.n || strcmp(id, r->theirs.v[n]) != 0)
 		return kan_fail(err, KAN_EFORMAT, "its layer %zu is not what its config says", n);
 	if (r->here &&
@@ -335,7 +327,7 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_REFERENCE, .what = "the reference"};
 	struct kan_err why = {0};
 	kan_auto_close int fd = -1;
-	if (strncmp(path, "sha256:", SCHEME) == 0 && kan_is_sha256_hex(path + SCHEME))
+	if (kan_is_digest(path))
 		return kan_integrity_digest(g, path, err);
 	if (kan_reference_open(&fd, path, &why) < 0)
 		return not_done(&r, &why, err);

@@ -15,6 +15,8 @@ int kan_integrity_verdict(struct kan_integrity *g, const struct kan_verdict *v, 
 	if (v->layer >= 0)
 		kan_row_int(r, "layer", v->layer);
 	kan_row_str(r, "result", v->result);
+	if (v->claimed)
+		kan_row_bool(r, "claimed", true);
 	if (v->expected)
 		kan_row_str(r, "expected_digest", v->expected);
 	if (v->found)
@@ -109,11 +111,7 @@ int kan_integrity_damage(struct kan_integrity *g, enum kan_rung rung, int layer,
 void kan_integrity_unknown(struct kan_integrity *g, int layer, const char *against,
 			   struct kan_bytes path, const struct kan_err *why)
 {
-	bool again = g->gave_up && kan_tree_gave_up(why);
-	g->gave_up |= kan_tree_gave_up(why);
-	if (!again)
-		kan_sink_gap(g->sink, path,
-			     why->sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(why),
-			     "layer %d%s%s: %.200s", layer, *against ? " against " : "", against,
-			     why->text);
+	if (!kan_tree_gave_up_again(g->opener, why))
+		kan_sink_gap(g->sink, path, kan_gap_of_err(why), "layer %d%s%s: %.200s", layer,
+			     *against ? " against " : "", against, why->text);
 }

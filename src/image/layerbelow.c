@@ -18,16 +18,6 @@
 enum { LINK = 64 << 10 };
 static const struct kan_bytes capability = KAN_LIT("security.capability");
 
-static struct kan_bytes next(struct kan_bytes *path)
-{
-	while (path->n && *path->p == '/')
-		*path = (struct kan_bytes){path->p + 1, path->n - 1};
-	const uint8_t *slash = path->n ? memchr(path->p, '/', path->n) : NULL;
-	struct kan_bytes name = {path->p, slash ? (size_t)(slash - path->p) : path->n};
-	*path = (struct kan_bytes){path->p + name.n, path->n - name.n};
-	return name;
-}
-
 /* held keeps the directory that out was found in: attributes of links are read by it. */
 static int resolve(struct kan_below *out, struct kan_below *held, const struct kan_stack *s,
 		   struct kan_bytes path, struct kan_err *err)
@@ -35,7 +25,8 @@ static int resolve(struct kan_below *out, struct kan_below *held, const struct k
 	*held = (struct kan_below){.fd = -1, .data_fd = -1};
 	if (kan_lower_root(out, s, err) < 0)
 		return -1;
-	for (struct kan_bytes name = next(&path); out->found && name.n; name = next(&path)) {
+	for (struct kan_bytes name = kan_layer_next(&path); out->found && name.n;
+	     name = kan_layer_next(&path)) {
 		struct kan_below below;
 		const struct kan_lower_name ask = {.name = name};
 		if (kan_lower_lookup(&below, s, &out->view, &ask, err) < 0) {
@@ -129,21 +120,12 @@ static bool same_facts(const struct statx *a, const struct statx *b)
 	return dir || (a->stx_size == b->stx_size && a->stx_mtime.tv_sec == b->stx_mtime.tv_sec);
 }
 
-static int digest(char hex[KAN_SHA256_HEX], int pin, struct kan_tree_opener *opener,
-		  struct kan_err *err)
-{
-	kan_auto_close int fd = -1;
-	bool noatime = true;
-	if (kan_tree_open_bounded(&fd, &noatime, opener, pin, err) < 0)
-		return -1;
-	return kan_sha256_bounded(hex, opener, fd, err);
-}
-
 static int same_content(const struct kan_below *b, const struct kan_tree_entry *e,
 			struct kan_tree_opener *opener, struct kan_err *err)
 {
 	char a[KAN_SHA256_HEX], c[KAN_SHA256_HEX];
-	if (digest(a, e->fd, opener, err) < 0 || digest(c, b->data_fd, opener, err) < 0)
+	if (kan_sha256_pinned(a, opener, e->fd, err) < 0 ||
+	    kan_sha256_pinned(c, opener, b->data_fd, err) < 0)
 		return -1;
 	return strcmp(a, c) == 0;
 }

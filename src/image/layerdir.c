@@ -27,6 +27,14 @@ const char *const kan_damage_words[KAN_DAMAGE_COUNT] = {
 	"device",    "capability", "xattrs",      "missing",       "extra", "whiteout", "opaque",
 	"duplicate", "name",       "more-xattrs", "unmade-device", "acl"};
 
+bool kan_damage_is_noted(const char *word)
+{
+	for (unsigned i = 0; i < KAN_DAMAGE_COUNT; i++)
+		if (strcmp(word, kan_damage_words[i]) == 0)
+			return KAN_DAMAGE_NOTED >> i & 1;
+	return false;
+}
+
 static void begin(struct kan_layer_pending *p)
 {
 	*p = (struct kan_layer_pending){.pin = -1};
@@ -272,10 +280,11 @@ static unsigned acl(struct kan_layerdir *l)
 {
 	struct kan_err why = {0};
 	struct kan_bytes path = kan_buf_bytes(&l->p.path);
-	int same = kan_layerdir_may_look(l, path)
-			   ? kan_layerbelow_same_acl(l->o.below, path,
-						     kan_buf_bytes(&l->p.found_xattrs), &why)
-			   : 0;
+	enum kan_layer_look look = kan_layerdir_look(l, path);
+	if (look != KAN_LOOK)
+		return look == KAN_LOOK_NONE ? KAN_DAMAGE_ACL : KAN_DAMAGE_MORE;
+	int same =
+		kan_layerbelow_same_acl(l->o.below, path, kan_buf_bytes(&l->p.found_xattrs), &why);
 	if (same < 0)
 		l->o.unknown(path, &why, l->o.arg);
 	return same ? KAN_DAMAGE_MORE : KAN_DAMAGE_ACL;
@@ -318,11 +327,15 @@ static bool hides(struct kan_layerdir *l, struct kan_bytes path)
 	struct kan_err why = {0};
 	if (kan_layer_pin(&pin, l->o.fd, path, &why) == 0)
 		return true;
-	int has = absent(&why) ? 1 : -1;
-	if (has > 0 && kan_layerdir_may_look(l, path))
-		has = kan_layerdir_below_opaque(l, path)
-			      ? 0
-			      : kan_layerbelow_has(l->o.below, path, &why);
+	int has = -1;
+	if (absent(&why)) {
+		enum kan_layer_look look = kan_layerdir_look(l, path);
+		if (look != KAN_LOOK)
+			return look == KAN_LOOK_SPENT;
+		if (kan_layerdir_below_opaque(l, path))
+			return true;
+		has = kan_layerbelow_has(l->o.below, path, &why);
+	}
 	if (has < 0)
 		l->o.unknown(path, &why, l->o.arg);
 	return has <= 0;
@@ -335,10 +348,12 @@ static unsigned mark(struct kan_layerdir *l, enum kan_layer_name kind, struct ka
 	if (kind == KAN_LAYER_NAME_OPAQUE) {
 		(void)kan_nameset_add(l->names, KAN_NAME_OPAQUE, path);
 		(void)kan_nameset_add(l->names, KAN_NAME_ABOVE, path);
-		if (kan_layerdir_is_opaque(l, path) ||
-		    (kan_layerdir_may_look(l, path) && kan_layerdir_below_opaque(l, path)))
+		if (kan_layerdir_is_opaque(l, path))
 			return 0;
-		return KAN_DAMAGE_OPAQUE;
+		enum kan_layer_look look = kan_layerdir_look(l, path);
+		bool there = look == KAN_LOOK_SPENT ||
+			     (look == KAN_LOOK && kan_layerdir_below_opaque(l, path));
+		return there ? 0 : KAN_DAMAGE_OPAQUE;
 	}
 	(void)kan_nameset_add(l->names, KAN_NAME_WHITEOUT, path);
 	return hides(l, path) ? 0 : KAN_DAMAGE_WHITEOUT;

@@ -33,6 +33,7 @@ enum kan_damage_bits {
 };
 enum { KAN_DAMAGE_COUNT = 19, KAN_LAYERDIR_ENTRIES = 2000000 };
 extern const char *const kan_damage_words[KAN_DAMAGE_COUNT]; /* by bit: "content" first */
+bool kan_damage_is_noted(const char *word);
 
 struct kan_stack;
 struct kan_tree_opener;

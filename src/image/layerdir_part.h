@@ -28,13 +28,16 @@ struct kan_layerdir {
 	struct kan_layer_pending *held;
 	size_t n_held;
 	uint64_t steps; /* of lookups below, and above */
+	bool spent;     /* said: they are over */
 	struct kan_buf path;
 	bool fatal;
 	struct kan_err err; /* of the walk, when fatal */
 };
 
-/* May the layers below be asked about this path? */
-bool kan_layerdir_may_look(struct kan_layerdir *l, struct kan_bytes path);
+/* May the layers below be asked about this path? What the tar does not say is damage where they are
+ * not known, and nothing where too many were asked, which is said once. */
+enum kan_layer_look { KAN_LOOK, KAN_LOOK_NONE, KAN_LOOK_SPENT };
+enum kan_layer_look kan_layerdir_look(struct kan_layerdir *l, struct kan_bytes path);
 /* Is this directory of the layer marked opaque; is one that path lies in? */
 bool kan_layerdir_is_opaque(const struct kan_layerdir *l, struct kan_bytes path);
 bool kan_layerdir_below_opaque(const struct kan_layerdir *l, struct kan_bytes path);

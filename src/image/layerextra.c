@@ -9,23 +9,41 @@
 #include "image/xattrs.h"
 
 enum { LINK = 64 << 10 };
-enum { STEPS = 50000000 }; /* names on the way; what is beyond them is told as it is */
+enum { STEPS = 50000000 }; /* names on the way */
+
+static void spent(struct kan_layerdir *l)
+{
+	struct kan_err why = {0};
+	if (l->spent)
+		return;
+	l->spent = true;
+	(void)kan_fail(&why, KAN_ELIMIT,
+		       "over %d names were looked up in the layers below: of what else is more or "
+		       "hidden it is not known whether it is damage",
+		       STEPS);
+	l->o.unknown(KAN_LIT("/"), &why, l->o.arg);
+}
 
 /* Every name of a long path costs as much as the names before it. */
-bool kan_layerdir_may_look(struct kan_layerdir *l, struct kan_bytes path)
+enum kan_layer_look kan_layerdir_look(struct kan_layerdir *l, struct kan_bytes path)
 {
 	uint64_t depth = 1;
+	if (!l->o.below)
+		return KAN_LOOK_NONE;
 	for (size_t i = 0; i < path.n; i++)
 		depth += path.p[i] == '/';
 	l->steps += depth * depth;
-	return l->o.below && l->steps < STEPS;
+	if (l->steps < STEPS)
+		return KAN_LOOK;
+	spent(l);
+	return KAN_LOOK_SPENT;
 }
 
 bool kan_layerdir_is_opaque(const struct kan_layerdir *l, struct kan_bytes path)
 {
 	kan_auto_close int pin = -1;
 	return kan_layer_pin(&pin, l->o.fd, path, NULL) == 0 &&
-	       kan_lower_opaque(pin, l->o.userxattr) == 'y';
+	       kan_lower_opaque(pin, l->o.userxattr);
 }
 
 bool kan_layerdir_below_opaque(const struct kan_layerdir *l, struct kan_bytes path)
@@ -64,8 +82,9 @@ static bool matters(struct kan_layerdir *l, struct kan_bytes path, int rc,
 static bool extra(struct kan_layerdir *l, const struct kan_tree_entry *e)
 {
 	struct kan_err why = {0};
-	if (!kan_layerdir_may_look(l, e->path))
-		return true;
+	enum kan_layer_look look = kan_layerdir_look(l, e->path);
+	if (look != KAN_LOOK)
+		return look == KAN_LOOK_NONE;
 	int same = kan_layerbelow_same(l->o.below, e, l->o.opener, &why);
 	return matters(l, e->path, same < 0 ? same : !same, &why);
 }
@@ -75,11 +94,12 @@ static bool extra(struct kan_layerdir *l, const struct kan_tree_entry *e)
 static bool opaque(struct kan_layerdir *l, const struct kan_tree_entry *e)
 {
 	struct kan_err why = {0};
-	if (kan_lower_opaque(e->fd, l->o.userxattr) != 'y' ||
+	if (!kan_lower_opaque(e->fd, l->o.userxattr) ||
 	    kan_nameset_has(l->names, KAN_NAME_OPAQUE, e->path))
 		return false;
-	if (!kan_layerdir_may_look(l, e->path))
-		return true;
+	enum kan_layer_look look = kan_layerdir_look(l, e->path);
+	if (look != KAN_LOOK)
+		return look == KAN_LOOK_NONE;
 	int rc = kan_layerbelow_opaque_hides(l->o.below, e->path, l->names, &why);
 	return matters(l, e->path, rc, &why);
 }
@@ -88,8 +108,9 @@ static bool opaque(struct kan_layerdir *l, const struct kan_tree_entry *e)
 static bool hider(struct kan_layerdir *l, const struct kan_tree_entry *e)
 {
 	struct kan_err why = {0};
-	if (!kan_layerdir_may_look(l, e->path))
-		return true;
+	enum kan_layer_look look = kan_layerdir_look(l, e->path);
+	if (look != KAN_LOOK)
+		return look == KAN_LOOK_NONE;
 	if (kan_layerdir_below_opaque(l, e->path))
 		return false;
 	return matters(l, e->path, kan_layerbelow_has(l->o.below, e->path, &why), &why);

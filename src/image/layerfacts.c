@@ -13,16 +13,6 @@
 static const char capability[] = "security.capability";
 enum { NS_PER_S = 1000000000 };
 
-bool kan_layer_label(struct kan_bytes name)
-{
-	static const char *const labels[] = {"security.selinux", "security.ima", "security.evm",
-					     "security.apparmor", "security.SMACK64"};
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-		if (kan_bytes_starts(name, labels[i]))
-			return true;
-	return false;
-}
-
 bool kan_layer_acl(struct kan_bytes name)
 {
 	return kan_bytes_eq(name, KAN_LIT("system.posix_acl_access")) ||
@@ -60,8 +50,10 @@ static uint64_t root_of(const struct kan_filecap *c, const struct kan_idmaps *o)
 	return id;
 }
 
-bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
-			const struct kan_idmaps *owners)
+/* Two values of security.capability that give the same to the same user. Revision 3 names a root:
+ * that of the store's owners is no other than the one that revision 2 means. */
+static bool same_cap(struct kan_bytes expected, struct kan_bytes found,
+		     const struct kan_idmaps *owners)
 {
 	struct kan_filecap e, f;
 	if (!kan_filecap_parse(&e, expected) || !kan_filecap_parse(&f, found))
@@ -86,15 +78,14 @@ static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_f
 	unsigned bit = is_capability(x->name)   ? KAN_DAMAGE_CAPABILITY
 		       : kan_layer_acl(x->name) ? KAN_DAMAGE_ACL
 						: KAN_DAMAGE_XATTRS;
-	if (kan_layer_label(x->name) || bookkeeping(x))
+	if (kan_xattr_label(x->name) || bookkeeping(x))
 		return 0;
 	if (!find(&other, f->xattrs, x->name))
 		return bit;
 	if (x->cut || other.cut)
 		return 0;
-	bool same = bit == KAN_DAMAGE_CAPABILITY
-			    ? kan_layer_same_cap(x->value, other.value, f->owners)
-			    : kan_bytes_eq(x->value, other.value);
+	bool same = bit == KAN_DAMAGE_CAPABILITY ? same_cap(x->value, other.value, f->owners)
+						 : kan_bytes_eq(x->value, other.value);
 	return same ? 0 : bit;
 }
 
@@ -105,7 +96,7 @@ static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_mem
 			   const struct kan_layer_facts *f)
 {
 	struct kan_xattr other;
-	if (kan_overlay_harmless(x->name, x->value, f->userxattr) || kan_layer_label(x->name) ||
+	if (kan_overlay_harmless(x->name, x->value, f->userxattr) || kan_xattr_label(x->name) ||
 	    find(&other, m->xattrs, x->name))
 		return 0;
 	if (is_capability(x->name))

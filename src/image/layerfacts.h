@@ -20,11 +20,5 @@ unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_la
 /* Access lists: who may what beside owner and group. */
 bool kan_layer_acl(struct kan_bytes xattr_name);
 bool kan_layer_has_acl(struct kan_bytes packed);
-/* Labels that the system of the host sets: nothing of a tar. */
-bool kan_layer_label(struct kan_bytes xattr_name);
-/* Two values of security.capability that give the same to the same user. Revision 3 names a root:
- * that of the store's owners is no other than the one that revision 2 means. */
-bool kan_layer_same_cap(struct kan_bytes expected, struct kan_bytes found,
-			const struct kan_idmaps *owners);
 
 #endif

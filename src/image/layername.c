@@ -39,6 +39,23 @@ struct kan_bytes kan_layer_above(struct kan_bytes path)
 	return (struct kan_bytes){path.p, slash == path.p ? 1 : (size_t)(slash - path.p)};
 }
 
+struct kan_bytes kan_layer_last(struct kan_bytes path)
+{
+	const uint8_t *slash = path.n > 1 ? memrchr(path.p, '/', path.n) : NULL;
+	size_t at = slash ? (size_t)(slash - path.p) + 1 : 0;
+	return (struct kan_bytes){path.p + at, path.n - at};
+}
+
+struct kan_bytes kan_layer_next(struct kan_bytes *path)
+{
+	while (path->n && *path->p == '/')
+		*path = (struct kan_bytes){path->p + 1, path->n - 1};
+	const uint8_t *slash = path->n ? memchr(path->p, '/', path->n) : NULL;
+	struct kan_bytes name = {path->p, slash ? (size_t)(slash - path->p) : path->n};
+	*path = (struct kan_bytes){path->p + name.n, path->n - name.n};
+	return name;
+}
+
 bool kan_layer_path(struct kan_buf *path, struct kan_bytes member)
 {
 	kan_buf_reset(path);

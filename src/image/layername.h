@@ -21,5 +21,9 @@ enum kan_layer_name kan_layer_name(struct kan_buf *path, struct kan_bytes member
 bool kan_layer_path(struct kan_buf *path, struct kan_bytes member);
 /* The directory that it lies in: "/" for "/a"; empty for "/". */
 struct kan_bytes kan_layer_above(struct kan_bytes path);
+/* Its name there; "/" of "/". */
+struct kan_bytes kan_layer_last(struct kan_bytes path);
+/* The first name of path, which is taken off; empty: there is none. */
+struct kan_bytes kan_layer_next(struct kan_bytes *path);
 
 #endif

@@ -15,14 +15,7 @@
 #include "engine/store.h"
 #include "image/idmap.h"
 
-enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256, SCHEME = 7 };
-
-static const char scheme[] = "sha256:";
-
-static bool is_id(const char *s)
-{
-	return s && strncmp(s, scheme, SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
-}
+enum { CONFIG_DEPTH = 64, PATH_OCTETS = 512, WORD_OCTETS = 256 };
 
 static int read_ids(struct kan_diff_ids *out, const json_t *list, struct kan_err *err)
 {
@@ -31,12 +24,12 @@ static int read_ids(struct kan_diff_ids *out, const json_t *list, struct kan_err
 		return kan_fail(err, KAN_EFORMAT, "no rootfs.diff_ids");
 	if (n > KAN_LAYERS_MAX)
 		return kan_fail(err, KAN_ELIMIT, "%zu layers, over %d", n, KAN_LAYERS_MAX);
-	kan_auto_free char(*v)[KAN_LAYER_ID] = kan_xalloc((n + 1) * sizeof(*v));
+	kan_auto_free char(*v)[KAN_DIGEST] = kan_xalloc((n + 1) * sizeof(*v));
 	for (size_t i = 0; i < n; i++) {
 		const char *id = json_string_value(json_array_get(list, i));
-		if (!is_id(id))
+		if (!kan_is_digest(id))
 			return kan_fail(err, KAN_EFORMAT, "diff_ids[%zu] is no sha256 digest", i);
-		memcpy(v[i], id, KAN_LAYER_ID);
+		memcpy(v[i], id, KAN_DIGEST);
 	}
 	*out = (struct kan_diff_ids){kan_take_ptr(v), n};
 	return 0;
@@ -52,17 +45,17 @@ int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct 
 	return rc;
 }
 
-void kan_chain_id(char out[KAN_LAYER_ID], const char *parent, const char *diff_id)
+void kan_chain_id(char out[KAN_DIGEST], const char *parent, const char *diff_id)
 {
-	char text[2 * KAN_LAYER_ID], chain[KAN_LAYER_ID];
+	char text[2 * KAN_DIGEST], chain[KAN_DIGEST];
 	if (!parent) {
-		memmove(out, diff_id, KAN_LAYER_ID);
+		memmove(out, diff_id, KAN_DIGEST);
 		return;
 	}
 	(void)snprintf(text, sizeof(text), "%.71s %.71s", parent, diff_id);
-	memcpy(chain, scheme, SCHEME);
-	kan_sha256_hex(chain + SCHEME, kan_bytes_of(text));
-	memcpy(out, chain, KAN_LAYER_ID);
+	memcpy(chain, "sha256:", KAN_DIGEST_SCHEME);
+	kan_sha256_hex(chain + KAN_DIGEST_SCHEME, kan_bytes_of(text));
+	memcpy(out, chain, KAN_DIGEST);
 }
 
 struct layers {
@@ -79,12 +72,15 @@ struct layers {
 	struct kan_snapshots snapshots; /* of containerd; none: its database could not be read */
 };
 
-static void gather_lowers(struct layers *l)
+size_t kan_image_lowers(struct kan_layer **out, const struct kan_target *t)
 {
-	l->lowers = kan_xalloc((l->t->n_lowers + 1) * sizeof(*l->lowers));
-	for (size_t i = 0; i < l->t->n_lowers; i++)
-		if (!l->t->lowers[i].init)
-			l->lowers[l->n++] = l->t->lowers[i];
+	size_t n = 0;
+	struct kan_layer *v = kan_xalloc((t->n_lowers + 1) * sizeof(*v));
+	for (size_t i = 0; i < t->n_lowers; i++)
+		if (!t->lowers[i].init)
+			v[n++] = t->lowers[i];
+	*out = v;
+	return n;
 }
 
 /* A line of layerdb: one word. */
@@ -173,7 +169,7 @@ static int prove(const struct layers *l, size_t n, const char *parent, const cha
 		return prove_podman(l, n, err);
 	if (kan_is_containerd(l->t))
 		return prove_snapshot(l, n, chain, err);
-	(void)snprintf(dir, sizeof(dir), "sha256/%.64s", chain + SCHEME);
+	(void)snprintf(dir, sizeof(dir), "sha256/%.64s", chain + KAN_DIGEST_SCHEME);
 	if (same(l, dir, "diff", kan_bytes_of(l->ids.v[n]), err) < 0 ||
 	    (parent && same(l, dir, "parent", kan_bytes_of(parent), err) < 0))
 		return -1;
@@ -250,7 +246,7 @@ static int init_row(const struct layers *l, const struct kan_layer *init, const 
 
 /* The engine's own lie on top, and with a builder that commits containers between the image's, too:
  * each stands above the layer that so many of the image's lie below. */
-static int init_rows(const struct layers *l, char (*chains)[KAN_LAYER_ID], struct kan_err *err)
+static int init_rows(const struct layers *l, char (*chains)[KAN_DIGEST], struct kan_err *err)
 {
 	size_t below = l->n;
 	for (size_t i = 0; i < l->t->n_lowers; i++) {
@@ -267,7 +263,7 @@ static int init_rows(const struct layers *l, char (*chains)[KAN_LAYER_ID], struc
 static int all_rows(struct layers *l, struct kan_err *err)
 {
 	size_t n = l->n > l->ids.n ? l->n : l->ids.n;
-	kan_auto_free char(*chains)[KAN_LAYER_ID] = kan_xalloc((n + 1) * sizeof(*chains));
+	kan_auto_free char(*chains)[KAN_DIGEST] = kan_xalloc((n + 1) * sizeof(*chains));
 	for (size_t i = 0; i < n; i++) {
 		const char *parent = i ? chains[i - 1] : NULL;
 		if (i < l->ids.n)
@@ -281,7 +277,7 @@ static int all_rows(struct layers *l, struct kan_err *err)
 /* By its chain id where the snapshotter tells it; else by their number alone. */
 static bool same_layers(const struct kan_diff_ids *ids, const struct layers *l)
 {
-	char chain[KAN_LAYER_ID];
+	char chain[KAN_DIGEST];
 	if (ids->n != l->n || l->n == 0)
 		return false;
 	for (size_t i = 0; i < ids->n; i++)
@@ -302,7 +298,7 @@ static int config_of_containerd(struct kan_buf *out, const struct kan_target *t,
 {
 	char root[KAN_STORE_PATH];
 	struct layers l = {.t = t};
-	gather_lowers(&l);
+	l.n = kan_image_lowers(&l.lowers, t);
 	if (t->n_lowers)
 		(void)kan_snapshots_of(&l.snapshots, root, t, t->lowers[0].path, NULL);
 	int rc = kan_containerd_config(out, t, fits, &l, err);
@@ -320,10 +316,10 @@ static int read_config(struct kan_buf *out, const struct kan_target *t, struct k
 		return config_of_containerd(out, t, err);
 	if (kan_is_podman(t))
 		return kan_podman_config(out, t, err);
-	if (!is_id(t->image_id))
+	if (!kan_is_digest(t->image_id))
 		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
 	(void)snprintf(path, sizeof(path), "image/%.32s/imagedb/content/sha256/%s", t->storage,
-		       t->image_id + SCHEME);
+		       t->image_id + KAN_DIGEST_SCHEME);
 	return kan_below_read(out, t, path, err) < 0 ? kan_wrap(err, "the image's config") : 0;
 }
 
@@ -332,10 +328,9 @@ static int read_config(struct kan_buf *out, const struct kan_target *t, struct k
 static bool is_of_image(const struct kan_target *t, struct kan_bytes config)
 {
 	char hex[KAN_SHA256_HEX];
-	const char *id = t->image_id;
-	id += strncmp(id, scheme, SCHEME) == 0 ? SCHEME : 0;
+	const char *id = kan_digest_hex(t->image_id);
 	kan_sha256_hex(hex, config);
-	return kan_is_containerd(t) || strcmp(hex, id) == 0;
+	return kan_is_containerd(t) || (id && strcmp(hex, id) == 0);
 }
 
 /* Raw first; then is it the image's, and which layers does it name? */
@@ -363,7 +358,7 @@ static int take_config(struct layers *l, struct kan_err *err)
 
 static void find_lowers(struct layers *l)
 {
-	gather_lowers(l);
+	l->n = kan_image_lowers(&l->lowers, l->t);
 	if (l->ids.n && l->n && l->ids.n != l->n) {
 		kan_sink_gap(l->sink, KAN_LIT("layers"), KAN_GAP_CONTRADICTED,
 			     "the image names %zu layers, the container has %zu", l->ids.n, l->n);

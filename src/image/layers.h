@@ -6,23 +6,27 @@
 #include <kanshiki/err.h>
 #include <kanshiki/target.h>
 
+#include "base/digest.h"
+
 struct kan_sink;
 
 enum {
 	KAN_LAYERS_MAX = 512,
-	KAN_LAYER_ID = 72, /* "sha256:" + 64 hex + NUL */
 	KAN_IMAGE_CONFIG_MAX = 16 << 20,
 };
 
 struct kan_diff_ids {
-	char (*v)[KAN_LAYER_ID]; /* the base first */
+	char (*v)[KAN_DIGEST]; /* the base first */
 	size_t n;
 };
 /* Pure: rootfs.diff_ids of an image's config. Yours: free v. -1 format, limit. */
 int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct kan_err *err);
 /* Pure. parent: chain id of the layer below, NULL at the base. */
-void kan_chain_id(char out[KAN_LAYER_ID], const char *parent, const char *diff_id);
+void kan_chain_id(char out[KAN_DIGEST], const char *parent, const char *diff_id);
 
+/* The target's lower directories without those of the engine, which may lie between; topmost first.
+ * Yours: free it; descriptors and paths are the target's. */
+size_t kan_image_lowers(struct kan_layer **out, const struct kan_target *t);
 /* The name of its directory in the store: of "overlay2/<cache id>/diff", and of containerd
  * "snapshots/<number>/fs". A view of the layer's path; empty: another place. */
 struct kan_bytes kan_layer_cache(const struct kan_layer *l);

@@ -12,6 +12,7 @@
 
 #include "base/tree.h"
 #include "image/overlay.h"
+#include "image/shift.h"
 
 enum { MARK_MAX = 4096, ATTR_NAME = 64, NAMES_OCTETS = 256 << 20 };
 
@@ -46,12 +47,25 @@ static ssize_t mark(char *out, size_t size, int pin, const char *word, bool user
 	return getxattr(path, name, out, size);
 }
 
-char kan_lower_opaque(int pin, bool userxattr)
+/* It has no attribute at all: most have none, and one call tells. */
+static bool is_bare(int pin)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", pin);
+	return listxattr(path, NULL, 0) == 0;
+}
+
+bool kan_lower_opaque(int pin, bool userxattr)
 {
 	char v[2];
-	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && (v[0] == 'y' || v[0] == 'x')
-		       ? v[0]
-		       : 0;
+	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && v[0] == 'y';
+}
+
+bool kan_lower_redirected(int pin, bool userxattr)
+{
+	char to[MARK_MAX];
+	ssize_t n = mark(to, sizeof(to), pin, "redirect", userxattr);
+	return n > 0 && kan_overlay_redirect_ok((struct kan_bytes){(uint8_t *)to, (size_t)n});
 }
 
 void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr)
@@ -61,10 +75,7 @@ void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t 
 	s->root.v = kan_xrealloc(NULL, n + 1, sizeof(*s->root.v));
 	for (size_t i = 0; i < n; i++)
 		s->root.v[i] = (struct kan_lowerdir){
-			.fd = layers[i].fd,
-			.layer = (unsigned)i,
-			.borrowed = true,
-			.xwhiteouts = kan_lower_opaque(layers[i].fd, userxattr) == 'x'};
+			.fd = layers[i].fd, .layer = (unsigned)i, .borrowed = true};
 	s->root.n = n;
 }
 
@@ -84,22 +95,22 @@ int kan_stack_number(const struct kan_stack *s, unsigned index)
 	return below;
 }
 
-static int look(struct statx *st, int pin, struct kan_err *err)
+static int look(struct statx *st, const struct kan_stack *s, int pin, struct kan_err *err)
 {
 	if (statx(pin, "",
 		  AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 		  STATX_BASIC_STATS | STATX_BTIME, st) < 0)
 		return kan_fail_sys(err, "stat");
+	if (s->owners)
+		kan_shift_owners(st, s->owners);
 	return 0;
 }
 
-static bool is_whiteout(const struct kan_stack *s, int pin, const struct statx *st, bool xwhiteouts)
+static bool is_whiteout(const struct kan_stack *s, int pin, const struct statx *st)
 {
-	char v[MARK_MAX];
-	if (kan_overlay_chr0(st))
-		return true;
-	return xwhiteouts && S_ISREG(st->stx_mode) && st->stx_size == 0 &&
-	       mark(v, sizeof(v), pin, "whiteout", s->userxattr) >= 0;
+	bool may =
+		kan_overlay_whiteout(st, true); /* few files are empty: the others cost no call */
+	return may && kan_overlay_whiteout(st, mark(NULL, 0, pin, "whiteout", s->userxattr) >= 0);
 }
 
 /* One lookup on its way down. */
@@ -118,7 +129,7 @@ struct lookup {
 /* Pin one component of one layer. 1: pinned; 0: not here (stop tells whether to look further down).
  */
 static int one(struct lookup *l, int *pin, struct statx *st, int dir, struct kan_bytes name,
-	       bool xwhiteouts, struct kan_err *err)
+	       struct kan_err *err)
 {
 	struct kan_err why = {0};
 	kan_auto_close int fd = -1;
@@ -129,9 +140,9 @@ static int one(struct lookup *l, int *pin, struct statx *st, int dir, struct kan
 			*err = why;
 		return -1;
 	}
-	if (look(st, fd, err) < 0)
+	if (look(st, l->s, fd, err) < 0)
 		return -1;
-	if (is_whiteout(l->s, fd, st, xwhiteouts)) {
+	if (is_whiteout(l->s, fd, st)) {
 		l->stop = true;
 		return 0;
 	}
@@ -146,11 +157,10 @@ static int by_path(struct lookup *l, int *pin, struct statx *st, const struct ka
 {
 	kan_auto_close int at = -1;
 	int dir = root->fd;
-	bool xwhiteouts = root->xwhiteouts;
 	for (const char *p = l->absolute + 1; *p;) {
 		size_t n = strcspn(p, "/");
-		int fd = -1, rc = one(l, &fd, st, dir, (struct kan_bytes){(const uint8_t *)p, n},
-				      xwhiteouts, err);
+		int fd = -1,
+		    rc = one(l, &fd, st, dir, (struct kan_bytes){(const uint8_t *)p, n}, err);
 		if (rc <= 0)
 			return rc;
 		kan_auto_close_fn(&at);
@@ -159,13 +169,11 @@ static int by_path(struct lookup *l, int *pin, struct statx *st, const struct ka
 		p += n + (p[n] == '/');
 		if (!*p)
 			break;
-		char mark_ = S_ISDIR(st->stx_mode) ? kan_lower_opaque(fd, l->s->userxattr) : 0;
 		if (!S_ISDIR(st->stx_mode)) {
 			l->stop = true;
 			return 0;
 		}
-		l->stop |= mark_ == 'y';
-		xwhiteouts = mark_ == 'x';
+		l->stop |= kan_lower_opaque(fd, l->s->userxattr);
 	}
 	*pin = kan_take_fd(&at);
 	return 1;
@@ -216,23 +224,21 @@ static void add_dir(struct kan_view *v, const struct lookup *l, const struct kan
 static void take_dir(struct kan_below *b, struct lookup *l, int *pin, const struct kan_lowerdir *d)
 {
 	char to[MARK_MAX];
-	char mark_ = kan_lower_opaque(*pin, l->s->userxattr);
 	ssize_t n = mark(to, sizeof(to), *pin, "redirect", l->s->userxattr);
-	const struct kan_lowerdir own = {.fd = kan_take_fd(pin),
-					 .layer = d->layer,
-					 .xwhiteouts = mark_ == 'x',
-					 .path = place_of(l, d)};
-	l->stop |= mark_ == 'y';
+	l->stop |= kan_lower_opaque(*pin, l->s->userxattr);
+	const struct kan_lowerdir own = {
+		.fd = kan_take_fd(pin), .layer = d->layer, .path = place_of(l, d)};
 	if (n > 0)
 		redirect(l, d->layer, to, (size_t)n);
 	add_dir(&b->view, l, &own);
 }
 
-static void take_first(struct kan_below *b, const struct lookup *l, int pin, const struct statx *st,
-		       const struct kan_lowerdir *d)
+/* Of a directory the pin is the view's. */
+static void take_first(struct kan_below *b, const struct lookup *l, int *pin,
+		       const struct statx *st, const struct kan_lowerdir *d)
 {
 	b->found = true;
-	b->fd = fcntl(pin, F_DUPFD_CLOEXEC, 0);
+	b->fd = S_ISDIR(st->stx_mode) ? fcntl(*pin, F_DUPFD_CLOEXEC, 0) : kan_take_fd(pin);
 	b->data_fd = b->fd;
 	b->parent_fd = l->parent_fd;
 	b->layer = d->layer;
@@ -240,20 +246,23 @@ static void take_first(struct kan_below *b, const struct lookup *l, int pin, con
 	b->st = *st;
 }
 
-/* A file ends the lookup, unless its data lies further down. */
+/* A file ends the lookup, unless its data lies further down. pin: -1 when it is the first. */
 static void take_file(struct kan_below *b, struct lookup *l, int *pin, const struct statx *st,
 		      unsigned layer)
 {
 	char to[MARK_MAX];
-	bool data_below = S_ISREG(st->stx_mode) &&
-			  mark(to, sizeof(to), *pin, "metacopy", l->s->userxattr) >= 0;
-	if (b->found && b->view.n == 0 && !S_ISREG(st->stx_mode)) {
-		l->stop = true; /* the data of a metacopy file is a regular file or nothing */
+	int fd = *pin < 0 ? b->fd : *pin;
+	if (!S_ISREG(st->stx_mode)) { /* the data of a metacopy file is a regular file or nothing */
+		l->stop = true;
 		return;
 	}
-	if (b->found && b->view.n == 0 && !data_below)
+	bool bare = is_bare(fd);
+	bool data_below = !bare && mark(to, sizeof(to), fd, "metacopy", l->s->userxattr) >= 0;
+	if (*pin < 0)
+		b->bare = bare;
+	else if (!data_below)
 		b->data_fd = kan_take_fd(pin);
-	ssize_t n = data_below ? mark(to, sizeof(to), *pin, "redirect", l->s->userxattr) : -1;
+	ssize_t n = data_below ? mark(to, sizeof(to), fd, "redirect", l->s->userxattr) : -1;
 	if (n > 0)
 		redirect(l, layer, to, (size_t)n);
 	l->stop |= !data_below;
@@ -264,9 +273,8 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 	const struct kan_lowerdir *d = &l->list->v[l->next++];
 	kan_auto_close int pin = -1;
 	struct statx st = {0};
-	int rc = l->absolute[0]
-			 ? by_path(l, &pin, &st, d, err)
-			 : one(l, &pin, &st, d->fd, kan_bytes_of(l->name), d->xwhiteouts, err);
+	int rc = l->absolute[0] ? by_path(l, &pin, &st, d, err)
+				: one(l, &pin, &st, d->fd, kan_bytes_of(l->name), err);
 	if (rc <= 0)
 		return rc;
 	bool dir = S_ISDIR(st.stx_mode);
@@ -276,7 +284,7 @@ static int step(struct kan_below *b, struct lookup *l, struct kan_err *err)
 		return 0;
 	}
 	if (!b->found)
-		take_first(b, l, pin, &st, d);
+		take_first(b, l, &pin, &st, d);
 	else if (!dir && b->view.n)
 		return 0;
 	if (dir)
@@ -318,7 +326,7 @@ int kan_lower_root(struct kan_below *out, const struct kan_stack *s, struct kan_
 		*out = b;
 		return 0;
 	}
-	if (look(&b.st, s->layers[0].fd, err) < 0)
+	if (look(&b.st, s, s->layers[0].fd, err) < 0)
 		return -1;
 	b.found = true;
 	b.fd = b.data_fd = fcntl(s->layers[0].fd, F_DUPFD_CLOEXEC, 0);

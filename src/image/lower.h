@@ -7,6 +7,7 @@
 #include <kanshiki/target.h>
 #include <linux/stat.h>
 
+struct kan_idmaps;
 struct kan_tree_opener;
 
 enum { KAN_LOWER_PATH_MAX = 4096 }; /* of a path in a layer that is not our path */
@@ -14,10 +15,9 @@ enum { KAN_LOWER_PATH_MAX = 4096 }; /* of a path in a layer that is not our path
 /* One directory of one layer, of those that are merged at a path. */
 struct kan_lowerdir {
 	int fd;
-	unsigned layer;  /* index in the stack, 0 topmost */
-	bool xwhiteouts; /* marked 'x': its whiteouts may be attributes */
-	bool borrowed;   /* the stack's own descriptor */
-	char *path;      /* its own in that layer, where a redirect made it another; or NULL */
+	unsigned layer; /* index in the stack, 0 topmost */
+	bool borrowed;  /* the stack's own descriptor */
+	char *path;     /* its own in that layer, where a redirect made it another; or NULL */
 };
 struct kan_view {
 	struct kan_lowerdir *v; /* topmost first */
@@ -29,6 +29,7 @@ struct kan_stack {
 	const struct kan_layer *layers; /* topmost first */
 	size_t n;
 	bool userxattr;
+	const struct kan_idmaps *owners; /* NULL, or how the layers' mount moves ids */
 	struct kan_view root;
 	/* With which directories are listed: its own, or in its place one that others use, too, and
 	 * what does not answer is counted for all of them. */
@@ -39,12 +40,15 @@ void kan_stack_free(struct kan_stack *s);
 /* Of an image layer: 0 is its base; -1 is the engine's init layer. */
 int kan_stack_number(const struct kan_stack *s, unsigned index);
 
-/* The mark of a pinned directory: 'y', 'x' or 0. */
-char kan_lower_opaque(int pin, bool userxattr);
+/* Does the pinned directory end what is merged? */
+bool kan_lower_opaque(int pin, bool userxattr);
+/* Or does it go on under another name? */
+bool kan_lower_redirected(int pin, bool userxattr);
 
 /* What was found at a name. */
 struct kan_below {
 	bool found;
+	bool bare;     /* a file that has no attributes for certain */
 	int fd;        /* O_PATH of the topmost entry; -1 */
 	int data_fd;   /* where its bytes are: fd, or for a metacopy file a lower one; borrowed when
 			  equal to fd */

@@ -9,6 +9,7 @@
 
 #include "base/row.h"
 #include "image/hostmap.h"
+#include "image/layername.h"
 #include "image/overlay.h"
 #include "image/take.h"
 #include "image/xattrs.h"
@@ -226,20 +227,12 @@ static void put_planted(struct kan_row *row, const struct kan_file *f)
 		kan_row_argv(row, "planted", v, n);
 }
 
-static struct kan_bytes last_name(struct kan_bytes path)
-{
-	size_t at = path.n;
-	while (at && path.p[at - 1] != '/')
-		at--;
-	return (struct kan_bytes){path.p + at, path.n - at};
-}
-
 static void put_place(struct kan_row *row, struct kan_mountread *r, const struct kan_file *f)
 {
 	struct kan_mountfiles *files = r->files;
 	struct kan_file named = *f;
 	if (f->depth == 0)
-		named.name = last_name(r->m->m.point);
+		named.name = kan_layer_last(r->m->m.point);
 	if (f->depth >= files->depths) {
 		files->depths = 2 * (size_t)f->depth + 64;
 		files->ids = kan_xrealloc(files->ids, files->depths, sizeof(*files->ids));

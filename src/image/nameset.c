@@ -1,11 +1,13 @@
 /* Open addressing over 64-bit keys; at most three quarters full. */
 #include "image/nameset.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/digest.h"
+#include "image/layername.h"
 
 enum { FIRST = 4096 };
 
@@ -46,23 +48,13 @@ bool kan_nameset_full(const struct kan_nameset *s)
 	return s->full;
 }
 
-/* The first name of path, which is taken off. */
-static struct kan_bytes next(struct kan_bytes *path)
-{
-	while (path->n && *path->p == '/')
-		*path = (struct kan_bytes){path->p + 1, path->n - 1};
-	const uint8_t *slash = path->n ? memchr(path->p, '/', path->n) : NULL;
-	struct kan_bytes name = {path->p, slash ? (size_t)(slash - path->p) : path->n};
-	*path = (struct kan_bytes){path->p + name.n, path->n - name.n};
-	return name;
-}
-
 static void link_to(struct chain *c, struct kan_bytes name)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(sizeof(c->raw) + KAN_NAMESET_PATH);
-	kan_buf_addb(&text, (struct kan_bytes){c->raw, sizeof(c->raw)});
-	kan_buf_addb(&text, name);
-	kan_sha256(c->raw, kan_buf_bytes(&text));
+	uint8_t text[KAN_SHA256_SIZE + KAN_NAMESET_PATH];
+	assert(name.n <= KAN_NAMESET_PATH);
+	memcpy(text, c->raw, sizeof(c->raw));
+	memcpy(text + sizeof(c->raw), name.p, name.n);
+	kan_sha256(c->raw, (struct kan_bytes){text, sizeof(c->raw) + name.n});
 }
 
 static uint64_t key_of(const struct chain *c, enum kan_name_kind kind)
@@ -76,7 +68,7 @@ static uint64_t key_of(const struct chain *c, enum kan_name_kind kind)
 static uint64_t key_at(const struct kan_nameset *s, enum kan_name_kind kind, struct kan_bytes path)
 {
 	struct chain c = s->seed;
-	for (struct kan_bytes name = next(&path); name.n; name = next(&path))
+	for (struct kan_bytes name = kan_layer_next(&path); name.n; name = kan_layer_next(&path))
 		link_to(&c, name);
 	return key_of(&c, kind);
 }
@@ -138,7 +130,7 @@ void kan_nameset_add_above(struct kan_nameset *s, struct kan_bytes path)
 		s->full = true;
 		return;
 	}
-	for (struct kan_bytes name = next(&path); name.n; name = next(&path)) {
+	for (struct kan_bytes name = kan_layer_next(&path); name.n; name = kan_layer_next(&path)) {
 		(void)add(s, key_of(&c, KAN_NAME_ABOVE));
 		link_to(&c, name);
 	}

@@ -178,3 +178,8 @@ bool kan_overlay_chr0(const struct statx *st)
 {
 	return S_ISCHR(st->stx_mode) && st->stx_rdev_major == 0 && st->stx_rdev_minor == 0;
 }
+
+bool kan_overlay_whiteout(const struct statx *st, bool attribute)
+{
+	return kan_overlay_chr0(st) || (attribute && S_ISREG(st->stx_mode) && st->stx_size == 0);
+}

@@ -11,9 +11,8 @@ const char *kan_overlay_prefix(bool userxattr);
 
 /* The marks of one entry, of the prefix in force only. Views are of the packed attributes. */
 struct kan_overlay_marks {
-	char opaque; /* 'y', 'x', or 0 */
-	bool metacopy,
-		whiteout; /* whiteout: the attribute; it counts below a directory marked 'x' only */
+	char opaque;               /* 'y', 'x', or 0 */
+	bool metacopy, whiteout;   /* whiteout: the attribute; of an empty file it is one */
 	struct kan_bytes redirect; /* valid ones only: "/a/b" or "name"; else empty */
 	uint64_t
 		flags; /* STATX_ATTR_ bits that chattr in the container set: kept as an attribute */
@@ -41,5 +40,11 @@ bool kan_overlay_harmless(struct kan_bytes xattr_name, struct kan_bytes value, b
 bool kan_overlay_planted(struct kan_bytes xattr_name, bool userxattr);
 
 bool kan_overlay_chr0(const struct statx *st); /* character device 0/0 */
+/*
+ * Does the entry hide its name? A device 0/0, or, since Linux 6.7, an empty file with the
+ * attribute. Names are looked up so in every layer; "opaque" 'x' of the directory only tells a
+ * listing to look at its entries' attributes.
+ */
+bool kan_overlay_whiteout(const struct statx *st, bool attribute);
 
 #endif

@@ -32,6 +32,8 @@ size_t kan_pkg_manager_sum(const char *manager);
 /* path is without '/' in front. package: what the name of the file says, "libc6:amd64", or empty.
  */
 enum kan_pkg_db kan_pkg_db_of(struct kan_bytes *package, struct kan_bytes path);
+/* A directory that files of a database lie in. */
+bool kan_pkg_db_is_dir(struct kan_bytes path);
 
 /* A package. Views live for the call. */
 struct kan_pkg_about {

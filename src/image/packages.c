@@ -2,6 +2,7 @@
  * left out. */
 #include "image/packages.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "image/layers.h"
 #include "image/lower.h"
 #include "image/package.h"
 #include "image/take.h"
@@ -47,13 +49,22 @@ struct packages {
 	uint8_t *buffer;
 	uint64_t files, octets, total; /* total: the most of octets */
 	const char *manager;
-	bool database;
+	bool database; /* there is one, or it could not be looked whether */
 	/* the directory that is listed */
 	const char *path;
 	const char *const *endings;
 	const struct kan_view *view;
 	bool fatal; /* evidence could not be written */
 };
+
+/* Each by its own name, too; that no more is tried is said once, of all. */
+static void lost(const struct packages *p, struct kan_bytes path, const struct kan_err *why)
+{
+	if (!kan_tree_gave_up(why))
+		kan_sink_gap_err(p->sink, path, why);
+	else if (!kan_tree_gave_up_again(p->opener, why))
+		kan_sink_gap_err(p->sink, KAN_LIT("pkgdb.tar"), why);
+}
 
 /* What the image has at a path. No link on the way is followed: a database is where it is. */
 static int find(struct kan_below *out, const struct packages *p, const char *path,
@@ -92,7 +103,7 @@ static int copy(struct packages *p, int fd, struct kan_bytes path, uint64_t size
 			return -1;
 	}
 	if (why.code != KAN_OK)
-		kan_sink_gap_err(p->sink, path, &why);
+		lost(p, path, &why);
 	else if (done != size)
 		kan_sink_gap(p->sink, path, KAN_GAP_CHANGED, "%llu bytes were read of %llu",
 			     (unsigned long long)done, (unsigned long long)size);
@@ -124,9 +135,7 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 	if (!within(p, path, size))
 		return 0;
 	if (kan_tree_open_bounded(&fd, &noatime, p->opener, b->data_fd, &why) < 0) {
-		kan_sink_gap(p->sink, path,
-			     why.sys == ETIMEDOUT ? KAN_GAP_STUCK : kan_gap_of_err(&why), "%s",
-			     why.text);
+		lost(p, path, &why);
 		return 0;
 	}
 	struct kan_tar_entry e = {.path = path,
@@ -147,8 +156,9 @@ static int store(struct packages *p, const struct kan_below *b, struct kan_bytes
 }
 
 /* Without it nobody can say that a path has no owner. */
-static void no_file(const struct packages *p, struct kan_bytes path)
+static void no_file(struct packages *p, struct kan_bytes path)
 {
+	p->database = true;
 	kan_sink_gap(p->sink, path, KAN_GAP_MALFORMED,
 		     "a part of a package database that is no regular file");
 }
@@ -176,9 +186,11 @@ static int on_name(struct kan_bytes name, void *arg, struct kan_err *err)
 	kan_buf_addb(&path, name);
 	const struct kan_lower_name ask = {.name = name};
 	if (kan_lower_lookup(&b, &p->stack, p->view, &ask, &why) < 0) {
-		kan_sink_gap_err(p->sink, kan_buf_bytes(&path), &why);
+		p->database = true;
+		lost(p, kan_buf_bytes(&path), &why);
 		return 0;
 	}
+	p->database |= b.found && S_ISREG(b.st.stx_mode);
 	int rc = b.found && S_ISREG(b.st.stx_mode) ? store(p, &b, kan_buf_bytes(&path), err) : 0;
 	if (b.found && !S_ISREG(b.st.stx_mode) && kan_pkg_db_of(&package, kan_buf_bytes(&path)))
 		no_file(p, kan_buf_bytes(&path));
@@ -191,13 +203,16 @@ static int directory(struct packages *p, const struct kan_below *b, size_t place
 		     struct kan_err *err)
 {
 	struct kan_err why = {0};
+	assert(kan_pkg_db_is_dir(
+		kan_bytes_of(places[place].path))); /* its gaps are known by that */
 	p->path = places[place].path;
 	p->endings = places[place].endings;
 	p->view = &b->view;
 	if (kan_lower_names(&p->stack, &b->view, on_name, p, &why) == 0)
 		return 0;
 	if (!p->fatal) {
-		kan_sink_gap_err(p->sink, kan_bytes_of(p->path), &why);
+		p->database = true;
+		lost(p, kan_bytes_of(p->path), &why);
 		return 0;
 	}
 	if (err)
@@ -212,17 +227,19 @@ static int one_place(struct packages *p, size_t place, struct kan_err *err)
 	struct kan_bytes path = kan_bytes_of(places[place].path);
 	int rc = 0;
 	if (find(&b, p, places[place].path, &why) < 0) {
-		kan_sink_gap_err(p->sink, path, &why);
+		p->database |= place < DATABASES;
+		lost(p, path, &why);
 		return 0;
 	}
+	bool file = b.found && !places[place].endings && S_ISREG(b.st.stx_mode);
+	p->database |= file && place < DATABASES;
 	if (b.found && places[place].endings && S_ISDIR(b.st.stx_mode))
 		rc = directory(p, &b, place, err);
-	else if (b.found && !places[place].endings && S_ISREG(b.st.stx_mode))
+	else if (file)
 		rc = store(p, &b, path, err);
 	else if (b.found && !places[place].endings && place < DATABASES)
 		no_file(p, path);
 	kan_below_free(&b);
-	p->database |= place < DATABASES && p->files > 0;
 	return rc;
 }
 
@@ -239,20 +256,13 @@ static int finish(struct packages *p, int rc, struct kan_err *err)
 }
 
 int kan_packages_take(const char **manager, const struct kan_target *t, struct kan_sink *s,
-		      struct kan_err *err)
-{
-	return kan_packages_take_within(manager, t, s, KAN_PACKAGES_TOTAL, err);
-}
-
-int kan_packages_take_within(const char **manager, const struct kan_target *t, struct kan_sink *s,
-			     uint64_t total, struct kan_err *err)
+		      uint64_t total, struct kan_err *err)
 {
 	struct packages p = {.sink = s, .total = total};
-	size_t init = 0;
+	kan_auto_free struct kan_layer *lowers = NULL;
+	size_t n = kan_image_lowers(&lowers, t);
 	int rc = 0;
-	while (init < t->n_lowers && t->lowers[init].init)
-		init++;
-	kan_stack_init(&p.stack, t->lowers + init, t->n_lowers - init, t->userxattr);
+	kan_stack_init(&p.stack, lowers, n, t->userxattr);
 	p.opener = p.stack.opener;
 	p.buffer = kan_io_buffer(KAN_IO_READ);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && rc == 0; i++)

@@ -3,6 +3,8 @@
  * dnf's: "2026-11-26T17:00:01+0000 SUBDEBUG Installed: bash-5.2-1.x86_64", yum's: "Nov 26 17:00:01
  * Installed: ...". zypper's: "2026-11-26
  * 17:00:01|install|bash|5.2-1|x86_64|root@host|repository|checksum|".
+ * apk's: "( 1/12) Installing bash (5.2-r1)", "Upgrading bash@edge (5.2-r1 -> 5.2-r2)", "Purging".
+ * apk-tools src/commit.c, print_change.
  */
 #include "image/pkg_log.h"
 
@@ -26,16 +28,34 @@ struct kan_pkg_log {
 	size_t n, cap, octets, lines;
 };
 
-const char *const kan_pkg_log_rpm[] = {"var/log/dnf.rpm.log", "var/log/yum.log",
-				       "var/log/zypp/history", NULL};
+static const struct {
+	const char *manager, *paths[4];
+} kinds[KAN_PKG_LOGS] = {
+	[KAN_PKG_LOG_DPKG] = {"dpkg", {"var/log/dpkg.log"}},
+	[KAN_PKG_LOG_RPM] = {"rpm",
+			     {"var/log/dnf.rpm.log", "var/log/yum.log", "var/log/zypp/history"}},
+	[KAN_PKG_LOG_APK] = {"apk", {"var/log/apk.log"}},
+};
+
+const char *const *kan_pkg_log_paths(enum kan_pkg_log_of of)
+{
+	return kinds[of].paths;
+}
+
+enum kan_pkg_log_of kan_pkg_log_manager(const char *manager)
+{
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
+		if (strcmp(kinds[of].manager, manager) == 0)
+			return of;
+	return KAN_PKG_LOG_NONE;
+}
 
 enum kan_pkg_log_of kan_pkg_log_of(struct kan_bytes path)
 {
-	if (kan_bytes_eq(path, KAN_LIT("var/log/dpkg.log")))
-		return KAN_PKG_LOG_DPKG;
-	for (const char *const *p = kan_pkg_log_rpm; *p; p++)
-		if (kan_bytes_eq(path, kan_bytes_of(*p)))
-			return KAN_PKG_LOG_RPM;
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
+		for (const char *const *p = kinds[of].paths; *p; p++)
+			if (kan_bytes_eq(path, kan_bytes_of(*p)))
+				return of;
 	return KAN_PKG_LOG_NONE;
 }
 
@@ -183,12 +203,56 @@ static void on_rpm(struct kan_pkg_log *l, struct kan_bytes line)
 		add_rpm(l, n.name, n.arch, state, n.version);
 }
 
-static void on_line(struct kan_pkg_log *l, struct kan_bytes line)
+/* "(1/2)", "( 1/12)", or "(?)". */
+static bool skip_count(struct kan_bytes *line)
 {
-	if (l->of == KAN_PKG_LOG_RPM) {
-		on_rpm(l, line);
+	const uint8_t *end = line->n && *line->p == '(' ? memchr(line->p, ')', line->n) : NULL;
+	if (!end)
+		return false;
+	for (const uint8_t *p = line->p + 1; p < end; p++)
+		if (*p != ' ' && *p != '/' && *p != '?' && (*p < '0' || *p > '9'))
+			return false;
+	*line = (struct kan_bytes){end + 1, line->n - (size_t)(end + 1 - line->p)};
+	return true;
+}
+
+/* The version in force then, out of "(NEW)" or "(OLD -> NEW)"; empty when it is neither. */
+static struct kan_bytes apk_version(struct kan_bytes rest)
+{
+	const struct kan_bytes none = {NULL, 0};
+	rest = kan_pkg_trim(rest);
+	if (rest.n < 3 || rest.p[0] != '(' || rest.p[rest.n - 1] != ')')
+		return none;
+	rest = (struct kan_bytes){rest.p + 1, rest.n - 2};
+	struct kan_bytes version = kan_pkg_word(&rest);
+	if (kan_bytes_eq(kan_pkg_word(&rest), KAN_LIT("->")))
+		version = kan_pkg_word(&rest);
+	return kan_pkg_trim(rest).n ? none : version;
+}
+
+/* A name may be followed by the tag of a repository, "@edge". No name has that character. */
+static void on_apk(struct kan_pkg_log *l, struct kan_bytes line)
+{
+	static const char *const there[] = {"Installing", "Upgrading", "Downgrading", "Replacing",
+					    "Reinstalling"};
+	struct kan_bytes rest = line;
+	if (!skip_count(&rest))
 		return;
-	}
+	struct kan_bytes did = kan_pkg_word(&rest), name = kan_pkg_word(&rest);
+	struct kan_bytes version = apk_version(rest);
+	const uint8_t *tag = name.n ? memchr(name.p, '@', name.n) : NULL;
+	name.n = tag ? (size_t)(tag - name.p) : name.n;
+	if (!name.n || !version.n)
+		return;
+	if (kan_bytes_eq(did, KAN_LIT("Purging")))
+		add(l, name, KAN_LIT("not-installed"), version);
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
+		if (kan_bytes_eq(did, kan_bytes_of(there[i])))
+			add(l, name, KAN_LIT("installed"), version);
+}
+
+static void on_dpkg(struct kan_pkg_log *l, struct kan_bytes line)
+{
 	struct kan_bytes rest = line;
 	(void)kan_pkg_word(&rest); /* day */
 	(void)kan_pkg_word(&rest); /* time */
@@ -199,6 +263,16 @@ static void on_line(struct kan_pkg_log *l, struct kan_bytes line)
 	if (key.n == 0 || version.n == 0 || kan_pkg_trim(rest).n)
 		return;
 	add(l, key, state, version);
+}
+
+static void on_line(struct kan_pkg_log *l, struct kan_bytes line)
+{
+	if (l->of == KAN_PKG_LOG_APK)
+		on_apk(l, line);
+	else if (l->of == KAN_PKG_LOG_RPM)
+		on_rpm(l, line);
+	else
+		on_dpkg(l, line);
 }
 
 void kan_pkg_log_read(struct kan_pkg_log *l, struct kan_bytes piece)
@@ -248,8 +322,10 @@ bool kan_pkg_log_says(const struct kan_pkg_log *l, struct kan_bytes name, struct
 {
 	kan_auto_buf struct kan_buf key = KAN_BUF(KAN_PKG_LOG_LINE);
 	kan_buf_addb(&key, name);
-	kan_buf_addc(&key, ':');
-	kan_buf_addb(&key, arch);
+	if (l->of != KAN_PKG_LOG_APK) {
+		kan_buf_addc(&key, ':');
+		kan_buf_addb(&key, arch);
+	}
 	const struct record *r = find(l, kan_buf_bytes(&key));
 	if (l->cut || !r || !kan_bytes_eq(r->state, state))
 		return false;

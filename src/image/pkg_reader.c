@@ -41,21 +41,34 @@ static bool ends(struct kan_bytes v, const char *suffix)
 	return v.n > n && memcmp(v.p + v.n - n, suffix, n) == 0;
 }
 
-static struct kan_bytes after(struct kan_bytes v, const char *prefix)
+static const char dpkg_info[] = "var/lib/dpkg/info", dpkg_status[] = "var/lib/dpkg/status.d";
+static const char *const rpm_dirs[] = {"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"};
+
+bool kan_pkg_db_is_dir(struct kan_bytes path)
 {
-	size_t n = strlen(prefix);
-	return (struct kan_bytes){v.p + n, v.n - n};
+	for (size_t i = 0; i < sizeof(rpm_dirs) / sizeof(rpm_dirs[0]); i++)
+		if (kan_bytes_eq(path, kan_bytes_of(rpm_dirs[i])))
+			return true;
+	return kan_bytes_eq(path, kan_bytes_of(dpkg_info)) ||
+	       kan_bytes_eq(path, kan_bytes_of(dpkg_status));
+}
+
+/* What lies in the directory itself; empty: it is another's. */
+static struct kan_bytes in_dir(struct kan_bytes path, const char *dir)
+{
+	size_t n = strlen(dir) + 1;
+	if (path.n <= n || !kan_bytes_starts(path, dir) || path.p[n - 1] != '/' ||
+	    memchr(path.p + n, '/', path.n - n))
+		return (struct kan_bytes){0};
+	return (struct kan_bytes){path.p + n, path.n - n};
 }
 
 /* A file whose name stands for a package, in a directory. */
 static bool named(struct kan_bytes *package, struct kan_bytes path, const char *dir,
 		  const char *suffix)
 {
-	size_t n = strlen(dir);
-	if (!kan_bytes_starts(path, dir))
-		return false;
-	struct kan_bytes name = {path.p + n, path.n - n};
-	if (name.n == 0 || memchr(name.p, '/', name.n) || (*suffix && !ends(name, suffix)))
+	struct kan_bytes name = in_dir(path, dir);
+	if (name.n == 0 || (*suffix && !ends(name, suffix)))
 		return false;
 	*package = (struct kan_bytes){name.p, name.n - strlen(suffix)};
 	return true;
@@ -70,8 +83,6 @@ enum kan_pkg_db kan_pkg_db_of(struct kan_bytes *package, struct kan_bytes path)
 		     {"var/lib/dpkg/diversions", KAN_PKG_DIVERSIONS},
 		     {"lib/apk/db/installed", KAN_PKG_APK},
 		     {"usr/lib/apk/db/installed", KAN_PKG_APK}};
-	static const char *const rpm_dirs[] = {"var/lib/rpm/", "usr/lib/sysimage/rpm/",
-					       "usr/share/rpm/"};
 	static const struct {
 		const char *name;
 		enum kan_pkg_db db;
@@ -86,16 +97,14 @@ enum kan_pkg_db kan_pkg_db_of(struct kan_bytes *package, struct kan_bytes path)
 			return whole[i].db;
 	for (size_t i = 0; i < sizeof(rpm_dirs) / sizeof(rpm_dirs[0]); i++)
 		for (size_t k = 0; k < sizeof(rpm) / sizeof(rpm[0]); k++)
-			if (kan_bytes_starts(path, rpm_dirs[i]) &&
-			    kan_bytes_eq(after(path, rpm_dirs[i]), kan_bytes_of(rpm[k].name)))
+			if (kan_bytes_eq(in_dir(path, rpm_dirs[i]), kan_bytes_of(rpm[k].name)))
 				return rpm[k].db;
-	if (named(package, path, "var/lib/dpkg/info/", ".list"))
+	if (named(package, path, dpkg_info, ".list"))
 		return KAN_PKG_LIST;
-	if (named(package, path, "var/lib/dpkg/info/", ".md5sums") ||
-	    named(package, path, "var/lib/dpkg/status.d/", ".md5sums"))
+	if (named(package, path, dpkg_info, ".md5sums") ||
+	    named(package, path, dpkg_status, ".md5sums"))
 		return KAN_PKG_MD5SUMS;
-	return named(package, path, "var/lib/dpkg/status.d/", "") ? KAN_PKG_STATUS_D
-								  : KAN_PKG_OTHER;
+	return named(package, path, dpkg_status, "") ? KAN_PKG_STATUS_D : KAN_PKG_OTHER;
 }
 
 void kan_pkg_malformed_set(const struct kan_pkg_reader *r, struct kan_err *err, const char *fmt,

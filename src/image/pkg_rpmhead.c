@@ -7,7 +7,7 @@
 #include "image/pkg_reader.h"
 #include "image/pkg_rpm.h"
 
-enum { ENTRY = 16, DATA_MAX = 256 << 20 };
+enum { ENTRY = 16 };
 enum type { CHAR = 1, INT8, INT16, INT32, INT64, STRING, BIN, STRINGS, I18N };
 enum tag {
 	NAME = 1000,
@@ -48,7 +48,7 @@ static int open_header(struct header *h, struct kan_bytes blob, struct kan_err *
 	if (blob.n < 8)
 		return kan_fail(err, KAN_EFORMAT, "a header of %zu bytes", blob.n);
 	uint64_t n = kan_be32(blob.p), size = kan_be32(blob.p + 4);
-	if (n == 0 || n > KAN_PKG_RPM_TAGS || size > DATA_MAX || 8 + n * ENTRY + size > blob.n)
+	if (n == 0 || n > KAN_PKG_RPM_TAGS || 8 + n * ENTRY + size > blob.n)
 		return kan_fail(err, KAN_EFORMAT, "a header that is larger than its record");
 	*h = (struct header){blob.p + 8, (size_t)n, {blob.p + 8 + n * ENTRY, (size_t)size}};
 	return 0;

@@ -1,6 +1,7 @@
 /* The reference in a process of its own: its bytes are foreign, and this process is root's. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 
 enum kind { CONFIG = 1, LAYER, DATA, END_OF_LAYER, DONE, FAILED, BOX };
 enum { DATA_MAX = 1 << 20, PATH = 64 };
+/* Its first word comes before it reads a byte; then a layer that is hashed is silence. */
+enum { START_MS = 10000, SILENCE_MS = 600000, STARTS = 3 };
 enum { UNBOXED = -2, NO_CONFIG = -1 };
 enum { BOX_PRIVILEGES = 1, BOX_LANDLOCK = 2, BOX_SECCOMP = 4 };
 
@@ -127,10 +130,23 @@ _Noreturn static void child(const struct kan_reference_from *from, int out)
 
 /* --- in the parent: callbacks that are called --- */
 
+static int wait_for(int fd, int ms, struct kan_err *err)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int rc = 0;
+	while ((rc = poll(&p, 1, ms)) < 0 && errno == EINTR)
+		;
+	if (rc > 0)
+		return 0;
+	return kan_fail(err, KAN_ELIMIT, "reference: its reader said nothing for %d s", ms / 1000);
+}
+
 static int get(int fd, void *to, size_t n, struct kan_err *err)
 {
 	uint8_t *at = to;
 	while (n) {
+		if (wait_for(fd, SILENCE_MS, err) < 0)
+			return -1;
 		ssize_t got = read(fd, at, n);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -170,12 +186,11 @@ static int octets(int fd, const struct message *m, const struct kan_reference_vi
 }
 
 /* Said before a byte of the reference was read. */
-static int boxed(const struct message *m, const struct kan_reference_visit *v)
+static void boxed(const struct message *m, const struct kan_reference_visit *v)
 {
 	const uint32_t whole = BOX_PRIVILEGES | BOX_LANDLOCK | BOX_SECCOMP;
 	if ((m->n & whole) != whole && v->unboxed)
 		v->unboxed(m->n & BOX_PRIVILEGES, m->n & BOX_LANDLOCK, m->n & BOX_SECCOMP, v->arg);
-	return 0;
 }
 
 /* 1: done. What comes in another order than it should is refused by at: -2 the sandbox is not told
@@ -196,7 +211,8 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 		if (*at != UNBOXED)
 			break;
 		*at = NO_CONFIG;
-		return boxed(&m, v);
+		boxed(&m, v);
+		return 0;
 	case CONFIG:
 		if (*at != NO_CONFIG)
 			break;
@@ -217,11 +233,12 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 	return kan_fail(err, KAN_EFORMAT, "reference: a message out of its order");
 }
 
-static int listen_to(int fd, const struct kan_reference_visit *v, struct kan_err *err)
+static int listen_to(bool *heard, int fd, const struct kan_reference_visit *v, struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_xalloc(DATA_MAX);
 	int64_t at = UNBOXED;
-	int rc = 0;
+	int rc = wait_for(fd, START_MS, err);
+	*heard = rc == 0;
 	while (rc == 0)
 		rc = one(fd, v, buffer, &at, err);
 	return rc < 0 ? -1 : 0;
@@ -241,8 +258,8 @@ int kan_reference_open(int *fd, const char *path, struct kan_err *err)
 	return 0;
 }
 
-int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
-			struct kan_err *err)
+static int apart(bool *heard, const struct kan_reference_from *from,
+		 const struct kan_reference_visit *v, struct kan_err *err)
 {
 	kan_auto_close int in = -1, to = -1;
 	int ends[2], status = 0;
@@ -260,9 +277,20 @@ int kan_reference_apart(const struct kan_reference_from *from, const struct kan_
 		child(from, to);
 	}
 	(void)close(kan_take_fd(&to));
-	int rc = listen_to(in, v, err);
+	int rc = listen_to(heard, in, v, err);
 	if (rc < 0)
 		(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);
+	return rc;
+}
+
+/* What was forked beside threads may wait for a lock that one of them had, for ever. */
+int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
+			struct kan_err *err)
+{
+	bool heard = false;
+	int rc = -1;
+	for (int i = 0; i < STARTS && rc < 0 && !heard; i++)
+		rc = apart(&heard, from, v, err);
 	return rc;
 }

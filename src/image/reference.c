@@ -13,13 +13,13 @@
 #include "image/archive.h"
 #include "image/layers.h"
 
-enum { JSON_DEPTH = 32, SCHEME = 7, PIECE = 64 << 10, NAME = 128 };
-
-static const char scheme[] = "sha256:";
+enum { JSON_DEPTH = 32, PIECE = 64 << 10, NAME = 128 };
 
 struct reference {
 	struct kan_archive *archive;
 	const char *image_id, *digest; /* the id without its scheme */
+	const char *part;
+	bool strict;
 	const struct kan_reference_visit *v;
 	struct kan_buf config, best_config;
 	json_t *best; /* names of its layers, the base first */
@@ -41,11 +41,6 @@ struct pull {
 static int document(json_t **out, struct kan_bytes raw, struct kan_err *err)
 {
 	return kan_json_parse(out, raw, KAN_REFERENCE_DOCUMENT, JSON_DEPTH, err);
-}
-
-static bool is_digest(const char *s)
-{
-	return strncmp(s, scheme, SCHEME) == 0 && kan_is_sha256_hex(s + SCHEME);
 }
 
 /* The member whose name promises a digest; NULL: it promises none. */
@@ -75,7 +70,7 @@ static int blob(struct kan_buf *out, struct reference *r, const char *name,
 
 static void name_of(char out[NAME], const char *digest)
 {
-	(void)snprintf(out, NAME, "blobs/sha256/%.64s", digest + SCHEME);
+	(void)snprintf(out, NAME, "blobs/sha256/%.64s", digest + KAN_DIGEST_SCHEME);
 }
 
 static void take(struct kan_buf *to, struct kan_buf *from)
@@ -143,18 +138,18 @@ static int oci_image(struct reference *r, const json_t *doc, const char *hex, st
 	const char *digest = kan_json_str(json_object_get(doc, "config"), "digest");
 	size_t i = 0;
 	json_t *v = NULL, *layers = json_array();
-	if (!is_digest(digest))
+	if (!kan_is_digest(digest))
 		i = 1;
 	name_of(config, i ? "sha256:" : digest);
 	json_array_foreach (json_object_get(doc, "layers"), i, v) {
 		char name[NAME];
 		const char *of = kan_json_str(v, "digest");
-		if (!is_digest(of))
+		if (!kan_is_digest(of))
 			break;
 		name_of(name, of);
 		json_array_append_new(layers, json_string(name));
 	}
-	bool whole = is_digest(digest) &&
+	bool whole = kan_is_digest(digest) &&
 		     json_array_size(layers) == json_array_size(json_object_get(doc, "layers"));
 	int rc = whole ? consider(r, config, layers, hex, err)
 		       : kan_fail(err, KAN_EFORMAT,
@@ -200,7 +195,7 @@ static int descriptor(struct reference *r, const json_t *d, unsigned depth, stru
 	const char *digest = kan_json_str(d, "digest");
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_REFERENCE_DOCUMENT);
 	struct kan_err why = {0};
-	if (!is_digest(digest))
+	if (!kan_is_digest(digest))
 		return kan_fail(err, KAN_EFORMAT, "a descriptor without a sha256 digest");
 	if (no_image(d))
 		return 0;
@@ -214,12 +209,27 @@ static int descriptor(struct reference *r, const json_t *d, unsigned depth, stru
 	return -1;
 }
 
-static int begin_with(struct reference *r, struct kan_err *err)
+static int begin_with(struct reference *r, const char *digest, struct kan_err *err)
 {
-	json_t *d = json_pack("{s:s}", "digest", r->digest);
+	json_t *d = json_pack("{s:s}", "digest", digest);
 	int rc = descriptor(r, d, 0, err);
 	json_decref(d);
 	return rc;
+}
+
+/* An id that is no config's: a content store's, whose blob leads to the config. */
+static int led_to(struct reference *r, struct kan_err *err)
+{
+	char digest[KAN_DIGEST];
+	if (r->exact)
+		return 0;
+	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", r->image_id ? r->image_id : "");
+	json_decref(kan_take_ptr(r->best));
+	r->images = r->documents = 0;
+	r->image_id = r->part;
+	if (kan_is_digest(digest) && begin_with(r, digest, err) < 0)
+		return -1;
+	return r->best ? 0 : kan_fail(err, KAN_EREFUSED, "it is not the image of this id");
 }
 
 static int choose(struct reference *r, struct kan_err *err)
@@ -228,7 +238,7 @@ static int choose(struct reference *r, struct kan_err *err)
 	struct kan_err why = {0};
 	int rc = 0;
 	if (r->digest)
-		rc = begin_with(r, err);
+		rc = begin_with(r, r->digest, err);
 	else if (kan_archive_read(&raw, r->archive, "manifest.json", &why) == 0)
 		rc = docker_images(r, kan_buf_bytes(&raw), err);
 	else if (why.code != KAN_ENOTFOUND)
@@ -237,7 +247,7 @@ static int choose(struct reference *r, struct kan_err *err)
 		return kan_wrap(err, "neither manifest.json nor index.json");
 	else
 		rc = oci_document(r, kan_buf_bytes(&raw), NULL, 0, err);
-	if (rc < 0)
+	if (rc < 0 || (r->strict && led_to(r, err) < 0))
 		return -1;
 	if (!r->best)
 		return kan_fail(err, KAN_ENOTFOUND, "the reference has no image");
@@ -303,7 +313,7 @@ static int prove(struct pull *l, size_t i, const char *name, struct kan_err *err
 	int rc = pull_layer(l, name, on_proof, err);
 	kan_digest_finish(hex, l->plain);
 	l->part = from;
-	if (rc == 0 && strcmp(hex, l->r->ids.v[i] + SCHEME) != 0)
+	if (rc == 0 && strcmp(hex, l->r->ids.v[i] + KAN_DIGEST_SCHEME) != 0)
 		rc = kan_fail(err, KAN_EFORMAT, "it is not what its config says");
 	return rc;
 }
@@ -314,6 +324,12 @@ static int layer(struct reference *r, size_t i, struct kan_err *err)
 	struct pull l = {.r = r, .part = {.fd = -1}};
 	if (kan_archive_find(&l.part, r->archive, name, err) < 0)
 		return kan_wrap(err, "layer %zu", i);
+	/* What lies behind the end of a packed layer is read for the digest, however much it is. */
+	if (l.part.left > KAN_REFERENCE_LAYER_MAX) {
+		kan_archive_close(&l.part);
+		return kan_fail(err, KAN_ELIMIT, "layer %zu: a blob of over %llu bytes", i,
+				(unsigned long long)KAN_REFERENCE_LAYER_MAX);
+	}
 	l.digest = kan_digest_new();
 	l.plain = kan_digest_new();
 	l.piece = kan_xalloc(PIECE);
@@ -346,19 +362,13 @@ static int stream(struct reference *r, struct kan_err *err)
 	return 0;
 }
 
-/* Podman's id has no scheme. */
-static const char *hex_of(const char *id)
-{
-	if (id && is_digest(id))
-		return id + SCHEME;
-	return id && kan_is_sha256_hex(id) ? id : NULL;
-}
-
 int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err)
 {
-	struct reference r = {.image_id = hex_of(from->image_id),
+	struct reference r = {.image_id = kan_digest_hex(from->image_id),
 			      .digest = from->digest,
+			      .strict = from->strict,
+			      .part = kan_digest_hex(from->part),
 			      .v = v,
 			      .config = KAN_BUF(KAN_REFERENCE_CONFIG),
 			      .best_config = KAN_BUF(KAN_REFERENCE_CONFIG)};

@@ -13,7 +13,7 @@ enum {
 	KAN_REFERENCE_DEPTH = 4,      /* of indexes in indexes */
 	KAN_REFERENCE_LAYERS = 512,
 };
-#define KAN_REFERENCE_LAYER_MAX (UINT64_C(16) << 30) /* of a layer, unpacked */
+#define KAN_REFERENCE_LAYER_MAX (UINT64_C(16) << 30) /* of a layer, packed and unpacked */
 #define KAN_REFERENCE_TOTAL_MAX (UINT64_C(64) << 30)
 
 /* In this order: config once, then each layer from the base up with its data. -1 stops it. */
@@ -33,17 +33,22 @@ struct kan_reference_from {
 	const char *image_id; /* "sha256:...": of several images the one whose config or manifest
 				 has it */
 	const char *digest;   /* of an index or manifest that is begun with; or NULL */
+	bool strict;      /* none but the image of image_id: its config's digest, or that of what
+			     leads to it by digests */
+	const char *part; /* strict, and the id is an index of several: the manifest; or NULL */
 };
 /* A file or a directory. fd is yours. */
 int kan_reference_open(int *fd, const char *path, struct kan_err *err);
 /*
- * Layers may be plain, gzip or zstd. A single image is taken whatever its id is. Blobs must have
- * the digest of their name, layers that of the config: before a byte of one is handed on.
+ * Layers may be plain, gzip or zstd. A single image is taken whatever its id is, unless strict.
+ * Blobs must have the digest of their name, layers that of the config: before a byte of one is
+ * handed on. refused: strict, and it is another image.
  */
 int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err);
 /* The same in a process of its own: sandboxed, no other descriptor, no power of root but to read
- * files of a directory. The callbacks are called in this one. */
+ * files of a directory. The callbacks are called in this one. limit: it does not begin, or says
+ * nothing for ten minutes. */
 int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 			struct kan_err *err);
 

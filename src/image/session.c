@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <kanshiki/sink.h>
@@ -336,15 +335,14 @@ static bool send_content(struct kan_session *s, struct plan *p)
 	return err.code == KAN_OK || kan_session_problem(s, p->f->path, &err);
 }
 
-/* Attributes by the open file: most have none, and one call tells. */
+/* By the open file, where there is one. */
 static bool read_xattrs(struct kan_session *s, const struct kan_tree_entry *e, struct kan_file *f,
 			int fd)
 {
 	struct kan_err err = {0};
-	f->xattrs_known = true;
 	kan_session_begin(s, false);
-	if (fd < 0 || flistxattr(fd, NULL, 0) != 0)
-		f->xattrs_known = kan_xattrs_read(&s->xattrs, e->fd, e->parent_fd, e->name, &err);
+	f->xattrs_known = fd < 0 ? kan_xattrs_read(&s->xattrs, e->fd, e->parent_fd, e->name, &err)
+				 : kan_xattrs_read_open(&s->xattrs, fd, &err);
 	if (!kan_session_end(s))
 		return false;
 	f->xattrs = kan_buf_bytes(&s->xattrs);

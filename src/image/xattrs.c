@@ -28,14 +28,24 @@ static void add(struct kan_bytes name, struct kan_bytes value, void *arg)
 	kan_xattrs_add(arg, name, value);
 }
 
+static bool whole(const struct kan_buf *out, int rc, struct kan_err *err)
+{
+	if (rc == 0 && out->failed)
+		rc = kan_fail(err, KAN_ELIMIT, "more than %zu bytes of attributes", out->max);
+	return rc == 0;
+}
+
 bool kan_xattrs_read(struct kan_buf *out, int pin, int parent, struct kan_bytes name,
 		     struct kan_err *err)
 {
 	kan_buf_reset(out);
-	int rc = kan_tree_xattrs(pin, parent, name, add, out, err);
-	if (rc == 0 && out->failed)
-		rc = kan_fail(err, KAN_ELIMIT, "more than %zu bytes of attributes", out->max);
-	return rc == 0;
+	return whole(out, kan_tree_xattrs(pin, parent, name, add, out, err), err);
+}
+
+bool kan_xattrs_read_open(struct kan_buf *out, int fd, struct kan_err *err)
+{
+	kan_buf_reset(out);
+	return whole(out, kan_tree_open_xattrs(fd, add, out, err), err);
 }
 
 bool kan_xattrs_next(struct kan_xattr *out, struct kan_bytes *packed)
@@ -62,5 +72,15 @@ bool kan_xattrs_find(struct kan_bytes *value, struct kan_bytes packed, const cha
 		*value = x.value;
 		return true;
 	}
+	return false;
+}
+
+bool kan_xattr_label(struct kan_bytes name)
+{
+	static const char *const labels[] = {"security.selinux", "security.ima", "security.evm",
+					     "security.apparmor", "security.SMACK64"};
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (kan_bytes_starts(name, labels[i]))
+			return true;
 	return false;
 }

@@ -211,6 +211,7 @@ static bool put_integrity(struct kan_row *r, const char *key, struct kan_bytes v
 	return word != NULL;
 }
 
+/* Of one key the first that there is: one module labels the files of a host. */
 static const struct {
 	const char *name, *key;
 	bool (*put)(struct kan_row *r, const char *key, struct kan_bytes v);
@@ -219,6 +220,8 @@ static const struct {
 	{"system.posix_acl_access", "acl", put_acl},
 	{"system.posix_acl_default", "acl_default", put_acl},
 	{"security.selinux", "label", put_label},
+	{"security.SMACK64", "label", put_label},
+	{"security.apparmor", "label", put_label},
 	{"security.ima", "ima", put_integrity},
 	{"security.evm", "evm", put_integrity},
 };
@@ -233,13 +236,16 @@ static struct kan_xattr *find(struct kan_xattr *x, struct kan_bytes packed, cons
 
 void kan_row_xattr_words(struct kan_row *r, struct kan_bytes packed)
 {
-	const char *undecoded[UNDECODED_MAX];
+	const char *undecoded[UNDECODED_MAX], *told = "";
 	size_t n = 0;
 	for (size_t i = 0; packed.n && i < sizeof(known) / sizeof(known[0]); i++) {
 		struct kan_xattr x;
-		if (find(&x, packed, known[i].name) &&
-		    (x.cut || !known[i].put(r, known[i].key, x.value)))
+		if (strcmp(told, known[i].key) == 0 || !find(&x, packed, known[i].name))
+			continue;
+		if (x.cut || !known[i].put(r, known[i].key, x.value))
 			undecoded[n++] = known[i].name;
+		else
+			told = known[i].key;
 	}
 	if (n == 0)
 		return;

@@ -180,17 +180,20 @@ class Listed(unittest.TestCase):
         self.assertEqual(len(out.splitlines()), 2)
         self.assertEqual(len(self.unreadable(root)), 1)
 
-    def test_another_store_is_named_and_a_place_above_it_is_pointed_to(self):
-        podman = pathlib.Path(tempfile.mkdtemp(prefix="podman-", dir=WORK))
-        (podman / "overlay-containers").mkdir()
-        status, _, err = kanshiki("ls", "--root", podman)
+    def test_another_store_is_named_and_a_place_above_one_is_pointed_to(self):
+        containerd = pathlib.Path(tempfile.mkdtemp(prefix="containerd-", dir=WORK))
+        (containerd / "io.containerd.metadata.v1.bolt").mkdir()
+        status, _, err = kanshiki("ls", "--root", containerd)
         self.assertEqual(status, 4)
-        self.assertIn("store of Podman", err)
-        disk = pathlib.Path(tempfile.mkdtemp(prefix="disk-", dir=WORK))
-        (disk / "var/lib/docker/containers").mkdir(parents=True)
-        status, _, err = kanshiki("ls", "--root", disk)
-        self.assertEqual(status, 3)
-        self.assertIn("name " + str(disk / "var/lib/docker"), err)
+        self.assertIn("root of containerd", err)
+        for above, place in (("", "var/lib/docker"), ("var/lib", "docker"), ("", "var/lib/containers/storage"),
+                             ("var/lib", "containers/storage"), ("var/lib/containers", "storage"), ("", ".local/share/containers/storage")):
+            with self.subTest((above, place)):
+                disk = pathlib.Path(tempfile.mkdtemp(prefix="disk-", dir=WORK))
+                (disk / above / place / ("containers" if place.endswith("docker") else "overlay-containers")).mkdir(parents=True)
+                status, _, err = kanshiki("ls", "--root", disk / above)
+                self.assertEqual(status, 3)
+                self.assertIn("name " + str(disk / above / place), err)
 
     def test_a_held_data_root_is_said_to_be_live(self):
         root = new_root()

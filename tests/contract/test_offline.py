@@ -104,7 +104,9 @@ class Stuck(unittest.TestCase):
         self.ended(self.started("--timeout", "1"), 124)
 
 
-class Offline(unittest.TestCase):
+class Capturing(unittest.TestCase):
+    """Whose data root it is makes no difference: the bundle is whole, and no byte of the host is in it."""
+
     def capture(self, root, *flags, name="web", status=0):
         home = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=WORK))
         got, out, err = kanshiki("--home", home, "--json", "capture", "--operator", "A <a@example.org>", "--root", root.path, *flags, name)
@@ -127,6 +129,8 @@ class Offline(unittest.TestCase):
             if path.is_file() and not path.is_symlink():
                 self.assertNotIn(CANARY, path.read_bytes(), path)
 
+
+class Offline(Capturing):
     def test_a_whole_bundle_with_what_files_can_tell(self):
         root = new_root()
         directory = root.container(MountPoints=VOLUME)
@@ -312,6 +316,35 @@ class Offline(unittest.TestCase):
                     diff.symlink_to(outside)
                 bundle = self.capture(root, status=5)
                 self.assertEqual(bundle.gaps()["filesystem", "filesystem"], "unsupported")
+
+    @unittest.skipUnless(os.geteuid() == 0, "a whiteout is a device")
+    def test_a_layer_that_is_gone_costs_the_words_and_nothing_that_the_container_changed(self):
+        for what in ("layer", "short", "list"):
+            with self.subTest(what):
+                root = new_root()
+                root.container()
+                (root.upper() / "evil").write_bytes(b"evil")
+                (root.upper() / "etc").mkdir()
+                os.mknod(root.upper() / "etc/gone", 0o020600, os.makedev(0, 0))
+                os.setxattr(root.upper() / "etc", "trusted.overlay.opaque", b"y")
+                lost = {"layer": root.base(), "short": root.path / "overlay2/l/BASE", "list": root.upper().parent / "lower"}[what]
+                lost.rmdir() if what == "layer" else lost.unlink()
+                bundle = self.capture(root, status=5)
+                found = {r["path"]: r for r in bundle.rows("filesystem/changes.ndjson")}
+                self.assertEqual({p: r["type"] for p, r in found.items()}, {"/": "dir", "/etc": "dir", "/etc/gone": "chr", "/evil": "file"})
+                self.assertEqual([p for p, r in found.items() if {"change", "planted", "below"} & set(r)], [])
+                self.assertEqual(found["/etc"]["opaque"], "y")
+                self.assertEqual((found["/evil"]["sha256"], found["/evil"]["stored"]), (sha256(b"evil"), "upper.tar"))
+                self.assertEqual(bundle.members("filesystem/upper.tar")["evil"], b"evil")
+                gap, = [g for g in bundle.document["gaps"] if g["collector"] == "filesystem"]
+                self.assertEqual((gap["what"], gap["code"]), ("changes.ndjson", "vanished"))
+                self.assertIn("/BASE" if what == "short" else lost.parent.name, gap["why"])
+                claims = {c["claim"]: c["verdict"] for c in json.loads((bundle.path / "capture.json").read_bytes())["target"]["claims"]}
+                self.assertEqual((claims["overlay"], claims["lower directories"]), ("proven", "unproven"))
+                self.assertEqual(bundle.gaps()["image", "baseline.ndjson"], "vanished")
+                status, out, err = kanshiki("--json", "compare", bundle.path)
+                self.assertEqual(status, 5, err)
+                self.assertIn(b"no layer of the image was there to compare with", out)
 
     def test_pipes_in_place_of_files_do_not_hold_it_up(self):
         root = new_root()

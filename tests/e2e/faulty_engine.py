@@ -46,10 +46,10 @@ def forward(upstream, head, body):
     with socket.socket(socket.AF_UNIX) as engine:
         engine.connect(upstream)
         engine.sendall(head + b"\r\n\r\n" + body)
-        answer = b""
+        answer = bytearray()    # an image may have many blocks
         while block := engine.recv(1 << 16):
             answer += block
-    return answer
+    return bytes(answer)
 
 
 def dechunk(body):

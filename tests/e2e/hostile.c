@@ -143,6 +143,21 @@ static void many(char **v)
 	}
 }
 
+/* links DIR N: so many files of two names each, more than any table of them holds. */
+static void links(char **v)
+{
+	char a[4096], b[4096];
+	must(mkdir(v[2], 0755) == 0 && chdir(v[2]) == 0 && mkdir("a", 0755) == 0 &&
+		     mkdir("b", 0755) == 0,
+	     v[2]);
+	for (long i = 0, n = number(v, 3, 70000); i < n; i++) {
+		snprintf(a, sizeof(a), "a/%ld", i);
+		snprintf(b, sizeof(b), "b/%ld", i);
+		put(a, a, strlen(a));
+		must(link(a, b) == 0, b);
+	}
+}
+
 /* odd DIR: types, links, holes, attributes */
 static void odd(char **v)
 {
@@ -192,18 +207,30 @@ static void odd(char **v)
 	(void)utimensat(AT_FDCWD, "back", t, 0);
 }
 
+enum { MOVING = 8 << 20, STEP = 64 << 10 };
+
+static void fill(int fd)
+{
+	static char block[STEP];
+	for (off_t n = 0; n < MOVING; n += STEP)
+		(void)!pwrite(fd, block, sizeof(block), n);
+}
+
 static void *grow(void *arg)
 {
-	static char block[65536];
-	int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644), up = strstr(arg, "grow") != NULL;
-	for (off_t n = up ? 0 : 64 << 20;; n += up ? (off_t)sizeof(block) : -(off_t)sizeof(block)) {
-		if (up && n < 512 << 20)
-			(void)!pwrite(fd, block, sizeof(block), n);
-		else if (!up && n > 0)
+	for (int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644);;) {
+		fill(fd);
+		(void)!ftruncate(fd, 0);
+	}
+	return NULL;
+}
+
+static void *shrink(void *arg)
+{
+	for (int fd = open(arg, O_CREAT | O_RDWR | O_TRUNC, 0644);;) {
+		fill(fd);
+		for (off_t n = MOVING; n > 0; n -= STEP)
 			(void)!ftruncate(fd, n);
-		else
-			n = up ? 0 : 64 << 20;
-		(void)!ftruncate(fd, n);
 	}
 	return NULL;
 }
@@ -230,7 +257,7 @@ static void moving(char **v)
 	mkdir(v[2], 0755);
 	must(asprintf(&g, "%s/grow", v[2]) > 0 && asprintf(&s, "%s/shrink", v[2]) > 0, "moving");
 	pthread_create(&t, NULL, grow, g);
-	pthread_create(&t, NULL, grow, s);
+	pthread_create(&t, NULL, shrink, s);
 	pthread_create(&t, NULL, come_and_go, v[2]);
 }
 
@@ -548,19 +575,33 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*act)(char **);
-	} acts[] = {{"swap", swap},         {"names", names},
-		    {"deep", deep},         {"many", many},
-		    {"odd", odd},           {"moving", moving},
-		    {"fds", fds},           {"threads", threads},
-		    {"comm", comm},         {"argv", argv_mb},
-		    {"zombies", zombies},   {"deadleader", deadleader},
-		    {"memfd", run_memfd},   {"deleted", run_deleted},
-		    {"storm", storm},       {"sockets", sockets},
-		    {"abstract", abstract}, {"scm", scm},
-		    {"spaces", spaces},     {"cover", cover},
-		    {"gush", gush},         {"jail", jail},
-		    {"deadinit", deadinit}, {"overroot", overroot},
-		    {"forge", forge},       {"wait", nothing}};
+	} acts[] = {{"swap", swap},
+		    {"names", names},
+		    {"deep", deep},
+		    {"many", many},
+		    {"odd", odd},
+		    {"moving", moving},
+		    {"links", links},
+		    {"fds", fds},
+		    {"threads", threads},
+		    {"comm", comm},
+		    {"argv", argv_mb},
+		    {"zombies", zombies},
+		    {"deadleader", deadleader},
+		    {"memfd", run_memfd},
+		    {"deleted", run_deleted},
+		    {"storm", storm},
+		    {"sockets", sockets},
+		    {"abstract", abstract},
+		    {"scm", scm},
+		    {"spaces", spaces},
+		    {"cover", cover},
+		    {"gush", gush},
+		    {"jail", jail},
+		    {"deadinit", deadinit},
+		    {"overroot", overroot},
+		    {"forge", forge},
+		    {"wait", nothing}};
 	for (size_t i = 0; argc > 1 && i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (strcmp(acts[i].name, argv[1]) == 0) {
 			acts[i].act(argv);

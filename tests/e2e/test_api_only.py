@@ -7,9 +7,10 @@ import unittest
 
 import world
 from test_bad_input import faulty
+from test_overlay import compare_json
 from world import docker, run_container, sha256, value
 
-NAME = "api-web"
+NAME, TINY_NAME, TINY = "api-web", "api-tiny", "api-tiny:1"
 LIGHT = ("--depth", "api", "--only", "filesystem", "--no-report")
 LACKS = {"xattrs", "ctime_ns", "how", "deleted directories"}
 ODD = b"/root/odd \n\\ \"quote\" <b> \xff\xfe"
@@ -87,6 +88,18 @@ class ApiOnly(unittest.TestCase):
         self.assertEqual([p for p, r in rows.items() if r["source"] != "export" or "ctime_ns" in r or "below" in r], [])
         self.assertNotIn(b"/etc/shadow", rows)
 
+    def check_compared(self, bundle):
+        """Beside what the image's stream has at their paths: the engine calls changed what was only given another mode."""
+        rows = {value(r, "path"): r for r in compare_json(bundle.path) if "path" in r}
+        tool, passwd = rows[b"/usr/bin/id"], rows[b"/etc/passwd"]
+        self.assertEqual((tool["change"], tool["below"]["sha256"], tool["below"]["mode"]), ("changed", tool["sha256"], "0100755"))
+        image = docker("run", "--rm", world.IMAGE, "sha256sum", "/etc/passwd", "/var/log/dpkg.log").split()[::2]
+        self.assertEqual([passwd["below"]["sha256"], rows[b"/var/log/dpkg.log"]["below"]["sha256"]], image)
+        self.assertNotEqual(passwd["below"]["sha256"], passwd["sha256"])
+        self.assertNotIn("below", rows[b"/root/new"])
+        text = world.kanshiki("compare", bundle.path).text
+        self.assertIn("the image's", next(line for line in text.splitlines() if "/usr/bin/id" in line))
+
     def test_asked_for_it_is_no_gap_and_each_change_is_a_row_with_its_content(self):
         done, bundle, rows = self.taken(0, "--depth", "api")
         self.check_rows(rows)
@@ -99,8 +112,7 @@ class ApiOnly(unittest.TestCase):
             self.assertEqual(tar.getmember("root/two").linkname, "root/one")
             self.assertNotIn("etc/shadow", tar.getnames())
         self.assertEqual(done.json["changes"]["deleted"], sum(r["change"] == "deleted" for r in rows.values()))
-        compared = world.kanshiki("--json", "--home", self.home, "compare", bundle.path)
-        self.assertEqual(compared.status, 0, str(compared))
+        self.check_compared(bundle)
 
     def test_a_list_that_is_refused_makes_every_entry_of_the_export_a_row_without_a_word(self):
         with faulty({"path": "/changes", "do": "status", "arg": "500", "times": 1},
@@ -148,6 +160,63 @@ class ApiOnly(unittest.TestCase):
         self.assertIn(("export", "contradicted"), gaps)
         self.assertEqual([p for p in rows if b".." in p], [])
         self.assertNotIn("sha256", rows[b"/root/two"])
+
+
+@world.once
+def saved():
+    """An image of one small layer, a container of it that was never started, and what `docker save` has of it."""
+    path = world.new_directory("tiny") / "tiny.tar"
+    path.write_bytes(archive(member("bin/tool", b"tool\n", mode=0o4755), member("etc/words", b"of the image\n")))
+    docker("import", path, TINY)
+    docker("create", "--name", TINY_NAME, TINY, "/bin/tool")
+    docker("save", "-o", path, docker("image", "inspect", "-f", "{{.Id}}", TINY))
+    return path.read_bytes()
+
+
+class Image(unittest.TestCase):
+    """The image's stream, of an engine that lies."""
+
+    def taken(self, *faults):
+        saved()
+        with faulty(*faults) as (url, _):
+            began = time.monotonic()
+            done = world.capture(TINY_NAME, "--depth", "api", "--only", "image", "--no-report", home=world.new_directory("home"), url=url)
+        self.assertLess(time.monotonic() - began, 75)
+        bundle = world.Bundle(done.json["bundle"])
+        self.assertEqual(world.verify(bundle.path).status, 0)
+        rows = bundle.rows("image/baseline.ndjson") if bundle.has("image/baseline.ndjson") else []
+        return done, {value(r, "path"): r for r in rows}, {g["code"] for g in bundle.gaps() if g["collector"] == "image"}
+
+    def streamed(self, *parts):
+        return self.taken({"path": "/images/.*/get", "do": "tar", "arg": [base64.b64encode(part).decode() for part in (*parts, b"")[:2]]})
+
+    def nothing(self, of, code):
+        done, rows, gaps = of
+        self.assertEqual((done.status, rows, gaps), (5, {}, {code}), str(done))
+
+    def test_what_it_sends_is_the_image_and_what_follows_its_end_is_nothing(self):
+        for behind in (b"", bytes(512)):
+            done, rows, gaps = self.streamed(saved(), behind)
+            self.assertEqual((done.status, gaps), (0, set()), str(done))
+            self.assertEqual((rows[b"/bin/tool"]["mode"], rows[b"/bin/tool"]["sha256"]), ("0104755", sha256(b"tool\n")))
+            self.assertEqual(rows[b"/etc/words"]["sha256"], sha256(b"of the image\n"))
+
+    def test_a_changed_byte_of_a_layer_is_a_contradiction_and_no_row(self):
+        self.assertIn(b"of the image\n", saved())
+        self.nothing(self.streamed(saved().replace(b"of the image\n", b"of the imagE\n")), "contradicted")
+
+    def test_a_stream_that_ends_early_or_is_of_another_image_is_a_contradiction(self):
+        self.nothing(self.streamed(saved()[:3000]), "contradicted")
+        other = archive(member("manifest.json", b'[{"Config":"c.json","Layers":[]}]'), member("c.json", b'{"rootfs":{"diff_ids":[]}}'))
+        self.nothing(self.streamed(other), "contradicted")
+        self.nothing(self.streamed(archive(member("manifest.json", type=tarfile.SYMTYPE, linkname="/etc/passwd"))), "contradicted")
+
+    def test_a_stream_that_is_cut_or_refused_or_drips_is_a_gap_in_bounded_time(self):
+        for do, code in (("cut", "malformed"), ("close", "malformed"), ("endless", "malformed"), ("garbage", "contradicted"), ("drip", "timeout")):
+            with self.subTest(do):
+                self.nothing(self.taken({"path": "/images/.*/get", "do": do}), code)
+        self.nothing(self.taken({"path": "/images/.*/get", "do": "status", "arg": "500"}), "unsupported")
+        self.nothing(self.taken({"path": "/images/.*/json", "do": "replace", "arg": [r'"Size": ?\d+', f'"Size":{1 << 60}']}), "limit")
 
 
 if __name__ == "__main__":

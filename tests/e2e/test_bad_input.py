@@ -293,7 +293,7 @@ class BadInput(unittest.TestCase):
         self.assertEqual((done.status, done.json["depth"], self.gaps(done)), (0, "api-only", []), str(done))
         self.assertFalse(done.json["freeze"]["paused_by_us"])
         bundle = world.Bundle(done.json["bundle"])
-        self.assertEqual({p.name for p in (bundle.path / "data").iterdir()}, {"engine", "engine-after", "filesystem", "logs"})
+        self.assertEqual({p.name for p in (bundle.path / "data").iterdir()}, {"engine", "engine-after", "filesystem", "image", "logs"})
         self.assertIn("--depth api", {s["why"] for s in done.json["scope"] if s["collector"] == "processes"})
 
     def test_a_user_with_access_to_the_socket_gets_an_api_only_bundle_and_5(self):

@@ -1,7 +1,9 @@
 """What an attacker does inside of a container: a capture ends, is honest, takes nothing of the host, and leaves it running."""
+import json
 import os
 import pathlib
 import subprocess
+import tarfile
 import unittest
 
 import world
@@ -188,6 +190,72 @@ class Hostile(unittest.TestCase):
         self.assertIn("user.overlay.opaque", rows[b"/srv/odd/attrs"]["planted"])
         world.sh("chattr", "-i", f"{inspect('h-files')['GraphDriver']['Data']['UpperDir']}/srv/odd/immutable")
 
+    def test_a_flood_of_names_a_storm_of_hard_links_and_a_path_beyond_every_limit_are_told_each(self):
+        # Beyond the table of links: a unit test, in memory. With --sweep here, too, on the engine's disk.
+        files, pairs = (100_000, 70_000) if world.SWEEP else (5_000, 2_000)
+        self.several("h-many", f"many /srv/many {files}", f"links /srv/links {pairs}", "deep /srv/deep 300 200")
+        _, bundle = self.taken("h-many")
+        rows = self.changes(bundle)
+        self.assertEqual(sum(p.startswith(b"/srv/many/") for p in rows), files)
+        for i in range(pairs):
+            two = [rows[b"/srv/links/%s/%d" % (place, i)] for place in (b"a", b"b")]
+            self.assertEqual({r["sha256"] for r in two}, {world.sha256(b"a/%d" % i)})
+        linked = sum("hardlink_to" in r for p, r in rows.items() if p.startswith(b"/srv/links/"))
+        self.assertEqual(linked, min(pairs, 65_536))
+        leaf = [r for r in bundle.rows("filesystem/changes.ndjson") if r["name"] == "leaf"]
+        self.assertEqual([r["sha256"] for r in leaf], [world.sha256(b"leaf\n")])
+        self.assertEqual((bundle / "data/filesystem" / leaf[0]["stored"]).read_bytes(), b"leaf\n")
+
+    def test_files_that_move_while_they_are_read_are_said_to_and_leave_the_tar_whole(self):
+        self.start("h-moving", "moving", "/srv/moving", acts=("moving",))
+        moved = 0
+        for freeze in ("never", "auto"):
+            _, bundle = self.taken("h-moving", "--freeze", freeze)
+            rows = self.changes(bundle)
+            unstable = {p.decode() for p, r in rows.items() if r.get("stable") is False}
+            self.assertEqual({g["what"] for g in bundle.gaps() if g["code"] == "changed"} & {p.decode() for p in rows}, unstable)
+            moved += len(unstable & {"/srv/moving/grow", "/srv/moving/shrink"})
+            with tarfile.open(bundle / "data/filesystem/upper.tar") as tar:
+                sizes = {"/" + m.name: m.size for m in tar if len(tar.extractfile(m).read() if m.isreg() else b"") == m.size}
+            for path in ("/srv/moving/grow", "/srv/moving/shrink"):
+                row = rows[path.encode()]
+                if "stored" in row:
+                    self.assertEqual(sizes[path], row["size"])
+                else:  # a read that waits for a busy disk is left behind, and said
+                    self.assertIn(path, [g["what"] for g in bundle.gaps()])
+        self.assertGreater(moved, 0)
+
+    def test_what_is_mounted_over_files_and_over_proc_hides_nothing(self):
+        self.start("h-cover", "cover", "200", flags=UNCONFINED, acts=())
+        world.wait_until(lambda: len(self.text(f"/proc/{inspect('h-cover')['State']['Pid']}/mountinfo").splitlines()) > 200, 20, "them")
+        _, bundle = self.taken("h-cover")
+        rows = self.changes(bundle)
+        below = {"hidden": b"hidden\n", "d/below": b"below\n"}
+        self.assertEqual({n: rows[f"/root/{n}".encode()]["sha256"] for n in below}, {n: world.sha256(b) for n, b in below.items()})
+        self.assertIn("shadowed_by", rows[b"/root/hidden"])
+        self.assertIn("shadowed_by", rows[b"/root/d/below"])
+        self.assertNotIn(b"/etc/passwd", rows)
+        mounts = bundle.rows("mounts/mounts.ndjson")
+        covers = {m["point"]: m.get("covers", {}).get("what") for m in mounts}
+        self.assertEqual((covers["/root/d"], covers["/root/hidden"], covers["/etc"]), ("path", "path", "path"))
+        over = [m for m in mounts if m.get("covers", {}).get("what") == "process"]
+        self.assertEqual([m["covers"]["pid"] for m in over], [1])
+        self.assertEqual(sum(m["point"] == "/mnt/l" for m in mounts), 200)
+        self.assertTrue(all(m["proof"] for m in bundle.json("capture.json")["target"]["claims"]))
+
+    # --- what it prints ----------------------------------------------------------------------------------------------
+
+    def test_a_log_that_gushes_while_it_is_read_is_the_beginning_of_the_one_on_the_disk(self):
+        info = self.start("h-gush", "gush", "300")
+        log = pathlib.Path(info["LogPath"])
+        world.wait_until(lambda: log.exists() and log.stat().st_size > 1 << 20, 20, "the log")
+        document, bundle = self.taken("h-gush")
+        taken = (bundle / "data/logs/json-file/0.log").read_bytes()
+        self.assertGreater(len(taken), 1 << 20)
+        with log.open("rb") as stream:
+            self.assertEqual(world.sha256(stream.read(len(taken))), world.sha256(taken))
+        self.assertNotIn("\x1b", json.dumps(document, ensure_ascii=False))
+
     # --- processes ---------------------------------------------------------------------------------------------------
 
     def test_processes_that_lie_and_sockets_that_hide_are_exact(self):
@@ -210,8 +278,17 @@ class Hostile(unittest.TestCase):
         self.assertEqual(ports[7777]["owners"], [])
         self.assertNotEqual(ports[4242]["netns"], ports[7777]["netns"])
 
+    def test_a_storm_of_forks_and_thousands_of_sockets_are_taken_in_bounded_time(self):
+        self.several("h-storm", "storm 4", "sockets 3000")
+        document, bundle = self.taken("h-storm")
+        owner = [r["pid"] for r in bundle.rows("processes/processes.ndjson") if r.get("argv", [""])[1:2] == ["sockets"]]
+        self.assertEqual(len(owner), 1)
+        held = {value(r, "link") for r in bundle.rows("processes/fds.ndjson") if r["pid"] == owner[0] and r["kind"] == "socket"}
+        self.assertEqual(len(held), 3000)
+        self.assertLess(document["freeze"]["ms"], 10000)
+
     def text(self, path):
         try:
-            return path.read_text()
+            return pathlib.Path(path).read_text()
         except OSError:
             return ""

@@ -5,11 +5,15 @@ import io
 import json
 import os
 import pathlib
+import sys
 import tarfile
 import unittest
 
 import world
 from world import docker
+
+sys.path.append(str(world.TOP / "tests/contract"))
+import rows as schemas  # noqa: E402  (found below tests/contract)
 
 BUSYBOX = "/bin/busybox"
 CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
@@ -56,7 +60,7 @@ def made_image():
 
 
 def oci_of(saved):
-    """What skopeo copy docker-archive:... oci:DIR makes of it: layers gzipped, blobs by digest."""
+    """An OCI layout of it: layers gzipped, blobs by digest. Archives of every engine itself are read in test_engine_features.py."""
     place = world.new_directory("layout")
 
     def blob(octets):
@@ -87,6 +91,7 @@ class Image:
         self.clean = self.captured()
         self.layers = {row["n"]: world.engine().data_root / "overlay2" / row["cache_id"] / "diff"
                        for row in self.clean[1].rows("image/layers.ndjson") if not row["init"]}
+        self.dated = self.captured_dated()
         self.edit()
         self.edited = self.captured()
         self.referred = self.captured("--reference", self.saved), self.captured("--reference", self.layout)
@@ -98,6 +103,16 @@ class Image:
         if not done.out:
             raise AssertionError(str(done))
         return done, world.Bundle(done.json["bundle"])
+
+    def captured_dated(self):
+        """A time alone is another, which honest tools do, too."""
+        words = self.layers[0] / "etc/words"
+        was = os.stat(words)
+        os.utime(words)
+        try:
+            return self.captured()
+        finally:
+            os.utime(words, ns=(was.st_atime_ns, was.st_mtime_ns))
 
     def edit(self):
         low, high = self.layers[0], self.layers[1]
@@ -192,9 +207,17 @@ class Integrity(unittest.TestCase):
         self.assertEqual({p: found.get(p) for p in ("/etc/words", "/etc/owner", "/etc/gone", "/data/more", "/data/added")},
                          {"/etc/words": "content", "/etc/owner": "owner", "/etc/gone": "missing", "/data/more": "mode",
                           "/data/added": "extra"}, other.text)
-        head, end = [json.loads(line) for line in self.against(image().edited[1], "--json").out.splitlines()]
+        head, *rows, end = lines = [json.loads(line) for line in self.against(image().edited[1], "--json").out.splitlines()]
+        self.assertEqual([f for line in lines for f in schemas.schema("kanshiki.compare/1").faults(line)], [])
         self.assertEqual((head["schema"], head["compared"], end["end"]["against"]["count"]),
                          ("kanshiki.compare/1", "reference", len(found)))
+        self.assertEqual({row["path"]: ",".join(row["differs"]) for row in rows}, found)
+
+    def test_a_time_alone_is_listed_and_is_no_difference_for_the_exit_status(self):
+        done = self.against(image().dated[1])
+        self.assertEqual((done.status, done.text.split()), (0, ["layer", "0", "/etc/words", "mtime"]), str(done))
+        self.assertIn("0 paths differ", done.messages)
+        self.assertIn("1 more only in a time", done.messages)
 
     def test_a_reference_that_was_saved_before_names_the_same_paths(self):
         expected = named(image().edited[1])

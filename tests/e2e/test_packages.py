@@ -256,7 +256,7 @@ def apk_root():
     database = ("C:Q1x=\nP:tool\nV:1.2-r3\nA:x86_64\no:toolsrc\nF:usr\nF:usr/lib\nR:kept\nZ:%s\nR:edited\nZ:%s\n\n"
                 "P:busybox\nV:1.36-r0\nA:x86_64\nF:bin\nR:busybox\nZ:%s\n\n"
                 % (apk_sum(b"kept\n"), apk_sum(b"edited\n"), apk_sum(program)))
-    files = {"bin/busybox": program, "usr/lib/kept": b"kept\n", "usr/lib/edited": b"edited\n",
+    files = {"bin/busybox": program, "opt/kept": b"", "usr/lib/kept": b"kept\n", "usr/lib/edited": b"edited\n",
              "lib/apk/db/installed": database.encode(),
              "etc/os-release": b'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.19.1\n'}
     return tar_of(files)
@@ -270,7 +270,10 @@ def alpine():
     run_container("pk-apk", "/bin/busybox", "sleep", "100000", image=APK_IMAGE)
     docker("exec", "pk-apk", "/bin/busybox", "sh", "-c",
            "busybox chmod 700 /usr/lib/kept; echo more >>/usr/lib/edited; echo x >/usr/lib/stray; "
-           "printf 'P:new\\nV:1\\nA:x86_64\\n\\n' >>/lib/apk/db/installed")
+           "printf 'P:new\\nV:1\\nA:x86_64\\n\\n' >>/lib/apk/db/installed; busybox mkdir -p /var/log; printf "
+           "'P:added\\nV:2-r1\\nA:x86_64\\nF:opt\\nR:added\\nZ:%s\\n\\n' " + apk_sum(b"added\n") + " >>/lib/apk/db/installed; "
+           "echo added >/opt/added; printf '\\nRunning `apk add added` at 2026-11-26 17:00:01\\n(1/1) Installing added (2-r1)\\n' "
+           ">>/var/log/apk.log")
     read = Read("pk-apk", world.new_directory("home"))
     remove("pk-apk")
     docker("rmi", "-f", APK_IMAGE, check=False)
@@ -288,16 +291,18 @@ class Apk(unittest.TestCase):
         self.assertEqual(self.read.says("/usr/lib/edited"), ("changed", "tool", "modified since installed", False))
         self.assertEqual(self.read.says("/usr/lib/stray"), ("added", None, "owned by no package", False))
 
-    def test_apk_keeps_no_log_so_a_package_that_appeared_is_not_known_to_be_logged(self):
+    def test_a_package_that_apks_log_says_was_added_is_explained_and_one_that_it_does_not_is_not(self):
         changed = [r for r in self.read.packages["rows"] if "change" in r]
-        self.assertEqual([(r["name"], r["change"], r["logged"]) for r in changed], [("new", "installed", None)])
+        self.assertEqual({(r["name"], r["change"], r["logged"]) for r in changed},
+                         {("added", "installed", True), ("new", "installed", False)})
+        self.assertEqual(self.read.says("/opt/added"), ("added", None, "owned by no package", True))
 
     def test_purls_name_the_distribution_and_the_source(self):
         self.assertEqual(listed(self.read.sbom("image"), "apk", "alpine"),
                          {("busybox", "x86_64"): ("1.36-r0", "busybox", "1.36-r0"),
                           ("tool", "x86_64"): ("1.2-r3", "toolsrc", "1.2-r3")})
         self.assertEqual(set(listed(self.read.sbom("container"), "apk", "alpine")),
-                         {("busybox", "x86_64"), ("tool", "x86_64"), ("new", "x86_64")})
+                         {("busybox", "x86_64"), ("tool", "x86_64"), ("new", "x86_64"), ("added", "x86_64")})
 
 
 RPM_IMAGE = "kan-rpm:1"

@@ -14,7 +14,7 @@
 #
 # KAN_ENGINE says which engine: docker20 (this host's release), or docker26, docker28, podman4 in a root of their own
 # (roots.sh). The client is docker20's for all. fetch and up end with 9 when the packages of one of those cannot be had.
-# KAN_ENGINE_STORAGE: another storage driver. KAN_ENGINE_CONTAINERD: beside a containerd that runs already (docker26, docker28).
+# KAN_ENGINE_STORAGE: another storage driver. KAN_ENGINE_MOUNTOPT: with these options of overlay's mount (podman4). KAN_ENGINE_CONTAINERD: beside a containerd that runs already (docker26, docker28).
 # KAN_ENGINE_REMAP: with --userns-remap. KAN_ENGINE_ROOTLESS: as a user who is not root (podman4, docker26; with
 # KAN_ENGINE_CGROUP=2).
 # KAN_ENGINE_ACTIVATE: another process listens, and hands its socket over as systemd does. KAN_ENGINE_TLS=PORT: also tcp with

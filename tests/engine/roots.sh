@@ -155,8 +155,8 @@ limit_of() { sh -c "ulimit -H$1" 2>/dev/null | grep -x '[0-9]*' || printf 4096; 
 podman_words()
 {
 	printf '%s\n' podman --root "$1/data" --runroot "$1/exec" --cgroup-manager cgroupfs --events-backend file \
-		--storage-driver "${KAN_ENGINE_STORAGE:-overlay}" --runtime runc --tmpdir "$1/exec/libpod" system service --time 0 \
-		"unix://$1/docker.sock"
+		--storage-driver "${KAN_ENGINE_STORAGE:-overlay}" ${KAN_ENGINE_MOUNTOPT:+--storage-opt "overlay.mountopt=$KAN_ENGINE_MOUNTOPT"} \
+		--runtime runc --tmpdir "$1/exec/libpod" system service --time 0 "unix://$1/docker.sock"
 }
 
 # As the user "remap" of the private root, with what such a user has: a home, a directory at run time, a cgroup of its own (v2).

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kan_diff_ids ids = {0};
 	struct kan_err err = {0};
-	char chain[KAN_LAYER_ID] = "";
+	char chain[KAN_DIGEST] = "";
 	if (kan_diff_ids_read(&ids, (struct kan_bytes){data, size}, &err) < 0)
 		return 0;
 	for (size_t i = 0; i < ids.n; i++) {

@@ -37,6 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kan_podman_digests_of(&digests, doc, id);
 	for (size_t i = 0; i < digests.n; i++)
 		must_be_hex(digests.v[i] + 7);
+	static struct kan_idmap map;
+	(void)kan_podman_map(&map, doc, NULL);
+	if (map.n > KAN_IDMAP_LINES)
+		abort();
 	json_decref(doc);
 	return 0;
 }

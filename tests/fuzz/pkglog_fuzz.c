@@ -18,7 +18,7 @@ static bool says(enum kan_pkg_log_of of, struct kan_bytes a, struct kan_bytes b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t cut = size ? data[0] % size : 0;
-	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of <= KAN_PKG_LOG_RPM; of++)
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
 		if (says(of, (struct kan_bytes){data, size}, (struct kan_bytes){0}) !=
 		    says(of, (struct kan_bytes){data, cut},
 			 (struct kan_bytes){data + cut, size - cut}))

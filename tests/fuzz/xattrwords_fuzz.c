@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "image/idmap.h"
+#include "image/shift.h"
 #include "row_check.h"
 
 static void words(struct kan_bytes v)
@@ -20,6 +22,19 @@ static void words(struct kan_bytes v)
 	(void)kan_integrity_word(v);
 }
 
+/* Of one attribute as a mount shows it: there is one, and it has a root more or stays as long. */
+static void shift(struct kan_buf *packed)
+{
+	static struct kan_idmaps m;
+	size_t n = packed->len;
+	m.uid.n = m.gid.n = 1;
+	m.uid.v[0].outside = m.gid.v[0].outside = 100000;
+	m.uid.v[0].count = m.gid.v[0].count = 65536;
+	kan_shift_xattrs(packed, &m);
+	if (packed->len != n && packed->len != n + 4)
+		abort();
+}
+
 /* As one attribute of a row: whatever its bytes are, the row is a row. */
 static void row(const char *name, struct kan_bytes v)
 {
@@ -33,13 +48,15 @@ static void row(const char *name, struct kan_bytes v)
 	kan_row_begin(&r);
 	kan_row_xattr_words(&r, kan_buf_bytes(&packed));
 	row_is_whole(&r);
+	shift(&packed);
 	kan_buf_free(&packed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = {"security.capability", "system.posix_acl_access",
-					    "security.selinux", "security.ima", "user.other"};
+					    "security.selinux",    "security.SMACK64",
+					    "security.ima",        "user.other"};
 	uint8_t *copy = malloc(size ? size : 1);
 	if (!copy)
 		return 0;

@@ -158,19 +158,24 @@ Test(compare_pair, attributes_of_files_and_overlays_marks_are_compared_and_its_b
 	    DIR("/a", ",\"xattrs\":[{\"name\":\"user.x\",\"value\":\"1\"},{\"name\":\"user.y\"}]")
 		    DIR("/b", ",\"acl_default\":\"u::rwx\"") DIR("/c", "") DIR("/d", "")
 			    DIR("/e", ",\"xattrs\":[{\"name\":\"user.x\",\"value\":\"1\"},{"
-				      "\"name\":\"trusted.overlay.origin\",\"value\":\"1\"}]"));
+				      "\"name\":\"trusted.overlay.origin\",\"value\":\"1\"}]")
+				    DIR("/f", ",\"xattrs\":[{\"name\":\"user.overlay.overlay.x\","
+					      "\"value\":\"1\"}]"));
 	put(&b, CHANGES,
 	    DIR("/a", ",\"xattrs\":[{\"name\":\"user.x\",\"value\":\"2\"},{\"name\":\"user.y\"}]")
-		    DIR("/b", "") DIR("/c", ",\"opaque\":\"y\"") DIR(
-			    "/d", ",\"planted\":[\"user.overlay.opaque\"]")
-			    DIR("/e", ",\"xattrs\":[{\"name\":\"trusted.overlay.origin\","
-				      "\"value\":\"2\"},{\"name\":\"user.x\",\"value\":\"1\"}]"));
-	cr_assert_eq(pair(&a, &b), 4, "%s", kan_buf_str(&told));
+		    DIR("/b", "") DIR("/c", ",\"opaque\":\"y\"")
+			    DIR("/d", ",\"planted\":[\"user.overlay.opaque\"]") DIR(
+				    "/e", ",\"xattrs\":[{\"name\":\"trusted.overlay.origin\","
+					  "\"value\":\"2\"},{\"name\":\"user.x\",\"value\":\"1\"}]")
+				    DIR("/f", ",\"xattrs\":[{\"name\":\"user.overlay.overlay.x\","
+					      "\"value\":\"2\"}]"));
+	cr_assert_eq(pair(&a, &b), 5, "%s", kan_buf_str(&told));
 	says("files both /a xattrs=[{\"name\":\"user.x\",\"value\":\"1\"},{\"name\":\"user.y\"}]/"
 	     "[{\"name\":\"user.x\",\"value\":\"2\"},{\"name\":\"user.y\"}]\n");
 	says("files both /b acl_default=u::rwx/\n");
 	says("files both /c opaque=/y\n");
 	says("files both /d planted=/[\"user.overlay.opaque\"]\n");
+	says("files both /f xattrs=[{\"name\":\"user.overlay.overlay.x\",\"value\":\"1\"}]/");
 	done(&a, &b);
 }
 
@@ -226,5 +231,73 @@ Test(compare_pair, a_side_that_lacks_a_section_is_a_gap_and_not_a_difference)
 	cr_assert_str_eq(kan_json_str(json_array_get(p.gaps, 0), "collector"), "processes");
 	cr_assert_str_eq(kan_json_str(json_array_get(p.gaps, 0), "code"), "crashed");
 	json_decref(p.gaps);
+	done(&a, &b);
+}
+
+/* An inspect with two labels whose names are alike for so many characters. */
+static void long_labels(const struct folder *f, const char *one, const char *two)
+{
+	kan_auto_buf struct kan_buf name = KAN_BUF(4096), text = KAN_BUF(16384);
+	for (int i = 0; i < 2000; i++)
+		kan_buf_addc(&name, 'n');
+	kan_buf_addf(&text, "{\"Config\":{\"Labels\":{\"%s1\":\"%s\",\"%s2\":\"%s\"}}}",
+		     kan_buf_str(&name), one, kan_buf_str(&name), two);
+	put(f, "data/engine/inspect.json", kan_buf_str(&text));
+}
+
+Test(compare_pair, names_of_the_configuration_are_compared_to_their_end)
+{
+	struct folder a = folder(), b = folder();
+	long_labels(&a, "x", "y");
+	long_labels(&b, "y", "x");
+	cr_assert_eq(pair(&a, &b), 2, "%s", kan_buf_str(&told));
+	done(&a, &b);
+}
+
+Test(compare_pair, a_configuration_that_is_deeper_than_is_compared_is_a_gap)
+{
+	struct folder a = folder(), b = folder();
+	struct kan_err err = {0};
+	struct kan_pair p = {0};
+	kan_auto_buf struct kan_buf text = KAN_BUF(1024);
+	kan_buf_adds(&text, "{\"HostConfig\":");
+	for (int i = 0; i < 30; i++)
+		kan_buf_adds(&text, "{\"a\":");
+	kan_buf_adds(&text, "1");
+	for (int i = 0; i < 31; i++)
+		kan_buf_addc(&text, '}');
+	put(&a, "data/engine/inspect.json", "{\"HostConfig\":{}}");
+	put(&b, "data/engine/inspect.json", kan_buf_str(&text));
+	open_folder(&a);
+	open_folder(&b);
+	told = KAN_BUF(1 << 20);
+	cr_assert_eq(kan_compare_pair(&p, a.side, b.side, note, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(p.n_gaps, 1);
+	json_decref(p.gaps);
+	done(&a, &b);
+}
+
+/* "k" so often on one side, and as many other names on the other. */
+static char *variables(size_t n, bool same)
+{
+	kan_auto_buf struct kan_buf rows = KAN_BUF(64 << 20);
+	for (size_t i = 0; i < n; i++)
+		kan_buf_addf(&rows, "{\"pid\":%zu,\"name\":\"%s%zu\",\"value\":\"%zu\"}\n", i,
+			     same ? "z" : "a", same ? 0 : i, i);
+	return kan_xstrdup(kan_buf_str(&rows));
+}
+
+Test(compare_pair, one_variable_with_many_values_costs_no_more_than_as_many_variables,
+     .timeout = 100)
+{
+	enum { MANY = 150000 };
+	struct folder a = folder(), b = folder();
+	const char *path = "data/processes/environ.ndjson";
+	char *one = variables(MANY, true), *many = variables(MANY, false);
+	put(&a, path, one);
+	put(&b, path, many);
+	cr_assert_eq(pair(&a, &b), MANY + 1U);
+	free(one);
+	free(many);
 	done(&a, &b);
 }

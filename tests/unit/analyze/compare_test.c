@@ -76,6 +76,22 @@ Test(compare, only_what_differs_has_a_before_and_an_after)
 	leave(&f);
 }
 
+Test(compare, attributes_that_only_look_like_overlays_are_told_and_its_own_are_not)
+{
+	struct folder f = folder();
+	struct kan_compared *c = with_image(
+		&f,
+		"{\"path\":\"/a\",\"type\":\"file\",\"change\":\"metadata\",\"differs\":["
+		"\"xattrs\"],\"xattrs\":[{\"name\":\"trusted.overlay.overlay.opaque\"},{\"name\":"
+		"\"trusted.overlay.origin\"},{\"name\":\"user.overlay.overlay.x\"},{\"name\":"
+		"\"user.overlay.redirect\"}],\"below\":{\"type\":\"file\"}}\n",
+		~0U);
+	cr_assert_str_eq(delta(&c->lines[0], "xattrs")->after,
+			 "trusted.overlay.overlay.opaque,user.overlay.overlay.x");
+	kan_compared_free(c);
+	leave(&f);
+}
+
 Test(compare, a_fact_that_is_long_or_has_no_words_of_its_own_is_told_all_the_same)
 {
 	struct folder f = folder();
@@ -133,6 +149,67 @@ Test(compare, an_export_without_the_engines_list_is_not_compared_and_no_row_of_i
 	const json_t *gap = json_array_get(c->gaps, 0);
 	cr_assert_str_eq(kan_json_str(gap, "code"), "unsupported");
 	cr_assert_not_null(strstr(kan_json_str(gap, "why"), "an export"));
+	kan_compared_free(c);
+	leave(&f);
+}
+
+#define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define SHA_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define SENT(layer, path, more) \
+	"{\"layer\":" layer ",\"path\":\"" path "\",\"source\":\"stream\"," more "}\n"
+#define FILE_OF(sha, mode) \
+	"\"type\":\"file\",\"mode\":\"" mode "\",\"uid\":0,\"gid\":0,\"size\":3," \
+	"\"mtime_ns\":7000000000,\"sha256\":\"" sha "\""
+#define EXPORTED(path, change, more) \
+	"{\"path\":\"" path "\",\"change\":\"" change "\",\"source\":\"export\"," more "}\n"
+
+static int keep_row(const struct kan_view *v, void *arg, struct kan_err *err)
+{
+	(void)err;
+	json_t *row = kan_compare_row(v);
+	json_object_set(arg, kan_json_str(row, "path"), json_object_get(row, "below"));
+	json_decref(row);
+	return 0;
+}
+
+/* Layer 1 has /a anew and takes /b away; of /c nothing is known. */
+Test(compare, an_export_stands_beside_what_the_uppermost_layer_of_the_stream_has)
+{
+	struct folder f = folder();
+	json_t *below = json_object();
+	struct kan_err err = {0};
+	struct kan_compared *again = NULL;
+	put(&f, "data/image/baseline.ndjson",
+	    SENT("0", "/a", FILE_OF(SHA_B, "0100600")) SENT("0", "/b", FILE_OF(SHA_B, "0100600"))
+		    SENT("0", "/d", FILE_OF(SHA_B, "0100600"))
+			    SENT("1", "/a", FILE_OF(SHA_A, "0100755"))
+				    SENT("1", "/b", "\"type\":\"chr\",\"rdev\":\"0:0\""));
+	struct kan_compared *c = with_image(
+		&f,
+		EXPORTED("/a", "changed",
+			 "\"type\":\"file\",\"mode\":\"0104755\",\"uid\":0,\"gid\":0,\"size\":3,"
+			 "\"mtime_ns\":7500000000,\"sha256\":\"" SHA_A "\"")
+			EXPORTED("/b", "changed", "\"type\":\"file\",\"mode\":\"0100600\"")
+				EXPORTED("/c", "changed", "\"type\":\"file\"")
+					EXPORTED("/d", "deleted", "\"type\":\"unknown\""),
+		~0U);
+	cr_assert_eq(c->n, 4);
+	path_is(c, 0, "/a");
+	cr_assert_str_eq(delta(&c->lines[0], "mode")->before, "0755");
+	cr_assert_str_eq(delta(&c->lines[0], "mode")->after, "4755");
+	cr_assert_str_eq(delta(&c->lines[0], "content")->after, "the same");
+	cr_assert_null(delta(&c->lines[0], "mtime"), "the header has whole seconds");
+	cr_assert_null(delta(&c->lines[1], "content"));
+	const struct kan_compare_ask ask = {.words = ~0U, .fn = keep_row, .arg = below};
+	cr_assert_eq(kan_compare_image_rows(&again, f.side, &ask, &err), 0, "%s", err.text);
+	const json_t *a = json_object_get(below, "/a"), *d = json_object_get(below, "/d");
+	cr_assert_eq(json_integer_value(json_object_get(a, "layer")), 1);
+	cr_assert_str_eq(kan_json_str(a, "sha256"), SHA_A);
+	cr_assert_str_eq(kan_json_str(d, "sha256"), SHA_B);
+	cr_assert_null(json_object_get(below, "/b"));
+	cr_assert_null(json_object_get(below, "/c"));
+	json_decref(below);
+	kan_compared_free(again);
 	kan_compared_free(c);
 	leave(&f);
 }

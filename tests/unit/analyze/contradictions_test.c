@@ -23,7 +23,10 @@
 #define CONFIG "data/engine/config.v2.json"
 #define HOST "data/engine/hostconfig.json"
 #define LOGS "data/logs/files.ndjson"
+#define INTEGRITY "data/image/integrity.ndjson"
 #define CONTAINERS "data/engine/containers.json"
+#define STORE "data/engine/store-containers.json"
+#define STORE_VOLATILE "data/engine/store-volatile-containers.json"
 
 static const char calm_process[] =
 	"{\"pid\":10,\"nspid\":[10,1],\"starttime\":100,\"state\":\"S\",\"member_by\":[\"cgroup\","
@@ -45,6 +48,10 @@ static const char calm_inspect[] =
 	"{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"running\"},\"HostConfig\":{\"NetworkMode\":"
 	"\"bridge\"},\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/srv/d\",\"Destination\":"
 	"\"/data\"}]}\n";
+
+#define CLAIM(result) \
+	"{\"about\":\"manifest\",\"rung\":2,\"result\":\"" result "\",\"claimed\":true," \
+	"\"expected_digest\":\"sha256:" OURS "\"}\n"
 
 static const char calm_config[] =
 	"{\"ID\":\"" OURS
@@ -68,6 +75,13 @@ static void put(const char *path, const char *text)
 	(void)unlink(whole);
 	cr_assert_eq(kan_put_file(AT_FDCWD, whole, 0600, kan_bytes_of(text), &err), 0, "%s",
 		     err.text);
+}
+
+static int remove_at(const char *path)
+{
+	char whole[256];
+	(void)snprintf(whole, sizeof whole, "%s/%s", dir, path);
+	return unlink(whole);
 }
 
 /* What is there already, and one row more. */
@@ -95,6 +109,7 @@ static void before(void)
 	put(CONTAINERS, "[{\"Id\":\"" OURS "\",\"HostConfig\":{\"NetworkMode\":\"bridge\"}}]\n");
 	put(CHANGES, "{\"path\":\"/etc/x\",\"change\":\"added\",\"type\":\"file\"}\n");
 	put(LIST, "[{\"Path\":\"/etc/x\",\"Kind\":1}]\n");
+	put(INTEGRITY, CLAIM("verified"));
 }
 
 static int forget(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -181,11 +196,11 @@ static void gap(const char *collector, const char *what)
 
 static const char *const all[] = {"cgroup-scan",  "socket-unheld",  "socket-unlisted",
 				  "exe-file",     "mounts-inspect", "engine-changes",
-				  "engine-files", "log-times"};
+				  "engine-files", "log-times",      "image-digests"};
 
 Test(contradictions, a_calm_container_agrees_with_itself)
 {
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		agrees(all[i]);
 }
 
@@ -194,12 +209,12 @@ Test(contradictions, unsealed_or_without_its_artefacts_nothing_is_assessed)
 {
 	static const char *const files[] = {"capture.json", PROCESSES, CGROUP,    FDS,
 					    SOCKETS,        MOUNTS,    INSPECT,   CHANGES,
-					    LIST,           LOGS,      CONTAINERS};
+					    LIST,           LOGS,      INTEGRITY, CONTAINERS};
 	char path[256];
 	for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
 		(void)snprintf(path, sizeof path, "%s/%s", dir, files[k]);
 		cr_assert_eq(unlink(path), 0);
-		for (size_t i = 0; i < 8 && (k == 0 || k == 10); i++)
+		for (size_t i = 0; i < sizeof all / sizeof *all && (k == 0 || k == 11); i++)
 			not_assessed(all[i], "absent");
 		if (k == 0)
 			put("capture.json", "{\"collectors\":[],\"scope\":[]}\n");
@@ -219,7 +234,8 @@ Test(contradictions, a_gap_of_a_side_leaves_its_comparisons_open)
 					    {"engine-after", "changes.json", "engine-changes"},
 					    {"engine", "config.v2.json", "engine-files"},
 					    {"engine", "inspect.json", "engine-files"},
-					    {"logs", "json-file/0.log", "log-times"}};
+					    {"logs", "json-file/0.log", "log-times"},
+					    {"image", "integrity.ndjson", "image-digests"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		not_assessed(of[i][2], "denied");
@@ -235,7 +251,8 @@ Test(contradictions, a_gap_about_something_else_leaves_nothing_open)
 					    {"processes", "10/environ", "exe-file"},
 					    {"mounts", "/data", "mounts-inspect"},
 					    {"logs", "logs", "engine-changes"},
-					    {"engine", "events.json", "engine-files"}};
+					    {"engine", "events.json", "engine-files"},
+					    {"image", "/usr/bin/id", "image-digests"}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		gap(of[i][0], of[i][1]);
 		agrees(of[i][2]);
@@ -600,6 +617,34 @@ Test(contradictions, files_that_are_no_objects_are_not_compared)
 	not_assessed("engine-files", "malformed");
 }
 
+#define IN_STORE \
+	"\"names\":[\"web\"],\"image\":\"" OURS \
+	"\",\"metadata\":\"{\\\"image-name\\\":\\\"small:1\\\"}\""
+
+Test(contradictions, podmans_answer_against_the_lists_of_its_storage)
+{
+	cr_assert_eq(remove_at(CONFIG) + remove_at(HOST), 0);
+	put(INSPECT, "{\"Id\":\"" OURS "\",\"Name\":\"/web\",\"Image\":\"sha256:" OURS
+		     "\",\"Config\":{\"Image\":\"small:1\"},\"State\":{}}\n");
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	agrees("engine-files");
+	const json_t *sides = json_object_get(compare("engine-files"), "sides");
+	cr_expect_str_eq(json_string_value(json_array_get(sides, 1)), STORE);
+	put(STORE, "[{\"id\":\"" OURS "\",\"image\":\"" OURS
+		   "\",\"metadata\":\"{\\\"image-name\\\":\\\"small:1\\\"}\"}]\n");
+	contradicts("engine-files", "Name", STORE, 0);
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "},{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE, "[]\n");
+	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE_VOLATILE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	agrees("engine-files");
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE, "[\n");
+	not_assessed("engine-files", "malformed");
+}
+
 Test(contradictions, a_live_log_that_was_set_back)
 {
 	put(LOGS,
@@ -614,4 +659,21 @@ Test(contradictions, a_rotated_log_or_one_that_nobody_writes_has_no_such_times)
 	agrees("log-times");
 	put(INSPECT, "{\"Id\":\"" OURS "\",\"State\":{\"Status\":\"exited\"}}\n");
 	not_assessed("log-times", "not-applicable");
+}
+
+Test(contradictions, a_digest_that_the_engine_names_and_that_is_anothers)
+{
+	more(INTEGRITY, CLAIM("verified") CLAIM("not-done"),
+	     "{\"about\":\"manifest\",\"rung\":2,\"result\":\"damaged\",\"claimed\":true,"
+	     "\"expected_digest\":\"sha256:x\"}");
+	contradicts("image-digests", "sha256:x", INTEGRITY, 3);
+}
+
+Test(contradictions, a_digest_that_nobody_names_or_that_is_not_kept_is_not_assessed)
+{
+	put(INTEGRITY, "{\"about\":\"manifest\",\"rung\":2,\"result\":\"damaged\","
+		       "\"expected_digest\":\"sha256:x\"}\n");
+	not_assessed("image-digests", "not-applicable");
+	put(INTEGRITY, CLAIM("not-done"));
+	not_assessed("image-digests", "unsupported");
 }

@@ -445,6 +445,48 @@ Test(packages, apk_records_files_and_the_targets_of_links)
 	json_decref(doc);
 }
 
+/* The container's copy of apk's database has a package more, with one file. */
+static json_t *with_apk(const char *log, const char *content)
+{
+	/* SHA-1 of "abc": a9993e36... */
+	struct world w = world();
+	image_db(&w, "lib/apk/db/installed",
+		 "P:musl\nV:1.2-r0\nA:x86_64\nF:lib\nR:a\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n\n");
+	file(&w, "changed", "lib/apk/db/installed",
+	     "P:musl\nV:1.2-r0\nA:x86_64\nF:lib\nR:a\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n\n"
+	     "P:curl\nV:8.9-r0\nA:x86_64\nF:bin\nR:curl\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n\n");
+	file(&w, "added", "bin/curl", content);
+	if (log)
+		file(&w, "changed", "var/log/apk.log", log);
+	return analysed(&w);
+}
+
+Test(packages, apk_explains_what_its_log_agrees_to_and_denies_nothing_where_it_keeps_none)
+{
+	static const char agrees[] = "\nRunning `apk add curl` at 2026-11-26 17:00:01\n"
+				     "(1/1) Installing curl (8.9-r0)\nOK: 9 MiB in 2 packages\n";
+	static const struct {
+		const char *log, *content;
+		int logged, explained; /* logged: -1 unknown */
+	} cases[] = {
+		{agrees, "abc", 1, 1},
+		{agrees, "abd", 1, 0},
+		{"(1/1) Installing curl (8.8-r0)\n", "abc", 0, 0},
+		{"(1/1) Purging curl (8.9-r0)\n", "abc", 0, 0},
+		{NULL, "abc", -1, 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		json_t *doc = with_apk(cases[i].log, cases[i].content);
+		const json_t *rows = json_object_get(json_object_get(doc, "packages"), "rows"),
+			     *said = json_object_get(json_array_get(rows, 0), "logged");
+		judged(doc, "bin/curl", "", "owned by no package", cases[i].explained);
+		cr_assert_str_eq(kan_json_str(json_array_get(rows, 0), "name"), "curl");
+		cr_assert_eq(json_is_null(said) ? -1 : json_is_true(said), cases[i].logged, "%zu",
+			     i);
+		json_decref(doc);
+	}
+}
+
 /* The container's copy says: tool is 2.0, extra is new. */
 static void upgrade(struct world *w, const char *version, const char *log)
 {

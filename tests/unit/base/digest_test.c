@@ -75,3 +75,19 @@ Test(digest, hex_digits_of_either_case_give_their_octets_and_nothing_else_does)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_assert_not(kan_unhex(out, 3, kan_bytes_of(bad[i])), "%s", bad[i]);
 }
+
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+Test(digest, an_id_is_its_digits_with_the_scheme_or_without)
+{
+	static const char *const none[] = {"",      "sha256:",    "sha512:" HEX, "sha256:" HEX "0",
+					   HEX "0", "SHA256:" HEX};
+	cr_expect(kan_is_digest("sha256:" HEX));
+	cr_expect_not(kan_is_digest(HEX));
+	cr_expect_not(kan_is_digest(NULL));
+	cr_expect_str_eq(kan_digest_hex("sha256:" HEX), HEX);
+	cr_expect_str_eq(kan_digest_hex(HEX), HEX);
+	cr_expect_null(kan_digest_hex(NULL));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		cr_expect_null(kan_digest_hex(none[i]), "%s", none[i]);
+}

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/fanotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -11,9 +10,9 @@
 
 #include "base/row.h"
 #include "base/tree.h"
-#include "place.h"
+#include "held.h"
 
-enum { MANY = 10000, DEEP = 300, NAME = 200, BIG = 1 << 20 };
+enum { MANY = 10000, DEEP = 300, NAME = 200 };
 
 struct seen {
 	struct kan_buf paths; /* one a line, in walk order */
@@ -234,13 +233,6 @@ Test(tree, a_swapped_link_never_leads_to_a_file_of_the_host)
 	test_leave(&p);
 }
 
-static int pinned(int dir, const char *name)
-{
-	int pin = -1;
-	cr_assert_eq(kan_tree_pin(&pin, dir, kan_bytes_of(name), NULL), 0);
-	return pin;
-}
-
 Test(tree, only_files_and_directories_are_ever_opened)
 {
 	struct test_place p = test_place();
@@ -256,12 +248,12 @@ Test(tree, only_files_and_directories_are_ever_opened)
 	cr_assert_eq(bind(sock, (struct sockaddr *)&a, sizeof(a)), 0);
 	static const char *const special[] = {"fifo", "link", "sock"};
 	for (size_t i = 0; i < 3; i++) {
-		kan_auto_close int pin = pinned(p.fd, special[i]);
+		kan_auto_close int pin = test_pinned(p.fd, special[i]);
 		cr_assert_eq(kan_tree_open(&fd, &noatime, pin, &err), -1, "%s", special[i]);
 		cr_assert_eq(err.code, KAN_EREFUSED);
 		cr_assert_eq(fd, -1);
 	}
-	kan_auto_close int pin = pinned(p.fd, "file");
+	kan_auto_close int pin = test_pinned(p.fd, "file");
 	kan_auto_close int zero = open("/dev/zero", O_PATH | O_CLOEXEC);
 	cr_assert_eq(kan_tree_open(&fd, &noatime, zero, NULL), -1);
 	cr_assert_eq(kan_tree_open(&fd, &noatime, pin, &err), 0, "%s", err.text);
@@ -281,106 +273,11 @@ Test(tree, reading_leaves_no_trace_in_the_access_time)
 	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
 	cr_assert_eq(utimensat(p.fd, "file", old, 0), 0);
 	cr_assert_eq(fstatat(p.fd, "file", &before, 0), 0);
-	kan_auto_close int pin = pinned(p.fd, "file");
+	kan_auto_close int pin = test_pinned(p.fd, "file");
 	cr_assert_eq(kan_tree_open(&fd, &noatime, pin, NULL), 0);
 	cr_assert_eq(read(fd, &c, 1), 1);
 	cr_assert_eq(fstatat(p.fd, "file", &after, 0), 0);
 	cr_assert_eq(before.st_atim.tv_sec, after.st_atim.tv_sec);
-	test_leave(&p);
-}
-
-Test(tree, a_bounded_open_gives_the_same_file_and_the_same_refusals)
-{
-	struct test_place p = test_place();
-	struct kan_tree_opener *o = kan_tree_opener_new();
-	struct kan_err err = {0};
-	bool noatime = false;
-	test_put(p.fd, "file", "content");
-	cr_assert_eq(mkfifoat(p.fd, "fifo", 0600), 0);
-	kan_auto_close int file = pinned(p.fd, "file"), fifo = pinned(p.fd, "fifo");
-	for (int i = 0; i < 100; i++) {
-		kan_auto_close int fd = -1;
-		char text[8] = {0};
-		cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, o, file, &err), 0, "%s",
-			     err.text);
-		cr_assert_eq(read(fd, text, 7), 7);
-		cr_assert_str_eq(text, "content");
-		cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, o, fifo, &err), -1);
-		cr_assert_eq(err.code, KAN_EREFUSED);
-	}
-	kan_tree_opener_free(o);
-	kan_tree_opener_free(NULL);
-	test_leave(&p);
-}
-
-Test(tree, a_bounded_read_gives_the_first_octets_or_all_and_never_more_than_there_is_room_for)
-{
-	struct test_place p = test_place();
-	struct kan_tree_opener *o = kan_tree_opener_new();
-	struct kan_err err = {0};
-	kan_auto_free char *big = kan_xalloc(BIG + 1);
-	(void)memset(big, 'b', BIG);
-	test_put(p.fd, "file", "content");
-	test_put(p.fd, "big", big);
-	kan_auto_close int file = openat(p.fd, "file", O_RDONLY | O_CLOEXEC),
-			   large = openat(p.fd, "big", O_RDONLY | O_CLOEXEC);
-	kan_auto_buf struct kan_buf all = KAN_BUF(16), none = KAN_BUF(BIG - 1), room = KAN_BUF(BIG);
-	cr_expect_eq(kan_tree_read_bounded(&all, o, file, 3, &err), 0, "%s", err.text);
-	cr_expect_str_eq(kan_buf_str(&all), "con");
-	cr_expect_eq(kan_tree_read_bounded(&all, o, file, 100, &err), 0, "%s", err.text);
-	cr_expect_str_eq(kan_buf_str(&all), "concontent", "from the begin, and appended");
-	cr_expect_eq(kan_tree_read_bounded(&all, o, file, 100, &err), -1);
-	cr_expect_eq(err.code, KAN_ELIMIT);
-	cr_expect_eq(kan_tree_read_bounded(&room, o, large, SIZE_MAX, &err), 0, "%s", err.text);
-	cr_expect_eq(room.len, BIG);
-	cr_expect_eq(memcmp(room.data, big, BIG), 0);
-	cr_expect_eq(kan_tree_read_bounded(&none, o, large, BIG, &err), -1);
-	cr_expect_eq(err.code, KAN_ELIMIT);
-	cr_expect_eq(kan_tree_read_bounded(&none, o, p.fd, BIG, &err), -1, "a directory");
-	cr_expect_eq(err.sys, EISDIR);
-	kan_tree_opener_free(o);
-	test_leave(&p);
-}
-
-/* Nobody answers until it is closed. */
-static int mark(int dir, const char *name, uint64_t of)
-{
-	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
-	cr_assert_geq(notes, 0, "root is needed");
-	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, of, dir, name), 0);
-	return notes;
-}
-
-Test(tree, after_eight_opens_that_never_return_no_more_are_tried_and_no_time_is_lost, .timeout = 60)
-{
-	struct test_place p = test_place();
-	struct kan_tree_opener *o = kan_tree_opener_new(), *other = kan_tree_opener_new();
-	struct kan_err err = {0};
-	struct timespec begin, end;
-	bool noatime = false;
-	kan_auto_close int fd = -1;
-	test_put(p.fd, "held", "x");
-	test_put(p.fd, "free", "x");
-	kan_auto_close int held = pinned(p.fd, "held"), open = pinned(p.fd, "free");
-	int notes = mark(p.fd, "held", FAN_OPEN_PERM);
-	for (int i = 0; i < KAN_TREE_STUCK; i++) {
-		cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, o, held, &err), -1);
-		cr_assert_eq(err.sys, ETIMEDOUT);
-		cr_assert_not(kan_tree_gave_up(&err), "%s", err.text);
-	}
-	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (int i = 0; i < 100; i++) {
-		cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, o, i % 2 ? held : open, &err),
-			     -1);
-		cr_assert(kan_tree_gave_up(&err), "%s", err.text);
-	}
-	(void)clock_gettime(CLOCK_MONOTONIC, &end);
-	cr_assert_leq(end.tv_sec - begin.tv_sec, 1);
-	cr_assert_eq(kan_tree_open_bounded(&fd, &noatime, other, open, &err), 0,
-		     "each counts for itself: %s", err.text);
-	kan_tree_opener_free(o);
-	kan_tree_opener_free(other);
-	(void)close(notes);
 	test_leave(&p);
 }
 
@@ -396,7 +293,7 @@ static void walk_beside(uint64_t of)
 	test_put(p.fd, "a/1", "x");
 	test_put(p.fd, "b/2", "x");
 	test_put(p.fd, "c/3", "x");
-	int notes = mark(p.fd, "b", of | FAN_ONDIR);
+	int notes = test_held(p.fd, "b", of | FAN_ONDIR);
 	cr_expect_eq(walk(&s, p.fd, (struct kan_tree_walk){.sorted = true, .opener = o}, NULL), 0);
 	cr_expect_str_eq(kan_buf_str(&s.paths), "/\n/a\n/a/1\n/b\n/c\n/c/3\n");
 	cr_expect_eq(s.problems, 1);
@@ -445,31 +342,12 @@ Test(tree, with_a_bound_the_walk_meets_what_it_meets_without, .timeout = 60)
 	test_leave(&p);
 }
 
-Test(tree, pieces_are_of_the_place_asked_for_and_short_at_the_end_alone)
-{
-	struct test_place p = test_place();
-	struct kan_tree_opener *o = kan_tree_opener_new();
-	struct kan_err err = {0};
-	char text[8] = "";
-	test_put(p.fd, "file", "0123456789");
-	kan_auto_close int file = openat(p.fd, "file", O_RDONLY | O_CLOEXEC);
-	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 3, &err), 4, "%s", err.text);
-	cr_expect_eq(memcmp(text, "3456", 4), 0);
-	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 8, &err), 2);
-	cr_expect_eq(memcmp(text, "8956", 4), 0, "what is beyond is left as it was");
-	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, file, 10, &err), 0);
-	cr_expect_eq(kan_tree_piece_bounded(text, 4, o, p.fd, 0, &err), -1, "a directory");
-	cr_expect_eq(err.sys, EISDIR);
-	kan_tree_opener_free(o);
-	test_leave(&p);
-}
-
 Test(tree, a_link_target_is_bytes)
 {
 	struct test_place p = test_place();
 	kan_auto_buf struct kan_buf b = KAN_BUF(4096);
 	cr_assert_eq(symlinkat("/a\xff\n\x1b", p.fd, "link"), 0);
-	kan_auto_close int pin = pinned(p.fd, "link");
+	kan_auto_close int pin = test_pinned(p.fd, "link");
 	cr_assert_eq(kan_tree_readlink(&b, pin, NULL), 0);
 	cr_assert_str_eq(kan_buf_str(&b), "/a\xff\n\x1b");
 	test_leave(&p);
@@ -494,12 +372,50 @@ Test(tree, extended_attributes_are_read_of_files_directories_and_links)
 	(void)snprintf(path, sizeof(path), "%s/file", p.path);
 	if (setxattr(path, "user.mark", "a\0b", 3, 0) < 0)
 		cr_skip_test("this file system has no extended attributes");
-	kan_auto_close int file = pinned(p.fd, "file"), link = pinned(p.fd, "link");
+	kan_auto_close int file = test_pinned(p.fd, "file"), link = test_pinned(p.fd, "link");
 	cr_assert_eq(kan_tree_xattrs(file, p.fd, KAN_LIT("file"), on_xattr, &b, NULL), 0);
 	cr_assert(kan_bytes_eq(kan_buf_bytes(&b), KAN_LIT("user.mark=a\0b;")));
 	kan_buf_reset(&b);
 	cr_assert_eq(kan_tree_xattrs(link, p.fd, KAN_LIT("link"), on_xattr, &b, NULL), 0);
 	cr_assert_eq(b.len, 0, "the link's own, not its target's");
+	test_leave(&p);
+}
+
+/* By the path and by the descriptor of the open file. */
+Test(tree, attributes_of_any_length_are_whole_both_ways)
+{
+	enum { LONGEST = 3000, NAMED = 240, N = 6 }; /* what ext4 has room for in one block */
+	static const size_t lengths[] = {0, 1, 1023, 1024, 1025, LONGEST};
+	struct test_place p = test_place();
+	char path[128], name[NAMED + 1] = "user.";
+	uint8_t value[LONGEST];
+	memset(value, 'v', sizeof(value));
+	memset(name + 5, 'n', NAMED - 5);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]) + 1; i++) {
+		bool names = i == sizeof(lengths) / sizeof(lengths[0]);
+		kan_auto_buf struct kan_buf want = KAN_BUF(1 << 16), by_path = KAN_BUF(1 << 16),
+					    by_fd = KAN_BUF(1 << 16);
+		char file[8] = {'f', (char)('0' + i)};
+		test_put(p.fd, file, "");
+		(void)snprintf(path, sizeof(path), "%s/%s", p.path, file);
+		for (int k = 0; k < (names ? N : 1); k++) { /* more than 1 KiB of names */
+			size_t n = names ? 1 : lengths[i];
+			name[NAMED - 1] = (char)('0' + k);
+			if (setxattr(path, name, value, n, 0) < 0)
+				cr_skip_test("this file system has no such attributes");
+			on_xattr(kan_bytes_of(name), (struct kan_bytes){value, n}, &want);
+		}
+		kan_auto_close int pin = test_pinned(p.fd, file);
+		kan_auto_close int fd = openat(p.fd, file, O_RDONLY | O_CLOEXEC);
+		cr_expect_eq(
+			kan_tree_xattrs(pin, p.fd, kan_bytes_of(file), on_xattr, &by_path, NULL),
+			0);
+		cr_expect_eq(kan_tree_open_xattrs(fd, on_xattr, &by_fd, NULL), 0);
+		cr_expect(kan_bytes_eq(kan_buf_bytes(&by_path), kan_buf_bytes(&by_fd)), "%zu", i);
+		cr_expect_eq(by_fd.len, want.len, "%zu", i);
+		cr_expect(names || kan_bytes_eq(kan_buf_bytes(&by_fd), kan_buf_bytes(&want)), "%zu",
+			  i);
+	}
 	test_leave(&p);
 }
 
@@ -509,7 +425,7 @@ Test(tree, a_root_that_is_no_directory_is_refused)
 	struct seen s = {0};
 	struct kan_err err = {0};
 	test_put(p.fd, "file", "");
-	kan_auto_close int pin = pinned(p.fd, "file");
+	kan_auto_close int pin = test_pinned(p.fd, "file");
 	cr_assert_eq(walk(&s, pin, (struct kan_tree_walk){0}, &err), -1);
 	cr_assert_eq(err.code, KAN_EREFUSED);
 	cr_assert_eq(walk(&s, -1, (struct kan_tree_walk){0}, &err), -1);

@@ -97,3 +97,95 @@ Test(config, the_manifest_that_it_was_made_from_is_where_inspect_has_it)
 		kan_json_str(json_object_get(inspect, "ImageManifestDescriptor"), "digest"),
 		"sha256:m");
 }
+
+#define LAYER "4c3cd45001c56f5f1da7f1ccf817e7270f714f92a1a775cf2d947b1576034df1"
+#define ID "2c024bdb364e91721d277d881fcfeed5401dadffcc45deca370ed521c3f80720"
+#define STORE "/home/u/.local/share/containers/storage"
+
+static const char entry[] =
+	"{\"id\":\"" ID "\",\"names\":[\"web\",\"more\"],\"image\":\"" LAYER "\",\"layer\":\"" LAYER
+	"\",\"metadata\":\"{\\\"image-name\\\":\\\"localhost/small:1\\\"}\","
+	"\"created\":\"2026-11-27T02:16:23.19Z\",\"flags\":{\"MountLabel\":\"\",\"ProcessLabel\":"
+	"\"p\"}}";
+
+static json_t *podman(const char *spec)
+{
+	json_auto_t *one = parse(entry), *config = spec ? parse(spec) : NULL;
+	return kan_podman_inspect(one, config);
+}
+
+Test(config, podmans_entry_is_in_the_words_of_inspect)
+{
+	json_auto_t *inspect = podman(NULL);
+	cr_expect_str_eq(kan_json_str(inspect, "Id"), ID);
+	cr_expect_str_eq(kan_json_str(inspect, "Name"), "/web");
+	cr_expect_str_eq(kan_json_str(inspect, "Image"), "sha256:" LAYER);
+	cr_expect_str_eq(kan_json_str(inspect, "Created"), "2026-11-27T02:16:23.19Z");
+	cr_expect_str_eq(kan_json_str(inspect, "ProcessLabel"), "p");
+	cr_expect_str_eq(kan_json_str(json_object_get(inspect, "Config"), "Image"),
+			 "localhost/small:1");
+	cr_expect_eq(json_object_size(json_object_get(inspect, "State")), 0);
+	cr_expect_null(json_object_get(inspect, "HostConfig"));
+	cr_expect_null(json_object_get(inspect, "Mounts"));
+}
+
+Test(config, what_podmans_runtime_was_told_is_in_the_words_of_inspect)
+{
+	json_auto_t *inspect = podman(
+		"{\"root\":{\"path\":\"" STORE "/overlay/" LAYER "/merged\",\"readonly\":true},"
+		"\"process\":{\"args\":[\"sh\",\"-c\",\"true\"],\"user\":{\"uid\":33,\"gid\":0},"
+		"\"env\":[\"A=1\"],\"cwd\":\"/srv\",\"terminal\":true},\"hostname\":\"h\","
+		"\"linux\":{\"namespaces\":[{\"type\":\"network\"},{\"type\":\"ipc\"}]}}");
+	const json_t *config = json_object_get(inspect, "Config"),
+		     *host = json_object_get(inspect, "HostConfig");
+	cr_expect_str_eq(kan_json_str(inspect, "Path"), "sh");
+	cr_expect_eq(json_array_size(json_object_get(inspect, "Args")), 2);
+	cr_expect_str_eq(kan_json_str(config, "User"), "33:0");
+	cr_expect_str_eq(kan_json_str(config, "WorkingDir"), "/srv");
+	cr_expect_str_eq(kan_json_str(config, "Hostname"), "h");
+	cr_expect(json_is_true(json_object_get(config, "Tty")));
+	cr_expect_eq(json_array_size(json_object_get(config, "Env")), 1);
+	cr_expect_str_eq(kan_json_str(host, "PidMode"), "host");
+	cr_expect_str_eq(kan_json_str(host, "UTSMode"), "host");
+	cr_expect_null(json_object_get(host, "NetworkMode"));
+	cr_expect(json_is_true(json_object_get(host, "ReadonlyRootfs")));
+	kan_auto_free char *root = kan_podman_root(inspect);
+	cr_expect_str_eq(root, STORE);
+}
+
+Test(config, a_volume_of_podman_lies_in_its_store_and_podmans_own_files_are_no_mounts)
+{
+	json_auto_t *inspect = podman(
+		"{\"root\":{\"path\":\"" STORE "/overlay/" LAYER "/merged\"},\"mounts\":["
+		"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+		"{\"destination\":\"/d\",\"type\":\"bind\",\"source\":\"" STORE
+		"/volumes/v/_data\","
+		"\"options\":[\"ro\",\"rbind\"]},"
+		"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"/volumes/v/_data\"},"
+		"{\"destination\":\"/o\",\"type\":\"overlay\",\"source\":\"" STORE
+		"/overlay-containers/" ID "/userdata/overlay/1/merge\","
+		"\"options\":[\"lowerdir=/srv\",\"upperdir=/u\"]},"
+		"{\"destination\":\"/etc/hosts\",\"type\":\"bind\","
+		"\"source\":\"/run/u/my-containers/overlay-containers/" ID "/userdata/hosts\"}]}");
+	const json_t *mounts = json_object_get(inspect, "Mounts");
+	cr_assert_eq(json_array_size(mounts), 3);
+	const json_t *volume = json_array_get(mounts, 0), *bind = json_array_get(mounts, 1);
+	const json_t *over = json_array_get(mounts, 2);
+	cr_expect_str_eq(kan_json_str(over, "Source"), "/srv", "what an overlay of Podman's shows");
+	cr_expect_str_eq(kan_json_str(volume, "Type"), "volume");
+	cr_expect_str_eq(kan_json_str(volume, "Name"), "v");
+	cr_expect_str_eq(kan_json_str(volume, "Driver"), "local");
+	cr_expect(json_is_false(json_object_get(volume, "RW")));
+	cr_expect_str_eq(kan_json_str(bind, "Type"), "bind");
+	cr_expect(json_is_true(json_object_get(bind, "RW")));
+}
+
+Test(config, a_config_of_another_layer_says_nothing_of_podmans_container)
+{
+	json_auto_t *inspect = podman("{\"root\":{\"path\":\"" STORE "/overlay/" ID
+				      "/merged\"},\"hostname\":\"evil\",\"mounts\":[]}");
+	cr_expect_null(json_object_get(inspect, "Mounts"));
+	cr_expect_str_eq(kan_json_str(json_object_get(inspect, "Config"), "Hostname"), "");
+	kan_auto_free char *root = kan_podman_root(inspect);
+	cr_expect_str_eq(root, "/var/lib/containers/storage");
+}

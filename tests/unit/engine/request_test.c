@@ -202,4 +202,8 @@ Test(request, how_long_a_call_may_take_follows_its_kind_and_not_the_containers_n
 	cr_expect_lt(kan_request_find("GET", HEX64 "/export")->total_ms +
 			     kan_request_find("GET", HEX64 "/changes")->total_ms,
 		     900000, "the collector's own limit");
+	const struct kan_request *image = kan_request_find("GET", "/images/sha256:0123abcd/get");
+	cr_assert_not_null(image);
+	cr_expect_leq(image->total_ms, 1200000 / 2, "its collector reads it after it came");
+	cr_expect_lt(image->silence_s * 1000, image->total_ms);
 }

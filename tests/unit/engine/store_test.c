@@ -92,6 +92,43 @@ Test(store, podmans_containers_json_names_the_containers_layer)
 	cr_expect_eq(err.code, KAN_ENOTFOUND);
 	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of("{}"), A, &err), -1);
 	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of("[7,[],null]"), A, &err), -1);
+	static const char twice[] =
+		"[{\"id\":\"" A "\",\"layer\":\"" B "\"},{\"id\":\"" A "\",\"layer\":\"" C "\"}]";
+	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of(twice), A, &err), -1);
+	cr_expect_eq(err.code, KAN_EFORMAT, "either layer may be meant");
+}
+
+static int map(struct kan_idmap *out, const char *text)
+{
+	json_t *doc = NULL;
+	cr_assert_eq(kan_json_parse(&doc, kan_bytes_of(text), 1 << 20, 64, NULL), 0);
+	int rc = kan_podman_map(out, doc, NULL);
+	json_decref(doc);
+	return rc;
+}
+
+Test(store, podmans_map_of_a_container_is_read_as_its_ranges)
+{
+	static struct kan_idmap m;
+	static const char *const wrong[] = {
+		"[7]", "[{}]", "[{\"container_id\":0,\"host_id\":-1,\"size\":1}]",
+		"[{\"container_id\":0,\"host_id\":4294967296,\"size\":1}]",
+		"[{\"container_id\":0,\"host_id\":\"5\",\"size\":1}]"};
+	uint64_t id = 0;
+	cr_expect_eq(map(&m, "[{\"container_id\":0,\"host_id\":5,\"size\":1},"
+			     "{\"container_id\":1,\"host_id\":100000,\"size\":9}]"),
+		     0);
+	cr_expect(kan_idmap_out(&id, &m, 0));
+	cr_expect_eq(id, 5);
+	cr_expect(kan_idmap_out(&id, &m, 9));
+	cr_expect_eq(id, 100008);
+	cr_expect_not(kan_idmap_out(&id, &m, 10));
+	cr_expect_eq(map(&m, "[{\"container_id\":0,\"host_id\":0,\"size\":9}]"), 0);
+	cr_expect_eq(m.n, 0, "all to itself");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		cr_expect_eq(map(&m, wrong[i]), -1, "%s", wrong[i]);
+		cr_expect_eq(m.n, 0, "%s", wrong[i]);
+	}
 }
 
 static int layer(struct kan_podman_layer *out, const char *text, const char *id)
@@ -200,8 +237,7 @@ Test(store, podman_is_told_by_more_than_a_directory_that_anybody_makes)
 	t.storage = overlay;
 	cr_expect(kan_is_podman(&t));
 	t.depth = KAN_DEPTH_OFFLINE;
-	cr_expect_not(kan_is_podman(&t), "a dead disk");
-	t.depth = KAN_DEPTH_HOST;
+	cr_expect(kan_is_podman(&t), "a dead disk");
 	cr_assert_eq(mkdirat(p.fd, "containers", 0755), 0);
 	cr_assert_eq(mkdirat(p.fd, "containers/" A, 0755), 0);
 	cr_expect_not(kan_is_podman(&t), "the container is Docker's");

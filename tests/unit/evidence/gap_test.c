@@ -22,6 +22,7 @@ Test(gap, an_error_becomes_the_code_that_says_why)
 	cr_assert_eq(gap_of(KAN_EDENIED, EACCES), KAN_GAP_DENIED);
 	cr_assert_eq(gap_of(KAN_ENOTFOUND, ESRCH), KAN_GAP_VANISHED);
 	cr_assert_eq(gap_of(KAN_ELIMIT, 0), KAN_GAP_LIMIT);
+	cr_assert_eq(gap_of(KAN_ELIMIT, ETIMEDOUT), KAN_GAP_STUCK, "too many did not return");
 	cr_assert_eq(gap_of(KAN_EFORMAT, 0), KAN_GAP_MALFORMED);
 	cr_assert_eq(gap_of(KAN_EENGINE, ETIMEDOUT), KAN_GAP_TIMEOUT);
 	cr_assert_eq(gap_of(KAN_EENGINE, 0), KAN_GAP_MALFORMED);

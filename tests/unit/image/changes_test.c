@@ -173,6 +173,33 @@ Test(changes, both_sides_have_their_attributes_in_words_and_all_times, .fini = l
 	cr_assert_not_null(json_object_get(row("/acl"), "atime_ns"));
 }
 
+Test(changes, a_label_of_the_hosts_own_is_in_both_rows_and_no_change, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/d; echo x >l0/same; echo x >l0/note; echo x >l0/mode");
+	world_mount(w, "");
+	world_sh(w, "cd m; chmod 600 same note mode; chmod 644 same note; setfattr -n user.n -v 1 "
+		    "note; echo new >d/new");
+	world_unmount(w);
+	/* As under a mount with context=: what is copied up gets the mount's. */
+	world_sh(w, "for l in security.selinux security.ima security.evm security.apparmor "
+		    "security.SMACK64 security.SMACK64EXEC; do for f in same note mode d .; do "
+		    "setfattr -n $l -v below l0/$f; setfattr -n $l -v own upper/$f; done; done; "
+		    "setfattr -x security.ima l0/same; setfattr -x security.evm upper/same");
+	capture();
+	is("/same", "identical");
+	is("/d", "parent");
+	is("/", "parent");
+	is("/note", "metadata");
+	cr_expect(lists(row("/note"), "differs", "xattrs"));
+	is("/mode", "metadata");
+	cr_expect(lists(row("/mode"), "differs", "mode"));
+	cr_expect_eq(json_array_size(json_object_get(row("/mode"), "differs")), 1);
+	cr_expect_str_eq(world_str(row("/same"), "label"), "own");
+	cr_expect_str_eq(world_str(row("/same"), "below.label"), "below");
+	cr_expect_eq(json_array_size(json_object_get(row("/same"), "xattrs")), 6, "and the origin");
+}
+
 Test(changes, an_origin_is_parsed_and_names_the_lower_inode, .fini = leave)
 {
 	make(1);
@@ -248,6 +275,25 @@ Test(changes, a_changed_type_is_said_and_what_was_inside_is_gone, .fini = leave)
 	cr_assert_str_eq(world_str(row("/file"), "type"), "dir");
 }
 
+Test(changes, the_images_version_is_digested_whole_whatever_its_size, .fini = leave)
+{
+	static const unsigned long sizes[] = {
+		0, 1, 4096, 1 << 20, (1 << 20) + 1, (1 << 20) + 4096, (1 << 20) + 4097, 3 << 20};
+	char path[32], lower[32];
+	make(1);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		world_sh(w, "seq 1 500000 | head -c %lu >l0/f%lu", sizes[i], sizes[i]);
+	world_mount(w, "");
+	world_sh(w, "cd m; for f in f*; do cp $f t; mv t $f; done"); /* of the same size */
+	capture();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		(void)snprintf(path, sizeof(path), "/f%lu", sizes[i]);
+		(void)snprintf(lower, sizeof(lower), "l0/f%lu", sizes[i]);
+		sha(row(path), "below.sha256", lower);
+	}
+	cr_assert_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
+}
+
 Test(changes, a_directory_where_a_file_was_keeps_the_files_bytes, .fini = leave)
 {
 	make(1);
@@ -297,19 +343,6 @@ Test(changes, with_userxattr_the_other_prefix_counts, .fini = leave)
 	cr_assert_eq(json_array_size(json_object_get(row("/d"), "planted")), 0);
 }
 
-Test(changes, an_attribute_whiteout_counts_below_a_directory_marked_x, .fini = leave)
-{
-	make(1);
-	world_sh(w, "mkdir l0/d l0/e; echo x >l0/d/x; echo y >l0/e/x");
-	world_mount(w, "");
-	world_unmount(w);
-	world_sh(w, "cd upper; mkdir d e; setfattr -n trusted.overlay.opaque -v x d; touch d/x e/x;"
-		    "setfattr -n trusted.overlay.whiteout d/x e/x");
-	capture();
-	is("/d/x", "deleted");
-	is("/e/x", "changed");
-}
-
 Test(changes, a_metacopy_file_has_the_digest_of_the_images_data, .fini = leave)
 {
 	make(1);
@@ -320,6 +353,33 @@ Test(changes, a_metacopy_file_has_the_digest_of_the_images_data, .fini = leave)
 	is("/big", "metadata");
 	cr_assert(json_is_true(json_object_get(row("/big"), "metacopy")));
 	sha(row("/big"), "sha256", "l0/big");
+}
+
+Test(changes, without_the_images_layers_what_is_there_is_a_row_without_a_word, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir l0/d; echo x >l0/d/x; echo x >l0/gone; head -c 5000 /dev/zero >l0/big");
+	world_mount(w, ",metacopy=on");
+	world_sh(w, "cd m; echo new >d/new; rm gone; chmod 4755 big; ln -s /proc/mounts d/mtab");
+	(void)close(w->target.lowers[0].fd);
+	free(w->target.lowers[0].path);
+	w->target.n_lowers = 0;
+	static char lost[] = "overlay2/base/diff is gone";
+	w->target.lowers_lost = lost;
+	capture();
+	static const char *const paths[] = {"/", "/d", "/d/new", "/d/mtab", "/gone", "/big"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		cr_expect_null(json_object_get(row(paths[i]), "change"), "%s", paths[i]);
+		cr_expect_null(json_object_get(row(paths[i]), "planted"), "%s", paths[i]);
+	}
+	cr_expect_eq(json_array_size(w->rows), 6);
+	sha(row("/d/new"), "sha256", "upper/d/new");
+	cr_expect_str_eq(world_str(row("/gone"), "type"), "chr");
+	cr_expect_not_null(world_gap(w, "/big", KAN_GAP_VANISHED));
+	const struct world_gap *whole = world_gap(w, "changes.ndjson", KAN_GAP_VANISHED);
+	cr_assert_not_null(whole);
+	cr_expect_not_null(strstr(whole->why, lost), "%s", whole->why);
+	cr_expect_eq(w->n_gaps, 2);
 }
 
 Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
@@ -348,6 +408,36 @@ Test(changes, a_redirected_directory_is_looked_up_where_it_was, .fini = leave)
 	cr_assert_str_eq(world_str(row("/old/f"), "below.path"), "", "not redirected");
 	cr_assert_str_eq(world_str(row("/a/x/sub/f"), "below.path"), "/low/sub/f",
 			 "by the layer's own redirect");
+}
+
+Test(changes, a_redirect_that_leads_to_its_own_place_is_no_rename, .fini = leave)
+{
+	make(1);
+	world_sh(w, "mkdir -p l0/d l0/old/sub l0/full; echo 1 >l0/d/f; echo 2 >l0/old/sub/g; "
+		    "echo 3 >l0/full/h; echo 4 >l0/two");
+	world_mount(w, ",redirect_dir=on,metacopy=on");
+	/* A second name gives the first one a redirect, too; and what was moved away and back keeps
+	 * one. */
+	world_sh(w, "cd m; ln two second; mv d x; mv x d; mv full x; mv x full; echo n >full/new; "
+		    "mv old new; mv new/sub new/x; mv new/x new/sub; touch -r d/f ../ref; "
+		    "mv d/f d/y; mv d/y d/f; chmod 600 d/f");
+	char *marks = world_line(w, "getfattr --absolute-names -h -n trusted.overlay.redirect "
+				    "--only-values upper/two");
+	cr_assert_str_eq(marks, "/two", "as the kernel wrote it");
+	free(marks);
+	capture();
+	is("/two", "identical");
+	is("/second", "added");
+	is("/d", "parent");
+	is("/d/f", "metadata");
+	cr_expect_str_eq(world_str(row("/d/f"), "redirect"), "f");
+	is("/full", "parent");
+	is("/full/new", "added");
+	is("/new", "added");
+	is("/new/sub", "identical");
+	cr_expect_str_eq(world_str(row("/new/sub"), "below.path"), "/old/sub");
+	is("/old/sub/g", "deleted");
+	cr_expect_eq(w->n_gaps, 0, "%s: %s", w->gaps[0].what, w->gaps[0].why);
 }
 
 Test(changes, a_renamed_directory_is_found_again_after_a_long_way_down, .fini = leave)
@@ -581,6 +671,31 @@ Test(changes, after_eight_of_the_images_files_that_never_open_no_more_are_tried_
 	cr_expect_eq(first, 1);
 	cr_expect_eq(w->n_gaps, stuck);
 	cr_expect_eq(json_array_size(w->rows), FILES + 1U);
+}
+
+Test(changes, after_eight_of_the_images_directories_that_never_open_no_more_are_tried_and_said_once,
+     .fini = leave, .timeout = 90)
+{
+	enum { DIRS = 12, STUCK = 8 };
+	int notes[DIRS];
+	size_t stuck = 0;
+	make(1);
+	world_sh(w, "for i in $(seq 0 11); do mkdir l0/d$i; echo x >l0/d$i/f; done");
+	world_mount(w, "");
+	world_sh(w, "rm -r m/d*");
+	for (int i = 0; i < DIRS; i++) {
+		char place[32];
+		(void)snprintf(place, sizeof(place), "l0/d%d", i);
+		notes[i] = hold(place, FAN_ONDIR);
+	}
+	capture();
+	for (int i = 0; i < DIRS; i++)
+		(void)close(notes[i]);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		stuck += w->gaps[i].code == KAN_GAP_STUCK;
+	cr_expect_eq(stuck, STUCK + 1U, "%zu", stuck);
+	cr_expect_eq(w->n_gaps, stuck);
+	cr_expect_eq(json_array_size(w->rows), DIRS + 1U);
 }
 
 Test(changes, a_file_whose_content_is_not_known_has_no_word_and_what_differs_beside_is_told,

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/below.h"
+
 extern const struct kan_collector kan_collector_image;
 
 struct world *image_new(void)
@@ -38,8 +40,15 @@ struct world *image_new(void)
 	return w;
 }
 
+void image_of_user(struct world *w, uint32_t own, const char *map)
+{
+	world_sh(w, "chown -R %u data/image; chown %u data/overlay2 data/overlay2/*", own, own);
+	w->target.uids = kan_uids_new(own, kan_bytes_of(map), kan_bytes_of(map));
+}
+
 void image_free(struct world *w)
 {
+	free(w->target.uids);
 	(void)close(w->target.data_root_fd);
 	free(w->target.image_id);
 	free(w->target.storage);
@@ -78,4 +87,20 @@ char *image_named(struct world *w)
 	return world_line(
 		w, "jq -r 'select(.about==\"path\")|\"\\(.layer)\\(.path):\\(.differs|join("
 		   "\",\"))\"' bundle/data/image/integrity.ndjson | LC_ALL=C sort | tr '\\n' ' '");
+}
+
+int image_no_layer(size_t n, void *arg, struct kan_err *err)
+{
+	(void)n;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+int image_no_data(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	(void)piece;
+	(void)arg;
+	(void)err;
+	return 0;
 }

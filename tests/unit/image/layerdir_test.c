@@ -11,6 +11,7 @@
 
 #include "image/idmap.h"
 #include "image/layerfacts.h"
+#include "image/lower.h"
 #include "image/xattrs.h"
 
 enum { MANY = 5000, LONG = 240, NS = 1000000000 };
@@ -171,6 +172,39 @@ Test(layerdir, a_file_in_place_of_a_whiteout_is_both)
 	cr_assert_eq(unlinkat(fd, "w", 0), 0);
 	(void)rmdir(place);
 	kan_layerdir_free(l);
+	(void)close(fd);
+}
+
+Test(layerdir, when_too_much_was_looked_up_below_no_more_is_said_to_be_damaged)
+{
+	enum { DEEP = 1900, MARKS = 40 }; /* a mark costs the square of its depth */
+	char place[64], path[2 * DEEP + 32];
+	int fd = directory(place);
+	struct seen s = {0};
+	struct kan_stack below;
+	const struct kan_layer layer = {.fd = fd};
+	kan_stack_init(&below, &layer, 1, false);
+	const struct kan_layerdir_opts o = {.fd = fd,
+					    .below = &below,
+					    .opener = below.opener,
+					    .damage = on_damage,
+					    .unknown = on_unknown,
+					    .arg = &s};
+	struct kan_layerdir *l = kan_layerdir_new(&o);
+	for (size_t i = 0; i < DEEP; i++)
+		memcpy(path + 2 * i, "a/", 2);
+	for (int i = 0; i < MARKS; i++) { /* of nothing below: they hide nothing */
+		(void)snprintf(path + (size_t)2 * DEEP, 32, ".wh.%d", i);
+		member(l, path, NULL);
+	}
+	member(l, "x/.wh..wh..opq", NULL);
+	cr_assert_eq(kan_layerdir_finish(l, NULL), 0);
+	cr_expect_eq(s.damage, 0, "%zu: %#x", s.damage, s.bits);
+	cr_expect_eq(s.unknown, 1, "%zu", s.unknown);
+	cr_expect_eq(s.why.code, KAN_ELIMIT);
+	(void)rmdir(place);
+	kan_layerdir_free(l);
+	kan_stack_free(&below);
 	(void)close(fd);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <unistd.h>
 
 #include "world.h"
@@ -278,6 +279,45 @@ Test(packages, a_part_of_a_database_that_is_a_link_is_not_followed_and_told)
 	engine_free(w);
 }
 
+Test(packages, a_database_that_is_there_and_cannot_be_taken_is_not_said_to_be_none)
+{
+	struct world *w = engine_new();
+	world_sh(w, "cd data/overlay2; mkdir -p cache0/diff/var/lib/dpkg;"
+		    "ln -s /etc/shadow cache0/diff/var/lib/dpkg/status");
+	json_decref(collect(w));
+	cr_assert(gap_of(w, "var/lib/dpkg/status", KAN_GAP_MALFORMED));
+	cr_assert_not(gap_of(w, "pkgdb.tar", KAN_GAP_NOT_APPLICABLE));
+	engine_free(w);
+}
+
+Test(packages, after_eight_files_that_never_open_that_no_more_is_tried_is_said_once_of_all,
+     .timeout = 90)
+{
+	enum { FILES = 12, STUCK = 8 };
+	size_t stuck = 0;
+	struct world *w = engine_new();
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	world_sh(w, "d=data/overlay2/cache0/diff/var/lib/dpkg/info; mkdir -p $d;"
+		    "for i in $(seq 0 11); do echo /f >$d/p$i.list; done");
+	for (int i = 0; i < FILES; i++) {
+		char path[256];
+		(void)snprintf(path, sizeof(path),
+			       "%s/data/overlay2/cache0/diff/var/lib/dpkg/info/p%d.list", w->top,
+			       i);
+		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, path), 0);
+	}
+	w->policy.image_full = false; /* it would open them, too */
+	json_decref(collect(w));
+	(void)close(notes);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		stuck += w->gaps[i].code == KAN_GAP_STUCK;
+	cr_expect_eq(stuck, STUCK + 1U, "%zu", stuck);
+	cr_expect(gap_of(w, "pkgdb.tar", KAN_GAP_STUCK), "of all that was not tried");
+	cr_expect_not(gap_of(w, "pkgdb.tar", KAN_GAP_NOT_APPLICABLE));
+	engine_free(w);
+}
+
 Test(packages, an_image_that_only_names_its_distribution_has_no_database)
 {
 	struct world *w = engine_new();
@@ -301,7 +341,7 @@ Test(packages, an_image_without_a_database_has_none_and_that_is_no_error)
 static int little(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
 {
 	const char *manager = NULL;
-	return kan_packages_take_within(&manager, t, s, 10, err);
+	return kan_packages_take(&manager, t, s, 10, err);
 }
 
 Test(packages, all_files_together_have_a_limit_and_each_that_is_left_out_is_told)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../engine/answers.h"
+#include "integrity_made.h"
 #include "stores_made.h"
 
 extern const struct kan_collector kan_collector_image;
@@ -163,4 +165,94 @@ Test(manifest, containerds_index_and_manifest_have_the_digests_that_a_registry_k
 	referred(w, "sha256:" A, "not-done");
 	free(one);
 	store_free(w);
+}
+
+/* The engine says that registries know the image by these; NULL: it does not answer. */
+static json_t *integrity_and_claims(struct world *w, const char *repo_digests)
+{
+	char text[1024], name[128];
+	struct answers a = answers_new();
+	(void)snprintf(text, sizeof(text), "{\"RepoDigests\":[%s]}", repo_digests);
+	(void)snprintf(name, sizeof(name), "images-%s-json", w->target.image_id);
+	if (repo_digests)
+		answers_put(&a, name, text);
+	w->target.engine = answers_engine(&a);
+	json_t *rows = integrity(w);
+	kan_engine_free(w->target.engine);
+	w->target.engine = NULL;
+	answers_leave(&a);
+	return rows;
+}
+
+static const json_t *claimed(const json_t *rows, const char *digest)
+{
+	size_t i = 0;
+	const json_t *r = NULL;
+	json_array_foreach (rows, i, r)
+		if (json_is_true(json_object_get(r, "claimed")) &&
+		    strcmp(world_str(r, "expected_digest"), digest) == 0)
+			return r;
+	return NULL;
+}
+
+Test(manifest, a_digest_that_the_engine_names_leads_to_the_image_or_is_damage)
+{
+	char *index = NULL, text[512];
+	struct world *w = manifests_new(&index);
+	char *one = world_line(w, "cat MANIFEST"), *other = world_line(w, "cat OTHER");
+	(void)snprintf(text, sizeof(text), "\"x/y@%s\",\"z@%s\",\"x/y@%s\",\"q@sha256:%s\",7,\"n\"",
+		       one, other, one, A);
+	json_t *rows = integrity_and_claims(w, text);
+	cr_expect_str_eq(world_str(claimed(rows, one), "result"), "verified");
+	cr_expect_str_eq(world_str(claimed(rows, other), "result"), "damaged");
+	cr_expect_str_eq(world_str(claimed(rows, "sha256:" A), "result"), "not-done");
+	cr_expect_str_eq(kept(rows, index), "verified");
+	cr_expect_null(claimed(rows, index), "it is kept, and not named");
+	cr_expect_eq(json_array_size(rows), 5, "each once, and the image's name");
+	cr_expect_eq(w->n_gaps, 2, "as without an engine: one that is not kept is none");
+	json_decref(rows);
+	free(one);
+	free(other);
+	free(index);
+	store_free(w);
+}
+
+Test(manifest, an_engine_that_does_not_answer_is_a_gap_and_the_rest_is_done)
+{
+	char *index = NULL;
+	struct world *w = manifests_new(&index);
+	json_t *rows = integrity_and_claims(w, NULL);
+	cr_expect_str_eq(kept(rows, index), "verified");
+	const struct world_gap *gap = world_gap(w, "integrity.ndjson", KAN_GAP_VANISHED);
+	cr_assert_not_null(gap);
+	cr_expect(strstr(gap->why, "RepoDigests"), "%s", gap->why);
+	json_decref(rows);
+	free(index);
+	store_free(w);
+}
+
+Test(manifest, containerds_index_is_what_the_engine_names_too)
+{
+	char text[128];
+	struct world *w = containerd_new();
+	(void)snprintf(text, sizeof(text), "\"x@%s\"", w->target.image_id);
+	json_t *rows = integrity_and_claims(w, text);
+	cr_expect_str_eq(world_str(claimed(rows, w->target.image_id), "result"), "verified");
+	json_decref(rows);
+	store_free(w);
+}
+
+Test(manifest, on_overlay2_what_the_engine_names_is_not_kept_and_that_is_no_gap)
+{
+	struct world *w = image_new();
+	w->policy.verify_image = false;
+	json_decref(integrity(w));
+	size_t n_gaps = w->n_gaps;
+	json_t *rows = integrity_and_claims(w, "\"x@sha256:" A "\"");
+	cr_expect_str_eq(world_str(claimed(rows, "sha256:" A), "result"), "not-done");
+	cr_expect_str_eq(world_str(claimed(rows, "sha256:" A), "why"),
+			 "no manifests are kept here");
+	cr_expect_eq(w->n_gaps, n_gaps);
+	json_decref(rows);
+	image_free(w);
 }

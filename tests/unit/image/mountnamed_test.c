@@ -63,7 +63,7 @@ static size_t copied(struct world *w)
 Test(mountnamed, a_users_engine_gets_no_volume_read_that_is_roots)
 {
 	struct world *w = made();
-	w->target.uids = kan_uids_new(OWN, (struct kan_bytes){0});
+	w->target.uids = kan_uids_new(OWN, (struct kan_bytes){0}, (struct kan_bytes){0});
 	cr_expect_eq(copied(w), 1, "the user's own");
 	cr_expect_not_null(world_gap(w, "/roots", KAN_GAP_CONTRADICTED));
 	cr_expect_not_null(world_gap(w, "/inner", KAN_GAP_CONTRADICTED));
@@ -81,9 +81,13 @@ Test(mountnamed, of_roots_engine_they_are_all_read)
 Test(mountnamed, options_that_are_roots_are_not_read_for_a_users_engine)
 {
 	struct world *w = made();
-	w->target.uids = kan_uids_new(OWN, (struct kan_bytes){0});
+	w->target.uids = kan_uids_new(OWN, (struct kan_bytes){0}, (struct kan_bytes){0});
 	world_sh(w, "echo '{}' >data/volumes/own/opts.json");
+	size_t told = 0;
 	cr_expect_eq(copied(w), 0);
+	for (size_t i = 0; i < w->n_gaps; i++)
+		told += strcmp(w->gaps[i].what, "/own") == 0;
 	cr_expect_not_null(world_gap(w, "/own", KAN_GAP_CONTRADICTED));
+	cr_expect_eq(told, 1, "one reason, not that it is mounted from elsewhere: %zu", told);
 	leave(w);
 }

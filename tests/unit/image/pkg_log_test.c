@@ -115,8 +115,74 @@ Test(pkg_log, dnf_yum_and_zypper_say_what_rpm_itself_writes_nowhere)
 	kan_pkg_log_free(l);
 }
 
+static bool apk_says(const char *lines, const char *name, const char *state, const char *version)
+{
+	struct kan_pkg_log *l = kan_pkg_log_new(KAN_PKG_LOG_APK);
+	kan_pkg_log_read(l, kan_bytes_of(lines));
+	kan_pkg_log_done(l);
+	bool says = kan_pkg_log_says(l, kan_bytes_of(name), KAN_LIT("x86_64"), kan_bytes_of(state),
+				     kan_bytes_of(version));
+	kan_pkg_log_free(l);
+	return says;
+}
+
+/* As apk-tools 3.0 writes it. */
+static const char apk[] = "\nRunning `apk add --no-cache curl gone` at 2026-11-26 17:00:01\n"
+			  "apk-tools 3.0.1-r0, compiled for x86_64.\n"
+			  "( 1/10) Installing curl (8.9.1-r0)\n"
+			  "( 2/10) Installing gone (1-r0)\n"
+			  "( 3/10) Installing low (2-r0)\n"
+			  "(10/10) Installing same (1-r0)\n"
+			  "Executing busybox-1.37.0-r20.trigger\n"
+			  "OK: 12 MiB in 20 packages\n"
+			  "\nRunning `apk upgrade` at 2026-11-26 17:00:02\n"
+			  "(1/5) Upgrading curl@edge (8.9.1-r0 -> 8.10.0-r1)\n"
+			  "(2/5) Purging gone (1-r0)\n"
+			  "(3/5) Downgrading low (2-r0 -> 1-r9)\n"
+			  "(?) Replacing same (1-r0 -> 1-r0)\n"
+			  "(5/5) Updating pinning pinned@edge (3-r0)\n"
+			  "ERROR: low-1-r9: IO ERROR\n";
+
+Test(pkg_log, apk_says_what_it_brought_each_package_to)
+{
+	cr_assert(apk_says(apk, "curl", "installed", "8.10.0-r1"));
+	cr_assert_not(apk_says(apk, "curl", "installed", "8.9.1-r0"));
+	cr_assert(apk_says(apk, "gone", "not-installed", ""));
+	cr_assert_not(apk_says(apk, "gone", "installed", "1-r0"));
+	cr_assert(apk_says(apk, "low", "installed", "1-r9"));
+	cr_assert(apk_says(apk, "same", "installed", "1-r0"));
+	cr_assert_not(apk_says(apk, "pinned", "installed", ""), "nothing was brought anywhere");
+}
+
+Test(pkg_log, what_is_no_line_of_apks_claims_nothing)
+{
+	static const char *const lines[] = {"Installing p (1)",
+					    "(1/1) Installing p",
+					    "(1/1) Installing p (1",
+					    "(1/1) Installing p ()",
+					    "(1/1) Installing @p (1)",
+					    "(1/1) Installing p (1) x",
+					    "(1/1 Installing p (1)",
+					    "(x) Installing p (1)",
+					    "(1/1) Fetching p (1)",
+					    "(1/1) Installing p q (1)",
+					    "(1/1) Installing p (1 -> )",
+					    "",
+					    "* (1/1) Installing p (1)",
+					    "(1/1) [APK unavailable, skipped] Reinstalling p (1)"};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		cr_assert_not(apk_says(lines[i], "p", "installed", ""), "%s", lines[i]);
+	cr_assert(apk_says("(1/1) Installing p (1)", "p", "installed", "1"));
+}
+
 Test(pkg_log, a_log_is_known_by_its_place)
 {
+	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/apk.log")), KAN_PKG_LOG_APK);
+	for (enum kan_pkg_log_of of = KAN_PKG_LOG_DPKG; of < KAN_PKG_LOGS; of++)
+		for (const char *const *p = kan_pkg_log_paths(of); *p; p++)
+			cr_assert_eq(kan_pkg_log_of(kan_bytes_of(*p)), of, "%s", *p);
+	cr_assert_eq(kan_pkg_log_manager("apk"), KAN_PKG_LOG_APK);
+	cr_assert_eq(kan_pkg_log_manager("pacman"), KAN_PKG_LOG_NONE);
 	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/dpkg.log")), KAN_PKG_LOG_DPKG);
 	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/dnf.rpm.log")), KAN_PKG_LOG_RPM);
 	cr_assert_eq(kan_pkg_log_of(KAN_LIT("var/log/zypp/history")), KAN_PKG_LOG_RPM);

@@ -2,9 +2,12 @@
  * reads. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "image/reference.h"
@@ -83,22 +86,6 @@ static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 	return 0;
 }
 
-static int on_layer(size_t n, void *arg, struct kan_err *err)
-{
-	(void)n;
-	(void)arg;
-	(void)err;
-	return 0;
-}
-
-static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
-{
-	(void)piece;
-	(void)arg;
-	(void)err;
-	return 0;
-}
-
 static void on_unboxed(bool privileges, bool landlock, bool seccomp, void *arg)
 {
 	struct seen *s = arg;
@@ -108,6 +95,15 @@ static void on_unboxed(bool privileges, bool landlock, bool seccomp, void *arg)
 	s->unboxed = true;
 }
 
+/* As if a lock had been held by another thread at the fork. Shared: how many were forked. */
+static atomic_int *forks;
+static void the_first_waits_for_ever(void)
+{
+	if (atomic_fetch_add(forks, 1) == 0)
+		for (;;)
+			(void)pause();
+}
+
 static struct seen looked_at(const char *shape)
 {
 	struct world *w = image_new();
@@ -115,12 +111,14 @@ static struct seen looked_at(const char *shape)
 	struct kan_err err = {0};
 	kan_auto_close int fd = -1;
 	char path[256];
-	const struct kan_reference_visit v = {on_config, on_layer,   on_data,
-					      on_layer,  on_unboxed, &s};
+	const struct kan_reference_visit v = {on_config,      image_no_layer, image_no_data,
+					      image_no_layer, on_unboxed,     &s};
 	world_sh(w, "python3 %s/reference_make.py %s ref", KAN_TEST_SOURCE, shape);
 	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
 	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
 	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	if (forks)
+		cr_assert_eq(pthread_atfork(NULL, NULL, the_first_waits_for_ever), 0);
 	cr_assert_eq(kan_reference_apart(&from, &v, &err), 0, "%s", err.text);
 	image_free(w);
 	return s;
@@ -145,4 +143,14 @@ Test(refchild, the_reader_of_a_directory_may_read_what_is_not_its_own_and_no_mor
 		     (unsigned long long)s.permitted);
 	cr_assert_eq(s.effective, s.permitted);
 	cr_assert_leq(s.descriptors, 4, "%zu", s.descriptors);
+}
+
+Test(refchild, a_reader_that_does_not_begin_is_ended_and_another_one_is_made)
+{
+	forks = mmap(NULL, sizeof(*forks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	cr_assert_neq(forks, MAP_FAILED);
+	struct seen s = looked_at("legacy");
+	cr_assert_gt(s.pid, 0, "it was read");
+	cr_assert_geq(atomic_load(forks), 2);
 }

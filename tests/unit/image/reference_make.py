@@ -7,13 +7,17 @@ import gzip
 import hashlib
 import io
 import json
+import lzma
+import os
 import pathlib
+import stat
 import subprocess
 import sys
 import tarfile
 
 LAYERS = [pathlib.Path(f"layer{n}.tar").read_bytes() for n in range(3)]
 CONFIG = pathlib.Path("config").read_bytes()
+BOMB = bytes(200 << 20)
 
 
 def digest(octets):
@@ -25,7 +29,8 @@ def zstd(octets):
 
 
 def tar(parts, out):
-    with tarfile.open(out, "w") as archive:
+    """out: a path, or a stream."""
+    with tarfile.open(mode="w", **({"name": out} if isinstance(out, str) else {"fileobj": out})) as archive:
         for name, content, *link in parts:
             it = tarfile.TarInfo(name)
             it.size = len(content)
@@ -106,6 +111,15 @@ def newer():
     return out.getvalue()
 
 
+def crowded():
+    """Layers of the image, the last one with 1,500 files more; under the image's own config they would be no image."""
+    out = io.BytesIO(LAYERS[2])
+    with tarfile.open(fileobj=out, mode="a") as archive:
+        for n in range(1500):
+            archive.addfile(tarfile.TarInfo(f"opt/many/{n}"))
+    return another([*LAYERS[:2], out.getvalue()])
+
+
 def platforms():
     """An index of two platforms, the other one first, and the blobs of both."""
     mine, other = dict(oci()), dict(oci(config=config_of([newer()]), layers=[newer()]))
@@ -137,6 +151,62 @@ def wide():
     return [*blobs.items(), ("index.json", json.dumps({"manifests": [level]}).encode())]
 
 
+def elsewhere(path):
+    """What lay at path lies outside of the reference now, whole, and a link leads there."""
+    outside = pathlib.Path("outside").absolute() / path.name
+    outside.parent.mkdir(exist_ok=True)
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+def within(path):
+    path.rename(path.with_name("0"))
+    path.symlink_to("0")
+
+
+def instead(make):
+    """Something of the same name that is no file."""
+    def act(path):
+        path.unlink()
+        make(path)
+    return act
+
+
+def longer(path):
+    with path.open("ab") as stream:
+        stream.truncate(1 << 40)
+
+
+def first_layer(out):
+    top = json.loads((out / "index.json").read_bytes())["manifests"][0]
+    manifest = json.loads((out / "blobs/sha256" / top["digest"][7:]).read_bytes())
+    return out / "blobs/sha256" / manifest["layers"][0]["digest"][7:]
+
+
+# Directories: what is done to which part of one that is whole.
+ACTS = {
+    "link": (first_layer, elsewhere), "linked": (lambda out: out / "blobs", elsewhere), "within": (first_layer, within),
+    "index-link": (lambda out: out / "index.json", elsewhere), "fifo": (first_layer, instead(os.mkfifo)),
+    "device": (first_layer, instead(lambda path: os.mknod(path, 0o644 | stat.S_IFCHR, os.makedev(1, 5)))),
+    "subdirectory": (first_layer, instead(os.mkdir)), "huge": (first_layer, longer),
+    "huge-index": (lambda out: out / "index.json", longer),
+    "gone": (first_layer, pathlib.Path.unlink),
+}
+
+def odd():
+    """Members that lead out, are there twice, or name what is not there; the layer itself is what its digest says."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content, *link in (("../../etc/shadow", b"x"), ("a", b"one"), ("a", b"two"), ("of-a", b"", "./a"), ("out", b"", "../../etc/passwd"),
+                                     ("nowhere", b"", "missing"), ("/abs/file", b"two"), ("x/../y", b"y"), ("\udcff", b"z"), (".wh..wh.plnk/1", b"")):
+            it = tarfile.TarInfo(name)
+            it.size = len(content)
+            if link:
+                it.type, it.linkname = tarfile.LNKTYPE, link[0]
+            archive.addfile(it, io.BytesIO(content))
+    return out.getvalue()
+
+
 SHAPES = {
     "legacy": legacy, "linked": linked, "oci": oci, "oci-docker": lambda: oci(docker=True), "gzip": lambda: oci(lambda o: gzip.compress(o)),
     "zstd": lambda: oci(zstd), "nested": lambda: oci(nested=2), "one-of-two": lambda: two(True),
@@ -145,20 +215,45 @@ SHAPES = {
     "twice": lambda: legacy() + [("manifest.json", b"[]")], "outside": lambda: [("manifest.json", b"", "../../../etc/passwd")],
     "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
+    "bomb-named": lambda: oci(zstd, config=config_of([BOMB]), layers=[BOMB]),
     "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
-    "platforms": platforms, "rewritten": lambda: oci(config=CONFIG + b" "),
+    "platforms": platforms, "crowded": crowded, "rewritten": lambda: oci(config=CONFIG + b" "),
+    "odd": lambda: another([odd()]), "broken": lambda: another([LAYERS[0][:3000], LAYERS[2]]),
+    "spoiled-top": lambda: legacy([*LAYERS[:2], LAYERS[2][:600] + b"X" + LAYERS[2][601:]]),
     "depth": lambda: oci(nested=6), "nothing": lambda: [("hello", b"x")],
+}
+
+
+def whole(pack, parts):
+    """An archive that is packed as a whole: docker save | gzip."""
+    plain = io.BytesIO()
+    tar(parts, plain)
+    return pack(plain.getvalue())
+
+
+WHOLE = {
+    "whole-gzip": lambda: whole(gzip.compress, legacy()), "whole-zstd": lambda: whole(zstd, oci(lambda o: gzip.compress(o), docker=True)),
+    "whole-cut": lambda: whole(gzip.compress, legacy())[:-2000],
+    "whole-bomb": lambda: whole(zstd, [("zeros", bytes(100 << 20)), *legacy()]), "whole-xz": lambda: whole(lzma.compress, legacy()),
 }
 
 
 def main():
     shape, out = sys.argv[1:]
+    if shape in WHOLE:
+        pathlib.Path(out).write_bytes(WHOLE[shape]())
+        return
     if shape.startswith("store-"):  # the content store of an engine: blobs alone; prints the digest to begin with
         parts = SHAPES[shape[6:]]()
         directory([p for p in parts if p[0].startswith("blobs/")], out)
         print(json.loads(dict(parts)["index.json"])["manifests"][0]["digest"])
         return
-    if shape.startswith("dir-"):
+    if shape.startswith("act-"):  # act-huge-gzip: what is done, and to which shape
+        act, _, of = shape[4:].rpartition("-")
+        directory(SHAPES[of](), out)
+        find, do = ACTS[act]
+        do(find(pathlib.Path(out)))
+    elif shape.startswith("dir-"):
         directory(SHAPES[shape[4:]](), out)
     else:
         tar(SHAPES[shape](), out)

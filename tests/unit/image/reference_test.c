@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "analyze/against.h"
 #include "base/file.h"
@@ -29,8 +28,9 @@ static json_t *against(struct world *w, const char *shape)
 
 Test(reference, each_shape_of_the_same_image_verifies_it_layer_by_layer)
 {
-	static const char *const shapes[] = {"legacy", "linked", "oci",     "oci-docker", "gzip",
-					     "zstd",   "nested", "dir-oci", "one-of-two"};
+	static const char *const shapes[] = {"legacy",     "linked",     "oci",       "oci-docker",
+					     "gzip",       "zstd",       "nested",    "dir-oci",
+					     "one-of-two", "whole-gzip", "whole-zstd"};
 	struct world *w = image_new();
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		json_t *rows = against(w, shapes[i]);
@@ -98,13 +98,33 @@ Test(reference, a_digest_alone_is_compared_with_the_images_id)
 	image_free(w);
 }
 
+struct hostile {
+	const char *shape;
+	unsigned code;
+};
+
 /* Nothing is verified and nothing is accused; why not is a gap with this code, and it ends. */
+static void say_nothing(const struct hostile *cases, size_t n)
+{
+	struct world *w = image_new();
+	for (size_t i = 0; i < n; i++) {
+		w->n_gaps = 0;
+		json_t *rows = against(w, cases[i].shape);
+		cr_assert(world_gap(w, "integrity.ndjson", cases[i].code), "%s: %s %u: %s",
+			  cases[i].shape, w->gaps[2].what, w->gaps[2].code, w->gaps[2].why);
+		cr_assert_str_neq(image_result(rows, 1, 0), "verified", "%s", cases[i].shape);
+		char *got = image_named(w);
+		cr_assert_str_eq(got, "", "%s: %s", cases[i].shape, got);
+		free(got);
+		json_decref(rows);
+		world_sh(w, "rm -rf ref outside bundle; mkdir bundle");
+	}
+	image_free(w);
+}
+
 Test(reference, one_that_is_hostile_or_damaged_says_nothing_about_the_image)
 {
-	static const struct {
-		const char *shape;
-		unsigned code;
-	} cases[] = {
+	static const struct hostile cases[] = {
 		{"spoiled", KAN_GAP_MALFORMED},
 		{"swapped", KAN_GAP_MALFORMED},
 		{"twice", KAN_GAP_MALFORMED},
@@ -117,20 +137,32 @@ Test(reference, one_that_is_hostile_or_damaged_says_nothing_about_the_image)
 		{"nothing", KAN_GAP_VANISHED},
 		{"none-of-two", KAN_GAP_VANISHED},
 		{"bomb", KAN_GAP_MALFORMED},
+		{"bomb-named", KAN_GAP_LIMIT},
+		{"whole-cut", KAN_GAP_MALFORMED},
+		{"whole-bomb", KAN_GAP_LIMIT},
+		{"whole-xz", KAN_GAP_UNSUPPORTED},
 	};
-	struct world *w = image_new();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		w->n_gaps = 0;
-		json_t *rows = against(w, cases[i].shape);
-		cr_assert(world_gap(w, "integrity.ndjson", cases[i].code), "%s: %s %u: %s",
-			  cases[i].shape, w->gaps[2].what, w->gaps[2].code, w->gaps[2].why);
-		char *got = image_named(w);
-		cr_assert_str_eq(got, "", "%s: %s", cases[i].shape, got);
-		free(got);
-		json_decref(rows);
-		world_sh(w, "rm -rf ref bundle; mkdir bundle");
-	}
-	image_free(w);
+	say_nothing(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+/* Where a link leads, the true bytes lie: who followed it would call the image verified. */
+Test(reference, a_directory_that_leads_out_or_never_ends_says_nothing_about_the_image,
+     .timeout = 120)
+{
+	static const struct hostile cases[] = {
+		{"act-link-oci", KAN_GAP_DENIED},
+		{"act-linked-oci", KAN_GAP_DENIED},
+		{"act-within-oci", KAN_GAP_DENIED},
+		{"act-index-link-oci", KAN_GAP_DENIED},
+		{"act-fifo-oci", KAN_GAP_MALFORMED},
+		{"act-device-oci", KAN_GAP_MALFORMED},
+		{"act-subdirectory-oci", KAN_GAP_MALFORMED},
+		{"act-huge-oci", KAN_GAP_LIMIT},
+		{"act-huge-gzip", KAN_GAP_LIMIT},
+		{"act-huge-index-oci", KAN_GAP_LIMIT},
+		{"act-gone-oci", KAN_GAP_VANISHED},
+	};
+	say_nothing(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 Test(reference, an_image_with_fewer_layers_is_another_one)
@@ -298,13 +330,19 @@ Test(content, a_blob_that_is_changed_or_gone_is_a_gap_and_proves_nothing)
 	}
 }
 
+static int gather(const json_t *row, void *rows, struct kan_err *err)
+{
+	(void)err;
+	return json_array_append_new(rows, json_deep_copy(row));
+}
+
 /* The sealed rows of a capture before or after the edits, against the reference, without the host.
  */
 static json_t *sealed_against(struct world *w, const char *shape)
 {
 	struct kan_err err = {0};
 	struct kan_source *s = NULL;
-	json_t *doc = NULL;
+	json_t *doc = NULL, *rows = json_array();
 	char bundle[256], path[256];
 	kan_auto_close int fd = -1;
 	w->policy.image_full = true;
@@ -316,8 +354,9 @@ static json_t *sealed_against(struct world *w, const char *shape)
 	cr_assert_eq(kan_source_dir(&s, bundle, NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
 	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
-	if (kan_against_reference(&doc, s, &from, &err) < 0)
+	if (kan_against_reference(&doc, s, &from, gather, rows, &err) < 0)
 		doc = json_pack("{s:s}", "error", err.text);
+	json_object_set_new(doc, "rows", rows);
 	kan_source_free(s);
 	return doc;
 }
@@ -428,18 +467,12 @@ Test(sealed, what_honest_builders_leave_is_not_told_or_is_told_in_its_own_word)
 Test(sealed, a_device_node_that_a_users_engine_could_not_make_has_its_own_word)
 {
 	struct world *w = image_new();
-	char text[4096], proc[128];
-	world_sh(w, "mkdir -p proc/7; printf '0 0 70000\n70000 200000 9\n' >proc/7/uid_map; cp "
-		    "proc/7/uid_map proc/7/gid_map; touch -r d0/etc t; rm d0/etc/null; touch -r t "
-		    "d0/etc");
-	(void)snprintf(proc, sizeof(proc), "%s/proc", w->top);
-	w->target.proc_fd = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	w->target.engine_pid = 7;
+	char text[4096];
+	world_sh(w, "touch -r d0/etc t; rm d0/etc/null; touch -r t d0/etc");
+	image_of_user(w, 1000, "0 0 70000\n70000 200000 9\n");
 	json_t *doc = sealed_against(w, "gzip");
 	told(text, sizeof(text), doc);
 	cr_assert_str_eq(text, "0/etc/null:unmade-device ");
-	(void)close(w->target.proc_fd);
-	w->target.proc_fd = -1;
 	json_decref(doc);
 	image_free(w);
 	sealed_edit("touch -r d0/etc t; rm d0/etc/null; touch -r t d0/etc", "0/etc/null:missing ");
@@ -483,6 +516,90 @@ Test(sealed, owners_are_those_of_the_store_that_the_rows_name)
 	json_decref(doc);
 	free(w->target.data_root);
 	w->target.data_root = NULL;
+	image_free(w);
+}
+
+/* How many rows say this word alone. */
+static size_t with_word(const json_t *doc, const char *word)
+{
+	size_t i = 0, n = 0;
+	json_t *row = NULL;
+	json_array_foreach (json_object_get(doc, "rows"), i, row) {
+		const json_t *differs = json_object_get(row, "differs");
+		const char *first = json_string_value(json_array_get(differs, 0));
+		n += json_array_size(differs) == 1 && strcmp(first, word) == 0;
+	}
+	return n;
+}
+
+Test(sealed, of_thousands_of_paths_each_one_is_told_whichever_side_lacks_it)
+{
+	enum { MANY = 1500 };
+	struct world *w = image_new();
+	world_sh(w,
+		 "touch -r d2/opt t; mkdir d2/opt/many; cd d2/opt/many; seq %d | xargs touch; cd "
+		 "../../..; touch -r t d2/opt",
+		 MANY);
+	json_t *doc = sealed_against(w, "gzip");
+	cr_assert_eq(with_word(doc, "extra"), MANY + 1, "and their directory");
+	cr_assert_eq(json_array_size(json_object_get(doc, "rows")), MANY + 1);
+	cr_assert_eq(json_integer_value(json_object_get(doc, "count")), MANY + 1);
+	json_decref(doc);
+	world_sh(w, "rm -rf ref bundle d2/opt/many; mkdir bundle; touch -r t d2/opt");
+	doc = sealed_against(w, "crowded");
+	cr_assert_eq(with_word(doc, "missing"), MANY);
+	cr_assert_eq(json_array_size(json_object_get(doc, "rows")), MANY);
+	const json_t *one = json_array_get(json_object_get(doc, "rows"), 7);
+	cr_assert_str_eq(world_str(one, "path"), "/opt/many/7");
+	cr_assert_str_eq(world_str(one, "expected.mode"), "0100644");
+	cr_assert_null(json_object_get(one, "found"));
+	json_decref(doc);
+	image_free(w);
+}
+
+Test(sealed, what_honest_tools_change_too_is_told_and_counted_apart)
+{
+	struct world *w = image_new();
+	world_sh(w, "touch d0/etc/passwd; setfattr -n user.note -v x d0/etc/empty");
+	json_t *doc = sealed_against(w, "gzip");
+	cr_assert_eq(json_integer_value(json_object_get(doc, "count")), 2);
+	cr_assert_eq(json_integer_value(json_object_get(doc, "noted")), 2);
+	json_decref(doc);
+	world_sh(w, "rm -rf ref bundle; mkdir bundle; chmod u+s d0/etc/passwd");
+	doc = sealed_against(w, "gzip");
+	cr_assert_eq(json_integer_value(json_object_get(doc, "count")), 2);
+	cr_assert_eq(json_integer_value(json_object_get(doc, "noted")), 1);
+	json_decref(doc);
+	image_free(w);
+}
+
+static int refuse(const json_t *row, void *arg, struct kan_err *err)
+{
+	(void)row;
+	++*(int *)arg;
+	return kan_fail(err, KAN_EIO, "no room");
+}
+
+Test(sealed, a_row_that_cannot_be_written_ends_it)
+{
+	struct kan_err err = {0};
+	struct kan_source *s = NULL;
+	json_t *doc = NULL;
+	char path[256];
+	int asked = 0;
+	struct world *w = image_new();
+	world_sh(w, "touch d0/etc/passwd d0/etc/empty");
+	json_decref(sealed_against(w, "gzip"));
+	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
+	kan_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	(void)snprintf(path, sizeof(path), "%s/bundle", w->top);
+	cr_assert_eq(kan_source_dir(&s, path, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_against_reference(&doc, s, &from, refuse, &asked, &err), -1);
+	cr_assert_eq(err.code, KAN_EIO);
+	cr_assert_eq(asked, 1);
+	cr_assert_null(doc);
+	kan_source_free(s);
 	image_free(w);
 }
 

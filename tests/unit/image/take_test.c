@@ -4,9 +4,12 @@
 #include <kanshiki/collector.h>
 #include <kanshiki/sink.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
+#include "image/links.h"
 #include "image/take.h"
 #include "world.h"
 
@@ -83,22 +86,89 @@ Test(take, holes_beyond_what_can_be_hashed_are_said)
 	world_free(w);
 }
 
+enum { NAMES = 100000, PAIRS = 70000 };
+
+/* A filesystem in memory: so many names take minutes on a disk that others use, too. */
+static struct world *in_memory(void)
+{
+	struct world *w = world_new(1);
+	cr_assert_eq(unshare(CLONE_NEWNS), 0, "root is needed");
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("t", w->top, "tmpfs", 0, NULL), 0);
+	world_sh(w, "mkdir l0 upper work m bundle");
+	return w;
+}
+
+Test(take, names_and_hard_links_beyond_every_table_are_told_each, .timeout = 120)
+{
+	struct world *w = in_memory();
+	world_sh(w,
+		 "cd upper; mkdir many a b; python3 -c \"\n"
+		 "import os\n"
+		 "for i in range(%d): open(f'many/{i}', 'w')\n"
+		 "for i in range(%d):\n"
+		 "  open(f'a/{i}', 'w').write(f'{i}')\n"
+		 "  os.link(f'a/{i}', f'b/{i}')\n\"",
+		 NAMES, PAIRS);
+	world_mount(w, "");
+	cr_assert_eq(world_collect(w, &kan_collector_filesystem), 0);
+	world_sh(w,
+		 "python3 -c \"\n"
+		 "import hashlib, json\n"
+		 "rows = [json.loads(l) for l in open('bundle/data/filesystem/changes.ndjson')]\n"
+		 "rows = {r['path']: r for r in rows if 'path' in r}\n"
+		 "assert all(f'/many/{i}' in rows for i in range(%d))\n"
+		 "linked = 0\n"
+		 "for i in range(%d):\n"
+		 "  pair = [rows[f'/{d}/{i}'] for d in 'ab']\n"
+		 "  want = hashlib.sha256(str(i).encode()).hexdigest()\n"
+		 "  assert {r['sha256'] for r in pair} == {want}, pair\n"
+		 "  linked += any('hardlink_to' in r for r in pair)\n"
+		 "assert linked == %d, linked\n\"",
+		 NAMES, PAIRS, KAN_LINKS_MAX);
+	cr_assert_eq(w->n_gaps, 1, "what lies beyond the table is read twice, and said once");
+	cr_assert_not_null(world_gap(w, "hard links", KAN_GAP_LIMIT));
+	(void)umount2(w->merged, MNT_DETACH);
+	(void)umount2(w->top, MNT_DETACH);
+	world_free(w);
+}
+
 struct seen {
 	struct kan_reader_counts counts;
 	uint64_t content;
 	int fd;
-	const char *grow;
+	const char *moves;
+	void (*move)(
+		int fd); /* of an open file: what happens to it between its stat and its read */
 };
 
-static enum kan_want grow_it(const struct kan_file *f, void *arg)
+static enum kan_want move_it(const struct kan_file *f, void *arg)
 {
 	struct seen *s = arg;
-	if (kan_bytes_eq(f->name, kan_bytes_of(s->grow))) { /* between its stat and its read */
-		int fd = openat(s->fd, s->grow, O_WRONLY | O_APPEND | O_CLOEXEC);
-		(void)!write(fd, "more", 4);
+	if (kan_bytes_eq(f->name, kan_bytes_of(s->moves))) {
+		int fd = openat(s->fd, s->moves, O_RDWR | O_CLOEXEC);
+		s->move(fd);
 		(void)close(fd);
 	}
 	return KAN_WANT_STORE;
+}
+
+static void grow(int fd)
+{
+	(void)!pwrite(fd, "more", 4, lseek(fd, 0, SEEK_END));
+}
+
+static void shrink(int fd)
+{
+	(void)!ftruncate(fd, 3);
+}
+
+/* Of the same size and content: its times alone tell. */
+static void rewrite(int fd)
+{
+	char c = 0;
+	(void)!pread(fd, &c, 1, 0);
+	(void)!pwrite(fd, &c, 1, 0);
 }
 
 static int count_row(const struct kan_file *f, const char *stored, void *arg, struct kan_err *err)
@@ -108,7 +178,7 @@ static int count_row(const struct kan_file *f, const char *stored, void *arg, st
 	(void)stored;
 	if (kan_file_is(f, S_IFREG))
 		s->content += f->st.stx_size;
-	if (kan_bytes_eq(f->name, kan_bytes_of(s->grow)))
+	if (kan_bytes_eq(f->name, kan_bytes_of(s->moves)))
 		cr_assert_not(f->stable);
 	else if (kan_file_is(f, S_IFREG))
 		cr_assert(f->stable);
@@ -122,7 +192,7 @@ static int take_now(const struct kan_target *t, struct kan_sink *sink, struct ka
 {
 	struct kan_tarfile tar = {0};
 	struct kan_take k = {.sink = sink,
-			     .reader = {.root_fd = t->upper_fd, .want = grow_it, .arg = &seen},
+			     .reader = {.root_fd = t->upper_fd, .want = move_it, .arg = &seen},
 			     .tar = &tar,
 			     .row = count_row,
 			     .arg = &seen};
@@ -140,11 +210,41 @@ Test(take, a_file_that_grows_keeps_the_tar_whole_and_every_byte_is_read_once)
 	world_sh(now, "mkdir m/d; for i in $(seq 50); do head -c $((i*7777)) /dev/zero >m/d/$i; "
 		      "done; ln m/d/9 m/nine;"
 		      "echo grow >m/grow; rm m/nine");
-	seen = (struct seen){.fd = now->target.upper_fd, .grow = "grow"};
+	seen = (struct seen){.fd = now->target.upper_fd, .moves = "grow", .move = grow};
 	cr_assert_eq(world_collect(now, &taker), 0);
 	cr_assert_eq(seen.counts.octets, seen.content, "bytes read are bytes of content");
 	cr_assert_not_null(world_gap(now, "/grow", KAN_GAP_CHANGED));
 	world_sh(now, "[ $(tar -xOf bundle/data/taker/t.tar grow) = grow ]; tar -tf "
 		      "bundle/data/taker/t.tar >/dev/null");
 	world_free(now);
+}
+
+/* A file of two reads and a bit, in the middle of others; what of it the tar has, in bytes. */
+static void taken_while_it(void (*move)(int fd), const char *check)
+{
+	static const struct kan_collector taker = {.name = "taker", .collect = take_now};
+	now = world_new(1);
+	world_mount(now, "");
+	world_sh(now, "echo first >m/a; head -c 600000 /dev/urandom >m/it; echo last >m/z;"
+		      "cp -p m/it was; sleep 0.02"); /* so that the clock of times has moved on */
+	seen = (struct seen){.fd = now->target.upper_fd, .moves = "it", .move = move};
+	cr_assert_eq(world_collect(now, &taker), 0);
+	cr_assert_not_null(world_gap(now, "/it", KAN_GAP_CHANGED));
+	cr_assert_eq(now->n_gaps, 1);
+	world_sh(now,
+		 "mkdir x; tar -xf bundle/data/taker/t.tar -C x; [ $(cat x/a x/z | tr '\\n' -) "
+		 "= first-last- ]; %s",
+		 check);
+	world_free(now);
+}
+
+Test(take, a_file_that_shrinks_keeps_its_place_in_the_tar_and_what_was_read_of_it)
+{
+	taken_while_it(shrink, "[ $(stat -c %s x/it) = 600000 ]; cmp -n 3 x/it was;"
+			       "cmp -n 599997 <(tail -c +4 x/it) /dev/zero");
+}
+
+Test(take, a_file_that_is_written_in_place_is_not_called_stable)
+{
+	taken_while_it(rewrite, "cmp x/it was");
 }

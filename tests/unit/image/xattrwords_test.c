@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/row.h"
@@ -89,6 +90,50 @@ Test(xattrwords, integrity_attributes_are_named_by_their_first_bytes)
 	cr_assert_str_eq(kan_integrity_word(KAN_LIT("\x01xxxx")), "digest");
 	cr_assert_null(kan_integrity_word(KAN_LIT("\x63")));
 	cr_assert_null(kan_integrity_word(KAN_LIT("")));
+}
+
+/* The label of a file with these attributes, each with its own name's tail as the value. */
+static char *label_of(const char *const *names, size_t n)
+{
+	kan_auto_buf struct kan_buf packed = KAN_BUF(KAN_XATTRS_MAX);
+	struct kan_row r;
+	struct kan_bytes line;
+	struct kan_err err = {0};
+	for (size_t i = 0; i < n; i++) {
+		const char *value = strrchr(names[i], '.') + 1; /* with its NUL, as the kernel's */
+		kan_xattrs_add(&packed, kan_bytes_of(names[i]),
+			       (struct kan_bytes){(const uint8_t *)value, strlen(value) + 1});
+	}
+	kan_row_init(&r);
+	kan_row_begin(&r);
+	kan_row_xattr_words(&r, kan_buf_bytes(&packed));
+	cr_assert_eq(kan_row_end(&line, &r, &err), 0, "%s", err.text);
+	json_t *row = json_loadb((const char *)line.p, line.n, JSON_REJECT_DUPLICATES, NULL);
+	cr_assert_not_null(row);
+	const char *label = json_string_value(json_object_get(row, "label"));
+	char *copy = kan_xstrdup(label ? label : "");
+	json_decref(row);
+	kan_row_free(&r);
+	return copy;
+}
+
+Test(xattrwords, a_label_is_that_of_the_hosts_module_and_there_is_one)
+{
+	static const struct {
+		const char *names[2], *label;
+	} cases[] = {
+		{{"security.selinux", "user.x"}, "selinux"},
+		{{"security.SMACK64", "user.x"}, "SMACK64"},
+		{{"security.apparmor", "user.x"}, "apparmor"},
+		{{"security.SMACK64", "security.selinux"}, "selinux"},
+		{{"security.apparmor", "security.SMACK64"}, "SMACK64"},
+		{{"security.SMACK64EXEC", "user.x"}, ""},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *label = label_of(cases[i].names, 2);
+		cr_assert_str_eq(label, cases[i].label, "%s", cases[i].names[0]);
+		free(label);
+	}
 }
 
 /* What a container of hostile bytes may set on one file. */

@@ -285,7 +285,7 @@ static struct {
 	int dir;
 	unsigned done; /* renames, and the making of a new file, of all rotations */
 	unsigned opens, at, renames;
-	bool stays_away;
+	bool stays_away, becomes_link;
 } rotator;
 
 enum { STEPS = 4 };
@@ -317,7 +317,14 @@ int __wrap_kan_target_data_open(int *fd, const struct kan_target *t, const char 
 int __wrap_kan_target_data_open(int *fd, const struct kan_target *t, const char *path, int flags,
 				struct kan_err *err)
 {
-	if (++rotator.opens == rotator.at)
+	bool now = ++rotator.opens == rotator.at;
+	if (now && rotator.becomes_link) {
+		char own[80];
+		(void)snprintf(own, sizeof(own), "../%s", id);
+		cr_assert_eq(renameat(rotator.dir, own, rotator.dir, "../old"), 0);
+		cr_assert_eq(symlinkat("old", rotator.dir, own), 0);
+	}
+	if (now)
 		for (unsigned i = 0; i < rotator.renames; i++)
 			turn();
 	return __real_kan_target_data_open(fd, t, path, flags, err);
@@ -407,6 +414,24 @@ Test(logs, a_live_log_that_went_away_while_it_was_opened_is_said)
 	cr_assert_eq(kan_logset_open(&s, &w->target, path, NULL), 0);
 	cr_expect(s->gone);
 	cr_expect_eq(s->n, 4);
+	kan_logset_free(s);
+	(void)close(rotator.dir);
+}
+
+Test(logs, a_live_log_that_a_link_leads_to_while_it_is_opened_has_its_own_reason)
+{
+	char path[192];
+	struct kan_logset *s = NULL;
+	begin_rotations(path);
+	rotator.opens = 0;
+	rotator.at = all_opens;
+	rotator.becomes_link = true;
+	cr_assert_eq(kan_logset_open(&s, &w->target, path, NULL), 0);
+	cr_expect_not(s->gone);
+	cr_expect_eq(s->n, 4);
+	cr_assert_eq(s->n_faults, 1);
+	cr_expect_eq(s->faults[0].n, 0);
+	cr_expect_eq(s->faults[0].why.code, KAN_EREFUSED, "%s", s->faults[0].why.text);
 	kan_logset_free(s);
 	(void)close(rotator.dir);
 }

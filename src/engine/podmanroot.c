@@ -1,0 +1,358 @@
+/* What a store of Podman has, by files alone. */
+#include "engine/podmanroot.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/row.h"
+#include "base/tree.h"
+#include "engine/config.h"
+#include "engine/store.h"
+
+enum { PATH_OCTETS = 256, DRIVERS = 2, LISTS = 2 };
+
+static const char *const drivers[DRIVERS] = {"overlay", "vfs"};
+/* Those that go with a reboot are listed apart. */
+static const char *const lists[LISTS] = {"containers.json", "volatile-containers.json"};
+
+static int open_driver(int *dir, int root_fd, const char *driver, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	(void)snprintf(path, sizeof(path), "%s-containers", driver);
+	return kan_open_beneath(dir, root_fd, path, O_PATH | O_DIRECTORY, 0, err);
+}
+
+bool kan_podmanroot_is(int root_fd)
+{
+	for (size_t i = 0; i < DRIVERS; i++) {
+		kan_auto_close int dir = -1;
+		if (open_driver(&dir, root_fd, drivers[i], NULL) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool kan_podmanroot_live(int root_fd)
+{
+	struct statx st;
+	kan_auto_close int dir = -1;
+	return kan_podmanroot_is(root_fd) &&
+	       kan_open_beneath(&dir, root_fd, drivers[0], O_PATH | O_DIRECTORY, 0, NULL) == 0 &&
+	       statx(dir, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* not-found: there is none of that name, which is no fault of the second. */
+static int read_list(json_t **out, int dir, const char *name, struct kan_err *err)
+{
+	if (kan_dataroot_json(out, dir, name, KAN_STORE_LIST_MAX, err) < 0)
+		return -1;
+	if (json_is_array(*out))
+		return 0;
+	json_decref(*out);
+	*out = NULL;
+	return kan_fail(err, KAN_EFORMAT, "%s: no JSON array", name);
+}
+
+/* It is there from the container's first start on. */
+static json_t *read_spec(int dir, const char *id, const json_t *entry, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	json_t *spec = NULL;
+	(void)snprintf(path, sizeof(path), "%s/userdata/config.json", id);
+	if (kan_dataroot_json(&spec, dir, path, KAN_DATAROOT_FILE, err) < 0) {
+		(void)kan_wrap(err, "config.json");
+		return NULL;
+	}
+	if (json_is_object(spec) && kan_podman_is_of(spec, entry))
+		return spec;
+	(void)kan_fail(err, KAN_EFORMAT, "config.json: %s",
+		       json_is_object(spec) ? "it is of another container" : "no JSON object");
+	json_decref(spec);
+	return NULL;
+}
+
+static json_t *inspect_of(int dir, const char *driver, const char *id, const json_t *entry,
+			  struct kan_err *lacks)
+{
+	json_t *spec = read_spec(dir, id, entry, lacks);
+	json_t *inspect = kan_podman_inspect(entry, spec);
+	json_object_set_new(inspect, "Id", json_string(id));
+	json_object_set_new(inspect, "Driver", json_string(driver));
+	json_decref(spec);
+	return inspect;
+}
+
+/* Which list has it; twice: more than one entry is of that id. */
+static const json_t *find_entry(json_t *docs[LISTS], int dir, const char *id, bool *twice,
+				struct kan_err *err)
+{
+	const json_t *found = NULL;
+	*twice = false;
+	for (size_t i = 0; i < LISTS; i++) {
+		bool again = false;
+		if (read_list(&docs[i], dir, lists[i], i ? NULL : err) < 0)
+			continue;
+		const json_t *entry = kan_podman_entry(docs[i], id, &again);
+		*twice |= again || (entry && found);
+		found = found ? found : entry;
+	}
+	return found;
+}
+
+static int container_of(json_t **inspect, int root_fd, const char *driver, const char *id,
+			struct kan_err *lacks, struct kan_err *err)
+{
+	json_t *docs[LISTS] = {NULL};
+	struct kan_err why = {0};
+	bool twice = false;
+	kan_auto_close int dir = -1;
+	if (open_driver(&dir, root_fd, driver, err) < 0)
+		return -1;
+	const json_t *entry = find_entry(docs, dir, id, &twice, &why);
+	int rc = 0;
+	if (entry && !twice)
+		*inspect = inspect_of(dir, driver, id, entry, lacks);
+	else if (!entry && why.code != KAN_OK)
+		rc = kan_fail(err, why.code, "%s", why.text);
+	else
+		rc = kan_fail(err, twice ? KAN_EFORMAT : KAN_ENOTFOUND, "containers.json %s",
+			      twice ? "has it more than once" : "does not have it");
+	for (size_t i = 0; i < LISTS; i++)
+		json_decref(docs[i]);
+	return rc;
+}
+
+int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
+			     struct kan_err *err)
+{
+	int rc = kan_fail(err, KAN_ENOTFOUND, "no list of Podman's store has it");
+	for (size_t i = 0; i < DRIVERS && rc < 0; i++) {
+		struct kan_err why = {0};
+		rc = container_of(inspect, root_fd, drivers[i], id, lacks, &why);
+		if (rc < 0 && err && why.code != KAN_ENOTFOUND)
+			*err = why;
+	}
+	return rc;
+}
+
+static bool open_container(int *dir, int root_fd, const char *driver, const char *id)
+{
+	kan_auto_close int fd = -1;
+	if (open_driver(dir, root_fd, driver, NULL) < 0)
+		return false;
+	if (kan_open_beneath(&fd, *dir, id, O_PATH | O_DIRECTORY, 0, NULL) == 0)
+		return true;
+	kan_auto_close_fn(dir);
+	*dir = -1;
+	return false;
+}
+
+bool kan_podmanroot_has(int root_fd, const char *id)
+{
+	json_t *found = kan_podmanroot_by_id(root_fd, id);
+	json_decref(found);
+	return found;
+}
+
+json_t *kan_podmanroot_by_id(int root_fd, const char *id)
+{
+	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
+		struct kan_err lacks = {0};
+		kan_auto_close int dir = -1;
+		if (open_container(&dir, root_fd, drivers[i], id))
+			return inspect_of(dir, drivers[i], id, NULL, &lacks);
+	}
+	return NULL;
+}
+
+/* One that has several names is named by each. */
+static void add_names(json_t *all, const json_t *image)
+{
+	char id[PATH_OCTETS];
+	size_t i = 0;
+	json_t *name = NULL;
+	(void)snprintf(id, sizeof(id), "sha256:%.64s", kan_json_str(image, "id"));
+	json_array_foreach (json_object_get(image, "names"), i, name)
+		if (json_is_string(name))
+			json_object_set_new(all, json_string_value(name),
+					    json_pack("{s:s}", json_string_value(name), id));
+}
+
+json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
+{
+	char path[PATH_OCTETS];
+	json_t *doc = NULL, *one = NULL, *all = json_object();
+	size_t i = 0;
+	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
+	int rc = kan_dataroot_json(&doc, root_fd, path, KAN_STORE_LIST_MAX, NULL);
+	json_array_foreach (doc, i, one)
+		add_names(all, one);
+	json_decref(doc);
+	if (rc == 0)
+		return json_pack("{s:o}", "Repositories", all);
+	json_decref(all);
+	return NULL;
+}
+
+/* --- the listing --------------------------------------------------------------------------- */
+
+struct listing {
+	int dir;
+	const char *driver;
+	kan_dataroot_fn *fn;
+	void *arg;
+	json_t *known; /* ids: how often each is listed, 0 when it was told */
+	size_t left;   /* of entries that are looked at */
+	bool stopped;
+	struct kan_err problem;
+};
+
+static void tell(struct listing *l, struct kan_dataroot_entry *e, const struct kan_err *why)
+{
+	if (!l->left)
+		(void)kan_fail(&l->problem, KAN_ELIMIT, "more than %d containers",
+			       KAN_DATAROOT_CONTAINERS);
+	l->stopped |= !l->left;
+	if (l->stopped)
+		return;
+	l->left--;
+	e->why = why->code != KAN_OK ? why->text : NULL;
+	l->stopped = l->fn(e, l->arg) < 0;
+}
+
+/* What is listed twice is told once, without a word of it: either may be meant. */
+static void tell_entry(struct listing *l, const json_t *entry)
+{
+	const char *id = kan_json_str(entry, "id");
+	struct kan_err why = {0};
+	struct kan_dataroot_entry e = {.name = kan_bytes_of(id),
+				       .is_id = kan_is_sha256_hex(id),
+				       .layered = kan_is_sha256_hex(kan_json_str(entry, "layer"))};
+	json_t *inspect = NULL;
+	int64_t times = kan_json_int(l->known, id);
+	if (e.is_id && times == 0)
+		return;
+	json_object_set_new(l->known, id, json_integer(0));
+	if (!e.is_id)
+		(void)kan_fail(&why, KAN_EFORMAT, "an entry whose id is no container's id");
+	else if (times > 1)
+		(void)kan_fail(&why, KAN_EFORMAT, "containers.json has it more than once");
+	else
+		inspect = inspect_of(l->dir, l->driver, id, entry, &why);
+	e.inspect = inspect;
+	tell(l, &e, &why);
+	json_decref(inspect);
+}
+
+static void count_ids(json_t *known, const json_t *list)
+{
+	size_t i = 0;
+	json_t *one = NULL;
+	json_array_foreach (list, i, one) {
+		const char *id = kan_json_str(one, "id");
+		json_object_set_new(known, id, json_integer(kan_json_int(known, id) + 1));
+	}
+}
+
+static void tell_list_lost(struct listing *l, const char *name, const struct kan_err *why)
+{
+	struct kan_dataroot_entry e = {.name = kan_bytes_of(name)};
+	tell(l, &e, why);
+}
+
+static void tell_lists(struct listing *l)
+{
+	json_t *docs[LISTS] = {NULL}, *entry = NULL;
+	for (size_t i = 0; i < LISTS; i++) {
+		struct kan_err why = {0};
+		if (read_list(&docs[i], l->dir, lists[i], &why) == 0)
+			count_ids(l->known, docs[i]);
+		else if (i == 0 || why.code != KAN_ENOTFOUND)
+			tell_list_lost(l, lists[i], &why);
+	}
+	for (size_t i = 0; i < LISTS; i++) {
+		size_t k = 0;
+		json_array_foreach (docs[i], k, entry)
+			if (!l->stopped)
+				tell_entry(l, entry);
+		json_decref(docs[i]);
+	}
+}
+
+/* An id that was told, or a list. */
+static bool is_known(const struct listing *l, struct kan_bytes name)
+{
+	char id[65] = "";
+	for (size_t i = 0; i < LISTS; i++)
+		if (kan_bytes_eq(name, kan_bytes_of(lists[i])))
+			return true;
+	if (name.n != 64)
+		return false;
+	memcpy(id, name.p, 64);
+	return json_object_get(l->known, id) != NULL;
+}
+
+/* Left over, or hidden from the list; its files beside it are no containers. */
+static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
+{
+	struct listing *l = arg;
+	struct kan_err why = {0};
+	struct kan_dataroot_entry e = {.name = t->name};
+	if (t->depth == 0)
+		return KAN_TREE_GO;
+	if (S_ISREG(t->st->stx_mode) || is_known(l, t->name))
+		return KAN_TREE_SKIP;
+	e.is_id = kan_dataroot_is_id(t->name);
+	(void)kan_fail(&why, KAN_EFORMAT, "%s",
+		       e.is_id ? "containers.json does not have it"
+			       : "its name is no container's id");
+	tell(l, &e, &why);
+	return l->stopped ? KAN_TREE_STOP : KAN_TREE_SKIP;
+}
+
+static void on_problem(struct kan_bytes path, const struct kan_err *why, void *arg)
+{
+	struct listing *l = arg;
+	(void)path;
+	if (l->problem.code == KAN_OK)
+		l->problem = *why;
+}
+
+static int each_of(struct listing *l, int root_fd, struct kan_err *err)
+{
+	kan_auto_close int dir = -1;
+	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
+				  .sorted = true,
+				  .fn = on_entry,
+				  .problem = on_problem,
+				  .arg = l};
+	if (open_driver(&dir, root_fd, l->driver, NULL) < 0)
+		return 0;
+	l->dir = dir;
+	l->known = json_object();
+	tell_lists(l);
+	int rc = l->stopped ? 0 : kan_tree_walk(&w, dir, err);
+	json_decref(l->known);
+	if (rc == 0 && l->problem.code == KAN_OK)
+		return 0;
+	if (rc == 0 && err)
+		*err = l->problem;
+	return kan_wrap(err, "%s-containers", l->driver);
+}
+
+int kan_podmanroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
+{
+	struct listing l = {.fn = fn, .arg = arg, .left = KAN_DATAROOT_CONTAINERS};
+	for (size_t i = 0; i < DRIVERS && !l.stopped; i++) {
+		l.driver = drivers[i];
+		if (each_of(&l, root_fd, err) < 0)
+			return -1;
+	}
+	return 0;
+}
