@@ -1,5 +1,6 @@
 /* report.html: one file, no script, no request, a policy that allows nothing but its own style. */
 #include "reports/html.h"
+#include "reports/pictures.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -10,10 +11,13 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"cause", "How it began"},
-	{"findings", "Findings"}, {"timeline", "Timeline"},      {"changes", "Changes"},
-	{"views", "Views"},       {"running", "Processes"},      {"record", "Collection"},
-	{"custody", "Custody"},   {"people", "For people"},      {"rules", "Rules"},
+	{"summary", "Summary"},    {"scope", "Impact and scope"},
+	{"cause", "How it began"}, {"attack", "Techniques"},
+	{"findings", "Findings"},  {"timeline", "Timeline"},
+	{"changes", "Changes"},    {"views", "Views"},
+	{"running", "Processes"},  {"record", "Collection"},
+	{"custody", "Custody"},    {"people", "For people"},
+	{"rules", "Rules"},
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
@@ -184,6 +188,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	summary(out, m);
 	scope(out, m);
 	kan_html_hypotheses(out, m);
+	kan_html_attack(out, m);
 	kan_html_findings(out, m);
 	kan_html_indicators(out, m);
 	kan_html_timeline(out, m);

@@ -6,11 +6,12 @@
 #include "reports/html.h"
 
 /* A finding by its number, which is a link; a rule that only votes by its id. */
-static void voices(struct kan_buf *out, const struct kan_model *m, const json_t *ids)
+static void voices(struct kan_buf *out, const struct kan_model *m, const char *title,
+		   const json_t *ids)
 {
 	size_t i = 0;
 	json_t *id = NULL;
-	kan_buf_adds(out, "<td>");
+	kan_buf_addf(out, "<td data-l=\"%s\">", title);
 	json_array_foreach ((json_t *)(uintptr_t)ids, i, id) {
 		int64_t n = kan_model_number(m, json_string_value(id));
 		if (n)
@@ -27,11 +28,11 @@ static void voices(struct kan_buf *out, const struct kan_model *m, const json_t 
 static void grade(struct kan_buf *out, const json_t *h)
 {
 	const json_t *missing = json_object_get(h, "missing");
-	kan_buf_adds(out, "<td>");
+	kan_buf_adds(out, "<td data-l=\"grade\">");
 	kan_html_text(out, kan_json_str(h, "grade"));
 	kan_buf_adds(out, *kan_json_str(h, "strength") ? ", " : "");
 	kan_html_text(out, kan_json_str(h, "strength"));
-	kan_buf_adds(out, "</td><td>");
+	kan_buf_adds(out, "</td><td data-l=\"not seen\">");
 	kan_html_value(out, missing, "what");
 	if (missing && *kan_json_str(missing, "why")) {
 		kan_buf_adds(out, ": ");
@@ -56,12 +57,12 @@ void kan_html_hypotheses(struct kan_buf *out, const struct kan_model *m)
 			    h) {
 		kan_buf_adds(out, "<tr><th scope=\"row\">");
 		kan_html_text(out, kan_json_str(h, "name"));
-		kan_buf_adds(out, "</th><td>");
+		kan_buf_adds(out, "</th><td data-l=\"from\">");
 		kan_html_text(out, kan_json_str(h, "side"));
 		kan_buf_adds(out, "</td>");
 		grade(out, h);
-		voices(out, m, json_object_get(h, "for"));
-		voices(out, m, json_object_get(h, "against"));
+		voices(out, m, "for", json_object_get(h, "for"));
+		voices(out, m, "against", json_object_get(h, "against"));
 		kan_buf_adds(out, "</tr>\n");
 	}
 	kan_buf_adds(out, "</tbody></table>\n</section>\n");
