@@ -69,10 +69,12 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
 		return;
 	char digest[65];
-	kan_source_digest(digest, run->facts->source, v->kind->artefact);
+	/* A derived row says itself where it lies. */
+	const char *own = v->kind->derive ? kan_json_str(v->row, "artefact") : "";
+	const char *artefact = *own ? own : v->kind->artefact;
+	kan_source_digest(digest, run->facts->source, artefact);
 	json_array_append_new(d->objects, kan_object(v, false));
-	json_t *e =
-		json_pack("{s:s,s:I}", "artefact", v->kind->artefact, "row", (json_int_t)v->line);
+	json_t *e = json_pack("{s:s,s:I}", "artefact", artefact, "row", (json_int_t)v->line);
 	if (digest[0])
 		json_object_set_new(e, "sha256", json_string(digest));
 	json_array_append_new(d->evidence, e);

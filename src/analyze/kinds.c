@@ -434,5 +434,13 @@ const struct kan_kind kan_kinds[] = {
 	{"secret", "processes", "data/processes/environ.ndjson", "kernel-process",
 	 "A secret in reach of the container: where it lies, never what it is.", kan_secret_columns,
 	 kan_secret_identity, NULL, kan_derive_secret},
+	{"log", "logs", "data/logs/files.ndjson", "container-text",
+	 "A line of the container's log.", kan_log_columns, kan_log_identity, NULL, kan_derive_log},
+	{"http", "logs", "data/logs/files.ndjson", "container-text",
+	 "A request in the container's log, in the common or the combined form.", kan_http_columns,
+	 kan_http_identity, NULL, kan_derive_http},
+	{"login", "logs", "data/logs/files.ndjson", "container-text",
+	 "A login in the container's log, as sshd words it.", kan_login_columns, kan_login_identity,
+	 NULL, kan_derive_login},
 	{.name = NULL},
 };

@@ -45,9 +45,14 @@
 		.name = NULL \
 	}
 
-extern const struct kan_column kan_target_columns[], kan_event_columns[], kan_secret_columns[];
-extern const char *const kan_target_identity[], *const kan_event_identity[],
-							*const kan_secret_identity[];
-kan_derive_fn kan_derive_target, kan_derive_event, kan_derive_secret;
+extern const struct kan_column kan_target_columns[], kan_event_columns[], kan_secret_columns[],
+	kan_log_columns[], kan_http_columns[], kan_login_columns[];
+extern const char *const kan_target_identity[],
+	*const kan_event_identity[], *const kan_secret_identity[],
+					     *const kan_log_identity[],
+						     *const kan_http_identity[],
+							     *const kan_login_identity[];
+kan_derive_fn kan_derive_target, kan_derive_event, kan_derive_secret, kan_derive_log,
+	kan_derive_http, kan_derive_login;
 
 #endif
