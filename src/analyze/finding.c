@@ -312,6 +312,20 @@ json_t *kan_run_findings(struct kan_run *run)
 	return list;
 }
 
+/* Why rows are missing: a gap, or that their source no longer had them. */
+static json_t *gap_of(const struct kan_facts *f, const struct kan_kind *k, const char *collector,
+		      const char *artefact)
+{
+	enum kan_coverage c = kan_cover_of(f->cover, f->source, collector, artefact);
+	json_t *unseen = k->unseen && c == KAN_COVER_WHOLE ? k->unseen(f) : NULL;
+	if (!unseen)
+		return kan_cover_why(f->cover, collector, artefact);
+	json_object_set(unseen, "code", json_object_get(unseen, "kind"));
+	json_object_del(unseen, "kind");
+	json_object_del(unseen, "could_show");
+	return unseen;
+}
+
 static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run *r,
 			    const struct kan_kind *k)
 {
@@ -321,7 +335,7 @@ static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run
 	/* A joined column is unknown for the artefacts that it is computed from. */
 	if (r->why && r->why->from)
 		kan_column_source(&collector, &artefact, r->why, run->facts);
-	json_object_set_new(o, "gap", kan_cover_why(run->facts->cover, collector, artefact));
+	json_object_set_new(o, "gap", gap_of(run->facts, why, collector, artefact));
 	if (r->undecided)
 		json_object_set_new(o, "rows", json_integer((json_int_t)r->undecided));
 	if (r->why)

@@ -1,5 +1,6 @@
 /* The table of row kinds and columns. docs/rows.md is made from it. */
 #include "analyze/kinds.h"
+#include "analyze/analyze.h"
 #include "analyze/join.h"
 #include "analyze/packages.h"
 
@@ -406,6 +407,6 @@ const struct kan_kind kan_kinds[] = {
 	 kan_target_identity, NULL, kan_derive_target},
 	{"event", "engine", "data/engine/events.json", "engine",
 	 "An event of the engine: of the container, and of what was made beside it.",
-	 kan_event_columns, kan_event_identity, NULL, kan_derive_event},
+	 kan_event_columns, kan_event_identity, NULL, kan_derive_event, kan_events_unseen},
 	{.name = NULL},
 };

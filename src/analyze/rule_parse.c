@@ -279,6 +279,7 @@ static int fill(struct kan_rule *r, const json_t *attack, struct kan_err *err)
 	if (!r->kind)
 		return kan_fail(err, KAN_EUSAGE, "unknown row kind %s",
 				kan_json_str(r->doc, "rows"));
+	s.counts = true;
 	const struct kan_scope own = s;
 	if (kan_cond_new(&r->where, json_object_get(r->doc, "where"), &own, err) < 0)
 		return kan_wrap(err, "where");

@@ -40,6 +40,7 @@ struct kan_observer {
 
 struct kan_run {
 	const struct kan_facts *facts;
+	struct kan_counts *counts;
 	struct kan_rule_run *rules;
 	size_t n;
 	size_t weight;
