@@ -106,6 +106,7 @@ struct kan_facts {
 	const struct kan_cover *cover;
 	json_t *capture, *inspect, *image_inspect, *networks; /* NULL where not there */
 	int64_t init_pid;
+	int64_t created_ns, started_ns, captured_ns; /* 0: not known */
 	bool whole_procs, whole_fds, whole_sockets, whole_changes, whole_baseline, whole_mounts,
 		have_engine_list;
 	struct kan_proc *procs; /* by pid */

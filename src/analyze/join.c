@@ -109,6 +109,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	if (!p || json_is_true(json_object_get(row, "neighbour")))
 		return;
 	word(extra, "ancestor", kan_ancestor_name(p->ancestor));
+	kan_join_argv(extra, row);
 	join_stdio(extra, f, p);
 	if (p->same_as)
 		json_object_set(extra, "exe.same_as", p->same_as);
@@ -117,7 +118,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	if (!p->link.n && !p->memfd)
 		return;
 	word(extra, "exe.origin", exe_origin(f, p));
-	kan_join_exe_package(extra, p->link, f);
+	kan_join_exe_package(extra, row, p, f);
 	int in_image = exe_in_image(f, p);
 	if (in_image < 0)
 		unknown(extra, "exe.in_image");
@@ -189,6 +190,20 @@ static void join_export(json_t *extra, const json_t *row, const char *change)
 	unknown(extra, "file.hidden_from_engine"); /* the list is the engine's own */
 }
 
+/* Other content with the time of the image's version: no program that writes leaves it so. */
+static void join_time(json_t *extra, const json_t *row, const char *change)
+{
+	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
+	const json_t *was = json_object_get(json_object_get(row, "below"), "mtime_ns");
+	if (m && c)
+		json_object_set_new(
+			extra, "file.ctime_gap",
+			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	if (m && was)
+		flag(extra, "file.time_forged",
+		     strcmp(change, "changed") == 0 && json_equal(m, was));
+}
+
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_json_str(row, "change");
@@ -200,11 +215,7 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 	join_file(extra, row, f);
 	kan_join_package(extra, row, f);
 	kan_join_package_db(extra, row, f);
-	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
-	if (m && c)
-		json_object_set_new(
-			extra, "file.ctime_gap",
-			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	join_time(extra, row, change);
 	if (export)
 		join_export(extra, row, change);
 	if (merged) { /* nobody knows whose it is */
@@ -236,7 +247,12 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const struct kan_mount *m = kan_facts_mount(f, kan_get_int(row, "mnt_id", -1));
+	const json_t *ctime = json_object_get(row, "ctime_ns");
 	join_file(extra, row, f);
+	if (f->started_ns && ctime)
+		flag(extra, "after_start", json_integer_value(ctime) > f->started_ns);
+	else
+		unknown(extra, "after_start");
 	if (!m) {
 		unknown(extra, "file.origin");
 		unknown(extra, "mount.point");

@@ -104,4 +104,10 @@ void kan_join_socket(json_t *extra, const json_t *row, const struct kan_facts *f
 	join_exposed(extra, row, f);
 	copy(extra, "sock.sent", row, "bytes_sent");
 	copy(extra, "sock.received", row, "bytes_received");
+	const json_t *sent = json_object_get(row, "bytes_sent");
+	int64_t received = kan_get_int(row, "bytes_received", 0);
+	if (sent)
+		json_object_set_new(
+			extra, "sock.ratio",
+			json_integer(json_integer_value(sent) / (received > 0 ? received : 1)));
 }

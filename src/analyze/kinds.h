@@ -43,6 +43,7 @@
 
 extern const struct kan_column kan_target_columns[], kan_event_columns[];
 extern const char *const kan_target_identity[], *const kan_event_identity[];
+kan_join_fn kan_join_target;
 kan_derive_fn kan_derive_target, kan_derive_event;
 
 #endif
