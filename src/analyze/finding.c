@@ -26,6 +26,7 @@ struct draft {
 	int64_t time_ns; /* earliest; INT64_MAX: none */
 	json_t *objects, *evidence, *classes;
 	size_t n_objects;
+	bool unexcused; /* of a hit at least */
 };
 
 static void key_of(char digest[65], const struct kan_rule *r, const struct kan_view *v)
@@ -82,6 +83,7 @@ static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *
 {
 	const struct kan_rule *r = d->of->rule;
 	int severity = (int)r->severity;
+	bool excused = kan_run_excused(run, r, h);
 	if ((d->n_hits & (d->n_hits - 1)) == 0)
 		d->hits = kan_xrealloc(d->hits, d->n_hits ? d->n_hits * 2 : 1, sizeof *d->hits);
 	d->hits[d->n_hits++] = h;
@@ -94,6 +96,9 @@ static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *
 	}
 	if (severity > KAN_CRITICAL)
 		severity = KAN_CRITICAL;
+	if (excused)
+		severity = KAN_LOW;
+	d->unexcused |= !excused;
 	if (severity > (int)d->severity)
 		d->severity = (enum kan_severity)severity;
 }
@@ -112,7 +117,7 @@ static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan
 	if (mine == KAN_RUN_FINDINGS)
 		return NULL;
 	struct draft *d = &drafts[(*n)++];
-	*d = (struct draft){.of = of, .severity = of->rule->severity, .time_ns = INT64_MAX};
+	*d = (struct draft){.of = of, .severity = KAN_LOW, .time_ns = INT64_MAX};
 	memcpy(d->digest, digest, sizeof digest);
 	d->objects = json_array();
 	d->evidence = json_array();
@@ -168,10 +173,22 @@ struct about {
 	const struct kan_run *run;
 	const struct kan_hit *hit;
 	const char *id;
+	const char *excuse; /* NULL: none */
 };
 
 /* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence.
  */
+static void add_part(struct kan_buf *whole, json_t *parts, const char *what,
+		     const struct kan_buf *one)
+{
+	kan_buf_addb(whole, kan_buf_bytes(one));
+	if (!parts)
+		return;
+	json_t *part = json_object();
+	kan_json_set_bytes(part, what, kan_buf_bytes(one));
+	json_array_append_new(parts, part);
+}
+
 static void say(json_t *o, const char *key, json_t *parts, const struct kan_text *t,
 		const struct about *a)
 {
@@ -185,13 +202,12 @@ static void say(json_t *o, const char *key, json_t *parts, const struct kan_text
 			add_word(&one, a->run, p->text, a->id);
 		else
 			kan_buf_add(&one, p->text, p->n);
-		kan_buf_addb(&whole, kan_buf_bytes(&one));
-		if (parts) {
-			json_t *part = json_object();
-			kan_json_set_bytes(part, p->ref.column ? "value" : "text",
-					   kan_buf_bytes(&one));
-			json_array_append_new(parts, part);
-		}
+		add_part(&whole, parts, p->ref.column ? "value" : "text", &one);
+	}
+	if (parts && a->excuse) {
+		kan_auto_buf struct kan_buf one = KAN_BUF(SENTENCE_MAX);
+		kan_buf_adds(&one, a->excuse);
+		add_part(&whole, parts, "text", &one);
 	}
 	kan_json_set_bytes(o, key, kan_buf_bytes(&whole));
 }
@@ -217,7 +233,9 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 			      "severity", kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
-	const struct about about = {run, d->hits[0], id};
+	const struct about about = {run, d->hits[0], id,
+				    d->unexcused ? NULL
+						 : "; explained by the container's own records"};
 	say(o, "says", parts, &r->says, &about);
 	json_object_set_new(o, "parts", parts);
 	for (size_t i = 0; i < r->n_next; i++) {

@@ -271,6 +271,8 @@ static int run_counts(struct kan_run *run, struct kan_err *err)
 	for (size_t i = 0; i < run->n; i++) {
 		const struct kan_rule *r = run->rules[i].rule;
 		kan_cond_counts(r->where, want_count, run);
+		if (r->excuse)
+			kan_cond_counts(r->excuse, want_count, run);
 		for (size_t k = 0; k < r->n_votes; k++)
 			kan_cond_counts(r->votes[k].cond, want_count, run);
 	}
@@ -332,6 +334,15 @@ enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *
 		whole = KAN_UNDECIDED;
 	}
 	return whole;
+}
+
+bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h)
+{
+	struct kan_cond_run c = {.joins = h->joins, .counts = run->counts};
+	if (r->excuse)
+		return kan_cond_eval(&c, r->excuse, &h->view) == KAN_TRUE;
+	return strcmp(r->kind->name, "change") == 0 &&
+	       json_is_true(json_object_get(h->view.extra, "explained"));
 }
 
 static void free_view(struct kan_view *v)

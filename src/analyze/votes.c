@@ -46,6 +46,11 @@ static void count_hit(struct kan_tally *tallies, const struct kan_run *run,
 	}
 }
 
+static bool is_context(const struct kan_rule *r)
+{
+	return strcmp(kan_json_str(r->doc, "class"), "context") == 0;
+}
+
 void kan_votes_count(struct kan_tally tallies[KAN_HYPOTHESES], const struct kan_run *run,
 		     const json_t *findings)
 {
@@ -54,7 +59,8 @@ void kan_votes_count(struct kan_tally tallies[KAN_HYPOTHESES], const struct kan_
 	for (size_t i = 0; i < run->n; i++) {
 		const struct kan_rule_run *r = &run->rules[i];
 		for (size_t h = 0; h < r->n_hits; h++)
-			if (kan_run_joined(run, r->rule, &r->hits[h]) == KAN_TRUE)
+			if (kan_run_joined(run, r->rule, &r->hits[h]) == KAN_TRUE &&
+			    (is_context(r->rule) || !kan_run_excused(run, r->rule, &r->hits[h])))
 				count_hit(tallies, run, r->rule, &r->hits[h], findings);
 	}
 }
