@@ -16,6 +16,7 @@ enum {
 	KAN_FACTS_PROCS = 4096,
 	KAN_FACTS_FILTER = 1 << 16,
 	KAN_FACTS_SOCKETS = 65536,
+	KAN_FACTS_PORTS = 65536,
 	KAN_FACTS_MOUNTS = 4096,
 	KAN_FACTS_NETS = 256,
 	KAN_FACTS_SAME_AS = 8,
@@ -63,8 +64,6 @@ struct kan_proc {
 struct kan_sock {
 	uint64_t ino;
 	char family; /* 'i' inet, 'u' unix, 'o' other */
-	bool listen;
-	int lport;
 };
 
 struct kan_mount {
@@ -114,6 +113,7 @@ struct kan_facts {
 	uint64_t exe_filter[KAN_FACTS_FILTER / 64]; /* bits of their links and digests */
 	struct kan_sock *socks;                     /* by inode */
 	size_t n_socks;
+	uint64_t listening[KAN_FACTS_PORTS / 64]; /* ports, bits */
 	struct kan_mount *mounts;
 	size_t n_mounts;
 	struct kan_net nets[KAN_FACTS_NETS], selves[KAN_FACTS_NETS], gateways[KAN_FACTS_NETS];
