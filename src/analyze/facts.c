@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/contradictions.h"
 #include "analyze/packages.h"
 #include "base/clock.h"
 #include "image/engineconfig.h"
@@ -248,6 +249,7 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	if (kan_facts_network(f, err) < 0 || kan_facts_processes(f, err) < 0 ||
 	    kan_facts_files(f, err) < 0)
 		goto out;
+	f->whole_strange = kan_mounts_strange(&f->strange, &f->init_mntns, f);
 	*out = f;
 	return 0;
 out:
@@ -270,6 +272,7 @@ void kan_facts_free(struct kan_facts *f)
 	free(f->procs);
 	free(f->socks);
 	free(f->mounts);
+	free(f->strange.v);
 	free(f->engine);
 	json_decref(f->capture);
 	json_decref(f->inspect);

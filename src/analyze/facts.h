@@ -99,6 +99,13 @@ struct kan_engine_path {
 	bool ours; /* a row of changes.ndjson has the path */
 };
 
+/* Numbers, sorted. */
+struct kan_ids {
+	uint64_t *v;
+	size_t n;
+	bool over;
+};
+
 struct kan_packages;
 struct kan_facts {
 	const struct kan_source *source;
@@ -116,6 +123,9 @@ struct kan_facts {
 	uint64_t listening[KAN_FACTS_PORTS / 64]; /* ports, bits */
 	struct kan_mount *mounts;
 	size_t n_mounts;
+	struct kan_ids strange; /* mounts that nothing explains; see kan_mounts_strange */
+	uint64_t init_mntns;
+	bool whole_strange;
 	struct kan_net nets[KAN_FACTS_NETS], selves[KAN_FACTS_NETS], gateways[KAN_FACTS_NETS];
 	size_t n_nets, n_selves, n_gateways;
 	struct kan_origin *origins; /* by inode */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "analyze/contradictions.h"
 #include "base/row.h"
 
 enum { NS_PER_S = 1000000000, DELETED = 2 };
@@ -242,6 +243,15 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 		flag(extra, "file.hidden_from_engine", hidden(f, row, change));
 	else
 		unknown(extra, "file.hidden_from_engine");
+}
+
+void kan_join_mount(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	if (!f->whole_strange)
+		unknown(extra, "mount.known");
+	else if (kan_get_dec(row, "mntns") == f->init_mntns)
+		flag(extra, "mount.known",
+		     !kan_ids_has(&f->strange, (uint64_t)kan_get_int(row, "id", -1)));
 }
 
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f)

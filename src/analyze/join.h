@@ -18,6 +18,7 @@ void kan_join_exe_package(json_t *extra, const json_t *row, const struct kan_pro
 /* Of words alone. */
 void kan_join_argv(json_t *extra, const json_t *row);
 void kan_join_environ(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_mount(json_t *extra, const json_t *row, const struct kan_facts *f);
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f);
 
 #endif

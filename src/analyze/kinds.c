@@ -297,6 +297,9 @@ static const struct kan_column mount_columns[] = {
 	INT("covers.mount", "the first mount that it hides"),
 	INT("covered_by", "the mount that hides this one"),
 	BOOL("copied", "content taken"),
+	JOINED(KAN_TYPE_BOOL, "mount.known", "mounts, inspect",
+	       "the engine says that it is there, or engines have it in every container; of the "
+	       "init's namespace alone"),
 	END,
 };
 static const char *const mount_identity[] = {"id",          "point",       "class",
@@ -400,7 +403,7 @@ const struct kan_kind kan_kinds[] = {
 	 "An entry of the container's own layer, compared with the image.", change_columns,
 	 change_identity, kan_join_change},
 	{"mount", "mounts", "data/mounts/mounts.ndjson", "storage", "A mount.", mount_columns,
-	 mount_identity, NULL},
+	 mount_identity, kan_join_mount},
 	{"mountfile", "mounts", "data/mounts/files.ndjson", "storage",
 	 "A file of a volume, tmpfs or bind.", mountfile_columns, mountfile_identity,
 	 kan_join_mountfile},
