@@ -72,8 +72,9 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	char digest[65];
 	kan_source_digest(digest, run->facts->source, v->kind->artefact);
 	json_array_append_new(d->objects, kan_object(v, false));
-	json_t *e =
-		json_pack("{s:s,s:I}", "artefact", v->kind->artefact, "row", (json_int_t)v->line);
+	json_t *e = json_pack("{s:s}", "artefact", v->kind->artefact);
+	if (!v->kind->derive) /* what was derived from a document is on no line of it */
+		json_object_set_new(e, "row", json_integer((json_int_t)v->line));
 	if (digest[0])
 		json_object_set_new(e, "sha256", json_string(digest));
 	json_array_append_new(d->evidence, e);
