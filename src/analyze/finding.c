@@ -234,9 +234,9 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 			      "severity", kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
-	const struct about about = {run, d->hits[0], id,
-				    d->unexcused ? NULL
-						 : "; explained by the container's own records"};
+	const struct about about = {
+		run, d->hits[0], id,
+		d->unexcused ? NULL : "; explained by records of the image or the container"};
 	say(o, "says", parts, &r->says, &about);
 	json_object_set_new(o, "parts", parts);
 	for (size_t i = 0; i < r->n_next; i++) {

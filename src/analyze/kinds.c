@@ -49,6 +49,9 @@ static const struct kan_column process_columns[] = {
 		   "image files of the same digest under another path"),
 	JOINED(KAN_TYPE_BYTES, "exe.pkg", "packages, image",
 	       "package of the image that owns the path of the executable"),
+	JOINED(KAN_TYPE_BOOL, "exe.pkg_upgraded", "packages, filesystem",
+	       "deleted, and what is at its path now the container's package manager put there, by "
+	       "its own records"),
 	JOINED(KAN_TYPE_BOOL, "explained", "packages, filesystem",
 	       "the container's package manager put it there by its own records; root in it can "
 	       "write all of them"),
