@@ -199,7 +199,8 @@ static bool take(struct kan_value *out, bool *certain, const struct kan_view *v,
 		 const struct kan_column *c, bool gaps)
 {
 	*out = kan_value_get(v, c, gaps);
-	*certain &= out->known != KAN_UNKNOWN;
+	if (out->known == KAN_UNKNOWN)
+		*certain = false;
 	return out->known != KAN_ABSENT;
 }
 
