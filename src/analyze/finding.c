@@ -70,11 +70,16 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
 		return;
 	char digest[65];
-	kan_source_digest(digest, run->facts->source, v->kind->artefact);
+	/* What was derived from a document is on no line of it; or the row says where it is from.
+	 */
+	const char *own = v->kind->derive ? kan_json_str(v->row, "artefact") : "";
+	const char *artefact = *own ? own : v->kind->artefact;
+	json_int_t line = v->kind->derive ? kan_get_int(v->row, "row", 0) : (json_int_t)v->line;
+	kan_source_digest(digest, run->facts->source, artefact);
 	json_array_append_new(d->objects, kan_object(v, false));
-	json_t *e = json_pack("{s:s}", "artefact", v->kind->artefact);
-	if (!v->kind->derive) /* what was derived from a document is on no line of it */
-		json_object_set_new(e, "row", json_integer((json_int_t)v->line));
+	json_t *e = json_pack("{s:s}", "artefact", artefact);
+	if (line)
+		json_object_set_new(e, "row", json_integer(line));
 	if (digest[0])
 		json_object_set_new(e, "sha256", json_string(digest));
 	json_array_append_new(d->evidence, e);
@@ -339,7 +344,8 @@ static json_t *gap_of(const struct kan_facts *f, const struct kan_kind *k, const
 	json_t *unseen = k->unseen && c == KAN_COVER_WHOLE ? k->unseen(f) : NULL;
 	if (!unseen)
 		return kan_cover_why(f->cover, collector, artefact);
-	json_object_set(unseen, "code", json_object_get(unseen, "kind"));
+	if (!json_object_get(unseen, "code"))
+		json_object_set(unseen, "code", json_object_get(unseen, "kind"));
 	json_object_del(unseen, "kind");
 	json_object_del(unseen, "could_show");
 	return unseen;
@@ -362,6 +368,20 @@ static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run
 	return o;
 }
 
+static bool has_unseen(const struct kan_facts *f, const struct kan_kind *k)
+{
+	json_t *unseen = k->unseen ? k->unseen(f) : NULL;
+	json_decref(unseen);
+	return unseen != NULL;
+}
+
+/* A rule of class context makes no finding: its hits tell. */
+static bool told(const struct kan_rule_run *r)
+{
+	bool context = strcmp(kan_json_str(r->rule->doc, "class"), "context") == 0;
+	return r->findings || (context && r->n_hits);
+}
+
 json_t *kan_run_not_assessed(const struct kan_run *run)
 {
 	json_t *list = json_array();
@@ -370,8 +390,8 @@ json_t *kan_run_not_assessed(const struct kan_run *run)
 		const struct kan_kind *k = r->rule->kind;
 		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
 						   k->collector, k->artefact);
-		bool lost = (c == KAN_COVER_NONE || c == KAN_COVER_CUT) && !r->findings;
-		if (lost || r->undecided)
+		bool lost = c == KAN_COVER_NONE || c == KAN_COVER_CUT || has_unseen(run->facts, k);
+		if ((lost && !told(r)) || r->undecided)
 			json_array_append_new(list, not_assessed(run, r, k));
 	}
 	return list;

@@ -428,5 +428,9 @@ const struct kan_kind kan_kinds[] = {
 	{"event", "engine", "data/engine/events.json", "engine",
 	 "An event of the engine: of the container, and of what was made beside it.",
 	 kan_event_columns, kan_event_identity, NULL, kan_derive_event, kan_events_unseen},
+	{"contradiction", "processes", "data/processes/processes.ndjson", "kernel-process",
+	 "Where the members of the control group and the scan of /proc do not agree.",
+	 kan_contradiction_columns, kan_contradiction_identity, NULL, kan_derive_contradiction,
+	 kan_contradiction_unseen},
 	{.name = NULL},
 };

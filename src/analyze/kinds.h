@@ -41,9 +41,12 @@
 		.name = NULL \
 	}
 
-extern const struct kan_column kan_target_columns[], kan_event_columns[];
-extern const char *const kan_target_identity[], *const kan_event_identity[];
+extern const struct kan_column kan_target_columns[], kan_event_columns[],
+	kan_contradiction_columns[];
+extern const char *const kan_target_identity[], *const kan_event_identity[],
+							*const kan_contradiction_identity[];
 kan_join_fn kan_join_target;
-kan_derive_fn kan_derive_target, kan_derive_event;
+kan_derive_fn kan_derive_target, kan_derive_event, kan_derive_contradiction;
+json_t *kan_contradiction_unseen(const struct kan_facts *f);
 
 #endif

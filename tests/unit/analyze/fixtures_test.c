@@ -332,6 +332,10 @@ Test(fixtures, events_that_the_engine_no_longer_had_are_the_reason)
 	const json_t *gap = unassessed(doc, "exec.none");
 	cr_expect_str_eq(kan_json_str(gap, "code"), "window");
 	cr_expect_str_eq(kan_json_str(gap, "what"), "engine events before 2026-11-22T05:23:20Z");
+	cr_expect(has(doc, "not_assessed", "exec.event"), "there may have been one before");
+	json_decref(doc);
+	doc = fixture("exec-event", r);
+	cr_expect(!has(doc, "not_assessed", "exec.event"), "it voted");
 	json_decref(doc);
 	kan_rules_free(r);
 }
@@ -383,6 +387,29 @@ Test(fixtures, what_the_package_manager_explains_is_low_and_votes_for_nothing)
 	cr_expect_null(
 		strstr(kan_json_str(found(doc, "integrity.image-file"), "says"), "explained"));
 	json_decref(doc);
+	kan_rules_free(r);
+}
+
+/* The kind is made of two artefacts: one alone says nothing, and the evidence is where it lies. */
+Test(fixtures, views_that_do_not_agree_are_told_with_the_row_of_one)
+{
+	struct kan_rules *r = shipped();
+	char path[512];
+	json_t *doc = fixture("view-mismatch", r);
+	const json_t *e =
+		json_array_get(json_object_get(found(doc, "hide.view-mismatch"), "evidence"), 0);
+	cr_expect_str_eq(kan_json_str(e, "artefact"), "data/processes/cgroup.ndjson");
+	cr_expect_eq(kan_json_int(e, "row"), 1);
+	json_decref(doc);
+	copy_fixture("view-mismatch");
+	(void)snprintf(path, sizeof path, "%s/data/processes/cgroup.ndjson", copy_to);
+	cr_assert_eq(unlink(path), 0);
+	doc = analysis_of(copy_to, NULL, r);
+	cr_expect(!has(doc, "findings", "hide.view-mismatch"));
+	cr_expect_str_eq(kan_json_str(unassessed(doc, "hide.view-mismatch"), "what"),
+			 "data/processes/cgroup.ndjson");
+	json_decref(doc);
+	(void)nftw(copy_to, remove_one, 8, FTW_PHYS | FTW_DEPTH);
 	kan_rules_free(r);
 }
 
