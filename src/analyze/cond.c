@@ -237,7 +237,8 @@ static int parse_count(struct kan_cond *c, const json_t *v, const struct kan_sco
 		       struct kan_err *err)
 {
 	if (!s->counts)
-		return kan_fail(err, KAN_EUSAGE, "count: only in where and votes of a rule");
+		return kan_fail(err, KAN_EUSAGE,
+				"count: only in where, excuse and votes of a rule");
 	c->op = OP_COUNT;
 	if (kan_count_parse(&c->count, v, s->kind, err) < 0)
 		return -1;

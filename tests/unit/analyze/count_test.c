@@ -225,7 +225,7 @@ Test(count, a_spec_that_is_wrong_is_refused_with_its_place)
 	refused(COUNT("\"where\":{\"shape\":1},", "1"),
 		"count: where: unknown column shape of socket");
 	refused(COUNT("\"where\":{\"count\":{\"rows\":\"socket\",\"ge\":1}},", "1"),
-		"count: where: count: only in where and votes of a rule");
+		"count: where: count: only in where, excuse and votes of a rule");
 }
 
 static const char *trust_of(const char *own, const char *spec)
