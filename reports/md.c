@@ -220,9 +220,10 @@ static void finding(struct kan_buf *out, const json_t *f)
 	strings(out, "- Next: ", json_object_get(f, "next"));
 	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
 	const json_t *e = json_array_get(json_object_get(f, "evidence"), 0);
-	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n",
-		     kan_json_str(e, "artefact"), kan_json_int(e, "row"),
-		     kan_json_int(f, "objects_count"),
+	kan_buf_addf(out, "- Evidence: `%s`", kan_json_str(e, "artefact"));
+	if (json_object_get(e, "row"))
+		kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
+	kan_buf_addf(out, ", %" PRId64 " object%s in all\n", kan_json_int(f, "objects_count"),
 		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 

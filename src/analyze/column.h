@@ -42,6 +42,8 @@ struct kan_kind {
 	const char *const *identity;      /* columns that a finding shows of an object */
 	kan_join_fn *join;                /* NULL: nothing is joined */
 	kan_derive_fn *derive;            /* NULL: its artefact is rows */
+	/* What its source no longer had, as an entry of not_seen[]; yours. NULL: nothing. */
+	json_t *(*unseen)(const struct kan_facts *f);
 };
 
 /* Evidence classes, from the one that is hardest to forge; unknown ones come last. */

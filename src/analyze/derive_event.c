@@ -3,7 +3,6 @@
 
 #include "analyze/facts.h"
 #include "analyze/kinds.h"
-#include "base/clock.h"
 
 enum { NS_PER_S = 1000000000, WORD_MAX = 64, FIRST_LINE = 2 };
 
@@ -69,7 +68,7 @@ static bool is_health_check(const struct kan_facts *f, const char *command)
 	return line.len && !line.failed && strcmp(command, kan_buf_str(&line)) == 0;
 }
 
-static json_t *row_of(const struct kan_facts *f, const json_t *e, int64_t started)
+static json_t *row_of(const struct kan_facts *f, const json_t *e)
 {
 	json_t *row = json_object();
 	const json_t *actor = json_object_get(e, "Actor");
@@ -87,8 +86,8 @@ static json_t *row_of(const struct kan_facts *f, const json_t *e, int64_t starte
 						     strcmp(kan_json_str(e, "id"), target) == 0)));
 	json_object_set_new(row, "health",
 			    json_boolean(is_health_check(f, kan_json_str(row, "command"))));
-	if (started)
-		json_object_set_new(row, "after_start", json_boolean(ns > started));
+	if (f->started_ns)
+		json_object_set_new(row, "after_start", json_boolean(ns > f->started_ns));
 	return row;
 }
 
@@ -99,14 +98,10 @@ int kan_derive_event(const struct kan_facts *f, kan_derive_row_fn *fn, void *arg
 	struct kan_err ignored = {0};
 	size_t i = 0;
 	int rc = 0;
-	int64_t started = 0;
-	const char *when = kan_json_str(json_object_get(f->inspect, "State"), "StartedAt");
-	if (!*when || kan_rfc3339_parse(&started, when, &ignored) < 0)
-		started = 0;
 	if (kan_source_events(&events, f->source, "data/engine/events.json", &ignored) < 0)
 		return 0;
 	json_array_foreach (events, i, e) {
-		json_t *row = row_of(f, e, started);
+		json_t *row = row_of(f, e);
 		if (rc == 0)
 			rc = fn(row, i + FIRST_LINE, arg, err);
 		json_decref(row);

@@ -12,14 +12,15 @@ enum { ADDRESS = 64, CODE_MAX = 3 };
 
 #define WHERE_COLUMNS \
 	INT("time_ns", "when the engine took the line, UTC"), WORD("stream", "stdout, stderr"), \
-		WORD("artefact", "the file of the log"), INT("line", "in it, from 1")
+		WORD("artefact", "the file of the log"), \
+		INT("row", "its line or record there, from 1")
 
 const struct kan_column kan_log_columns[] = {
 	WHERE_COLUMNS,
 	{.name = "text", .type = KAN_TYPE_BYTES, .speaks = true, .doc = "the line"},
 	END,
 };
-const char *const kan_log_identity[] = {"time_ns", "stream", "text", "artefact", "line", NULL};
+const char *const kan_log_identity[] = {"time_ns", "stream", "text", "artefact", "row", NULL};
 
 const struct kan_column kan_http_columns[] = {
 	WHERE_COLUMNS,
@@ -63,7 +64,7 @@ static json_t *row_of(const struct kan_log_line *line)
 	if (*line->stream)
 		json_object_set_new(row, "stream", json_string(line->stream));
 	json_object_set_new(row, "artefact", json_string(line->artefact));
-	json_object_set_new(row, "line", json_integer((json_int_t)line->number));
+	json_object_set_new(row, "row", json_integer((json_int_t)line->number));
 	return row;
 }
 

@@ -5,15 +5,17 @@
 #include "analyze/kinds.h"
 #include "base/clock.h"
 
+enum { NS_PER_S = 1000000000 };
+
 const struct kan_column kan_target_columns[] = {
 	BYTES("name", "of the container"),
 	BYTES("image", "as it was asked for"),
 	WORD("state", "running, paused, exited, ..."),
 	INT("created_ns", "the container, UTC"),
 	INT("started_ns", "its last start, UTC"),
+	INT("age_s", "seconds from its creation to the capture"),
 	INT("image_created_ns", "the image, UTC, by its maker"),
 	SPEAKS("argv", "what the engine runs"),
-	BOOL("argv_of_image", "entrypoint and command are the image's own"),
 	BYTES("user", "that it is to run as; empty: root, or the image's"),
 	WORD("restart", "policy: no, always, on-failure, unless-stopped"),
 	BOOL("privileged", "all capabilities and all devices"),
@@ -31,7 +33,14 @@ const struct kan_column kan_target_columns[] = {
 	LIST(KAN_TYPE_BYTES, "binds_rw", "those that it may write"),
 	LIST(KAN_TYPE_WORD, "publishes", "ports of the host that lead to it"),
 	WORD("orchestrator", "kubernetes, swarm, compose: by its labels"),
-	SPEAKS("history", "what built the image, first step last"),
+	JOINED(KAN_TYPE_BOOL, "argv_of_image", "image-inspect",
+	       "entrypoint and command are the image's own"),
+	{.name = "history",
+	 .type = KAN_TYPE_BYTES,
+	 .list = true,
+	 .speaks = true,
+	 .from = "image-history",
+	 .doc = "what built the image, first step last"},
 	END,
 };
 const char *const kan_target_identity[] = {"name",    "image",    "argv",      "user", "privileged",
@@ -43,11 +52,9 @@ static void put_text(json_t *row, const char *key, const char *text)
 		json_object_set_new(row, key, json_string(text));
 }
 
-static void put_stamp(json_t *row, const char *key, const char *text)
+static void put_time(json_t *row, const char *key, int64_t ns)
 {
-	int64_t ns = 0;
-	struct kan_err ignored = {0};
-	if (*text && kan_rfc3339_parse(&ns, text, &ignored) == 0 && ns > 0)
+	if (ns > 0)
 		json_object_set_new(row, key, json_integer(ns));
 }
 
@@ -62,20 +69,14 @@ static void add_strings(json_t *to, const json_t *from)
 			json_array_append(to, v);
 }
 
-/* Entrypoint and command in force against those of the image. */
+/* Entrypoint and command in force. */
 static void put_argv(json_t *row, const struct kan_facts *f)
 {
-	json_t *argv = json_array(), *own = json_array();
+	json_t *argv = json_array();
 	const json_t *config = json_object_get(f->inspect, "Config");
-	const json_t *image = json_object_get(f->image_inspect, "Config");
 	add_strings(argv, json_object_get(config, "Entrypoint"));
 	add_strings(argv, json_object_get(config, "Cmd"));
-	add_strings(own, json_object_get(image, "Entrypoint"));
-	add_strings(own, json_object_get(image, "Cmd"));
 	json_object_set_new(row, "argv", argv);
-	if (json_is_object(image))
-		json_object_set_new(row, "argv_of_image", json_boolean(json_equal(argv, own)));
-	json_decref(own);
 }
 
 static void put_identity(json_t *row, const struct kan_facts *f)
@@ -87,9 +88,15 @@ static void put_identity(json_t *row, const struct kan_facts *f)
 	put_text(row, "image", kan_json_str(config, "Image"));
 	put_text(row, "state", kan_json_str(state, "Status"));
 	put_text(row, "user", kan_json_str(config, "User"));
-	put_stamp(row, "created_ns", kan_json_str(f->inspect, "Created"));
-	put_stamp(row, "started_ns", kan_json_str(state, "StartedAt"));
-	put_stamp(row, "image_created_ns", kan_json_str(f->image_inspect, "Created"));
+	int64_t built = 0;
+	struct kan_err ignored = {0};
+	put_time(row, "created_ns", f->created_ns);
+	put_time(row, "started_ns", f->started_ns);
+	if (kan_rfc3339_parse(&built, kan_json_str(f->image_inspect, "Created"), &ignored) == 0)
+		put_time(row, "image_created_ns", built);
+	if (f->created_ns && f->captured_ns)
+		json_object_set_new(row, "age_s",
+				    json_integer((f->captured_ns - f->created_ns) / NS_PER_S));
 }
 
 static bool is_host(const json_t *config, const char *key)
@@ -199,20 +206,32 @@ static void put_orchestrator(json_t *row, const json_t *labels)
 		}
 }
 
-static void put_history(json_t *row, const struct kan_facts *f)
+static json_t *history_of(const struct kan_facts *f)
 {
-	json_t *steps = NULL, *list = json_array(), *step = NULL;
+	json_t *steps = NULL, *list = NULL, *step = NULL;
 	struct kan_err ignored = {0};
 	size_t i = 0;
 	if (kan_source_json(&steps, f->source, "data/engine/image-history.json", KAN_FACTS_DOCUMENT,
-			    &ignored) < 0) {
-		json_decref(list);
-		return;
-	}
+			    &ignored) < 0)
+		return json_null();
+	list = json_array();
 	json_array_foreach (steps, i, step)
 		add_strings(list, json_object_get(step, "CreatedBy"));
-	json_object_set_new(row, "history", list);
 	json_decref(steps);
+	return list;
+}
+
+void kan_join_target(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	json_t *own = json_array();
+	const json_t *image = json_object_get(f->image_inspect, "Config");
+	add_strings(own, json_object_get(image, "Entrypoint"));
+	add_strings(own, json_object_get(image, "Cmd"));
+	bool same = json_equal(own, json_object_get(row, "argv"));
+	json_object_set_new(extra, "argv_of_image",
+			    json_is_object(image) ? json_boolean(same) : json_null());
+	json_object_set_new(extra, "history", history_of(f));
+	json_decref(own);
 }
 
 int kan_derive_target(const struct kan_facts *f, kan_derive_row_fn *fn, void *arg,
@@ -228,7 +247,6 @@ int kan_derive_target(const struct kan_facts *f, kan_derive_row_fn *fn, void *ar
 	put_mounts(row, json_object_get(f->inspect, "Mounts"));
 	put_ports(row, json_object_get(json_object_get(f->inspect, "NetworkSettings"), "Ports"));
 	put_orchestrator(row, json_object_get(json_object_get(f->inspect, "Config"), "Labels"));
-	put_history(row, f);
 	int rc = fn(row, 2, arg, err);
 	json_decref(row);
 	return rc;

@@ -26,6 +26,7 @@ static const struct {
 	{"next", JSON_ARRAY, false},      {"tests", JSON_OBJECT, false},
 	{"join", JSON_ARRAY, true},       {"votes", JSON_ARRAY, true},
 	{"i18n", JSON_OBJECT, true},      {"references", JSON_ARRAY, true},
+	{"excuse", JSON_OBJECT, true},
 };
 static const char *const classes[] = {"intrusion", "posture", "context", NULL};
 static const char *const confidences[] = {"low", "moderate", "high", NULL};
@@ -279,12 +280,16 @@ static int fill(struct kan_rule *r, const json_t *attack, struct kan_err *err)
 	if (!r->kind)
 		return kan_fail(err, KAN_EUSAGE, "unknown row kind %s",
 				kan_json_str(r->doc, "rows"));
+	s.counts = true;
 	const struct kan_scope own = s;
 	if (kan_cond_new(&r->where, json_object_get(r->doc, "where"), &own, err) < 0)
 		return kan_wrap(err, "where");
 	json_array_foreach (json_object_get(r->doc, "join"), i, v)
 		if (parse_join(r, v, &s, err) < 0)
 			return -1;
+	const json_t *excuse = json_object_get(r->doc, "excuse");
+	if (excuse && kan_cond_new(&r->excuse, excuse, &s, err) < 0)
+		return kan_wrap(err, "excuse");
 	if (parse_keys(r, &s, err) < 0 || parse_sentences(r, &s, err) < 0)
 		return -1;
 	return check_rest(r, &s, attack, err);
@@ -320,6 +325,7 @@ int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text
 void kan_rule_free(struct kan_rule *r)
 {
 	kan_cond_free(r->where);
+	kan_cond_free(r->excuse);
 	for (size_t i = 0; i < r->n_joins; i++)
 		kan_cond_free(r->joins[i].where);
 	for (size_t i = 0; i < r->n_votes; i++)

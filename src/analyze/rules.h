@@ -79,6 +79,7 @@ struct kan_rule {
 	const char *id;
 	const struct kan_kind *kind;
 	struct kan_cond *where;
+	struct kan_cond *excuse; /* when it holds the finding is low; NULL: see kan_run_excused */
 	struct kan_rule_join joins[KAN_RULE_JOINS];
 	size_t n_joins;
 	struct kan_ref keys[KAN_RULE_KEYS];

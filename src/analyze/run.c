@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/count.h"
+
 enum { NODE_WEIGHT = 96, VALUE_MAX_BYTES = 1 << 20 };
 
 /* One kind on its way past the rules (or, with joins set, past the joins of the hits). */
@@ -57,12 +59,12 @@ static bool keep(struct kan_view *out, struct kan_run *run, const struct kan_vie
 
 static void try_rule(struct pass *p, struct kan_rule_run *r, const struct kan_view *v)
 {
-	struct kan_cond_run c = {.gaps = p->gaps};
+	struct kan_cond_run c = {.gaps = p->gaps, .counts = p->run->counts};
 	enum kan_truth t = kan_cond_eval(&c, r->rule->where, v);
 	if (t == KAN_UNDECIDED) {
 		r->undecided++;
 		r->why = c.why;
-		r->why_kind = p->kind;
+		r->why_kind = c.why_kind ? c.why_kind : p->kind;
 	}
 	if (t != KAN_TRUE)
 		return;
@@ -242,8 +244,50 @@ static int run_joins(struct kan_run *run, const struct kan_kind *k, struct kan_e
 	return rc;
 }
 
+static int past_counts(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	kan_counts_see(p->run->counts, &v, p->gaps);
+	json_decref(v.extra);
+	return 0;
+}
+
+static void want_count(const struct kan_count *of, void *arg)
+{
+	struct kan_run *run = arg;
+	const struct kan_facts *f = run->facts;
+	json_t *unseen = of->kind->unseen ? of->kind->unseen(f) : NULL;
+	enum kan_coverage c =
+		kan_cover_of(f->cover, f->source, of->kind->collector, of->kind->artefact);
+	kan_counts_want(run->counts, of, c == KAN_COVER_NONE || c == KAN_COVER_CUT || unseen);
+	json_decref(unseen);
+}
+
+/* Before any rule asks: the rows that conditions count. */
+static int run_counts(struct kan_run *run, struct kan_err *err)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		const struct kan_rule *r = run->rules[i].rule;
+		kan_cond_counts(r->where, want_count, run);
+		if (r->excuse)
+			kan_cond_counts(r->excuse, want_count, run);
+		for (size_t k = 0; k < r->n_votes; k++)
+			kan_cond_counts(r->votes[k].cond, want_count, run);
+	}
+	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
+		struct pass p = {.run = run, .kind = k};
+		if (kan_counts_wants(run->counts, k) && stream(&p, past_counts, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int run_all(struct kan_run *run, const struct kan_observer *o, struct kan_err *err)
 {
+	if (run_counts(run, err) < 0)
+		return -1;
 	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
 		struct pass p = {.run = run, .kind = k, .observer = o};
 		if ((used(run, k) || (o && o->wants(k))) && stream(&p, past_rules, err) < 0)
@@ -261,6 +305,7 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	struct kan_run *run = kan_xalloc(sizeof *run);
 	run->facts = f;
 	run->n = r->n;
+	run->counts = kan_counts_new();
 	run->rules = kan_xalloc((r->n + 1) * sizeof *run->rules);
 	for (size_t i = 0; i < r->n; i++)
 		run->rules[i].rule = &r->rules[i];
@@ -291,6 +336,15 @@ enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *
 	return whole;
 }
 
+bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h)
+{
+	struct kan_cond_run c = {.joins = h->joins, .counts = run->counts};
+	if (r->excuse)
+		return kan_cond_eval(&c, r->excuse, &h->view) == KAN_TRUE;
+	return strcmp(r->kind->name, "change") == 0 &&
+	       json_is_true(json_object_get(h->view.extra, "explained"));
+}
+
 static void free_view(struct kan_view *v)
 {
 	json_decref(v->row);
@@ -317,5 +371,6 @@ void kan_run_free(struct kan_run *run)
 		free(run->rules[i].hits);
 	}
 	free(run->rules);
+	kan_counts_free(run->counts);
 	free(run);
 }

@@ -40,6 +40,7 @@ struct kan_observer {
 
 struct kan_run {
 	const struct kan_facts *facts;
+	struct kan_counts *counts;
 	struct kan_rule_run *rules;
 	size_t n;
 	size_t weight;
@@ -51,6 +52,9 @@ void kan_run_free(struct kan_run *run);
 /* Does a hit have a row of every join that is not optional? */
 enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *r,
 			      const struct kan_hit *h);
+/* A hit that somebody's records explain is told, and is low, and votes for nothing: the rule's
+ * excuse holds, or without one, of a change, that the container's package manager made it. */
+bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h);
 /* findings[] in report order, numbered. Yours. */
 json_t *kan_run_findings(struct kan_run *run);
 /* not_assessed[]: rules left at unknown, or whose rows could not be had. After findings. Yours. */

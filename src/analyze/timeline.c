@@ -92,13 +92,28 @@ int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline)
 	return first;
 }
 
+/* The engine writes the time of creation down before it tells of it. */
+static bool saw_creation(const struct kan_facts *f)
+{
+	json_t *events = NULL, *e = NULL;
+	struct kan_err ignored = {0};
+	const char *target = kan_json_str(f->inspect, "Id");
+	bool saw = false;
+	size_t i = 0;
+	if (kan_source_events(&events, f->source, "data/engine/events.json", &ignored) < 0)
+		return false;
+	json_array_foreach (events, i, e)
+		saw |= *target && strcmp(kan_json_str(e, "Action"), "create") == 0 &&
+		       strcmp(kan_json_str(json_object_get(e, "Actor"), "ID"), target) == 0;
+	json_decref(events);
+	return saw;
+}
+
 /* An exec before the oldest event that the engine still has would leave nothing to read. */
 json_t *kan_events_unseen(const struct kan_facts *f)
 {
-	int64_t first = kan_events_begin(f, NULL), created = 0;
-	struct kan_err ignored = {0};
-	const char *when = kan_json_str(f->inspect, "Created");
-	if (!first || !*when || kan_rfc3339_parse(&created, when, &ignored) < 0 || first <= created)
+	int64_t first = kan_events_begin(f, NULL);
+	if (!first || !f->created_ns || first <= f->created_ns || saw_creation(f))
 		return NULL;
 	char text[KAN_RFC3339], what[WHAT_MAX];
 	kan_rfc3339_s(text, first);

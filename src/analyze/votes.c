@@ -35,15 +35,20 @@ static void cast(struct kan_tally *t, const struct kan_vote *v, const char *name
 	add_name(t->names[v->against], name);
 }
 
-static void count_hit(struct kan_tally *tallies, const struct kan_rule *r, const struct kan_hit *h,
-		      const json_t *findings)
+static void count_hit(struct kan_tally *tallies, const struct kan_run *run,
+		      const struct kan_rule *r, const struct kan_hit *h, const json_t *findings)
 {
 	for (size_t i = 0; i < r->n_votes; i++) {
-		struct kan_cond_run c = {.joins = h->joins};
+		struct kan_cond_run c = {.joins = h->joins, .counts = run->counts};
 		const struct kan_vote *v = &r->votes[i];
 		if (kan_cond_eval(&c, v->cond, &h->view) == KAN_TRUE)
 			cast(&tallies[v->about], v, voter(r, h, findings));
 	}
+}
+
+static bool is_context(const struct kan_rule *r)
+{
+	return strcmp(kan_json_str(r->doc, "class"), "context") == 0;
 }
 
 void kan_votes_count(struct kan_tally tallies[KAN_HYPOTHESES], const struct kan_run *run,
@@ -54,7 +59,8 @@ void kan_votes_count(struct kan_tally tallies[KAN_HYPOTHESES], const struct kan_
 	for (size_t i = 0; i < run->n; i++) {
 		const struct kan_rule_run *r = &run->rules[i];
 		for (size_t h = 0; h < r->n_hits; h++)
-			if (kan_run_joined(run, r->rule, &r->hits[h]) == KAN_TRUE)
-				count_hit(tallies, r->rule, &r->hits[h], findings);
+			if (kan_run_joined(run, r->rule, &r->hits[h]) == KAN_TRUE &&
+			    (is_context(r->rule) || !kan_run_excused(run, r->rule, &r->hits[h])))
+				count_hit(tallies, run, r->rule, &r->hits[h], findings);
 	}
 }

@@ -187,15 +187,15 @@ Test(verdict, of_one_class_only_the_strongest_vote_counts)
 
 Test(verdict, what_was_not_seen_makes_a_hypothesis_not_assessable_with_its_gap)
 {
-	struct spec one = of_process;
-	one.votes = "[{\"for\":\"exec\",\"if\":{\"pid\":4711},\"weight\":2}]";
-	json_t *doc = judged("exe-foreign", &one, 1);
+	struct spec one = of_init;
+	one.votes = "[{\"for\":\"exec\",\"if\":{\"pid\":4650},\"weight\":2}]";
+	json_t *doc = judged("events-late", &one, 1);
 	const json_t *h = hypothesis(doc, "exec");
 	cr_expect_str_eq(kan_json_str(h, "grade"), "not assessable");
 	cr_expect_str_eq(kan_json_str(json_object_get(h, "missing"), "collector"), "engine");
 	json_decref(doc);
-	one.votes = "[{\"for\":\"exec\",\"if\":{\"pid\":4711},\"weight\":3}]";
-	doc = judged("exe-foreign", &one, 1);
+	one.votes = "[{\"for\":\"exec\",\"if\":{\"pid\":4650},\"weight\":3}]";
+	doc = judged("events-late", &one, 1);
 	cr_expect_str_eq(kan_json_str(hypothesis(doc, "exec"), "grade"), "weakly supported");
 	json_decref(doc);
 }

@@ -57,7 +57,7 @@ Test(terminal, it_fits_a_screen_and_its_foot_is_whole)
 	cr_assert_eq(screen_lines(&out), 23);
 	cr_assert_not_null(strstr(kan_buf_str(&out), "\nNOT SEEN 4 things, see the report\nseal "));
 	cr_assert_not_null(
-		strstr(kan_buf_str(&out), "\nENTRY    exec (inside): weakly supported, low "));
+		strstr(kan_buf_str(&out), "\nENTRY    exec (inside): supported, moderate "));
 	cr_assert_eq(strncmp(kan_buf_str(&out),
 			     "VERDICT  INTRUSION, strength high: processes, sockets, files; ", 62),
 		     0);
