@@ -37,7 +37,7 @@ const struct kan_column kan_http_columns[] = {
 	END,
 };
 const char *const kan_http_identity[] = {"time_ns", "source",   "method", "path", "status",
-					 "agent",   "artefact", "line",   NULL};
+					 "agent",   "artefact", "row",    NULL};
 
 const struct kan_column kan_login_columns[] = {
 	WHERE_COLUMNS,
@@ -49,7 +49,7 @@ const struct kan_column kan_login_columns[] = {
 	END,
 };
 const char *const kan_login_identity[] = {"time_ns", "result",   "method", "user",
-					  "source",  "artefact", "line",   NULL};
+					  "source",  "artefact", "row",    NULL};
 
 struct sorting {
 	kan_derive_row_fn *fn;
