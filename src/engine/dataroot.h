@@ -37,8 +37,15 @@ int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct k
 /* Its first octets, or all there are. */
 int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err);
 
+/* A directory whose files are read with one opener: what does not return is counted. */
+struct kan_tree_opener;
+struct kan_dataroot_dir {
+	int fd;
+	struct kan_tree_opener *opener;
+};
 /* Its size is looked at before it is read. Yours: json_decref it. */
-int kan_dataroot_json(json_t **out, int dir_fd, const char *path, size_t max, struct kan_err *err);
+int kan_dataroot_json(json_t **out, const struct kan_dataroot_dir *d, const char *path, size_t max,
+		      struct kan_err *err);
 
 /* Is it called as a container's directory is: 64 hex digits? */
 bool kan_dataroot_is_id(struct kan_bytes name);

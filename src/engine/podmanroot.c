@@ -48,9 +48,10 @@ bool kan_podmanroot_live(int root_fd)
 }
 
 /* not-found: there is none of that name, which is no fault of the second. */
-static int read_list(json_t **out, int dir, const char *name, struct kan_err *err)
+static int read_list(json_t **out, const struct kan_dataroot_dir *d, const char *name,
+		     struct kan_err *err)
 {
-	if (kan_dataroot_json(out, dir, name, KAN_STORE_LIST_MAX, err) < 0)
+	if (kan_dataroot_json(out, d, name, KAN_STORE_LIST_MAX, err) < 0)
 		return -1;
 	if (json_is_array(*out))
 		return 0;
@@ -60,12 +61,13 @@ static int read_list(json_t **out, int dir, const char *name, struct kan_err *er
 }
 
 /* It is there from the container's first start on. */
-static json_t *read_spec(int dir, const char *id, const json_t *entry, struct kan_err *err)
+static json_t *read_spec(const struct kan_dataroot_dir *d, const char *id, const json_t *entry,
+			 struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	json_t *spec = NULL;
 	(void)snprintf(path, sizeof(path), "%s/userdata/config.json", id);
-	if (kan_dataroot_json(&spec, dir, path, KAN_DATAROOT_FILE, err) < 0) {
+	if (kan_dataroot_json(&spec, d, path, KAN_DATAROOT_FILE, err) < 0) {
 		(void)kan_wrap(err, "config.json");
 		return NULL;
 	}
@@ -77,10 +79,10 @@ static json_t *read_spec(int dir, const char *id, const json_t *entry, struct ka
 	return NULL;
 }
 
-static json_t *inspect_of(int dir, const char *driver, const char *id, const json_t *entry,
-			  struct kan_err *lacks)
+static json_t *inspect_of(const struct kan_dataroot_dir *d, const char *driver, const char *id,
+			  const json_t *entry, struct kan_err *lacks)
 {
-	json_t *spec = read_spec(dir, id, entry, lacks);
+	json_t *spec = read_spec(d, id, entry, lacks);
 	json_t *inspect = kan_podman_inspect(entry, spec);
 	json_object_set_new(inspect, "Id", json_string(id));
 	json_object_set_new(inspect, "Driver", json_string(driver));
@@ -89,14 +91,14 @@ static json_t *inspect_of(int dir, const char *driver, const char *id, const jso
 }
 
 /* Which list has it; twice: more than one entry is of that id. */
-static const json_t *find_entry(json_t *docs[LISTS], int dir, const char *id, bool *twice,
-				struct kan_err *err)
+static const json_t *find_entry(json_t *docs[LISTS], const struct kan_dataroot_dir *d,
+				const char *id, bool *twice, struct kan_err *err)
 {
 	const json_t *found = NULL;
 	*twice = false;
 	for (size_t i = 0; i < LISTS; i++) {
 		bool again = false;
-		if (read_list(&docs[i], dir, lists[i], i ? NULL : err) < 0)
+		if (read_list(&docs[i], d, lists[i], i ? NULL : err) < 0)
 			continue;
 		const json_t *entry = kan_podman_entry(docs[i], id, &again);
 		*twice |= again || (entry && found);
@@ -105,19 +107,16 @@ static const json_t *find_entry(json_t *docs[LISTS], int dir, const char *id, bo
 	return found;
 }
 
-static int container_of(json_t **inspect, int root_fd, const char *driver, const char *id,
-			struct kan_err *lacks, struct kan_err *err)
+static int container_of(json_t **inspect, const struct kan_dataroot_dir *d, const char *driver,
+			const char *id, struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *docs[LISTS] = {NULL};
 	struct kan_err why = {0};
 	bool twice = false;
-	kan_auto_close int dir = -1;
-	if (open_driver(&dir, root_fd, driver, err) < 0)
-		return -1;
-	const json_t *entry = find_entry(docs, dir, id, &twice, &why);
+	const json_t *entry = find_entry(docs, d, id, &twice, &why);
 	int rc = 0;
 	if (entry && !twice)
-		*inspect = inspect_of(dir, driver, id, entry, lacks);
+		*inspect = inspect_of(d, driver, id, entry, lacks);
 	else if (!entry && why.code != KAN_OK)
 		rc = kan_fail(err, why.code, "%s", why.text);
 	else
@@ -131,13 +130,19 @@ static int container_of(json_t **inspect, int root_fd, const char *driver, const
 int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
 			     struct kan_err *err)
 {
+	struct kan_tree_opener *opener = kan_tree_opener_new();
 	int rc = kan_fail(err, KAN_ENOTFOUND, "no list of Podman's store has it");
 	for (size_t i = 0; i < DRIVERS && rc < 0; i++) {
 		struct kan_err why = {0};
-		rc = container_of(inspect, root_fd, drivers[i], id, lacks, &why);
+		kan_auto_close int dir = -1;
+		if (open_driver(&dir, root_fd, drivers[i], &why) == 0) {
+			const struct kan_dataroot_dir d = {dir, opener};
+			rc = container_of(inspect, &d, drivers[i], id, lacks, &why);
+		}
 		if (rc < 0 && err && why.code != KAN_ENOTFOUND)
 			*err = why;
 	}
+	kan_tree_opener_free(opener);
 	return rc;
 }
 
@@ -165,8 +170,12 @@ json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
 		struct kan_err lacks = {0};
 		kan_auto_close int dir = -1;
-		if (open_container(&dir, root_fd, drivers[i], id))
-			return inspect_of(dir, drivers[i], id, NULL, &lacks);
+		if (!open_container(&dir, root_fd, drivers[i], id))
+			continue;
+		const struct kan_dataroot_dir d = {dir, kan_tree_opener_new()};
+		json_t *inspect = inspect_of(&d, drivers[i], id, NULL, &lacks);
+		kan_tree_opener_free(d.opener);
+		return inspect;
 	}
 	return NULL;
 }
@@ -190,7 +199,9 @@ json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
 	json_t *doc = NULL, *one = NULL, *all = json_object();
 	size_t i = 0;
 	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
-	int rc = kan_dataroot_json(&doc, root_fd, path, KAN_STORE_LIST_MAX, NULL);
+	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
+	int rc = kan_dataroot_json(&doc, &d, path, KAN_STORE_LIST_MAX, NULL);
+	kan_tree_opener_free(d.opener);
 	json_array_foreach (doc, i, one)
 		add_names(all, one);
 	json_decref(doc);
@@ -203,7 +214,7 @@ json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
 /* --- the listing --------------------------------------------------------------------------- */
 
 struct listing {
-	int dir;
+	struct kan_dataroot_dir dir; /* one opener for the files of all */
 	const char *driver;
 	kan_dataroot_fn *fn;
 	void *arg;
@@ -244,7 +255,7 @@ static void tell_entry(struct listing *l, const json_t *entry)
 	else if (times > 1)
 		(void)kan_fail(&why, KAN_EFORMAT, "containers.json has it more than once");
 	else
-		inspect = inspect_of(l->dir, l->driver, id, entry, &why);
+		inspect = inspect_of(&l->dir, l->driver, id, entry, &why);
 	e.inspect = inspect;
 	tell(l, &e, &why);
 	json_decref(inspect);
@@ -271,7 +282,7 @@ static void tell_lists(struct listing *l)
 	json_t *docs[LISTS] = {NULL}, *entry = NULL;
 	for (size_t i = 0; i < LISTS; i++) {
 		struct kan_err why = {0};
-		if (read_list(&docs[i], l->dir, lists[i], &why) == 0)
+		if (read_list(&docs[i], &l->dir, lists[i], &why) == 0)
 			count_ids(l->known, docs[i]);
 		else if (i == 0 || why.code != KAN_ENOTFOUND)
 			tell_list_lost(l, lists[i], &why);
@@ -324,20 +335,29 @@ static void on_problem(struct kan_bytes path, const struct kan_err *why, void *a
 		l->problem = *why;
 }
 
-static int each_of(struct listing *l, int root_fd, struct kan_err *err)
+/* With an opener of its own: files that do not open cost no look at what is beside them. */
+static int walk(struct listing *l, struct kan_err *err)
 {
-	kan_auto_close int dir = -1;
 	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
 				  .sorted = true,
 				  .fn = on_entry,
 				  .problem = on_problem,
-				  .arg = l};
+				  .arg = l,
+				  .opener = kan_tree_opener_new()};
+	int rc = kan_tree_walk(&w, l->dir.fd, err);
+	kan_tree_opener_free(w.opener);
+	return rc;
+}
+
+static int each_of(struct listing *l, int root_fd, struct kan_err *err)
+{
+	kan_auto_close int dir = -1;
 	if (open_driver(&dir, root_fd, l->driver, NULL) < 0)
 		return 0;
-	l->dir = dir;
+	l->dir.fd = dir;
 	l->known = json_object();
 	tell_lists(l);
-	int rc = l->stopped ? 0 : kan_tree_walk(&w, dir, err);
+	int rc = l->stopped ? 0 : walk(l, err);
 	json_decref(l->known);
 	if (rc == 0 && l->problem.code == KAN_OK)
 		return 0;
@@ -348,11 +368,15 @@ static int each_of(struct listing *l, int root_fd, struct kan_err *err)
 
 int kan_podmanroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	struct listing l = {.fn = fn, .arg = arg, .left = KAN_DATAROOT_CONTAINERS};
-	for (size_t i = 0; i < DRIVERS && !l.stopped; i++) {
+	struct listing l = {.dir = {-1, kan_tree_opener_new()},
+			    .fn = fn,
+			    .arg = arg,
+			    .left = KAN_DATAROOT_CONTAINERS};
+	int rc = 0;
+	for (size_t i = 0; i < DRIVERS && !l.stopped && rc == 0; i++) {
 		l.driver = drivers[i];
-		if (each_of(&l, root_fd, err) < 0)
-			return -1;
+		rc = each_of(&l, root_fd, err);
 	}
-	return 0;
+	kan_tree_opener_free(l.dir.opener);
+	return rc;
 }

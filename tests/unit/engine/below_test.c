@@ -137,32 +137,77 @@ Test(below, a_read_that_nobody_permits_ends)
 	test_leave(&p);
 }
 
-/* How many of a listing's containers were not tried any more. */
-static int not_tried(const struct kan_dataroot_entry *e, void *arg)
+/* A listing's containers: those that were not tried any more, and all. */
+struct told {
+	int not_tried, all;
+};
+
+static int tell(const struct kan_dataroot_entry *e, void *arg)
 {
-	*(int *)arg += e->why && strstr(e->why, "was not tried");
+	struct told *t = arg;
+	t->not_tried += e->why && strstr(e->why, "was not tried");
+	t->all += e->is_id;
 	return 0;
+}
+
+static int marks(void)
+{
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	return notes;
+}
+
+enum { CONTAINERS = 10, STUCK = 8 };
+
+/* Files of containers that never open: where's "%064d" is a container's id. */
+static void put_stuck(int notes, int root, const char *where, const char *file)
+{
+	for (int i = 0; i < CONTAINERS; i++) {
+		char dir[128], path[160];
+		(void)snprintf(dir, sizeof(dir), "%s/%064d/%.*s", where, i,
+			       (int)(strrchr(file, '/') - file), file);
+		(void)snprintf(path, sizeof(path), "%s/%064d%s", where, i, file);
+		cr_assert_eq(kan_mkdirs(root, dir, NULL), 0);
+		test_put(root, path, "{}");
+		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, root, path), 0);
+	}
 }
 
 Test(below, after_eight_containers_whose_files_never_open_a_listing_waits_for_no_more,
      .timeout = 60)
 {
-	enum { CONTAINERS = 10, STUCK = 8 };
 	struct test_place p = test_place();
 	struct kan_err err = {0};
-	int n = 0;
-	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
-	cr_assert_geq(notes, 0, "root is needed");
-	for (int i = 0; i < CONTAINERS; i++) {
-		char dir[128], path[160];
-		(void)snprintf(dir, sizeof(dir), "containers/%064d", i);
-		(void)snprintf(path, sizeof(path), "%s/config.v2.json", dir);
-		cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
-		test_put(p.fd, path, "{}");
-		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, p.fd, path), 0);
-	}
-	cr_expect_eq(kan_dataroot_each(p.fd, not_tried, &n, &err), 0, "%s", err.text);
-	cr_expect_eq(n, CONTAINERS - STUCK, "%d", n);
+	struct told told = {0};
+	int notes = marks();
+	put_stuck(notes, p.fd, "containers", "/config.v2.json");
+	cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), 0, "%s", err.text);
+	cr_expect_eq(told.not_tried, CONTAINERS - STUCK, "%d", told.not_tried);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+/* [{"id":"00..0"}, ...] */
+static void put_list(int root, const char *path, int n)
+{
+	kan_auto_buf struct kan_buf list = KAN_BUF(4096);
+	for (int i = 0; i < n; i++)
+		kan_buf_addf(&list, "%c{\"id\":\"%064d\"}", i ? ',' : '[', i);
+	kan_buf_addc(&list, ']');
+	test_put(root, path, kan_buf_str(&list));
+}
+
+Test(below, the_same_of_a_store_of_podman, .timeout = 60)
+{
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	struct told told = {0};
+	int notes = marks();
+	put_stuck(notes, p.fd, "overlay-containers", "/userdata/config.json");
+	put_list(p.fd, "overlay-containers/containers.json", CONTAINERS);
+	cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), 0, "%s", err.text);
+	cr_expect_eq(told.all, CONTAINERS, "%d", told.all);
+	cr_expect_eq(told.not_tried, CONTAINERS - STUCK, "%d", told.not_tried);
 	(void)close(notes);
 	test_leave(&p);
 }
