@@ -397,9 +397,8 @@ static int each_of_docker(int root_fd, kan_dataroot_fn *fn, void *arg, struct ka
 
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	if (is_dockers(root_fd) && each_of_docker(root_fd, fn, arg, err) < 0)
-		return -1;
-	return kan_podmanroot_each(root_fd, fn, arg, err);
+	int rc = is_dockers(root_fd) ? each_of_docker(root_fd, fn, arg, err) : 0;
+	return kan_podmanroot_each(root_fd, fn, arg, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
 json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id)

@@ -60,7 +60,8 @@ struct kan_dataroot_entry {
 };
 typedef int kan_dataroot_fn(const struct kan_dataroot_entry *e, void *arg);
 /* Docker's in the order of their names, Podman's as listed, then directories that no list has. A
- * return of -1 stops. limit: there are more than are looked at. */
+ * return of -1 stops. What cannot be listed costs nothing beside it: -1 at the end, and the first
+ * of such errors. limit: there are more than are looked at. */
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err);
 /* One container, by its whole id: is it there, and what do its files say? */
 bool kan_dataroot_has(int root_fd, const char *id);

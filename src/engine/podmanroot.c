@@ -327,12 +327,17 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	return l->stopped ? KAN_TREE_STOP : KAN_TREE_SKIP;
 }
 
+/* Of a single entry: it went away, or cannot even be looked at. */
 static void on_problem(struct kan_bytes path, const struct kan_err *why, void *arg)
 {
 	struct listing *l = arg;
-	(void)path;
-	if (l->problem.code == KAN_OK)
+	struct kan_dataroot_entry e = {.name = {path.p + 1, path.n - 1}};
+	if (path.n <= 1) {
 		l->problem = *why;
+	} else if (!is_known(l, e.name)) {
+		e.is_id = kan_dataroot_is_id(e.name);
+		tell(l, &e, why);
+	}
 }
 
 /* With an opener of its own: files that do not open cost no look at what is beside them. */
@@ -373,9 +378,11 @@ int kan_podmanroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_
 			    .arg = arg,
 			    .left = KAN_DATAROOT_CONTAINERS};
 	int rc = 0;
-	for (size_t i = 0; i < DRIVERS && !l.stopped && rc == 0; i++) {
+	for (size_t i = 0; i < DRIVERS && !l.stopped; i++) {
 		l.driver = drivers[i];
-		rc = each_of(&l, root_fd, err);
+		l.problem.code = KAN_OK;
+		if (each_of(&l, root_fd, rc < 0 ? NULL : err) < 0)
+			rc = -1;
 	}
 	kan_tree_opener_free(l.dir.opener);
 	return rc;

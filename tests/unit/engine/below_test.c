@@ -137,9 +137,10 @@ Test(below, a_read_that_nobody_permits_ends)
 	test_leave(&p);
 }
 
-/* A listing's containers: those that were not tried any more, and all. */
+/* A listing's containers: those that were not tried any more, and all; as it is told, others go. */
 struct told {
 	int not_tried, all;
+	int dir; /* whose entries go away when the first is told; 0: none */
 };
 
 static int tell(const struct kan_dataroot_entry *e, void *arg)
@@ -147,6 +148,8 @@ static int tell(const struct kan_dataroot_entry *e, void *arg)
 	struct told *t = arg;
 	t->not_tried += e->why && strstr(e->why, "was not tried");
 	t->all += e->is_id;
+	if (t->dir)
+		test_empty(t->dir);
 	return 0;
 }
 
@@ -210,6 +213,52 @@ Test(below, the_same_of_a_store_of_podman, .timeout = 60)
 	cr_expect_eq(told.not_tried, CONTAINERS - STUCK, "%d", told.not_tried);
 	(void)close(notes);
 	test_leave(&p);
+}
+
+Test(below, a_directory_that_never_opens_hides_no_store_beside_it, .timeout = 60)
+{
+	static const char *const stuck[] = {"containers", "overlay-containers"};
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	struct told told = {0};
+	int notes = marks();
+	cr_assert_eq(kan_mkdirs(p.fd, "vfs-containers", NULL), 0);
+	put_list(p.fd, "vfs-containers/containers.json", CONTAINERS);
+	for (size_t i = 0; i < sizeof(stuck) / sizeof(stuck[0]); i++) {
+		cr_assert_eq(kan_mkdirs(p.fd, stuck[i], NULL), 0);
+		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, p.fd,
+					   stuck[i]),
+			     0);
+	}
+	cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), -1);
+	cr_expect_eq(err.sys, ETIMEDOUT, "%s", err.text);
+	cr_expect(strncmp(err.text, "containers: ", 12) == 0, "the first: %s", err.text);
+	cr_expect_eq(told.all, CONTAINERS, "%d", told.all);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+Test(below, a_container_that_goes_while_a_store_is_listed_is_a_line)
+{
+	static const char *const stores[] = {"containers", "overlay-containers"};
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		struct test_place p = test_place();
+		struct kan_err err = {0};
+		struct told told = {0};
+		for (int n = 0; n < 3; n++) {
+			char dir[128];
+			(void)snprintf(dir, sizeof(dir), "%s/%064d", stores[i], n);
+			cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
+		}
+		if (i > 0)
+			test_put(p.fd, "overlay-containers/containers.json", "[]");
+		told.dir = openat(p.fd, stores[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), 0, "%s: %s", stores[i],
+			     err.text);
+		cr_expect_eq(told.all, 3, "%s: %d", stores[i], told.all);
+		(void)close(told.dir);
+		test_leave(&p);
+	}
 }
 
 Test(below, what_a_users_runtime_has_beside_is_the_users)
