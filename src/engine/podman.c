@@ -112,8 +112,8 @@ static int own_list(struct kan_buf *out, char layer[65], const struct kan_target
 		return 0;
 	if (found == 2)
 		return kan_fail(err, KAN_EFORMAT, "both lists have %.12s", t->id);
-	if (err)
-		*err = why[why[1].code == KAN_EFORMAT];
+	if (err) /* a list that does not have it tells less than one that cannot be read */
+		*err = why[why[0].code == KAN_ENOTFOUND && why[1].code != KAN_ENOTFOUND];
 	return -1;
 }
 

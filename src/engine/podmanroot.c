@@ -90,16 +90,21 @@ static json_t *inspect_of(const struct kan_dataroot_dir *d, const char *driver, 
 	return inspect;
 }
 
-/* Which list has it; twice: more than one entry is of that id. */
+/* Which list has it; twice: more than one entry is of that id. err: why a list that is there was
+ * not read. */
 static const json_t *find_entry(json_t *docs[LISTS], const struct kan_dataroot_dir *d,
 				const char *id, bool *twice, struct kan_err *err)
 {
 	const json_t *found = NULL;
 	*twice = false;
 	for (size_t i = 0; i < LISTS; i++) {
+		struct kan_err why = {0};
 		bool again = false;
-		if (read_list(&docs[i], d, lists[i], i ? NULL : err) < 0)
+		if (read_list(&docs[i], d, lists[i], &why) < 0) {
+			if (err->code == KAN_OK && why.code != KAN_ENOTFOUND)
+				*err = why;
 			continue;
+		}
 		const json_t *entry = kan_podman_entry(docs[i], id, &again);
 		*twice |= again || (entry && found);
 		found = found ? found : entry;

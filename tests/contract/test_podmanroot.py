@@ -194,6 +194,9 @@ class Captured(test_offline.Capturing):
     def claims(self, bundle):
         return {c["claim"]: (c["value"], c["verdict"]) for c in json.loads((bundle.path / "capture.json").read_bytes())["target"]["claims"]}
 
+    def reason(self, bundle, claim):
+        return {c["claim"]: c["proof"] for c in json.loads((bundle.path / "capture.json").read_bytes())["target"]["claims"]}[claim]
+
     def changes(self, bundle):
         return {r["path"]: r["change"] for r in bundle.rows("filesystem/changes.ndjson") if r["change"] not in ("parent", "identical")}
 
@@ -303,6 +306,16 @@ class Captured(test_offline.Capturing):
                 self.assertIn(("filesystem", "filesystem"), bundle.gaps())
                 self.assertEqual(self.claims(bundle)["overlay"][1], "unproven")
                 self.assertEqual(self.report["container"]["id"], ID)
+
+    def test_what_is_wrong_with_the_second_list_is_said_of_a_container_of_it(self):
+        for octets, why in ((3, "JSON"), (1 << 40, "octets, over")):
+            with self.subTest(why):
+                root = new_root()
+                root.container(volatile=True)
+                os.truncate(root.listed("volatile-containers.json"), octets)
+                bundle = self.capture(root, name=ID, status=5)
+                self.assertIn(why, self.reason(bundle, "config"))
+                self.assertIn(why, self.reason(bundle, "overlay"))
 
     def test_a_damaged_config_is_kept_and_costs_the_mounts(self):
         for damage in (b"", b"{", b"[]", b"\xff"):
