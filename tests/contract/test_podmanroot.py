@@ -291,6 +291,18 @@ class Captured(test_offline.Capturing):
                                  "/deep": ("bind", False, True), "/other": ("bind", False, True), "/dots": ("volume", False, True)})
         self.assertEqual(bundle.gaps()["mounts", "a word of the mounts' configuration"], "limit")
 
+    def test_what_a_user_gave_of_podmans_own_directories_is_a_bind(self):
+        root = new_root()
+        other = f"{WHERE}/overlay-containers/{OTHER}/userdata"
+        given = [("/x", other), ("/y", f"{other}/config.json"), ("/z", f"{other}/hosts"), ("/etc/hosts", f"{other}/../userdata/hosts"),
+                 ("/loot", f"{other}/secrets/key"), ("/etc/hostname", f"{other}/hosts")]
+        own = [("/run/.containerenv", f"{other}/.containerenv"), ("/run/secrets", f"{other}/run/secrets"), ("/run/secrets/key", f"{other}/secrets/key"),
+               ("/etc/passwd", f"{other}/passwd"), ("/etc/localtime", f"{other}/localtime"), ("/run/notify", f"{other}/notify")]
+        root.container(mounts=given + own)
+        bundle = self.capture(root, status=5)
+        self.assertEqual({r["point"] for r in bundle.rows("mounts/named.ndjson")}, {at for at, _ in given})
+        self.assertEqual(self.report["reach"]["host_mounts"], len(given))
+
     def test_damaged_lists_cost_the_layers_and_nothing_else(self):
         for damage in (b"", b"[{", b"{}", b"\xff\xfe", b"[]", b'[{"id":"%s"}]' % ID.encode()):
             with self.subTest(damage):
