@@ -329,6 +329,26 @@ class Captured(test_offline.Capturing):
                 self.assertIn(why, self.reason(bundle, "config"))
                 self.assertIn(why, self.reason(bundle, "overlay"))
 
+    @unittest.skipUnless(os.geteuid() == 0, "an owner is given away")
+    def test_of_layers_that_no_list_tells_no_owner_is_judged(self):
+        moved = [{"container_id": 0, "host_id": 100000, "size": 65536}]
+        root = new_root()
+        root.container(uidmap=moved, gidmap=moved)
+        for place, uid in ((root.base(), 0), (root.upper(), 100000)):
+            (place / "etc").mkdir()
+            for name in ("copied", "changed", "mode"):
+                (place / "etc" / name).write_text(name + (str(uid) if name == "changed" else ""))
+            (place / "etc/mode").chmod(0o644 if uid else 0o600)
+            for path in (place / "etc").rglob("*"):
+                os.chown(path, uid, uid)
+        (root.path / "overlay-layers/layers.json").write_text("[{")
+        bundle = self.capture(root, status=5)
+        self.assertEqual(self.claims(bundle)["overlay"][1], "proven")
+        self.assertIn(("filesystem", "owners of the image"), bundle.gaps())
+        found = {r["path"]: (r.get("change"), "owner" in r.get("differs", []), "mode" in r.get("differs", []))
+                 for r in bundle.rows("filesystem/changes.ndjson") if r["path"].count("/") == 2}
+        self.assertEqual(found, {"/etc/copied": (None, False, False), "/etc/changed": ("changed", False, False), "/etc/mode": (None, False, True)})
+
     def test_a_damaged_config_is_kept_and_costs_the_mounts(self):
         for damage in (b"", b"{", b"[]", b"\xff"):
             with self.subTest(damage):
