@@ -163,11 +163,11 @@ static bool has_owners(const json_t *layer)
 	return json_object_get(layer, "uidmap") || json_object_get(layer, "gidmap");
 }
 
-void kan_podman_mark_copies(struct kan_target *t)
+int kan_podman_mark_copies(struct kan_target *t, struct kan_err *err)
 {
 	json_t *layers = NULL;
-	if (kan_podman_layers(&layers, t, NULL) < 0)
-		return;
+	if (kan_podman_layers(&layers, t, err) < 0)
+		return -1;
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		char id[65];
 		const char *name = strchr(t->lowers[i].path, '/');
@@ -175,6 +175,7 @@ void kan_podman_mark_copies(struct kan_target *t)
 		t->lowers[i].init = has_owners(entry_of(layers, id));
 	}
 	json_decref(layers);
+	return 0;
 }
 
 static int moved_by_mount(bool *yes, const struct kan_target *t, const char *layer,

@@ -330,7 +330,7 @@ class Captured(test_offline.Capturing):
                 self.assertIn(why, self.reason(bundle, "overlay"))
 
     @unittest.skipUnless(os.geteuid() == 0, "an owner is given away")
-    def test_of_layers_that_no_list_tells_no_owner_is_judged(self):
+    def test_of_layers_that_no_list_tells_no_owner_is_judged_and_no_copy_is_told(self):
         moved = [{"container_id": 0, "host_id": 100000, "size": 65536}]
         root = new_root()
         root.container(uidmap=moved, gidmap=moved)
@@ -344,6 +344,8 @@ class Captured(test_offline.Capturing):
         (root.path / "overlay-layers/layers.json").write_text("[{")
         bundle = self.capture(root, status=5)
         self.assertEqual(self.claims(bundle)["overlay"][1], "proven")
+        self.assertEqual(self.claims(bundle)["copies of the image"][1], "unproven")
+        self.assertIn("JSON", self.reason(bundle, "copies of the image"))
         self.assertIn(("filesystem", "owners of the image"), bundle.gaps())
         found = {r["path"]: (r.get("change"), "owner" in r.get("differs", []), "mode" in r.get("differs", []))
                  for r in bundle.rows("filesystem/changes.ndjson") if r["path"].count("/") == 2}
