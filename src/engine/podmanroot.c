@@ -151,38 +151,37 @@ int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, stru
 	return rc;
 }
 
-static bool open_container(int *dir, int root_fd, const char *driver, const char *id)
+/* The directory of the driver that has one of it, and which that is; NULL: none. */
+static const char *open_container(int *dir, int root_fd, const char *id)
 {
-	kan_auto_close int fd = -1;
-	if (open_driver(dir, root_fd, driver, NULL) < 0)
-		return false;
-	if (kan_open_beneath(&fd, *dir, id, O_PATH | O_DIRECTORY, 0, NULL) == 0)
-		return true;
-	kan_auto_close_fn(dir);
-	*dir = -1;
-	return false;
+	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
+		kan_auto_close int driver = -1, own = -1;
+		if (open_driver(&driver, root_fd, drivers[i], NULL) < 0 ||
+		    kan_open_beneath(&own, driver, id, O_PATH | O_DIRECTORY, 0, NULL) < 0)
+			continue;
+		*dir = kan_take_fd(&driver);
+		return drivers[i];
+	}
+	return NULL;
 }
 
 bool kan_podmanroot_has(int root_fd, const char *id)
 {
-	json_t *found = kan_podmanroot_by_id(root_fd, id);
-	json_decref(found);
-	return found;
+	kan_auto_close int dir = -1;
+	return open_container(&dir, root_fd, id);
 }
 
 json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 {
-	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
-		struct kan_err lacks = {0};
-		kan_auto_close int dir = -1;
-		if (!open_container(&dir, root_fd, drivers[i], id))
-			continue;
-		const struct kan_dataroot_dir d = {dir, kan_tree_opener_new()};
-		json_t *inspect = inspect_of(&d, drivers[i], id, NULL, &lacks);
-		kan_tree_opener_free(d.opener);
-		return inspect;
-	}
-	return NULL;
+	struct kan_err lacks = {0};
+	kan_auto_close int dir = -1;
+	const char *driver = open_container(&dir, root_fd, id);
+	if (!driver)
+		return NULL;
+	const struct kan_dataroot_dir d = {dir, kan_tree_opener_new()};
+	json_t *inspect = inspect_of(&d, driver, id, NULL, &lacks);
+	kan_tree_opener_free(d.opener);
+	return inspect;
 }
 
 /* One that has several names is named by each. */

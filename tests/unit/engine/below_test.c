@@ -19,6 +19,7 @@
 
 enum { OWN = 1000, FIRST = 100000, COUNT = 65536, INIT = 77, ENGINE = 78 };
 
+#define ID_HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define MAP "         0       1000          1\n         1     100000      65536\n"
 
 Test(below, a_users_engine_has_its_user_and_the_ids_of_its_namespace)
@@ -261,6 +262,31 @@ Test(below, a_container_that_goes_while_a_store_is_listed_is_a_line)
 	}
 }
 
+Test(below, whether_a_container_is_there_is_told_without_a_look_into_its_files)
+{
+	static const char id[] = "0000000000000000000000000000000000000000000000000000000000000001";
+	char dir[128], path[160];
+	struct fanotify_event_metadata event;
+	struct test_place p = test_place();
+	int notes = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(dir, sizeof(dir), "vfs-containers/%s/userdata", id);
+	(void)snprintf(path, sizeof(path), "%s/config.json", dir);
+	cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
+	test_put(p.fd, path, "{}");
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN, p.fd, path), 0);
+	cr_expect(kan_dataroot_has(p.fd, id));
+	cr_expect_eq(read(notes, &event, sizeof(event)), -1, "it was opened");
+	json_auto_t *inspect = kan_dataroot_by_id(p.fd, id);
+	cr_expect_str_eq(kan_json_str(inspect, "Driver"), "vfs");
+	cr_expect_eq(read(notes, &event, sizeof(event)), (ssize_t)sizeof(event));
+	(void)close(event.fd);
+	cr_expect_not(kan_dataroot_has(p.fd, ID_HEX));
+	cr_expect_not(kan_dataroot_has(p.fd, "../vfs-containers"));
+	(void)close(notes);
+	test_leave(&p);
+}
+
 Test(below, what_a_users_runtime_has_beside_is_the_users)
 {
 	struct test_place p = test_place();
@@ -281,8 +307,6 @@ Test(below, what_a_users_runtime_has_beside_is_the_users)
 	free(t.uids);
 	test_leave(&p);
 }
-
-#define ID_HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* An engine's data root with one container and two layers, and a /proc of its init. */
 static struct kan_target *layered(struct test_place *p)
