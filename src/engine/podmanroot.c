@@ -204,7 +204,7 @@ json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
 	size_t i = 0;
 	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
 	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
-	int rc = kan_dataroot_json(&doc, &d, path, KAN_STORE_LIST_MAX, NULL);
+	int rc = read_list(&doc, &d, path, NULL);
 	kan_tree_opener_free(d.opener);
 	json_array_foreach (doc, i, one)
 		add_names(all, one);

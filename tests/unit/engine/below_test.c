@@ -287,6 +287,20 @@ Test(below, whether_a_container_is_there_is_told_without_a_look_into_its_files)
 	test_leave(&p);
 }
 
+Test(below, images_that_are_no_list_have_no_names_that_are_known)
+{
+	struct test_place p = test_place();
+	cr_assert_eq(kan_mkdirs(p.fd, "overlay-images", NULL), 0);
+	cr_expect_null(kan_dataroot_repositories(p.fd, "overlay"));
+	test_put(p.fd, "overlay-images/images.json", "{}");
+	cr_expect_null(kan_dataroot_repositories(p.fd, "overlay"));
+	cr_assert_eq(unlinkat(p.fd, "overlay-images/images.json", 0), 0);
+	test_put(p.fd, "overlay-images/images.json", "[]");
+	json_auto_t *none = kan_dataroot_repositories(p.fd, "overlay");
+	cr_expect_not_null(none);
+	test_leave(&p);
+}
+
 Test(below, what_a_users_runtime_has_beside_is_the_users)
 {
 	struct test_place p = test_place();
