@@ -43,22 +43,19 @@ static int take_files(const struct kan_target *t, struct kan_sink *sink, struct 
 
 static int by_engine(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
-	static const struct kan_bytes rows_name = KAN_LIT("baseline.ndjson");
 	uint64_t rows = 0;
-	struct kan_err why = {0};
-	kan_auto_close int spool = -1;
+	struct kan_imaged_room to = {.fd = -1};
 	if (!t->policy->image_full) {
-		kan_sink_scope(sink, rows_name, "--image none");
+		kan_sink_scope(sink, KAN_LIT("baseline.ndjson"), "--image none");
+		/* One option rules out what the other asks for. */
 		if (t->policy->reference || t->policy->verify_image)
-			kan_sink_scope(sink, KAN_LIT("integrity.ndjson"),
-				       "--image none: the engine was not asked for the image");
+			kan_sink_gap(sink, KAN_LIT("integrity.ndjson"), KAN_GAP_UNSUPPORTED,
+				     "--image none: the engine was not asked for the image");
 		return 0;
 	}
-	if (kan_sink_spool(&spool, sink, &why) < 0) {
-		kan_sink_gap_err(sink, rows_name, &why);
-		return 0;
-	}
-	int rc = kan_imaged_take(&rows, spool, t, sink, err);
+	(void)kan_sink_spool(&to.fd, sink, &to.why); /* which is said with what follows from it */
+	int rc = kan_imaged_take(&rows, &to, t, sink, err);
+	kan_auto_close_fn(&to.fd);
 	kan_sink_items(sink, rows);
 	return rc;
 }

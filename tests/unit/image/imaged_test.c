@@ -5,9 +5,14 @@
 #include <kanshiki/collector.h>
 #include <kanshiki/engine.h>
 #include <kanshiki/sink.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "evidence/channel.h"
@@ -269,6 +274,55 @@ Test(imaged, an_image_without_room_for_it_is_not_asked_for)
 	world_sh(w, "printf '{\"Size\":4611686018427387904}' >answers/images-%s-json",
 		 w->target.image_id);
 	expect_nothing(w, "no room", KAN_GAP_LIMIT);
+	remote_free(w);
+}
+
+/* From now on this process is told what NFS says of a file without a name. */
+static void no_files_without_a_name(void)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof(steps) / sizeof(steps[0]), steps};
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+Test(imaged, without_a_place_for_the_stream_what_was_asked_for_is_said_to_be_not_done)
+{
+	struct world *w = remote_new();
+	streams(w, "legacy");
+	w->policy.verify_image = true;
+	w->policy.reference = w->target.image_id;
+	no_files_without_a_name();
+	cr_assert_eq(collect(w), 0);
+	cr_expect(world_gap(w, "baseline.ndjson", KAN_GAP_UNSUPPORTED));
+	json_t *rows = world_rows(w, "integrity.ndjson");
+	cr_expect_str_eq(image_result(rows, 1, -1), "verified", "a digest needs no stream");
+	cr_expect_str_eq(image_result(rows, 2, -1), "not-done");
+	cr_expect_str_eq(image_result(rows, 4, -1), "not-done");
+	json_decref(rows);
+	remote_free(w);
+}
+
+Test(imaged, image_none_and_a_wish_for_proof_is_a_gap)
+{
+	struct world *w = remote_new();
+	w->policy.image_full = false;
+	cr_assert_eq(collect(w), 0);
+	cr_expect_null(world_gap(w, "integrity.ndjson", KAN_GAP_UNSUPPORTED));
+	w->policy.verify_image = true;
+	cr_assert_eq(collect(w), 0);
+	cr_expect(world_gap(w, "integrity.ndjson", KAN_GAP_UNSUPPORTED));
+	w->policy.verify_image = false;
+	w->policy.reference = w->target.image_id;
+	cr_assert_eq(collect(w), 0);
+	cr_expect(world_gap(w, "integrity.ndjson", KAN_GAP_UNSUPPORTED));
 	remote_free(w);
 }
 
