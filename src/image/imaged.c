@@ -272,8 +272,11 @@ static const char *part_of(const struct kan_target *t)
 
 static int read_stream(struct imaged *x, int fd)
 {
-	const struct kan_reference_from from = {
-		.fd = fd, .image_id = x->t->image_id, .strict = true, .part = part_of(x->t)};
+	const struct kan_reference_from from = {.fd = fd,
+						.image_id = x->t->image_id,
+						.strict = true,
+						.part = part_of(x->t),
+						.until_ns = x->g->until_ns};
 	const struct kan_reference_visit v = {on_config,    on_layer,   on_data,
 					      on_layer_end, on_unboxed, x};
 	struct kan_err why = {0};
@@ -337,6 +340,7 @@ static int with_rows(struct imaged *x, const struct kan_imaged_room *to, struct 
 		kan_rows_abandon(x->layers);
 		return -1;
 	}
+	x->g->until_ns = to->until_ns;
 	int rc = take(x, to) < 0 ? give_up(err, x) : 0;
 	rc = kan_integrity_end(x->g, rc, err);
 	if (rc == 0)

@@ -14,6 +14,7 @@ struct kan_sink;
 struct kan_imaged_room {
 	int fd;             /* an empty file that nobody else has; -1: there is none */
 	struct kan_err why; /* and why not */
+	int64_t until_ns; /* of kan_boot_ns, when nothing more is read, which is a gap; 0: no end */
 };
 /*
  * Asks for the image once and puts the answer there; what is in it is read in a process of its own.

@@ -16,9 +16,12 @@
 #include <unistd.h>
 
 #include "evidence/channel.h"
+#include "evidence/spool.h"
+#include "image/imaged.h"
 #include "integrity_made.h"
 
 extern const struct kan_collector kan_collector_image;
+static const struct kan_collector *collector = &kan_collector_image;
 
 /* An engine of recorded answers beside the image; the host has nothing that may be opened. */
 static struct world *remote_new(void)
@@ -53,7 +56,7 @@ static int collect(struct world *w)
 	w->target.data_root_fd = -1;
 	w->n_gaps = 0;
 	world_sh(w, "rm -rf bundle; mkdir bundle");
-	int rc = world_collect(w, &kan_collector_image);
+	int rc = world_collect(w, collector);
 	w->target.n_lowers = n;
 	w->target.data_root_fd = root;
 	return rc;
@@ -323,6 +326,36 @@ Test(imaged, image_none_and_a_wish_for_proof_is_a_gap)
 	w->policy.reference = w->target.image_id;
 	cr_assert_eq(collect(w), 0);
 	cr_expect(world_gap(w, "integrity.ndjson", KAN_GAP_UNSUPPORTED));
+	remote_free(w);
+}
+
+/* As the collector, whose time is over when the stream is there. */
+static int collect_late(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+{
+	uint64_t rows = 0;
+	struct kan_imaged_room to = {.until_ns = 1};
+	cr_assert_eq(kan_sink_spool(&to.fd, sink, err), 0);
+	int rc = kan_imaged_take(&rows, &to, t, sink, err);
+	(void)close(to.fd);
+	return rc;
+}
+
+Test(imaged, when_no_time_is_left_to_read_the_stream_or_the_reference_both_are_gaps)
+{
+	struct kan_collector late = kan_collector_image;
+	struct world *w = remote_new();
+	char path[256];
+	late.collect = collect_late;
+	streams(w, "legacy");
+	world_sh(w, "cp answers/images-%s-get mine", w->target.image_id);
+	(void)snprintf(path, sizeof(path), "%s/mine", w->top);
+	w->policy.reference = path;
+	collector = &late;
+	expect_nothing(w, "no time", KAN_GAP_LIMIT);
+	cr_expect(world_gap(w, "integrity.ndjson", KAN_GAP_LIMIT));
+	json_t *rows = world_rows(w, "integrity.ndjson");
+	cr_expect_str_eq(image_result(rows, 1, -1), "not-done");
+	json_decref(rows);
 	remote_free(w);
 }
 
