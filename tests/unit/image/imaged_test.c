@@ -148,17 +148,21 @@ Test(imaged, an_id_that_leads_to_the_config_by_digests_is_as_good_as_the_configs
 	}
 }
 
-/* Nothing of it is a row, nothing is called verified, and it ends. */
-static void expect_nothing(struct world *w, const char *what, enum kan_gap code)
+/* No row of the baseline, and all else is said not to be done. named: but for the config, which is
+ * the image's, so that its layers have rows. */
+static void expect_nothing(struct world *w, const char *what, enum kan_gap code, bool named)
 {
 	cr_assert_eq(collect(w), 0, "%s", what);
 	cr_expect(world_gap(w, "baseline.ndjson", code), "%s: %u %s", what, w->gaps[0].code,
 		  w->gaps[0].why);
-	world_sh(w, "! grep -qs -e passwd -e root: -r bundle/data/image/baseline.ndjson");
-	world_sh(w, "! grep -e '\"proof\":\"stream\"' bundle/data/image/layers.ndjson");
+	world_sh(w, "cd bundle/data/image; [ -s layers.ndjson ] && { [ ! -e baseline.ndjson ] || "
+		    "[ $(wc -l <baseline.ndjson) = 1 ]; }");
 	json_t *rows = world_rows(w, "integrity.ndjson");
+	cr_expect_str_eq(image_result(rows, 2, -1), named ? "verified" : "not-done", "%s", what);
 	for (int n = 0; n < LAYERS; n++)
-		cr_expect_str_neq(image_result(rows, 3, n), "verified", "%s %d", what, n);
+		cr_expect_str_eq(image_result(rows, 3, n), named ? "not-done" : "", "%s %d", what,
+				 n);
+	expect_proofs(w, named ? "none none none " : "");
 	json_decref(rows);
 }
 
@@ -167,9 +171,10 @@ Test(imaged, a_stream_that_lies_is_a_gap_and_makes_no_row)
 	static const struct {
 		const char *shape;
 		enum kan_gap code;
+		bool named;
 	} cases[] = {
-		{"spoiled", KAN_GAP_CONTRADICTED},
-		{"swapped", KAN_GAP_CONTRADICTED},
+		{"spoiled", KAN_GAP_CONTRADICTED, true},
+		{"swapped", KAN_GAP_CONTRADICTED, true},
 		{"twice", KAN_GAP_CONTRADICTED},
 		{"outside", KAN_GAP_CONTRADICTED},
 		{"name-outside", KAN_GAP_CONTRADICTED},
@@ -186,7 +191,7 @@ Test(imaged, a_stream_that_lies_is_a_gap_and_makes_no_row)
 	struct world *w = remote_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		streams(w, cases[i].shape);
-		expect_nothing(w, cases[i].shape, cases[i].code);
+		expect_nothing(w, cases[i].shape, cases[i].code, cases[i].named);
 	}
 	remote_free(w);
 }
@@ -197,16 +202,16 @@ Test(imaged, a_stream_that_ends_within_a_layer_or_is_refused_says_so)
 	const char *id = w->target.image_id;
 	streams(w, "legacy");
 	world_sh(w, "truncate -s -200000 answers/images-%s-get", id);
-	expect_nothing(w, "ends within a layer", KAN_GAP_CONTRADICTED);
+	expect_nothing(w, "ends within a layer", KAN_GAP_CONTRADICTED, false);
 	streams(w, "legacy");
 	world_sh(w, "touch answers/images-%s-get.cut", id);
-	expect_nothing(w, "the connection ended", KAN_GAP_MALFORMED);
+	expect_nothing(w, "the connection ended", KAN_GAP_MALFORMED, false);
 	world_sh(w, "rm answers/*.cut; printf 500 >answers/images-%s-get.status", id);
-	expect_nothing(w, "status 500", KAN_GAP_UNSUPPORTED);
+	expect_nothing(w, "status 500", KAN_GAP_UNSUPPORTED, false);
 	world_sh(w, "printf 404 >answers/images-%s-get.status", id);
-	expect_nothing(w, "no such image", KAN_GAP_VANISHED);
+	expect_nothing(w, "no such image", KAN_GAP_VANISHED, false);
 	world_sh(w, "rm answers/*.status; : >answers/images-%s-get", id);
-	expect_nothing(w, "an empty stream", KAN_GAP_CONTRADICTED);
+	expect_nothing(w, "an empty stream", KAN_GAP_CONTRADICTED, false);
 	remote_free(w);
 }
 
@@ -276,7 +281,7 @@ Test(imaged, an_image_without_room_for_it_is_not_asked_for)
 	streams(w, "legacy");
 	world_sh(w, "printf '{\"Size\":4611686018427387904}' >answers/images-%s-json",
 		 w->target.image_id);
-	expect_nothing(w, "no room", KAN_GAP_LIMIT);
+	expect_nothing(w, "no room", KAN_GAP_LIMIT, false);
 	remote_free(w);
 }
 
@@ -351,7 +356,7 @@ Test(imaged, when_no_time_is_left_to_read_the_stream_or_the_reference_both_are_g
 	(void)snprintf(path, sizeof(path), "%s/mine", w->top);
 	w->policy.reference = path;
 	collector = &late;
-	expect_nothing(w, "no time", KAN_GAP_LIMIT);
+	expect_nothing(w, "no time", KAN_GAP_LIMIT, false);
 	cr_expect(world_gap(w, "integrity.ndjson", KAN_GAP_LIMIT));
 	json_t *rows = world_rows(w, "integrity.ndjson");
 	cr_expect_str_eq(image_result(rows, 1, -1), "not-done");
