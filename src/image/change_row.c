@@ -131,13 +131,11 @@ struct word {
 	bool type_changed;
 };
 
-/* What it was renamed from is another path; at this one the image has nothing. A redirect to its
- * own place is of one that was moved away and back, or that was given a second name. */
+/* What it was renamed from is another path; at this one the image has nothing. */
 static bool is_renamed(const struct kan_changes *c, const struct kan_entry *e)
 {
-	struct kan_bytes to = e->marks.redirect;
-	return to.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy) &&
-	       !kan_bytes_eq(to, e->f->name) && !kan_bytes_eq(to, kan_buf_bytes(&c->path));
+	return (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy) &&
+	       kan_overlay_redirect_moves(e->marks.redirect, e->f->name, kan_buf_bytes(&c->path));
 }
 
 static struct word judge(const struct kan_changes *c, const struct kan_entry *e, bool has_children)
