@@ -391,7 +391,7 @@ class DeadCopy(unittest.TestCase):
 
     def same(self, name, *drop):
         drop = {*drop, *test_offline.OF_THE_COPY, "atime_ns"}
-        facts = [test_offline.without(b.rows(name), drop) for b in (self.live, self.dead)]
+        facts = [test_offline.facts(b, name, drop) for b in (self.live, self.dead)]
         self.assertTrue(facts[0], name)
         self.assertEqual(facts[1], facts[0], name)
 
