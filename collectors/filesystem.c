@@ -96,12 +96,16 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 }
 
 /* Does a mount move the ids of the image's layers? */
-static bool moved(struct kan_idmaps *owners, const struct kan_target *t, struct kan_sink *sink)
+static void moved(struct kan_changes_opts *o, struct kan_idmaps *owners, const struct kan_target *t)
 {
 	struct kan_err why = {0};
-	if (kan_is_podman(t) && kan_podman_shift(&owners->uid, &owners->gid, t, &why) < 0)
-		kan_sink_gap_err(sink, KAN_LIT("owners of the image"), &why);
-	return owners->uid.n + owners->gid.n > 0;
+	if (!kan_is_podman(t))
+		return;
+	o->shift_lost = kan_podman_shift(&owners->uid, &owners->gid, t, &why) < 0;
+	if (o->shift_lost)
+		kan_sink_gap_err(o->sink, KAN_LIT("owners of the image"), &why);
+	if (owners->uid.n + owners->gid.n > 0)
+		o->owners = owners;
 }
 
 static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *sink,
@@ -114,12 +118,12 @@ static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *s
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
 				     .userxattr = t->userxattr,
-				     .owners = moved(&owners, t, sink) ? &owners : NULL,
 				     .wordless = t->lowers_lost != NULL,
 				     .guessed = t->depth == KAN_DEPTH_OFFLINE,
 				     .points = points,
 				     .rows = "changes.ndjson",
 				     .before = "before.tar"};
+	moved(&o, &owners, t);
 	if (t->lowers_lost)
 		kan_sink_gap(sink, KAN_LIT("changes.ndjson"), KAN_GAP_VANISHED,
 			     "a layer of the image cannot be opened, so no entry has a word: %s",

@@ -3,6 +3,8 @@
 #include <kanshiki/sink.h>
 #include <kanshiki/target.h>
 
+#include "base/clock.h"
+#include "evidence/channel.h"
 #include "evidence/spool.h"
 #include "image/baseline.h"
 #include "image/imaged.h"
@@ -10,6 +12,9 @@
 #include "image/layers.h"
 #include "image/package.h"
 #include "image/packages.h"
+
+/* What is left of the collector's time when it reads no more: for rows and gaps to be written. */
+enum { CLOSE_S = 60, NS_PER_S = 1000000000 };
 
 static const char *const artefacts[] = {
 	"layers.ndjson", "config.json", "pkgdb.tar",        "baseline.ndjson",
@@ -41,37 +46,36 @@ static int take_files(const struct kan_target *t, struct kan_sink *sink, struct 
 	return rc;
 }
 
-static int by_engine(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
+static int by_engine(const struct kan_target *t, int64_t until_ns, struct kan_sink *sink,
+		     struct kan_err *err)
 {
-	static const struct kan_bytes rows_name = KAN_LIT("baseline.ndjson");
 	uint64_t rows = 0;
-	struct kan_err why = {0};
-	kan_auto_close int spool = -1;
+	struct kan_imaged_room to = {.fd = -1, .until_ns = until_ns};
 	if (!t->policy->image_full) {
-		kan_sink_scope(sink, rows_name, "--image none");
+		kan_sink_scope(sink, KAN_LIT("baseline.ndjson"), "--image none");
+		/* One option rules out what the other asks for. */
 		if (t->policy->reference || t->policy->verify_image)
-			kan_sink_scope(sink, KAN_LIT("integrity.ndjson"),
-				       "--image none: the engine was not asked for the image");
+			kan_sink_gap(sink, KAN_LIT("integrity.ndjson"), KAN_GAP_UNSUPPORTED,
+				     "--image none: the engine was not asked for the image");
 		return 0;
 	}
-	if (kan_sink_spool(&spool, sink, &why) < 0) {
-		kan_sink_gap_err(sink, rows_name, &why);
-		return 0;
-	}
-	int rc = kan_imaged_take(&rows, spool, t, sink, err);
+	(void)kan_sink_spool(&to.fd, sink, &to.why); /* which is said with what follows from it */
+	int rc = kan_imaged_take(&rows, &to, t, sink, err);
+	kan_auto_close_fn(&to.fd);
 	kan_sink_items(sink, rows);
 	return rc;
 }
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
+	const int64_t until_ns = kan_boot_ns() + (int64_t)(KAN_CHILD_AFTER_S - CLOSE_S) * NS_PER_S;
 	if (t->depth == KAN_DEPTH_API)
-		return by_engine(t, sink, err);
+		return by_engine(t, until_ns, sink, err);
 	if (kan_layers_take(t, sink, err) < 0)
 		return -1;
 	if (t->n_lowers && take_files(t, sink, err) < 0)
 		return -1;
-	if (kan_integrity_take(t, sink, err) < 0)
+	if (kan_integrity_take(t, until_ns, sink, err) < 0)
 		return -1;
 	if (t->n_lowers)
 		return 0;

@@ -90,9 +90,8 @@ int kan_deltas_of(struct kan_delta out[KAN_DELTAS], size_t *n, const struct kan_
 		  struct kan_arena *a);
 /* The extended attributes of a side, by name. free() the array alone. */
 json_t **kan_xattrs_sorted(size_t *n, const json_t *side);
-/* Has it a line of its own, or is it overlay's bookkeeping, and no name that only looks like that?
- */
-bool kan_xattr_told_apart(const char *name);
+/* Has it a line of its own on this side, or is it overlay's bookkeeping, and not only alike? */
+bool kan_xattr_told_apart(const char *name, const json_t *side);
 /* A row with its joined columns as one object: how, package, below.sha256 in their place. Yours. */
 json_t *kan_compare_row(const struct kan_view *v);
 

@@ -116,23 +116,47 @@ json_t **kan_xattrs_sorted(size_t *n, const json_t *side)
 	return v;
 }
 
-bool kan_xattr_told_apart(const char *name)
+static bool has_xattr(const json_t *side, const char *name)
 {
-	static const char *const others[] = {"security.capability", "system.posix_acl_",
-					     "security.selinux"};
+	size_t i = 0;
+	json_t *x = NULL;
+	json_array_foreach (json_object_get(side, "xattrs"), i, x)
+		if (strcmp(kan_json_str(x, "name"), name) == 0)
+			return true;
+	return false;
+}
+
+/* The one that the row's label was made of: the first that there is. */
+static bool is_label(const char *name, const json_t *side)
+{
+	static const char *const labels[] = {"security.selinux", "security.SMACK64",
+					     "security.apparmor"};
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+		if (strcmp(name, labels[i]) == 0)
+			return true;
+		if (has_xattr(side, labels[i]))
+			return false;
+	}
+	return false;
+}
+
+bool kan_xattr_told_apart(const char *name, const json_t *side)
+{
+	static const char *const others[] = {"security.capability", "system.posix_acl_"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strncmp(name, others[i], strlen(others[i])) == 0)
 			return true;
-	return kan_overlay_own(kan_bytes_of(name), false) ||
+	return is_label(name, side) || kan_overlay_own(kan_bytes_of(name), false) ||
 	       kan_overlay_own(kan_bytes_of(name), true);
 }
 
 /* Of what IMA and EVM keep the line tells the kind only: another value of that kind is told here.
  */
-static bool told_elsewhere(const char *name, bool other_value)
+static bool told_elsewhere(const char *name, const json_t *side, bool other_value)
 {
-	return kan_xattr_told_apart(name) || (!other_value && (strcmp(name, "security.ima") == 0 ||
-							       strcmp(name, "security.evm") == 0));
+	return kan_xattr_told_apart(name, side) ||
+	       (!other_value &&
+		(strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0));
 }
 
 /* The names that the other side lacks, or has with another value. */
@@ -146,7 +170,7 @@ static bool xattrs(struct kan_buf *out, const json_t *side, const json_t *other)
 			n_other ? bsearch(&v[i], w, n_other, sizeof *w, by_name) : NULL;
 		const char *name = kan_json_str(v[i], "name");
 		bool same = twin && json_equal(*twin, v[i]);
-		if (same || told_elsewhere(name, twin != NULL))
+		if (same || told_elsewhere(name, side, twin != NULL))
 			continue;
 		kan_buf_addf(out, "%s%s%s", out->len ? "," : "", name, twin ? "=" : "");
 		count++;

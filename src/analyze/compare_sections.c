@@ -38,7 +38,7 @@ static void attributes(struct kan_buf *value, const json_t *row)
 	json_t *list = json_array();
 	for (size_t i = 0; i < n; i++) {
 		const char *name = kan_json_str(v[i], "name");
-		if (!kan_xattr_told_apart(name) && strcmp(name, "security.evm") != 0)
+		if (!kan_xattr_told_apart(name, row) && strcmp(name, "security.evm") != 0)
 			json_array_append(list, v[i]);
 	}
 	char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);

@@ -5,6 +5,7 @@
 #include "analyze/contradictions.h"
 
 #define ROWS "data/image/integrity.ndjson"
+#define NAMED "data/engine/image-inspect.json"
 
 struct claims {
 	struct kan_contra *contra;
@@ -29,6 +30,21 @@ static int take_claim(const json_t *row, uint64_t line, void *arg, struct kan_er
 	return 0;
 }
 
+/* Why no row is of such a digest. That the engine names none, its own answer has to say. */
+static void none_compared(struct kan_contra *c)
+{
+	const json_t *named = json_object_get(c->facts->image_inspect, "RepoDigests");
+	if (!c->facts->image_inspect)
+		kan_contra_missing(c, "engine", NAMED, "absent",
+				   "no answer of the engine about the image");
+	else if (json_array_size(named))
+		kan_contra_missing(c, "image", ROWS, "unsupported",
+				   "no store was looked at for these manifests");
+	else
+		kan_contra_missing(c, "image", ROWS, "not-applicable",
+				   "the engine names no registry's digest of the image");
+}
+
 void kan_contra_digests(struct kan_contra *c)
 {
 	/* A gap about the rows themselves leaves them cut, whatever else the collector lacks. */
@@ -38,8 +54,7 @@ void kan_contra_digests(struct kan_contra *c)
 	if (!kan_contra_whole(c, &side) || !kan_contra_rows(c, ROWS, take_claim, &all))
 		return;
 	if (!all.claims)
-		kan_contra_missing(c, "image", ROWS, "not-applicable",
-				   "the engine names no registry's digest of the image");
+		none_compared(c);
 	else if (!all.compared)
 		kan_contra_missing(c, "image", ROWS, "unsupported",
 				   "the store keeps none of these manifests");

@@ -34,7 +34,7 @@ static int64_t limit_s(enum kan_tier tier)
 	case KAN_TIER_FILES:
 		return 900;
 	case KAN_TIER_AFTER:
-		return 1200;
+		return KAN_CHILD_AFTER_S;
 	}
 	return 90;
 }

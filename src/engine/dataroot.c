@@ -206,37 +206,24 @@ int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan
 	return rc;
 }
 
-/* A directory whose files are read with one opener: what does not return is counted. */
-struct place {
-	int fd;
-	struct kan_tree_opener *opener;
-};
-
-static int parse_json(json_t **out, const struct place *p, const char *path, size_t max,
+int kan_dataroot_json(json_t **out, const struct kan_dataroot_dir *d, const char *path, size_t max,
 		      struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(max);
 	kan_auto_close int pin = -1;
-	if (kan_open_beneath(&pin, p->fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
-	    read_pin(&text, p->opener, pin, path, err) < 0)
+	if (kan_open_beneath(&pin, d->fd, path, O_PATH | O_NOFOLLOW, 0, err) < 0 ||
+	    read_pin(&text, d->opener, pin, path, err) < 0)
 		return -1;
 	return kan_json_parse(out, kan_buf_bytes(&text), max, KAN_DATAROOT_DEPTH, err) < 0
 		       ? kan_wrap(err, "%s", path)
 		       : 0;
 }
 
-int kan_dataroot_json(json_t **out, int dir_fd, const char *path, size_t max, struct kan_err *err)
-{
-	const struct place p = {dir_fd, kan_tree_opener_new()};
-	int rc = parse_json(out, &p, path, max, err);
-	kan_tree_opener_free(p.opener);
-	return rc;
-}
-
-static int read_json(json_t **out, const struct place *p, const char *path, struct kan_err *err)
+static int read_json(json_t **out, const struct kan_dataroot_dir *d, const char *path,
+		     struct kan_err *err)
 {
 	json_t *doc = NULL;
-	if (parse_json(&doc, p, path, KAN_DATAROOT_FILE, err) < 0)
+	if (kan_dataroot_json(&doc, d, path, KAN_DATAROOT_FILE, err) < 0)
 		return -1;
 	if (!json_is_object(doc)) {
 		json_decref(doc);
@@ -257,14 +244,14 @@ static int check_id(const json_t *config, const char *id, struct kan_err *err)
 }
 
 /* 0 with lacks set: hostconfig.json is missing or damaged. */
-static int read_container(json_t **inspect, const struct place *p, const char *id,
+static int read_container(json_t **inspect, const struct kan_dataroot_dir *d, const char *id,
 			  struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *config = NULL, *host = NULL;
-	if (read_json(&config, p, "config.v2.json", err) < 0)
+	if (read_json(&config, d, "config.v2.json", err) < 0)
 		return -1;
 	int rc = check_id(config, id, err);
-	if (rc == 0 && read_json(&host, p, "hostconfig.json", lacks) < 0)
+	if (rc == 0 && read_json(&host, d, "hostconfig.json", lacks) < 0)
 		host = NULL;
 	if (rc == 0)
 		*inspect = kan_config_inspect(config, host);
@@ -290,9 +277,9 @@ int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct
 		return kan_podmanroot_is(root_fd)
 			       ? kan_podmanroot_container(inspect, root_fd, id, &lacks, err)
 			       : -1;
-	const struct place p = {dir, kan_tree_opener_new()};
-	int rc = read_container(inspect, &p, id, &lacks, err);
-	kan_tree_opener_free(p.opener);
+	const struct kan_dataroot_dir d = {dir, kan_tree_opener_new()};
+	int rc = read_container(inspect, &d, id, &lacks, err);
+	kan_tree_opener_free(d.opener);
 	return rc;
 }
 
@@ -352,7 +339,7 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	char id[65];
 	struct kan_err why = {0}, lacks = {0};
 	struct kan_dataroot_entry e = {.name = t->name, .is_id = id_of(id, t->name)};
-	const struct place p = {t->fd, l->opener};
+	const struct kan_dataroot_dir d = {t->fd, l->opener};
 	json_t *inspect = NULL;
 	if (t->depth == 0)
 		return KAN_TREE_GO;
@@ -360,7 +347,7 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 		(void)kan_fail(&why, KAN_EFORMAT, "its name is no container's id");
 	else if (!S_ISDIR(t->st->stx_mode))
 		(void)kan_fail(&why, KAN_EFORMAT, "no directory");
-	else if (read_container(&inspect, &p, id, &lacks, &why) == 0)
+	else if (read_container(&inspect, &d, id, &lacks, &why) == 0)
 		e.inspect = inspect;
 	e.layered = is_layered(l->root_fd, kan_json_str(inspect, "Driver"), id);
 	e.why = why.code != KAN_OK ? why.text : lacks.code != KAN_OK ? lacks.text : NULL;
@@ -410,9 +397,8 @@ static int each_of_docker(int root_fd, kan_dataroot_fn *fn, void *arg, struct ka
 
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	if (is_dockers(root_fd) && each_of_docker(root_fd, fn, arg, err) < 0)
-		return -1;
-	return kan_podmanroot_each(root_fd, fn, arg, err);
+	int rc = is_dockers(root_fd) ? each_of_docker(root_fd, fn, arg, err) : 0;
+	return kan_podmanroot_each(root_fd, fn, arg, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
 json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id)
@@ -438,9 +424,9 @@ json_t *kan_dataroot_repositories(int root_fd, const char *driver)
 	if (!plain(driver))
 		return NULL;
 	(void)snprintf(path, sizeof(path), "image/%s/repositories.json", driver);
-	const struct place p = {root_fd, kan_tree_opener_new()};
-	int rc = read_json(&doc, &p, path, NULL);
-	kan_tree_opener_free(p.opener);
+	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
+	int rc = read_json(&doc, &d, path, NULL);
+	kan_tree_opener_free(d.opener);
 	return rc == 0 ? doc : kan_podmanroot_repositories(root_fd, driver);
 }
 

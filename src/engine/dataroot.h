@@ -37,8 +37,15 @@ int kan_dataroot_read_fd(struct kan_buf *out, int fd, const char *path, struct k
 /* Its first octets, or all there are. */
 int kan_dataroot_read_first(struct kan_buf *out, int fd, size_t most, struct kan_err *err);
 
+/* A directory whose files are read with one opener: what does not return is counted. */
+struct kan_tree_opener;
+struct kan_dataroot_dir {
+	int fd;
+	struct kan_tree_opener *opener;
+};
 /* Its size is looked at before it is read. Yours: json_decref it. */
-int kan_dataroot_json(json_t **out, int dir_fd, const char *path, size_t max, struct kan_err *err);
+int kan_dataroot_json(json_t **out, const struct kan_dataroot_dir *d, const char *path, size_t max,
+		      struct kan_err *err);
 
 /* Is it called as a container's directory is: 64 hex digits? */
 bool kan_dataroot_is_id(struct kan_bytes name);
@@ -53,7 +60,8 @@ struct kan_dataroot_entry {
 };
 typedef int kan_dataroot_fn(const struct kan_dataroot_entry *e, void *arg);
 /* Docker's in the order of their names, Podman's as listed, then directories that no list has. A
- * return of -1 stops. limit: there are more than are looked at. */
+ * return of -1 stops. What cannot be listed costs nothing beside it: -1 at the end, and the first
+ * of such errors. limit: there are more than are looked at. */
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err);
 /* One container, by its whole id: is it there, and what do its files say? */
 bool kan_dataroot_has(int root_fd, const char *id);

@@ -112,8 +112,8 @@ static int own_list(struct kan_buf *out, char layer[65], const struct kan_target
 		return 0;
 	if (found == 2)
 		return kan_fail(err, KAN_EFORMAT, "both lists have %.12s", t->id);
-	if (err)
-		*err = why[why[1].code == KAN_EFORMAT];
+	if (err) /* a list that does not have it tells less than one that cannot be read */
+		*err = why[why[0].code == KAN_ENOTFOUND && why[1].code != KAN_ENOTFOUND];
 	return -1;
 }
 
@@ -163,11 +163,11 @@ static bool has_owners(const json_t *layer)
 	return json_object_get(layer, "uidmap") || json_object_get(layer, "gidmap");
 }
 
-void kan_podman_mark_copies(struct kan_target *t)
+int kan_podman_mark_copies(struct kan_target *t, struct kan_err *err)
 {
 	json_t *layers = NULL;
-	if (kan_podman_layers(&layers, t, NULL) < 0)
-		return;
+	if (kan_podman_layers(&layers, t, err) < 0)
+		return -1;
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		char id[65];
 		const char *name = strchr(t->lowers[i].path, '/');
@@ -175,6 +175,7 @@ void kan_podman_mark_copies(struct kan_target *t)
 		t->lowers[i].init = has_owners(entry_of(layers, id));
 	}
 	json_decref(layers);
+	return 0;
 }
 
 static int moved_by_mount(bool *yes, const struct kan_target *t, const char *layer,

@@ -173,18 +173,42 @@ static json_t *host_of(const json_t *spec)
 	return o;
 }
 
+/* What follows "userdata" of a source: at which place does Podman itself mount it? What a user
+ * gives of such a directory is a bind as any other. */
+static bool is_made_for(const char *tail, const char *at)
+{
+	static const struct {
+		const char *tail, *at;
+	} made[] = {{"/hosts", "/etc/hosts"},
+		    {"/hostname", "/etc/hostname"},
+		    {"/resolv.conf", "/etc/resolv.conf"},
+		    {"/.containerenv", "/run/.containerenv"},
+		    {"/shm", "/dev/shm"},
+		    {"/passwd", "/etc/passwd"},
+		    {"/group", "/etc/group"},
+		    {"/localtime", "/etc/localtime"},
+		    {"/notify", "/run/notify"},
+		    {"/run/secrets", "/run/secrets"}};
+	static const char secrets[] = "/secrets/", theirs[] = "/run/secrets/";
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		if (strcmp(tail, made[i].tail) == 0 && strcmp(at, made[i].at) == 0)
+			return true;
+	return strncmp(tail, secrets, sizeof(secrets) - 1) == 0 &&
+	       strncmp(at, theirs, sizeof(theirs) - 1) == 0;
+}
+
 /* Files that Podman makes for each container, of this one or of one whose network it has; inspect
  * leaves them out: ".../overlay-containers/<id>/userdata/hosts", of the data or of the run root. */
-static bool is_podmans(const char *source)
+static bool is_podmans(const char *source, const char *at)
 {
-	static const char mark[] = "-containers/", behind[] = "/userdata/";
-	for (const char *at = strstr(source, mark); at; at = strstr(at, mark)) {
+	static const char mark[] = "-containers/", behind[] = "/userdata";
+	for (const char *p = strstr(source, mark); p; p = strstr(p, mark)) {
 		char id[ID_OCTETS + 1];
-		at += sizeof(mark) - 1;
-		(void)snprintf(id, sizeof(id), "%s", at);
+		p += sizeof(mark) - 1;
+		(void)snprintf(id, sizeof(id), "%s", p);
 		if (kan_is_sha256_hex(id) &&
-		    strncmp(at + ID_OCTETS, behind, sizeof(behind) - 1) == 0)
-			return true;
+		    strncmp(p + ID_OCTETS, behind, sizeof(behind) - 1) == 0)
+			return is_made_for(p + ID_OCTETS + sizeof(behind) - 1, at);
 	}
 	return false;
 }
@@ -260,7 +284,7 @@ static json_t *mounts_of(const json_t *spec)
 		return NULL;
 	json_t *out = json_array();
 	json_array_foreach (list, i, m)
-		if (is_bound(m) && !is_podmans(source_of(m)))
+		if (is_bound(m) && !is_podmans(source_of(m), kan_json_str(m, "destination")))
 			json_array_append_new(out, mount_of(m, root, n));
 	return out;
 }

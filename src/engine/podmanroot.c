@@ -48,9 +48,10 @@ bool kan_podmanroot_live(int root_fd)
 }
 
 /* not-found: there is none of that name, which is no fault of the second. */
-static int read_list(json_t **out, int dir, const char *name, struct kan_err *err)
+static int read_list(json_t **out, const struct kan_dataroot_dir *d, const char *name,
+		     struct kan_err *err)
 {
-	if (kan_dataroot_json(out, dir, name, KAN_STORE_LIST_MAX, err) < 0)
+	if (kan_dataroot_json(out, d, name, KAN_STORE_LIST_MAX, err) < 0)
 		return -1;
 	if (json_is_array(*out))
 		return 0;
@@ -60,12 +61,13 @@ static int read_list(json_t **out, int dir, const char *name, struct kan_err *er
 }
 
 /* It is there from the container's first start on. */
-static json_t *read_spec(int dir, const char *id, const json_t *entry, struct kan_err *err)
+static json_t *read_spec(const struct kan_dataroot_dir *d, const char *id, const json_t *entry,
+			 struct kan_err *err)
 {
 	char path[PATH_OCTETS];
 	json_t *spec = NULL;
 	(void)snprintf(path, sizeof(path), "%s/userdata/config.json", id);
-	if (kan_dataroot_json(&spec, dir, path, KAN_DATAROOT_FILE, err) < 0) {
+	if (kan_dataroot_json(&spec, d, path, KAN_DATAROOT_FILE, err) < 0) {
 		(void)kan_wrap(err, "config.json");
 		return NULL;
 	}
@@ -77,10 +79,10 @@ static json_t *read_spec(int dir, const char *id, const json_t *entry, struct ka
 	return NULL;
 }
 
-static json_t *inspect_of(int dir, const char *driver, const char *id, const json_t *entry,
-			  struct kan_err *lacks)
+static json_t *inspect_of(const struct kan_dataroot_dir *d, const char *driver, const char *id,
+			  const json_t *entry, struct kan_err *lacks)
 {
-	json_t *spec = read_spec(dir, id, entry, lacks);
+	json_t *spec = read_spec(d, id, entry, lacks);
 	json_t *inspect = kan_podman_inspect(entry, spec);
 	json_object_set_new(inspect, "Id", json_string(id));
 	json_object_set_new(inspect, "Driver", json_string(driver));
@@ -88,16 +90,21 @@ static json_t *inspect_of(int dir, const char *driver, const char *id, const jso
 	return inspect;
 }
 
-/* Which list has it; twice: more than one entry is of that id. */
-static const json_t *find_entry(json_t *docs[LISTS], int dir, const char *id, bool *twice,
-				struct kan_err *err)
+/* Which list has it; twice: more than one entry is of that id. err: why a list that is there was
+ * not read. */
+static const json_t *find_entry(json_t *docs[LISTS], const struct kan_dataroot_dir *d,
+				const char *id, bool *twice, struct kan_err *err)
 {
 	const json_t *found = NULL;
 	*twice = false;
 	for (size_t i = 0; i < LISTS; i++) {
+		struct kan_err why = {0};
 		bool again = false;
-		if (read_list(&docs[i], dir, lists[i], i ? NULL : err) < 0)
+		if (read_list(&docs[i], d, lists[i], &why) < 0) {
+			if (err->code == KAN_OK && why.code != KAN_ENOTFOUND)
+				*err = why;
 			continue;
+		}
 		const json_t *entry = kan_podman_entry(docs[i], id, &again);
 		*twice |= again || (entry && found);
 		found = found ? found : entry;
@@ -105,19 +112,16 @@ static const json_t *find_entry(json_t *docs[LISTS], int dir, const char *id, bo
 	return found;
 }
 
-static int container_of(json_t **inspect, int root_fd, const char *driver, const char *id,
-			struct kan_err *lacks, struct kan_err *err)
+static int container_of(json_t **inspect, const struct kan_dataroot_dir *d, const char *driver,
+			const char *id, struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *docs[LISTS] = {NULL};
 	struct kan_err why = {0};
 	bool twice = false;
-	kan_auto_close int dir = -1;
-	if (open_driver(&dir, root_fd, driver, err) < 0)
-		return -1;
-	const json_t *entry = find_entry(docs, dir, id, &twice, &why);
+	const json_t *entry = find_entry(docs, d, id, &twice, &why);
 	int rc = 0;
 	if (entry && !twice)
-		*inspect = inspect_of(dir, driver, id, entry, lacks);
+		*inspect = inspect_of(d, driver, id, entry, lacks);
 	else if (!entry && why.code != KAN_OK)
 		rc = kan_fail(err, why.code, "%s", why.text);
 	else
@@ -131,44 +135,53 @@ static int container_of(json_t **inspect, int root_fd, const char *driver, const
 int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
 			     struct kan_err *err)
 {
+	struct kan_tree_opener *opener = kan_tree_opener_new();
 	int rc = kan_fail(err, KAN_ENOTFOUND, "no list of Podman's store has it");
 	for (size_t i = 0; i < DRIVERS && rc < 0; i++) {
 		struct kan_err why = {0};
-		rc = container_of(inspect, root_fd, drivers[i], id, lacks, &why);
+		kan_auto_close int dir = -1;
+		if (open_driver(&dir, root_fd, drivers[i], &why) == 0) {
+			const struct kan_dataroot_dir d = {dir, opener};
+			rc = container_of(inspect, &d, drivers[i], id, lacks, &why);
+		}
 		if (rc < 0 && err && why.code != KAN_ENOTFOUND)
 			*err = why;
 	}
+	kan_tree_opener_free(opener);
 	return rc;
 }
 
-static bool open_container(int *dir, int root_fd, const char *driver, const char *id)
+/* The directory of the driver that has one of it, and which that is; NULL: none. */
+static const char *open_container(int *dir, int root_fd, const char *id)
 {
-	kan_auto_close int fd = -1;
-	if (open_driver(dir, root_fd, driver, NULL) < 0)
-		return false;
-	if (kan_open_beneath(&fd, *dir, id, O_PATH | O_DIRECTORY, 0, NULL) == 0)
-		return true;
-	kan_auto_close_fn(dir);
-	*dir = -1;
-	return false;
+	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
+		kan_auto_close int driver = -1, own = -1;
+		if (open_driver(&driver, root_fd, drivers[i], NULL) < 0 ||
+		    kan_open_beneath(&own, driver, id, O_PATH | O_DIRECTORY, 0, NULL) < 0)
+			continue;
+		*dir = kan_take_fd(&driver);
+		return drivers[i];
+	}
+	return NULL;
 }
 
 bool kan_podmanroot_has(int root_fd, const char *id)
 {
-	json_t *found = kan_podmanroot_by_id(root_fd, id);
-	json_decref(found);
-	return found;
+	kan_auto_close int dir = -1;
+	return open_container(&dir, root_fd, id);
 }
 
 json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 {
-	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
-		struct kan_err lacks = {0};
-		kan_auto_close int dir = -1;
-		if (open_container(&dir, root_fd, drivers[i], id))
-			return inspect_of(dir, drivers[i], id, NULL, &lacks);
-	}
-	return NULL;
+	struct kan_err lacks = {0};
+	kan_auto_close int dir = -1;
+	const char *driver = open_container(&dir, root_fd, id);
+	if (!driver)
+		return NULL;
+	const struct kan_dataroot_dir d = {dir, kan_tree_opener_new()};
+	json_t *inspect = inspect_of(&d, driver, id, NULL, &lacks);
+	kan_tree_opener_free(d.opener);
+	return inspect;
 }
 
 /* One that has several names is named by each. */
@@ -190,7 +203,9 @@ json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
 	json_t *doc = NULL, *one = NULL, *all = json_object();
 	size_t i = 0;
 	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
-	int rc = kan_dataroot_json(&doc, root_fd, path, KAN_STORE_LIST_MAX, NULL);
+	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
+	int rc = read_list(&doc, &d, path, NULL);
+	kan_tree_opener_free(d.opener);
 	json_array_foreach (doc, i, one)
 		add_names(all, one);
 	json_decref(doc);
@@ -203,7 +218,7 @@ json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
 /* --- the listing --------------------------------------------------------------------------- */
 
 struct listing {
-	int dir;
+	struct kan_dataroot_dir dir; /* one opener for the files of all */
 	const char *driver;
 	kan_dataroot_fn *fn;
 	void *arg;
@@ -244,7 +259,7 @@ static void tell_entry(struct listing *l, const json_t *entry)
 	else if (times > 1)
 		(void)kan_fail(&why, KAN_EFORMAT, "containers.json has it more than once");
 	else
-		inspect = inspect_of(l->dir, l->driver, id, entry, &why);
+		inspect = inspect_of(&l->dir, l->driver, id, entry, &why);
 	e.inspect = inspect;
 	tell(l, &e, &why);
 	json_decref(inspect);
@@ -271,7 +286,7 @@ static void tell_lists(struct listing *l)
 	json_t *docs[LISTS] = {NULL}, *entry = NULL;
 	for (size_t i = 0; i < LISTS; i++) {
 		struct kan_err why = {0};
-		if (read_list(&docs[i], l->dir, lists[i], &why) == 0)
+		if (read_list(&docs[i], &l->dir, lists[i], &why) == 0)
 			count_ids(l->known, docs[i]);
 		else if (i == 0 || why.code != KAN_ENOTFOUND)
 			tell_list_lost(l, lists[i], &why);
@@ -316,28 +331,42 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	return l->stopped ? KAN_TREE_STOP : KAN_TREE_SKIP;
 }
 
+/* Of a single entry: it went away, or cannot even be looked at. */
 static void on_problem(struct kan_bytes path, const struct kan_err *why, void *arg)
 {
 	struct listing *l = arg;
-	(void)path;
-	if (l->problem.code == KAN_OK)
+	struct kan_dataroot_entry e = {.name = {path.p + 1, path.n - 1}};
+	if (path.n <= 1) {
 		l->problem = *why;
+	} else if (!is_known(l, e.name)) {
+		e.is_id = kan_dataroot_is_id(e.name);
+		tell(l, &e, why);
+	}
+}
+
+/* With an opener of its own: files that do not open cost no look at what is beside them. */
+static int walk(struct listing *l, struct kan_err *err)
+{
+	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
+				  .sorted = true,
+				  .fn = on_entry,
+				  .problem = on_problem,
+				  .arg = l,
+				  .opener = kan_tree_opener_new()};
+	int rc = kan_tree_walk(&w, l->dir.fd, err);
+	kan_tree_opener_free(w.opener);
+	return rc;
 }
 
 static int each_of(struct listing *l, int root_fd, struct kan_err *err)
 {
 	kan_auto_close int dir = -1;
-	struct kan_tree_walk w = {.max_entries = KAN_DATAROOT_CONTAINERS + 1,
-				  .sorted = true,
-				  .fn = on_entry,
-				  .problem = on_problem,
-				  .arg = l};
 	if (open_driver(&dir, root_fd, l->driver, NULL) < 0)
 		return 0;
-	l->dir = dir;
+	l->dir.fd = dir;
 	l->known = json_object();
 	tell_lists(l);
-	int rc = l->stopped ? 0 : kan_tree_walk(&w, dir, err);
+	int rc = l->stopped ? 0 : walk(l, err);
 	json_decref(l->known);
 	if (rc == 0 && l->problem.code == KAN_OK)
 		return 0;
@@ -348,11 +377,17 @@ static int each_of(struct listing *l, int root_fd, struct kan_err *err)
 
 int kan_podmanroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	struct listing l = {.fn = fn, .arg = arg, .left = KAN_DATAROOT_CONTAINERS};
+	struct listing l = {.dir = {-1, kan_tree_opener_new()},
+			    .fn = fn,
+			    .arg = arg,
+			    .left = KAN_DATAROOT_CONTAINERS};
+	int rc = 0;
 	for (size_t i = 0; i < DRIVERS && !l.stopped; i++) {
 		l.driver = drivers[i];
-		if (each_of(&l, root_fd, err) < 0)
-			return -1;
+		l.problem.code = KAN_OK;
+		if (each_of(&l, root_fd, rc < 0 ? NULL : err) < 0)
+			rc = -1;
 	}
-	return 0;
+	kan_tree_opener_free(l.dir.opener);
+	return rc;
 }

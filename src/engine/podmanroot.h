@@ -9,13 +9,15 @@ bool kan_podmanroot_is(int root_fd);
 /* Each container of containers.json and of volatile-containers.json, then each directory that
  * neither has; a list that cannot be read is an entry of its own name. As kan_dataroot_each. */
 int kan_podmanroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err);
-/* not-found: it has neither a directory nor an entry. lacks: what of it cannot be read. */
+/* By the lists alone. not-found: those that could be read do not have it, and none is damaged.
+ * lacks: what of it cannot be read. */
 int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
 			     struct kan_err *err);
-/* Its directory alone: what the runtime's config says. NULL: there is no directory. Yours. */
+/* By its directory alone: what the runtime's config says. NULL: there is no directory. Yours. */
 json_t *kan_podmanroot_by_id(int root_fd, const char *id);
+/* Is that directory there? */
 bool kan_podmanroot_has(int root_fd, const char *id);
-/* "Repositories", as Docker has them. NULL: images.json cannot be read. Yours. */
+/* "Repositories", as Docker has them. NULL: images.json cannot be read, or is no list. Yours. */
 json_t *kan_podmanroot_repositories(int root_fd, const char *driver);
 /* Podman makes the driver's directory a mount of itself while it is in use. */
 bool kan_podmanroot_live(int root_fd);

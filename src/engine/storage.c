@@ -178,11 +178,12 @@ int kan_root_proven(const struct kan_target *t, int root_fd, struct kan_err *err
 static void mark_init(struct kan_target *t)
 {
 	struct kan_snapshots all = {0};
+	struct kan_err why = {0};
 	char root[KAN_OVERLAY_PATH];
 	if (t->n_lowers == 0)
 		return;
-	if (kan_is_podman(t))
-		kan_podman_mark_copies(t);
+	if (kan_is_podman(t) && kan_podman_mark_copies(t, &why) < 0)
+		kan_claim(t, "copies of the image", t->lowers[0].path, KAN_UNPROVEN, why.text);
 	if (!kan_is_containerd(t))
 		return;
 	t->lowers[0].init = true;

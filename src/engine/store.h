@@ -68,8 +68,8 @@ int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *
 int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
 		     struct kan_err *err);
 /* Where it cannot (a user's Podman), it copies the image's topmost layer for those ids, above the
- * image's own: a layer of the engine (init). */
-void kan_podman_mark_copies(struct kan_target *t);
+ * image's own: a layer of the engine (init). -1: layers.json cannot be read, and none is marked. */
+int kan_podman_mark_copies(struct kan_target *t, struct kan_err *err);
 /* Does a program mount the layers (fuse-overlayfs)? Then they are no overlay of the kernel. */
 bool kan_podman_by_program(const struct kan_target *t);
 /* The image's config, as Podman keeps it; and its list of layers. Yours: json_decref it. */

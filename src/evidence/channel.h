@@ -22,6 +22,8 @@ enum kan_msg_type {
 	KAN_MSG_END, /* n[0] 0: done, 1: gave up (why), 2: fatal, evidence cannot be written (why)
 		      */
 };
+/* A collector of the last tier is ended so long after it began; it may end before, by itself. */
+enum { KAN_CHILD_AFTER_S = 1200 };
 enum { KAN_MSG_WHAT = 1024, KAN_MSG_WHY = 512 };
 
 /* Texts are NUL-terminated and clean for display (control characters made visible by the sink). */

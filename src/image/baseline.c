@@ -134,7 +134,8 @@ static void tell_marks(struct layer *l, const struct kan_file *f)
 			     "such files");
 	}
 	if (kan_file_is(f, S_IFDIR) && !l->told_redirect &&
-	    kan_overlay_marks(f->xattrs, l->b->stack.userxattr).redirect.n) {
+	    kan_overlay_redirect_moves(kan_overlay_marks(f->xattrs, l->b->stack.userxattr).redirect,
+				       f->name, f->path)) {
 		l->told_redirect = true;
 		kan_sink_gap(
 			sink, f->path, KAN_GAP_UNSUPPORTED,

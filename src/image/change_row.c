@@ -6,7 +6,11 @@
 #include "image/changes_state.h"
 #include "image/xattrs.h"
 
-enum { PLANTED_MAX = 64 };
+enum {
+	PLANTED_MAX = 64,
+	/* What a mount that moves ids changes: owners, and those that attributes name. */
+	BY_IDS = KAN_DIFFERS_OWNER | KAN_DIFFERS_ACL | KAN_DIFFERS_CAPABILITY,
+};
 
 static struct kan_side upper_side(const struct kan_entry *e, struct statx *st)
 {
@@ -127,13 +131,11 @@ struct word {
 	bool type_changed;
 };
 
-/* What it was renamed from is another path; at this one the image has nothing. A redirect to its
- * own place is of one that was moved away and back, or that was given a second name. */
+/* What it was renamed from is another path; at this one the image has nothing. */
 static bool is_renamed(const struct kan_changes *c, const struct kan_entry *e)
 {
-	struct kan_bytes to = e->marks.redirect;
-	return to.n && (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy) &&
-	       !kan_bytes_eq(to, e->f->name) && !kan_bytes_eq(to, kan_buf_bytes(&c->path));
+	return (kan_file_is(e->f, S_IFDIR) || e->marks.metacopy) &&
+	       kan_overlay_redirect_moves(e->marks.redirect, e->f->name, kan_buf_bytes(&c->path));
 }
 
 static struct word judge(const struct kan_changes *c, const struct kan_entry *e, bool has_children)
@@ -149,6 +151,8 @@ static struct word judge(const struct kan_changes *c, const struct kan_entry *e,
 		return (struct word){.change = "changed",
 				     .type_changed = content == KAN_CONTENT_OTHER_TYPE};
 	unsigned differs = kan_compare_metadata(&upper, &lower, c->o.userxattr);
+	if (c->o.shift_lost && (differs & BY_IDS))
+		return (struct word){.differs = differs & ~(unsigned)BY_IDS};
 	if (content == KAN_CONTENT_UNKNOWN)
 		return (struct word){.differs = differs};
 	bool dir = kan_file_is(e->f, S_IFDIR);

@@ -13,9 +13,10 @@ struct kan_changes_opts {
 	bool userxattr;
 	const struct kan_idmaps *owners; /* NULL, or how the layers' mount moves ids: both sides are
 					    told with those of the host */
-	bool wordless; /* the lower layers are not all there: no entry is judged */
-	bool guessed;  /* nobody told which attributes are in force: those of the other kind are a
-			  gap */
+	bool shift_lost; /* does a mount move ids? not known: what differs in them is not judged */
+	bool wordless;   /* the lower layers are not all there: no entry is judged */
+	bool guessed;    /* nobody told which attributes are in force: those of the other kind are a
+			    gap */
 	const struct kan_points *points; /* the container's mounts, or NULL */
 	const char *rows, *before;       /* "changes.ndjson", "before.tar" */
 };

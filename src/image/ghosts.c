@@ -80,7 +80,7 @@ static void push_root(struct kan_hidden *h)
 
 /* The later layer's directory joins what lies above the entries of this one. 1: it hides them. */
 static int merge(struct kan_hidden *h, struct level *down, const struct kan_lowerdir *at,
-		 const char *name, struct kan_err *err)
+		 const char *name, const struct kan_tree_entry *e, struct kan_err *err)
 {
 	if (h->held >= KAN_HIDDEN_HELD)
 		return kan_fail(err, KAN_ELIMIT, "more than %d directories of later layers at once",
@@ -90,7 +90,7 @@ static int merge(struct kan_hidden *h, struct level *down, const struct kan_lowe
 		return kan_fail_sys(err, "open");
 	/* Of a renamed directory the layers below have the rest under another name. */
 	if (kan_lower_opaque(fd, h->stack->userxattr) ||
-	    kan_lower_redirected(fd, h->stack->userxattr)) {
+	    kan_lower_redirected(fd, h->stack->userxattr, e->name, e->path)) {
 		(void)close(fd);
 		return 1;
 	}
@@ -104,13 +104,14 @@ static int merge(struct kan_hidden *h, struct level *down, const struct kan_lowe
 /* 1: this layer hides the entry; 0: it does not. Whatever is no directory hides: a whiteout, too.
  */
 static int look(struct kan_hidden *h, struct level *down, const struct kan_lowerdir *at,
-		const char *name, bool dir, struct kan_err *err)
+		const char *name, const struct kan_tree_entry *e, struct kan_err *err)
 {
 	struct statx st;
 	if (statx(at->fd, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 		  STATX_TYPE | STATX_MODE, &st) < 0)
 		return errno == ENOENT ? 0 : kan_fail_sys(err, "stat");
-	return dir && S_ISDIR(st.stx_mode) ? merge(h, down, at, name, err) : 1;
+	return S_ISDIR(e->st->stx_mode) && S_ISDIR(st.stx_mode) ? merge(h, down, at, name, e, err)
+								: 1;
 }
 
 static int hides(struct kan_hidden *h, struct level *down, const struct kan_view *above,
@@ -123,7 +124,7 @@ static int hides(struct kan_hidden *h, struct level *down, const struct kan_view
 		memcpy(name, e->name.p, n);
 	name[n] = 0;
 	for (size_t i = 0; i < above->n; i++) {
-		int rc = look(h, down, &above->v[i], name, S_ISDIR(e->st->stx_mode), &why);
+		int rc = look(h, down, &above->v[i], name, e, &why);
 		if (rc > 0)
 			return (int)above->v[i].layer;
 		if (rc == 0)

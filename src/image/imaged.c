@@ -136,13 +136,16 @@ static int reopened(int *fd, int spool, struct kan_err *err)
 	return *fd < 0 ? kan_fail_sys(err, "the file of the stream") : 0;
 }
 
-static int fetch(int *fd, const struct imaged *x, int spool, struct kan_err *err)
+static int fetch(int *fd, const struct imaged *x, const struct kan_imaged_room *to,
+		 struct kan_err *err)
 {
+	if (to->fd < 0)
+		return kan_fail(err, to->why.code, "%s", to->why.text);
 	if (!x->t->image_id || !*x->t->image_id)
 		return kan_fail(err, KAN_ENOTFOUND, "inspect names no image id");
-	if (room(x, spool, err) < 0 || ask(x, spool, err) < 0)
+	if (room(x, to->fd, err) < 0 || ask(x, to->fd, err) < 0)
 		return -1;
-	return reopened(fd, spool, err);
+	return reopened(fd, to->fd, err);
 }
 
 /* --- what is in it: the callbacks of the reference */
@@ -269,8 +272,11 @@ static const char *part_of(const struct kan_target *t)
 
 static int read_stream(struct imaged *x, int fd)
 {
-	const struct kan_reference_from from = {
-		.fd = fd, .image_id = x->t->image_id, .strict = true, .part = part_of(x->t)};
+	const struct kan_reference_from from = {.fd = fd,
+						.image_id = x->t->image_id,
+						.strict = true,
+						.part = part_of(x->t),
+						.until_ns = x->g->until_ns};
 	const struct kan_reference_visit v = {on_config,    on_layer,   on_data,
 					      on_layer_end, on_unboxed, x};
 	struct kan_err why = {0};
@@ -315,18 +321,18 @@ static int headers(struct imaged *x)
 	return not_done(x, KAN_RUNG_HEADERS, -1, why);
 }
 
-static int take(struct imaged *x, int spool)
+static int take(struct imaged *x, const struct kan_imaged_room *to)
 {
 	kan_auto_close int fd = -1;
 	struct kan_err why = {0};
-	int rc = fetch(&fd, x, spool, &why) < 0 ? say_why(x, &why) : read_stream(x, fd);
+	int rc = fetch(&fd, x, to, &why) < 0 ? say_why(x, &why) : read_stream(x, fd);
 	if (rc < 0 || headers(x) < 0)
 		return -1;
 	tell_depth(x);
 	return x->t->policy->reference ? kan_integrity_reference(x->g, &x->ids, &x->fatal) : 0;
 }
 
-static int with_rows(struct imaged *x, int spool, struct kan_err *err)
+static int with_rows(struct imaged *x, const struct kan_imaged_room *to, struct kan_err *err)
 {
 	if (kan_rows_open(&x->layers, x->sink, "layers.ndjson", err) < 0)
 		return -1;
@@ -334,7 +340,8 @@ static int with_rows(struct imaged *x, int spool, struct kan_err *err)
 		kan_rows_abandon(x->layers);
 		return -1;
 	}
-	int rc = take(x, spool) < 0 ? give_up(err, x) : 0;
+	x->g->until_ns = to->until_ns;
+	int rc = take(x, to) < 0 ? give_up(err, x) : 0;
 	rc = kan_integrity_end(x->g, rc, err);
 	if (rc == 0)
 		return kan_rows_close(x->layers, err);
@@ -343,11 +350,11 @@ static int with_rows(struct imaged *x, int spool, struct kan_err *err)
 	return -1;
 }
 
-int kan_imaged_take(uint64_t *items, int spool, const struct kan_target *t, struct kan_sink *s,
-		    struct kan_err *err)
+int kan_imaged_take(uint64_t *items, const struct kan_imaged_room *to, const struct kan_target *t,
+		    struct kan_sink *s, struct kan_err *err)
 {
 	struct imaged x = {.t = t, .sink = s, .to = {.sink = s, .max = KAN_BASELINE_ENTRIES}};
-	int rc = with_rows(&x, spool, err);
+	int rc = with_rows(&x, to, err);
 	*items = x.to.n < x.to.max ? x.to.n : x.to.max;
 	free(x.ids.v);
 	return rc;

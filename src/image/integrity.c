@@ -280,10 +280,12 @@ int kan_integrity_end(struct kan_integrity *g, int rc, struct kan_err *err)
 	return rc;
 }
 
-int kan_integrity_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err)
+int kan_integrity_take(const struct kan_target *t, int64_t until_ns, struct kan_sink *s,
+		       struct kan_err *err)
 {
 	struct kan_integrity *g = NULL;
 	if (kan_integrity_begin(&g, t, s, err) < 0)
 		return -1;
+	g->until_ns = until_ns;
 	return kan_integrity_end(g, all(g, err), err);
 }

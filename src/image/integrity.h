@@ -12,8 +12,10 @@ enum { KAN_INTEGRITY_ENTRIES = 2000000 };
 
 /*
  * Writes integrity.ndjson. The image's name (rung 2) always; the layers (rungs 3 and 4) when the
- * policy asks for it. -1: evidence cannot be written.
+ * policy asks for it. until_ns: of kan_boot_ns, when a reference or a content store is read no
+ * longer, which is a gap; 0: no end. -1: evidence cannot be written.
  */
-int kan_integrity_take(const struct kan_target *t, struct kan_sink *s, struct kan_err *err);
+int kan_integrity_take(const struct kan_target *t, int64_t until_ns, struct kan_sink *s,
+		       struct kan_err *err);
 
 #endif

@@ -41,7 +41,8 @@ struct kan_integrity {
 	size_t n_lowers;
 	char config_id[KAN_DIGEST]; /* digest of the config of this host; empty: not read */
 	bool named;                 /* rung 2 holds */
-	bool streamed; /* no directories: the layers of the engine's stream have their digests */
+	int64_t until_ns; /* of kan_boot_ns: foreign bytes are read no longer; 0: no end */
+	bool streamed;    /* no directories: the layers of the engine's stream have their digests */
 };
 
 /* What is said of an image or a layer on one rung. */

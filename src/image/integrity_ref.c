@@ -332,6 +332,7 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 	if (kan_reference_open(&fd, path, &why) < 0)
 		return not_done(&r, &why, err);
 	const struct kan_reference_from from = {.fd = fd,
+						.until_ns = g->until_ns,
 						.image_id = kan_is_containerd(g->t) && *g->config_id
 								    ? g->config_id
 								    : g->t->image_id};
@@ -344,6 +345,6 @@ int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *id
 	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_DIGEST, .what = "the content store"};
 	/* Of several platforms: the one whose config rung 2 read. */
 	const struct kan_reference_from from = {
-		.fd = store, .digest = digest, .image_id = g->config_id};
+		.fd = store, .digest = digest, .image_id = g->config_id, .until_ns = g->until_ns};
 	return against(&r, &from, err);
 }

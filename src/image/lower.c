@@ -61,11 +61,12 @@ bool kan_lower_opaque(int pin, bool userxattr)
 	return mark(v, sizeof(v), pin, "opaque", userxattr) == 1 && v[0] == 'y';
 }
 
-bool kan_lower_redirected(int pin, bool userxattr)
+bool kan_lower_redirected(int pin, bool userxattr, struct kan_bytes name, struct kan_bytes path)
 {
 	char to[MARK_MAX];
 	ssize_t n = mark(to, sizeof(to), pin, "redirect", userxattr);
-	return n > 0 && kan_overlay_redirect_ok((struct kan_bytes){(uint8_t *)to, (size_t)n});
+	const struct kan_bytes v = {(uint8_t *)to, n > 0 ? (size_t)n : 0};
+	return kan_overlay_redirect_ok(v) && kan_overlay_redirect_moves(v, name, path);
 }
 
 void kan_stack_init(struct kan_stack *s, const struct kan_layer *layers, size_t n, bool userxattr)

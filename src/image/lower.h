@@ -42,8 +42,8 @@ int kan_stack_number(const struct kan_stack *s, unsigned index);
 
 /* Does the pinned directory end what is merged? */
 bool kan_lower_opaque(int pin, bool userxattr);
-/* Or does it go on under another name? */
-bool kan_lower_redirected(int pin, bool userxattr);
+/* Or does it go on under another name than its own? */
+bool kan_lower_redirected(int pin, bool userxattr, struct kan_bytes name, struct kan_bytes path);
 
 /* What was found at a name. */
 struct kan_below {

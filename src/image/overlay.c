@@ -117,6 +117,11 @@ bool kan_overlay_redirect_ok(struct kan_bytes v)
 	return v.n > 0;
 }
 
+bool kan_overlay_redirect_moves(struct kan_bytes v, struct kan_bytes name, struct kan_bytes path)
+{
+	return v.n && !kan_bytes_eq(v, name) && !kan_bytes_eq(v, path);
+}
+
 static struct kan_bytes after(struct kan_bytes name, const char *prefix)
 {
 	size_t n = strlen(prefix);

@@ -30,6 +30,10 @@ struct kan_overlay_marks kan_overlay_marks(struct kan_bytes xattrs, bool userxat
 bool kan_overlay_origin(uint64_t *ino, uint32_t *gen, struct kan_bytes value);
 /* Pure: may the kernel follow it? One name, or an absolute path, without "." and ".." */
 bool kan_overlay_redirect_ok(struct kan_bytes value);
+/* Pure: does a valid one lead to another place than that of its own entry? What was moved away and
+ * back, or was given a second name, has one that does not. */
+bool kan_overlay_redirect_moves(struct kan_bytes value, struct kan_bytes name,
+				struct kan_bytes path);
 
 /* Is the attribute overlay's bookkeeping (the prefix in force, but no escaped overlay.overlay.)? */
 bool kan_overlay_own(struct kan_bytes xattr_name, bool userxattr);

@@ -7,7 +7,7 @@
 #include <kanshiki/err.h>
 #include <sys/types.h>
 
-/* Told by its first octets. refused: packed with what is not read here. */
+/* Told by its first octets. unsupported: packed with what is not read here. */
 int kan_packed_is(bool *packed, int fd, struct kan_err *err);
 struct kan_packed;
 /* fd is borrowed. max: octets that may be unpacked, of all passes together. */

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/sandbox.h"
 #include "image/reference.h"
@@ -19,7 +20,7 @@
 enum kind { CONFIG = 1, LAYER, DATA, END_OF_LAYER, DONE, FAILED, BOX };
 enum { DATA_MAX = 1 << 20, PATH = 64 };
 /* Its first word comes before it reads a byte; then a layer that is hashed is silence. */
-enum { START_MS = 10000, SILENCE_MS = 600000, STARTS = 3 };
+enum { START_MS = 10000, SILENCE_MS = 600000, STARTS = 3, NS_PER_MS = 1000000 };
 enum { UNBOXED = -2, NO_CONFIG = -1 };
 enum { BOX_PRIVILEGES = 1, BOX_LANDLOCK = 2, BOX_SECCOMP = 4 };
 
@@ -130,24 +131,38 @@ _Noreturn static void child(const struct kan_reference_from *from, int out)
 
 /* --- in the parent: callbacks that are called --- */
 
-static int wait_for(int fd, int ms, struct kan_err *err)
+struct line {
+	int fd;
+	int64_t until_ns; /* as of kan_reference_from */
+};
+
+static int64_t left_ms(const struct line *l)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	return l->until_ns ? (l->until_ns - kan_boot_ns()) / NS_PER_MS : INT64_MAX;
+}
+
+static int wait_for(const struct line *l, int ms, struct kan_err *err)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+	int64_t left = left_ms(l);
 	int rc = 0;
-	while ((rc = poll(&p, 1, ms)) < 0 && errno == EINTR)
-		;
+	while (left > 0 && (rc = poll(&p, 1, left < ms ? (int)left : ms)) < 0 && errno == EINTR)
+		left = left_ms(l);
 	if (rc > 0)
 		return 0;
+	if (left < ms)
+		return kan_fail(err, KAN_ELIMIT,
+				"reference: no time was left to read it to its end");
 	return kan_fail(err, KAN_ELIMIT, "reference: its reader said nothing for %d s", ms / 1000);
 }
 
-static int get(int fd, void *to, size_t n, struct kan_err *err)
+static int get(const struct line *l, void *to, size_t n, struct kan_err *err)
 {
 	uint8_t *at = to;
 	while (n) {
-		if (wait_for(fd, SILENCE_MS, err) < 0)
+		if (wait_for(l, SILENCE_MS, err) < 0)
 			return -1;
-		ssize_t got = read(fd, at, n);
+		ssize_t got = read(l->fd, at, n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -161,25 +176,25 @@ static int get(int fd, void *to, size_t n, struct kan_err *err)
 	return 0;
 }
 
-static int failed(int fd, const struct message *m, struct kan_err *err)
+static int failed(const struct line *l, const struct message *m, struct kan_err *err)
 {
 	struct failure f;
-	if (m->n != sizeof(f) || get(fd, &f, sizeof(f), err) < 0)
+	if (m->n != sizeof(f) || get(l, &f, sizeof(f), err) < 0)
 		return kan_fail(err, KAN_EFORMAT, "reference: its reader failed");
 	f.text[sizeof(f.text) - 1] = 0;
 	bool known = f.code > KAN_OK && f.code <= KAN_EREFUSED && f.code != KAN_EIO;
 	return kan_fail(err, known ? (enum kan_code)f.code : KAN_EFORMAT, "%s", f.text);
 }
 
-static int octets(int fd, const struct message *m, const struct kan_reference_visit *v,
-		  uint8_t *buffer, struct kan_err *err)
+static int octets(const struct line *l, const struct message *m,
+		  const struct kan_reference_visit *v, uint8_t *buffer, struct kan_err *err)
 {
 	size_t max = m->kind == CONFIG ? KAN_REFERENCE_CONFIG : DATA_MAX;
 	if (m->n > max)
 		return kan_fail(err, KAN_ELIMIT, "reference: a message of %u bytes", m->n);
 	kan_auto_free uint8_t *own = m->kind == CONFIG ? kan_xalloc(m->n + 1) : NULL;
 	uint8_t *to = own ? own : buffer;
-	if (get(fd, to, m->n, err) < 0)
+	if (get(l, to, m->n, err) < 0)
 		return -1;
 	struct kan_bytes b = {to, m->n};
 	return m->kind == CONFIG ? v->config(b, v->arg, err) : v->data(b, v->arg, err);
@@ -195,18 +210,18 @@ static void boxed(const struct message *m, const struct kan_reference_visit *v)
 
 /* 1: done. What comes in another order than it should is refused by at: -2 the sandbox is not told
  * yet, -1 no config yet, else layers. */
-static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int64_t *at,
-	       struct kan_err *err)
+static int one(const struct line *l, const struct kan_reference_visit *v, uint8_t *buffer,
+	       int64_t *at, struct kan_err *err)
 {
 	struct message m;
-	if (get(fd, &m, sizeof(m), err) < 0)
+	if (get(l, &m, sizeof(m), err) < 0)
 		return -1;
 	bool open = *at >= 0 && *at % 2;
 	switch (m.kind) {
 	case DONE:
 		return *at >= 0 && !open ? 1 : kan_fail(err, KAN_EFORMAT, "reference: no end");
 	case FAILED:
-		return failed(fd, &m, err);
+		return failed(l, &m, err);
 	case BOX:
 		if (*at != UNBOXED)
 			break;
@@ -217,10 +232,10 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 		if (*at != NO_CONFIG)
 			break;
 		*at = 0;
-		return octets(fd, &m, v, buffer, err);
+		return octets(l, &m, v, buffer, err);
 	case DATA:
 		if (open)
-			return octets(fd, &m, v, buffer, err);
+			return octets(l, &m, v, buffer, err);
 		break;
 	case LAYER:
 	case END_OF_LAYER:
@@ -233,14 +248,15 @@ static int one(int fd, const struct kan_reference_visit *v, uint8_t *buffer, int
 	return kan_fail(err, KAN_EFORMAT, "reference: a message out of its order");
 }
 
-static int listen_to(bool *heard, int fd, const struct kan_reference_visit *v, struct kan_err *err)
+static int listen_to(bool *heard, const struct line *l, const struct kan_reference_visit *v,
+		     struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_xalloc(DATA_MAX);
 	int64_t at = UNBOXED;
-	int rc = wait_for(fd, START_MS, err);
+	int rc = wait_for(l, START_MS, err);
 	*heard = rc == 0;
 	while (rc == 0)
-		rc = one(fd, v, buffer, &at, err);
+		rc = one(l, v, buffer, &at, err);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -277,7 +293,7 @@ static int apart(bool *heard, const struct kan_reference_from *from,
 		child(from, to);
 	}
 	(void)close(kan_take_fd(&to));
-	int rc = listen_to(heard, in, v, err);
+	int rc = listen_to(heard, &(struct line){in, from->until_ns}, v, err);
 	if (rc < 0)
 		(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, &status, 0);

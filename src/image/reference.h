@@ -36,6 +36,7 @@ struct kan_reference_from {
 	bool strict;      /* none but the image of image_id: its config's digest, or that of what
 			     leads to it by digests */
 	const char *part; /* strict, and the id is an index of several: the manifest; or NULL */
+	int64_t until_ns; /* kan_reference_apart: of kan_boot_ns, when it is given up; 0: never */
 };
 /* A file or a directory. fd is yours. */
 int kan_reference_open(int *fd, const char *path, struct kan_err *err);
@@ -47,8 +48,8 @@ int kan_reference_open(int *fd, const char *path, struct kan_err *err);
 int kan_reference_read(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 		       struct kan_err *err);
 /* The same in a process of its own: sandboxed, no other descriptor, no power of root but to read
- * files of a directory. The callbacks are called in this one. limit: it does not begin, or says
- * nothing for ten minutes. */
+ * files of a directory. The callbacks are called in this one. limit: it does not begin, says
+ * nothing for ten minutes, or is not done at until_ns. */
 int kan_reference_apart(const struct kan_reference_from *from, const struct kan_reference_visit *v,
 			struct kan_err *err);
 

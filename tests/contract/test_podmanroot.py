@@ -7,7 +7,6 @@ import os
 import pathlib
 import subprocess
 import tempfile
-import time
 import unittest
 
 import rows
@@ -31,6 +30,12 @@ def outside():
     for name in ("file", "_data/file", "config.json"):
         (place / name).write_bytes(CANARY)
     return place
+
+
+def spent():
+    """Seconds of processors that programs of this test had: however busy the machine is with others."""
+    of = os.times()
+    return of.children_user + of.children_system
 
 
 def replaced(path, target):
@@ -154,9 +159,9 @@ class Listed(unittest.TestCase):
         root = new_root()
         root.lists["containers.json"] = [root.entry(f"{n:064x}", f"c{n}") for n in range(1, 10001)]
         root.write_lists()
-        begin = time.monotonic()
+        begin = spent()
         self.assertEqual(len(self.document(root, 5)["containers"]), 10000)
-        self.assertLess(time.monotonic() - begin, 30)
+        self.assertLess(spent() - begin, 30)
 
     def test_both_kinds_in_one_place_are_both_listed(self):
         root = new_root()
@@ -193,6 +198,9 @@ class Listed(unittest.TestCase):
 class Captured(test_offline.Capturing):
     def claims(self, bundle):
         return {c["claim"]: (c["value"], c["verdict"]) for c in json.loads((bundle.path / "capture.json").read_bytes())["target"]["claims"]}
+
+    def reason(self, bundle, claim):
+        return {c["claim"]: c["proof"] for c in json.loads((bundle.path / "capture.json").read_bytes())["target"]["claims"]}[claim]
 
     def changes(self, bundle):
         return {r["path"]: r["change"] for r in bundle.rows("filesystem/changes.ndjson") if r["change"] not in ("parent", "identical")}
@@ -288,6 +296,18 @@ class Captured(test_offline.Capturing):
                                  "/deep": ("bind", False, True), "/other": ("bind", False, True), "/dots": ("volume", False, True)})
         self.assertEqual(bundle.gaps()["mounts", "a word of the mounts' configuration"], "limit")
 
+    def test_what_a_user_gave_of_podmans_own_directories_is_a_bind(self):
+        root = new_root()
+        other = f"{WHERE}/overlay-containers/{OTHER}/userdata"
+        given = [("/x", other), ("/y", f"{other}/config.json"), ("/z", f"{other}/hosts"), ("/etc/hosts", f"{other}/../userdata/hosts"),
+                 ("/loot", f"{other}/secrets/key"), ("/etc/hostname", f"{other}/hosts")]
+        own = [("/run/.containerenv", f"{other}/.containerenv"), ("/run/secrets", f"{other}/run/secrets"), ("/run/secrets/key", f"{other}/secrets/key"),
+               ("/etc/passwd", f"{other}/passwd"), ("/etc/localtime", f"{other}/localtime"), ("/run/notify", f"{other}/notify")]
+        root.container(mounts=given + own)
+        bundle = self.capture(root, status=5)
+        self.assertEqual({r["point"] for r in bundle.rows("mounts/named.ndjson")}, {at for at, _ in given})
+        self.assertEqual(self.report["reach"]["host_mounts"], len(given))
+
     def test_damaged_lists_cost_the_layers_and_nothing_else(self):
         for damage in (b"", b"[{", b"{}", b"\xff\xfe", b"[]", b'[{"id":"%s"}]' % ID.encode()):
             with self.subTest(damage):
@@ -303,6 +323,38 @@ class Captured(test_offline.Capturing):
                 self.assertIn(("filesystem", "filesystem"), bundle.gaps())
                 self.assertEqual(self.claims(bundle)["overlay"][1], "unproven")
                 self.assertEqual(self.report["container"]["id"], ID)
+
+    def test_what_is_wrong_with_the_second_list_is_said_of_a_container_of_it(self):
+        for octets, why in ((3, "JSON"), (1 << 40, "octets, over")):
+            with self.subTest(why):
+                root = new_root()
+                root.container(volatile=True)
+                os.truncate(root.listed("volatile-containers.json"), octets)
+                bundle = self.capture(root, name=ID, status=5)
+                self.assertIn(why, self.reason(bundle, "config"))
+                self.assertIn(why, self.reason(bundle, "overlay"))
+
+    @unittest.skipUnless(os.geteuid() == 0, "an owner is given away")
+    def test_of_layers_that_no_list_tells_no_owner_is_judged_and_no_copy_is_told(self):
+        moved = [{"container_id": 0, "host_id": 100000, "size": 65536}]
+        root = new_root()
+        root.container(uidmap=moved, gidmap=moved)
+        for place, uid in ((root.base(), 0), (root.upper(), 100000)):
+            (place / "etc").mkdir()
+            for name in ("copied", "changed", "mode"):
+                (place / "etc" / name).write_text(name + (str(uid) if name == "changed" else ""))
+            (place / "etc/mode").chmod(0o644 if uid else 0o600)
+            for path in (place / "etc").rglob("*"):
+                os.chown(path, uid, uid)
+        (root.path / "overlay-layers/layers.json").write_text("[{")
+        bundle = self.capture(root, status=5)
+        self.assertEqual(self.claims(bundle)["overlay"][1], "proven")
+        self.assertEqual(self.claims(bundle)["copies of the image"][1], "unproven")
+        self.assertIn("JSON", self.reason(bundle, "copies of the image"))
+        self.assertIn(("filesystem", "owners of the image"), bundle.gaps())
+        found = {r["path"]: (r.get("change"), "owner" in r.get("differs", []), "mode" in r.get("differs", []))
+                 for r in bundle.rows("filesystem/changes.ndjson") if r["path"].count("/") == 2}
+        self.assertEqual(found, {"/etc/copied": (None, False, False), "/etc/changed": ("changed", False, False), "/etc/mode": (None, False, True)})
 
     def test_a_damaged_config_is_kept_and_costs_the_mounts(self):
         for damage in (b"", b"{", b"[]", b"\xff"):
@@ -384,9 +436,7 @@ class Captured(test_offline.Capturing):
             for path in (directory / "config.json", directory / "ctr.log", root.listed(), root.upper().parent / "lower"):
                 path.unlink()
                 make(path)
-            begin = time.monotonic()
-            bundle = self.capture(root, name=ID, status=5)
-            self.assertLess(time.monotonic() - begin, 60)
+            bundle = self.capture(root, name=ID, status=5)  # or it ends at the limit of all runs
             self.assertIn(("filesystem", "filesystem"), bundle.gaps())
 
     @unittest.skipUnless(os.geteuid() == 0, "owners are given away")

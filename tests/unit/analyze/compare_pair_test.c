@@ -160,7 +160,9 @@ Test(compare_pair, attributes_of_files_and_overlays_marks_are_compared_and_its_b
 			    DIR("/e", ",\"xattrs\":[{\"name\":\"user.x\",\"value\":\"1\"},{"
 				      "\"name\":\"trusted.overlay.origin\",\"value\":\"1\"}]")
 				    DIR("/f", ",\"xattrs\":[{\"name\":\"user.overlay.overlay.x\","
-					      "\"value\":\"1\"}]"));
+					      "\"value\":\"1\"}]")
+					    DIR("/g", ",\"label\":\"a\",\"xattrs\":[{\"name\":"
+						      "\"security.SMACK64\",\"value\":\"a\"}]"));
 	put(&b, CHANGES,
 	    DIR("/a", ",\"xattrs\":[{\"name\":\"user.x\",\"value\":\"2\"},{\"name\":\"user.y\"}]")
 		    DIR("/b", "") DIR("/c", ",\"opaque\":\"y\"")
@@ -168,14 +170,17 @@ Test(compare_pair, attributes_of_files_and_overlays_marks_are_compared_and_its_b
 				    "/e", ",\"xattrs\":[{\"name\":\"trusted.overlay.origin\","
 					  "\"value\":\"2\"},{\"name\":\"user.x\",\"value\":\"1\"}]")
 				    DIR("/f", ",\"xattrs\":[{\"name\":\"user.overlay.overlay.x\","
-					      "\"value\":\"2\"}]"));
-	cr_assert_eq(pair(&a, &b), 5, "%s", kan_buf_str(&told));
+					      "\"value\":\"2\"}]")
+					    DIR("/g", ",\"label\":\"b\",\"xattrs\":[{\"name\":"
+						      "\"security.SMACK64\",\"value\":\"b\"}]"));
+	cr_assert_eq(pair(&a, &b), 6, "%s", kan_buf_str(&told));
 	says("files both /a xattrs=[{\"name\":\"user.x\",\"value\":\"1\"},{\"name\":\"user.y\"}]/"
 	     "[{\"name\":\"user.x\",\"value\":\"2\"},{\"name\":\"user.y\"}]\n");
 	says("files both /b acl_default=u::rwx/\n");
 	says("files both /c opaque=/y\n");
 	says("files both /d planted=/[\"user.overlay.opaque\"]\n");
 	says("files both /f xattrs=[{\"name\":\"user.overlay.overlay.x\",\"value\":\"1\"}]/");
+	says("files both /g label=a/b\n");
 	done(&a, &b);
 }
 

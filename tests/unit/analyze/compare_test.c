@@ -92,6 +92,41 @@ Test(compare, attributes_that_only_look_like_overlays_are_told_and_its_own_are_n
 	leave(&f);
 }
 
+Test(compare, a_label_is_told_once_whichever_module_made_it)
+{
+#define LABEL(path, name) \
+	"{\"path\":\"" path "\",\"type\":\"file\",\"change\":\"added\",\"label\":\"l\"," \
+	"\"xattrs\":[{\"name\":\"" name "\",\"value\":\"l\"}]}\n"
+	struct folder f = folder();
+	struct kan_compared *c = with_image(
+		&f,
+		LABEL("/a", "security.selinux") LABEL("/b", "security.SMACK64")
+			LABEL("/c", "security.apparmor") LABEL("/d", "security.SMACK64EXEC"),
+		~0U);
+	for (size_t i = 0; i < 3; i++) {
+		cr_expect_str_eq(delta(&c->lines[i], "label")->after, "l");
+		cr_expect_null(delta(&c->lines[i], "xattrs"), "%zu", i);
+	}
+	cr_expect_str_eq(delta(&c->lines[3], "xattrs")->after, "security.SMACK64EXEC");
+	kan_compared_free(c);
+	leave(&f);
+}
+
+/* The label of a row is one module's. */
+Test(compare, a_label_beside_that_of_the_module_in_force_is_an_attribute)
+{
+	struct folder f = folder();
+	struct kan_compared *c =
+		with_image(&f,
+			   "{\"path\":\"/"
+			   "a\",\"type\":\"file\",\"change\":\"added\",\"label\":\"l\",\"xattrs\":["
+			   "{\"name\":\"security.SMACK64\"},{\"name\":\"security.selinux\"}]}\n",
+			   ~0U);
+	cr_expect_str_eq(delta(&c->lines[0], "xattrs")->after, "security.SMACK64");
+	kan_compared_free(c);
+	leave(&f);
+}
+
 Test(compare, a_fact_that_is_long_or_has_no_words_of_its_own_is_told_all_the_same)
 {
 	struct folder f = folder();

@@ -24,6 +24,7 @@
 #define HOST "data/engine/hostconfig.json"
 #define LOGS "data/logs/files.ndjson"
 #define INTEGRITY "data/image/integrity.ndjson"
+#define IMAGE_INSPECT "data/engine/image-inspect.json"
 #define CONTAINERS "data/engine/containers.json"
 #define STORE "data/engine/store-containers.json"
 #define STORE_VOLATILE "data/engine/store-volatile-containers.json"
@@ -669,11 +670,24 @@ Test(contradictions, a_digest_that_the_engine_names_and_that_is_anothers)
 	contradicts("image-digests", "sha256:x", INTEGRITY, 3);
 }
 
+#define UNNAMED \
+	"{\"about\":\"manifest\",\"rung\":2,\"result\":\"damaged\"," \
+	"\"expected_digest\":\"sha256:x\"}\n"
+
 Test(contradictions, a_digest_that_nobody_names_or_that_is_not_kept_is_not_assessed)
 {
-	put(INTEGRITY, "{\"about\":\"manifest\",\"rung\":2,\"result\":\"damaged\","
-		       "\"expected_digest\":\"sha256:x\"}\n");
+	put(IMAGE_INSPECT, "{\"RepoDigests\":[]}\n");
+	put(INTEGRITY, UNNAMED);
 	not_assessed("image-digests", "not-applicable");
 	put(INTEGRITY, CLAIM("not-done"));
+	not_assessed("image-digests", "unsupported");
+}
+
+/* As of a dead disk, and where only the engine can be asked. */
+Test(contradictions, that_the_engine_names_no_digest_is_not_said_of_one_that_was_not_asked)
+{
+	put(INTEGRITY, UNNAMED);
+	not_assessed("image-digests", "absent");
+	put(IMAGE_INSPECT, "{\"RepoDigests\":[\"small@sha256:" OURS "\"]}\n");
 	not_assessed("image-digests", "unsupported");
 }

@@ -19,6 +19,7 @@
 
 enum { OWN = 1000, FIRST = 100000, COUNT = 65536, INIT = 77, ENGINE = 78 };
 
+#define ID_HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define MAP "         0       1000          1\n         1     100000      65536\n"
 
 Test(below, a_users_engine_has_its_user_and_the_ids_of_its_namespace)
@@ -137,33 +138,166 @@ Test(below, a_read_that_nobody_permits_ends)
 	test_leave(&p);
 }
 
-/* How many of a listing's containers were not tried any more. */
-static int not_tried(const struct kan_dataroot_entry *e, void *arg)
+/* A listing's containers: those that were not tried any more, and all; as it is told, others go. */
+struct told {
+	int not_tried, all;
+	int dir; /* whose entries go away when the first is told; 0: none */
+};
+
+static int tell(const struct kan_dataroot_entry *e, void *arg)
 {
-	*(int *)arg += e->why && strstr(e->why, "was not tried");
+	struct told *t = arg;
+	t->not_tried += e->why && strstr(e->why, "was not tried");
+	t->all += e->is_id;
+	if (t->dir)
+		test_empty(t->dir);
 	return 0;
+}
+
+static int marks(void)
+{
+	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	return notes;
+}
+
+enum { CONTAINERS = 10, STUCK = 8 };
+
+/* Files of containers that never open: where's "%064d" is a container's id. */
+static void put_stuck(int notes, int root, const char *where, const char *file)
+{
+	for (int i = 0; i < CONTAINERS; i++) {
+		char dir[128], path[160];
+		(void)snprintf(dir, sizeof(dir), "%s/%064d/%.*s", where, i,
+			       (int)(strrchr(file, '/') - file), file);
+		(void)snprintf(path, sizeof(path), "%s/%064d%s", where, i, file);
+		cr_assert_eq(kan_mkdirs(root, dir, NULL), 0);
+		test_put(root, path, "{}");
+		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, root, path), 0);
+	}
 }
 
 Test(below, after_eight_containers_whose_files_never_open_a_listing_waits_for_no_more,
      .timeout = 60)
 {
-	enum { CONTAINERS = 10, STUCK = 8 };
 	struct test_place p = test_place();
 	struct kan_err err = {0};
-	int n = 0;
-	int notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
-	cr_assert_geq(notes, 0, "root is needed");
-	for (int i = 0; i < CONTAINERS; i++) {
-		char dir[128], path[160];
-		(void)snprintf(dir, sizeof(dir), "containers/%064d", i);
-		(void)snprintf(path, sizeof(path), "%s/config.v2.json", dir);
-		cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
-		test_put(p.fd, path, "{}");
-		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM, p.fd, path), 0);
-	}
-	cr_expect_eq(kan_dataroot_each(p.fd, not_tried, &n, &err), 0, "%s", err.text);
-	cr_expect_eq(n, CONTAINERS - STUCK, "%d", n);
+	struct told told = {0};
+	int notes = marks();
+	put_stuck(notes, p.fd, "containers", "/config.v2.json");
+	cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), 0, "%s", err.text);
+	cr_expect_eq(told.not_tried, CONTAINERS - STUCK, "%d", told.not_tried);
 	(void)close(notes);
+	test_leave(&p);
+}
+
+/* [{"id":"00..0"}, ...] */
+static void put_list(int root, const char *path, int n)
+{
+	kan_auto_buf struct kan_buf list = KAN_BUF(4096);
+	for (int i = 0; i < n; i++)
+		kan_buf_addf(&list, "%c{\"id\":\"%064d\"}", i ? ',' : '[', i);
+	kan_buf_addc(&list, ']');
+	test_put(root, path, kan_buf_str(&list));
+}
+
+Test(below, the_same_of_a_store_of_podman, .timeout = 60)
+{
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	struct told told = {0};
+	int notes = marks();
+	put_stuck(notes, p.fd, "overlay-containers", "/userdata/config.json");
+	put_list(p.fd, "overlay-containers/containers.json", CONTAINERS);
+	cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), 0, "%s", err.text);
+	cr_expect_eq(told.all, CONTAINERS, "%d", told.all);
+	cr_expect_eq(told.not_tried, CONTAINERS - STUCK, "%d", told.not_tried);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+Test(below, a_directory_that_never_opens_hides_no_store_beside_it, .timeout = 60)
+{
+	static const char *const stuck[] = {"containers", "overlay-containers"};
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	struct told told = {0};
+	int notes = marks();
+	cr_assert_eq(kan_mkdirs(p.fd, "vfs-containers", NULL), 0);
+	put_list(p.fd, "vfs-containers/containers.json", CONTAINERS);
+	for (size_t i = 0; i < sizeof(stuck) / sizeof(stuck[0]); i++) {
+		cr_assert_eq(kan_mkdirs(p.fd, stuck[i], NULL), 0);
+		cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, p.fd,
+					   stuck[i]),
+			     0);
+	}
+	cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), -1);
+	cr_expect_eq(err.sys, ETIMEDOUT, "%s", err.text);
+	cr_expect(strncmp(err.text, "containers: ", 12) == 0, "the first: %s", err.text);
+	cr_expect_eq(told.all, CONTAINERS, "%d", told.all);
+	(void)close(notes);
+	test_leave(&p);
+}
+
+Test(below, a_container_that_goes_while_a_store_is_listed_is_a_line)
+{
+	static const char *const stores[] = {"containers", "overlay-containers"};
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		struct test_place p = test_place();
+		struct kan_err err = {0};
+		struct told told = {0};
+		for (int n = 0; n < 3; n++) {
+			char dir[128];
+			(void)snprintf(dir, sizeof(dir), "%s/%064d", stores[i], n);
+			cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
+		}
+		if (i > 0)
+			test_put(p.fd, "overlay-containers/containers.json", "[]");
+		told.dir = openat(p.fd, stores[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		cr_expect_eq(kan_dataroot_each(p.fd, tell, &told, &err), 0, "%s: %s", stores[i],
+			     err.text);
+		cr_expect_eq(told.all, 3, "%s: %d", stores[i], told.all);
+		(void)close(told.dir);
+		test_leave(&p);
+	}
+}
+
+Test(below, whether_a_container_is_there_is_told_without_a_look_into_its_files)
+{
+	static const char id[] = "0000000000000000000000000000000000000000000000000000000000000001";
+	char dir[128], path[160];
+	struct fanotify_event_metadata event;
+	struct test_place p = test_place();
+	int notes = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(notes, 0, "root is needed");
+	(void)snprintf(dir, sizeof(dir), "vfs-containers/%s/userdata", id);
+	(void)snprintf(path, sizeof(path), "%s/config.json", dir);
+	cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
+	test_put(p.fd, path, "{}");
+	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN, p.fd, path), 0);
+	cr_expect(kan_dataroot_has(p.fd, id));
+	cr_expect_eq(read(notes, &event, sizeof(event)), -1, "it was opened");
+	json_auto_t *inspect = kan_dataroot_by_id(p.fd, id);
+	cr_expect_str_eq(kan_json_str(inspect, "Driver"), "vfs");
+	cr_expect_eq(read(notes, &event, sizeof(event)), (ssize_t)sizeof(event));
+	(void)close(event.fd);
+	cr_expect_not(kan_dataroot_has(p.fd, ID_HEX));
+	cr_expect_not(kan_dataroot_has(p.fd, "../vfs-containers"));
+	(void)close(notes);
+	test_leave(&p);
+}
+
+Test(below, images_that_are_no_list_have_no_names_that_are_known)
+{
+	struct test_place p = test_place();
+	cr_assert_eq(kan_mkdirs(p.fd, "overlay-images", NULL), 0);
+	cr_expect_null(kan_dataroot_repositories(p.fd, "overlay"));
+	test_put(p.fd, "overlay-images/images.json", "{}");
+	cr_expect_null(kan_dataroot_repositories(p.fd, "overlay"));
+	cr_assert_eq(unlinkat(p.fd, "overlay-images/images.json", 0), 0);
+	test_put(p.fd, "overlay-images/images.json", "[]");
+	json_auto_t *none = kan_dataroot_repositories(p.fd, "overlay");
+	cr_expect_not_null(none);
 	test_leave(&p);
 }
 
@@ -187,8 +321,6 @@ Test(below, what_a_users_runtime_has_beside_is_the_users)
 	free(t.uids);
 	test_leave(&p);
 }
-
-#define ID_HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* An engine's data root with one container and two layers, and a /proc of its init. */
 static struct kan_target *layered(struct test_place *p)

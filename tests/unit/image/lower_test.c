@@ -128,6 +128,24 @@ Test(lower, what_an_attribute_whiteout_hides_in_the_image_is_a_ghost_and_itself_
 	cr_assert_eq(json_integer_value(json_object_get(row("plain", "dir/in"), "hidden_by")), 1);
 }
 
+Test(lower, a_layers_directory_whose_redirect_leads_to_its_own_place_hides_nothing, .fini = leave)
+{
+	w = world_new(2);
+	world_sh(w, "mkdir -p l0/d/near l1/d/near; echo 1 >l0/d/x; echo 2 >l0/d/near/y; "
+		    "setfattr -n trusted.overlay.redirect -v /d l1/d; "
+		    "setfattr -n trusted.overlay.redirect -v near l1/d/near");
+	world_mount(w, ",redirect_dir=on");
+	cr_assert(seen("d", "x"));
+	cr_assert(seen("d/near", "y"));
+	world_unmount(w);
+	cr_assert_eq(world_collect(w, &kan_collector_image), 0);
+	w->rows = world_rows(w, "baseline.ndjson");
+	cr_expect_null(json_object_get(row("d", "x"), "hidden_by"));
+	cr_expect_null(json_object_get(row("d/near", "y"), "hidden_by"));
+	cr_expect_null(world_gap(w, "/d", KAN_GAP_UNSUPPORTED), "it is no rename");
+	cr_expect_null(world_gap(w, "/d/near", KAN_GAP_UNSUPPORTED));
+}
+
 Test(lower, a_directory_that_a_layer_renamed_hides_what_lay_at_its_new_name, .fini = leave)
 {
 	w = world_new(2);

@@ -38,6 +38,16 @@ Test(overlay, a_forged_origin_is_none)
 	cr_assert_eq(ino, 1);
 }
 
+Test(overlay, a_redirect_to_its_own_name_or_path_moves_nothing)
+{
+	struct kan_bytes name = KAN_LIT("b"), path = KAN_LIT("/a/b");
+	cr_assert_not(kan_overlay_redirect_moves((struct kan_bytes){0}, name, path));
+	cr_assert_not(kan_overlay_redirect_moves(name, name, path));
+	cr_assert_not(kan_overlay_redirect_moves(path, name, path));
+	cr_assert(kan_overlay_redirect_moves(KAN_LIT("c"), name, path));
+	cr_assert(kan_overlay_redirect_moves(KAN_LIT("/b"), name, path));
+}
+
 Test(overlay, a_redirect_is_one_name_or_an_absolute_path)
 {
 	cr_assert(kan_overlay_redirect_ok(KAN_LIT("name")));

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "image/reference.h"
 #include "integrity_made.h"
 
@@ -104,23 +105,39 @@ static void the_first_waits_for_ever(void)
 			(void)pause();
 }
 
-static struct seen looked_at(const char *shape)
+static void count_forks(void)
+{
+	forks = mmap(NULL, sizeof(*forks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	cr_assert_neq(forks, MAP_FAILED);
+}
+
+/* left_ns: in which it has to be read; 0: no matter when. */
+static int reads(struct seen *s, const char *shape, int64_t left_ns, struct kan_err *err)
 {
 	struct world *w = image_new();
-	struct seen s = {0};
-	struct kan_err err = {0};
 	kan_auto_close int fd = -1;
 	char path[256];
 	const struct kan_reference_visit v = {on_config,      image_no_layer, image_no_data,
-					      image_no_layer, on_unboxed,     &s};
+					      image_no_layer, on_unboxed,     s};
 	world_sh(w, "python3 %s/reference_make.py %s ref", KAN_TEST_SOURCE, shape);
 	(void)snprintf(path, sizeof(path), "%s/ref", w->top);
-	cr_assert_eq(kan_reference_open(&fd, path, &err), 0, "%s", err.text);
-	const struct kan_reference_from from = {.fd = fd, .image_id = w->target.image_id};
+	cr_assert_eq(kan_reference_open(&fd, path, err), 0, "%s", err->text);
+	const struct kan_reference_from from = {.fd = fd,
+						.image_id = w->target.image_id,
+						.until_ns = left_ns ? kan_boot_ns() + left_ns : 0};
 	if (forks)
 		cr_assert_eq(pthread_atfork(NULL, NULL, the_first_waits_for_ever), 0);
-	cr_assert_eq(kan_reference_apart(&from, &v, &err), 0, "%s", err.text);
+	int rc = kan_reference_apart(&from, &v, err);
 	image_free(w);
+	return rc;
+}
+
+static struct seen looked_at(const char *shape)
+{
+	struct seen s = {0};
+	struct kan_err err = {0};
+	cr_assert_eq(reads(&s, shape, 0, &err), 0, "%s", err.text);
 	return s;
 }
 
@@ -147,10 +164,23 @@ Test(refchild, the_reader_of_a_directory_may_read_what_is_not_its_own_and_no_mor
 
 Test(refchild, a_reader_that_does_not_begin_is_ended_and_another_one_is_made)
 {
-	forks = mmap(NULL, sizeof(*forks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		     0);
-	cr_assert_neq(forks, MAP_FAILED);
+	count_forks();
 	struct seen s = looked_at("legacy");
 	cr_assert_gt(s.pid, 0, "it was read");
 	cr_assert_geq(atomic_load(forks), 2);
+}
+
+Test(refchild, beyond_its_time_nothing_is_read_and_no_other_reader_is_waited_for)
+{
+	static const int64_t left[] = {-1, 100000000};
+	for (size_t i = 0; i < 2; i++) {
+		struct seen s = {0};
+		struct kan_err err = {0};
+		if (i)
+			count_forks();
+		cr_expect_eq(reads(&s, "legacy", left[i], &err), -1);
+		cr_expect_eq(err.code, KAN_ELIMIT, "%s", err.text);
+		cr_expect_not_null(strstr(err.text, "no time"), "%s", err.text);
+		cr_expect_eq(s.pid, 0, "nothing of it came here");
+	}
 }

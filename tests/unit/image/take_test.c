@@ -99,7 +99,7 @@ static struct world *in_memory(void)
 	return w;
 }
 
-Test(take, names_and_hard_links_beyond_every_table_are_told_each, .timeout = 120)
+Test(take, names_and_hard_links_beyond_every_table_are_told_each, .timeout = 220)
 {
 	struct world *w = in_memory();
 	world_sh(w,
