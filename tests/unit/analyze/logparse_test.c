@@ -73,9 +73,9 @@ Test(logparse, a_line_of_podmans_file_has_them_too)
 
 Test(logparse, a_record_of_the_local_driver_is_taken_between_its_lengths)
 {
-	static const uint8_t record[] = {0,   0,   0,   18,   0x0a, 6, 's',  't',
+	static const uint8_t record[] = {0,   0,   0,   16,   0x0a, 6, 's',  't',
 					 'd', 'e', 'r', 'r',  0x10, 5, 0x1a, 4,
-					 'b', 'y', 'e', '\n', 0,    0, 0,    18};
+					 'b', 'y', 'e', '\n', 0,    0, 0,    16};
 	struct kan_bytes left = {record, sizeof(record)};
 	struct kan_log_line l = {0};
 	cr_assert(kan_log_local(&l, &left));
