@@ -162,6 +162,7 @@ class Bench:
         files.p9(self)
 
     def p12(self):
+        self.need_image()
         files.p12(self)
 
     def add_cost(self, item, what, ours, theirs, goal, more):
