@@ -104,6 +104,18 @@ class Stuck(unittest.TestCase):
         self.ended(self.started("--timeout", "1"), 124)
 
 
+def changed(root):
+    """One file of each word, and one in the volume."""
+    (root.base() / "etc").mkdir()
+    (root.base() / "etc/passwd").write_text("old")
+    (root.base() / "etc/gone").write_text("gone")
+    (root.upper() / "etc").mkdir()
+    (root.upper() / "etc/passwd").write_text("new!")
+    os.mknod(root.upper() / "etc/gone", 0o020600, os.makedev(0, 0))
+    (root.upper() / "evil").write_bytes(b"evil")
+    (root.volume("v") / "file").write_bytes(b"in the volume")
+
+
 class Capturing(unittest.TestCase):
     """Whose data root it is makes no difference: the bundle is whole, and no byte of the host is in it."""
 
@@ -134,14 +146,7 @@ class Offline(Capturing):
     def test_a_whole_bundle_with_what_files_can_tell(self):
         root = new_root()
         directory = root.container(MountPoints=VOLUME)
-        (root.base() / "etc").mkdir()
-        (root.base() / "etc/passwd").write_text("old")
-        (root.base() / "etc/gone").write_text("gone")
-        (root.upper() / "etc").mkdir()
-        (root.upper() / "etc/passwd").write_text("new!")
-        os.mknod(root.upper() / "etc/gone", 0o020600, os.makedev(0, 0))
-        (root.upper() / "evil").write_bytes(b"evil")
-        (root.volume("v") / "file").write_bytes(b"in the volume")
+        changed(root)
         before = root.snapshot()
         bundle = self.capture(root)
         self.assertEqual(root.snapshot(), before)

@@ -30,11 +30,7 @@ CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
 
 @world.once
 def image():
-    context = world.new_directory("features-image")
-    (context / "Dockerfile").write_text(DOCKERFILE)
-    world.engine()
-    docker("build", "-q", "-t", IMAGE, str(context))
-    return IMAGE
+    return world.build_image(IMAGE, DOCKERFILE)
 
 
 class Planted:

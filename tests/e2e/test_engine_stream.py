@@ -4,7 +4,7 @@ import pathlib
 import unittest
 
 import world
-from world import docker, run_container, value
+from world import run_container, value
 
 NAME, IMAGE = "s-web", "stream:1"
 DOCKERFILE = f"""
@@ -20,11 +20,7 @@ FACTS = ("type", "mode", "uid", "gid", "mtime_ns", "sha256", "link", "rdev", "si
 
 @world.once
 def image():
-    context = world.new_directory("stream-image")
-    (context / "Dockerfile").write_text(DOCKERFILE)
-    world.engine()
-    docker("build", "-q", "-t", IMAGE, str(context))
-    return IMAGE
+    return world.build_image(IMAGE, DOCKERFILE)
 
 
 class Taken:

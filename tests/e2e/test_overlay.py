@@ -29,11 +29,7 @@ RUN printf 'again in a later layer\\n' >/w/twice
 
 @world.once
 def image():
-    context = world.new_directory("overlay-image")
-    (context / "Dockerfile").write_text(DOCKERFILE)
-    world.engine()
-    docker("build", "-q", "-t", IMAGE, str(context))
-    return IMAGE
+    return world.build_image(IMAGE, DOCKERFILE)
 
 
 def tree(name):

@@ -182,6 +182,14 @@ def run_container(name, *command, flags=(), image=IMAGE):
     return inspect(name)
 
 
+def build_image(tag, dockerfile):
+    context = new_directory("image")
+    (context / "Dockerfile").write_text(dockerfile)
+    engine()
+    docker("build", "-q", "-t", tag, str(context))
+    return tag
+
+
 def stage(name, image=IMAGE):
     """The demo's compromised container; returns the truth that the staging wrote."""
     remove(name, f"{name}-relay")
