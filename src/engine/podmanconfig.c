@@ -197,14 +197,29 @@ static bool is_made_for(const char *tail, const char *at)
 	       strncmp(at, theirs, sizeof(theirs) - 1) == 0;
 }
 
+/* Podman writes whole paths: who writes ".." means another place. */
+static bool leads_up(const char *path)
+{
+	for (const char *p = strstr(path, ".."); p; p = strstr(p + 1, ".."))
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == 0))
+			return true;
+	return false;
+}
+
 /* Files that Podman makes for each container, of this one or of one whose network it has; inspect
  * leaves them out: ".../overlay-containers/<id>/userdata/hosts", of the data or of the run root. */
 static bool is_podmans(const char *source, const char *at)
 {
 	static const char mark[] = "-containers/", behind[] = "/userdata";
+	if (leads_up(source) || leads_up(at))
+		return false;
 	for (const char *p = strstr(source, mark); p; p = strstr(p, mark)) {
 		char id[ID_OCTETS + 1];
+		bool driver = before(source, (size_t)(p - source), "/overlay") ||
+			      before(source, (size_t)(p - source), "/vfs");
 		p += sizeof(mark) - 1;
+		if (!driver)
+			continue;
 		(void)snprintf(id, sizeof(id), "%s", p);
 		if (kan_is_sha256_hex(id) &&
 		    strncmp(p + ID_OCTETS, behind, sizeof(behind) - 1) == 0)

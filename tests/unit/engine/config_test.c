@@ -180,6 +180,20 @@ Test(config, a_volume_of_podman_lies_in_its_store_and_podmans_own_files_are_no_m
 	cr_expect(json_is_true(json_object_get(bind, "RW")));
 }
 
+/* Whose source or place only begins like one of Podman's own files is a bind of the user's. */
+Test(config, a_bind_does_not_vanish_by_looking_like_podmans_own_file)
+{
+	json_auto_t *inspect = podman(
+		"{\"root\":{\"path\":\"" STORE "/overlay/" LAYER "/merged\"},\"mounts\":["
+		"{\"destination\":\"/run/secrets/../../host\",\"type\":\"bind\",\"source\":\"" STORE
+		"/overlay-containers/" ID "/userdata/secrets/../../../../../..\"},"
+		"{\"destination\":\"/run/secrets/x\",\"type\":\"bind\",\"source\":\"/a/../overlay-"
+		"containers/" ID "/userdata/secrets/x\"},"
+		"{\"destination\":\"/etc/passwd\",\"type\":\"bind\",\"source\":\"/home/evil-"
+		"containers/" ID "/userdata/passwd\"}]}");
+	cr_expect_eq(json_array_size(json_object_get(inspect, "Mounts")), 3);
+}
+
 Test(config, a_config_of_another_layer_says_nothing_of_podmans_container)
 {
 	json_auto_t *inspect = podman("{\"root\":{\"path\":\"" STORE "/overlay/" ID
