@@ -149,7 +149,7 @@ static int list_all(struct listing *l, const struct kan_args *a, bool live)
 	if (l->containers) {
 		json_auto_t *doc = document(l, kan_arg(a, "root"), live, status);
 		status = kan_status_worst(status, kan_print_json(doc));
-	} else if (!l->n && !l->lost) {
+	} else if (!l->n && status == KAN_EXIT_OK) {
 		kan_say("%s: no container", kan_arg(a, "root"));
 	}
 	return status;

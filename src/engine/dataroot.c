@@ -72,6 +72,16 @@ static bool is_dockers(int fd)
 	return is_dir(fd, "containers") && !is_dir(fd, "containers/storage/overlay-containers");
 }
 
+/* Or what is in the place of its directory, which may hide containers: listing it says so. */
+static bool has_dockers(int fd)
+{
+	kan_auto_close int at = -1;
+	struct kan_err why = {0};
+	if (kan_open_beneath(&at, fd, "containers", O_PATH | O_DIRECTORY, 0, &why) < 0)
+		return why.sys != ENOENT;
+	return is_dockers(fd);
+}
+
 /* A '/' behind a link's name, or "/.", would have it followed. */
 static size_t without_tail(const char *dir)
 {
@@ -397,7 +407,7 @@ static int each_of_docker(int root_fd, kan_dataroot_fn *fn, void *arg, struct ka
 
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err)
 {
-	int rc = is_dockers(root_fd) ? each_of_docker(root_fd, fn, arg, err) : 0;
+	int rc = has_dockers(root_fd) ? each_of_docker(root_fd, fn, arg, err) : 0;
 	return kan_podmanroot_each(root_fd, fn, arg, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 

@@ -358,11 +358,13 @@ static int walk(struct listing *l, struct kan_err *err)
 	return rc;
 }
 
+/* Only what is not there has no containers: a link, or what is no directory, may hide some. */
 static int each_of(struct listing *l, int root_fd, struct kan_err *err)
 {
 	kan_auto_close int dir = -1;
-	if (open_driver(&dir, root_fd, l->driver, NULL) < 0)
-		return 0;
+	struct kan_err why = {0};
+	if (open_driver(&dir, root_fd, l->driver, &why) < 0)
+		return why.sys == ENOENT ? 0 : kan_fail(err, why.code, "%s", why.text);
 	l->dir.fd = dir;
 	l->known = json_object();
 	tell_lists(l);

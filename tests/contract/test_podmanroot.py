@@ -111,6 +111,23 @@ class Listed(unittest.TestCase):
         for why in found.values():
             self.assertIn("more than once", why)
 
+    def test_a_store_whose_directory_is_no_directory_is_never_called_empty(self):
+        """Beside an honest, empty store of another driver, which alone would be read as a disk without containers."""
+        for name, make in (("overlay-containers", os.mkfifo), ("overlay-containers", lambda p: os.symlink(outside(), p)),
+                           ("containers", os.mkfifo), ("containers", lambda p: os.symlink(outside(), p))):
+            with self.subTest(name=name, make=make):
+                root = new_root("vfs")
+                root.write_lists()
+                make(root.path / name)
+                got, _, err = kanshiki("ls", "--root", root.path)
+                self.assertNotEqual(got, 0, err)
+                self.assertIn(name, err)
+                self.assertNotIn("no container", err)
+                for asked in ("web", ID):
+                    got, _, err = kanshiki("capture", "--root", root.path, asked)
+                    self.assertNotIn(got, (0, 5), err)
+                    self.assertIn(name, err)
+
     def test_directories_that_no_list_has_are_told(self):
         root = new_root()
         root.container()
