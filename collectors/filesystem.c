@@ -80,6 +80,7 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 		.reader = {.root_fd = t->upper_fd,
 			   .sink = sink,
 			   .metacopy = metacopy,
+			   .shared = true,
 			   .max_entries = ENTRIES},
 		.tar = tar,
 		.content = "content",

@@ -41,15 +41,6 @@ bool kan_file_is(const struct kan_file *f, unsigned type)
 	return (f->st.stx_mode & S_IFMT) == type;
 }
 
-int64_t kan_statx_ns(const struct statx_timestamp *t)
-{
-	int64_t ns = 0;
-	if (__builtin_mul_overflow(t->tv_sec, INT64_C(1000000000), &ns) ||
-	    __builtin_add_overflow(ns, (int64_t)t->tv_nsec, &ns))
-		return t->tv_sec < 0 ? INT64_MIN : INT64_MAX;
-	return ns;
-}
-
 uint64_t kan_statx_dev(const struct statx *st)
 {
 	return makedev(st->stx_dev_major, st->stx_dev_minor);

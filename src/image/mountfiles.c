@@ -183,7 +183,8 @@ int kan_mountread_start(struct kan_mountread **out, struct kan_mountfiles *f,
 					   .sink = f->sink,
 					   .want = want,
 					   .arg = r,
-					   .root_only = act == KAN_MOUNT_STAT};
+					   .root_only = act == KAN_MOUNT_STAT,
+					   .shared = true};
 	give_budget(r);
 	if (kan_reader_start(&r->reader, &r->opts, err) < 0) {
 		free(r);
