@@ -12,11 +12,20 @@
 #include "base/clock.h"
 
 enum {
-	LOOKS = 6, /* a directory that changes in each of them has no still picture */
+	LOOKS = 6, /* who moves something cannot see them, and has to hide it from each */
 	TOLD = 64, /* places that are named; of more the count is told */
 	PATHS_MAX = 1 << 20,
 	TICKS_MS = 50, /* a tick of the kernel's clock is 10 ms at most */
 	NS_PER_MS = 1000000,
+};
+
+struct look {
+	struct kan_session *s;
+	int64_t last;        /* the look before began, or the walk did */
+	struct kan_buf told; /* of all looks: a length and the path of each place */
+	size_t n_told;
+	uint64_t rest, most; /* places beyond them in this look, and in any */
+	bool changing;       /* a directory has changed since the look before */
 };
 
 void kan_session_wait_for_a_tick(void)
@@ -27,43 +36,59 @@ void kan_session_wait_for_a_tick(void)
 		(void)nanosleep(&moment, NULL);
 }
 
-struct look {
-	struct kan_session *s;
-	int64_t last;        /* the look before began, or the walk did */
-	uint64_t n;          /* places found in this look */
-	struct kan_buf told; /* of the first: what it is, a length, the path */
-	bool changing;       /* a directory has changed since the look before */
-};
-
-struct place {
-	size_t len;
-	bool names; /* the directory's own names, not what is in it */
-};
-
-static void note_place(struct look *l, struct kan_bytes path, bool names)
+/* The next place of left. */
+static bool next_place(struct kan_bytes *path, struct kan_bytes *left)
 {
-	const struct place p = {path.n, names};
-	if (l->n++ >= TOLD || path.n > PATHS_MAX / TOLD - sizeof(p))
+	size_t len;
+	if (left->n < sizeof(len))
+		return false;
+	memcpy(&len, left->p, sizeof(len));
+	*path = (struct kan_bytes){left->p + sizeof(len), len};
+	*left = (struct kan_bytes){path->p + len, left->n - sizeof(len) - len};
+	return true;
+}
+
+static bool is_told(const struct look *l, struct kan_bytes path)
+{
+	struct kan_bytes left = kan_buf_bytes(&l->told), other;
+	while (next_place(&other, &left))
+		if (kan_bytes_eq(other, path))
+			return true;
+	return false;
+}
+
+static void note_place(struct look *l, struct kan_bytes path)
+{
+	if (is_told(l, path))
 		return;
-	kan_buf_add(&l->told, &p, sizeof(p));
+	if (l->n_told == TOLD || path.n > PATHS_MAX / TOLD - sizeof(path.n)) {
+		l->rest++;
+		l->most = l->rest > l->most ? l->rest : l->most;
+		return;
+	}
+	l->n_told++;
+	kan_buf_add(&l->told, &path.n, sizeof(path.n));
 	kan_buf_addb(&l->told, path);
 }
 
-static int look_at(struct statx *st, int fd)
+static int64_t ctime_of(int fd)
 {
-	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, st);
+	struct statx st;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_CTIME, &st) < 0
+		       ? INT64_MAX
+		       : kan_statx_ns(&st.stx_ctime);
 }
 
 /* Older than the walk, changed during it, and in a directory that changed: it may have moved. A
  * file that was made meanwhile is no loss. */
 static bool may_have_moved(const struct look *l, const struct kan_tree_entry *e)
 {
-	struct statx parent;
+	int64_t since = l->s->since;
 	bool born = (e->st->stx_mask & STATX_BTIME) && e->st->stx_btime.tv_sec > 0;
-	if (e->parent_fd < 0 || kan_statx_ns(&e->st->stx_ctime) < l->s->since ||
-	    (born && kan_statx_ns(&e->st->stx_btime) >= l->s->since))
+	if (e->parent_fd < 0 || kan_statx_ns(&e->st->stx_ctime) < since ||
+	    (born && kan_statx_ns(&e->st->stx_btime) >= since))
 		return false;
-	return look_at(&parent, e->parent_fd) < 0 || kan_statx_ns(&parent.stx_ctime) >= l->s->since;
+	return ctime_of(e->parent_fd) >= since;
 }
 
 static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
@@ -72,15 +97,13 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 	if (!kan_session_end(l->s))
 		return KAN_TREE_STOP;
 	if (may_have_moved(l, e))
-		note_place(l, e->path, false);
+		note_place(l, e->path);
 	if (!S_ISDIR(e->st->stx_mode))
 		return KAN_TREE_GO;
 	if (kan_session_was_stuck(l->s, e->path))
 		return KAN_TREE_SKIP;
-	if (kan_statx_ns(&e->st->stx_ctime) >= l->last) {
+	if (kan_statx_ns(&e->st->stx_ctime) >= l->last)
 		l->changing = true;
-		note_place(l, e->path, true);
-	}
 	kan_buf_reset(&l->s->at.path);
 	kan_buf_addb(&l->s->at.path, e->path);
 	kan_session_begin(l->s, true);
@@ -91,11 +114,9 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 static void problem(struct kan_bytes path, const struct kan_err *err, void *arg)
 {
 	struct look *l = arg;
-	(void)err;
-	if (kan_session_end(l->s) && err->code == KAN_ENOTFOUND) {
+	(void)path;
+	if (kan_session_end(l->s) && err->code == KAN_ENOTFOUND)
 		l->changing = true;
-		note_place(l, path, false);
-	}
 }
 
 /* One look. false: left behind, or the tree cannot be walked any more. */
@@ -108,45 +129,27 @@ static bool look(struct look *l)
 				  .problem = problem,
 				  .arg = l};
 	struct kan_err err = {0};
-	kan_buf_reset(&l->told);
-	l->n = 0;
+	l->rest = 0;
 	l->changing = false;
 	bool whole = kan_tree_walk(&w, l->s->o.root_fd, &err) == 0 && kan_session_end(l->s);
 	l->last = began;
 	return whole;
 }
 
-static bool tell(struct kan_session *s, struct kan_bytes path, bool names)
+static void tell_all(const struct look *l)
 {
-	struct kan_err err;
-	if (names)
-		kan_err_set(&err, KAN_EIO, ESTALE,
-			    "its names changed faster than they could be listed: what was in it "
-			    "may be missing, or be there under two names");
-	else
-		kan_err_set(&err, KAN_EIO, ESTALE,
-			    "it changed, in a directory whose names changed, while the tree was "
-			    "walked: it may be missing, or be there under two names");
-	return kan_session_problem(s, path, &err);
-}
-
-/* Of a look that nothing disturbed, the moved; else the restless directories too. */
-static void tell_all(struct look *l)
-{
-	struct kan_bytes left = kan_buf_bytes(&l->told);
-	uint64_t named = 0;
-	for (struct place p; left.n >= sizeof(p); named++) {
-		memcpy(&p, left.p, sizeof(p));
-		struct kan_bytes path = {left.p + sizeof(p), p.len};
-		left = (struct kan_bytes){path.p + p.len, left.n - sizeof(p) - p.len};
-		if ((!p.names || l->changing) && !tell(l->s, path, p.names))
+	struct kan_bytes left = kan_buf_bytes(&l->told), path;
+	struct kan_err err = {0};
+	kan_err_set(&err, KAN_EIO, ESTALE,
+		    "it changed, in a directory whose names changed, while the tree was walked: it "
+		    "may be missing, or be there under two names");
+	while (next_place(&path, &left))
+		if (!kan_session_problem(l->s, path, &err))
 			return;
-	}
-	if (named == l->n)
+	if (l->most == 0)
 		return;
-	struct kan_err err;
 	kan_err_set(&err, KAN_EIO, ESTALE, "%llu more changed while the tree was walked",
-		    (unsigned long long)(l->n - named));
+		    (unsigned long long)l->most);
 	(void)kan_session_problem(l->s, KAN_LIT("/"), &err);
 }
 
