@@ -61,8 +61,8 @@ bool kan_session_problem(struct kan_session *s, struct kan_bytes path, const str
  * walk will be to where it was is met nowhere. inode(7): a rename sets the ctime of both
  * directories and, on the file systems that engines use, of what moved; nobody but who sets the
  * clock can set it back. So the directories are looked at again until none has changed since the
- * look before, and what is older than the walk, and changed in a directory that changed, is told as
- * a problem.
+ * look before, or six times; and what is older than the walk, and changed in a directory that
+ * changed, is told as a problem.
  */
 void kan_session_look_again(struct kan_session *s);
 /* To the next tick of the kernel's clock: what changed before has an older stamp then. */
