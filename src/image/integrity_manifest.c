@@ -118,27 +118,26 @@ static void take_claims(struct claims *c, const json_t *inspect)
 	}
 }
 
-static int read_claims(struct claims *c, const struct kan_target *t, struct kan_err *err)
+int kan_integrity_inspect(json_t **out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	json_t *inspect = NULL;
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_STORE_CONFIG_MAX);
 	(void)snprintf(path, sizeof(path), "/images/%.80s/json", t->image_id);
-	if (kan_engine_get_raw(&raw, t->engine, path, err) < 0 ||
-	    kan_engine_parse(&inspect, kan_buf_bytes(&raw), err) < 0)
-		return -1;
-	take_claims(c, inspect);
-	json_decref(inspect);
-	return 0;
+	return kan_engine_get_raw(&raw, t->engine, path, err) < 0
+		       ? -1
+		       : kan_engine_parse(out, kan_buf_bytes(&raw), err);
 }
 
 /* Of a dead disk there is no engine that says anything. */
 static void ask_claims(struct claims *c, const struct kan_integrity *g)
 {
 	struct kan_err why = {0};
-	if (g->t->engine && g->t->image_id && read_claims(c, g->t, &why) < 0)
+	json_t *inspect = NULL;
+	if (g->t->engine && g->t->image_id && kan_integrity_inspect(&inspect, g->t, &why) < 0)
 		kan_sink_gap(g->sink, artefact, kan_gap_of_err(&why), "RepoDigests: %.200s",
 			     why.text);
+	take_claims(c, inspect);
+	json_decref(inspect);
 	if (c->more)
 		kan_sink_gap(g->sink, artefact, KAN_GAP_LIMIT,
 			     "RepoDigests: over %d digests: the others were not checked", CLAIMS);
