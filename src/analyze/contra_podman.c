@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyze/contradictions.h"
+#include "base/digest.h"
 #include "image/engineconfig.h"
 
 #define INSPECT "data/engine/inspect.json"
@@ -24,11 +25,8 @@ static void differs(struct kan_contra *c, const char *list, const char *what, co
 /* An image's id has a scheme or has none, as the version likes it. */
 static const char *text_at(const json_t *doc, const char *key)
 {
-	static const char scheme[] = "sha256:";
 	const char *text = json_string_value(kan_get(doc, key));
-	if (!text)
-		return "";
-	return strncmp(text, scheme, sizeof scheme - 1) == 0 ? text + sizeof scheme - 1 : text;
+	return text ? kan_digest_bare(text) : "";
 }
 
 static void each_field(struct kan_contra *c, const char *list, const json_t *entry)

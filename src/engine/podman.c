@@ -248,7 +248,7 @@ int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct ka
 	const char *id = NULL;
 	if (image_of(&id, t, err) < 0)
 		return -1;
-	(void)snprintf(key, sizeof(key), "sha256:%s", id);
+	kan_digest_name(key, id);
 	return read_big(out, t, id, key, err);
 }
 

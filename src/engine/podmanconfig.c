@@ -105,7 +105,7 @@ static void of_metadata(json_t *out, json_t *config, const json_t *entry)
 
 static void of_entry(json_t *out, json_t *config, const json_t *entry)
 {
-	char image[ID_OCTETS + 8];
+	char image[KAN_DIGEST];
 	const char *id = kan_json_str(entry, "image");
 	const char *name = json_string_value(json_array_get(json_object_get(entry, "names"), 0));
 	kan_auto_buf struct kan_buf slashed = KAN_BUF(SIZE_MAX);
@@ -114,7 +114,7 @@ static void of_entry(json_t *out, json_t *config, const json_t *entry)
 	set_text(out, "Id", kan_json_str(entry, "id"));
 	set_text(out, "Name", kan_buf_str(&slashed));
 	set_text(out, "Created", kan_json_str(entry, "created"));
-	(void)snprintf(image, sizeof(image), "sha256:%.64s", id);
+	kan_digest_name(image, id);
 	if (kan_is_sha256_hex(id))
 		set_text(out, "Image", image);
 	of_metadata(out, config, entry);

@@ -172,10 +172,10 @@ json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 /* One that has several names is named by each. */
 static void add_names(json_t *all, const json_t *image)
 {
-	char id[PATH_OCTETS];
+	char id[KAN_DIGEST];
 	size_t i = 0;
 	json_t *name = NULL;
-	(void)snprintf(id, sizeof(id), "sha256:%.64s", kan_json_str(image, "id"));
+	kan_digest_name(id, kan_json_str(image, "id"));
 	json_array_foreach (json_object_get(image, "names"), i, name)
 		if (json_is_string(name))
 			json_object_set_new(all, json_string_value(name),

@@ -32,9 +32,9 @@ struct claims {
 
 static bool is_digest_of(const char *digest, struct kan_bytes raw)
 {
-	char hex[KAN_SHA256_HEX];
-	kan_sha256_hex(hex, raw);
-	return strcmp(hex, digest + KAN_DIGEST_SCHEME) == 0;
+	char own[KAN_DIGEST];
+	kan_digest_of(own, raw);
+	return strcmp(own, digest) == 0;
 }
 
 static int read_manifest(struct kan_buf *out, struct way *w, const char *digest,
@@ -262,13 +262,6 @@ static bool is_listed(const struct kan_integrity *g, const char *wanted, const c
 	return found;
 }
 
-static bool own_id(char out[KAN_DIGEST], const struct kan_target *t)
-{
-	const char *id = kan_digest_hex(t->image_id);
-	(void)snprintf(out, KAN_DIGEST, "sha256:%s", id ? id : "");
-	return id;
-}
-
 /* By what the store keeps: 1 it is this image's, 0 it is another's, -1: not known, and why. */
 static int by_manifest(const struct kan_integrity *g, const char *wanted, struct kan_err *err)
 {
@@ -315,7 +308,8 @@ int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan
 	char id[KAN_DIGEST];
 	struct kan_err why = {0};
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE, .layer = -1, .expected = wanted};
-	bool known = own_id(id, g->t);
+	bool known = kan_digest_hex(g->t->image_id);
+	kan_digest_name(id, known ? g->t->image_id : "");
 	int rc = known ? compared(g, wanted, id, &why)
 		       : kan_fail(&why, KAN_ENOTFOUND, "this host names no image id");
 	v.result = rc > 0 ? "verified" : rc == 0 ? "damaged" : "not-done";
