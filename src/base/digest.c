@@ -153,21 +153,28 @@ int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan
 	return 0;
 }
 
+ssize_t kan_digest_pinned(struct kan_digest *d, uint8_t *buffer, size_t room,
+			  struct kan_tree_opener *o, int path_fd, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	bool noatime = true;
+	ssize_t first = kan_tree_first_bounded(buffer, room, &fd, &noatime, o, path_fd, err);
+	ssize_t n = first;
+	for (uint64_t at = 0; n > 0;) {
+		kan_digest_add(d, buffer, (size_t)n);
+		at += (uint64_t)n;
+		n = (size_t)n < room ? 0 : kan_tree_piece_bounded(buffer, room, o, fd, at, err);
+	}
+	return n < 0 ? n : first;
+}
+
 int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
 		      struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
-	kan_auto_close int fd = -1;
-	bool noatime = true;
 	struct kan_digest *d = kan_digest_new();
-	ssize_t n = kan_tree_first_bounded(buffer, KAN_IO_READ, &fd, &noatime, o, path_fd, err);
-	for (uint64_t at = 0; n > 0;) {
-		kan_digest_add(d, buffer, (size_t)n);
-		at += (uint64_t)n;
-		n = n < KAN_IO_READ ? 0
-				    : kan_tree_piece_bounded(buffer, KAN_IO_READ, o, fd, at, err);
-	}
-	if (n == 0)
+	ssize_t n = kan_digest_pinned(d, buffer, KAN_IO_READ, o, path_fd, err);
+	if (n >= 0)
 		kan_digest_finish(hex, d);
 	kan_digest_free(d);
 	return n < 0 ? -1 : 0;

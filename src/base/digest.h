@@ -4,6 +4,7 @@
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
+#include <sys/types.h>
 
 enum {
 	KAN_SHA256_HEX = 65,
@@ -38,5 +39,9 @@ struct kan_tree_opener;
 /* Of a target's file, which is pinned: opened and read with the opener's bound. */
 int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
 		      struct kan_err *err);
+/* The same into a digest that is started, by way of buffer. Yields how much the first read had:
+ * less than room is all of it, and is in the buffer still. */
+ssize_t kan_digest_pinned(struct kan_digest *d, uint8_t *buffer, size_t room,
+			  struct kan_tree_opener *o, int path_fd, struct kan_err *err);
 
 #endif
