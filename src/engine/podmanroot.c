@@ -14,11 +14,9 @@
 #include "engine/config.h"
 #include "engine/store.h"
 
-enum { PATH_OCTETS = 256, DRIVERS = 2, LISTS = 2 };
+enum { PATH_OCTETS = 256, DRIVERS = 2, LISTS = KAN_PODMAN_LISTS };
 
 static const char *const drivers[DRIVERS] = {"overlay", "vfs"};
-/* Those that go with a reboot are listed apart. */
-static const char *const lists[LISTS] = {"containers.json", "volatile-containers.json"};
 
 static int open_driver(int *dir, int root_fd, const char *driver, struct kan_err *err)
 {
@@ -90,46 +88,33 @@ static json_t *inspect_of(const struct kan_dataroot_dir *d, const char *driver, 
 	return inspect;
 }
 
-/* Which list has it; twice: more than one entry is of that id. err: why a list that is there was
- * not read. */
+/* NULL: not-found, or why a list that is there was not read. */
 static const json_t *find_entry(json_t *docs[LISTS], const struct kan_dataroot_dir *d,
-				const char *id, bool *twice, struct kan_err *err)
+				const char *id, struct kan_err *err)
 {
-	const json_t *found = NULL;
-	*twice = false;
-	for (size_t i = 0; i < LISTS; i++) {
-		struct kan_err why = {0};
-		bool again = false;
-		if (read_list(&docs[i], d, lists[i], &why) < 0) {
-			if (err->code == KAN_OK && why.code != KAN_ENOTFOUND)
-				*err = why;
-			continue;
-		}
-		const json_t *entry = kan_podman_entry(docs[i], id, &again);
-		*twice |= again || (entry && found);
-		found = found ? found : entry;
-	}
-	return found;
+	struct kan_err lost = {0}, why = {0};
+	for (size_t i = 0; i < LISTS; i++)
+		if (read_list(&docs[i], d, kan_podman_lists[i], &why) < 0 && lost.code == KAN_OK &&
+		    why.code != KAN_ENOTFOUND)
+			lost = why;
+	const json_t *entry = kan_podman_entry(docs, LISTS, id, &why);
+	if (entry)
+		return entry;
+	(void)kan_wrap(&why, "containers.json");
+	*err = why.code == KAN_ENOTFOUND && lost.code != KAN_OK ? lost : why;
+	return NULL;
 }
 
 static int container_of(json_t **inspect, const struct kan_dataroot_dir *d, const char *driver,
 			const char *id, struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *docs[LISTS] = {NULL};
-	struct kan_err why = {0};
-	bool twice = false;
-	const json_t *entry = find_entry(docs, d, id, &twice, &why);
-	int rc = 0;
-	if (entry && !twice)
+	const json_t *entry = find_entry(docs, d, id, err);
+	if (entry)
 		*inspect = inspect_of(d, driver, id, entry, lacks);
-	else if (!entry && why.code != KAN_OK)
-		rc = kan_fail(err, why.code, "%s", why.text);
-	else
-		rc = kan_fail(err, twice ? KAN_EFORMAT : KAN_ENOTFOUND, "containers.json %s",
-			      twice ? "has it more than once" : "does not have it");
 	for (size_t i = 0; i < LISTS; i++)
 		json_decref(docs[i]);
-	return rc;
+	return entry ? 0 : -1;
 }
 
 int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
@@ -187,10 +172,10 @@ json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 /* One that has several names is named by each. */
 static void add_names(json_t *all, const json_t *image)
 {
-	char id[PATH_OCTETS];
+	char id[KAN_DIGEST];
 	size_t i = 0;
 	json_t *name = NULL;
-	(void)snprintf(id, sizeof(id), "sha256:%.64s", kan_json_str(image, "id"));
+	kan_digest_name(id, kan_json_str(image, "id"));
 	json_array_foreach (json_object_get(image, "names"), i, name)
 		if (json_is_string(name))
 			json_object_set_new(all, json_string_value(name),
@@ -286,10 +271,10 @@ static void tell_lists(struct listing *l)
 	json_t *docs[LISTS] = {NULL}, *entry = NULL;
 	for (size_t i = 0; i < LISTS; i++) {
 		struct kan_err why = {0};
-		if (read_list(&docs[i], &l->dir, lists[i], &why) == 0)
+		if (read_list(&docs[i], &l->dir, kan_podman_lists[i], &why) == 0)
 			count_ids(l->known, docs[i]);
 		else if (i == 0 || why.code != KAN_ENOTFOUND)
-			tell_list_lost(l, lists[i], &why);
+			tell_list_lost(l, kan_podman_lists[i], &why);
 	}
 	for (size_t i = 0; i < LISTS; i++) {
 		size_t k = 0;
@@ -305,7 +290,7 @@ static bool is_known(const struct listing *l, struct kan_bytes name)
 {
 	char id[65] = "";
 	for (size_t i = 0; i < LISTS; i++)
-		if (kan_bytes_eq(name, kan_bytes_of(lists[i])))
+		if (kan_bytes_eq(name, kan_bytes_of(kan_podman_lists[i])))
 			return true;
 	if (name.n != 64)
 		return false;

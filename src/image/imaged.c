@@ -19,7 +19,7 @@
 #include "image/integrity_part.h"
 #include "image/reference.h"
 
-enum { PATH_OCTETS = 256, INSPECT_MAX = 4 << 20, SCHEME = 7, LOOK = 16 << 20 };
+enum { PATH_OCTETS = 256, LOOK = 16 << 20 };
 
 static const char rows_name[] = "baseline.ndjson";
 
@@ -57,18 +57,13 @@ static int free_octets(uint64_t *out, int fd, struct kan_err *err)
  */
 static int claimed(uint64_t *out, const struct imaged *x, struct kan_err *err)
 {
-	char path[PATH_OCTETS];
 	struct kan_err why = {0};
 	json_t *doc = NULL;
-	kan_auto_buf struct kan_buf raw = KAN_BUF(INSPECT_MAX);
-	(void)snprintf(path, sizeof(path), "/images/%.200s/json", x->t->image_id);
 	*out = 0;
-	if (kan_engine_get_raw(&raw, x->t->engine, path, &why) < 0)
+	if (kan_integrity_inspect(&doc, x->t, &why) < 0)
 		return why.code == KAN_ENOTFOUND ? kan_fail(err, why.code, "%s", why.text) : 0;
-	if (kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) == 0) {
-		int64_t size = kan_json_int(doc, "Size");
-		*out = size > 0 ? (uint64_t)size + (uint64_t)size / 8 : 0;
-	}
+	int64_t size = kan_json_int(doc, "Size");
+	*out = size > 0 ? (uint64_t)size + (uint64_t)size / 8 : 0;
 	json_decref(doc);
 	return 0;
 }
@@ -154,10 +149,8 @@ static int fetch(int *fd, const struct imaged *x, const struct kan_imaged_room *
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct imaged *x = arg;
-	const char *id = x->t->image_id;
-	char wanted[SCHEME + KAN_SHA256_HEX];
-	id += strncmp(id, "sha256:", SCHEME) == 0 ? SCHEME : 0;
-	(void)snprintf(wanted, sizeof(wanted), "sha256:%.64s", id);
+	char wanted[KAN_DIGEST];
+	kan_digest_name(wanted, x->t->image_id);
 	const struct kan_verdict v = {.rung = KAN_RUNG_NAME,
 				      .layer = -1,
 				      .result = "verified",
@@ -165,8 +158,7 @@ static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 				      .found = wanted};
 	if (kan_diff_ids_read(&x->ids, raw, err) < 0)
 		return -1;
-	memcpy(x->g->config_id, wanted, SCHEME);
-	kan_sha256_hex(x->g->config_id + SCHEME, raw);
+	kan_digest_of(x->g->config_id, raw);
 	x->g->named = x->g->streamed = true;
 	if (kan_sink_put(x->sink, "config.json", raw, &x->fatal) < 0)
 		return -1;

@@ -79,12 +79,12 @@ static const char *compare_ids(struct kan_verdict *v, const struct ref *r)
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
-	char id[KAN_DIGEST] = "sha256:";
+	char id[KAN_DIGEST];
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
 				.expected = id,
 				.found = *r->g->config_id ? r->g->config_id : NULL};
-	kan_sha256_hex(id + KAN_DIGEST_SCHEME, raw);
+	kan_digest_of(id, raw);
 	if (kan_diff_ids_read(&r->theirs, raw, err) < 0)
 		return kan_wrap(err, "the config of %s", r->what);
 	if (r->rung != KAN_RUNG_REFERENCE)

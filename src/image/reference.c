@@ -223,7 +223,7 @@ static int led_to(struct reference *r, struct kan_err *err)
 	char digest[KAN_DIGEST];
 	if (r->exact)
 		return 0;
-	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", r->image_id ? r->image_id : "");
+	kan_digest_name(digest, r->image_id ? r->image_id : "");
 	json_decref(kan_take_ptr(r->best));
 	r->images = r->documents = 0;
 	r->image_id = r->part;
