@@ -128,6 +128,7 @@ static int take_set(bool *found, struct kan_logstore *l, const char *path, bool 
 	*found = s->n > 0;
 	if (opened < 0 && (!quiet || *found || why.code != KAN_ENOTFOUND))
 		kan_sink_gap_err(l->sink, kan_bytes_of(what), &why);
+	*found |= opened < 0 && why.code != KAN_ENOTFOUND && !l->t->engine; /* nobody else knows */
 	int rc = store_all(l, s, err);
 	kan_logset_free(s);
 	return rc;

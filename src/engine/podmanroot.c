@@ -150,10 +150,19 @@ static const char *open_container(int *dir, int root_fd, const char *id)
 	return NULL;
 }
 
-bool kan_podmanroot_has(int root_fd, const char *id)
+size_t kan_podmanroot_stores(struct kan_buf *where, int root_fd, const char *id)
 {
-	kan_auto_close int dir = -1;
-	return open_container(&dir, root_fd, id);
+	size_t n = 0;
+	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
+		kan_auto_close int driver = -1, own = -1;
+		if (open_driver(&driver, root_fd, drivers[i], NULL) < 0 ||
+		    kan_open_beneath(&own, driver, id, O_PATH | O_DIRECTORY, 0, NULL) < 0)
+			continue;
+		if (where)
+			kan_buf_addf(where, "%s%s-containers", where->len ? ", " : "", drivers[i]);
+		n++;
+	}
+	return n;
 }
 
 json_t *kan_podmanroot_by_id(int root_fd, const char *id)
@@ -169,35 +178,41 @@ json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 	return inspect;
 }
 
-/* One that has several names is named by each. */
-static void add_names(json_t *all, const json_t *image)
+/* One that has several names is named by each. owners: of each name, whose it is. */
+static void add_names(json_t *index, json_t *owners, const json_t *image, struct kan_err *err)
 {
 	char id[KAN_DIGEST];
 	size_t i = 0;
-	json_t *name = NULL;
+	json_t *one = NULL;
 	kan_digest_name(id, kan_json_str(image, "id"));
-	json_array_foreach (json_object_get(image, "names"), i, name)
-		if (json_is_string(name))
-			json_object_set_new(all, json_string_value(name),
-					    json_pack("{s:s}", json_string_value(name), id));
+	json_array_foreach (json_object_get(image, "names"), i, one) {
+		const char *name = json_string_value(one);
+		if (!name)
+			continue;
+		const char *owner = kan_json_str(owners, name);
+		if (*owner && strcmp(owner, id) != 0)
+			(void)kan_fail(err, KAN_EFORMAT,
+				       "images.json: two images are called '%.80s'", name);
+		json_object_set_new(owners, name, json_string(id));
+		kan_dataroot_tag(index, id, name);
+	}
 }
 
-json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
+json_t *kan_podmanroot_tags(const struct kan_dataroot_dir *root, const char *driver,
+			    struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	json_t *doc = NULL, *one = NULL, *all = json_object();
+	json_t *doc = NULL, *one = NULL;
 	size_t i = 0;
 	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
-	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
-	int rc = read_list(&doc, &d, path, NULL);
-	kan_tree_opener_free(d.opener);
+	if (read_list(&doc, root, path, err) < 0)
+		return NULL;
+	json_t *index = json_object(), *owners = json_object();
 	json_array_foreach (doc, i, one)
-		add_names(all, one);
+		add_names(index, owners, one, err);
+	json_decref(owners);
 	json_decref(doc);
-	if (rc == 0)
-		return json_pack("{s:o}", "Repositories", all);
-	json_decref(all);
-	return NULL;
+	return index;
 }
 
 /* --- the listing --------------------------------------------------------------------------- */
@@ -250,13 +265,20 @@ static void tell_entry(struct listing *l, const json_t *entry)
 	json_decref(inspect);
 }
 
-static void count_ids(json_t *known, const json_t *list)
+/* Where the memory of a reader ends, what is not counted is not called unlisted. */
+static void count_ids(struct listing *l, const json_t *list)
 {
 	size_t i = 0;
 	json_t *one = NULL;
 	json_array_foreach (list, i, one) {
 		const char *id = kan_json_str(one, "id");
-		json_object_set_new(known, id, json_integer(kan_json_int(known, id) + 1));
+		if (json_object_set_new(l->known, id,
+					json_integer(kan_json_int(l->known, id) + 1)) == 0)
+			continue;
+		(void)kan_fail(&l->problem, KAN_ELIMIT,
+			       "its lists need more memory than a reader has");
+		l->stopped = true;
+		return;
 	}
 }
 
@@ -272,7 +294,7 @@ static void tell_lists(struct listing *l)
 	for (size_t i = 0; i < LISTS; i++) {
 		struct kan_err why = {0};
 		if (read_list(&docs[i], &l->dir, kan_podman_lists[i], &why) == 0)
-			count_ids(l->known, docs[i]);
+			count_ids(l, docs[i]);
 		else if (i == 0 || why.code != KAN_ENOTFOUND)
 			tell_list_lost(l, kan_podman_lists[i], &why);
 	}
@@ -306,12 +328,13 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	struct kan_dataroot_entry e = {.name = t->name};
 	if (t->depth == 0)
 		return KAN_TREE_GO;
-	if (S_ISREG(t->st->stx_mode) || is_known(l, t->name))
-		return KAN_TREE_SKIP;
 	e.is_id = kan_dataroot_is_id(t->name);
+	if ((S_ISREG(t->st->stx_mode) && !e.is_id) || is_known(l, t->name))
+		return KAN_TREE_SKIP;
 	(void)kan_fail(&why, KAN_EFORMAT, "%s",
-		       e.is_id ? "containers.json does not have it"
-			       : "its name is no container's id");
+		       !e.is_id                    ? "its name is no container's id"
+		       : !S_ISDIR(t->st->stx_mode) ? "no directory"
+						   : "containers.json does not have it");
 	tell(l, &e, &why);
 	return l->stopped ? KAN_TREE_STOP : KAN_TREE_SKIP;
 }
