@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/raised.h"
 #include "base/row.h"
 #include "collectors/logfile.h"
 
@@ -111,7 +112,7 @@ static int end(struct copy *c, struct kan_err *err)
 
 uint64_t kan_log_room(const struct kan_target *t, uint64_t usual)
 {
-	return t->policy->max_bytes > usual ? t->policy->max_bytes : usual;
+	return kan_raised(t->policy->max_bytes, usual);
 }
 
 struct kan_logstore kan_logstore_of(const struct kan_target *t, struct kan_sink *sink)

@@ -159,6 +159,7 @@ class Offline(Capturing):
         self.assertEqual(bundle.members("mounts/content.tar"), {"1/file": b"in the volume"})
         self.assertEqual(bundle.octets("engine/config.v2.json"), (directory / "config.v2.json").read_bytes())
         self.assertEqual(bundle.octets("engine/hostconfig.json"), (directory / "hostconfig.json").read_bytes())
+        self.assertEqual(kanshiki("compare", bundle.path, "--max-bytes", "9")[0], 2, "it is about a reference")
         self.assertEqual(bundle.octets("logs/json-file/0.log"), LOG)
         self.assertEqual([r["proof"] for r in bundle.rows("image/layers.ndjson")], ["chain", "chain"])
         self.assertFalse(bundle.document["freeze"]["paused_by_us"])
