@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/raised.h"
 #include "base/row.h"
 #include "image/exported_state.h"
 
@@ -320,10 +321,9 @@ static void release(struct kan_exported *x)
 int kan_exported_take(uint64_t *items, const struct kan_target *t, struct kan_sink *s,
 		      struct kan_err *err)
 {
-	uint64_t max = t->policy->max_bytes;
 	struct kan_exported x = {.t = t,
 				 .sink = s,
-				 .kept_max = max > KAN_EXPORTED_KEPT ? max : KAN_EXPORTED_KEPT,
+				 .kept_max = kan_raised(t->policy->max_bytes, KAN_EXPORTED_KEPT),
 				 .names = KAN_BUF(NAMES_MAX + (4 << 20))};
 	/* Answers over a socket have no place in a pause. */
 	if (kan_sink_window_enter(s, NOT_OPENED, NOT_OPENED, err) < 0)

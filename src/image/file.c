@@ -122,6 +122,7 @@ static bool put_xattrs(struct kan_row *r, struct kan_bytes xattrs, size_t end, b
 		kan_row_bytes(r, "name", x.name);
 		if (values && !x.cut)
 			kan_row_bytes(r, "value", x.value);
+		r->xattrs_cut |= x.cut; /* it was too much already when it was read */
 		kan_row_obj_end(r);
 		whole = r->buf.len <= end && !r->buf.failed;
 		if (!whole) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/raised.h"
 #include "base/row.h"
 #include "image/baseline.h"
 #include "image/exported_state.h"
@@ -264,11 +265,13 @@ static const char *part_of(const struct kan_target *t)
 
 static int read_stream(struct imaged *x, int fd)
 {
-	const struct kan_reference_from from = {.fd = fd,
-						.image_id = x->t->image_id,
-						.strict = true,
-						.part = part_of(x->t),
-						.until_ns = x->g->until_ns};
+	const struct kan_reference_from from = {
+		.fd = fd,
+		.image_id = x->t->image_id,
+		.strict = true,
+		.part = part_of(x->t),
+		.room = kan_raised(x->t->policy->max_bytes, KAN_REFERENCE_ROOM_HERE),
+		.until_ns = x->g->until_ns};
 	const struct kan_reference_visit v = {on_config,    on_layer,   on_data,
 					      on_layer_end, on_unboxed, x};
 	struct kan_err why = {0};
