@@ -223,8 +223,7 @@ static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan
 {
 	struct kan_logstore l = kan_logstore_of(t, sink);
 	const struct place *p = place_of(t);
-	bool found = false;
-	bool file_only = p && p->file_only && t->log_path;
+	bool found = false, file_only = p && p->file_only && t->log_path;
 	if (p && p->file_only && !t->log_path && t->state == KAN_STATE_CREATED) {
 		kan_sink_gap(sink, kan_bytes_of(p->driver), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");
