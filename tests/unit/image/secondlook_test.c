@@ -217,9 +217,12 @@ static void exchange_and_hold(struct scene *s, const char *at)
 Test(secondlook, what_was_found_before_a_place_that_is_stuck_is_told, .timeout = 60)
 {
 	struct scene s = {.at = "x", .act = exchange_and_hold};
-	begin(&s, "mkdir -p m/d/real/deep; touch m/d/real/deep/x; ln -s /nowhere m/d/link");
+	/* The link is older, so that the walk has met it when the two change places. */
+	begin(&s,
+	      "mkdir m/d; ln -s /nowhere m/d/link; mkdir -p m/d/real/deep; touch m/d/real/deep/x");
 	walk(&s);
 	(void)close(s.notes);
+	cr_assert_not(is_in(s.met, s.files, "/d/link/deep"), "it is stuck in the walk already");
 	cr_assert_eq(s.stuck, 1);
 	cr_assert(is_in(s.problems, s.n, "/d/link"));
 	world_free(s.w);
