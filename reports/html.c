@@ -1,5 +1,6 @@
 /* report.html: one file, no script, no request, a policy that allows nothing but its own style. */
 #include "reports/html.h"
+#include "reports/pictures.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -10,11 +11,12 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},   {"scope", "Impact and scope"},
-	{"findings", "Findings"}, {"timeline", "Timeline"},
-	{"changes", "Changes"},   {"views", "Views"},
-	{"running", "Processes"}, {"record", "Collection"},
-	{"custody", "Custody"},   {"people", "For people"},
+	{"summary", "Summary"},    {"scope", "Impact and scope"},
+	{"cause", "How it began"}, {"attack", "Techniques"},
+	{"findings", "Findings"},  {"timeline", "Timeline"},
+	{"changes", "Changes"},    {"views", "Views"},
+	{"running", "Processes"},  {"record", "Collection"},
+	{"custody", "Custody"},    {"people", "For people"},
 	{"rules", "Rules"},
 };
 
@@ -79,14 +81,14 @@ static void counts(struct kan_buf *out, const struct kan_model *m)
 static void first(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_addf(out, "<div class=\"verdict %s\">\n<p>", gravest(m));
-	if (m->total)
-		kan_buf_adds(out, "Look at these first</p>\n<p class=\"note\">");
-	else
-		kan_buf_addf(out, "%s</p>\n<p class=\"note\">", m->calm);
+	kan_html_parts(out, m->headline);
+	kan_buf_adds(out, "</p>\n<p class=\"note\">");
 	counts(out, m);
-	kan_buf_adds(out, m->total ? ". What could not be seen is listed below; no finding is a "
-				     "verdict.</p>\n<ol>"
-				   : "What could not be seen is listed below.</p>\n<ol>");
+	kan_buf_adds(out, m->total ? ". " : "");
+	kan_buf_adds(out, m->alarm ? "Strength of support by independent witnesses, not a "
+				     "probability. "
+				   : "");
+	kan_buf_adds(out, "What could not be seen is listed below.</p>\n<ol>");
 	for (size_t i = 0; i < m->first.n; i++) {
 		const json_t *f = json_array_get(json_object_get(m->doc, "findings"), i);
 		const char *severity = json_string_value(json_object_get(f, "severity"));
@@ -185,6 +187,8 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	top(out, m);
 	summary(out, m);
 	scope(out, m);
+	kan_html_hypotheses(out, m);
+	kan_html_attack(out, m);
 	kan_html_findings(out, m);
 	kan_html_indicators(out, m);
 	kan_html_timeline(out, m);

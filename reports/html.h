@@ -24,6 +24,7 @@ void kan_html_tree(struct kan_buf *out, const struct kan_model *m);
 void kan_html_graph(struct kan_buf *out, const struct kan_model *m);
 
 /* Sections, in the order of the page. */
+void kan_html_hypotheses(struct kan_buf *out, const struct kan_model *m);
 void kan_html_findings(struct kan_buf *out, const struct kan_model *m);
 void kan_html_timeline(struct kan_buf *out, const struct kan_model *m);
 void kan_html_changes(struct kan_buf *out, const struct kan_model *m);

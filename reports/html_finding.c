@@ -94,9 +94,10 @@ static void evidence(struct kan_buf *out, const json_t *f)
 		const json_t *e = json_array_get(list_of, i);
 		kan_buf_adds(out, "<li><code>");
 		kan_html_text(out, kan_json_str(e, "artefact"));
-		kan_buf_addf(out, "</code> line %" PRId64 ", sha256 <code>%.64s</code>",
-			     (int64_t)json_integer_value(json_object_get(e, "row")),
-			     kan_json_str(e, "sha256"));
+		kan_buf_adds(out, "</code>");
+		if (json_object_get(e, "row"))
+			kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
+		kan_buf_addf(out, ", sha256 <code>%.64s</code>", kan_json_str(e, "sha256"));
 		facts(out, json_array_get(objects, i));
 		kan_buf_adds(out, "</li>\n");
 	}
@@ -137,7 +138,7 @@ void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
 	json_t *f = NULL;
 	kan_buf_adds(out, "<section id=\"findings\"><h2>Findings</h2>\n");
 	if (!m->total)
-		kan_buf_addf(out, "<p>%s.</p>\n", m->calm);
+		kan_buf_adds(out, "<p>None.</p>\n");
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
 		if (i >= KAN_MODEL_SECTION && strcmp(kan_json_str(f, "severity"), "low") == 0)
 			left_out++;

@@ -80,10 +80,8 @@ static void entries(struct kan_buf *out, const char *title, const struct kan_ent
 static void impact(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "\n## Impact\n");
-	if (!m->total)
-		kan_buf_addf(out, "%s.\n", m->calm);
-	else
-		kan_buf_adds(out, "Look at these first:\n");
+	parts(out, m->headline);
+	kan_buf_adds(out, m->alarm ? " (strength of support, not a probability).\n" : ".\n");
 	for (size_t i = 0; i < m->first.n; i++) {
 		kan_buf_adds(out, "1. ");
 		parts(out, m->first.at[i].parts);
@@ -222,9 +220,10 @@ static void finding(struct kan_buf *out, const json_t *f)
 	strings(out, "- Next: ", json_object_get(f, "next"));
 	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
 	const json_t *e = json_array_get(json_object_get(f, "evidence"), 0);
-	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n",
-		     kan_json_str(e, "artefact"), kan_json_int(e, "row"),
-		     kan_json_int(f, "objects_count"),
+	kan_buf_addf(out, "- Evidence: `%s`", kan_json_str(e, "artefact"));
+	if (json_object_get(e, "row"))
+		kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
+	kan_buf_addf(out, ", %" PRId64 " object%s in all\n", kan_json_int(f, "objects_count"),
 		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 
@@ -292,6 +291,36 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 			  "userland tool.\n");
 }
 
+/* All seven, with the numbers of what speaks for and against. */
+static void cause(struct kan_buf *out, const struct kan_model *m)
+{
+	static const char *const sides[] = {"for", "against"};
+	size_t i = 0;
+	json_t *h = NULL;
+	kan_buf_adds(out,
+		     "\n## Cause\nHow it began, by strength of support (not a probability):\n\n");
+	json_array_foreach (json_object_get(json_object_get(m->doc, "verdict"), "hypotheses"), i,
+			    h) {
+		json_t *line = json_array();
+		kan_model_hypothesis(line, h);
+		kan_buf_adds(out, "- ");
+		parts(out, line);
+		json_decref(line);
+		for (size_t k = 0; k < 2; k++) {
+			size_t n = 0;
+			json_t *id = NULL;
+			json_array_foreach (json_object_get(h, sides[k]), n, id)
+				kan_buf_addf(out, "%s `%s`",
+					     n   ? ","
+					     : k ? "; against"
+						 : "; for",
+					     json_string_value(id));
+		}
+		kan_buf_addc(out, '\n');
+	}
+	kan_buf_adds(out, "\nRoot cause: _____ (who, when)\n");
+}
+
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
 	kan_buf_adds(out, "# Post-mortem: container ");
@@ -301,7 +330,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_buf_adds(out, "\n");
 	impact(out, m);
 	timeline(out, m);
-	kan_buf_adds(out, "\n## Cause\nRoot cause: _____ (who, when)\n");
+	cause(out, m);
 	findings(out, m);
 	views(out, m);
 	packages(out, m);

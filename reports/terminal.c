@@ -1,4 +1,5 @@
 /* The terminal summary: at most 23 lines, the foot always there, a command never cut. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ enum {
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 11,
+	BLOCKS = 13,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -122,16 +123,17 @@ static void entries_more(struct screen *sc, struct block *b, const struct kan_en
 	kan_buf_adds(&b->lines[b->n++], text);
 }
 
+/* The gravest ones; all of them are counted in the report. */
 static void counts(struct kan_buf *out, const struct kan_model *m)
 {
-	bool any = false;
-	for (size_t i = 4; i-- > 0;) {
-		if (!m->counts[i])
-			continue;
-		kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i],
-			     kan_model_severities[i]);
-		any = true;
-	}
+	for (size_t i = 4; i-- > 0;)
+		if (m->counts[i]) {
+			kan_buf_addf(out, "; %" PRIu64 " %s", m->counts[i],
+				     kan_model_severities[i]);
+			if (m->counts[i] < m->total)
+				kan_buf_addf(out, " of %" PRIu64, m->total);
+			return;
+		}
 }
 
 static void verdict(struct screen *sc)
@@ -141,13 +143,11 @@ static void verdict(struct screen *sc)
 	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
 	if (sc->s->provisional)
 		kan_buf_adds(&text, "PROVISIONAL: ");
-	if (sc->m->total) {
-		kan_buf_adds(&text, "LOOK AT THESE FIRST: ");
-		counts(&text, sc->m);
-	} else {
-		kan_buf_addc(&text, *sc->m->calm | ' '); /* on the screen it goes on a line */
-		kan_buf_adds(&text, sc->m->calm + 1);
-	}
+	size_t begin = text.len;
+	(void)join_parts(&text, sc->m->headline, sc->columns);
+	if (!sc->m->alarm) /* on the screen it goes on a line */
+		text.data[begin] = (uint8_t)tolower(text.data[begin]);
+	counts(&text, sc->m);
 	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
 	b->n = 1;
 	if (fit(&b->lines[1], sc, &about, VALUE_COLUMNS))
@@ -175,9 +175,11 @@ static void build(struct screen *sc)
 		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
 	}
 	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
+	entries(sc, block(sc, "ENTRY", "entry"), &m->entry, 2, whole);
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
+	entries(sc, block(sc, "SECRETS", "secrets"), &m->secrets, 1, whole);
 	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
@@ -251,8 +253,7 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 	for (size_t i = 0; i < b->n && !b->gone; i++) {
 		char label[LABEL + 1];
 		(void)snprintf(label, sizeof label, "%-*s", LABEL, i ? "" : b->label);
-		const char *sgr =
-			strcmp(b->label, "VERDICT") == 0 && sc->m->counts[3] ? "1;31" : "1";
+		const char *sgr = strcmp(b->label, "VERDICT") == 0 && sc->m->alarm ? "1;31" : "1";
 		painted(out, sc, sgr, label);
 		kan_buf_addb(out, kan_buf_bytes(&b->lines[i]));
 		kan_buf_addc(out, '\n');
@@ -266,9 +267,6 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 		kan_buf_adds(&text, "not sealed yet: the capture goes on");
 	else if (sc->s->exit_words)
 		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
-	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
-			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	bool any = false;
 	for (size_t i = 0; i < sc->n; i++) {
 		if (!sc->blocks[i].gone || !sc->blocks[i].dropped)
@@ -280,6 +278,9 @@ static void print_exit(struct kan_buf *out, const struct screen *sc)
 			     sc->blocks[i].dropped);
 		any = true;
 	}
+	if (sc->m->not_assessed)
+		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
+			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
 	kan_cut_columns(out, kan_buf_bytes(&text), sc->columns);
 	kan_buf_addc(out, '\n');
 }

@@ -9,6 +9,7 @@
 #include "analyze/integrity.h"
 #include "analyze/object.h"
 #include "analyze/packages.h"
+#include "analyze/verdict.h"
 #include "base/clock.h"
 #include "base/row.h"
 #include "base/self.h"
@@ -182,33 +183,20 @@ static json_t *reach_of(const struct kan_facts *f)
 	return o;
 }
 
-/* An exec before the oldest event that the engine still has would leave nothing to read. */
-static void unseen_events(json_t *not_seen, const struct kan_facts *f)
-{
-	int64_t first = kan_events_begin(f, NULL), created = 0;
-	struct kan_err ignored = {0};
-	const char *when = kan_json_str(f->inspect, "Created");
-	if (!first || !*when || kan_rfc3339_parse(&created, when, &ignored) < 0 || first <= created)
-		return;
-	char text[KAN_RFC3339], what[NAME_TEXT], could[NAME_TEXT];
-	kan_rfc3339_s(text, first);
-	(void)snprintf(what, sizeof what, "engine events before %s", text);
-	(void)snprintf(could, sizeof could, "an exec before that");
-	json_array_append_new(not_seen,
-			      json_pack("{s:s,s:s,s:s,s:s,s:s}", "collector", "engine", "what",
-					what, "kind", "window", "why",
-					"the engine keeps few events", "could_show", could));
-}
-
 static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 		   const struct kan_facts *f)
 {
 	uint64_t left_out = 0;
 	json_t *findings = kan_run_findings(run), *not_seen = kan_cover_not_seen(f->cover);
 	json_object_set_new(doc, "findings", findings);
+	json_t *stories = kan_stories(findings, f);
+	json_object_set_new(doc, "stories", stories);
+	json_object_set_new(doc, "verdict", kan_verdict(run, findings, stories));
 	json_object_set_new(doc, "counts", counts_of(findings));
 	json_object_set_new(doc, "not_assessed", kan_run_not_assessed(run));
-	unseen_events(not_seen, f);
+	json_t *events = kan_events_unseen(f);
+	if (events)
+		json_array_append_new(not_seen, events);
 	kan_packages_not_seen(not_seen, f->packages);
 	while (json_array_size(not_seen) > KAN_LIST_NOT_SEEN)
 		json_array_remove(not_seen, json_array_size(not_seen) - 1);
@@ -239,6 +227,8 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_t *sockets = rows_of(l->sockets, l->n_sockets, "data/network/sockets.ndjson", f);
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
+	json_object_set_new(doc, "secrets",
+			    rows_of(l->secrets, l->n_secrets, "data/processes/environ.ndjson", f));
 	json_object_set_new(doc, "reach", reach_of(f));
 	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));

@@ -13,6 +13,7 @@ enum {
 	KAN_LIST_HIDDEN = 200,
 	KAN_LIST_TIMELINE = 400,
 	KAN_LIST_NOT_SEEN = 500,
+	KAN_LIST_SECRETS = 200,
 };
 
 /* As kan_analyze, from any source. Yours. */
@@ -21,8 +22,9 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 
 /* The listed rows, filled while rows stream by. */
 struct kan_lists {
-	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline;
-	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist, n_explained;
+	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline, *secrets;
+	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist, n_explained,
+		n_secrets;
 };
 void kan_lists_begin(struct kan_lists *l);
 void kan_lists_free(struct kan_lists *l);
@@ -33,5 +35,8 @@ void kan_lists_see(const struct kan_view *v, bool gaps, void *lists);
 json_t *kan_timeline(const struct kan_facts *f, const json_t *findings, uint64_t *left_out);
 /* The oldest event that the engine still had; 0 when there is none. */
 int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline);
+/* The part of the container's life that the engine's events do not cover, as an entry of
+ * not_seen[]; NULL: there is none. Yours. */
+json_t *kan_events_unseen(const struct kan_facts *f);
 
 #endif

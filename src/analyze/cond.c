@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/count.h"
 #include "analyze/facts.h"
 
 enum { RE_MATCHES = 100000, RE_HEAP_KIB = 1024, RE_DEPTH = 250 };
@@ -27,17 +28,21 @@ enum op {
 	OP_ENDS,
 	OP_RE,
 	OP_CIDR,
-	OP_EXISTS
+	OP_EXISTS,
+	OP_COUNT
 };
 
 struct kan_cond {
 	enum op op;
 	const struct kan_column *column;
+	int which; /* -1: of the row itself; else of the join */
+	const char *trust;
 	const json_t *arg;
 	bool icase;
 	pcre2_code *re;
 	pcre2_match_context *limits;
 	struct kan_net net;
+	struct kan_count *count;
 	struct kan_cond **kids;
 	size_t n;
 };
@@ -73,6 +78,7 @@ void kan_cond_free(struct kan_cond *c)
 	for (size_t i = 0; i < c->n; i++)
 		kan_cond_free(c->kids[i]);
 	free(c->kids);
+	kan_count_free(c->count);
 	pcre2_code_free(c->re);
 	pcre2_match_context_free(c->limits);
 	free(c);
@@ -181,6 +187,7 @@ static int check_leaf(struct kan_cond *c, struct kan_err *err)
 	case OP_ALL:
 	case OP_ANY:
 	case OP_NOT:
+	case OP_COUNT:
 		break;
 	}
 	return kan_fail(err, KAN_EUSAGE, "%s: not a comparison", c->column->name);
@@ -214,16 +221,29 @@ static int parse_op(struct kan_cond *c, const json_t *spec, struct kan_err *err)
 static int parse_leaf(struct kan_cond *c, const char *name, const json_t *v,
 		      const struct kan_scope *s, struct kan_err *err)
 {
-	int which = -1;
-	c->column = kan_scope_find(&which, s, name);
+	c->column = kan_scope_find(&c->which, s, name);
 	if (!c->column)
 		return kan_fail(err, KAN_EUSAGE, "unknown column %s of %s", name, s->kind->name);
+	c->trust = (c->which < 0 ? s->kind : s->joined[c->which])->trust;
 	c->op = OP_EQ;
 	if (!json_is_object(v))
 		c->arg = v;
 	else if (parse_op(c, v, err) < 0)
 		return kan_wrap(err, "%s", name);
 	return check_leaf(c, err);
+}
+
+static int parse_count(struct kan_cond *c, const json_t *v, const struct kan_scope *s,
+		       struct kan_err *err)
+{
+	if (!s->counts)
+		return kan_fail(err, KAN_EUSAGE,
+				"count: only in where, excuse and votes of a rule");
+	c->op = OP_COUNT;
+	if (kan_count_parse(&c->count, v, s->kind, err) < 0)
+		return -1;
+	c->trust = kan_count_trust(c->count, s->kind);
+	return 0;
 }
 
 static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *s, unsigned depth,
@@ -239,6 +259,8 @@ static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *
 		c->op = key[1] == 'l' ? OP_ALL : OP_ANY;
 		return parse_kids(c, v, s, depth, err);
 	}
+	if (strcmp(key, "count") == 0)
+		return parse_count(c, v, s, err);
 	if (strcmp(key, "not") != 0)
 		return parse_leaf(c, key, v, s, err);
 	c->op = OP_NOT;
@@ -388,8 +410,8 @@ static enum kan_truth element(struct kan_cond_run *run, const struct kan_cond *c
 	return text_leaf(run, c, text);
 }
 
-static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
-			   const struct kan_view *view)
+static enum kan_truth on_row(struct kan_cond_run *run, const struct kan_cond *c,
+			     const struct kan_view *view)
 {
 	struct kan_value v = kan_value_get(view, c->column, run->gaps);
 	enum kan_truth best = KAN_FALSE;
@@ -402,9 +424,58 @@ static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
 			enum kan_truth t = element(run, c, &v, i);
 			best = t > best ? t : best;
 		}
-	if (best == KAN_UNDECIDED)
+	if (best == KAN_UNDECIDED) {
 		run->why = c->column;
+		run->why_kind = NULL;
+	}
 	return best;
+}
+
+static enum kan_truth counted(struct kan_cond_run *run, const struct kan_cond *c,
+			      const struct kan_view *view)
+{
+	enum kan_truth t =
+		run->counts ? kan_counts_ask(run->counts, c->count, view) : KAN_UNDECIDED;
+	if (t == KAN_UNDECIDED) {
+		run->why = NULL;
+		run->why_kind = c->count->kind;
+	}
+	return t;
+}
+
+/* Joined rows hold a comparison when one of them does. */
+static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
+			   const struct kan_view *view)
+{
+	if (c->which < 0)
+		return on_row(run, c, view);
+	const struct kan_matches *m = run->joins ? &run->joins[c->which] : NULL;
+	enum kan_truth best = !m || m->undecided || m->total > m->n ? KAN_UNDECIDED : KAN_FALSE;
+	for (size_t i = 0; m && i < m->n && best != KAN_TRUE; i++) {
+		enum kan_truth t = on_row(run, c, &m->rows[i]);
+		best = t > best ? t : best;
+	}
+	return best;
+}
+
+void kan_cond_counts(const struct kan_cond *c, void (*fn)(const struct kan_count *of, void *arg),
+		     void *arg)
+{
+	if (c->count)
+		fn(c->count, arg);
+	for (size_t i = 0; i < c->n; i++)
+		kan_cond_counts(c->kids[i], fn, arg);
+}
+
+const char *kan_cond_trust(const struct kan_cond *c)
+{
+	const char *weakest = c->trust;
+	for (size_t i = 0; i < c->n; i++) {
+		const char *t = kan_cond_trust(c->kids[i]);
+		if (!weakest || (t && kan_trust_rank(t) > kan_trust_rank(weakest)))
+			weakest = t;
+	}
+	return weakest;
 }
 
 enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
@@ -412,6 +483,8 @@ enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
 {
 	if (c->op == OP_NOT)
 		return (enum kan_truth)(KAN_TRUE - kan_cond_eval(run, c->kids[0], v));
+	if (c->op == OP_COUNT)
+		return counted(run, c, v);
 	if (c->op != OP_ALL && c->op != OP_ANY)
 		return leaf(run, c, v);
 	enum kan_truth whole = c->op == OP_ALL ? KAN_TRUE : KAN_FALSE;

@@ -144,6 +144,17 @@ int kan_source_read(struct kan_buf *out, const struct kan_source *s, const char 
 			 : kan_read_file(out, folder_of(s, path), path, err);
 }
 
+int kan_source_stream(const struct kan_source *s, const char *path, kan_bundle_data_fn *fn,
+		      void *arg, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
+	if (s->bundle)
+		return kan_bundle_stream(s->bundle, path, fn, arg, err);
+	if (kan_source_read(&text, s, path, err) < 0)
+		return -1;
+	return fn(kan_buf_bytes(&text), arg, err);
+}
+
 static ssize_t folder_next(void *arg, const void **p, struct kan_err *err)
 {
 	struct kan_bytes *rest = arg;

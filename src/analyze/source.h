@@ -23,6 +23,9 @@ int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row
 /* The whole of an artefact, as far as out takes it: limit beyond. */
 int kan_source_read(struct kan_buf *out, const struct kan_source *s, const char *path,
 		    struct kan_err *err);
+/* The bytes of an artefact, piece by piece; act on nothing before it returns 0. */
+int kan_source_stream(const struct kan_source *s, const char *path, kan_bundle_data_fn *fn,
+		      void *arg, struct kan_err *err);
 /* A whole JSON document of at most max octets. Yours. */
 int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
 		    struct kan_err *err);

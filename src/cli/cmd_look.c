@@ -104,10 +104,11 @@ static void print_finding(const json_t *f, size_t number)
 	print_text("says", f, "says");
 	print_text("why", f, "why");
 	json_array_foreach (json_object_get(f, "evidence"), i, e) {
-		(void)printf("evidence  %s row %lld sha256 %s\n",
-			     json_string_value(json_object_get(e, "artefact")),
-			     (long long)json_integer_value(json_object_get(e, "row")),
-			     json_string_value(json_object_get(e, "sha256")));
+		const json_t *row = json_object_get(e, "row");
+		(void)printf("evidence  %s", json_string_value(json_object_get(e, "artefact")));
+		if (row)
+			(void)printf(" row %lld", (long long)json_integer_value(row));
+		(void)printf(" sha256 %s\n", json_string_value(json_object_get(e, "sha256")));
 	}
 	json_array_foreach (json_object_get(f, "next"), i, e) {
 		(void)fputs("next      ", stdout);

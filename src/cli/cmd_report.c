@@ -6,7 +6,9 @@
 #include "cli/cmd.h"
 
 static const struct kan_option options[] = {
-	{"format", 0, "LIST", "html, md, json (default: these three), sbom"},
+	{"format", 0, "LIST",
+	 "html, md, json (default: these three), timeline, bodyfile, csv, stix, navigator, sarif, "
+	 "sbom"},
 	{"out", 'o', "DIR", "where the files go (default: the home's reports/<bundle>)"},
 	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
 	{"fail-on", 0, "SEVERITY",

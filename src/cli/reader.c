@@ -135,6 +135,13 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 	return 0;
 }
 
+/* An artefact that is not there has no rows. */
+static int rows_of_bundle(const void *from, const char *artefact, kan_row_fn *fn, void *arg,
+			  struct kan_err *err)
+{
+	return kan_bundle_find(from, artefact) ? kan_bundle_rows(from, artefact, fn, arg, err) : 0;
+}
+
 static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err *err)
 {
 	struct kan_bundle *bundle = NULL;
@@ -149,6 +156,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err 
 	if (kan_analyze(&analysis, bundle, rules, err) < 0 ||
 	    kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
+	kan_model_from(model, rows_of_bundle, bundle);
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
 	count_changes(answer, analysis);
 	int status = r->status;

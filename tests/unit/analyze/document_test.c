@@ -357,6 +357,34 @@ Test(document, gaps_scope_and_the_event_window_are_not_seen)
 	json_decref(doc);
 }
 
+/* Does an event like this, alone, reach back to the creation? */
+static bool window_is_open(const char *action, const char *id)
+{
+	char event[256];
+	size_t i = 0;
+	json_t *v = NULL;
+	bool open = false;
+	(void)snprintf(event, sizeof event,
+		       "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"%s\"},"
+		       "\"timeNano\":1794546000120394871}\n",
+		       action, id);
+	json_t *doc = over_base("data/engine/events.json", kan_bytes_of(event));
+	json_array_foreach (json_object_get(doc, "not_seen"), i, v)
+		open |= strcmp(str(v, "kind"), "window") == 0;
+	json_decref(doc);
+	return open;
+}
+
+/* The engine tells of a creation a moment after the time that inspect has of it. */
+Test(document, the_event_of_its_creation_closes_the_window)
+{
+	static const char mine[] =
+		"3f2a9c41d0be5d7e0c6a1b9f48e2d37750aa6c1f9be4d2830717c5e6a9b0f3d1";
+	cr_expect(!window_is_open("create", mine));
+	cr_expect(window_is_open("create", "another"));
+	cr_expect(window_is_open("start", mine));
+}
+
 Test(document, the_bytes_of_the_container_stay_bytes)
 {
 	json_t *doc = hostile();

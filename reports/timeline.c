@@ -1,0 +1,50 @@
+/* timeline.jsonl: one line a moment, as Timesketch reads it. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/row.h"
+#include "reports/moments.h"
+
+enum { NS_PER_US = 1000 };
+
+static void text(struct kan_buf *out, const char *key, struct kan_bytes v)
+{
+	kan_buf_addf(out, ",\"%s\":\"", key);
+	kan_escape_json(out, v);
+	kan_buf_addc(out, '"');
+}
+
+static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err)
+{
+	struct kan_buf *out = arg;
+	char when[KAN_RFC3339];
+	kan_rfc3339_s(when, at->ns);
+	kan_buf_addf(out, "{\"timestamp\":%" PRId64 ",\"datetime\":\"%.19s+00:00\"",
+		     at->ns / NS_PER_US, when);
+	text(out, "timestamp_desc", kan_bytes_of(at->desc));
+	text(out, "message", at->message);
+	text(out, "trust", kan_bytes_of(at->trust));
+	if (at->artefact) {
+		text(out, "artefact", kan_bytes_of(at->artefact));
+		kan_buf_addf(out, ",\"row\":%" PRIu64, at->row);
+	}
+	if (at->finding)
+		text(out, "finding", kan_bytes_of(kan_json_str(at->finding, "id")));
+	kan_buf_adds(out, "}\n");
+	return out->failed ? kan_fail(err, KAN_ELIMIT, "timeline.jsonl: the buffer is full") : 0;
+}
+
+static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
+{
+	return kan_moments(m, on_moment, out, err);
+}
+
+extern const struct kan_report kan_report_timeline;
+const struct kan_report kan_report_timeline = {
+	.name = "timeline",
+	.file = "timeline.jsonl",
+	.summary = "all times for Timesketch and log aggregators",
+	.render = render,
+};
