@@ -10,6 +10,8 @@
 #include "analyze/object.h"
 #include "analyze/packages.h"
 #include "analyze/verdict.h"
+#include "analyze/yararows.h"
+#include "analyze/yarascan.h"
 #include "base/clock.h"
 #include "base/row.h"
 #include "base/self.h"
@@ -198,6 +200,7 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 	if (events)
 		json_array_append_new(not_seen, events);
 	kan_packages_not_seen(not_seen, f->packages);
+	kan_yara_not_seen(not_seen, f);
 	while (json_array_size(not_seen) > KAN_LIST_NOT_SEEN)
 		json_array_remove(not_seen, json_array_size(not_seen) - 1);
 	json_object_set_new(doc, "not_seen", not_seen);
@@ -234,6 +237,9 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
 	if (image)
 		json_object_set(doc, "image_integrity", image);
+	json_t *yara = kan_yara_document(f);
+	if (yara)
+		json_object_set_new(doc, "yara", yara);
 	return doc;
 }
 
@@ -298,7 +304,15 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 int kan_analyze(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
 		struct kan_err *err)
 {
+	return kan_analyze_with(out, b, r, (struct kan_bytes){0}, err);
+}
+
+int kan_analyze_with(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
+		     struct kan_bytes yara, struct kan_err *err)
+{
 	struct kan_source *s = kan_source_bundle(b);
+	if (yara.n)
+		kan_source_extra(s, KAN_YARA_ROWS, yara);
 	int rc = kan_analyze_source(out, s, r, err);
 	kan_source_free(s);
 	return rc;

@@ -20,6 +20,11 @@ enum {
 int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
 		       struct kan_err *err);
 
+/* As kan_analyze, with the rows of a scan by YARA rules (kan_yara_scan); empty: none was asked for.
+ */
+int kan_analyze_with(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
+		     struct kan_bytes yara, struct kan_err *err);
+
 /* The listed rows, filled while rows stream by. */
 struct kan_lists {
 	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline, *secrets;

@@ -8,6 +8,7 @@
 
 #include "analyze/contradictions.h"
 #include "analyze/packages.h"
+#include "analyze/yararows.h"
 #include "base/clock.h"
 #include "image/engineconfig.h"
 
@@ -266,6 +267,8 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	if (kan_facts_network(f, err) < 0 || kan_facts_processes(f, err) < 0 ||
 	    kan_facts_files(f, err) < 0)
 		goto out;
+	if (kan_yara_digests(&f->yara, f, err) < 0)
+		goto out;
 	f->whole_strange = kan_mounts_strange(&f->strange, &f->init_mntns, f);
 	*out = f;
 	return 0;
@@ -295,6 +298,7 @@ void kan_facts_free(struct kan_facts *f)
 	json_decref(f->inspect);
 	json_decref(f->image_inspect);
 	json_decref(f->networks);
+	json_decref(f->yara);
 	kan_packages_free(f->packages);
 	free(f);
 }

@@ -147,6 +147,7 @@ struct kan_facts {
 	size_t n_engine, longest_engine;
 	struct kan_arena engine_text;
 	struct kan_packages *packages;
+	json_t *yara; /* digests that a YARA rule hit: true where the rule marks itself high */
 };
 
 int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,

@@ -27,6 +27,7 @@ struct draft {
 	json_t *objects, *evidence, *classes;
 	size_t n_objects;
 	bool unexcused; /* of a hit at least */
+	bool raised;    /* by a YARA rule that hits its bytes */
 };
 
 static void key_of(char digest[65], const struct kan_rule *r, const struct kan_view *v)
@@ -64,7 +65,8 @@ static void add_class(json_t *classes, const char *trust)
 
 static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
 {
-	add_class(d->classes, v->kind->trust);
+	const char *trust = v->kind->derive ? kan_json_str(v->row, "trust") : "";
+	add_class(d->classes, kan_trust_rank(trust) < KAN_TRUST_CLASSES ? trust : v->kind->trust);
 	int64_t t = time_of(v);
 	d->time_ns = t < d->time_ns ? t : d->time_ns;
 	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
@@ -85,6 +87,20 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	json_array_append_new(d->evidence, e);
 }
 
+/* A user's YARA rule hits the bytes that it is about: one step up, of a rule that does not mark
+ * itself high as far as medium. */
+static int raised_by_yara(const struct kan_run *run, const struct kan_view *v, int severity)
+{
+	const char *hex = kan_json_str(v->row, "sha256");
+	if (!*hex)
+		hex = kan_json_str(json_object_get(v->row, "exe"), "sha256");
+	const json_t *high =
+		strcmp(v->kind->name, "yara") == 0 ? NULL : json_object_get(run->facts->yara, hex);
+	if (!high || (json_is_false(high) && severity >= KAN_MEDIUM))
+		return severity;
+	return severity + 1;
+}
+
 static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *h)
 {
 	const struct kan_rule *r = d->of->rule;
@@ -100,8 +116,9 @@ static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *
 		for (size_t i = 0; i < h->joins[j].n; i++)
 			add_object(run, d, &h->joins[j].rows[i]);
 	}
-	if (severity > KAN_CRITICAL)
-		severity = KAN_CRITICAL;
+	int raised = raised_by_yara(run, &h->view, severity);
+	d->raised |= raised > severity && !excused;
+	severity = raised > KAN_CRITICAL ? KAN_CRITICAL : raised;
 	if (excused)
 		severity = KAN_LOW;
 	d->unexcused |= !excused;
@@ -179,7 +196,7 @@ struct about {
 	const struct kan_run *run;
 	const struct kan_hit *hit;
 	const char *id;
-	const char *excuse; /* NULL: none */
+	const char *also; /* NULL: nothing */
 };
 
 /* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence.
@@ -210,9 +227,9 @@ static void say(json_t *o, const char *key, json_t *parts, const struct kan_text
 			kan_buf_add(&one, p->text, p->n);
 		add_part(&whole, parts, p->ref.column ? "value" : "text", &one);
 	}
-	if (parts && a->excuse) {
+	if (parts && a->also) {
 		kan_auto_buf struct kan_buf one = KAN_BUF(SENTENCE_MAX);
-		kan_buf_adds(&one, a->excuse);
+		kan_buf_adds(&one, a->also);
 		add_part(&whole, parts, "text", &one);
 	}
 	kan_json_set_bytes(o, key, kan_buf_bytes(&whole));
@@ -239,9 +256,11 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 			      "severity", kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
-	const struct about about = {
-		run, d->hits[0], id,
-		d->unexcused ? NULL : "; explained by records of the image or the container"};
+	const struct about about = {run, d->hits[0], id,
+				    !d->unexcused
+					    ? "; explained by records of the image or the container"
+				    : d->raised ? "; a YARA rule hits its bytes"
+						: NULL};
 	say(o, "says", parts, &r->says, &about);
 	json_object_set_new(o, "parts", parts);
 	for (size_t i = 0; i < r->n_next; i++) {

@@ -3,6 +3,7 @@
 #include "analyze/analyze.h"
 #include "analyze/join.h"
 #include "analyze/packages.h"
+#include "analyze/yarascan.h"
 
 static const struct kan_column process_columns[] = {
 	INT("pid", "on the host"),
@@ -467,5 +468,9 @@ const struct kan_kind kan_kinds[] = {
 	{"login", "logs", "data/logs/files.ndjson", "container-text",
 	 "A login in the container's log, as sshd words it.", kan_login_columns, kan_login_identity,
 	 NULL, kan_derive_login},
+	{"yara", "yara", KAN_YARA_ROWS, "container-text",
+	 "A hit of the user's YARA rules in a changed file, a file of a mount, carved bytes or a "
+	 "log.",
+	 kan_yara_columns, kan_yara_identity, NULL, kan_derive_yara, kan_yara_unseen},
 	{.name = NULL},
 };

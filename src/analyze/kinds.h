@@ -46,7 +46,8 @@
 	}
 
 extern const struct kan_column kan_target_columns[], kan_event_columns[], kan_secret_columns[],
-	kan_log_columns[], kan_http_columns[], kan_login_columns[], kan_contradiction_columns[];
+	kan_log_columns[], kan_http_columns[], kan_yara_columns[], kan_login_columns[],
+	kan_contradiction_columns[];
 extern const char *const kan_target_identity[];
 extern const char *const kan_event_identity[];
 extern const char *const kan_secret_identity[];
@@ -54,9 +55,11 @@ extern const char *const kan_log_identity[];
 extern const char *const kan_http_identity[];
 extern const char *const kan_login_identity[];
 extern const char *const kan_contradiction_identity[];
+extern const char *const kan_yara_identity[];
 kan_join_fn kan_join_target;
 kan_derive_fn kan_derive_target, kan_derive_event, kan_derive_secret, kan_derive_log,
-	kan_derive_http, kan_derive_login, kan_derive_contradiction;
+	kan_derive_http, kan_derive_login, kan_derive_contradiction, kan_derive_yara;
 json_t *kan_contradiction_unseen(const struct kan_facts *f);
+json_t *kan_yara_unseen(const struct kan_facts *f);
 
 #endif

@@ -13,6 +13,8 @@ struct kan_source *kan_source_bundle(const struct kan_bundle *b);
 int kan_source_dir(struct kan_source **out, const char *dir, const char *below,
 		   struct kan_err *err);
 void kan_source_free(struct kan_source *s);
+/* Rows that are no artefact, under a name that no artefact has; once. Copied. */
+void kan_source_extra(struct kan_source *s, const char *path, struct kan_bytes rows);
 
 const char *kan_source_name(const struct kan_source *s);
 const char *kan_source_seal(const struct kan_source *s); /* "" when unsealed */

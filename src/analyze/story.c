@@ -118,6 +118,11 @@ static void touch_object(struct weave *w, size_t finding, const json_t *o)
 	}
 	if (strcmp(kind, "socket") == 0)
 		touch_endpoint(w, finding, o);
+	if (strcmp(kind, "yara") == 0 && strcmp(kan_json_str(o, "what"), "log") != 0) {
+		if (!json_object_get(o, "mnt_id") && strcmp(kan_json_str(o, "what"), "file") == 0)
+			touch_bytes(w, finding, "file ", o, "file");
+		touch_digest(w, finding, o, "sha256");
+	}
 	if (strcmp(kind, "change") == 0 || strcmp(kind, "mountfile") == 0) {
 		if (strcmp(kan_json_str(o, "type"), "dir") != 0)
 			touch_bytes(w, finding, "file ", o, "path");
