@@ -287,6 +287,9 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 	if (*image)
 		kan_buf_addf(out, "- The image: %s\n", image);
 	modified(out, json_object_get(json_object_get(m->doc, "image_integrity"), "modified"));
+	const char *yara = kan_json_str(json_object_get(m->doc, "yara"), "says");
+	if (*yara)
+		kan_buf_addf(out, "- %s\n", yara);
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
 }

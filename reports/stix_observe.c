@@ -131,4 +131,6 @@ void kan_stix_observe(struct kan_stix *x, json_t *refs, const json_t *row)
 	else if (strcmp(kind, "change") == 0 || strcmp(kind, "mountfile") == 0 ||
 		 strcmp(kind, "baseline") == 0)
 		(void)file(x, refs, row, "path", "sha256");
+	else if (strcmp(kind, "yara") == 0 && strcmp(kan_json_str(row, "what"), "file") == 0)
+		(void)file(x, refs, row, "file", "sha256");
 }

@@ -1,11 +1,15 @@
 /* Rows of a scan by a user's YARA rules: its hits, and what it says of itself. */
 #include "analyze/yararows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analyze/kinds.h"
 #include "analyze/yarascan.h"
 #include "base/digest.h"
+
+enum { SENTENCE_MAX = 256 };
 
 const struct kan_column kan_yara_columns[] = {
 	BYTES("rule", "its name"),
@@ -106,6 +110,20 @@ static int on_keys(const json_t *row, uint64_t line, void *arg, struct kan_err *
 	return 0;
 }
 
+static void add_sentence(json_t *o)
+{
+	char text[SENTENCE_MAX];
+	json_int_t hits = kan_json_int(o, "hits") + kan_json_int(o, "hits_left_out"),
+		   gaps = kan_json_int(o, "gaps") + kan_json_int(o, "gaps_left_out");
+	(void)snprintf(text, sizeof text,
+		       "%" PRId64 " YARA rules in %zu files, by libyara %.32s, over %" PRId64
+		       " files, carved bytes and logs: %" JSON_INTEGER_FORMAT
+		       " hits; %" JSON_INTEGER_FORMAT " could not be scanned to the end",
+		       kan_json_int(o, "rules"), json_array_size(json_object_get(o, "sources")),
+		       kan_json_str(o, "libyara"), kan_json_int(o, "files"), hits, gaps);
+	json_object_set_new(o, "says", json_string(text));
+}
+
 json_t *kan_yara_document(const struct kan_facts *f)
 {
 	json_int_t hits = 0, gaps = 0;
@@ -120,6 +138,7 @@ json_t *kan_yara_document(const struct kan_facts *f)
 	(void)each(f, "gap", on_count, &gaps, &ignored);
 	json_object_set_new(o, "hits", json_integer(hits));
 	json_object_set_new(o, "gaps", json_integer(gaps));
+	add_sentence(o);
 	return o;
 }
 

@@ -4,7 +4,7 @@
 
 #include "analyze/facts.h"
 
-/* {"libyara", "rules", "sources", "files", "hits", "gaps", ...left out}; NULL: none was asked for.
+/* {"libyara", "rules", "sources", "files", "hits", "gaps", ...left out, "says"}; NULL: none was asked for.
  * Yours. */
 json_t *kan_yara_document(const struct kan_facts *f);
 /* Digests of what was hit, each with true where a rule marks itself high. Yours. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,7 +280,8 @@ static enum outcome one(struct scan *s, int fd, uint8_t *buffer, struct kan_err 
 		say_unboxed(s, m.n);
 		return GO_ON;
 	}
-	if (!s->boxed || m.n > KAN_ROW_MAX)
+	/* That there is no sandbox to be had is a failure, too. */
+	if ((!s->boxed && m.kind != FAILED) || m.n > KAN_ROW_MAX)
 		return BAD;
 	o = get(s, fd, patience(s), buffer, m.n);
 	return o == GO_ON ? take(s, &m, (struct kan_bytes){buffer, m.n}, err) : o;
@@ -400,6 +402,9 @@ int kan_yara_scan(struct kan_buf *rows, char unboxed[KAN_YARA_UNBOXED],
 		  const struct kan_yara_job *job, struct kan_err *err)
 {
 	struct kan_err why = {0};
+	struct stat st;
+	if (stat(job->rules, &st) < 0)
+		return kan_fail(err, KAN_EUSAGE, "%s: no file or folder of YARA rules", job->rules);
 	struct scan s = {.job = job,
 			 .rows = rows,
 			 .unboxed = unboxed,

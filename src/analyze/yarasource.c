@@ -103,7 +103,7 @@ static int load(struct kan_yara_sources *s, const char *path, struct kan_err *er
 {
 	struct stat st;
 	if (stat(path, &st) < 0)
-		return kan_fail(err, KAN_EUSAGE, "%s: no file or folder of YARA rules", path);
+		return kan_fail_sys(err, "%s", path);
 	if (!S_ISDIR(st.st_mode)) {
 		const char *slash = strrchr(path, '/');
 		return load_text(s, AT_FDCWD, path, slash ? slash + 1 : path, err);

@@ -200,9 +200,9 @@ static int tar(struct walk *w, struct kan_err *err)
 		return finish_member(w, err);
 	as_artefact(w, 0);
 	if (why.code == KAN_EFORMAT || why.code == KAN_ELIMIT)
-		return !is_next(w)
-			       ? 0
-			       : gap(w, why.code == KAN_ELIMIT ? "limit" : "format", why.text, err);
+		return !is_next(w) ? 0
+				   : gap(w, why.code == KAN_ELIMIT ? "limit" : "malformed",
+					 why.text, err);
 	return kan_fail(err, why.code, "%s", why.text);
 }
 

@@ -10,11 +10,14 @@
 #include <kanshiki/report.h>
 #include <kanshiki/rule.h>
 
+#include "analyze/analyze.h"
+#include "analyze/yarascan.h"
 #include "base/file.h"
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/cmd.h"
 
+enum { YARA_ROWS = 64 << 20 };
 enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32 };
 
 const char *const kan_severity_words[] = {"low", "medium", "high", "critical", NULL};
@@ -142,7 +145,22 @@ static int rows_of_bundle(const void *from, const char *artefact, kan_row_fn *fn
 	return kan_bundle_find(from, artefact) ? kan_bundle_rows(from, artefact, fn, arg, err) : 0;
 }
 
-static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err *err)
+int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, struct kan_err *err)
+{
+	char unboxed[KAN_YARA_UNBOXED];
+	const struct kan_yara_job job = {bundle, path, kan_yara_defaults};
+	if (!path)
+		return 0;
+	*rows = KAN_BUF(YARA_ROWS);
+	if (kan_yara_scan(rows, unboxed, &job, err) < 0)
+		return -1;
+	if (*unboxed)
+		kan_say("sandbox: this kernel does not give the scanner of YARA rules:%s", unboxed);
+	return 0;
+}
+
+static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
+		    struct kan_err *err)
 {
 	struct kan_bundle *bundle = NULL;
 	struct kan_rules *rules = NULL;
@@ -153,7 +171,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err 
 		goto out;
 	if ((r->rules ? kan_rules_load(&rules, r->rules, err) : kan_rules_shipped(&rules, err)) < 0)
 		goto out;
-	if (kan_analyze(&analysis, bundle, rules, err) < 0 ||
+	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0 ||
 	    kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
 	kan_model_from(model, rows_of_bundle, bundle);
@@ -176,9 +194,7 @@ out:
 	return rc;
 }
 
-static void sandboxed(int out, const struct kan_reading *r) __attribute__((noreturn));
-
-static void sandboxed(int out, const struct kan_reading *r)
+_Noreturn static void sandboxed(int out, const struct kan_reading *r, struct kan_bytes yara)
 {
 	struct kan_err err = {0};
 	struct kan_sandbox_state state = {0};
@@ -187,7 +203,7 @@ static void sandboxed(int out, const struct kan_reading *r)
 	const char *write_paths[] = {r->out_dir, NULL};
 	int rc = kan_sandbox_reader(&state, read_paths, write_paths, &err);
 	if (rc == 0)
-		rc = read_all(answer, r, &err);
+		rc = read_all(answer, r, yara, &err);
 	if (rc < 0) {
 		json_object_clear(answer);
 		kan_json_set_bytes(answer, "error", kan_bytes_of(err.text));
@@ -230,13 +246,16 @@ int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, str
 		return kan_fail(err, KAN_EUSAGE,
 				"--fail-on takes low, medium, high or critical, not '%s'",
 				r.fail_on);
+	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
+	if (kan_scan_yara(&yara, r.bundle, r.yara, err) < 0)
+		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return kan_fail_sys(err, "pipe");
 	(void)fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)close(ends[0]);
-		sandboxed(ends[1], &r);
+		sandboxed(ends[1], &r, kan_buf_bytes(&yara));
 	}
 	(void)close(ends[1]);
 	kan_auto_close int from = ends[0];
