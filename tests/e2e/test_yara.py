@@ -10,7 +10,7 @@ rule Dropped_Program : foreign {
   meta: author = "A. Mori" reference = "https://example.org/dropped" license = "DRL 1.1" severity = "high"
   condition: uint32(0) == 0x464c457f and (filename == ".sshd" or filepath endswith "processes/content")
 }
-rule Planted_Job { meta: author = "B. Sato" strings: $job = "/usr/local/bin/.sshd listen" condition: $job and extension == ".sync" }
+rule Planted_Job { meta: author = "B. Sato" strings: $job = "/usr/local/bin/.sshd listen" condition: $job and filename == ".sync" }
 rule Staged_Note { strings: $note = "staged on tmpfs" condition: $note }
 rule Upload { strings: $said = "unexpected content type" condition: $said }
 rule Nowhere { strings: $none = "kanshiki-e2e-nowhere-7c1e" condition: $none }
@@ -71,5 +71,5 @@ class Yara(unittest.TestCase):
         self.rules.write_text("rule A {\n  condition:\n    nothing\n}\n")
         place, done = self.report()
         self.assertEqual(done.status, 2, str(done))
-        self.assertIn("own.yar:3: undefined identifier", done.err.decode() if isinstance(done.err, bytes) else done.err)
+        self.assertIn("own.yar:3: undefined identifier", done.messages)
         self.assertEqual(list(place.iterdir()), [])
