@@ -80,6 +80,7 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 		.reader = {.root_fd = t->upper_fd,
 			   .sink = sink,
 			   .metacopy = metacopy,
+			   .shared = true,
 			   .max_entries = ENTRIES},
 		.tar = tar,
 		.content = "content",
@@ -99,7 +100,7 @@ static int take(const struct kan_target *t, struct kan_sink *sink, struct kan_ch
 static void moved(struct kan_changes_opts *o, struct kan_idmaps *owners, const struct kan_target *t)
 {
 	struct kan_err why = {0};
-	if (!kan_is_podman(t))
+	if (!o->podman)
 		return;
 	o->shift_lost = kan_podman_shift(&owners->uid, &owners->gid, t, &why) < 0;
 	if (o->shift_lost)
@@ -118,6 +119,7 @@ static int upper(uint64_t *items, const struct kan_target *t, struct kan_sink *s
 				     .lowers = t->lowers,
 				     .n_lowers = t->n_lowers,
 				     .userxattr = t->userxattr,
+				     .podman = kan_is_podman(t),
 				     .wordless = t->lowers_lost != NULL,
 				     .guessed = t->depth == KAN_DEPTH_OFFLINE,
 				     .points = points,

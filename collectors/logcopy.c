@@ -1,4 +1,4 @@
-/* One file of a log into the bundle; a hole that a budget makes is told with its place. */
+/* One file of a log into the bundle; a hole that a limit makes is a gap, and its place is told. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/raised.h"
 #include "base/row.h"
 #include "collectors/logfile.h"
 
@@ -87,14 +88,12 @@ static int put_row(struct kan_logstore *l, const struct kan_logfile *f, const st
 	return kan_rows_end(l->rows, err);
 }
 
+/* Who writes much can choose what is left out: it was asked for, and it is missing. */
 static void tell(const struct kan_logstore *l, const char *name, uint64_t size, uint64_t max,
 		 const struct copy *c)
 {
 	if (c->hole)
-		kan_sink_scope(l->sink, kan_bytes_of(name),
-			       max == KAN_LOG_SOURCE
-				       ? "over 1 GiB: the middle is left out"
-				       : "all logs together are over 4 GiB: a part is left out");
+		kan_sink_limit(l->sink, kan_bytes_of(name), size, c->kept, max);
 	if (c->unread.code != KAN_OK)
 		kan_sink_gap_err(l->sink, kan_bytes_of(name), &c->unread);
 	else if (c->kept + c->hole < size)
@@ -111,12 +110,25 @@ static int end(struct copy *c, struct kan_err *err)
 	return 0;
 }
 
+uint64_t kan_log_room(const struct kan_target *t, uint64_t usual)
+{
+	return kan_raised(t->policy->max_bytes, usual);
+}
+
+struct kan_logstore kan_logstore_of(const struct kan_target *t, struct kan_sink *sink)
+{
+	return (struct kan_logstore){.t = t,
+				     .sink = sink,
+				     .each = kan_log_room(t, KAN_LOG_SOURCE),
+				     .left = kan_log_room(t, KAN_LOG_ALL)};
+}
+
 int kan_logfile_store(struct kan_logstore *l, const struct kan_logfile *f, struct kan_err *err)
 {
 	struct stat st;
 	char sha256[KAN_SHA256_HEX], name[NAME_OCTETS];
 	struct copy c = {.last = '\n'};
-	uint64_t max = l->left < KAN_LOG_SOURCE ? l->left : KAN_LOG_SOURCE;
+	uint64_t max = l->left < l->each ? l->left : l->each;
 	(void)snprintf(name, sizeof(name), "%s/%d.log%s", l->dir, f->n, f->packed ? ".gz" : "");
 	if (fstat(f->fd, &st) < 0) {
 		kan_err_sys(&c.unread, errno, "stat");

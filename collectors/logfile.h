@@ -7,7 +7,7 @@
 
 enum { KAN_LOG_ROTATIONS = 1000, KAN_LOG_FAULTS = 64 /* told one by one */, KAN_LOG_STUCK = 8 };
 
-/* The first 64 MiB of a file over 1 GiB, and the rest from its end. */
+/* The first 64 MiB of a file over 1 GiB, and the rest from its end; what lies between is a gap. */
 #define KAN_LOG_SOURCE ((uint64_t)1 << 30)
 #define KAN_LOG_HEAD ((uint64_t)64 << 20)
 /* Of all files together, from the live one to the oldest. */
@@ -53,8 +53,12 @@ struct kan_logstore {
 	struct kan_rows *rows;
 	const char *dir;
 	uint64_t files;
-	uint64_t left; /* of the budget */
+	uint64_t each; /* octets of one file, at most */
+	uint64_t left; /* of all */
 };
+/* --max-bytes raises what is usual. */
+uint64_t kan_log_room(const struct kan_target *t, uint64_t usual);
+struct kan_logstore kan_logstore_of(const struct kan_target *t, struct kan_sink *sink);
 int kan_logfile_store(struct kan_logstore *l, const struct kan_logfile *f, struct kan_err *err);
 
 #endif

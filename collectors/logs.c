@@ -16,8 +16,8 @@ enum { PATH_OCTETS = 4096 };
 
 static const char *const artefacts[] = {"json-file/", "local/",       "k8s-file/", "cached/",
 					"api.stream", "files.ndjson", NULL};
-static const struct kan_limit limits[] = {{"source_octets", KAN_LOG_SOURCE, true},
-					  {"all_octets", KAN_LOG_ALL, true},
+static const struct kan_limit limits[] = {{"source_octets", KAN_LOG_SOURCE, false},
+					  {"all_octets", KAN_LOG_ALL, false},
 					  {"stream_octets", KAN_LOG_SOURCE, false},
 					  {"rotations", KAN_LOG_ROTATIONS, false},
 					  {NULL, 0, false}};
@@ -128,6 +128,7 @@ static int take_set(bool *found, struct kan_logstore *l, const char *path, bool 
 	*found = s->n > 0;
 	if (opened < 0 && (!quiet || *found || why.code != KAN_ENOTFOUND))
 		kan_sink_gap_err(l->sink, kan_bytes_of(what), &why);
+	*found |= opened < 0 && why.code != KAN_ENOTFOUND && !l->t->engine; /* nobody else knows */
 	int rc = store_all(l, s, err);
 	kan_logset_free(s);
 	return rc;
@@ -138,7 +139,8 @@ static int by_api(const struct kan_target *t, struct kan_sink *sink, struct kan_
 	char path[256];
 	(void)snprintf(path, sizeof(path), "/containers/%s/logs?stdout=1&stderr=1&timestamps=1",
 		       t->id);
-	return kan_answer_store_max(t->engine, sink, path, "api.stream", KAN_LOG_SOURCE, err);
+	return kan_answer_store_max(t->engine, sink, path, "api.stream",
+				    kan_log_room(t, KAN_LOG_SOURCE), err);
 }
 
 static int from_place(bool *found, struct kan_logstore *l, const struct place *p,
@@ -219,10 +221,9 @@ static int from_disk(bool *found, struct kan_logstore *l, const struct place *p,
 
 static int collect(const struct kan_target *t, struct kan_sink *sink, struct kan_err *err)
 {
-	struct kan_logstore l = {.t = t, .sink = sink, .left = KAN_LOG_ALL};
+	struct kan_logstore l = kan_logstore_of(t, sink);
 	const struct place *p = place_of(t);
-	bool found = false;
-	bool file_only = p && p->file_only && t->log_path;
+	bool found = false, file_only = p && p->file_only && t->log_path;
 	if (p && p->file_only && !t->log_path && t->state == KAN_STATE_CREATED) {
 		kan_sink_gap(sink, kan_bytes_of(p->driver), KAN_GAP_NOT_APPLICABLE,
 			     "no log yet: the container was never started");

@@ -34,8 +34,7 @@ struct against {
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct against *a = arg;
-	memcpy(a->image, "sha256:", KAN_DIGEST_SCHEME);
-	kan_sha256_hex(a->image + KAN_DIGEST_SCHEME, raw);
+	kan_digest_of(a->image, raw);
 	return kan_diff_ids_read(&a->theirs, raw, err);
 }
 
@@ -112,7 +111,7 @@ static json_t *image_of(const struct against *a)
 	kan_source_digest(hex, a->source, CONFIG);
 	json_t *o = json_pack("{s:s}", "expected", a->image);
 	if (*hex) {
-		(void)snprintf(found, sizeof(found), "sha256:%s", hex);
+		kan_digest_name(found, hex);
 		json_object_set_new(o, "found", json_string(found));
 		json_object_set_new(o, "same", json_boolean(strcmp(found, a->image) == 0));
 	}

@@ -174,7 +174,7 @@ void kan_fact_attribute(struct kan_fact *f, const struct kan_against_table *t,
 		f->caps += n;
 	else if (kan_overlay_own(name, false) || kan_overlay_own(name, true))
 		f->marks += n;
-	else if (kan_layer_acl(name))
+	else if (kan_xattr_acl(name))
 		f->acls += n;
 	else
 		f->attrs += n;

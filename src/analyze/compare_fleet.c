@@ -178,11 +178,8 @@ static bool same_name(const char *a, const char *b)
 
 bool kan_fleet_is_image(const json_t *target, const char *image)
 {
-	const char *id = kan_json_str(target, "image_id"), *asked = image;
-	if (strncmp(id, "sha256:", 7) == 0)
-		id += 7;
-	if (strncmp(asked, "sha256:", 7) == 0)
-		asked += 7;
+	const char *id = kan_digest_bare(kan_json_str(target, "image_id"));
+	const char *asked = kan_digest_bare(image);
 	bool by_id = strlen(asked) >= ID_DIGITS &&
 		     strspn(asked, "0123456789abcdef") == strlen(asked) &&
 		     strncmp(id, asked, strlen(asked)) == 0;

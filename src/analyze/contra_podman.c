@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "analyze/contradictions.h"
+#include "base/digest.h"
 #include "image/engineconfig.h"
 
 #define INSPECT "data/engine/inspect.json"
 
-enum { LISTS = 2 };
+enum { LISTS = KAN_PODMAN_LISTS };
 
 static const char *const lists[LISTS] = {KAN_FACTS_PODMAN_LIST, KAN_FACTS_PODMAN_VOLATILE};
 
@@ -24,11 +25,8 @@ static void differs(struct kan_contra *c, const char *list, const char *what, co
 /* An image's id has a scheme or has none, as the version likes it. */
 static const char *text_at(const json_t *doc, const char *key)
 {
-	static const char scheme[] = "sha256:";
 	const char *text = json_string_value(kan_get(doc, key));
-	if (!text)
-		return "";
-	return strncmp(text, scheme, sizeof scheme - 1) == 0 ? text + sizeof scheme - 1 : text;
+	return text ? kan_digest_bare(text) : "";
 }
 
 static void each_field(struct kan_contra *c, const char *list, const json_t *entry)
@@ -45,17 +43,14 @@ static void each_field(struct kan_contra *c, const char *list, const json_t *ent
 static void compare(struct kan_contra *c, json_t *const docs[LISTS])
 {
 	const char *id = text_at(c->facts->inspect, "Id");
-	size_t found = 0;
-	for (size_t i = 0; i < LISTS; i++) {
-		bool twice = false;
-		const json_t *entry = kan_podman_entry(docs[i], id, &twice);
-		found += entry ? 1 + twice : 0;
-		if (entry)
-			each_field(c, lists[i], entry);
-	}
-	if (found != 1)
+	struct kan_err why = {0};
+	const json_t *entry = kan_podman_entry(docs, LISTS, id, &why);
+	if (entry)
+		each_field(c, lists[kan_podman_entry(docs, 1, id, NULL) == NULL], entry);
+	else
 		differs(c, lists[0], "Id",
-			found ? "its file: several entries" : "its file: nothing");
+			why.code == KAN_EFORMAT ? "its file: several entries"
+						: "its file: nothing");
 }
 
 /* The second list is there only when a container needs it. */

@@ -187,21 +187,18 @@ static json_t *document(const struct kan_source *s, const char *path)
 	return json_is_null(doc) ? NULL : doc;
 }
 
-/* Its list of containers has this one, or no word of it is believed. */
+/* Its lists of containers have this one once, or no word of them is believed. */
 static json_t *of_podman(const struct kan_facts *f)
 {
-	static const char *const lists[] = {KAN_FACTS_PODMAN_LIST, KAN_FACTS_PODMAN_VOLATILE};
 	const char *id = kan_json_str(json_object_get(f->capture, "target"), "id");
 	json_auto_t *spec = document(f->source, "data/engine/oci-spec.json");
-	json_t *inspect = NULL;
-	for (size_t i = 0; i < sizeof lists / sizeof *lists && !inspect; i++) {
-		bool twice = false;
-		json_auto_t *list = document(f->source, lists[i]);
-		const json_t *entry = kan_podman_entry(list, id, &twice);
-		if (entry && !twice)
-			inspect = kan_podman_inspect(entry, spec);
-	}
-	return inspect || !spec ? inspect : kan_podman_inspect(NULL, spec);
+	json_t *lists[KAN_PODMAN_LISTS] = {document(f->source, KAN_FACTS_PODMAN_LIST),
+					   document(f->source, KAN_FACTS_PODMAN_VOLATILE)};
+	const json_t *entry = kan_podman_entry(lists, KAN_PODMAN_LISTS, id, NULL);
+	json_t *inspect = entry || spec ? kan_podman_inspect(entry, spec) : NULL;
+	for (size_t i = 0; i < KAN_PODMAN_LISTS; i++)
+		json_decref(lists[i]);
+	return inspect;
 }
 
 /* Offline no engine was asked: its own files say what inspect would have said. */

@@ -26,6 +26,20 @@ int64_t kan_boot_ns(void)
 	return read_clock(CLOCK_BOOTTIME);
 }
 
+int64_t kan_tick_ns(void)
+{
+	return read_clock(CLOCK_REALTIME_COARSE);
+}
+
+int64_t kan_statx_ns(const struct statx_timestamp *t)
+{
+	int64_t ns = 0;
+	if (__builtin_mul_overflow(t->tv_sec, second_ns, &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)t->tv_nsec, &ns))
+		return t->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 struct when {
 	int year, month, day, hour, minute, second;
 	int64_t ns;

@@ -3,12 +3,15 @@
 
 #include <ctype.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/tree.h"
+
+static const char scheme[] = "sha256:";
 
 struct kan_digest {
 	EVP_MD *md;
@@ -100,17 +103,31 @@ bool kan_is_sha256_hex(const char *s)
 	       strspn(s, "0123456789abcdef") == KAN_SHA256_HEX - 1;
 }
 
+const char *kan_digest_bare(const char *id)
+{
+	return id + (strncmp(id, scheme, KAN_DIGEST_SCHEME) == 0 ? KAN_DIGEST_SCHEME : 0);
+}
+
 bool kan_is_digest(const char *s)
 {
-	return s && strncmp(s, "sha256:", KAN_DIGEST_SCHEME) == 0 &&
-	       kan_is_sha256_hex(s + KAN_DIGEST_SCHEME);
+	return s && kan_digest_bare(s) != s && kan_is_sha256_hex(kan_digest_bare(s));
 }
 
 const char *kan_digest_hex(const char *id)
 {
-	if (kan_is_digest(id))
-		return id + KAN_DIGEST_SCHEME;
-	return kan_is_sha256_hex(id) ? id : NULL;
+	return id && kan_is_sha256_hex(kan_digest_bare(id)) ? kan_digest_bare(id) : NULL;
+}
+
+void kan_digest_name(char out[KAN_DIGEST], const char *id)
+{
+	(void)snprintf(out, KAN_DIGEST, "%s%.64s", scheme, kan_digest_bare(id));
+}
+
+void kan_digest_of(char out[KAN_DIGEST], struct kan_bytes v)
+{
+	char hex[KAN_SHA256_HEX];
+	kan_sha256_hex(hex, v);
+	kan_digest_name(out, hex);
 }
 
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err)
@@ -136,21 +153,28 @@ int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan
 	return 0;
 }
 
+ssize_t kan_digest_pinned(struct kan_digest *d, uint8_t *buffer, size_t room,
+			  struct kan_tree_opener *o, int path_fd, struct kan_err *err)
+{
+	kan_auto_close int fd = -1;
+	bool noatime = true;
+	ssize_t first = kan_tree_first_bounded(buffer, room, &fd, &noatime, o, path_fd, err);
+	ssize_t n = first;
+	for (uint64_t at = 0; n > 0;) {
+		kan_digest_add(d, buffer, (size_t)n);
+		at += (uint64_t)n;
+		n = (size_t)n < room ? 0 : kan_tree_piece_bounded(buffer, room, o, fd, at, err);
+	}
+	return n < 0 ? n : first;
+}
+
 int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
 		      struct kan_err *err)
 {
 	kan_auto_free uint8_t *buffer = kan_io_buffer(KAN_IO_READ);
-	kan_auto_close int fd = -1;
-	bool noatime = true;
 	struct kan_digest *d = kan_digest_new();
-	ssize_t n = kan_tree_first_bounded(buffer, KAN_IO_READ, &fd, &noatime, o, path_fd, err);
-	for (uint64_t at = 0; n > 0;) {
-		kan_digest_add(d, buffer, (size_t)n);
-		at += (uint64_t)n;
-		n = n < KAN_IO_READ ? 0
-				    : kan_tree_piece_bounded(buffer, KAN_IO_READ, o, fd, at, err);
-	}
-	if (n == 0)
+	ssize_t n = kan_digest_pinned(d, buffer, KAN_IO_READ, o, path_fd, err);
+	if (n >= 0)
 		kan_digest_finish(hex, d);
 	kan_digest_free(d);
 	return n < 0 ? -1 : 0;

@@ -4,6 +4,7 @@
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
+#include <sys/types.h>
 
 enum {
 	KAN_SHA256_HEX = 65,
@@ -28,11 +29,19 @@ bool kan_is_sha256_hex(const char *s); /* 64 lower hex digits and nothing else *
 bool kan_is_digest(const char *s);     /* "sha256:" and such digits */
 /* The digits of an id, with or without the scheme, as Podman has it. NULL: it is none. */
 const char *kan_digest_hex(const char *id);
+const char *kan_digest_bare(const char *id); /* without the scheme, whatever it is */
+/* With the scheme, which it may have already; cut to the length of one. */
+void kan_digest_name(char out[KAN_DIGEST], const char *id);
+void kan_digest_of(char out[KAN_DIGEST], struct kan_bytes v); /* and the hash itself */
 /* From the current offset to the end, plain reads in an aligned buffer. */
 int kan_sha256_fd(char hex[KAN_SHA256_HEX], uint64_t *octets, int fd, struct kan_err *err);
 struct kan_tree_opener;
 /* Of a target's file, which is pinned: opened and read with the opener's bound. */
 int kan_sha256_pinned(char hex[KAN_SHA256_HEX], struct kan_tree_opener *o, int path_fd,
 		      struct kan_err *err);
+/* The same into a digest that is started, by way of buffer. Yields how much the first read had:
+ * less than room is all of it, and is in the buffer still. */
+ssize_t kan_digest_pinned(struct kan_digest *d, uint8_t *buffer, size_t room,
+			  struct kan_tree_opener *o, int path_fd, struct kan_err *err);
 
 #endif

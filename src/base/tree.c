@@ -12,6 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum {
 	ENTRIES_DEFAULT = 2000000,
 	DENTS_OCTETS = 64 << 10,
@@ -41,7 +43,10 @@ bool kan_tree_dent(struct kan_tree_dent *out, struct kan_bytes *left)
 		if ((len == 1 && d->name[0] == '.') ||
 		    (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
 			continue;
-		*out = (struct kan_tree_dent){d->ino, d->off, {(const uint8_t *)d->name, len}};
+		*out = (struct kan_tree_dent){.ino = d->ino,
+					      .off = d->off,
+					      .dir = d->type == DT_DIR || d->type == DT_UNKNOWN,
+					      .name = {(const uint8_t *)d->name, len}};
 		return true;
 	}
 	return false;
@@ -63,6 +68,7 @@ struct level {
 	size_t n, next, cap, path_len;
 	int64_t off; /* where the next run begins */
 	bool last;   /* no run follows */
+	bool dirs;   /* only directories are met */
 	struct statx st;
 };
 
@@ -101,6 +107,8 @@ static int add_names(struct level *l, struct kan_bytes dents, struct kan_err *er
 	struct kan_tree_dent d;
 	while (kan_tree_dent(&d, &dents)) {
 		l->off = d.off;
+		if (l->dirs && !d.dir)
+			continue;
 		if (l->n == l->cap) {
 			l->cap = l->cap ? l->cap * 2 : 64;
 			l->names = kan_xrealloc(l->names, l->cap, sizeof(*l->names));
@@ -208,6 +216,7 @@ static int enter(struct walker *k, int pin, const struct statx *st, struct kan_e
 		.ino = st->stx_ino,
 		.text = KAN_BUF(NAMES_OCTETS),
 		.path_len = k->path.len,
+		.dirs = kan_statx_ns(&st->stx_ctime) < k->w->dirs_before,
 		.st = *st,
 	};
 	if (open_dir(&l.fd, k, pin, err) < 0)

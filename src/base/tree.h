@@ -45,6 +45,8 @@ struct kan_tree_walk {
 	bool cross_mounts;    /* default: another mount id or device is visited as an entry, not
 				 entered */
 	bool sorted;          /* names in byte order within a directory (else inode order) */
+	int64_t dirs_before;  /* not 0: of a directory whose ctime (ns) is before it, only
+				 directories  are met */
 	kan_tree_fn *fn;
 	kan_tree_problem_fn *problem;
 	void *arg;
@@ -99,6 +101,7 @@ int kan_tree_dents_bounded(struct kan_buf *out, bool *ended, struct kan_tree_ope
 struct kan_tree_dent {
 	uint64_t ino;
 	int64_t off; /* where to seek to go on behind it */
+	bool dir;    /* or not known */
 	struct kan_bytes name;
 };
 /* One of them, without "." and "..". false: left is at its end. */

@@ -5,13 +5,11 @@
 #include <archive_entry.h>
 #include <stdlib.h>
 
-enum { RATIO = 1100, RATIO_FROM = 64 << 20 };
-
 struct kan_unpacker {
 	struct kan_unpack u;
 	struct archive *a;
 	struct kan_err err; /* of in */
-	uint64_t in, out;
+	uint64_t out;
 	bool empty;
 };
 
@@ -21,8 +19,6 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **p)
 	ssize_t n = s->u.in(s->u.in_arg, p, &s->err);
 	if (n < 0)
 		archive_set_error(a, EIO, "%s", s->err.text);
-	else
-		s->in += (uint64_t)n;
 	return n;
 }
 
@@ -34,19 +30,6 @@ static int fail(const struct kan_unpacker *s, struct kan_err *err)
 	if (s->err.code != KAN_OK)
 		return -1;
 	return kan_fail(err, KAN_EFORMAT, "unpack: %.200s", why ? why : "malformed");
-}
-
-/* A bomb is told by how little it took to make so much. */
-static int bounded(const struct kan_unpacker *s, struct kan_err *err)
-{
-	uint64_t ratio = s->u.ratio ? s->u.ratio : RATIO;
-	if (s->out > s->u.max)
-		return kan_fail(err, KAN_ELIMIT, "unpack: over %llu bytes",
-				(unsigned long long)s->u.max);
-	if (s->out > RATIO_FROM && s->out / ratio > s->in)
-		return kan_fail(err, KAN_ELIMIT, "unpack: over %llu times its size",
-				(unsigned long long)ratio);
-	return 0;
 }
 
 /* ARCHIVE_WARN would mean that libarchive wants to run a program for it. */
@@ -99,7 +82,10 @@ ssize_t kan_unpacker_next(const void **p, struct kan_unpacker *s, struct kan_err
 	if (rc == ARCHIVE_EOF)
 		return 0;
 	s->out += n;
-	return bounded(s, err) < 0 ? -1 : (ssize_t)n;
+	if (s->out > s->u.max)
+		return kan_fail(err, KAN_ELIMIT, "unpack: over %llu bytes",
+				(unsigned long long)s->u.max);
+	return (ssize_t)n;
 }
 
 void kan_unpacker_free(struct kan_unpacker *s)

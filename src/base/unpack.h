@@ -15,8 +15,7 @@ struct kan_unpack {
 	void *in_arg;
 	kan_unpack_out_fn *out;
 	void *out_arg;
-	uint64_t max;   /* bytes that may come out; beyond: limit */
-	unsigned ratio; /* out to in, at most, above 64 MiB; 0: 1100, which no plain tar reaches */
+	uint64_t max; /* bytes that may come out; beyond: limit. How well it packs says nothing */
 };
 /*
  * What is not compressed comes through as it is. No program is ever run for it. -1: limit, format,

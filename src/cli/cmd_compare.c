@@ -18,6 +18,7 @@ static const struct kan_option options[] = {
 	{"reference", 0, "WHAT",
 	 "the bundle's image against one from a clean machine: docker-save FILE.tar[.gz] or OCI "
 	 "layout"},
+	{"max-bytes", 0, "N", "with --reference: bytes that it may unpack to, however small it is"},
 	{"exit-code", 0, NULL, "exit 10 when there is a difference"},
 	{NULL, 0, NULL, NULL},
 };
@@ -292,6 +293,10 @@ static int compare(const struct kan_args *a)
 	}
 	if (reference && (all || pair || only || kan_flag(a, "text"))) {
 		kan_say("--reference is about one bundle's image, and takes no other word");
+		return KAN_EXIT_USAGE;
+	}
+	if (!reference && kan_arg(a, "max-bytes")) {
+		kan_say("--max-bytes is about a --reference");
 		return KAN_EXIT_USAGE;
 	}
 	if (all && a->n_words) {

@@ -6,6 +6,7 @@
 
 #include "analyze/against.h"
 #include "base/file.h"
+#include "base/raised.h"
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/cmd_compare.h"
@@ -98,7 +99,7 @@ static int end(struct print *p, json_t *doc, struct kan_err *err)
 }
 
 /* Of several images in an archive it is the one that the bundle names. */
-static int against(const struct kan_args *a, const char *bundle, int fd)
+static int against(const struct kan_args *a, const char *bundle, int fd, uint64_t room)
 {
 	struct kan_err err = {0};
 	struct kan_open_side s = {0};
@@ -107,6 +108,7 @@ static int against(const struct kan_args *a, const char *bundle, int fd)
 		return kan_say_err(&err);
 	const json_t *target = json_object_get(s.side->capture, "target");
 	const struct kan_reference_from from = {.fd = fd,
+						.room = kan_raised(room, KAN_REFERENCE_ROOM),
 						.image_id = kan_json_str(target, "image_id")};
 	struct print p = {.side = s.side, .json = kan_flag(a, "json")};
 	int rc = kan_against_reference(&doc, s.source, &from, print_row, &p, &err);
@@ -124,6 +126,9 @@ int kan_compare_reference_run(const struct kan_args *a, const char *reference)
 	struct kan_sandbox_state box = {0};
 	kan_auto_free char *path = NULL;
 	kan_auto_close int fd = -1;
+	uint64_t room = 0;
+	if (kan_arg_number(&room, a, "max-bytes", 0, UINT64_MAX / 2) < 0)
+		return KAN_EXIT_USAGE;
 	if (kan_find_bundle(&path, a, a->n_words ? a->words[0] : NULL, &err) < 0 ||
 	    kan_reference_open(&fd, reference, &err) < 0)
 		return kan_say_err(&err);
@@ -133,5 +138,5 @@ int kan_compare_reference_run(const struct kan_args *a, const char *reference)
 	if (!box.landlock || !box.seccomp)
 		kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",
 			box.landlock ? "yes" : "no", box.seccomp ? "yes" : "no");
-	return against(a, path, fd);
+	return against(a, path, fd, room);
 }

@@ -8,25 +8,34 @@
 #include "base/sandbox.h"
 #include "engine/dataroot.h"
 
-enum { SHORT_ID = 12, SHOWN_MAX = 60 };
+enum { SHORT_ID = 12, SHOWN_MAX = 60, DRIVERS = 64, DRIVER_OCTETS = 80 };
 
 struct listing {
 	int root_fd;
-	json_t *containers, *unreadable; /* with --json */
-	json_t *repositories;            /* of driver */
-	char driver[64];
+	bool json;
+	json_t *unreadable; /* with --json: what is printed at its end */
+	json_t *tags;       /* an index of each driver that was met; null: it cannot be read */
 	uint64_t n, lost;
+	int written; /* an exit status */
 };
 
-/* Read once for each driver in a row: there is nearly always one. */
-static const json_t *repositories(struct listing *l, const char *driver)
+static void lose(struct listing *l, const struct kan_dataroot_entry *e);
+
+/* What of the list of images is not to be believed, or cannot be read, is an entry of its own. */
+static const json_t *tags_of(struct listing *l, const char *driver)
 {
-	if (strcmp(l->driver, driver) != 0 && strlen(driver) < sizeof(l->driver)) {
-		json_decref(l->repositories);
-		l->repositories = kan_dataroot_repositories(l->root_fd, driver);
-		(void)snprintf(l->driver, sizeof(l->driver), "%s", driver);
-	}
-	return strcmp(l->driver, driver) == 0 ? l->repositories : NULL;
+	const json_t *had = json_object_get(l->tags, driver);
+	char name[DRIVER_OCTETS];
+	if (had || json_object_size(l->tags) >= DRIVERS)
+		return had;
+	struct kan_err why = {0};
+	json_t *index = kan_dataroot_tags(l->root_fd, driver, &why);
+	json_object_set_new(l->tags, driver, index ? index : json_null());
+	(void)snprintf(name, sizeof(name), "images of %.64s", driver);
+	struct kan_dataroot_entry e = {.name = kan_bytes_of(name), .why = why.text};
+	if (why.code != KAN_OK && why.code != KAN_ENOTFOUND)
+		lose(l, &e);
+	return index;
 }
 
 static const char *plain_name(const json_t *inspect)
@@ -41,7 +50,16 @@ static void set_text(json_t *o, const char *key, const char *text)
 		kan_json_set_bytes(o, key, kan_bytes_of(text));
 }
 
-static json_t *container(struct listing *l, const struct kan_dataroot_entry *e)
+static void set_tags(json_t *o, const json_t *index, const char *image_id)
+{
+	const json_t *of = json_object_get(index, image_id);
+	json_t *tags = json_object_get(of, "tags");
+	json_object_set_new(o, "tags", tags ? json_incref(tags) : json_array());
+	if (kan_json_int(of, "more") > 0)
+		json_object_set(o, "more_tags", json_object_get(of, "more"));
+}
+
+static json_t *container(const struct kan_dataroot_entry *e, const json_t *index)
 {
 	const json_t *i = e->inspect, *state = json_object_get(i, "State");
 	const json_t *host = json_object_get(i, "HostConfig");
@@ -51,8 +69,7 @@ static json_t *container(struct listing *l, const struct kan_dataroot_entry *e)
 	kan_json_set_bytes(o, "name", kan_bytes_of(plain_name(i)));
 	set_text(o, "image", kan_json_str(json_object_get(i, "Config"), "Image"));
 	set_text(o, "image_id", kan_json_str(i, "Image"));
-	json_object_set_new(o, "tags",
-			    kan_dataroot_tags(repositories(l, driver), kan_json_str(i, "Image")));
+	set_tags(o, index, kan_json_str(i, "Image"));
 	set_text(o, "state", kan_json_str(state, "Status"));
 	set_text(o, "created", kan_json_str(i, "Created"));
 	set_text(o, "started", kan_json_str(state, "StartedAt"));
@@ -108,51 +125,84 @@ static void print_unreadable(const struct kan_dataroot_entry *e)
 	(void)fputc('\n', stdout);
 }
 
+static void lose(struct listing *l, const struct kan_dataroot_entry *e)
+{
+	l->lost++;
+	if (l->json)
+		json_array_append_new(l->unreadable, unreadable(e));
+	else
+		print_unreadable(e);
+}
+
+/* As they are met: so many as a disk may have are not held. */
+static void print_element(struct listing *l, const json_t *o, bool first)
+{
+	struct kan_err err = {0};
+	if (!first)
+		(void)fputc(',', stdout);
+	if (l->written == KAN_EXIT_OK && kan_print_line(o, true, &err) < 0)
+		l->written = kan_say_err(&err);
+}
+
 static int on_container(const struct kan_dataroot_entry *e, void *arg)
 {
 	struct listing *l = arg;
-	l->n += e->inspect != NULL;
+	if (!e->inspect) {
+		lose(l, e);
+		return 0;
+	}
+	const json_t *index = tags_of(l, kan_json_str(e->inspect, "Driver"));
 	l->lost += e->why != NULL;
-	if (l->containers && e->inspect)
-		json_array_append_new(l->containers, container(l, e));
-	else if (l->containers)
-		json_array_append_new(l->unreadable, unreadable(e));
-	else if (e->inspect)
+	if (l->json) {
+		json_auto_t *o = container(e, index);
+		print_element(l, o, l->n == 0);
+	} else {
 		print_container(e);
-	else
-		print_unreadable(e);
-	return 0;
+	}
+	l->n++;
+	return l->written == KAN_EXIT_OK ? 0 : -1;
 }
 
-static json_t *document(const struct listing *l, const char *dir, bool live, int status)
+/* {"schema":..,"root":..,"live":..,"containers":[ */
+static void begin_document(const char *dir, bool live)
 {
-	json_t *o = json_object();
-	json_object_set_new(o, "schema", json_string("kanshiki.root/1"));
-	kan_json_set_bytes(o, "root", kan_bytes_of(dir));
-	json_object_set_new(o, "live", json_boolean(live));
-	json_object_set(o, "containers", l->containers);
-	json_object_set(o, "unreadable", l->unreadable);
-	json_object_set_new(o, "exit", json_integer(status));
-	return o;
+	json_auto_t *text = json_object();
+	kan_auto_buf struct kan_buf line = KAN_BUF(1 << 20);
+	json_object_set_new(text, "live", json_boolean(live));
+	kan_json_set_bytes(text, "root", kan_bytes_of(dir));
+	json_object_set_new(text, "schema", json_string("kanshiki.root/1"));
+	if (kan_json_line(&line, text, true, NULL) == 0)
+		(void)fwrite(line.data, 1, line.len - strlen("}\n"), stdout);
+	(void)fputs(",\"containers\":[", stdout);
+}
+
+static void end_document(struct listing *l, int status)
+{
+	size_t i = 0;
+	json_t *one = NULL;
+	(void)fputs("],\"unreadable\":[", stdout);
+	json_array_foreach (l->unreadable, i, one)
+		print_element(l, one, i == 0);
+	(void)printf("],\"exit\":%d}\n", status);
 }
 
 static int list_all(struct listing *l, const struct kan_args *a, bool live)
 {
 	struct kan_err err = {0};
 	int status = KAN_EXIT_OK;
+	if (l->json)
+		begin_document(kan_arg(a, "root"), live);
 	if (kan_dataroot_each(l->root_fd, on_container, l, &err) < 0)
 		status = kan_say_err(&err);
 	if (err.code == KAN_ELIMIT) /* what was listed stands */
 		status = KAN_EXIT_MISSING;
 	if (l->lost)
 		status = kan_status_worst(status, KAN_EXIT_MISSING);
-	if (l->containers) {
-		json_auto_t *doc = document(l, kan_arg(a, "root"), live, status);
-		status = kan_status_worst(status, kan_print_json(doc));
-	} else if (!l->n && status == KAN_EXIT_OK) {
+	if (l->json)
+		end_document(l, status);
+	else if (!l->n && status == KAN_EXIT_OK)
 		kan_say("%s: no container", kan_arg(a, "root"));
-	}
-	return status;
+	return kan_status_written(kan_status_worst(status, l->written));
 }
 
 /* Open it, then the readers' sandbox: from there on nothing outside of it can be read. */
@@ -176,10 +226,11 @@ int kan_list_root(const struct kan_args *a)
 	bool linked = kan_dataroot_linked(kan_arg(a, "root")); /* told from outside the sandbox */
 	if (open_boxed(&fd, kan_arg(a, "root"), &err) < 0)
 		return kan_say_err(&err);
-	bool json = kan_flag(a, "json");
 	struct listing l = {.root_fd = fd,
-			    .containers = json ? json_array() : NULL,
-			    .unreadable = json ? json_array() : NULL};
+			    .json = kan_flag(a, "json"),
+			    .unreadable = json_array(),
+			    .tags = json_object(),
+			    .written = KAN_EXIT_OK};
 	bool live = kan_dataroot_live(fd);
 	if (linked)
 		kan_say("warning: %s: a symbolic link on the way was followed: is that the disk "
@@ -190,8 +241,7 @@ int kan_list_root(const struct kan_args *a)
 			"is read",
 			kan_arg(a, "root"));
 	int status = list_all(&l, a, live);
-	json_decref(l.containers);
 	json_decref(l.unreadable);
-	json_decref(l.repositories);
+	json_decref(l.tags);
 	return status;
 }

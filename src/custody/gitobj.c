@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
+
 enum { PARENTS_MAX = 16, TIME_DIGITS = 12, COMMIT_MAX = 1 << 20 };
 
 void kan_gitobj_commit_free(struct kan_gitobj_commit *c)
@@ -184,7 +186,6 @@ static bool name_ok(struct kan_bytes v)
 /* "<mode> <name>\0<20 bytes>" */
 static bool entry(struct kan_gitobj_entry *e, struct kan_bytes *rest)
 {
-	static const char hex[] = "0123456789abcdef";
 	const uint8_t *nul = rest->n ? memchr(rest->p, 0, rest->n) : NULL;
 	struct kan_bytes head, name;
 
@@ -198,11 +199,7 @@ static bool entry(struct kan_gitobj_entry *e, struct kan_bytes *rest)
 	skip(&name, e->dir ? 6 : 7);
 	if (!name_ok(name))
 		return false;
-	for (size_t i = 0; i < 20; i++) {
-		e->id[2 * i] = hex[nul[1 + i] >> 4];
-		e->id[2 * i + 1] = hex[nul[1 + i] & 15];
-	}
-	e->id[40] = 0;
+	kan_hex(e->id, (struct kan_bytes){nul + 1, 20});
 	e->name = kan_xalloc(name.n + 1);
 	memcpy(e->name, name.p, name.n);
 	skip(rest, head.n + 21);

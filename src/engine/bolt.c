@@ -2,8 +2,9 @@
  * and from bytes that may be anything. */
 #include "engine/bolt.h"
 
-#include <endian.h>
 #include <string.h>
+
+#include "base/numbers.h"
 
 enum {
 	HEADER = 16, /* id 8, flags 2, count 2, overflow 4 */
@@ -22,27 +23,6 @@ enum {
 
 static const uint32_t magic = 0xED0CDAED, version = 2;
 
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-	memcpy(&v, p, sizeof(v));
-	return le16toh(v);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
-
 /* FNV-1a, 64 bits. */
 static uint64_t sum(const uint8_t *p, size_t n)
 {
@@ -57,14 +37,16 @@ static bool read_meta(struct kan_bolt *out, struct kan_bytes file, size_t at)
 	if (at > file.n || file.n - at < HEADER + META_SIZE)
 		return false;
 	const uint8_t *m = file.p + at + HEADER;
-	if (get32(m) != magic || get32(m + 4) != version ||
-	    get64(m + META_SUMMED) != sum(m, META_SUMMED))
+	if (kan_le32(m) != magic || kan_le32(m + 4) != version ||
+	    kan_le64(m + META_SUMMED) != sum(m, META_SUMMED))
 		return false;
-	size_t size = get32(m + 8);
+	size_t size = kan_le32(m + 8);
 	if (size < PAGE_MIN || size > PAGE_MAX)
 		return false;
-	*out = (struct kan_bolt){
-		.file = file, .page_size = size, .root = get64(m + 16), .txid = get64(m + 48)};
+	*out = (struct kan_bolt){.file = file,
+				 .page_size = size,
+				 .root = kan_le64(m + 16),
+				 .txid = kan_le64(m + 48)};
 	return true;
 }
 
@@ -115,7 +97,7 @@ static bool page_at(struct kan_bytes *out, const struct kan_bolt *b, uint64_t id
 	size_t at = (size_t)id * b->page_size;
 	if (b->file.n - at < HEADER)
 		return false;
-	uint64_t size = ((uint64_t)get32(b->file.p + at + 12) + 1) * b->page_size;
+	uint64_t size = ((uint64_t)kan_le32(b->file.p + at + 12) + 1) * b->page_size;
 	if (size > b->file.n - at)
 		return false;
 	*out = (struct kan_bytes){b->file.p + at, (size_t)size};
@@ -136,17 +118,17 @@ static int leaf(struct walk *w, struct kan_bytes page, size_t count, struct kan_
 {
 	for (size_t i = 0; i < count; i++) {
 		const uint8_t *x = page.p + HEADER + i * ELEMENT;
-		struct kan_bolt_entry e = {.is_bucket = get32(x) & BUCKET};
-		uint64_t pos = get32(x + 4), key = get32(x + 8);
+		struct kan_bolt_entry e = {.is_bucket = kan_le32(x) & BUCKET};
+		uint64_t pos = kan_le32(x + 4), key = kan_le32(x + 8);
 		if (!piece(&e.key, page, i, pos, key) ||
-		    !piece(&e.value, page, i, pos + key, get32(x + 12)))
+		    !piece(&e.value, page, i, pos + key, kan_le32(x + 12)))
 			return bad(err);
 		if (look(w->b, err) < 0)
 			return -1;
 		if (e.is_bucket && e.value.n < BUCKET_HEADER)
 			return bad(err);
 		if (e.is_bucket) {
-			e.bucket.root = get64(e.value.p);
+			e.bucket.root = kan_le64(e.value.p);
 			e.bucket.in_place = (struct kan_bytes){e.value.p + BUCKET_HEADER,
 							       e.value.n - BUCKET_HEADER};
 		}
@@ -164,7 +146,7 @@ static int branch(struct walk *w, struct kan_bytes page, size_t count, unsigned 
 {
 	for (size_t i = 0; i < count; i++) {
 		struct kan_bytes below;
-		if (!page_at(&below, w->b, get64(page.p + HEADER + i * ELEMENT + 8)))
+		if (!page_at(&below, w->b, kan_le64(page.p + HEADER + i * ELEMENT + 8)))
 			return bad(err);
 		int rc = tree(w, below, depth + 1, err);
 		if (rc)
@@ -179,8 +161,8 @@ static int tree(struct walk *w, struct kan_bytes page, unsigned depth, struct ka
 		return bad(err);
 	if (look(w->b, err) < 0)
 		return -1;
-	size_t count = get16(page.p + 10);
-	unsigned flags = get16(page.p + 8);
+	size_t count = kan_le16(page.p + 10);
+	unsigned flags = kan_le16(page.p + 8);
 	if (count > (page.n - HEADER) / ELEMENT)
 		return bad(err);
 	if (flags & IS_BRANCH)

@@ -3,6 +3,7 @@
 #define KAN_ENGINE_CONFIG_H
 
 #include <jansson.h>
+#include <kanshiki/err.h>
 #include <stdbool.h>
 
 /*
@@ -19,8 +20,12 @@ json_t *kan_config_inspect(const json_t *config, const json_t *host);
  * NULL.
  */
 json_t *kan_podman_inspect(const json_t *entry, const json_t *spec);
-/* The entry of an id, the first; twice: there is another. NULL: none. */
-const json_t *kan_podman_entry(const json_t *list, const char *id, bool *twice);
+/* A store has its containers in one of two lists: those that go with a reboot are listed apart. */
+enum { KAN_PODMAN_LISTS = 2 };
+extern const char *const kan_podman_lists[KAN_PODMAN_LISTS];
+/* The one entry of an id, counted over these lists together; each may be NULL. NULL: not-found, or
+ * format: there are several, and either may be meant. */
+const json_t *kan_podman_entry(json_t *const *lists, size_t n, const char *id, struct kan_err *err);
 /* false: the config is of a container with another layer. */
 bool kan_podman_is_of(const json_t *spec, const json_t *entry);
 /* The store as the engine called it, by what kan_podman_inspect gave; else where it usually is.

@@ -18,7 +18,7 @@
 #include "engine/config.h"
 #include "engine/podmanroot.h"
 
-enum { PATH_OCTETS = 512 };
+enum { PATH_OCTETS = 512, TAG_OCTETS = 512 }; /* a reference: 255 octets of name, 128 of tag */
 
 static bool is_dir(int at, const char *path)
 {
@@ -299,9 +299,12 @@ static bool docker_has(int root_fd, const char *id)
 	return kan_is_sha256_hex(id) && open_dockers(&dir, root_fd, id, NULL) == 0;
 }
 
-bool kan_dataroot_has(int root_fd, const char *id)
+size_t kan_dataroot_stores(struct kan_buf *where, int root_fd, const char *id)
 {
-	return docker_has(root_fd, id) || kan_podmanroot_has(root_fd, id);
+	bool dockers = docker_has(root_fd, id);
+	if (dockers && where)
+		kan_buf_adds(where, "containers");
+	return dockers + kan_podmanroot_stores(where, root_fd, id);
 }
 
 struct listing {
@@ -411,33 +414,52 @@ int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_er
 	return kan_podmanroot_each(root_fd, fn, arg, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
-json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id)
+void kan_dataroot_tag(json_t *index, const char *image_id, const char *name)
 {
-	json_t *list = json_array(), *names = json_object_get(repositories, "Repositories");
-	json_t *of_name = NULL, *id = NULL;
-	const char *name = NULL, *reference = NULL;
-	json_object_foreach (names, name, of_name) {
-		json_object_foreach (of_name, reference, id) {
-			const char *said = json_string_value(id);
-			if (said && *image_id && strcmp(said, image_id) == 0 &&
-			    !strchr(reference, '@'))
-				json_array_append_new(list, json_string(reference));
-		}
+	json_t *of = json_object_get(index, image_id);
+	if (!of) {
+		of = json_pack("{s:[],s:i}", "tags", "more", 0);
+		json_object_set_new(index, image_id, of);
 	}
-	return list;
+	json_t *tags = json_object_get(of, "tags");
+	if (json_array_size(tags) < KAN_DATAROOT_TAGS && strlen(name) <= TAG_OCTETS)
+		json_array_append_new(tags, json_string(name));
+	else
+		json_object_set_new(of, "more", json_integer(kan_json_int(of, "more") + 1));
 }
 
-json_t *kan_dataroot_repositories(int root_fd, const char *driver)
+/* {"Repositories":{"shop":{"shop:2.3":"sha256:..","shop@sha256:..":"sha256:.."}}} */
+static json_t *tags_of_docker(const json_t *doc)
+{
+	json_t *index = json_object(), *of_name = NULL, *id = NULL;
+	const char *name = NULL, *reference = NULL;
+	json_object_foreach (json_object_get(doc, "Repositories"), name, of_name)
+		json_object_foreach (of_name, reference, id)
+			if (json_is_string(id) && !strchr(reference, '@'))
+				kan_dataroot_tag(index, json_string_value(id), reference);
+	return index;
+}
+
+json_t *kan_dataroot_tags(int root_fd, const char *driver, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	json_t *doc = NULL;
-	if (!plain(driver))
+	json_t *doc = NULL, *index = NULL;
+	struct kan_err why = {0};
+	if (!plain(driver)) {
+		(void)kan_fail(err, KAN_ENOTFOUND, "no driver is called so");
 		return NULL;
+	}
 	(void)snprintf(path, sizeof(path), "image/%s/repositories.json", driver);
 	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
-	int rc = read_json(&doc, &d, path, NULL);
+	if (read_json(&doc, &d, path, &why) == 0)
+		index = tags_of_docker(doc);
+	else if (why.code == KAN_ENOTFOUND)
+		index = kan_podmanroot_tags(&d, driver, err);
+	else if (err)
+		*err = why;
 	kan_tree_opener_free(d.opener);
-	return rc == 0 ? doc : kan_podmanroot_repositories(root_fd, driver);
+	json_decref(doc);
+	return index;
 }
 
 json_t *kan_dataroot_by_id(int root_fd, const char *id)

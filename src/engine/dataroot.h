@@ -11,6 +11,7 @@ enum {
 	KAN_DATAROOT_FILE = 4 << 20, /* of a container's config; real ones have some KiB */
 	KAN_DATAROOT_DEPTH = 64,
 	KAN_DATAROOT_CONTAINERS = 100000, /* directories that are looked at */
+	KAN_DATAROOT_TAGS = 8,            /* names of an image that are told beside a container */
 };
 
 /* dir is the operator's word: links on the way to it are followed, none at its end (refused) and
@@ -63,15 +64,20 @@ typedef int kan_dataroot_fn(const struct kan_dataroot_entry *e, void *arg);
  * return of -1 stops. What cannot be listed costs nothing beside it: -1 at the end, and the first
  * of such errors. limit: there are more than are looked at. */
 int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_err *err);
-/* One container, by its whole id: is it there, and what do its files say? */
-bool kan_dataroot_has(int root_fd, const char *id);
+/* One container, by its whole id: how many of the stores here have it (where: their names, or
+ * NULL), and what do its files say? */
+size_t kan_dataroot_stores(struct kan_buf *where, int root_fd, const char *id);
 int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *err);
 
-/* name:tag of repositories.json that mean this image now; array of strings. Yours; never NULL. */
-json_t *kan_dataroot_tags(const json_t *repositories, const char *image_id);
-/* image/<driver>/repositories.json, or the same made of Podman's images.json; NULL when it cannot
- * be read. Yours. */
-json_t *kan_dataroot_repositories(int root_fd, const char *driver);
+/*
+ * What names the images of a driver now, by image id: {"tags":[..],"more":n}, of each the first
+ * KAN_DATAROOT_TAGS. Of image/<driver>/repositories.json, or of Podman's images.json. Yours; NULL:
+ * as err, not-found when there is no such file. A list with one name for two images is given, and
+ * is an error besides: either may be meant.
+ */
+json_t *kan_dataroot_tags(int root_fd, const char *driver, struct kan_err *err);
+/* Adds a name to that index; longer ones than a reference may be are only counted. */
+void kan_dataroot_tag(json_t *index, const char *image_id, const char *name);
 /* Of a container whose config cannot be read: its id, and what else there is. Yours. */
 json_t *kan_dataroot_by_id(int root_fd, const char *id);
 

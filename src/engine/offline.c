@@ -27,11 +27,16 @@ struct sought {
 	char id[65]; /* the last that matched */
 	size_t n, unreadable;
 	bool exact; /* its name: beginnings of ids count no more */
+	bool twice; /* more than one store has it */
 	struct kan_buf names;
 };
 
 static void candidate(struct sought *s, const char *id, const char *name)
 {
+	if (s->n && memcmp(s->id, id, sizeof(s->id)) == 0) {
+		s->twice = true;
+		return;
+	}
 	if (++s->n <= CANDIDATES)
 		kan_buf_addf(&s->names, "%s%.12s (%.20s)", s->n > 1 ? ", " : "", id,
 			     *name ? name : "?");
@@ -52,6 +57,7 @@ static int match(const struct kan_dataroot_entry *e, void *arg)
 	if (exact && !s->exact) {
 		s->exact = true;
 		s->n = 0;
+		s->twice = false;
 		kan_buf_reset(&s->names);
 	}
 	if (exact || (!s->exact && strncmp(id, s->asked, strlen(s->asked)) == 0))
@@ -59,12 +65,24 @@ static int match(const struct kan_dataroot_entry *e, void *arg)
 	return 0;
 }
 
+/* Nothing tells which of them is meant. */
+static int in_one_store(int root_fd, const char *id, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf where = KAN_BUF(NAMES_OCTETS);
+	if (kan_dataroot_stores(&where, root_fd, id) <= 1)
+		return 0;
+	return kan_fail(err, KAN_EUSAGE,
+			"%.12s is in more than one store of this data root (%s): copy it without "
+			"the others",
+			id, kan_buf_str(&where));
+}
+
 static int find(char id[65], int root_fd, const char *asked, struct kan_err *err)
 {
 	/* A whole id needs no look at the others. */
-	if (kan_dataroot_has(root_fd, asked)) {
+	if (kan_dataroot_stores(NULL, root_fd, asked) > 0) {
 		memcpy(id, asked, 65);
-		return 0;
+		return in_one_store(root_fd, id, err);
 	}
 	struct sought s = {.asked = asked + (asked[0] == '/'), .names = KAN_BUF(NAMES_OCTETS)};
 	int rc = *s.asked ? kan_dataroot_each(root_fd, match, &s, err)
@@ -79,6 +97,14 @@ static int find(char id[65], int root_fd, const char *asked, struct kan_err *err
 			      asked, s.unreadable);
 	memcpy(id, s.id, sizeof(s.id));
 	kan_buf_free(&s.names);
+	if (rc == 0)
+		rc = in_one_store(root_fd, id, err);
+	if (rc == 0 && s.twice)
+		rc = kan_fail(
+			err, KAN_EUSAGE,
+			"%.12s is listed by more than one store of this data root, and one has "
+			"its files: give the whole id to take those",
+			id);
 	return rc;
 }
 

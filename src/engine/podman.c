@@ -50,38 +50,40 @@ bool kan_podman_runs_at(const struct kan_target *t, const char *path)
 	return at && at > path && !strchr(at + strlen(own), '/');
 }
 
-static const json_t *entry_of(const json_t *list, const char *id)
+static int parse_list(json_t **out, const struct kan_target *t, const char *kind, const char *name,
+		      struct kan_err *err)
 {
-	bool twice = false;
-	return kan_podman_entry(list, id, &twice);
-}
-
-int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err)
-{
-	json_t *doc = NULL;
-	if (kan_json_parse(&doc, list, KAN_STORE_LIST_MAX, DEPTH, err) < 0)
+	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	if (read_list(&text, t, kind, name, err) < 0)
 		return -1;
-	bool twice = false;
-	const char *layer = kan_json_str(kan_podman_entry(doc, id, &twice), "layer");
-	int rc = 0;
-	if (twice)
-		rc = kan_fail(err, KAN_EFORMAT, "the list has %.12s more than once", id);
-	else if (kan_is_sha256_hex(layer))
-		memcpy(out, layer, 65);
-	else
-		rc = kan_fail(err, *layer ? KAN_EFORMAT : KAN_ENOTFOUND,
-			      "the list has no layer of %.12s", id);
-	json_decref(doc);
-	return rc;
+	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err);
 }
 
-int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const char *id,
+static const json_t *layer_entry(json_t *layers, const char *id, struct kan_err *err)
+{
+	const json_t *one = kan_podman_entry(&layers, 1, id, err);
+	if (!one)
+		(void)kan_wrap(err, "layers.json");
+	return one;
+}
+
+int kan_podman_layer_of(char out[65], const json_t *entry, struct kan_err *err)
+{
+	const char *layer = kan_json_str(entry, "layer");
+	if (!kan_is_sha256_hex(layer))
+		return kan_fail(err, *layer ? KAN_EFORMAT : KAN_ENOTFOUND,
+				"its entry names no layer");
+	memcpy(out, layer, 65);
+	return 0;
+}
+
+int kan_podman_layer(struct kan_podman_layer *out, json_t *layers, const char *id,
 		     struct kan_err *err)
 {
-	const json_t *one = entry_of(layers, id);
+	const json_t *one = layer_entry(layers, id, err);
 	const char *diff = kan_json_str(one, "diff-digest"), *parent = kan_json_str(one, "parent");
 	if (!one)
-		return kan_fail(err, KAN_ENOTFOUND, "layers.json has no %.12s", id);
+		return -1;
 	if (!kan_is_digest(diff) || (*parent && !kan_is_sha256_hex(parent)))
 		return kan_fail(err, KAN_EFORMAT, "layers.json: %.12s has no digest", id);
 	memcpy(out->diff_id, diff, sizeof(out->diff_id));
@@ -89,40 +91,35 @@ int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const c
 	return 0;
 }
 
-/* Which list has the container, and its layer there. */
-static int own_list(struct kan_buf *out, char layer[65], const struct kan_target *t,
-		    struct kan_err *err)
+/* The container's one entry, and its layer there. A list that does not have it tells less than one
+ * that cannot be read. Yours: json_decref it. */
+static int own_entry(json_t **out, char layer[65], const struct kan_target *t, struct kan_err *err)
 {
-	/* Those that go with a reboot are listed apart. */
-	static const char *const names[] = {"containers.json", "volatile-containers.json"};
-	struct kan_err why[2] = {{0}};
-	size_t found = 0;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char one[65];
-		kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
-		if (read_list(&text, t, "containers", names[i], &why[i]) < 0 ||
-		    kan_podman_layer_of(one, kan_buf_bytes(&text), t->id, &why[i]) < 0)
-			continue;
-		found++;
-		memcpy(layer, one, sizeof(one));
-		kan_buf_reset(out);
-		kan_buf_addb(out, kan_buf_bytes(&text));
-	}
-	if (found == 1)
-		return 0;
-	if (found == 2)
-		return kan_fail(err, KAN_EFORMAT, "both lists have %.12s", t->id);
-	if (err) /* a list that does not have it tells less than one that cannot be read */
-		*err = why[why[0].code == KAN_ENOTFOUND && why[1].code != KAN_ENOTFOUND];
-	return -1;
+	json_t *docs[KAN_PODMAN_LISTS] = {NULL};
+	struct kan_err lost = {0}, why = {0};
+	for (size_t i = 0; i < KAN_PODMAN_LISTS; i++)
+		if (parse_list(&docs[i], t, "containers", kan_podman_lists[i], &why) < 0 &&
+		    (lost.code == KAN_OK || lost.code == KAN_ENOTFOUND) &&
+		    (i == 0 || why.code != KAN_ENOTFOUND))
+			lost = why;
+	const json_t *entry = kan_podman_entry(docs, KAN_PODMAN_LISTS, t->id, &why);
+	int rc = entry ? kan_podman_layer_of(layer, entry, err) : -1;
+	if (rc == 0)
+		*out = json_incref((json_t *)(uintptr_t)entry);
+	else if (!entry && err)
+		*err = why.code == KAN_ENOTFOUND && lost.code != KAN_OK ? lost : why;
+	for (size_t i = 0; i < KAN_PODMAN_LISTS; i++)
+		json_decref(docs[i]);
+	return rc;
 }
 
 int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err)
 {
 	char layer[65];
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
-	if (own_list(&text, layer, t, err) < 0)
+	json_t *entry = NULL;
+	if (own_entry(&entry, layer, t, err) < 0)
 		return -1;
+	json_decref(entry);
 	(void)snprintf(out, KAN_STORE_PATH, "%.32s/%s", t->storage, layer);
 	return 0;
 }
@@ -166,16 +163,20 @@ static bool has_owners(const json_t *layer)
 int kan_podman_mark_copies(struct kan_target *t, struct kan_err *err)
 {
 	json_t *layers = NULL;
+	int rc = 0;
 	if (kan_podman_layers(&layers, t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < t->n_lowers; i++) {
 		char id[65];
+		struct kan_err why = {0};
 		const char *name = strchr(t->lowers[i].path, '/');
 		(void)snprintf(id, sizeof(id), "%s", name ? name + 1 : "");
-		t->lowers[i].init = has_owners(entry_of(layers, id));
+		t->lowers[i].init = has_owners(layer_entry(layers, id, &why));
+		if (why.code == KAN_EFORMAT)
+			rc = kan_fail(err, why.code, "%s", why.text);
 	}
 	json_decref(layers);
-	return 0;
+	return rc;
 }
 
 static int moved_by_mount(bool *yes, const struct kan_target *t, const char *layer,
@@ -184,11 +185,10 @@ static int moved_by_mount(bool *yes, const struct kan_target *t, const char *lay
 	json_t *layers = NULL;
 	if (kan_podman_layers(&layers, t, err) < 0)
 		return -1;
-	const json_t *own = entry_of(layers, layer);
-	int rc = own ? 0 : kan_fail(err, KAN_ENOTFOUND, "layers.json has no %.12s", layer);
+	const json_t *own = layer_entry(layers, layer, err);
 	*yes = !has_owners(own);
 	json_decref(layers);
-	return rc;
+	return own ? 0 : -1;
 }
 
 int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
@@ -196,19 +196,16 @@ int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct 
 {
 	char layer[65];
 	bool yes = true;
-	json_t *doc = NULL;
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
+	json_t *own = NULL;
 	uid->n = gid->n = 0;
 	if (t->uids) /* such mounts are root's */
 		return 0;
-	if (own_list(&text, layer, t, err) < 0 ||
-	    kan_json_parse(&doc, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err) < 0)
+	if (own_entry(&own, layer, t, err) < 0)
 		return -1;
-	const json_t *own = entry_of(doc, t->id);
 	int rc = kan_podman_map(uid, json_object_get(own, "uidmap"), err);
 	if (rc == 0)
 		rc = kan_podman_map(gid, json_object_get(own, "gidmap"), err);
-	json_decref(doc);
+	json_decref(own);
 	if (rc == 0 && uid->n + gid->n)
 		rc = moved_by_mount(&yes, t, layer, err);
 	if (rc < 0 || !yes)
@@ -251,7 +248,7 @@ int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct ka
 	const char *id = NULL;
 	if (image_of(&id, t, err) < 0)
 		return -1;
-	(void)snprintf(key, sizeof(key), "sha256:%s", id);
+	kan_digest_name(key, id);
 	return read_big(out, t, id, key, err);
 }
 
@@ -269,12 +266,16 @@ int kan_podman_manifest(struct kan_buf *out, const struct kan_target *t, const c
 	return read_big(out, t, id, key, err);
 }
 
-void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images, const char *id)
+int kan_podman_digests_of(struct kan_podman_digests *out, json_t *images, const char *id,
+			  struct kan_err *err)
 {
 	size_t i = 0, n = sizeof(kept) - 1;
-	const json_t *one = NULL;
+	struct kan_err why = {0};
+	const json_t *one = NULL, *image = kan_podman_entry(&images, 1, id, &why);
 	*out = (struct kan_podman_digests){0};
-	json_array_foreach (json_object_get(entry_of(images, id), "big-data-names"), i, one) {
+	if (why.code == KAN_EFORMAT)
+		return kan_fail(err, why.code, "%s", why.text);
+	json_array_foreach (json_object_get(image, "big-data-names"), i, one) {
 		const char *key = json_string_value(one);
 		if (!key || strncmp(key, kept, n) != 0 || !kan_is_digest(key + n))
 			continue;
@@ -283,6 +284,7 @@ void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images,
 			break;
 		memcpy(out->v[out->n++], key + n, sizeof(out->v[0]));
 	}
+	return 0;
 }
 
 int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *t,
@@ -290,19 +292,14 @@ int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *
 {
 	json_t *doc = NULL;
 	const char *id = NULL;
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
-	if (image_of(&id, t, err) < 0 || read_list(&text, t, "images", "images.json", err) < 0 ||
-	    kan_json_parse(&doc, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err) < 0)
+	if (image_of(&id, t, err) < 0 || parse_list(&doc, t, "images", "images.json", err) < 0)
 		return -1;
-	kan_podman_digests_of(out, doc, id);
+	int rc = kan_podman_digests_of(out, doc, id, err);
 	json_decref(doc);
-	return 0;
+	return rc;
 }
 
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf text = KAN_BUF(KAN_STORE_LIST_MAX);
-	if (read_list(&text, t, "layers", "layers.json", err) < 0)
-		return -1;
-	return kan_json_parse(out, kan_buf_bytes(&text), KAN_STORE_LIST_MAX, DEPTH, err);
+	return parse_list(out, t, "layers", "layers.json", err);
 }

@@ -13,19 +13,25 @@ enum { ID_OCTETS = 64, METADATA_MAX = 64 << 10, METADATA_DEPTH = 8, WORD_OCTETS 
 
 static const char usual_root[] = "/var/lib/containers/storage";
 
-const json_t *kan_podman_entry(const json_t *list, const char *id, bool *twice)
+const char *const kan_podman_lists[KAN_PODMAN_LISTS] = {"containers.json",
+							"volatile-containers.json"};
+
+const json_t *kan_podman_entry(json_t *const *lists, size_t n, const char *id, struct kan_err *err)
 {
-	size_t i = 0;
+	size_t times = 0, k = 0;
 	json_t *one = NULL;
 	const json_t *found = NULL;
-	*twice = false;
-	json_array_foreach (list, i, one) {
-		if (strcmp(kan_json_str(one, "id"), id) != 0)
-			continue;
-		*twice |= found != NULL;
-		found = found ? found : one;
-	}
-	return found;
+	for (size_t i = 0; i < n; i++)
+		json_array_foreach (lists[i], k, one)
+			if (strcmp(kan_json_str(one, "id"), id) == 0) {
+				found = one;
+				times++;
+			}
+	if (times == 1)
+		return found;
+	(void)kan_fail(err, times ? KAN_EFORMAT : KAN_ENOTFOUND, "%.12s is %s", id,
+		       times ? "listed more than once" : "not listed");
+	return NULL;
 }
 
 /* path without tail; 0: it does not end so. */
@@ -99,7 +105,7 @@ static void of_metadata(json_t *out, json_t *config, const json_t *entry)
 
 static void of_entry(json_t *out, json_t *config, const json_t *entry)
 {
-	char image[ID_OCTETS + 8];
+	char image[KAN_DIGEST];
 	const char *id = kan_json_str(entry, "image");
 	const char *name = json_string_value(json_array_get(json_object_get(entry, "names"), 0));
 	kan_auto_buf struct kan_buf slashed = KAN_BUF(SIZE_MAX);
@@ -108,7 +114,7 @@ static void of_entry(json_t *out, json_t *config, const json_t *entry)
 	set_text(out, "Id", kan_json_str(entry, "id"));
 	set_text(out, "Name", kan_buf_str(&slashed));
 	set_text(out, "Created", kan_json_str(entry, "created"));
-	(void)snprintf(image, sizeof(image), "sha256:%.64s", id);
+	kan_digest_name(image, id);
 	if (kan_is_sha256_hex(id))
 		set_text(out, "Image", image);
 	of_metadata(out, config, entry);

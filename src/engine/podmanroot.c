@@ -14,11 +14,9 @@
 #include "engine/config.h"
 #include "engine/store.h"
 
-enum { PATH_OCTETS = 256, DRIVERS = 2, LISTS = 2 };
+enum { PATH_OCTETS = 256, DRIVERS = 2, LISTS = KAN_PODMAN_LISTS };
 
 static const char *const drivers[DRIVERS] = {"overlay", "vfs"};
-/* Those that go with a reboot are listed apart. */
-static const char *const lists[LISTS] = {"containers.json", "volatile-containers.json"};
 
 static int open_driver(int *dir, int root_fd, const char *driver, struct kan_err *err)
 {
@@ -90,46 +88,33 @@ static json_t *inspect_of(const struct kan_dataroot_dir *d, const char *driver, 
 	return inspect;
 }
 
-/* Which list has it; twice: more than one entry is of that id. err: why a list that is there was
- * not read. */
+/* NULL: not-found, or why a list that is there was not read. */
 static const json_t *find_entry(json_t *docs[LISTS], const struct kan_dataroot_dir *d,
-				const char *id, bool *twice, struct kan_err *err)
+				const char *id, struct kan_err *err)
 {
-	const json_t *found = NULL;
-	*twice = false;
-	for (size_t i = 0; i < LISTS; i++) {
-		struct kan_err why = {0};
-		bool again = false;
-		if (read_list(&docs[i], d, lists[i], &why) < 0) {
-			if (err->code == KAN_OK && why.code != KAN_ENOTFOUND)
-				*err = why;
-			continue;
-		}
-		const json_t *entry = kan_podman_entry(docs[i], id, &again);
-		*twice |= again || (entry && found);
-		found = found ? found : entry;
-	}
-	return found;
+	struct kan_err lost = {0}, why = {0};
+	for (size_t i = 0; i < LISTS; i++)
+		if (read_list(&docs[i], d, kan_podman_lists[i], &why) < 0 && lost.code == KAN_OK &&
+		    why.code != KAN_ENOTFOUND)
+			lost = why;
+	const json_t *entry = kan_podman_entry(docs, LISTS, id, &why);
+	if (entry)
+		return entry;
+	(void)kan_wrap(&why, "containers.json");
+	*err = why.code == KAN_ENOTFOUND && lost.code != KAN_OK ? lost : why;
+	return NULL;
 }
 
 static int container_of(json_t **inspect, const struct kan_dataroot_dir *d, const char *driver,
 			const char *id, struct kan_err *lacks, struct kan_err *err)
 {
 	json_t *docs[LISTS] = {NULL};
-	struct kan_err why = {0};
-	bool twice = false;
-	const json_t *entry = find_entry(docs, d, id, &twice, &why);
-	int rc = 0;
-	if (entry && !twice)
+	const json_t *entry = find_entry(docs, d, id, err);
+	if (entry)
 		*inspect = inspect_of(d, driver, id, entry, lacks);
-	else if (!entry && why.code != KAN_OK)
-		rc = kan_fail(err, why.code, "%s", why.text);
-	else
-		rc = kan_fail(err, twice ? KAN_EFORMAT : KAN_ENOTFOUND, "containers.json %s",
-			      twice ? "has it more than once" : "does not have it");
 	for (size_t i = 0; i < LISTS; i++)
 		json_decref(docs[i]);
-	return rc;
+	return entry ? 0 : -1;
 }
 
 int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
@@ -165,10 +150,19 @@ static const char *open_container(int *dir, int root_fd, const char *id)
 	return NULL;
 }
 
-bool kan_podmanroot_has(int root_fd, const char *id)
+size_t kan_podmanroot_stores(struct kan_buf *where, int root_fd, const char *id)
 {
-	kan_auto_close int dir = -1;
-	return open_container(&dir, root_fd, id);
+	size_t n = 0;
+	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
+		kan_auto_close int driver = -1, own = -1;
+		if (open_driver(&driver, root_fd, drivers[i], NULL) < 0 ||
+		    kan_open_beneath(&own, driver, id, O_PATH | O_DIRECTORY, 0, NULL) < 0)
+			continue;
+		if (where)
+			kan_buf_addf(where, "%s%s-containers", where->len ? ", " : "", drivers[i]);
+		n++;
+	}
+	return n;
 }
 
 json_t *kan_podmanroot_by_id(int root_fd, const char *id)
@@ -184,35 +178,41 @@ json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 	return inspect;
 }
 
-/* One that has several names is named by each. */
-static void add_names(json_t *all, const json_t *image)
+/* One that has several names is named by each. owners: of each name, whose it is. */
+static void add_names(json_t *index, json_t *owners, const json_t *image, struct kan_err *err)
 {
-	char id[PATH_OCTETS];
+	char id[KAN_DIGEST];
 	size_t i = 0;
-	json_t *name = NULL;
-	(void)snprintf(id, sizeof(id), "sha256:%.64s", kan_json_str(image, "id"));
-	json_array_foreach (json_object_get(image, "names"), i, name)
-		if (json_is_string(name))
-			json_object_set_new(all, json_string_value(name),
-					    json_pack("{s:s}", json_string_value(name), id));
+	json_t *one = NULL;
+	kan_digest_name(id, kan_json_str(image, "id"));
+	json_array_foreach (json_object_get(image, "names"), i, one) {
+		const char *name = json_string_value(one);
+		if (!name)
+			continue;
+		const char *owner = kan_json_str(owners, name);
+		if (*owner && strcmp(owner, id) != 0)
+			(void)kan_fail(err, KAN_EFORMAT,
+				       "images.json: two images are called '%.80s'", name);
+		json_object_set_new(owners, name, json_string(id));
+		kan_dataroot_tag(index, id, name);
+	}
 }
 
-json_t *kan_podmanroot_repositories(int root_fd, const char *driver)
+json_t *kan_podmanroot_tags(const struct kan_dataroot_dir *root, const char *driver,
+			    struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	json_t *doc = NULL, *one = NULL, *all = json_object();
+	json_t *doc = NULL, *one = NULL;
 	size_t i = 0;
 	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
-	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
-	int rc = read_list(&doc, &d, path, NULL);
-	kan_tree_opener_free(d.opener);
+	if (read_list(&doc, root, path, err) < 0)
+		return NULL;
+	json_t *index = json_object(), *owners = json_object();
 	json_array_foreach (doc, i, one)
-		add_names(all, one);
+		add_names(index, owners, one, err);
+	json_decref(owners);
 	json_decref(doc);
-	if (rc == 0)
-		return json_pack("{s:o}", "Repositories", all);
-	json_decref(all);
-	return NULL;
+	return index;
 }
 
 /* --- the listing --------------------------------------------------------------------------- */
@@ -265,13 +265,20 @@ static void tell_entry(struct listing *l, const json_t *entry)
 	json_decref(inspect);
 }
 
-static void count_ids(json_t *known, const json_t *list)
+/* Where the memory of a reader ends, what is not counted is not called unlisted. */
+static void count_ids(struct listing *l, const json_t *list)
 {
 	size_t i = 0;
 	json_t *one = NULL;
 	json_array_foreach (list, i, one) {
 		const char *id = kan_json_str(one, "id");
-		json_object_set_new(known, id, json_integer(kan_json_int(known, id) + 1));
+		if (json_object_set_new(l->known, id,
+					json_integer(kan_json_int(l->known, id) + 1)) == 0)
+			continue;
+		(void)kan_fail(&l->problem, KAN_ELIMIT,
+			       "its lists need more memory than a reader has");
+		l->stopped = true;
+		return;
 	}
 }
 
@@ -286,10 +293,10 @@ static void tell_lists(struct listing *l)
 	json_t *docs[LISTS] = {NULL}, *entry = NULL;
 	for (size_t i = 0; i < LISTS; i++) {
 		struct kan_err why = {0};
-		if (read_list(&docs[i], &l->dir, lists[i], &why) == 0)
-			count_ids(l->known, docs[i]);
+		if (read_list(&docs[i], &l->dir, kan_podman_lists[i], &why) == 0)
+			count_ids(l, docs[i]);
 		else if (i == 0 || why.code != KAN_ENOTFOUND)
-			tell_list_lost(l, lists[i], &why);
+			tell_list_lost(l, kan_podman_lists[i], &why);
 	}
 	for (size_t i = 0; i < LISTS; i++) {
 		size_t k = 0;
@@ -305,7 +312,7 @@ static bool is_known(const struct listing *l, struct kan_bytes name)
 {
 	char id[65] = "";
 	for (size_t i = 0; i < LISTS; i++)
-		if (kan_bytes_eq(name, kan_bytes_of(lists[i])))
+		if (kan_bytes_eq(name, kan_bytes_of(kan_podman_lists[i])))
 			return true;
 	if (name.n != 64)
 		return false;
@@ -321,12 +328,13 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	struct kan_dataroot_entry e = {.name = t->name};
 	if (t->depth == 0)
 		return KAN_TREE_GO;
-	if (S_ISREG(t->st->stx_mode) || is_known(l, t->name))
-		return KAN_TREE_SKIP;
 	e.is_id = kan_dataroot_is_id(t->name);
+	if ((S_ISREG(t->st->stx_mode) && !e.is_id) || is_known(l, t->name))
+		return KAN_TREE_SKIP;
 	(void)kan_fail(&why, KAN_EFORMAT, "%s",
-		       e.is_id ? "containers.json does not have it"
-			       : "its name is no container's id");
+		       !e.is_id                    ? "its name is no container's id"
+		       : !S_ISDIR(t->st->stx_mode) ? "no directory"
+						   : "containers.json does not have it");
 	tell(l, &e, &why);
 	return l->stopped ? KAN_TREE_STOP : KAN_TREE_SKIP;
 }

@@ -50,14 +50,14 @@ bool kan_is_podman(const struct kan_target *t);
 /* Files of a running container are below Podman's run root, which it does not name: told by the
  * directory of the container's own id. No link is followed on the way. */
 bool kan_podman_runs_at(const struct kan_target *t, const char *path);
-/* Pure: the layer of a container in containers.json, the top layer of an image in images.json.
- * format: it is there twice. */
-int kan_podman_layer_of(char out[65], struct kan_bytes list, const char *id, struct kan_err *err);
-/* Pure: what layers.json says of a layer: its diff id, and its parent or "". */
+/* Pure: the layer that the entry of a container names. */
+int kan_podman_layer_of(char out[65], const json_t *entry, struct kan_err *err);
+/* Pure: what layers.json says of a layer: its diff id, and its parent or "". format: also of one
+ * that it has more than once. */
 struct kan_podman_layer {
 	char diff_id[KAN_DIGEST], parent[65];
 };
-int kan_podman_layer(struct kan_podman_layer *out, const json_t *layers, const char *id,
+int kan_podman_layer(struct kan_podman_layer *out, json_t *layers, const char *id,
 		     struct kan_err *err);
 /* The directory of the container's own layer, below the data root: "overlay/<layer>". */
 int kan_podman_dir(char out[KAN_STORE_PATH], const struct kan_target *t, struct kan_err *err);
@@ -68,7 +68,8 @@ int kan_podman_map(struct kan_idmap *out, const json_t *ranges, struct kan_err *
 int kan_podman_shift(struct kan_idmap *uid, struct kan_idmap *gid, const struct kan_target *t,
 		     struct kan_err *err);
 /* Where it cannot (a user's Podman), it copies the image's topmost layer for those ids, above the
- * image's own: a layer of the engine (init). -1: layers.json cannot be read, and none is marked. */
+ * image's own: a layer of the engine (init). -1: layers.json cannot be read, and none is marked; or
+ * it has one more than once, which is not marked. */
 int kan_podman_mark_copies(struct kan_target *t, struct kan_err *err);
 /* Does a program mount the layers (fuse-overlayfs)? Then they are no overlay of the kernel. */
 bool kan_podman_by_program(const struct kan_target *t);
@@ -76,14 +77,15 @@ bool kan_podman_by_program(const struct kan_target *t);
 int kan_podman_config(struct kan_buf *out, const struct kan_target *t, struct kan_err *err);
 int kan_podman_layers(json_t **out, const struct kan_target *t, struct kan_err *err);
 /* Pure: under which digests ("sha256:...") the list of images says that manifests of this image are
- * kept. more: there are others beyond these. */
+ * kept. more: there are others beyond these. format: it has the image more than once. */
 enum { KAN_PODMAN_DIGESTS = 64 };
 struct kan_podman_digests {
 	size_t n;
 	bool more;
 	char v[KAN_PODMAN_DIGESTS][KAN_DIGEST];
 };
-void kan_podman_digests_of(struct kan_podman_digests *out, const json_t *images, const char *id);
+int kan_podman_digests_of(struct kan_podman_digests *out, json_t *images, const char *id,
+			  struct kan_err *err);
 int kan_podman_digests(struct kan_podman_digests *out, const struct kan_target *t,
 		       struct kan_err *err);
 /* The manifest, or index, that is kept under this digest; NULL: the one that is named after none.

@@ -35,7 +35,9 @@ enum kan_gap kan_gap_of_err(const struct kan_err *err)
 		return KAN_GAP_CONTRADICTED;
 	case KAN_EENGINE:
 		return err->sys == ETIMEDOUT ? KAN_GAP_TIMEOUT : KAN_GAP_MALFORMED;
-	case KAN_EIO:
+	case KAN_EIO: /* with ESTALE: it moved while it was read */
+		if (err->sys == ESTALE)
+			return KAN_GAP_CHANGED;
 		return err->sys == ETIMEDOUT ? KAN_GAP_STUCK : KAN_GAP_UNSUPPORTED;
 	case KAN_OK:
 	case KAN_EUSAGE:

@@ -78,9 +78,10 @@ int kan_rows_end(struct kan_rows *r, struct kan_err *err)
 	struct kan_bytes whose =
 		r->row.subject.n ? r->row.subject : kan_bytes_of(r->name); /* as it is named */
 	if (r->row.xattrs_cut)
-		kan_sink_gap(r->sink, whose, KAN_GAP_LIMIT,
-			     "values of its extended attributes do not fit in a row of %d bytes",
-			     KAN_ROW_MAX);
+		kan_sink_gap(
+			r->sink, whose, KAN_GAP_LIMIT,
+			"values of its extended attributes are left out: together they are too "
+			"long for a row");
 	if (put(r, &why) == 0) {
 		kan_artefact_count_row(r->artefact);
 		return 0;

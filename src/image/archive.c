@@ -147,20 +147,44 @@ static int list(struct kan_archive *a, struct kan_err *err)
 	}
 }
 
+/* One without holes is as long as it says, also where the file system packs it itself. */
+static uint64_t octets_on_disk(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	uint64_t size = (uint64_t)st.st_size, blocks = (uint64_t)st.st_blocks * BLOCK;
+	off_t hole = lseek(fd, 0, SEEK_HOLE);
+	return (hole >= 0 && (uint64_t)hole >= size) || blocks > size ? size : blocks;
+}
+
+uint64_t kan_archive_bound(uint64_t room, int fd, unsigned times)
+{
+	uint64_t more = 0;
+	if (__builtin_mul_overflow(octets_on_disk(fd), times, &more) ||
+	    __builtin_add_overflow(room, more, &more))
+		return UINT64_MAX;
+	return more;
+}
+
 /* How much a packed one has is known at its end: no member of it is told to be cut before. */
-static int open_tar(struct kan_archive *a, struct kan_err *err)
+static int open_tar(struct kan_archive *a, uint64_t room, struct kan_err *err)
 {
 	bool packed = false;
 	if (kan_packed_is(&packed, a->fd, err) < 0)
 		return -1;
 	if (packed) {
-		a->packed = kan_packed_new(a->fd, KAN_ARCHIVE_PACKED);
-		a->size = KAN_ARCHIVE_PACKED;
+		uint64_t all = kan_archive_bound(room, a->fd, KAN_ARCHIVE_PASSES);
+		if (all - room > KAN_ARCHIVE_PACKED)
+			all = room + KAN_ARCHIVE_PACKED;
+		a->packed = kan_packed_new(a->fd, kan_archive_bound(room, a->fd, KAN_ARCHIVE_TIMES),
+					   all);
+		a->size = UINT64_MAX / 2;
 	}
 	return list(a, err);
 }
 
-int kan_archive_open(struct kan_archive **out, int fd, struct kan_err *err)
+int kan_archive_open(struct kan_archive **out, int fd, uint64_t room, struct kan_err *err)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0)
@@ -170,7 +194,7 @@ int kan_archive_open(struct kan_archive **out, int fd, struct kan_err *err)
 	struct kan_archive *a = kan_xalloc(sizeof(*a));
 	*a = (struct kan_archive){
 		.fd = fd, .dir = S_ISDIR(st.st_mode), .size = (uint64_t)st.st_size};
-	if (!a->dir && open_tar(a, err) < 0) {
+	if (!a->dir && open_tar(a, room, err) < 0) {
 		kan_archive_free(a);
 		return -1;
 	}

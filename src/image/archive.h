@@ -12,14 +12,20 @@ enum {
 	KAN_ARCHIVE_NAME = 1024,
 	KAN_ARCHIVE_HOPS = 8, /* links of an archive from one member to another */
 };
-/* Unpacked of one that is packed as a whole, again for each part that is asked for. */
+/* Beside its room, unpacked of one that is packed as a whole, which is begun again for each part.
+ */
 #define KAN_ARCHIVE_PACKED (UINT64_C(64) << 30)
+/* What honest images pack to is about a fourth; layers of text to a tenth. */
+enum { KAN_ARCHIVE_TIMES = 16, KAN_ARCHIVE_PASSES = 256 };
 
 struct kan_archive;
 struct kan_packed;
-/* A tar, plain or packed as a whole, or a directory; fd is borrowed. -1: format, limit, unsupported
- * (packed with what is not read here). */
-int kan_archive_open(struct kan_archive **out, int fd, struct kan_err *err);
+/* room and so many times what lies on disk of the file; holes of a file lie nowhere. */
+uint64_t kan_archive_bound(uint64_t room, int fd, unsigned times);
+/* A tar, plain or packed as a whole, or a directory; fd is borrowed. room: octets that a packed one
+ * may have however little it takes on disk. -1: format, limit, unsupported (packed with what is not
+ * read here). */
+int kan_archive_open(struct kan_archive **out, int fd, uint64_t room, struct kan_err *err);
 void kan_archive_free(struct kan_archive *a);
 
 /* The bytes of one member; not longer than the archive. */

@@ -82,17 +82,10 @@ void kan_before_leave_out(struct kan_before *b, const struct kan_below *below)
 /* A small file is read at once and stays in the buffer; a larger one passes through it. */
 static int read_whole(struct kan_before *b, int path_fd, struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	bool noatime = true;
-	ssize_t n = kan_tree_first_bounded(b->bytes, ROOM, &fd, &noatime, b->opener, path_fd, err);
+	kan_digest_start(b->digest);
+	ssize_t n = kan_digest_pinned(b->digest, b->bytes, ROOM, b->opener, path_fd, err);
 	b->held = n >= 0 && n < ROOM;
 	b->n = b->held ? (size_t)n : 0;
-	kan_digest_start(b->digest);
-	for (uint64_t at = 0; n > 0;) {
-		kan_digest_add(b->digest, b->bytes, (size_t)n);
-		at += (uint64_t)n;
-		n = n < ROOM ? 0 : kan_tree_piece_bounded(b->bytes, ROOM, b->opener, fd, at, err);
-	}
 	return n < 0 ? -1 : 0;
 }
 

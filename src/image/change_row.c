@@ -94,11 +94,7 @@ static bool of_podman(const struct kan_changes *c, const struct kan_entry *e, st
 {
 	static const char *const places[] = {"/run/.containerenv", "/etc/hosts", "/etc/hostname",
 					     "/etc/resolv.conf"};
-	static const char podmans[] =
-		"overlay/"; /* its driver; a layer for other ids may be on top */
-	const struct kan_layer *top = c->stack.n ? c->stack.layers : NULL;
-	bool copy = top && top->path && strncmp(top->path, podmans, sizeof(podmans) - 1) == 0;
-	if (!top || (top->init && !copy))
+	if (!c->o.podman)
 		return false;
 	if (kan_file_is(e->f, S_IFLNK))
 		return kan_bytes_eq(path, KAN_LIT("/etc/mtab")) &&

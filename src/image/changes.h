@@ -14,6 +14,7 @@ struct kan_changes_opts {
 	const struct kan_idmaps *owners; /* NULL, or how the layers' mount moves ids: both sides are
 					    told with those of the host */
 	bool shift_lost; /* does a mount move ids? not known: what differs in them is not judged */
+	bool podman;     /* it has no layer of its own between: see of_podman */
 	bool wordless;   /* the lower layers are not all there: no entry is judged */
 	bool guessed;    /* nobody told which attributes are in force: those of the other kind are a
 			    gap */

@@ -48,7 +48,7 @@ enum kan_content_is kan_compare_content(const struct kan_side *u, const struct k
 
 static unsigned kind(struct kan_bytes name)
 {
-	if (kan_bytes_starts(name, "system.posix_acl_"))
+	if (kan_xattr_acl(name))
 		return KAN_DIFFERS_ACL;
 	return kan_bytes_eq(name, KAN_LIT("security.capability")) ? KAN_DIFFERS_CAPABILITY
 								  : KAN_DIFFERS_XATTRS;

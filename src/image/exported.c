@@ -5,10 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/raised.h"
 #include "base/row.h"
 #include "image/exported_state.h"
 
-enum { PATH_OCTETS = 128, FIRST_MAX = 4096, NAMES_MAX = 3 * KAN_EXPORT_PATH };
+enum { PATH_OCTETS = 128, NAMES_MAX = 3 * KAN_EXPORT_PATH };
 enum { NOT_OPENED = 1 << 30 }; /* as large as what no window takes */
 
 static const char rows_name[] = "changes.ndjson", list_name[] = "engine-changes.json",
@@ -72,12 +73,6 @@ static int take_list(struct kan_exported *x, struct kan_err *err)
 }
 
 /* --- the export */
-
-static void count(uint64_t *n, struct kan_buf *first, struct kan_bytes path)
-{
-	if ((*n)++ == 0)
-		kan_buf_add(first, path.p, path.n < FIRST_MAX ? path.n : FIRST_MAX);
-}
 
 /* 1: a member was begun; 0: it has no place; -1: evidence cannot be written. */
 static int begin_member(struct kan_exported *x, const struct kan_export_member *m,
@@ -163,11 +158,11 @@ static void describe(struct kan_exported *x)
 static void judge(struct kan_exported *x, const struct kan_export_member *m)
 {
 	if (m->again)
-		count(&x->again, &x->first_again, m->path);
+		kan_tally_count(&x->again, m->path);
 	if (m->listed && m->listed->kind == KAN_LISTED_DELETED)
-		count(&x->contradicted, &x->first_contradicted, m->path);
+		kan_tally_count(&x->contradicted, m->path);
 	if (m->head->hardlink && !(m->linked && m->linked->digest) && S_ISREG(m->mode))
-		count(&x->unlinked, &x->first_unlinked, m->path);
+		kan_tally_count(&x->unlinked, m->path);
 }
 
 /* The visit's own failures are ours, not the engine's: they go to the answer's fatal. */
@@ -242,7 +237,7 @@ static int rest(struct kan_exported *x, struct kan_err *err)
 		const struct kan_listed *l = kan_changelist_at(x->list, i);
 		bool deleted = l->kind == KAN_LISTED_DELETED;
 		if (!deleted && !l->mixed && l->met < l->times)
-			count(&x->absent, &x->first_absent, kan_changelist_path(x->list, l));
+			kan_tally_count(&x->absent, kan_changelist_path(x->list, l));
 		if (l->met == 0 && kan_exported_bare_row(x, l, words[l->kind], err) < 0)
 			return -1;
 		/* Names that are one text: one is there, another was deleted. */
@@ -252,28 +247,20 @@ static int rest(struct kan_exported *x, struct kan_err *err)
 	return 0;
 }
 
-static void one(struct kan_exported *x, uint64_t n, const struct kan_buf *first, enum kan_gap code,
-		const char *why)
-{
-	if (n)
-		kan_sink_gap(x->sink, kan_buf_bytes(first), code, "%s: %llu, of which this is one",
-			     why, (unsigned long long)n);
-}
-
 static void tell(struct kan_exported *x)
 {
 	uint64_t bad_names = kan_export_bad_names(x->export);
 	bool moves = x->t->state == KAN_STATE_RUNNING && !kan_sink_frozen(x->sink);
-	one(x, x->again, &x->first_again, KAN_GAP_CONTRADICTED,
-	    "names that the export has twice, the second without content here");
-	one(x, x->contradicted, &x->first_contradicted,
-	    moves ? KAN_GAP_CHANGED : KAN_GAP_CONTRADICTED,
-	    "entries that the list calls deleted and the export has");
-	one(x, x->unlinked, &x->first_unlinked, KAN_GAP_UNSUPPORTED,
-	    "hard links to what the list does not name: their content was not taken");
-	one(x, x->absent, &x->first_absent, moves ? KAN_GAP_VANISHED : KAN_GAP_UNSUPPORTED,
-	    "listed entries that the export does not have (gone since, a socket, or a path too "
-	    "long)");
+	kan_tally_tell(&x->again, x->sink, KAN_GAP_CONTRADICTED,
+		       "names that the export has twice, the second without content here");
+	kan_tally_tell(&x->contradicted, x->sink, moves ? KAN_GAP_CHANGED : KAN_GAP_CONTRADICTED,
+		       "entries that the list calls deleted and the export has");
+	kan_tally_tell(&x->unlinked, x->sink, KAN_GAP_UNSUPPORTED,
+		       "hard links to what the list does not name: their content was not taken");
+	kan_tally_tell(
+		&x->absent, x->sink, moves ? KAN_GAP_VANISHED : KAN_GAP_UNSUPPORTED,
+		"listed entries that the export does not have (gone since, a socket, or a path too "
+		"long)");
 	if (bad_names)
 		kan_sink_gap(x->sink, kan_bytes_of(export_name), KAN_GAP_CONTRADICTED,
 			     "members whose names lead out of the tree, or are too long: %llu",
@@ -320,13 +307,13 @@ static int take(struct kan_exported *x, struct kan_err *err)
 
 static void release(struct kan_exported *x)
 {
-	struct kan_buf *bufs[] = {&x->names, &x->first_again, &x->first_contradicted,
-				  &x->first_unlinked, &x->first_absent};
+	struct kan_tally *tallies[] = {&x->again, &x->contradicted, &x->unlinked, &x->absent};
 	kan_tarfile_abandon(&x->tar);
 	if (x->rows)
 		kan_rows_abandon(x->rows);
-	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
-		kan_buf_free(bufs[i]);
+	for (size_t i = 0; i < sizeof(tallies) / sizeof(tallies[0]); i++)
+		kan_tally_free(tallies[i]);
+	kan_buf_free(&x->names);
 	kan_export_free(x->export);
 	kan_changelist_free(x->list);
 }
@@ -334,15 +321,10 @@ static void release(struct kan_exported *x)
 int kan_exported_take(uint64_t *items, const struct kan_target *t, struct kan_sink *s,
 		      struct kan_err *err)
 {
-	uint64_t max = t->policy->max_bytes;
 	struct kan_exported x = {.t = t,
 				 .sink = s,
-				 .kept_max = max > KAN_EXPORTED_KEPT ? max : KAN_EXPORTED_KEPT,
-				 .names = KAN_BUF(NAMES_MAX + (4 << 20)),
-				 .first_again = KAN_BUF(FIRST_MAX),
-				 .first_contradicted = KAN_BUF(FIRST_MAX),
-				 .first_unlinked = KAN_BUF(FIRST_MAX),
-				 .first_absent = KAN_BUF(FIRST_MAX)};
+				 .kept_max = kan_raised(t->policy->max_bytes, KAN_EXPORTED_KEPT),
+				 .names = KAN_BUF(NAMES_MAX + (4 << 20))};
 	/* Answers over a socket have no place in a pause. */
 	if (kan_sink_window_enter(s, NOT_OPENED, NOT_OPENED, err) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 
 #include "image/export.h"
 #include "image/take.h"
+#include "image/tally.h"
 
 enum { KAN_EXPORTED_WORDS = 4096 };
 
@@ -40,8 +41,8 @@ struct kan_exported {
 	bool in_tar;
 
 	/* What is told once, with its number and the first of them. */
-	uint64_t again, contradicted, unlinked, absent, left_out, left_octets;
-	struct kan_buf first_again, first_contradicted, first_unlinked, first_absent;
+	struct kan_tally again, contradicted, unlinked, absent;
+	uint64_t left_out, left_octets;
 };
 
 /* GET, its pieces to fn until it says -1; every fault in a. */

@@ -41,15 +41,6 @@ bool kan_file_is(const struct kan_file *f, unsigned type)
 	return (f->st.stx_mode & S_IFMT) == type;
 }
 
-int64_t kan_statx_ns(const struct statx_timestamp *t)
-{
-	int64_t ns = 0;
-	if (__builtin_mul_overflow(t->tv_sec, INT64_C(1000000000), &ns) ||
-	    __builtin_add_overflow(ns, (int64_t)t->tv_nsec, &ns))
-		return t->tv_sec < 0 ? INT64_MIN : INT64_MAX;
-	return ns;
-}
-
 uint64_t kan_statx_dev(const struct statx *st)
 {
 	return makedev(st->stx_dev_major, st->stx_dev_minor);
@@ -131,6 +122,7 @@ static bool put_xattrs(struct kan_row *r, struct kan_bytes xattrs, size_t end, b
 		kan_row_bytes(r, "name", x.name);
 		if (values && !x.cut)
 			kan_row_bytes(r, "value", x.value);
+		r->xattrs_cut |= x.cut; /* it was too much already when it was read */
 		kan_row_obj_end(r);
 		whole = r->buf.len <= end && !r->buf.failed;
 		if (!whole) {

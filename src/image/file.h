@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "base/checksum.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/tar.h"
 
@@ -48,7 +49,6 @@ struct kan_file {
 
 const char *kan_file_type(unsigned mode); /* file dir symlink fifo socket chr blk */
 bool kan_file_is(const struct kan_file *f, unsigned type); /* S_IFREG ... */
-int64_t kan_statx_ns(const struct statx_timestamp *t);
 uint64_t kan_statx_dev(const struct statx *st);
 
 /* Fields of a row. */

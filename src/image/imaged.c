@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/raised.h"
 #include "base/row.h"
 #include "image/baseline.h"
 #include "image/exported_state.h"
@@ -19,7 +20,7 @@
 #include "image/integrity_part.h"
 #include "image/reference.h"
 
-enum { PATH_OCTETS = 256, INSPECT_MAX = 4 << 20, SCHEME = 7, LOOK = 16 << 20 };
+enum { PATH_OCTETS = 256, LOOK = 16 << 20 };
 
 static const char rows_name[] = "baseline.ndjson";
 
@@ -57,18 +58,13 @@ static int free_octets(uint64_t *out, int fd, struct kan_err *err)
  */
 static int claimed(uint64_t *out, const struct imaged *x, struct kan_err *err)
 {
-	char path[PATH_OCTETS];
 	struct kan_err why = {0};
 	json_t *doc = NULL;
-	kan_auto_buf struct kan_buf raw = KAN_BUF(INSPECT_MAX);
-	(void)snprintf(path, sizeof(path), "/images/%.200s/json", x->t->image_id);
 	*out = 0;
-	if (kan_engine_get_raw(&raw, x->t->engine, path, &why) < 0)
+	if (kan_integrity_inspect(&doc, x->t, &why) < 0)
 		return why.code == KAN_ENOTFOUND ? kan_fail(err, why.code, "%s", why.text) : 0;
-	if (kan_engine_parse(&doc, kan_buf_bytes(&raw), NULL) == 0) {
-		int64_t size = kan_json_int(doc, "Size");
-		*out = size > 0 ? (uint64_t)size + (uint64_t)size / 8 : 0;
-	}
+	int64_t size = kan_json_int(doc, "Size");
+	*out = size > 0 ? (uint64_t)size + (uint64_t)size / 8 : 0;
 	json_decref(doc);
 	return 0;
 }
@@ -154,10 +150,8 @@ static int fetch(int *fd, const struct imaged *x, const struct kan_imaged_room *
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct imaged *x = arg;
-	const char *id = x->t->image_id;
-	char wanted[SCHEME + KAN_SHA256_HEX];
-	id += strncmp(id, "sha256:", SCHEME) == 0 ? SCHEME : 0;
-	(void)snprintf(wanted, sizeof(wanted), "sha256:%.64s", id);
+	char wanted[KAN_DIGEST];
+	kan_digest_name(wanted, x->t->image_id);
 	const struct kan_verdict v = {.rung = KAN_RUNG_NAME,
 				      .layer = -1,
 				      .result = "verified",
@@ -165,8 +159,7 @@ static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 				      .found = wanted};
 	if (kan_diff_ids_read(&x->ids, raw, err) < 0)
 		return -1;
-	memcpy(x->g->config_id, wanted, SCHEME);
-	kan_sha256_hex(x->g->config_id + SCHEME, raw);
+	kan_digest_of(x->g->config_id, raw);
 	x->g->named = x->g->streamed = true;
 	if (kan_sink_put(x->sink, "config.json", raw, &x->fatal) < 0)
 		return -1;
@@ -272,11 +265,13 @@ static const char *part_of(const struct kan_target *t)
 
 static int read_stream(struct imaged *x, int fd)
 {
-	const struct kan_reference_from from = {.fd = fd,
-						.image_id = x->t->image_id,
-						.strict = true,
-						.part = part_of(x->t),
-						.until_ns = x->g->until_ns};
+	const struct kan_reference_from from = {
+		.fd = fd,
+		.image_id = x->t->image_id,
+		.strict = true,
+		.part = part_of(x->t),
+		.room = kan_raised(x->t->policy->max_bytes, KAN_REFERENCE_ROOM_HERE),
+		.until_ns = x->g->until_ns};
 	const struct kan_reference_visit v = {on_config,    on_layer,   on_data,
 					      on_layer_end, on_unboxed, x};
 	struct kan_err why = {0};

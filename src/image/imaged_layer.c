@@ -2,6 +2,7 @@
  * hashed once. */
 #include "image/imaged_layer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -14,18 +15,14 @@
 #include "image/layername.h"
 #include "image/layertar.h"
 #include "image/nameset.h"
+#include "image/tally.h"
 
-enum { SLOTS = 2 * KAN_IMAGED_FILES, FIRST_MAX = 4096, TYPE = 07777 };
+enum { SLOTS = 2 * KAN_IMAGED_FILES, WHY = 256, TYPE = 07777 };
 
 /* A regular file, for the hard links that name it. */
 struct content {
 	uint64_t key, size;
 	char sha256[KAN_SHA256_HEX];
-};
-/* How often something was met, and the first of them. */
-struct tally {
-	uint64_t n;
-	struct kan_buf first;
 };
 
 struct kan_imaged_layer {
@@ -44,7 +41,7 @@ struct kan_imaged_layer {
 	struct content *contents;
 	size_t n;
 
-	struct tally again, bad, unlinked;
+	struct kan_tally again, bad, unlinked;
 	struct kan_err broken, fatal;
 };
 
@@ -94,12 +91,6 @@ static const struct content *linked(const struct kan_imaged_layer *l)
 
 /* --- rows */
 
-static void count(struct tally *t, struct kan_bytes what)
-{
-	if (t->n++ == 0)
-		kan_buf_add(&t->first, what.p, what.n < FIRST_MAX ? what.n : FIRST_MAX);
-}
-
 /* NULL: there are rows enough. */
 static struct kan_row *begin_row(struct kan_imaged_layer *l, const char *type)
 {
@@ -146,7 +137,7 @@ static void hard_link(struct kan_imaged_layer *l, struct kan_row *r,
 	if (c)
 		kan_row_str(r, "sha256", c->sha256);
 	else
-		count(&l->unlinked, kan_buf_bytes(&l->path));
+		kan_tally_count(&l->unlinked, kan_buf_bytes(&l->path));
 }
 
 /* A directory's size is its file system's, a link's that of its text. */
@@ -163,7 +154,7 @@ static int begin_entry(struct kan_imaged_layer *l, const struct kan_layer_member
 {
 	unsigned mode = m->hardlink ? S_IFREG : m->mode;
 	if (!kan_nameset_add(l->names, KAN_NAME_MEMBER, kan_buf_bytes(&l->path)))
-		count(&l->again, kan_buf_bytes(&l->path));
+		kan_tally_count(&l->again, kan_buf_bytes(&l->path));
 	l->row = begin_row(l, kan_file_type(mode));
 	l->file = S_ISREG(mode) && !m->hardlink;
 	l->size = m->size;
@@ -189,7 +180,7 @@ static int on_member(const struct kan_layer_member *m, void *arg, struct kan_err
 	case KAN_LAYER_NAME_OPAQUE:
 		return mark(l, true);
 	case KAN_LAYER_NAME_BAD:
-		count(&l->bad, m->path);
+		kan_tally_count(&l->bad, m->path);
 		break;
 	case KAN_LAYER_NAME_AUFS:
 		break;
@@ -231,10 +222,7 @@ struct kan_imaged_layer *kan_imaged_layer_new(struct kan_imaged_to *to, int numb
 	*l = (struct kan_imaged_layer){.to = to,
 				       .number = number,
 				       .path = KAN_BUF(KAN_LAYERTAR_PATH),
-				       .link = KAN_BUF(KAN_LAYERTAR_PATH),
-				       .again = {.first = KAN_BUF(FIRST_MAX)},
-				       .bad = {.first = KAN_BUF(FIRST_MAX)},
-				       .unlinked = {.first = KAN_BUF(FIRST_MAX)}};
+				       .link = KAN_BUF(KAN_LAYERTAR_PATH)};
 	l->tar = kan_layertar_new(&v);
 	l->digest = kan_digest_new();
 	l->names = kan_nameset_new(KAN_IMAGED_NAMES);
@@ -248,10 +236,11 @@ void kan_imaged_layer_free(struct kan_imaged_layer *l)
 {
 	if (!l)
 		return;
-	struct kan_buf *bufs[] = {&l->path, &l->link, &l->again.first, &l->bad.first,
-				  &l->unlinked.first};
-	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
-		kan_buf_free(bufs[i]);
+	struct kan_tally *tallies[] = {&l->again, &l->bad, &l->unlinked};
+	for (size_t i = 0; i < sizeof(tallies) / sizeof(tallies[0]); i++)
+		kan_tally_free(tallies[i]);
+	kan_buf_free(&l->path);
+	kan_buf_free(&l->link);
 	kan_layertar_free(l->tar);
 	kan_digest_free(l->digest);
 	kan_nameset_free(l->names);
@@ -271,13 +260,12 @@ int kan_imaged_layer_feed(struct kan_imaged_layer *l, struct kan_bytes piece, st
 	return -1;
 }
 
-static void one(const struct kan_imaged_layer *l, const struct tally *t, enum kan_gap code,
+static void one(const struct kan_imaged_layer *l, const struct kan_tally *t, enum kan_gap code,
 		const char *why)
 {
-	if (t->n)
-		kan_sink_gap(l->to->sink, kan_buf_bytes(&t->first), code,
-			     "layer %d: %s: %llu, of which this is one", l->number, why,
-			     (unsigned long long)t->n);
+	char text[WHY];
+	(void)snprintf(text, sizeof(text), "layer %d: %s", l->number, why);
+	kan_tally_tell(t, l->to->sink, code, text);
 }
 
 void kan_imaged_layer_end(uint64_t *files, uint64_t *octets, struct kan_imaged_layer *l)

@@ -26,18 +26,17 @@ static int not_done(struct kan_integrity *g, enum kan_rung rung, const char *why
 /* Rung 2. The config itself has its gap already where it cannot be read. */
 static int image_name(struct kan_integrity *g, struct kan_diff_ids *ids, struct kan_err *err)
 {
-	char found[KAN_DIGEST] = "sha256:", wanted[KAN_DIGEST];
+	char found[KAN_DIGEST], wanted[KAN_DIGEST];
 	struct kan_err why = {0};
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_IMAGE_CONFIG_MAX);
 	if (kan_image_config_read(&raw, g->t, &why) < 0)
 		return not_done(g, KAN_RUNG_NAME, why.text, err);
-	kan_sha256_hex(found + KAN_DIGEST_SCHEME, kan_buf_bytes(&raw));
+	kan_digest_of(found, kan_buf_bytes(&raw));
 	memcpy(g->config_id, found, sizeof(g->config_id));
 	/* containerd's id leads to the config over blobs that were each read by their digest. */
 	if (kan_is_containerd(g->t))
 		(void)snprintf(found, sizeof(found), "%.71s", g->t->image_id);
-	const char *id = kan_digest_hex(g->t->image_id);
-	(void)snprintf(wanted, sizeof(wanted), "sha256:%.64s", id ? id : g->t->image_id);
+	kan_digest_name(wanted, g->t->image_id);
 	bool same = strcmp(found, wanted) == 0;
 	g->named = same;
 	struct kan_verdict v = {.rung = KAN_RUNG_NAME,

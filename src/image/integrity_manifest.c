@@ -32,9 +32,9 @@ struct claims {
 
 static bool is_digest_of(const char *digest, struct kan_bytes raw)
 {
-	char hex[KAN_SHA256_HEX];
-	kan_sha256_hex(hex, raw);
-	return strcmp(hex, digest + KAN_DIGEST_SCHEME) == 0;
+	char own[KAN_DIGEST];
+	kan_digest_of(own, raw);
+	return strcmp(own, digest) == 0;
 }
 
 static int read_manifest(struct kan_buf *out, struct way *w, const char *digest,
@@ -118,27 +118,26 @@ static void take_claims(struct claims *c, const json_t *inspect)
 	}
 }
 
-static int read_claims(struct claims *c, const struct kan_target *t, struct kan_err *err)
+int kan_integrity_inspect(json_t **out, const struct kan_target *t, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
-	json_t *inspect = NULL;
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_STORE_CONFIG_MAX);
 	(void)snprintf(path, sizeof(path), "/images/%.80s/json", t->image_id);
-	if (kan_engine_get_raw(&raw, t->engine, path, err) < 0 ||
-	    kan_engine_parse(&inspect, kan_buf_bytes(&raw), err) < 0)
-		return -1;
-	take_claims(c, inspect);
-	json_decref(inspect);
-	return 0;
+	return kan_engine_get_raw(&raw, t->engine, path, err) < 0
+		       ? -1
+		       : kan_engine_parse(out, kan_buf_bytes(&raw), err);
 }
 
 /* Of a dead disk there is no engine that says anything. */
 static void ask_claims(struct claims *c, const struct kan_integrity *g)
 {
 	struct kan_err why = {0};
-	if (g->t->engine && g->t->image_id && read_claims(c, g->t, &why) < 0)
+	json_t *inspect = NULL;
+	if (g->t->engine && g->t->image_id && kan_integrity_inspect(&inspect, g->t, &why) < 0)
 		kan_sink_gap(g->sink, artefact, kan_gap_of_err(&why), "RepoDigests: %.200s",
 			     why.text);
+	take_claims(c, inspect);
+	json_decref(inspect);
 	if (c->more)
 		kan_sink_gap(g->sink, artefact, KAN_GAP_LIMIT,
 			     "RepoDigests: over %d digests: the others were not checked", CLAIMS);
@@ -263,13 +262,6 @@ static bool is_listed(const struct kan_integrity *g, const char *wanted, const c
 	return found;
 }
 
-static bool own_id(char out[KAN_DIGEST], const struct kan_target *t)
-{
-	const char *id = kan_digest_hex(t->image_id);
-	(void)snprintf(out, KAN_DIGEST, "sha256:%s", id ? id : "");
-	return id;
-}
-
 /* By what the store keeps: 1 it is this image's, 0 it is another's, -1: not known, and why. */
 static int by_manifest(const struct kan_integrity *g, const char *wanted, struct kan_err *err)
 {
@@ -316,7 +308,8 @@ int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan
 	char id[KAN_DIGEST];
 	struct kan_err why = {0};
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE, .layer = -1, .expected = wanted};
-	bool known = own_id(id, g->t);
+	bool known = kan_digest_hex(g->t->image_id);
+	kan_digest_name(id, known ? g->t->image_id : "");
 	int rc = known ? compared(g, wanted, id, &why)
 		       : kan_fail(&why, KAN_ENOTFOUND, "this host names no image id");
 	v.result = rc > 0 ? "verified" : rc == 0 ? "damaged" : "not-done";

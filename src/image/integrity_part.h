@@ -90,6 +90,8 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 			    struct kan_err *err);
 /* Rung 1, of a digest alone ("sha256:..."). */
 int kan_integrity_digest(struct kan_integrity *g, const char *wanted, struct kan_err *err);
+/* The engine's inspect of the image by its id. not-found: it has none. Yours: json_decref it. */
+int kan_integrity_inspect(json_t **out, const struct kan_target *t, struct kan_err *err);
 /* Manifests that the store keeps of the image or that the engine names, hashed again: a row each.
  */
 int kan_integrity_manifests(struct kan_integrity *g, struct kan_err *err);

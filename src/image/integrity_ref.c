@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/raised.h"
 #include "base/tree.h"
 #include "engine/store.h"
 #include "image/integrity_part.h"
@@ -79,12 +80,12 @@ static const char *compare_ids(struct kan_verdict *v, const struct ref *r)
 static int on_config(struct kan_bytes raw, void *arg, struct kan_err *err)
 {
 	struct ref *r = arg;
-	char id[KAN_DIGEST] = "sha256:";
+	char id[KAN_DIGEST];
 	struct kan_verdict v = {.rung = KAN_RUNG_REFERENCE,
 				.layer = -1,
 				.expected = id,
 				.found = *r->g->config_id ? r->g->config_id : NULL};
-	kan_sha256_hex(id + KAN_DIGEST_SCHEME, raw);
+	kan_digest_of(id, raw);
 	if (kan_diff_ids_read(&r->theirs, raw, err) < 0)
 		return kan_wrap(err, "the config of %s", r->what);
 	if (r->rung != KAN_RUNG_REFERENCE)
@@ -331,11 +332,12 @@ int kan_integrity_reference(struct kan_integrity *g, const struct kan_diff_ids *
 		return kan_integrity_digest(g, path, err);
 	if (kan_reference_open(&fd, path, &why) < 0)
 		return not_done(&r, &why, err);
-	const struct kan_reference_from from = {.fd = fd,
-						.until_ns = g->until_ns,
-						.image_id = kan_is_containerd(g->t) && *g->config_id
-								    ? g->config_id
-								    : g->t->image_id};
+	const struct kan_reference_from from = {
+		.fd = fd,
+		.until_ns = g->until_ns,
+		.room = kan_raised(g->t->policy->max_bytes, KAN_REFERENCE_ROOM),
+		.image_id =
+			kan_is_containerd(g->t) && *g->config_id ? g->config_id : g->t->image_id};
 	return against(&r, &from, err);
 }
 
@@ -345,6 +347,10 @@ int kan_integrity_content(struct kan_integrity *g, const struct kan_diff_ids *id
 	struct ref r = {.g = g, .ours = ids, .rung = KAN_RUNG_DIGEST, .what = "the content store"};
 	/* Of several platforms: the one whose config rung 2 read. */
 	const struct kan_reference_from from = {
-		.fd = store, .digest = digest, .image_id = g->config_id, .until_ns = g->until_ns};
+		.fd = store,
+		.digest = digest,
+		.image_id = g->config_id,
+		.until_ns = g->until_ns,
+		.room = kan_raised(g->t->policy->max_bytes, KAN_REFERENCE_ROOM_HERE)};
 	return against(&r, &from, err);
 }

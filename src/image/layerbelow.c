@@ -166,7 +166,7 @@ static bool acls_in(struct kan_bytes a, struct kan_bytes b)
 {
 	struct kan_xattr x, y;
 	while (kan_xattrs_next(&x, &a)) {
-		bool found = !kan_layer_acl(x.name);
+		bool found = !kan_xattr_acl(x.name);
 		for (struct kan_bytes left = b; !found && kan_xattrs_next(&y, &left);)
 			found = kan_bytes_eq(x.name, y.name) && !x.cut && !y.cut &&
 				kan_bytes_eq(x.value, y.value);
@@ -188,9 +188,7 @@ int kan_layerbelow_same_acl(const struct kan_stack *below, struct kan_bytes path
 	kan_auto_buf struct kan_buf there = KAN_BUF(KAN_XATTRS_MAX * 4);
 	if (resolve(&b, &held, below, path, err) < 0)
 		return -1;
-	struct kan_bytes above = kan_layer_above(path);
-	size_t from = above.n + (above.n > 1);
-	struct kan_bytes name = {path.p + from, path.n - from};
+	struct kan_bytes name = kan_layer_last(path);
 	int rc = !b.found ? 0 : kan_xattrs_read(&there, b.fd, b.parent_fd, name, err) ? 1 : -1;
 	if (rc > 0)
 		rc = same_acls(xattrs, kan_buf_bytes(&there));

@@ -138,8 +138,7 @@ static int read_xattrs(struct kan_buf *out, int fd, int pin, struct kan_bytes pa
 	if (above.n && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
 		if (kan_layer_pin(&parent, fd, above, err) < 0)
 			return -1;
-		name = (struct kan_bytes){path.p + above.n + (above.n > 1),
-					  path.n - above.n - (above.n > 1)};
+		name = kan_layer_last(path);
 	}
 	return kan_xattrs_read(out, pin, parent, name, err) ? 0 : -1;
 }

@@ -13,17 +13,11 @@
 static const char capability[] = "security.capability";
 enum { NS_PER_S = 1000000000 };
 
-bool kan_layer_acl(struct kan_bytes name)
-{
-	return kan_bytes_eq(name, KAN_LIT("system.posix_acl_access")) ||
-	       kan_bytes_eq(name, KAN_LIT("system.posix_acl_default"));
-}
-
 bool kan_layer_has_acl(struct kan_bytes packed)
 {
 	struct kan_xattr x;
 	while (kan_xattrs_next(&x, &packed))
-		if (kan_layer_acl(x.name))
+		if (kan_xattr_acl(x.name))
 			return true;
 	return false;
 }
@@ -76,7 +70,7 @@ static unsigned expected_one(const struct kan_xattr *x, const struct kan_layer_f
 {
 	struct kan_xattr other;
 	unsigned bit = is_capability(x->name)   ? KAN_DAMAGE_CAPABILITY
-		       : kan_layer_acl(x->name) ? KAN_DAMAGE_ACL
+		       : kan_xattr_acl(x->name) ? KAN_DAMAGE_ACL
 						: KAN_DAMAGE_XATTRS;
 	if (kan_xattr_label(x->name) || bookkeeping(x))
 		return 0;
@@ -101,7 +95,7 @@ static unsigned unsaid_one(const struct kan_xattr *x, const struct kan_layer_mem
 		return 0;
 	if (is_capability(x->name))
 		return KAN_DAMAGE_CAPABILITY;
-	if (kan_layer_acl(x->name))
+	if (kan_xattr_acl(x->name))
 		return KAN_DAMAGE_ACL;
 	return kan_overlay_own(x->name, f->userxattr) ? KAN_DAMAGE_XATTRS : KAN_DAMAGE_MORE;
 }

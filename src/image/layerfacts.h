@@ -18,7 +18,6 @@ struct kan_layer_facts {
 unsigned kan_layer_differs(const struct kan_layer_member *m, const struct kan_layer_facts *f);
 
 /* Access lists: who may what beside owner and group. */
-bool kan_layer_acl(struct kan_bytes xattr_name);
 bool kan_layer_has_acl(struct kan_bytes packed);
 
 #endif

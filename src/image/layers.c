@@ -47,15 +47,13 @@ int kan_diff_ids_read(struct kan_diff_ids *out, struct kan_bytes config, struct 
 
 void kan_chain_id(char out[KAN_DIGEST], const char *parent, const char *diff_id)
 {
-	char text[2 * KAN_DIGEST], chain[KAN_DIGEST];
+	char text[2 * KAN_DIGEST];
 	if (!parent) {
 		memmove(out, diff_id, KAN_DIGEST);
 		return;
 	}
 	(void)snprintf(text, sizeof(text), "%.71s %.71s", parent, diff_id);
-	memcpy(chain, "sha256:", KAN_DIGEST_SCHEME);
-	kan_sha256_hex(chain + KAN_DIGEST_SCHEME, kan_bytes_of(text));
-	memcpy(out, chain, KAN_DIGEST);
+	kan_digest_of(out, kan_bytes_of(text));
 }
 
 struct layers {

@@ -117,6 +117,7 @@ static int walk(struct merged *m, const struct kan_target *t, struct kan_tarfile
 			   .sink = m->sink,
 			   .want = want,
 			   .arg = m,
+			   .shared = true,
 			   .max_entries = ENTRIES},
 		.tar = tar,
 		.content = "content",

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/raised.h"
 #include "base/row.h"
 #include "image/hostmap.h"
 #include "image/layername.h"
@@ -54,10 +55,10 @@ int kan_mountfiles_open(struct kan_mountfiles **out, struct kan_sink *s, const s
 	uint64_t raised = p->max_bytes;
 	f->sink = s;
 	f->all = p->mounts == KAN_MOUNTS_ALL;
-	f->each = raised > KAN_VOLUME_OCTETS ? raised : KAN_VOLUME_OCTETS;
-	f->tmpfs.octets = raised > KAN_TMPFS_OCTETS ? raised : KAN_TMPFS_OCTETS;
+	f->each = kan_raised(raised, KAN_VOLUME_OCTETS);
+	f->tmpfs.octets = kan_raised(raised, KAN_TMPFS_OCTETS);
 	f->tmpfs.files = KAN_TMPFS_FILES;
-	f->volumes.octets = raised > KAN_VOLUMES_OCTETS ? raised : KAN_VOLUMES_OCTETS;
+	f->volumes.octets = kan_raised(raised, KAN_VOLUMES_OCTETS);
 	f->volumes.files = UINT64_MAX;
 	f->everything.octets = raised ? raised : KAN_ALL_OCTETS;
 	f->everything.files = UINT64_MAX;
@@ -183,7 +184,8 @@ int kan_mountread_start(struct kan_mountread **out, struct kan_mountfiles *f,
 					   .sink = f->sink,
 					   .want = want,
 					   .arg = r,
-					   .root_only = act == KAN_MOUNT_STAT};
+					   .root_only = act == KAN_MOUNT_STAT,
+					   .shared = true};
 	give_budget(r);
 	if (kan_reader_start(&r->reader, &r->opts, err) < 0) {
 		free(r);

@@ -11,8 +11,9 @@ enum { PIECE = 64 << 10, MAGIC = 6 };
 
 struct kan_packed {
 	int fd;
-	uint64_t in;        /* read of the file in this pass */
-	uint64_t out;       /* unpacked in this pass: rest is what of it was not asked for yet */
+	uint64_t in;  /* read of the file in this pass */
+	uint64_t out; /* unpacked in this pass: rest is what of it was not asked for yet */
+	uint64_t each;
 	uint64_t work, max; /* unpacked in all passes */
 	struct kan_bytes rest;
 	struct kan_unpacker *unpacker;
@@ -39,10 +40,10 @@ int kan_packed_is(bool *packed, int fd, struct kan_err *err)
 	return 0;
 }
 
-struct kan_packed *kan_packed_new(int fd, uint64_t max)
+struct kan_packed *kan_packed_new(int fd, uint64_t each, uint64_t max)
 {
 	struct kan_packed *p = kan_xalloc(sizeof(*p));
-	*p = (struct kan_packed){.fd = fd, .max = max};
+	*p = (struct kan_packed){.fd = fd, .each = each, .max = max};
 	return p;
 }
 
@@ -66,7 +67,7 @@ static ssize_t on_read(void *arg, const void **piece, struct kan_err *err)
 
 static int begin(struct kan_packed *p, struct kan_err *err)
 {
-	const struct kan_unpack u = {.in = on_read, .in_arg = p, .max = p->max};
+	const struct kan_unpack u = {.in = on_read, .in_arg = p, .max = UINT64_MAX};
 	kan_unpacker_free(p->unpacker);
 	p->unpacker = NULL;
 	p->in = p->out = 0;
@@ -86,6 +87,12 @@ static int more(struct kan_packed *p, struct kan_err *err)
 	p->rest = (struct kan_bytes){piece, (size_t)n};
 	p->out += p->rest.n;
 	p->work += p->rest.n;
+	if (p->out > p->each)
+		return kan_fail(err, KAN_ELIMIT,
+				"the archive is packed as a whole, and has over %llu bytes, which "
+				"is too much for what it takes on disk: unpack it to a plain tar "
+				"first, or raise it with --max-bytes",
+				(unsigned long long)p->each);
 	if (p->work > p->max)
 		return kan_fail(err, KAN_ELIMIT,
 				"the archive is packed as a whole, and has to be unpacked too "

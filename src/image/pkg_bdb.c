@@ -1,6 +1,6 @@
 /* Berkeley DB, as far as rpm's hash needs it: every page of records, and the pages that a long one
  * goes on in. In the byte order of the machine that wrote it. */
-#include "image/pkg_bytes.h"
+#include "base/numbers.h"
 #include "image/pkg_rpm.h"
 
 enum {

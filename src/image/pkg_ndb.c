@@ -1,5 +1,5 @@
 /* rpm's own format: slots in the first pages, each with the place of a header. Little-endian. */
-#include "image/pkg_bytes.h"
+#include "base/numbers.h"
 #include "image/pkg_rpm.h"
 
 enum { SLOT = 16, PAGE = 4096, HEADER_SLOTS = 2, BLOCK = 16, HEAD = 16, TAIL = 12 };

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/digest.h"
-#include "image/pkg_bytes.h"
+#include "base/numbers.h"
 #include "image/pkg_reader.h"
 #include "image/pkg_rpm.h"
 

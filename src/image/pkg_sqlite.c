@@ -2,7 +2,7 @@
  * them. No statement is run: a schema is a program of whoever wrote it. */
 #include <stdlib.h>
 
-#include "image/pkg_bytes.h"
+#include "base/numbers.h"
 #include "image/pkg_rpm.h"
 
 enum {

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <kanshiki/sink.h>
+
 #include "base/clock.h"
 #include "base/row.h"
 #include "image/session.h"
@@ -60,6 +62,12 @@ static struct kan_place *place_of(struct kan_session *s, struct kan_bytes path)
 		if (kan_bytes_eq(kan_buf_bytes(&s->skip[i].path), path))
 			return &s->skip[i];
 	return NULL;
+}
+
+bool kan_session_was_stuck(struct kan_session *s, struct kan_bytes path)
+{
+	path.n = path.n < KAN_ROW_PATH_MAX ? path.n : KAN_ROW_PATH_MAX;
+	return place_of(s, path) != NULL;
 }
 
 /* Before the last stuck place everything has been told; the places themselves are never entered
@@ -116,6 +124,15 @@ static void walk_one(struct kan_session *s, const struct statx *st)
 	(void)visit(&e, s);
 }
 
+static void begin_clock(struct kan_session *s)
+{
+	s->frozen = s->o.sink && kan_sink_frozen(s->o.sink);
+	if (s->o.shared && !s->frozen)
+		kan_session_wait_for_a_tick();
+	if (!s->since)
+		s->since = kan_tick_ns();
+}
+
 static void walk(struct kan_session *s)
 {
 	struct statx st;
@@ -132,8 +149,13 @@ static void walk(struct kan_session *s)
 		walk_one(s, &st);
 		return;
 	}
+	if (s->again)
+		return;
+	begin_clock(s);
 	s->rc = kan_tree_walk(&w, s->o.root_fd, &s->err);
 	s->counts.entries = w.seen;
+	if (s->o.shared && s->rc == 0 && !s->skipping && kan_session_end(s))
+		kan_session_look_again(s);
 }
 
 static void *run(void *arg)
@@ -245,9 +267,11 @@ static void inherit(struct kan_session *s, struct kan_session *left)
 	left->at.path = KAN_BUF(0);
 	s->links = kan_take_ptr(left->links);
 	s->counts = left->counts;
+	s->since = left->since;
+	s->again = left->again;
 	s->counts.stuck++;
 	s->no_open = s->counts.stuck >= KAN_READER_STUCK_MAX;
-	s->skipping = true;
+	s->skipping = !s->again;
 }
 
 int kan_reader_go_on(struct kan_bytes *path, struct kan_reader *r, struct kan_err *err)

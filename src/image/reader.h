@@ -46,6 +46,8 @@ struct kan_reader_opts {
 	size_t ring;          /* 0: KAN_READER_RING */
 	size_t sum;           /* of a package manager's checksum, taken besides: 16, 20; 0: none */
 	bool root_only;       /* of a directory the entry itself, nothing in it */
+	bool shared; /* the container writes in it unless it is frozen: what moved behind the walk's
+			back is a problem, with sys ESTALE */
 };
 
 enum kan_record_kind {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/digest.h"
 #include "base/row.h"
@@ -15,6 +16,13 @@
 
 enum { JSON_DEPTH = 32, PIECE = 64 << 10, NAME = 128 };
 
+struct spent {
+	uint64_t in, out;
+};
+struct file {
+	dev_t dev;
+	ino_t ino;
+};
 struct reference {
 	struct kan_archive *archive;
 	const char *image_id, *digest; /* the id without its scheme */
@@ -26,7 +34,10 @@ struct reference {
 	size_t documents, images;
 	struct kan_diff_ids ids; /* of best */
 	bool exact;              /* best is the image that was asked for */
-	uint64_t total;
+	uint64_t room;           /* each of spent, at most */
+	struct spent spent[2];   /* while layers are proven, and while they are handed on */
+	struct file seen[KAN_REFERENCE_LAYERS]; /* what they lie in */
+	size_t n_seen;
 };
 
 /* A layer on its way. */
@@ -35,6 +46,7 @@ struct pull {
 	struct kan_archive_part part;
 	struct kan_digest *digest; /* of the blob as it lies there */
 	struct kan_digest *plain;  /* of the tar in it */
+	struct spent *spent;
 	uint8_t *piece;
 };
 
@@ -223,7 +235,7 @@ static int led_to(struct reference *r, struct kan_err *err)
 	char digest[KAN_DIGEST];
 	if (r->exact)
 		return 0;
-	(void)snprintf(digest, sizeof(digest), "sha256:%.64s", r->image_id ? r->image_id : "");
+	kan_digest_name(digest, r->image_id ? r->image_id : "");
 	json_decref(kan_take_ptr(r->best));
 	r->images = r->documents = 0;
 	r->image_id = r->part;
@@ -257,6 +269,41 @@ static int choose(struct reference *r, struct kan_err *err)
 	return 0;
 }
 
+/* A file counts once, however many layers lie in it or are the same. One that is not there is told
+ * when its layer is read. */
+static void make_room(struct reference *r, const char *name)
+{
+	struct kan_archive_part part = {.fd = -1};
+	struct stat st;
+	size_t i = 0;
+	if (kan_archive_find(&part, r->archive, name, NULL) < 0)
+		return;
+	if (fstat(part.fd, &st) == 0) {
+		while (i < r->n_seen &&
+		       (r->seen[i].dev != st.st_dev || r->seen[i].ino != st.st_ino))
+			i++;
+		if (i == r->n_seen) {
+			r->seen[r->n_seen++] = (struct file){st.st_dev, st.st_ino};
+			r->room = kan_archive_bound(r->room, part.fd, KAN_ARCHIVE_TIMES);
+		}
+	}
+	kan_archive_close(&part);
+}
+
+static int too_much(const struct reference *r, struct kan_err *err)
+{
+	return kan_fail(err, KAN_ELIMIT,
+			"the layers have over %llu bytes, which is too much for what they take on "
+			"disk: give layers that are not packed, or raise it with --max-bytes",
+			(unsigned long long)r->room);
+}
+
+static int spend(uint64_t *spent, size_t n, const struct reference *r, struct kan_err *err)
+{
+	*spent += n;
+	return *spent > r->room ? too_much(r, err) : 0;
+}
+
 static ssize_t on_pull(void *arg, const void **p, struct kan_err *err)
 {
 	struct pull *l = arg;
@@ -264,24 +311,21 @@ static ssize_t on_pull(void *arg, const void **p, struct kan_err *err)
 	if (n > 0)
 		kan_digest_add(l->digest, l->piece, (size_t)n);
 	*p = l->piece;
-	return n;
+	return n > 0 && spend(&l->spent->in, (size_t)n, l->r, err) < 0 ? -1 : n;
 }
 
 static int on_proof(struct kan_bytes piece, void *arg, struct kan_err *err)
 {
 	struct pull *l = arg;
-	(void)err;
 	kan_digest_add(l->plain, piece.p, piece.n);
-	return 0;
+	return spend(&l->spent->out, piece.n, l->r, err);
 }
 
 static int on_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 {
 	struct pull *l = arg;
-	l->r->total += piece.n;
-	if (l->r->total > KAN_REFERENCE_TOTAL_MAX)
-		return kan_fail(err, KAN_ELIMIT, "the reference has over %llu bytes",
-				(unsigned long long)KAN_REFERENCE_TOTAL_MAX);
+	if (spend(&l->spent->out, piece.n, l->r, err) < 0)
+		return -1;
 	return l->r->v->data(piece, l->r->v->arg, err);
 }
 
@@ -289,11 +333,8 @@ static int pull_layer(struct pull *l, const char *name, kan_unpack_out_fn *out, 
 {
 	char hex[KAN_SHA256_HEX];
 	const void *rest = NULL;
-	const struct kan_unpack u = {.in = on_pull,
-				     .in_arg = l,
-				     .out = out,
-				     .out_arg = l,
-				     .max = KAN_REFERENCE_LAYER_MAX};
+	const struct kan_unpack u = {
+		.in = on_pull, .in_arg = l, .out = out, .out_arg = l, .max = UINT64_MAX};
 	kan_digest_start(l->digest);
 	if (kan_unpack(&u, err) < 0)
 		return -1;
@@ -309,10 +350,12 @@ static int prove(struct pull *l, size_t i, const char *name, struct kan_err *err
 {
 	char hex[KAN_SHA256_HEX];
 	struct kan_archive_part from = l->part;
+	l->spent = &l->r->spent[0];
 	kan_digest_start(l->plain);
 	int rc = pull_layer(l, name, on_proof, err);
 	kan_digest_finish(hex, l->plain);
 	l->part = from;
+	l->spent = &l->r->spent[1];
 	if (rc == 0 && strcmp(hex, l->r->ids.v[i] + KAN_DIGEST_SCHEME) != 0)
 		rc = kan_fail(err, KAN_EFORMAT, "it is not what its config says");
 	return rc;
@@ -325,10 +368,9 @@ static int layer(struct reference *r, size_t i, struct kan_err *err)
 	if (kan_archive_find(&l.part, r->archive, name, err) < 0)
 		return kan_wrap(err, "layer %zu", i);
 	/* What lies behind the end of a packed layer is read for the digest, however much it is. */
-	if (l.part.left > KAN_REFERENCE_LAYER_MAX) {
+	if (l.part.left > r->room) {
 		kan_archive_close(&l.part);
-		return kan_fail(err, KAN_ELIMIT, "layer %zu: a blob of over %llu bytes", i,
-				(unsigned long long)KAN_REFERENCE_LAYER_MAX);
+		return too_much(r, err);
 	}
 	l.digest = kan_digest_new();
 	l.plain = kan_digest_new();
@@ -357,6 +399,8 @@ static int stream(struct reference *r, struct kan_err *err)
 	if (r->v->config(kan_buf_bytes(&r->best_config), r->v->arg, err) < 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(r->best); i++)
+		make_room(r, json_string_value(json_array_get(r->best, i)));
+	for (size_t i = 0; i < json_array_size(r->best); i++)
 		if (layer(r, i, err) < 0)
 			return -1;
 	return 0;
@@ -370,9 +414,10 @@ int kan_reference_read(const struct kan_reference_from *from, const struct kan_r
 			      .strict = from->strict,
 			      .part = kan_digest_hex(from->part),
 			      .v = v,
+			      .room = from->room ? from->room : KAN_REFERENCE_ROOM,
 			      .config = KAN_BUF(KAN_REFERENCE_CONFIG),
 			      .best_config = KAN_BUF(KAN_REFERENCE_CONFIG)};
-	if (kan_archive_open(&r.archive, from->fd, err) < 0)
+	if (kan_archive_open(&r.archive, from->fd, r.room, err) < 0)
 		return kan_wrap(err, "reference");
 	int rc = choose(&r, err);
 	if (rc == 0)

@@ -13,8 +13,10 @@ enum {
 	KAN_REFERENCE_DEPTH = 4,      /* of indexes in indexes */
 	KAN_REFERENCE_LAYERS = 512,
 };
-#define KAN_REFERENCE_LAYER_MAX (UINT64_C(16) << 30) /* of a layer, packed and unpacked */
-#define KAN_REFERENCE_TOTAL_MAX (UINT64_C(64) << 30)
+/* Read and unpacked of all layers, whatever they take on disk; KAN_ARCHIVE_TIMES that come on top.
+ * A gigabyte of zeros packs to nothing and is as good as any other: it is what the work may be. */
+#define KAN_REFERENCE_ROOM (UINT64_C(4) << 30)
+#define KAN_REFERENCE_ROOM_HERE (UINT64_C(64) << 30) /* of this host's own store or stream */
 
 /* In this order: config once, then each layer from the base up with its data. -1 stops it. */
 struct kan_reference_visit {
@@ -36,6 +38,7 @@ struct kan_reference_from {
 	bool strict;      /* none but the image of image_id: its config's digest, or that of what
 			     leads to it by digests */
 	const char *part; /* strict, and the id is an index of several: the manifest; or NULL */
+	uint64_t room;    /* 0: KAN_REFERENCE_ROOM */
 	int64_t until_ns; /* kan_reference_apart: of kan_boot_ns, when it is given up; 0: never */
 };
 /* A file or a directory. fd is yours. */

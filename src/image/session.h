@@ -43,6 +43,9 @@ struct kan_session {
 	bool skipping, no_open;
 	int rc;
 	struct kan_err err;
+	int64_t since; /* the first walk began: kan_tick_ns */
+	bool again;    /* all has been met; the directories are looked at again */
+	bool frozen;   /* the container was when the walk began */
 };
 
 /* Around every call that may block. end: false when the session was left behind meanwhile. */
@@ -53,5 +56,18 @@ bool kan_session_left(struct kan_session *s);
 /* One entry becomes records. false: stop, left behind or nobody reads the ring any more. */
 bool kan_session_emit(struct kan_session *s, const struct kan_tree_entry *e, bool stuck);
 bool kan_session_problem(struct kan_session *s, struct kan_bytes path, const struct kan_err *err);
+/*
+ * Behind the walk of a tree in which others write. It is no snapshot: what moves from where the
+ * walk will be to where it was is met nowhere. inode(7): a rename sets the ctime of both
+ * directories and, on the file systems that engines use, of what moved; nobody but who sets the
+ * clock can set it back. So the directories are looked at again until none has changed since the
+ * look before, or six times; and what is older than the walk, and changed in a directory that
+ * changed, is told as a problem.
+ */
+void kan_session_look_again(struct kan_session *s);
+/* To the next tick of the kernel's clock: what changed before has an older stamp then. */
+void kan_session_wait_for_a_tick(void);
+/* Was a thread left behind there? */
+bool kan_session_was_stuck(struct kan_session *s, struct kan_bytes path);
 
 #endif

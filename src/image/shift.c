@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/numbers.h"
 #include "image/idmap.h"
 #include "image/xattrs.h"
 
@@ -29,25 +30,14 @@ void kan_shift_owners(struct statx *st, const struct kan_idmaps *m)
 	st->stx_gid = out_of(&m->gid, st->stx_gid);
 }
 
-static uint32_t le32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void put_le32(uint8_t *p, uint32_t v)
-{
-	for (unsigned i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (8 * i));
-}
-
 static void shift_acl(struct kan_buf *v, const struct kan_idmaps *m)
 {
 	for (size_t at = ACL_HEAD; at + ACL_ENTRY <= v->len; at += ACL_ENTRY) {
 		uint8_t *id = v->data + at + 4;
 		if (v->data[at] == ACL_USER)
-			put_le32(id, out_of(&m->uid, le32(id)));
+			kan_put_le32(id, out_of(&m->uid, kan_le32(id)));
 		else if (v->data[at] == ACL_GROUP)
-			put_le32(id, out_of(&m->gid, le32(id)));
+			kan_put_le32(id, out_of(&m->gid, kan_le32(id)));
 	}
 }
 
@@ -55,11 +45,11 @@ static void shift_acl(struct kan_buf *v, const struct kan_idmaps *m)
 static void shift_capability(struct kan_buf *v, const struct kan_idmaps *m)
 {
 	bool named = v->len == CAP_3 && v->data[REVISION] == 3;
-	uint32_t inside = named ? le32(v->data + CAP_2) : 0, root = out_of(&m->uid, inside);
+	uint32_t inside = named ? kan_le32(v->data + CAP_2) : 0, root = out_of(&m->uid, inside);
 	uint8_t text[sizeof(root)];
 	if (root == inside || (!named && (v->len != CAP_2 || v->data[REVISION] != 2)))
 		return;
-	put_le32(text, root);
+	kan_put_le32(text, root);
 	v->len = CAP_2;
 	v->data[REVISION] = 3;
 	kan_buf_add(v, text, sizeof(text));
@@ -73,7 +63,7 @@ void kan_shift_xattrs(struct kan_buf *packed, const struct kan_idmaps *m)
 	while (kan_xattrs_next(&x, &left)) {
 		kan_auto_buf struct kan_buf v = KAN_BUF(KAN_XATTRS_MAX);
 		kan_buf_addb(&v, x.value);
-		if (kan_bytes_starts(x.name, "system.posix_acl_"))
+		if (kan_xattr_acl(x.name))
 			shift_acl(&v, m);
 		else if (kan_bytes_eq(x.name, KAN_LIT("security.capability")))
 			shift_capability(&v, m);

@@ -84,3 +84,9 @@ bool kan_xattr_label(struct kan_bytes name)
 			return true;
 	return false;
 }
+
+bool kan_xattr_acl(struct kan_bytes name)
+{
+	return kan_bytes_eq(name, KAN_LIT("system.posix_acl_access")) ||
+	       kan_bytes_eq(name, KAN_LIT("system.posix_acl_default"));
+}

@@ -27,5 +27,6 @@ bool kan_xattrs_find(struct kan_bytes *value, struct kan_bytes packed, const cha
 /* Labels that the system of the host sets: of SELinux, IMA, EVM, AppArmor, Smack. A tar has none of
  * them, and what is copied up gets the mount's. */
 bool kan_xattr_label(struct kan_bytes name);
+bool kan_xattr_acl(struct kan_bytes name); /* an access list, of either kind */
 
 #endif

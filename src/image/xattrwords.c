@@ -2,9 +2,9 @@
  * security/integrity/integrity.h. */
 #include "image/xattrwords.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/row.h"
 #include "image/xattrs.h"
 
@@ -65,20 +65,6 @@ const char *kan_cap_name(unsigned bit)
 	return bit < sizeof(cap_names) / sizeof(cap_names[0]) ? cap_names[bit] : NULL;
 }
 
-static uint32_t le32_at(struct kan_bytes v, size_t at)
-{
-	uint32_t n;
-	memcpy(&n, v.p + at, sizeof(n));
-	return le32toh(n);
-}
-
-static uint16_t le16_at(struct kan_bytes v, size_t at)
-{
-	uint16_t n;
-	memcpy(&n, v.p + at, sizeof(n));
-	return le16toh(n);
-}
-
 /* Each revision has one length: the kernel refuses every other. */
 bool kan_filecap_parse(struct kan_filecap *out, struct kan_bytes v)
 {
@@ -86,17 +72,17 @@ bool kan_filecap_parse(struct kan_filecap *out, struct kan_bytes v)
 	struct kan_filecap c = {0};
 	if (v.n < sizeof(uint32_t))
 		return false;
-	uint32_t magic = le32_at(v, 0);
+	uint32_t magic = kan_le32(v.p);
 	c.revision = magic >> 24;
 	c.effective = magic & CAP_EFFECTIVE;
 	if (c.revision < 1 || c.revision > 3 || v.n != octets[c.revision])
 		return false;
 	for (unsigned i = 0; i < (c.revision == 1 ? 1 : 2); i++) {
-		c.permitted |= (uint64_t)le32_at(v, 4 + 8 * (size_t)i) << (32 * i);
-		c.inheritable |= (uint64_t)le32_at(v, 8 + 8 * (size_t)i) << (32 * i);
+		c.permitted |= (uint64_t)kan_le32(v.p + 4 + 8 * (size_t)i) << (32 * i);
+		c.inheritable |= (uint64_t)kan_le32(v.p + 8 + 8 * (size_t)i) << (32 * i);
 	}
 	if (c.revision == 3)
-		c.rootid = le32_at(v, 20);
+		c.rootid = kan_le32(v.p + 20);
 	*out = c;
 	return true;
 }
@@ -125,11 +111,12 @@ static bool acl_entry(struct kan_buf *out, unsigned tag, unsigned perm, uint32_t
 
 bool kan_acl_text(struct kan_buf *out, struct kan_bytes v)
 {
-	if (v.n < sizeof(uint32_t) || le32_at(v, 0) != ACL_VERSION ||
+	if (v.n < sizeof(uint32_t) || kan_le32(v.p) != ACL_VERSION ||
 	    (v.n - sizeof(uint32_t)) % ACL_ENTRY != 0)
 		return false;
 	for (size_t at = sizeof(uint32_t); at < v.n; at += ACL_ENTRY)
-		if (!acl_entry(out, le16_at(v, at), le16_at(v, at + 2), le32_at(v, at + 4)) ||
+		if (!acl_entry(out, kan_le16(v.p + at), kan_le16(v.p + at + 2),
+			       kan_le32(v.p + at + 4)) ||
 		    out->failed)
 			return false;
 	return true;

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "kernel/rtfields.h"
 
 enum { HARDWARE_OCTETS = 32, ADDRESS_OCTETS = 48 };
@@ -196,13 +197,9 @@ static int rule(struct kan_row *r, struct kan_bytes payload, struct kan_err *err
 
 void kan_rt_raw(struct kan_row *r, struct kan_bytes v)
 {
-	static const char digits[] = "0123456789abcdef";
 	size_t kept = v.n < KAN_RT_RAW_MAX ? v.n : KAN_RT_RAW_MAX;
 	kan_auto_free char *text = kan_xalloc(2 * kept + 1);
-	for (size_t i = 0; i < kept; i++) {
-		text[2 * i] = digits[v.p[i] >> 4];
-		text[2 * i + 1] = digits[v.p[i] & 15];
-	}
+	kan_hex(text, (struct kan_bytes){v.p, kept});
 	kan_row_str(r, "raw", text);
 	if (kept < v.n)
 		kan_row_uint(r, "raw_len", v.n);

@@ -160,6 +160,7 @@ class Offline(Capturing):
         self.assertEqual(bundle.members("mounts/content.tar"), {"1/file": b"in the volume"})
         self.assertEqual(bundle.octets("engine/config.v2.json"), (directory / "config.v2.json").read_bytes())
         self.assertEqual(bundle.octets("engine/hostconfig.json"), (directory / "hostconfig.json").read_bytes())
+        self.assertEqual(kanshiki("compare", bundle.path, "--max-bytes", "9")[0], 2, "it is about a reference")
         self.assertEqual(bundle.octets("logs/json-file/0.log"), LOG)
         self.assertEqual([r["proof"] for r in bundle.rows("image/layers.ndjson")], ["chain", "chain"])
         self.assertFalse(bundle.document["freeze"]["paused_by_us"])
@@ -225,15 +226,20 @@ class Offline(Capturing):
             stream.seek(size - 4)
             stream.write(b"end\n")
         home = pathlib.Path(tempfile.mkdtemp(prefix="home-", dir=WORK))
-        status, out, err = kanshiki("--home", home, "--json", "capture", "--root", root.path, "--no-commit", "--no-report", "--only", "logs", "web")
-        self.assertEqual(status, 0, err)
-        bundle = Bundle(json.loads(out))
+        status, out, err = kanshiki("--home", home, "--json", "capture", "--root", root.path, "--no-commit", "--only", "logs", "web")
+        self.assertEqual(status, 5, err)
+        doc = json.loads(out)
+        gap, = doc["gaps"]
+        self.assertEqual((gap["collector"], gap["what"], gap["code"], gap["why"]),
+                         ("logs", "json-file/0.log", "limit", f"seen {size}, kept {1 << 30}, limit {1 << 30}"))
+        bundle = Bundle(doc)
         row, = bundle.rows("logs/files.ndjson")
         self.assertEqual((row["size"], row["kept"], row["hole_at"], row["hole"]), (size, 1 << 30, 64 << 20, 5 << 20))
         with open(bundle.path / "data/logs/json-file/0.log", "rb") as stream:
             self.assertEqual(stream.read(5), b"begin")
             stream.seek(-4, 2)
             self.assertEqual((stream.read(), stream.tell()), (b"end\n", 1 << 30))
+        self.assertIn("json-file/0.log", pathlib.Path(doc["report"]["md"]).read_text().split("Not seen")[1])
         (bundle.path / "data/logs/json-file/0.log").unlink()
 
     def test_the_local_driver_and_a_driver_that_sends_elsewhere(self):

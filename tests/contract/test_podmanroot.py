@@ -189,6 +189,46 @@ class Listed(unittest.TestCase):
         (docker / "hostconfig.json").write_text("{}")
         self.assertEqual([c["name"] for c in self.document(root)["containers"]], ["dockers", "web"])
 
+    def test_a_list_of_images_that_is_damaged_or_gives_one_name_to_two_is_told(self):
+        root = new_root()
+        root.container()
+        listed = root.path / "overlay-images/images.json"
+        image, = json.loads(listed.read_text())
+        listed.write_text(json.dumps([image, {**image, "id": "e5" * 32}]))
+        document = self.document(root, 5)
+        self.assertEqual([c["tags"] for c in document["containers"]], [[NAME]])
+        why, = [one["why"] for one in document["unreadable"] if one["name"] == "images of overlay"]
+        self.assertIn(f"two images are called '{NAME}'", why)
+        for damage in ("{", "{}", "null"):
+            listed.write_text(damage)
+            document = self.document(root, 5)
+            self.assertEqual([c["tags"] for c in document["containers"]], [[]])
+            self.assertEqual([one["name"] for one in document["unreadable"]], ["images of overlay"])
+        listed.unlink()
+        self.assertEqual(self.document(root)["unreadable"], [])
+
+    def test_of_an_image_with_many_names_the_first_are_told_and_the_rest_counted(self):
+        root = new_root()
+        listed = root.path / "overlay-images/images.json"
+        image, = json.loads(listed.read_text())
+        names = [f"localhost/shop:{i}" for i in range(50_000)]
+        listed.write_text(json.dumps([{**image, "names": names + ["x" * 5_000]}]))
+        for i in range(2_000):
+            root.lists["containers.json"].append(root.entry(f"{i:064x}", f"c{i}"))
+        root.write_lists()
+        begin = spent()
+        found = self.document(root, 5)["containers"]
+        self.assertEqual(len(found), 2_000)
+        self.assertEqual({tuple(c["tags"]) for c in found}, {tuple(names[:8])})
+        self.assertEqual({c["more_tags"] for c in found}, {50_001 - 8})
+        self.assertLess(spent() - begin, 30)
+
+    def test_a_file_in_place_of_a_directory_of_a_container_is_told(self):
+        root = new_root()
+        root.container()
+        (root.path / "overlay-containers" / OTHER).write_text("")
+        self.assertEqual(self.unreadable(root), {OTHER: "no directory"})
+
     def test_on_vfs_they_are_listed_too(self):
         root = new_root("vfs")
         root.container()
@@ -418,6 +458,33 @@ class Captured(test_offline.Capturing):
         self.assertEqual(status, 2, err)
         self.assertIn(ID[:12], err)
         self.assertIn(OTHER[:12], err)
+
+    def test_an_id_of_two_stores_is_refused_and_both_are_named(self):
+        root = new_root()
+        root.container()
+        vfs = PodmanRoot(tempfile.mkdtemp(prefix="store-", dir=WORK), "vfs")
+        vfs.container()
+        (vfs.path / "vfs-containers").rename(root.path / "vfs-containers")
+        for asked in (ID, ID[:12], "web"):
+            status, _, err = kanshiki("capture", "--root", root.path, asked)
+            self.assertEqual(status, 2, err)
+            self.assertIn("more than one store of this data root (overlay-containers, vfs-containers)", err)
+
+    def test_a_log_that_is_no_file_is_not_called_never_written(self):
+        root = new_root()
+        log = root.container() / "ctr.log"
+        log.unlink()
+        os.mkfifo(log)
+        self.assertEqual(self.capture(root, status=5).gaps(), {**LIBPOD, ("logs", "k8s-file/0.log"): "contradicted"})
+
+    def test_a_list_of_layers_with_a_nul_names_none(self):
+        root = new_root()
+        root.container()
+        lower = root.upper().parent / "lower"
+        lower.write_bytes(lower.read_bytes() + b"\0:l/OTHER")
+        bundle = self.capture(root, status=5)
+        self.assertEqual(self.claims(bundle)["overlay"][1], "unproven")
+        self.assertIn("lower has a NUL in it", (bundle.path / "capture.json").read_text())
 
     def test_links_in_place_of_every_file_lead_to_no_byte_of_the_host(self):
         secret = outside()

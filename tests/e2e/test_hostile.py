@@ -191,6 +191,18 @@ class Hostile(unittest.TestCase):
         self.assertIn("user.overlay.opaque", rows[b"/srv/odd/attrs"]["planted"])
         world.sh("chattr", "-i", f"{inspect('h-files')['GraphDriver']['Data']['UpperDir']}/srv/odd/immutable")
 
+    def test_a_directory_that_is_exchanged_with_a_link_is_there_once_or_said(self):
+        self.several("h-swap", f"swap /srv/swap {canary()}", "names /srv/names")  # more than the pause would take
+        for _ in range(8):
+            _, bundle = self.taken("h-swap", "--freeze", "never")
+            rows, told = self.changes(bundle), {g["what"] for g in bundle.gaps() if g["code"] == "changed"}
+            for i in (37, 39):
+                place = f"/srv/swap/{i}"
+                types = sorted(rows[f"{place}/{n}".encode()]["type"] for n in "12" if f"{place}/{n}".encode() in rows)
+                whole = sum(f"{place}/{n}/sub".encode() in rows for n in "12")
+                if (types, whole) != (["dir", "symlink"], 1):
+                    self.assertTrue(told & {place, f"{place}/1", f"{place}/2"}, f"{place}: {types}, {told}")
+
     def test_a_flood_of_names_a_storm_of_hard_links_and_a_path_beyond_every_limit_are_told_each(self):
         # Beyond the table of links: a unit test, in memory. With --sweep here, too, on the engine's disk.
         files, pairs = (100_000, 70_000) if world.SWEEP else (5_000, 2_000)

@@ -27,12 +27,12 @@ static void docker(const json_t *doc)
 }
 
 /* One document is the list, its entry and the runtime's config. */
-static void podman(const json_t *doc)
+static void podman(json_t *doc)
 {
-	bool twice = false;
+	struct kan_err why = {0};
 	const json_t *first = json_is_array(doc) ? json_array_get(doc, 0) : doc;
-	const json_t *entry = kan_podman_entry(doc, kan_json_str(first, "id"), &twice);
-	if (twice && json_array_size(doc) < 2)
+	const json_t *entry = kan_podman_entry(&doc, 1, kan_json_str(first, "id"), &why);
+	if (why.code == KAN_EFORMAT && json_array_size(doc) < 2)
 		abort();
 	json_t *inspect = kan_podman_inspect(entry, first);
 	char *root = kan_podman_root(inspect);

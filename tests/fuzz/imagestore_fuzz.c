@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "engine/config.h"
 #include "engine/store.h"
 
 enum { TEXT_MAX = 1 << 20 };
@@ -25,16 +26,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (kan_manifest_leads(&leads, text, NULL) == 0)
 		for (size_t i = 0; i < leads.n; i++)
 			must_be_hex(leads.v[i] + 7);
-	if (kan_podman_layer_of(out, text, id, NULL) == 0)
-		must_be_hex(out);
 	if (kan_json_parse(&doc, text, TEXT_MAX, 64, NULL) == 0 &&
-	    kan_podman_layer(&layer, doc, id, NULL) == 0) {
+	    kan_podman_layer_of(out, kan_podman_entry(&doc, 1, id, NULL), NULL) == 0)
+		must_be_hex(out);
+	if (kan_podman_layer(&layer, doc, id, NULL) == 0) {
 		must_be_hex(layer.diff_id + 7);
 		if (*layer.parent)
 			must_be_hex(layer.parent);
 	}
 	static struct kan_podman_digests digests;
-	kan_podman_digests_of(&digests, doc, id);
+	(void)kan_podman_digests_of(&digests, doc, id, NULL);
 	for (size_t i = 0; i < digests.n; i++)
 		must_be_hex(digests.v[i] + 7);
 	static struct kan_idmap map;

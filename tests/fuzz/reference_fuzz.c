@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd = memfd_create("reference", MFD_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	const struct kan_reference_from from = {.fd = fd};
+	const struct kan_reference_from from = {.fd = fd, .room = 16 << 20};
 	if (write(fd, data, size) == (ssize_t)size && kan_reference_read(&from, &v, &err) == 0 &&
 	    (!s.config || s.open))
 		abort();

@@ -636,6 +636,8 @@ Test(contradictions, podmans_answer_against_the_lists_of_its_storage)
 	contradicts("engine-files", "Name", STORE, 0);
 	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "},{\"id\":\"" OURS "\"," IN_STORE "}]\n");
 	contradicts("engine-files", "Id", STORE, 0);
+	put(STORE, "[{\"id\":\"" OURS "\"},{\"id\":\"" OURS "\"}]\n");
+	contradicts("engine-files", "Id", STORE, 0); /* and nothing that either says */
 	put(STORE, "[]\n");
 	contradicts("engine-files", "Id", STORE, 0);
 	put(STORE_VOLATILE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
@@ -644,6 +646,21 @@ Test(contradictions, podmans_answer_against_the_lists_of_its_storage)
 	contradicts("engine-files", "Id", STORE, 0);
 	put(STORE, "[\n");
 	not_assessed("engine-files", "malformed");
+}
+
+Test(contradictions, of_a_dead_disk_no_entry_is_believed_that_has_a_second_in_either_list)
+{
+	static const char other[] = "[{\"id\":\"" OURS "\",\"names\":[\"db\"]}]\n";
+	put("capture.json", "{\"status\":\"complete\",\"depth\":\"offline\",\"target\":{\"id\":"
+			    "\"" OURS "\"},\"collectors\":[],\"scope\":[]}\n");
+	cr_assert_eq(remove_at(CONFIG) + remove_at(HOST) + remove_at(INSPECT), 0);
+	put(STORE, "[{\"id\":\"" OURS "\"," IN_STORE "}]\n");
+	(void)compare("engine-files");
+	const json_t *container = json_object_get(doc, "container");
+	cr_assert_str_eq(json_string_value(json_object_get(container, "name")), "web");
+	put(STORE_VOLATILE, other);
+	(void)compare("engine-files");
+	cr_expect_null(json_object_get(json_object_get(doc, "container"), "name"));
 }
 
 Test(contradictions, a_live_log_that_was_set_back)

@@ -275,14 +275,14 @@ Test(below, whether_a_container_is_there_is_told_without_a_look_into_its_files)
 	cr_assert_eq(kan_mkdirs(p.fd, dir, NULL), 0);
 	test_put(p.fd, path, "{}");
 	cr_assert_eq(fanotify_mark(notes, FAN_MARK_ADD, FAN_OPEN, p.fd, path), 0);
-	cr_expect(kan_dataroot_has(p.fd, id));
+	cr_expect_eq(kan_dataroot_stores(NULL, p.fd, id), 1);
 	cr_expect_eq(read(notes, &event, sizeof(event)), -1, "it was opened");
 	json_auto_t *inspect = kan_dataroot_by_id(p.fd, id);
 	cr_expect_str_eq(kan_json_str(inspect, "Driver"), "vfs");
 	cr_expect_eq(read(notes, &event, sizeof(event)), (ssize_t)sizeof(event));
 	(void)close(event.fd);
-	cr_expect_not(kan_dataroot_has(p.fd, ID_HEX));
-	cr_expect_not(kan_dataroot_has(p.fd, "../vfs-containers"));
+	cr_expect_eq(kan_dataroot_stores(NULL, p.fd, ID_HEX), 0);
+	cr_expect_eq(kan_dataroot_stores(NULL, p.fd, "../vfs-containers"), 0);
 	(void)close(notes);
 	test_leave(&p);
 }
@@ -291,12 +291,12 @@ Test(below, images_that_are_no_list_have_no_names_that_are_known)
 {
 	struct test_place p = test_place();
 	cr_assert_eq(kan_mkdirs(p.fd, "overlay-images", NULL), 0);
-	cr_expect_null(kan_dataroot_repositories(p.fd, "overlay"));
+	cr_expect_null(kan_dataroot_tags(p.fd, "overlay", NULL));
 	test_put(p.fd, "overlay-images/images.json", "{}");
-	cr_expect_null(kan_dataroot_repositories(p.fd, "overlay"));
+	cr_expect_null(kan_dataroot_tags(p.fd, "overlay", NULL));
 	cr_assert_eq(unlinkat(p.fd, "overlay-images/images.json", 0), 0);
 	test_put(p.fd, "overlay-images/images.json", "[]");
-	json_auto_t *none = kan_dataroot_repositories(p.fd, "overlay");
+	json_auto_t *none = kan_dataroot_tags(p.fd, "overlay", NULL);
 	cr_expect_not_null(none);
 	test_leave(&p);
 }

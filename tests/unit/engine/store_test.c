@@ -8,6 +8,7 @@
 
 #include "../base/place.h"
 #include "base/row.h"
+#include "engine/config.h"
 #include "engine/transport.h"
 
 #define HEX(c) c c c c c c c c c c c c c c c c
@@ -78,23 +79,34 @@ Test(store, a_blob_that_names_no_digest_leads_nowhere)
 	}
 }
 
+/* As the containers' own layers are found: the entry, and what it names. */
+static int layer_of(char out[65], const char *list, const char *id, struct kan_err *err)
+{
+	json_t *doc = NULL;
+	cr_assert_eq(kan_json_parse(&doc, kan_bytes_of(list), 1 << 20, 64, NULL), 0);
+	const json_t *entry = kan_podman_entry(&doc, 1, id, err);
+	int rc = entry ? kan_podman_layer_of(out, entry, err) : -1;
+	json_decref(doc);
+	return rc;
+}
+
 Test(store, podmans_containers_json_names_the_containers_layer)
 {
 	char out[65] = "";
 	struct kan_err err = {0};
 	static const char list[] = "[{\"id\":\"" A "\",\"layer\":\"" B "\"},{\"id\":\"" C
 				   "\",\"layer\":\"../../etc\"}]";
-	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of(list), A, NULL), 0);
+	cr_expect_eq(layer_of(out, list, A, NULL), 0);
 	cr_expect_str_eq(out, B);
-	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of(list), C, &err), -1);
+	cr_expect_eq(layer_of(out, list, C, &err), -1);
 	cr_expect_eq(err.code, KAN_EFORMAT, "a path is no layer");
-	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of(list), B, &err), -1);
+	cr_expect_eq(layer_of(out, list, B, &err), -1);
 	cr_expect_eq(err.code, KAN_ENOTFOUND);
-	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of("{}"), A, &err), -1);
-	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of("[7,[],null]"), A, &err), -1);
+	cr_expect_eq(layer_of(out, "{}", A, &err), -1);
+	cr_expect_eq(layer_of(out, "[7,[],null]", A, &err), -1);
 	static const char twice[] =
 		"[{\"id\":\"" A "\",\"layer\":\"" B "\"},{\"id\":\"" A "\",\"layer\":\"" C "\"}]";
-	cr_expect_eq(kan_podman_layer_of(out, kan_bytes_of(twice), A, &err), -1);
+	cr_expect_eq(layer_of(out, twice, A, &err), -1);
 	cr_expect_eq(err.code, KAN_EFORMAT, "either layer may be meant");
 }
 
@@ -153,6 +165,22 @@ Test(store, podmans_layers_json_has_the_diff_id_and_the_parent)
 	cr_expect_str_eq(l.parent, A);
 	cr_expect_eq(layer(&l, list, C), -1, "a container's own layer has no digest");
 	cr_expect_eq(layer(&l, list, "unknown"), -1);
+}
+
+Test(store, an_id_counts_once_over_both_of_podmans_lists)
+{
+	json_t *both[KAN_PODMAN_LISTS] = {NULL, NULL};
+	struct kan_err err = {0};
+	cr_expect_null(kan_podman_entry(both, KAN_PODMAN_LISTS, A, &err));
+	cr_expect_eq(err.code, KAN_ENOTFOUND);
+	both[1] = json_pack("[{s:s},{s:s}]", "id", B, "id", A);
+	cr_expect_eq(kan_podman_entry(both, KAN_PODMAN_LISTS, A, &err), json_array_get(both[1], 1));
+	both[0] = json_pack("[{s:s}]", "id", A);
+	cr_expect_null(kan_podman_entry(both, KAN_PODMAN_LISTS, A, &err));
+	cr_expect_eq(err.code, KAN_EFORMAT);
+	cr_expect_not_null(kan_podman_entry(both, KAN_PODMAN_LISTS, B, &err));
+	json_decref(both[0]);
+	json_decref(both[1]);
 }
 
 static int remote(const char *host, struct kan_err *err)

@@ -19,6 +19,8 @@ static struct world *w;
 static void leave(void)
 {
 	json_decref(w->rows);
+	if (w->target.data_root_fd >= 0)
+		(void)close(w->target.data_root_fd);
 	world_free(w);
 }
 
@@ -64,14 +66,46 @@ static void sha(const json_t *r, const char *key, const char *file)
 	free(want);
 }
 
-Test(changes, what_podman_puts_into_the_containers_own_layer_is_the_engines, .fini = leave)
+/* What an engine makes beside the mounts, and what only looks so. */
+static void make_places(void)
 {
 	make(1);
 	world_sh(w, "mkdir -p l0/etc l0/run");
 	world_mount(w, "");
 	world_sh(w, "cd m; ln -s /proc/mounts etc/mtab; : >run/.containerenv; : >etc/hosts; "
 		    "echo 'name = x' >etc/hostname; : >etc/resolv; ln -s /proc/1/mounts run/mtab");
+}
+
+static void be_podmans(void)
+{
+	static char storage[] = "overlay";
+	char path[256];
+	world_sh(w,
+		 "mkdir -p data/overlay-containers; echo '[{\"id\":\"ID\",\"layer\":\"%064d\"}]' "
+		 ">data/overlay-containers/containers.json",
+		 1);
+	(void)snprintf(path, sizeof(path), "%s/data", w->top);
+	(void)snprintf(w->target.id, sizeof(w->target.id), "ID");
+	w->target.storage = storage;
+	w->target.data_root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	w->target.engine_root_fd = -1;
+}
+
+Test(changes, of_another_engine_what_podman_puts_there_is_added, .fini = leave)
+{
+	make_places();
 	capture();
+	is("/etc/mtab", "added");
+	is("/run/.containerenv", "added");
+	is("/etc/hosts", "added");
+}
+
+Test(changes, what_podman_puts_into_the_containers_own_layer_is_the_engines, .fini = leave)
+{
+	make_places();
+	be_podmans();
+	capture();
+	cr_expect_eq(w->n_gaps, 0);
 	is("/etc/mtab", "engine");
 	is("/run/.containerenv", "engine");
 	is("/etc/hosts", "engine");

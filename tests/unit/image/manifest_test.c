@@ -92,6 +92,20 @@ Test(manifest, a_manifest_that_podman_keeps_is_hashed_again_and_leads_to_the_ima
 	store_free(w);
 }
 
+Test(manifest, of_an_image_that_is_listed_twice_no_manifest_is_the_lists)
+{
+	char *index = NULL;
+	struct world *w = manifests_new(&index);
+	world_sh(w, "sed -i \"s/]$/, {\\\"id\\\": \\\"%s\\\"}]/\" data/overlay-images/images.json",
+		 w->target.image_id);
+	json_t *rows = integrity(w);
+	cr_expect_str_eq(kept(rows, index), "");
+	cr_expect(world_gap(w, "images.json", KAN_GAP_MALFORMED));
+	json_decref(rows);
+	free(index);
+	store_free(w);
+}
+
 /* Rung 1 with this digest alone. */
 static void referred(struct world *w, const char *digest, const char *expected)
 {

@@ -35,7 +35,7 @@ Test(packed, every_place_is_read_as_if_it_were_plain)
 		kan_auto_close int fd = packed_file(w, programs[i], plain);
 		cr_assert_eq(kan_packed_is(&is, fd, &err), 0);
 		cr_assert(is, "%s", programs[i]);
-		struct kan_packed *p = kan_packed_new(fd, ROOM);
+		struct kan_packed *p = kan_packed_new(fd, ROOM, ROOM);
 		cr_assert_eq(kan_packed_read(p, got, PART, AT, &err), PART, "%s", err.text);
 		cr_assert_eq(memcmp(got, plain + AT, PART), 0, "forward");
 		cr_assert_eq(kan_packed_read(p, got, PART, 1, &err), PART, "%s", err.text);
@@ -58,7 +58,7 @@ Test(packed, what_is_unpacked_again_and_again_is_bounded)
 	struct kan_err err = {0};
 	struct world *w = world_new(1);
 	kan_auto_close int fd = packed_file(w, "gzip", plain);
-	struct kan_packed *p = kan_packed_new(fd, 3 * SIZE + SIZE / 2);
+	struct kan_packed *p = kan_packed_new(fd, SIZE, 3 * SIZE + SIZE / 2);
 	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(kan_packed_read(p, &one, 1, SIZE - 1, &err), 1, "%s", err.text);
 		cr_assert_eq(one, plain[SIZE - 1]);
@@ -68,6 +68,22 @@ Test(packed, what_is_unpacked_again_and_again_is_bounded)
 	cr_assert_eq(kan_packed_read(p, &one, 0, 0, &err), 0);
 	cr_assert_eq(kan_packed_read(p, &one, 1, SIZE - 1, &err), -1);
 	cr_assert_eq(err.code, KAN_ELIMIT);
+	kan_packed_free(p);
+	world_free(w);
+}
+
+Test(packed, what_one_pass_unpacks_is_bounded_whatever_all_of_them_may)
+{
+	static uint8_t plain[SIZE];
+	uint8_t one = 0;
+	struct kan_err err = {0};
+	struct world *w = world_new(1);
+	kan_auto_close int fd = packed_file(w, "gzip", plain);
+	struct kan_packed *p = kan_packed_new(fd, SIZE - 1, ROOM);
+	cr_assert_eq(kan_packed_read(p, &one, 1, 0, &err), 1, "%s", err.text);
+	cr_assert_eq(kan_packed_read(p, &one, 1, SIZE - 1, &err), -1);
+	cr_assert_eq(err.code, KAN_ELIMIT);
+	cr_assert(strstr(err.text, "--max-bytes"), "%s", err.text);
 	kan_packed_free(p);
 	world_free(w);
 }

@@ -17,7 +17,7 @@ import tarfile
 
 LAYERS = [pathlib.Path(f"layer{n}.tar").read_bytes() for n in range(3)]
 CONFIG = pathlib.Path("config").read_bytes()
-BOMB = bytes(200 << 20)
+ZEROS = bytes(200 << 20)
 
 
 def digest(octets):
@@ -98,9 +98,9 @@ def config_of(layers):
     return json.dumps({"architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest(o) for o in layers]}}).encode()
 
 
-def another(layers):
+def another(layers, pack=lambda octets: octets):
     """Another image, whole in itself."""
-    return oci(config=config_of(layers), layers=layers)
+    return oci(pack, config=config_of(layers), layers=layers)
 
 
 def newer():
@@ -207,6 +207,11 @@ def odd():
     return out.getvalue()
 
 
+def trailing(times):
+    """One layer so many times; what it is packed in is long, and nearly all of it unpacks to nothing."""
+    return another([LAYERS[0]] * times, lambda o: gzip.compress(o) + gzip.compress(b"") * 100000)
+
+
 SHAPES = {
     "legacy": legacy, "linked": linked, "oci": oci, "oci-docker": lambda: oci(docker=True), "gzip": lambda: oci(lambda o: gzip.compress(o)),
     "zstd": lambda: oci(zstd), "nested": lambda: oci(nested=2), "one-of-two": lambda: two(True),
@@ -215,7 +220,9 @@ SHAPES = {
     "twice": lambda: legacy() + [("manifest.json", b"[]")], "outside": lambda: [("manifest.json", b"", "../../../etc/passwd")],
     "name-outside": lambda: [("manifest.json", json.dumps([{"Config": "../../../../etc/passwd", "Layers": []}]).encode())],
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
-    "bomb-named": lambda: oci(zstd, config=config_of([BOMB]), layers=[BOMB]),
+    "zeros": lambda: another([ZEROS], zstd),
+    "zeros-gzip": lambda: another([ZEROS], gzip.compress), "zeros-plain": lambda: another([ZEROS]), "zeros-often": lambda: another([ZEROS[:30 << 20]] * 9),
+    "trailing": lambda: trailing(9), "trailing-often": lambda: trailing(40),
     "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
     "platforms": platforms, "crowded": crowded, "rewritten": lambda: oci(config=CONFIG + b" "),
     "odd": lambda: another([odd()]), "broken": lambda: another([LAYERS[0][:3000], LAYERS[2]]),
@@ -234,7 +241,7 @@ def whole(pack, parts):
 WHOLE = {
     "whole-gzip": lambda: whole(gzip.compress, legacy()), "whole-zstd": lambda: whole(zstd, oci(lambda o: gzip.compress(o), docker=True)),
     "whole-cut": lambda: whole(gzip.compress, legacy())[:-2000],
-    "whole-bomb": lambda: whole(zstd, [("zeros", bytes(100 << 20)), *legacy()]), "whole-xz": lambda: whole(lzma.compress, legacy()),
+    "whole-zeros": lambda: whole(zstd, [("zeros", bytes(100 << 20)), *legacy()]), "whole-xz": lambda: whole(lzma.compress, legacy()),
 }
 
 

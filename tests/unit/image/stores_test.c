@@ -66,9 +66,10 @@ Test(stores, what_layers_json_says_otherwise_is_not_proven_and_told)
 {
 	static const char *const damage[] = {
 		"sed -i 's/\\\"parent\\\": \\\"a/\\\"parent\\\": \\\"c/'",
-		"sed -i 's/\\\"id\\\": \\\"b/\\\"id\\\": \\\"d/'"};
-	static const unsigned codes[] = {KAN_GAP_CONTRADICTED, KAN_GAP_VANISHED};
-	for (size_t i = 0; i < TWO; i++) {
+		"sed -i 's/\\\"id\\\": \\\"b/\\\"id\\\": \\\"d/'",
+		"sed -i 's/]$/, {\\\"id\\\": \\\"" B "\\\"}]/'"};
+	static const unsigned codes[] = {KAN_GAP_CONTRADICTED, KAN_GAP_VANISHED, KAN_GAP_MALFORMED};
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		struct world *w = podman_new();
 		world_sh(w, "sh -c \"%s data/overlay-layers/layers.json\"", damage[i]);
 		json_t *rows = layers(w);

@@ -175,3 +175,22 @@ Test(xattrwords, attributes_that_fill_a_row_do_not_take_it_away)
 	json_decref(row);
 	kan_row_free(&r);
 }
+
+Test(xattrwords, a_value_beyond_what_is_kept_of_a_file_is_told_by_its_row)
+{
+	enum { EACH = 60 << 10 };
+	static uint8_t value[EACH];
+	struct kan_row r;
+	struct kan_buf packed = KAN_BUF(KAN_XATTRS_MAX * 4);
+	memset(value, 'a', EACH);
+	kan_row_init(&r);
+	for (int i = 0; i < 5; i++) {
+		kan_row_begin(&r);
+		kan_xattrs_add(&packed, KAN_LIT("user.x"), (struct kan_bytes){value, EACH});
+		kan_row_xattrs(&r, kan_buf_bytes(&packed));
+		cr_assert_eq(r.xattrs_cut, packed.len < (size_t)(i + 1) * EACH, "%d", i);
+	}
+	cr_assert(r.xattrs_cut);
+	kan_row_free(&r);
+	kan_buf_free(&packed);
+}

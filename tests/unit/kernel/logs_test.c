@@ -237,13 +237,18 @@ Test(logs, a_bad_sector_costs_the_rest_of_its_file_and_no_other)
 		    "test \"$(cat bundle/data/logs/json-file/1.log)\" = old");
 }
 
-/* The budget of all, small enough to be met by a test. */
-static int collect_with_ten_octets(const struct kan_target *t, struct kan_sink *sink,
-				   struct kan_err *err)
+/* Limits that are small enough to be met by a test. */
+static struct {
+	uint64_t each, all;
+} most;
+
+static int collect_with_little(const struct kan_target *t, struct kan_sink *sink,
+			       struct kan_err *err)
 {
 	char path[256];
 	struct kan_logset *s = NULL;
-	struct kan_logstore l = {.t = t, .sink = sink, .dir = "json-file", .left = 10};
+	struct kan_logstore l = {
+		.t = t, .sink = sink, .dir = "json-file", .each = most.each, .left = most.all};
 	(void)snprintf(path, sizeof(path), "/store/containers/%s/l", t->id);
 	cr_assert_eq(kan_logset_open(&s, t, path, err), 0);
 	cr_assert_eq(kan_rows_open(&l.rows, sink, "files.ndjson", err), 0);
@@ -262,7 +267,9 @@ static long number_of(const json_t *row, const char *key)
 Test(logs, one_budget_holds_for_all_files_of_a_container_together)
 {
 	struct kan_collector c = kan_collector_logs;
-	c.collect = collect_with_ten_octets;
+	c.collect = collect_with_little;
+	most.each = 100;
+	most.all = 10;
 	world_sh(w, "cd root/containers/%s; printf 123456 >l; printf abcdefgh >l.1; printf x >l.2",
 		 id);
 	cr_assert_eq(world_collect(w, &c), 0);
@@ -276,6 +283,48 @@ Test(logs, one_budget_holds_for_all_files_of_a_container_together)
 		cr_expect_eq(number_of(row, "hole"), truth[i][2]);
 	}
 	world_sh(w, "test \"$(cat bundle/data/logs/json-file/1.log)\" = abgh");
+	cr_expect_null(world_gap(w, "json-file/0.log", KAN_GAP_LIMIT), "it is whole");
+	const struct world_gap *cut = world_gap(w, "json-file/1.log", KAN_GAP_LIMIT);
+	cr_assert_not_null(cut, "what is left out is a gap");
+	cr_expect_str_eq(cut->why, "seen 8, kept 4, limit 4");
+	cut = world_gap(w, "json-file/2.log", KAN_GAP_LIMIT);
+	cr_assert_not_null(cut);
+	cr_expect_str_eq(cut->why, "seen 1, kept 0, limit 0");
+	cr_expect_eq(w->n_gaps, 2);
+}
+
+Test(logs, the_middle_of_a_long_log_is_a_gap_of_its_file_live_and_rotated)
+{
+	struct kan_collector c = kan_collector_logs;
+	c.collect = collect_with_little;
+	most.each = 6;
+	most.all = 100;
+	world_sh(w,
+		 "cd root/containers/%s; printf 12345678 >l; printf ab >l.1; printf "
+		 "cdefghi >l.2.gz",
+		 id);
+	cr_assert_eq(world_collect(w, &c), 0);
+	const struct world_gap *live = world_gap(w, "json-file/0.log", KAN_GAP_LIMIT),
+			       *packed = world_gap(w, "json-file/2.log.gz", KAN_GAP_LIMIT);
+	cr_assert_not_null(live);
+	cr_expect_str_eq(live->why, "seen 8, kept 6, limit 6");
+	cr_assert_not_null(packed);
+	cr_expect_str_eq(packed->why, "seen 7, kept 6, limit 6");
+	cr_expect_eq(w->n_gaps, 2);
+	world_sh(w, "test \"$(cat bundle/data/logs/json-file/0.log)\" = 123678; "
+		    "test \"$(cat bundle/data/logs/json-file/2.log.gz)\" = cdeghi");
+}
+
+Test(logs, max_bytes_raises_what_is_kept_of_a_log_and_never_lowers_it)
+{
+	cr_expect_eq(kan_log_room(&w->target, 10), 10);
+	w->policy.max_bytes = 9;
+	cr_expect_eq(kan_log_room(&w->target, 10), 10);
+	w->policy.max_bytes = 11;
+	cr_expect_eq(kan_log_room(&w->target, 10), 11);
+	w->policy.max_bytes = 2 * KAN_LOG_SOURCE;
+	cr_expect_eq(kan_logstore_of(&w->target, NULL).each, 2 * KAN_LOG_SOURCE);
+	cr_expect_eq(kan_logstore_of(&w->target, NULL).left, KAN_LOG_ALL);
 }
 
 /* As the engine does it: from the oldest to the live one, then a new one. Each file says which it
