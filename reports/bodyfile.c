@@ -7,7 +7,7 @@
 #include "base/row.h"
 #include "reports/model.h"
 
-enum { PATH_OCTETS = 128 << 10, NS_PER_S = 1000000000, OCTAL = 8 };
+enum { PATH_OCTETS = 2 * KAN_ROW_MAX, NS_PER_S = 1000000000, OCTAL = 8 };
 
 /* mactime splits at each '|' and decodes %NN: all but printable ASCII, and these, as \xNN. */
 static void name(struct kan_buf *out, struct kan_bytes v)
@@ -80,7 +80,8 @@ static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err
 	kan_buf_adds(out, "0|");
 	name(out, kan_buf_bytes(&path));
 	const char *ino = kan_json_str(of, "ino");
-	kan_buf_addf(out, "%s|%s|", deleted ? " (deleted)" : "", *ino ? ino : "0");
+	bool number = *ino && ino[strspn(ino, "0123456789")] == '\0';
+	kan_buf_addf(out, "%s|%s|", deleted ? " (deleted)" : "", number ? ino : "0");
 	mode_text(out, (mode_t)strtoul(kan_json_str(of, "mode"), NULL, OCTAL));
 	kan_buf_addf(out, "|%" PRId64 "|%" PRId64 "|%" PRId64 "|0", kan_json_int(of, "uid"),
 		     kan_json_int(of, "gid"), kan_json_int(of, "size"));

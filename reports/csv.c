@@ -12,12 +12,20 @@ struct sheet {
 	const struct kan_model *m;
 };
 
+enum { SHOWN_MAX = 64 << 10, VALUE_MAX = 2 * KAN_ROW_MAX };
+
+/* What a display acts on, and what is no UTF-8, as on a screen: \xNN. */
 static void cell(struct kan_buf *out, struct kan_bytes v)
 {
-	kan_buf_addc(out, ',');
+	kan_auto_buf struct kan_buf shown = KAN_BUF(SHOWN_MAX);
+	size_t whole = v.n;
 	if (v.n > KAN_MODEL_VALUE)
 		v.n = KAN_MODEL_VALUE;
-	kan_escape_csv(out, v);
+	kan_escape_terminal(&shown, v);
+	if (whole > v.n)
+		kan_buf_addf(&shown, " (cut, %zu octets, whole in the bundle)", whole);
+	kan_buf_addc(out, ',');
+	kan_escape_csv(out, kan_buf_bytes(&shown));
 }
 
 static void word(struct kan_buf *out, const char *s)
@@ -28,7 +36,7 @@ static void word(struct kan_buf *out, const char *s)
 /* A value of the row that the moment is of; an empty cell where it has none. */
 static void value(struct kan_buf *out, const json_t *row, const char *key)
 {
-	kan_auto_buf struct kan_buf v = KAN_BUF(1 << 20);
+	kan_auto_buf struct kan_buf v = KAN_BUF(VALUE_MAX);
 	struct kan_err ignored = {0};
 	if (json_is_integer(json_object_get(row, key)))
 		kan_buf_addf(&v, "%" PRId64, kan_json_int(row, key));

@@ -11,13 +11,11 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},    {"scope", "Impact and scope"},
-	{"cause", "How it began"}, {"attack", "Techniques"},
-	{"findings", "Findings"},  {"timeline", "Timeline"},
-	{"changes", "Changes"},    {"views", "Views"},
-	{"running", "Processes"},  {"record", "Collection"},
-	{"custody", "Custody"},    {"people", "For people"},
-	{"rules", "Rules"},
+	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"cause", "How it began"},
+	{"attack", "Techniques"}, {"findings", "Findings"},      {"indicators", "Indicators"},
+	{"timeline", "Timeline"}, {"changes", "Changes"},        {"packages", "Packages"},
+	{"views", "Views"},       {"running", "Processes"},      {"record", "Collection"},
+	{"custody", "Custody"},   {"people", "For people"},      {"rules", "Rules"},
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
@@ -45,6 +43,14 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "</style>\n</head>\n");
 }
 
+/* Two sections are there only when they have something. */
+static bool is_there(const struct kan_model *m, const char *section)
+{
+	if (strcmp(section, "attack") == 0)
+		return json_array_size(json_object_get(m->doc, "techniques")) > 0;
+	return strcmp(section, "indicators") != 0 || json_array_size(m->indicators) > 0;
+}
+
 static void top(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
@@ -54,8 +60,9 @@ static void top(struct kan_buf *out, const struct kan_model *m)
 	kan_html_parts(out, m->about);
 	kan_buf_adds(out, "</p>\n<nav aria-label=\"Sections\"><ul>");
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-		kan_buf_addf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0],
-			     sections[i][1]);
+		if (is_there(m, sections[i][0]))
+			kan_buf_addf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0],
+				     sections[i][1]);
 	kan_buf_adds(out, "</ul></nav>\n</header>\n<main>\n");
 }
 

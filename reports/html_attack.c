@@ -3,8 +3,21 @@
 #include "reports/html.h"
 #include "reports/pictures.h"
 #include <inttypes.h>
+#include <string.h>
 
-enum { BOX_W = 118, BOX_H = 18, TEXT_UP = 13, HEAD_Y = 26 };
+enum { BOX_W = 118, BOX_H = 18, TEXT_UP = 13, HEAD_Y = 34, LINE = 14 };
+
+/* "privilege-" over "escalation": a column is narrower than the longest names. */
+static void tactic(struct kan_buf *out, int x, int y, const char *name)
+{
+	const char *dash = strrchr(name, '-');
+	int first = dash ? (int)(dash - name) + 1 : 0;
+	if (dash)
+		kan_buf_addf(out, "<text class=\"lbl\" x=\"%d\" y=\"%d\">%.*s</text>", x,
+			     y + HEAD_Y - LINE, first, name);
+	kan_buf_addf(out, "<text class=\"lbl\" x=\"%d\" y=\"%d\">%s</text>\n", x, y + HEAD_Y,
+		     name + first);
+}
 
 static void strip(struct kan_buf *out, const struct kan_attack *a)
 {
@@ -13,8 +26,7 @@ static void strip(struct kan_buf *out, const struct kan_attack *a)
 		     "techniques; the table has the same facts</title>\n",
 		     a->width, a->height);
 	for (size_t i = 0; i < a->n_tactics; i++)
-		kan_buf_addf(out, "<text class=\"lbl\" x=\"%d\" y=\"%d\">%s</text>\n",
-			     a->tactics[i].x, HEAD_Y, a->tactics[i].name);
+		tactic(out, a->tactics[i].x, a->tactics[i].y, a->tactics[i].name);
 	for (size_t i = 0; i < a->n; i++) {
 		const struct kan_technique *t = &a->at[i];
 		kan_buf_addf(out,

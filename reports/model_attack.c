@@ -4,7 +4,7 @@
 #include "base/row.h"
 #include "reports/pictures.h"
 
-enum { COLUMN = 128, ROW = 22, TOP = 40, LEFT = 6 };
+enum { COLUMN = 125, ROW = 22, TOP = 40, LEFT = 6, ABREAST = 6 };
 
 static const char *const order[] = {"reconnaissance",  "resource-development",
 				    "initial-access",  "execution",
@@ -37,7 +37,10 @@ static int64_t first_finding(const struct kan_model *m, const json_t *technique)
 
 static void column(struct kan_attack *a, const struct kan_model *m, const char *tactic)
 {
-	int x = LEFT + COLUMN * (int)a->n_tactics, y = TOP;
+	/* Six abreast: more would be drawn too small to read. */
+	if (a->n_tactics && a->n_tactics % ABREAST == 0)
+		a->band = a->height;
+	int x = LEFT + COLUMN * (int)(a->n_tactics % ABREAST), top = a->band + TOP, y = top;
 	size_t i = 0;
 	json_t *t = NULL;
 	json_array_foreach (json_object_get(m->doc, "techniques"), i, t) {
@@ -46,9 +49,10 @@ static void column(struct kan_attack *a, const struct kan_model *m, const char *
 		a->at[a->n++] = (struct kan_technique){x, y, t, first_finding(m, t)};
 		y += ROW;
 	}
-	if (y == TOP)
+	if (y == top)
 		return;
 	a->tactics[a->n_tactics].x = x;
+	a->tactics[a->n_tactics].y = a->band;
 	a->tactics[a->n_tactics++].name = tactic;
 	a->height = y > a->height ? y : a->height;
 }
@@ -58,7 +62,6 @@ void kan_attack_make(struct kan_attack *out, const struct kan_model *m)
 	*out = (struct kan_attack){0};
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		column(out, m, order[i]);
-	out->width = LEFT + COLUMN * (int)out->n_tactics;
-	out->width = out->width < KAN_PICTURE_WIDTH ? KAN_PICTURE_WIDTH : out->width;
+	out->width = KAN_PICTURE_WIDTH;
 	out->height += LEFT;
 }

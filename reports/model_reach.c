@@ -29,12 +29,10 @@ static void reach(struct kan_model *m)
 /* How many there are to change, and where they lie; never one of them. */
 static void secrets(struct kan_model *m)
 {
-	static const char *const places[][2] = {{"environment", "in the environment"},
-						{"argument", "in arguments"},
-						{"configuration", "in the configuration"},
-						{"history", "in the image's history"},
-						{"layer", "in image layers"},
-						{"ghost", "in hidden files of layers"}};
+	static const char *const places[][2] = {
+		{"environment", "environment"},     {"argument", "arguments"},
+		{"configuration", "configuration"}, {"history", "the image's history"},
+		{"layer", "image layers"},          {"ghost", "hidden files of layers"}};
 	const json_t *section = json_object_get(m->doc, "secrets");
 	json_t *p = json_array(), *row = NULL;
 	size_t said = 0;
@@ -50,9 +48,9 @@ static void secrets(struct kan_model *m)
 		json_array_foreach (json_object_get(section, "rows"), k, row)
 			n += strcmp(kan_json_str(row, "where"), places[i][0]) == 0;
 		if (n)
-			kan_part_textf(p, "%s%zu %s", said++ ? ", " : "", n, places[i][1]);
+			kan_part_textf(p, "%s%s %zu",
+				       said++ ? ", " : "to change, in: ", places[i][1], n);
 	}
-	kan_part_text(p, ": change them");
 	kan_entry_add(&m->secrets, p, 0);
 }
 

@@ -417,9 +417,11 @@ static void about(struct kan_model *m)
 	if (strlen(kan_json_str(r, "started")) >= CLOCK_AT + CLOCK_LEN)
 		strncpy(clock, kan_json_str(r, "started") + CLOCK_AT, CLOCK_LEN);
 	kan_part_value(p, c, "name");
-	kan_part_textf(p, " %s  ", id);
+	kan_part_text(p, " ");
+	kan_part_bytes(p, kan_bytes_of(id));
+	kan_part_text(p, "  ");
 	kan_part_value(p, c, "image");
-	if (*clock)
+	if (*clock && clock[strspn(clock, "0123456789:Z")] == '\0')
 		kan_part_textf(p, "  %s", clock);
 	if (strcmp(kan_json_str(r, "depth"), "offline") == 0)
 		kan_part_text(p, "  offline, from a data root");

@@ -6,7 +6,7 @@
 
 #include "base/row.h"
 
-enum { MESSAGE_MAX = 128 << 10 };
+enum { MESSAGE_MAX = 2 * KAN_ROW_MAX };
 
 #define CHANGES "data/filesystem/changes.ndjson"
 #define PROCESSES "data/processes/processes.ndjson"

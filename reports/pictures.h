@@ -56,11 +56,11 @@ struct kan_attack {
 	struct kan_technique at[KAN_ATTACK_CELLS];
 	size_t n;
 	struct {
-		int x;
+		int x, y;
 		const char *name;
 	} tactics[16];
 	size_t n_tactics;
-	int width, height;
+	int width, height, band; /* band: where the row of tactics at hand begins */
 };
 void kan_attack_make(struct kan_attack *out, const struct kan_model *m);
 

@@ -22,9 +22,12 @@ static json_t *rule_of(const json_t *finding)
 static json_t *location_of(const json_t *finding)
 {
 	const json_t *e = json_array_get(json_object_get(finding, "evidence"), 0);
-	return json_pack("{s:{s:{s:O},s:{s:O}}}", "physicalLocation", "artifactLocation", "uri",
-			 json_object_get(e, "artefact"), "region", "startLine",
-			 json_object_get(e, "row"));
+	json_t *place =
+		json_pack("{s:{s:s}}", "artifactLocation", "uri", kan_json_str(e, "artefact"));
+	if (json_object_get(e, "row")) /* a document has no lines */
+		json_object_set_new(place, "region",
+				    json_pack("{s:I}", "startLine", kan_json_int(e, "row")));
+	return json_pack("{s:o}", "physicalLocation", place);
 }
 
 static json_t *result_of(const json_t *finding, size_t rule)

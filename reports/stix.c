@@ -128,9 +128,9 @@ static bool pattern_of(char *text, size_t size, const json_t *finding)
 			(void)snprintf(text, size, "[file:hashes.'SHA-256' = '%s']", digest);
 			return true;
 		}
-		if (strcmp(kan_json_str(o, "peer_scope"), "public") == 0 && *at) {
-			(void)snprintf(text, size, "[ipv%c-addr:value = '%.64s']",
-				       strchr(at, ':') ? '6' : '4', at);
+		if (strcmp(kan_json_str(o, "peer_scope"), "public") == 0 && kan_ip_version(at)) {
+			(void)snprintf(text, size, "[ipv%d-addr:value = '%.64s']",
+				       kan_ip_version(at), at);
 			return true;
 		}
 	}

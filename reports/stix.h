@@ -21,4 +21,7 @@ void kan_stix_add(struct kan_stix *x, json_t *object);
 /* A row of a finding as observables; the id of its main one is added to refs. */
 void kan_stix_observe(struct kan_stix *x, json_t *refs, const json_t *row);
 
+/* 4, 6, or 0: it is no address. */
+int kan_ip_version(const char *text);
+
 #endif

@@ -1,5 +1,6 @@
 /* Rows as observables: file, process, addresses, network traffic. Their ids follow from their
  * identifying properties (STIX 2.1, section 2.9). */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "reports/ids.h"
 #include "reports/stix.h"
 
-enum { NAME_MAX_OCTETS = 64 << 10 };
+enum { NAME_MAX_OCTETS = 2 * KAN_ROW_MAX };
 
 /* An observable of these identifying properties, which stay the caller's. */
 static json_t *observable(char id[KAN_STIX_ID], const char *type, const json_t *identity)
@@ -66,13 +67,28 @@ static bool file(struct kan_stix *x, json_t *refs, const json_t *row, const char
 	return add(x, o, refs, id);
 }
 
+int kan_ip_version(const char *text)
+{
+	uint8_t octets[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, text, octets) == 1    ? 4
+	       : inet_pton(AF_INET6, text, octets) == 1 ? 6
+							: 0;
+}
+
+/* Of the registered names of protocols: letters, digits, '-'. */
+static bool is_protocol(const char *s)
+{
+	return *s && s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
 static bool address(struct kan_stix *x, char id[KAN_STIX_ID], const json_t *row, const char *key)
 {
 	const char *text = kan_json_str(row, key);
-	json_t *identity = *text ? json_pack("{s:s}", "value", text) : NULL;
-	json_t *o =
-		identity ? observable(id, strchr(text, ':') ? "ipv6-addr" : "ipv4-addr", identity)
-			 : NULL;
+	int version = kan_ip_version(text);
+	if (!version)
+		return false;
+	json_t *identity = json_pack("{s:s}", "value", text);
+	json_t *o = observable(id, version == 6 ? "ipv6-addr" : "ipv4-addr", identity);
 	json_decref(identity);
 	return add(x, o, NULL, id);
 }
@@ -80,16 +96,16 @@ static bool address(struct kan_stix *x, char id[KAN_STIX_ID], const json_t *row,
 static void traffic(struct kan_stix *x, json_t *refs, const json_t *row)
 {
 	char from[KAN_STIX_ID], to[KAN_STIX_ID], id[KAN_STIX_ID];
-	if (!*kan_json_str(row, "peer_scope") || !address(x, from, row, "laddr") ||
-	    !address(x, to, row, "raddr"))
+	const char *proto = kan_json_str(row, "proto");
+	if (!*kan_json_str(row, "peer_scope") || !is_protocol(proto) ||
+	    !address(x, from, row, "laddr") || !address(x, to, row, "raddr"))
 		return;
 	bool in = strcmp(kan_json_str(row, "sock_dir"), "in") == 0;
 	const char *family = strchr(kan_json_str(row, "raddr"), ':') ? "ipv6" : "ipv4";
-	json_t *identity =
-		json_pack("{s:s,s:s,s:I,s:I,s:[s,s]}", "src_ref", in ? to : from, "dst_ref",
-			  in ? from : to, "src_port", kan_json_int(row, in ? "rport" : "lport"),
-			  "dst_port", kan_json_int(row, in ? "lport" : "rport"), "protocols",
-			  family, kan_json_str(row, "proto"));
+	json_t *identity = json_pack(
+		"{s:s,s:s,s:I,s:I,s:[s,s]}", "src_ref", in ? to : from, "dst_ref", in ? from : to,
+		"src_port", kan_json_int(row, in ? "rport" : "lport"), "dst_port",
+		kan_json_int(row, in ? "lport" : "rport"), "protocols", family, proto);
 	(void)add(x, observable(id, "network-traffic", identity), refs, id);
 	json_decref(identity);
 }

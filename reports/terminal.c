@@ -12,8 +12,10 @@ enum {
 	LINES_MAX = 23,
 	LABEL = 9,
 	COLUMNS_LEAST = 40,
+	TEXT_MAX = 256,
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
+	FIRST_AT = 1,       /* the block after VERDICT */
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
 	BLOCKS = 13,
 };
@@ -197,10 +199,72 @@ static size_t wrapped(const struct screen *sc, const char *label, const char *va
 	return n ? (n + width - 1) / width : 1;
 }
 
+static void add_clause(struct kan_buf *text, const char *clause)
+{
+	kan_buf_adds(text, text->len ? "; " : "");
+	kan_buf_adds(text, clause);
+}
+
+/* The status, the blocks that had no room, the rules that could not be decided. */
+static void exit_text(struct kan_buf *out, const struct screen *sc)
+{
+	char clause[TEXT_MAX];
+	size_t any = 0;
+	if (sc->s->provisional) {
+		add_clause(out, "not sealed yet: the capture goes on");
+	} else if (sc->s->exit_words) {
+		(void)snprintf(clause, sizeof clause, "exit %d: %s", sc->s->exit_status,
+			       sc->s->exit_words);
+		add_clause(out, clause);
+	}
+	for (size_t i = 0; i < sc->n; i++)
+		if (sc->blocks[i].gone && sc->blocks[i].dropped) {
+			if (any++)
+				kan_buf_adds(out, ", ");
+			else
+				add_clause(out, "more: ");
+			kan_buf_adds(out, sc->blocks[i].dropped);
+		}
+	if (sc->m->not_assessed) {
+		(void)snprintf(clause, sizeof clause, "%" PRIu64 " rule%s not assessed",
+			       sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
+		add_clause(out, clause);
+	}
+}
+
+/* Broken at blanks, never cut: what it says is said nowhere else. The text is ours. Its lines. */
+static size_t wrap(struct kan_buf *out, const struct kan_buf *text, size_t columns)
+{
+	size_t lines = 1, line = 0;
+	for (size_t at = 0; at < text->len;) {
+		const char *word = (const char *)text->data + at;
+		size_t n = strcspn(word, " ");
+		if (line && line + 1 + n > columns) {
+			kan_buf_addc(out, '\n');
+			line = 0;
+			lines++;
+		}
+		if (line)
+			kan_buf_addc(out, ' ');
+		kan_buf_addb(out, (struct kan_bytes){(const uint8_t *)word, n});
+		line += n + (line != 0);
+		at += n + 1;
+	}
+	return lines;
+}
+
+static size_t exit_lines(struct kan_buf *out, const struct screen *sc)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
+	exit_text(&text, sc);
+	return wrap(out, &text, sc->columns);
+}
+
 /* Seal, bundle, report and exit: what is never left out. */
 static size_t foot_lines(const struct screen *sc)
 {
-	size_t n = 1;
+	kan_auto_buf struct kan_buf last = KAN_BUF(LINE_BYTES);
+	size_t n = exit_lines(&last, sc);
 	const char *seal = json_string_value(json_object_get(sc->m->doc, "seal"));
 	if (seal)
 		n += wrapped(sc, "seal", seal);
@@ -219,8 +283,9 @@ static size_t total_lines(const struct screen *sc)
 	return n;
 }
 
-/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then whole
- * blocks go from the end. VERDICT stays. */
+/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then FIRST
+ * to one line: the verdict and the report have the others. Then whole blocks go from the end.
+ * VERDICT stays. */
 static void drop(struct screen *sc)
 {
 	struct block *unseen = &sc->blocks[sc->n - 1], *after = &sc->blocks[sc->n - 2];
@@ -235,6 +300,9 @@ static void drop(struct screen *sc)
 		kan_buf_reset(&unseen->lines[0]);
 		kan_buf_addf(&unseen->lines[0], "%zu things, see the report", sc->m->not_seen.n);
 	}
+	for (struct block *first = &sc->blocks[FIRST_AT];
+	     first->n > 1 && total_lines(sc) > LINES_MAX;)
+		first->n--;
 	for (size_t i = sc->n - 2; i-- > 1 && total_lines(sc) > LINES_MAX;)
 		if (sc->blocks[i].n)
 			sc->blocks[i].gone = true;
@@ -260,31 +328,6 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 	}
 }
 
-static void print_exit(struct kan_buf *out, const struct screen *sc)
-{
-	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
-	if (sc->s->provisional)
-		kan_buf_adds(&text, "not sealed yet: the capture goes on");
-	else if (sc->s->exit_words)
-		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
-	bool any = false;
-	for (size_t i = 0; i < sc->n; i++) {
-		if (!sc->blocks[i].gone || !sc->blocks[i].dropped)
-			continue;
-		kan_buf_addf(&text, "%s%s",
-			     any        ? ", "
-			     : text.len ? "; more: "
-					: "more: ",
-			     sc->blocks[i].dropped);
-		any = true;
-	}
-	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
-			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
-	kan_cut_columns(out, kan_buf_bytes(&text), sc->columns);
-	kan_buf_addc(out, '\n');
-}
-
 static void print_path(struct kan_buf *out, const char *label, const char *value)
 {
 	if (!value)
@@ -308,7 +351,8 @@ int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const st
 	print_path(out, "seal", json_string_value(json_object_get(m->doc, "seal")));
 	print_path(out, "bundle", s->bundle_path);
 	print_path(out, "report", s->report_path);
-	print_exit(out, sc);
+	(void)exit_lines(out, sc);
+	kan_buf_addc(out, '\n');
 	for (size_t i = 0; i < sc->n; i++)
 		for (size_t k = 0; k < 4; k++)
 			kan_buf_free(&sc->blocks[i].lines[k]);

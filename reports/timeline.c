@@ -7,12 +7,19 @@
 #include "base/row.h"
 #include "reports/moments.h"
 
-enum { NS_PER_US = 1000 };
+enum { NS_PER_US = 1000, TEXT_MAX = 16 << 20 };
 
+/* What a display acts on, and what is no UTF-8, as on a screen: \xNN. */
 static void text(struct kan_buf *out, const char *key, struct kan_bytes v)
 {
+	kan_auto_buf struct kan_buf shown = KAN_BUF(TEXT_MAX);
+	kan_escape_terminal(&shown, v);
 	kan_buf_addf(out, ",\"%s\":\"", key);
-	kan_escape_json(out, v);
+	for (size_t i = 0; i < shown.len; i++) {
+		if (shown.data[i] == '"' || shown.data[i] == '\\')
+			kan_buf_addc(out, '\\');
+		kan_buf_addc(out, (char)shown.data[i]);
+	}
 	kan_buf_addc(out, '"');
 }
 

@@ -62,18 +62,48 @@ Test(terminal, it_fits_a_screen_and_its_foot_is_whole)
 			     "VERDICT  INTRUSION, strength high: processes, sockets, files; ", 62),
 		     0);
 	has_foot(&out, bundle_path);
-	cr_assert_not_null(strstr(kan_buf_str(&out), "; more: "), "not all had room");
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nSECRETS  "), "an answer of the page");
+	json_decref(doc);
+}
+
+Test(terminal, the_first_findings_make_room_before_a_block_goes)
+{
+	char bundle[240] = "/";
+	memset(bundle + 1, 'x', 140);
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle, false);
+	const char *first = strstr(kan_buf_str(&out), "\nFIRST    ");
+	cr_assert_not_null(first);
+	cr_assert_eq(strncmp(strchr(first + 1, '\n'), "\nDO NOW   ", 10), 0, "one line is left");
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nREACH "));
+	json_decref(doc);
+}
+
+Test(terminal, what_the_last_line_says_is_broken_and_never_cut)
+{
+	char bundle[900] = "/";
+	memset(bundle + 1, 'x', 800);
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle, false);
+	const char *last = strstr(kan_buf_str(&out), "\nexit 5: ");
+	cr_assert_not_null(last);
+	cr_assert_null(strstr(last, "…"), "%s", last);
+	cr_assert_not_null(strstr(last, " not assessed\n"), "%s", last);
+	cr_assert_not_null(strstr(last, "views"), "%s", last);
+	cr_assert_leq(screen_lines(&out), 23);
 	json_decref(doc);
 }
 
 Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 {
-	static const char *const order[] = {"VIEWS", "REACH", "HIDDEN", "CHANGED", "ENTRY",
-					    "TALKS", "NOW",   "DO NOW", "FIRST"};
+	static const char *const order[] = {"VIEWS", "SECRETS", "REACH", "HIDDEN", "CHANGED",
+					    "ENTRY", "TALKS",   "NOW",   "DO NOW", "FIRST"};
 	json_t *doc = incident();
 	size_t gone_before = 0;
 	/* Longer, and the foot alone is more than a screen. */
-	for (size_t length = 64; length < 1400; length += 80) {
+	for (size_t length = 64; length < 1300; length += 80) {
 		char bundle[1700] = "/";
 		memset(bundle + 1, 'x', length);
 		kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
@@ -94,7 +124,7 @@ Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 		cr_assert_eq(strstr(kan_buf_str(&out), "more: ") != NULL, gone > 0,
 			     "%zu blocks are gone", gone);
 	}
-	cr_assert_eq(gone_before, 9, "every block was dropped once");
+	cr_assert_eq(gone_before, 10, "every block was dropped once");
 	json_decref(doc);
 }
 
