@@ -16,10 +16,19 @@ WALLET = "4" + "".join(secrets.choice("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefgh
 
 
 @dataclasses.dataclass(frozen=True)
+class Fact:
+    """One thing that was planted."""
+    technique: str
+    what: str                   # in words
+    mark: str                   # a part of the finding's sentence: it is about this, and not about another
+    must: bool = True           # false: known to be missed; the page says so
+
+
+@dataclasses.dataclass(frozen=True)
 class Incident:
     what: str                   # a sentence's part
     stage: typing.Callable      # makes it; returns the container's name
-    planted: dict               # technique to what of it was planted
+    planted: tuple
     origin: str                 # the hypothesis that is true; "" where nothing that is left shows it
     needs: str = ""             # the collector without which the origin cannot be judged
 
@@ -176,32 +185,49 @@ def unknown():
     return "in-unknown"
 
 
+AGENT = f"uploads/.{MARK}"
+MINER = f"/var/tmp/{MARK}"
+COPY = f"/tmp/.{MARK}"
+
 INCIDENTS = (
     Incident("a web shell by an upload", web_shell,
-             {"T1505.003": "a script where uploads go", "T1105": "a program that was brought along", "T1071": "its connection to a public address",
-              "T1564.001": "its name begins with a dot"}, "service", "processes"),
+             (Fact("T1505.003", "a script where uploads go", "/uploads/cat.php"), Fact("T1105", "a program that was brought along", AGENT),
+              Fact("T1071", "its connection to a public address", f"{OUTSIDE} port 8443"), Fact("T1564.001", "its name begins with a dot", AGENT),
+              Fact("T1190", "the requests, in the server's log", "cat.php?c=", must=False)), "service", "processes"),
     Incident("a reverse shell by a command in a request", reverse_shell,
-             {"T1059.004": "a shell below the server", "T1095": "its input and output are a connection"}, "service", "processes"),
-    Incident("a crontab by an open database", open_redis, {"T1053.003": "a dump of redis as root's table"}, ""),
+             (Fact("T1059.004", "a shell below the server", "bash -i"), Fact("T1095", "its input and output are a connection", "bash -i"),
+              Fact("T1190", "the request, in the server's log", "lookup.php?host=", must=False)), "service", "processes"),
+    Incident("a crontab by an open database", open_redis,
+             (Fact("T1053.003", "root's table", "/var/spool/cron/crontabs/root"),
+              Fact("T1190", "a dump of redis, not a table that somebody wrote", "redis", must=False)), ""),
     Incident("a miner that was run by exec and deleted", miner,
-             {"T1496.001": "a miner with its pool", "T1070.004": "its file is gone", "T1105": "it was brought along",
-              "T1071": "its connection"}, "exec", "engine"),
+             (Fact("T1496.001", "a miner with its pool", MINER), Fact("T1070.004", "its file is gone", MINER), Fact("T1105", "it was brought along", MINER),
+              Fact("T1071", "its connection", f"{OUTSIDE} port 3333")), "exec", "engine"),
     Incident("a login by ssh that leaves a key", planted_key,
-             {"T1098.004": "a key", "T1021.004": "a session from a public address"}, "remote-login", "processes"),
+             (Fact("T1098.004", "a key", "/home/deploy/.ssh/authorized_keys"), Fact("T1021.004", "a session", "sshd: deploy@pts"),
+              Fact("T1078", "its public address and its password, in the log", OUTSIDE, must=False)), "remote-login", "processes"),
     Incident("a way out by the socket of the engine", engine_socket,
-             {"T1059.013": "a connection to the engine", "T1610": "a container that was made by it", "T1036.003": "a copy of a program under another name",
-              "T1105": "it is no file of the image", "T1564.001": "its name begins with a dot"}, "exec", "engine"),
-    Incident("a rootkit by the preload file", preload, {"T1574.006": "ld.so.preload, and its library"}, "exec", "engine"),
+             (Fact("T1059.013", "a connection to the engine", "connected to dockerd"), Fact("T1610", "a container that was made by it", COPY),
+              Fact("T1036.003", "a copy of a program under another name", "/usr/bin/curl"), Fact("T1105", "it is no file of the image", COPY),
+              Fact("T1564.001", "its name begins with a dot", COPY)), "exec", "engine"),
+    Incident("a rootkit by the preload file", preload,
+             (Fact("T1574.006", "ld.so.preload", "/etc/ld.so.preload"), Fact("T1574.006", "the library itself", "/usr/lib/libkan.so", must=False)),
+             "exec", "engine"),
     Incident("theft of hashes and data", exfiltration,
-             {"T1003.008": "a copy of shadow", "T1560.001": "a hidden archive", "T1041": "three million octets to a public address"}, "exec", "engine"),
+             (Fact("T1003.008", "a copy of shadow", f"{COPY}/s"), Fact("T1560.001", "a hidden archive", f"{COPY}/l.tgz"),
+              Fact("T1041", "three million octets to a public address", f"{OUTSIDE} port {services.SINK}")), "exec", "engine"),
     Incident("an image with a bad start", supply_chain,
-             {"T1204.003": "a start that decodes text", "T1496.001": "a miner in a layer"}, "supply-chain", "image"),
+             (Fact("T1204.003", "a start that decodes text", "base64 -d"), Fact("T1496.001", "a miner in a layer", "/usr/local/bin/helper")),
+             "supply-chain", "image"),
     Incident("logs wiped by somebody inside", wiped_logs,
-             {"T1070.002": "emptied, deleted and linked logs", "T1070.003": "a history that goes nowhere"}, "exec", "engine"),
+             (Fact("T1070.002", "an emptied log", "/var/log/nginx/access.log"), Fact("T1070.002", "a deleted log", "/var/log/dpkg.log"),
+              Fact("T1070.002", "a log that goes nowhere", "/var/log/wtmp"), Fact("T1070.003", "a history that goes nowhere", "/root/.bash_history")),
+             "exec", "engine"),
     Incident("a container made to leave it", inline_command,
-             {"T1610": "a command of its own with chroot, among the host's processes", "T1105": "a program of the host's directory"}, "container-api", "engine"),
+             (Fact("T1610", "a command of its own with chroot, among the host's processes", "chroot /host"),
+              Fact("T1105", "a program of the host's directory", "/host/bin/busybox")), "container-api", "engine"),
     Incident("files that came past every record", unknown,
-             {"T1053.003": "a cron table", "T1548.001": "a set-user-id program"}, ""),
+             (Fact("T1053.003", "a cron table", f"/etc/cron.d/{MARK}"), Fact("T1548.001", "a set-user-id program", f"/usr/lib/{MARK}")), ""),
 )
 
 
@@ -230,16 +256,18 @@ def told(report):
     return sorted(claimed, key=lambda h: (-GRADES.index(h["grade"]), -h["weight_for"]))
 
 
-def found(report):
-    """Technique to the rules that told it, of findings that count or are a session."""
-    by = {}
-    for finding in report["findings"]:
-        if finding["class"] == "intrusion":
-            for technique in finding["attack"]:
-                by.setdefault(technique, set()).add(finding["rule"])
-    return by
+def rules_of(fact, report):
+    """The rules whose finding is of the technique, and about what was planted."""
+    return sorted({f["rule"] for f in report["findings"]
+                   if f["class"] == "intrusion" and fact.technique in f["attack"] and fact.mark in f["says"]})
+
+
+def missed(incident, report):
+    return [fact for fact in incident.planted if not rules_of(fact, report)]
 
 
 def false(incident, report):
-    """Rules whose finding counts, and whose techniques nobody planted."""
-    return sorted({f["rule"] for f in services.weighty(report) if not set(f["attack"]) & set(incident.planted)})
+    """Rules whose finding counts, and that is about nothing that was planted."""
+    told_of = {rule for fact in incident.planted for rule in rules_of(fact, report)}
+    techniques = {fact.technique for fact in incident.planted}
+    return sorted({f["rule"] for f in services.weighty(report) if f["rule"] not in told_of and not set(f["attack"]) & techniques})

@@ -59,9 +59,8 @@ def of_incidents(captured):
                     origin(report, incident.origin), ", ".join(incidents.false(incident, report)) or "none")
     text += "\n## What was planted\n\n" + table("incident", "technique", "what", "found by")
     for incident, report, _ in captured:
-        found = incidents.found(report)
-        for technique, what in incident.planted.items():
-            text += row(incident.what, technique, what, ", ".join(sorted(found.get(technique, ()))) or "**missed**")
+        for fact in incident.planted:
+            text += row(incident.what, fact.technique, fact.what, ", ".join(incidents.rules_of(fact, report)) or "**missed**")
     return text
 
 
@@ -84,7 +83,7 @@ def of_honest(reports):
 
 def sums(captured, reports):
     planted = sum(len(i.planted) for i, _, _ in captured)
-    missed = sum(len(set(i.planted) - set(incidents.found(r))) for i, r, _ in captured)
+    missed = sum(len(incidents.missed(i, r)) for i, r, _ in captured)
     false = sum(len(incidents.false(i, r)) for i, r, _ in captured)
     alarms = sum(len(services.weighty(r)) for r in reports.values())
     known = [(i, r) for i, r, _ in captured if i.origin]
