@@ -152,7 +152,7 @@ static int configuration(struct kan_posture *p, struct kan_err *err)
 	if (kan_posture_read(&text, p, path, &why) < 0 ||
 	    kan_json_parse(&doc, kan_buf_bytes(&text), TEXT_MAX, CONFIG_DEPTH, &why) < 0) {
 		if (why.code != KAN_ENOTFOUND) {
-			kan_sink_gap_err(p->sink, kan_bytes_of(path), &why);
+			kan_posture_unread(p, path, &why);
 			return 0;
 		}
 		return kan_posture_fact(p, "engine.config", KAN_LIT("none"), path, err);

@@ -23,6 +23,9 @@ int kan_posture_fact(struct kan_posture *p, const char *id, struct kan_bytes val
 /* Content trust, as the engine's environment has it, and the host's. */
 int kan_posture_environment(struct kan_posture *p, int pid_dir, struct kan_err *err);
 /* A file that the engine's mount namespace has; no link is followed. */
+/* A gap; scope where a link is in the way: the engine's user may have set it, and it is not
+ * followed. */
+void kan_posture_unread(struct kan_posture *p, const char *path, const struct kan_err *why);
 int kan_posture_read(struct kan_buf *out, struct kan_posture *p, const char *path,
 		     struct kan_err *err);
 /* Sockets, units, keys, policies: owner, mode, digest; private keys by stat alone. */

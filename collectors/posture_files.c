@@ -1,4 +1,5 @@
 /* Files that decide who may use the engine, and what it runs. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,6 +35,14 @@ int kan_posture_read(struct kan_buf *out, struct kan_posture *p, const char *pat
 	    kan_tree_open_bounded(&fd, &noatime, p->opener, path_fd, err) < 0)
 		return -1;
 	return kan_tree_read_bounded(out, p->opener, fd, out->max, err);
+}
+
+void kan_posture_unread(struct kan_posture *p, const char *path, const struct kan_err *why)
+{
+	if (why->sys == ELOOP)
+		kan_sink_scope(p->sink, kan_bytes_of(path), "a link leads there: not followed");
+	else
+		kan_sink_gap_err(p->sink, kan_bytes_of(path), why);
 }
 
 /* The value behind NAME= in text whose entries end in end; empty: it is not there. */
@@ -73,7 +82,7 @@ int kan_posture_environment(struct kan_posture *p, int pid_dir, struct kan_err *
 	if (kan_posture_read(&file, p, host, &why) == 0)
 		return trust(p, kan_buf_bytes(&file), '\n', host, err);
 	if (why.code != KAN_ENOTFOUND)
-		kan_sink_gap_err(p->sink, kan_bytes_of(host), &why);
+		kan_posture_unread(p, host, &why);
 	return 0;
 }
 
@@ -122,7 +131,7 @@ static void digest(char sha256[KAN_SHA256_HEX], struct kan_posture *p, const cha
 	if (kan_posture_read(&text, p, path, &why) == 0)
 		kan_sha256_hex(sha256, kan_buf_bytes(&text));
 	else
-		kan_sink_gap_err(p->sink, kan_bytes_of(path), &why);
+		kan_posture_unread(p, path, &why);
 }
 
 static int look_at(struct kan_posture *p, const char *path, bool secret, struct kan_err *err)
@@ -133,7 +142,7 @@ static int look_at(struct kan_posture *p, const char *path, bool secret, struct 
 	char sha256[KAN_SHA256_HEX] = "";
 	if (pin(&fd, p, path, &why) < 0) {
 		if (why.code != KAN_ENOTFOUND)
-			kan_sink_gap_err(p->sink, kan_bytes_of(path), &why);
+			kan_posture_unread(p, path, &why);
 		return 0;
 	}
 	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &st) <

@@ -137,6 +137,8 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id)
 
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid)
 {
+	if (uid == 0)
+		return false; /* an exec is root's as well: it tells nobody apart */
 	for (size_t i = 0; i < f->n_procs; i++)
 		if (f->procs[i].uid == uid && (f->procs[i].ancestor == KAN_ANC_SERVICE ||
 					       f->procs[i].ancestor == KAN_ANC_INIT))

@@ -240,7 +240,7 @@ static const struct kan_column change_columns[] = {
 	JOINED(KAN_TYPE_BOOL, "file.time_forged", "filesystem",
 	       "other content than the image has, and the time of the image's version"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
-	       "owned by a user of the service"),
+	       "owned by a user of the service that is not root"),
 	END,
 };
 static const char *const change_identity[] = {"path",
@@ -279,7 +279,7 @@ static const struct kan_column mountfile_columns[] = {
 	JOINED(KAN_TYPE_BOOL, "after_start", "mounts, inspect",
 	       "its inode changed later than the last start of this container"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "mounts, processes",
-	       "owned by a user of the service"),
+	       "owned by a user of the service that is not root"),
 	END,
 };
 static const char *const mountfile_identity[] = {"mount.point", "path",        "type",   "mode",

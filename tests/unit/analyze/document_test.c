@@ -118,6 +118,26 @@ Test(document, the_ancestor_says_who_started_a_process)
 	json_decref(doc);
 }
 
+#define PROC(pid, ppid, session) \
+	"{\"pid\":" #pid ",\"ppid\":" #ppid ",\"session\":" #session \
+	",\"argv\":[\"x\"],\"kthread\":false,\"state\":\"S\",\"uid\":[33,33,33,33]}\n"
+
+/* 4801: of an exec's session. 4802: its session has no leader any more. 4803: rows that cannot be.
+ */
+Test(document, who_was_left_behind_in_a_session_comes_from_its_leader)
+{
+	json_t *doc =
+		over_base("data/processes/processes.ndjson",
+			  KAN_LIT(PROC(4650, 4600, 4650) PROC(4800, 4600, 4800)
+					  PROC(4801, 4650, 4800) PROC(4802, 4650, 4790)
+						  PROC(4803, 4650, 4804) PROC(4804, 4803, 4803)));
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4800), "ancestor"), "exec");
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4801), "ancestor"), "exec");
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4802), "ancestor"), "orphan");
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4803), "ancestor"), "orphan");
+	json_decref(doc);
+}
+
 Test(document, the_origin_of_running_bytes_is_told_apart)
 {
 	json_t *doc = hostile();

@@ -312,6 +312,15 @@ Test(fixtures, what_the_package_manager_explains_is_low_and_votes_for_nothing)
 	doc = fixture("shell-skeleton", r);
 	is_excused(doc, "persist.shell-startup");
 	json_decref(doc);
+	doc = fixture("log-rotated", r);
+	is_excused(doc, "wipe.log-emptied");
+	json_decref(doc);
+	doc = fixture("log-copied", r);
+	is_excused(doc, "wipe.log-emptied");
+	json_decref(doc);
+	doc = fixture("log-moved-away", r);
+	cr_expect_str_eq(kan_json_str(found(doc, "wipe.log-emptied"), "severity"), "high");
+	json_decref(doc);
 	doc = fixture("package-file", r);
 	cr_expect_str_eq(kan_json_str(found(doc, "integrity.image-file"), "severity"), "high");
 	cr_expect_null(
