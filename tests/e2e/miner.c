@@ -1,5 +1,5 @@
-/* What a dropped miner is like, harmless: asks a pool for work in its protocol, and uses little of a
- * processor. miner -o stratum+tcp://ADDRESS:PORT -u WALLET */
+/* What a dropped miner is like, harmless: asks a pool for work in its protocol, and uses little of
+ * a processor. miner -o stratum+tcp://ADDRESS:PORT -u WALLET */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -29,7 +29,9 @@ int main(int argc, char **argv)
 {
 	must(argc == 5 && strcmp(argv[1], "-o") == 0 && strcmp(argv[3], "-u") == 0, "arguments");
 	int fd = pool(argv[2]);
-	dprintf(fd, "{\"id\":1,\"method\":\"login\",\"params\":{\"login\":\"%s\",\"pass\":\"x\"}}\n", argv[4]);
+	dprintf(fd,
+		"{\"id\":1,\"method\":\"login\",\"params\":{\"login\":\"%s\",\"pass\":\"x\"}}\n",
+		argv[4]);
 	volatile uint32_t hash = 0;
 	for (time_t end = time(NULL) + LIFETIME_S; time(NULL) < end; usleep(50000))
 		for (uint32_t i = 0; i < ROUNDS; i++)
