@@ -1,5 +1,5 @@
-/* What a rootkit of user land does: a library that leaves names out of directories. It hides names that
- * begin with ".kan-" only, and does nothing else. */
+/* What a rootkit of user land does: a library that leaves names out of directories. It hides names
+ * that begin with ".kan-" only, and does nothing else. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>

@@ -22,8 +22,9 @@ LIMITS = """## Limits
 - **What left no trace has no finding**: a program that ran and ended, a connection that is closed, a request that nobody logged.
 - **A library that programs load is not judged by itself.** The preload file is found; a library in place of another is found as a changed file
   only. No rule looks at mappings.
-- **What a file of root's says of its maker is nothing.** A service that runs as root, and an exec, write the same file. So the crontab that the
+- **A file of root's says nothing of its maker.** A service that runs as root, and an exec, write the same file. So the crontab that the
   database wrote has no origin here, although its content is a dump.
+- **A request is not read for attacks, and a login not for its address or the guesses before it.** Both are in the logs.
 - **A server that runs a shell for a moment** is not told from a hole by `web.child-shell`: it looks at nginx, lighttpd, php-fpm and their like, and
   the application of PHP here is run by php-cgi.
 - **Events are few.** An engine keeps 256, and a health check makes three at a time: after some minutes of them an exec is "not assessable".

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Builds an image of real Debian services in a private engine, kan-services, and fetches newer packages to upgrade it with.
 #
-#   services.sh ENGINE-DIR      prints the directory of the newer packages; status 9 when packages cannot be had
+#   services.sh fetch           makes what is kept, and no more
+#   services.sh ENGINE-DIR      prints the directory of the newer packages
 #
+# Status 9 when packages cannot be had.
 # The tree is made by debootstrap from the release without its updates, so that the release's security archive has newer
 # packages of it. It is kept as build/image/services.tar, the packages beside it. No service is started while it is made.
 set -eu
@@ -42,6 +44,18 @@ make_tree()
 	mv "$cache/services.new" "$cache/services.tar"
 }
 
+# What the archive has no newer one of, for now, is packed again as one: same files, the next version.
+repack()
+{
+	version=$(dpkg-deb -f "$1" Version)
+	tar -xOf "$cache/services.tar" ./var/lib/dpkg/status | grep -qxF "Version: $version" || return 0
+	say "$1 is what the image has: packed again as $version+kan1"
+	dpkg-deb -R "$1" "$1.tree"
+	sed -i "s/$version/$version+kan1/" "$1.tree/DEBIAN/control"
+	dpkg-deb --root-owner-group -b "$1.tree" "$1" >/dev/null
+	rm -rf "$1.tree"
+}
+
 # The host's apt knows the updates of its own release.
 fetch_upgrades()
 {
@@ -50,16 +64,20 @@ fetch_upgrades()
 	# shellcheck disable=SC2086
 	(cd "$cache/upgrades.new" && apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 download $upgrades >&2) ||
 		none "apt-get download failed"
+	for package in "$cache/upgrades.new"/*.deb; do
+		repack "$package"
+	done
 	mv "$cache/upgrades.new" "$cache/upgrades"
 }
 
-[ $# -eq 1 ] || { say "usage: services.sh ENGINE-DIR"; exit 2; }
+[ $# -eq 1 ] || { say "usage: services.sh fetch | ENGINE-DIR"; exit 2; }
 mkdir -p "$cache"
-eval "$("$here/engine.sh" env "$1")"
 exec 8>"$cache/lock"
 flock 8
 [ -e "$cache/services.tar" ] || make_tree
 [ -d "$cache/upgrades" ] || fetch_upgrades
 exec 8>&-
+[ "$1" != fetch ] || exit 0
+eval "$("$here/engine.sh" env "$1")"
 $DOCKER image inspect kan-services >/dev/null 2>&1 || $DOCKER import "$cache/services.tar" kan-services >/dev/null
 printf '%s\n' "$cache/upgrades"
