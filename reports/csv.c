@@ -66,7 +66,7 @@ static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err
 	word(out, "kanshiki");
 	word(out, at->trust);
 	kan_buf_adds(out, "\r\n");
-	return out->failed ? kan_fail(err, KAN_ELIMIT, "timeline.csv: the buffer is full") : 0;
+	return kan_model_drained(s->m, out, err);
 }
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)

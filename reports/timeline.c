@@ -23,9 +23,15 @@ static void text(struct kan_buf *out, const char *key, struct kan_bytes v)
 	kan_buf_addc(out, '"');
 }
 
+struct lines {
+	struct kan_buf *out;
+	const struct kan_model *m;
+};
+
 static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err)
 {
-	struct kan_buf *out = arg;
+	const struct lines *s = arg;
+	struct kan_buf *out = s->out;
 	char when[KAN_RFC3339];
 	kan_rfc3339_s(when, at->ns);
 	kan_buf_addf(out, "{\"timestamp\":%" PRId64 ",\"datetime\":\"%.19s+00:00\"",
@@ -40,12 +46,13 @@ static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err
 	if (at->finding)
 		text(out, "finding", kan_bytes_of(kan_json_str(at->finding, "id")));
 	kan_buf_adds(out, "}\n");
-	return out->failed ? kan_fail(err, KAN_ELIMIT, "timeline.jsonl: the buffer is full") : 0;
+	return kan_model_drained(s->m, out, err);
 }
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
-	return kan_moments(m, on_moment, out, err);
+	struct lines s = {out, m};
+	return kan_moments(m, on_moment, &s, err);
 }
 
 extern const struct kan_report kan_report_timeline;
