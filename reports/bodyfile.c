@@ -17,11 +17,14 @@ struct lines {
 /* mactime splits at each '|' and decodes %NN: all but printable ASCII, and these, as \xNN. */
 static void name(struct kan_buf *out, struct kan_bytes v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] > ' ' && v.p[i] < 0x7f && !strchr("|%\\", v.p[i]))
-			kan_buf_addc(out, (char)v.p[i]);
-		else
-			kan_buf_addf(out, "\\x%02x", v.p[i]);
+	for (size_t i = 0, plain = 0; i < v.n; i = plain) {
+		while (plain < v.n && v.p[plain] > ' ' && v.p[plain] < 0x7f &&
+		       !strchr("|%\\", v.p[plain]))
+			plain++;
+		kan_buf_add(out, v.p + i, plain - i);
+		if (plain < v.n)
+			kan_buf_addf(out, "\\x%02x", v.p[plain++]);
+	}
 }
 
 static char letter_of(mode_t mode)
