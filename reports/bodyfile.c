@@ -9,14 +9,22 @@
 
 enum { PATH_OCTETS = 2 * KAN_ROW_MAX, NS_PER_S = 1000000000, OCTAL = 8 };
 
+struct lines {
+	struct kan_buf *out;
+	const struct kan_model *m;
+};
+
 /* mactime splits at each '|' and decodes %NN: all but printable ASCII, and these, as \xNN. */
 static void name(struct kan_buf *out, struct kan_bytes v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] > ' ' && v.p[i] < 0x7f && !strchr("|%\\", v.p[i]))
-			kan_buf_addc(out, (char)v.p[i]);
-		else
-			kan_buf_addf(out, "\\x%02x", v.p[i]);
+	for (size_t i = 0, plain = 0; i < v.n; i = plain) {
+		while (plain < v.n && v.p[plain] > ' ' && v.p[plain] < 0x7f &&
+		       !strchr("|%\\", v.p[plain]))
+			plain++;
+		kan_buf_add(out, v.p + i, plain - i);
+		if (plain < v.n)
+			kan_buf_addf(out, "\\x%02x", v.p[plain++]);
+	}
 }
 
 static char letter_of(mode_t mode)
@@ -69,7 +77,8 @@ static void stamp(struct kan_buf *out, const json_t *o, const char *key)
 /* The upper inode; of what was deleted the image's version, whose ctime is not the deletion's. */
 static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
-	struct kan_buf *out = arg;
+	const struct lines *s = arg;
+	struct kan_buf *out = s->out;
 	bool deleted = strcmp(kan_json_str(row, "change"), "deleted") == 0;
 	const json_t *of = deleted ? json_object_get(row, "below") : row;
 	kan_auto_buf struct kan_buf path = KAN_BUF(PATH_OCTETS);
@@ -89,12 +98,13 @@ static int on_change(const json_t *row, uint64_t line, void *arg, struct kan_err
 	stamp(out, deleted ? NULL : of, "ctime_ns");
 	stamp(out, deleted ? NULL : of, "btime_ns");
 	kan_buf_addc(out, '\n');
-	return out->failed ? kan_fail(err, KAN_ELIMIT, "bodyfile.txt: the buffer is full") : 0;
+	return kan_model_drained(s->m, out, err);
 }
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
-	return kan_model_stream(m, "data/filesystem/changes.ndjson", on_change, out, err);
+	struct lines s = {out, m};
+	return kan_model_stream(m, "data/filesystem/changes.ndjson", on_change, &s, err);
 }
 
 extern const struct kan_report kan_report_bodyfile;

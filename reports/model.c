@@ -9,7 +9,7 @@
 
 #include "base/row.h"
 
-enum { LINE_MAX_BYTES = 64 << 10, PART_MAX = 256 };
+enum { DRAIN_AT = 1 << 20, LINE_MAX_BYTES = 64 << 10, PART_MAX = 256 };
 
 const char *const kan_model_severities[4] = {"low", "medium", "high", "critical"};
 
@@ -196,6 +196,19 @@ int kan_model_stream(const struct kan_model *m, const char *artefact, kan_row_fn
 		     struct kan_err *err)
 {
 	return m->rows ? m->rows(m->from, artefact, fn, arg, err) : 0;
+}
+
+void kan_model_drain(struct kan_model *m, kan_drain_fn *fn, void *arg)
+{
+	m->drain = fn;
+	m->drain_arg = arg;
+}
+
+int kan_model_drained(const struct kan_model *m, struct kan_buf *out, struct kan_err *err)
+{
+	if (out->failed)
+		return kan_fail(err, KAN_ELIMIT, "the buffer is full");
+	return m->drain && out->len >= DRAIN_AT ? m->drain(out, m->drain_arg, err) : 0;
 }
 
 static void free_entries(struct kan_entries *e)

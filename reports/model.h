@@ -2,7 +2,7 @@
 #ifndef KAN_REPORTS_MODEL_H
 #define KAN_REPORTS_MODEL_H
 
-#include <kanshiki/report.h>
+#include "reports/drain.h"
 
 enum {
 	KAN_MODEL_SECTION = 200, /* rows that one section of html or md lists */
@@ -54,6 +54,8 @@ struct kan_model {
 	const json_t *doc, *receipt;
 	kan_rows_fn *rows; /* NULL: there are none beyond the document */
 	const void *from;
+	kan_drain_fn *drain; /* NULL: a report stays in its buffer */
+	void *drain_arg;
 	uint64_t counts[4]; /* low, medium, high, critical */
 	uint64_t total, not_assessed;
 	struct kan_entries first, do_now, now, talks, entry, changed, hidden, views, reach, secrets,

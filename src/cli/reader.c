@@ -16,6 +16,7 @@
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/cmd.h"
+#include "reports/drain.h"
 
 enum { YARA_ROWS = 64 << 20 };
 enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32 };
@@ -57,7 +58,41 @@ static int known_formats(const char *list, struct kan_err *err)
 	return 0;
 }
 
-static int write_reports(json_t *paths, const struct kan_model *m, const struct kan_reading *r,
+static int drain(struct kan_buf *full, void *arg, struct kan_err *err)
+{
+	const int *fd = arg;
+	if (kan_write_all(*fd, full->data, full->len, err) < 0)
+		return -1;
+	kan_buf_reset(full);
+	return 0;
+}
+
+/* The one report of this file; what is made of it is written while it grows. */
+static int write_report(int dir, const struct kan_report *k, struct kan_model *m,
+			struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(REPORT_MAX);
+	kan_auto_close int fd = -1;
+	if (unlinkat(dir, k->file, 0) < 0 &&
+	    errno != ENOENT) /* made again: the same bytes, or better rules */
+		return kan_fail_sys(err, "%s", k->file);
+	if (kan_create(&fd, dir, k->file, 0600, err) < 0)
+		return -1;
+	kan_model_drain(m, drain, &fd);
+	int rc = k->render(&text, m, err);
+	kan_model_drain(m, NULL, NULL);
+	if (rc == 0 && text.failed)
+		rc = kan_fail(err, KAN_ELIMIT, "it is over %d MiB", REPORT_MAX >> 20);
+	if (rc == 0)
+		rc = drain(&text, &fd, err);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = kan_fail_sys(err, "%s", k->file);
+	if (rc < 0)
+		(void)unlinkat(dir, k->file, 0); /* half a report is none */
+	return rc;
+}
+
+static int write_reports(json_t *paths, struct kan_model *m, const struct kan_reading *r,
 			 struct kan_err *err)
 {
 	kan_auto_close int dir = open(r->out_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -66,17 +101,8 @@ static int write_reports(json_t *paths, const struct kan_model *m, const struct 
 	for (const struct kan_report *const *k = kan_reports; *k; k++) {
 		if (!format_listed(r->formats, (*k)->name))
 			continue;
-		kan_auto_buf struct kan_buf text = KAN_BUF(REPORT_MAX);
-		if ((*k)->render(&text, m, err) < 0)
-			return kan_wrap(err, "report %s", (*k)->name);
-		if (text.failed)
-			return kan_fail(err, KAN_ELIMIT, "report %s is over %d MiB", (*k)->name,
-					REPORT_MAX >> 20);
-		if (unlinkat(dir, (*k)->file, 0) < 0 &&
-		    errno != ENOENT) /* made again: the same bytes, or better rules */
-			return kan_fail_sys(err, "%s/%s", r->out_dir, (*k)->file);
-		if (kan_put_file(dir, (*k)->file, 0600, kan_buf_bytes(&text), err) < 0)
-			return kan_wrap(err, "%s", r->out_dir);
+		if (write_report(dir, *k, m, err) < 0)
+			return kan_wrap(err, "report %s in %s", (*k)->name, r->out_dir);
 		kan_auto_free char *path = kan_path(r->out_dir, (*k)->file);
 		/* one format may be several files */
 		json_object_set_new(paths,
