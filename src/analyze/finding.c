@@ -62,13 +62,8 @@ static void add_class(json_t *classes, const char *trust)
 	json_array_append_new(classes, json_string(trust));
 }
 
-static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
+json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v)
 {
-	add_class(d->classes, v->kind->trust);
-	int64_t t = time_of(v);
-	d->time_ns = t < d->time_ns ? t : d->time_ns;
-	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
-		return;
 	char digest[65];
 	/* What was derived from a document is on no line of it; or the row says where it is from.
 	 */
@@ -76,13 +71,23 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	const char *artefact = *own ? own : v->kind->artefact;
 	json_int_t line = v->kind->derive ? kan_get_int(v->row, "row", 0) : (json_int_t)v->line;
 	kan_source_digest(digest, run->facts->source, artefact);
-	json_array_append_new(d->objects, kan_object(v, false));
 	json_t *e = json_pack("{s:s}", "artefact", artefact);
 	if (line)
 		json_object_set_new(e, "row", json_integer(line));
 	if (digest[0])
 		json_object_set_new(e, "sha256", json_string(digest));
-	json_array_append_new(d->evidence, e);
+	return e;
+}
+
+static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
+{
+	add_class(d->classes, v->kind->trust);
+	int64_t t = time_of(v);
+	d->time_ns = t < d->time_ns ? t : d->time_ns;
+	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
+		return;
+	json_array_append_new(d->objects, kan_object(v, false));
+	json_array_append_new(d->evidence, kan_run_evidence(run, v));
 }
 
 static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *h)
