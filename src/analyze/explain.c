@@ -1,4 +1,5 @@
-/* One rule on one bundle: which rows held which clause of it, and what the nearest others lacked. */
+/* One rule on one bundle: which rows held which clause of it, and what the nearest others lacked.
+ */
 #include "analyze/explain.h"
 
 #include <string.h>
@@ -33,8 +34,8 @@ struct looking {
 	const struct telling *t;
 	const struct kan_view *view;
 	bool gaps;
-	bool all;         /* tell those that are true, too */
-	json_t *clauses;  /* NULL: only count */
+	bool all;        /* tell those that are true, too */
+	json_t *clauses; /* NULL: only count */
 	unsigned of, met, lacks;
 };
 
@@ -75,8 +76,8 @@ static void on_clause(const struct kan_cond *c, const json_t *json, void *arg)
 	l->lacks += (unsigned)(KAN_TRUE - t);
 	if (!l->clauses || (t == KAN_TRUE && !l->all))
 		return;
-	struct values v = {l, json_pack("{s:O,s:s,s:{}}", "clause", json, "result", truths[t],
-					"values")};
+	struct values v = {
+		l, json_pack("{s:O,s:s,s:{}}", "clause", json, "result", truths[t], "values")};
 	kan_cond_columns(c, on_column, &v);
 	json_array_append_new(l->clauses, v.clause);
 }

@@ -1,4 +1,5 @@
-/* One rule on one bundle: which rows held which clause of it, and what the nearest others lacked. */
+/* One rule on one bundle: which rows held which clause of it, and what the nearest others lacked.
+ */
 #ifndef KAN_ANALYZE_EXPLAIN_H
 #define KAN_ANALYZE_EXPLAIN_H
 

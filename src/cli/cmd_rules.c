@@ -98,8 +98,9 @@ static void print_row(const json_t *row, const char *word)
 			     json_string_value(json_object_get(v, "as")),
 			     (long long)json_integer_value(json_object_get(v, "rows")),
 			     json_string_value(json_object_get(v, "kind")),
-			     json_is_true(json_object_get(v, "optional")) ? ", which it can do without"
-									  : "",
+			     json_is_true(json_object_get(v, "optional"))
+				     ? ", which it can do without"
+				     : "",
 			     json_is_true(json_object_get(v, "unknown"))
 				     ? ", and some that could not be judged"
 				     : "");
@@ -151,7 +152,8 @@ static int explain(const struct kan_args *a)
 	struct kan_rules *r = NULL;
 	json_t *o = NULL;
 	kan_auto_free char *path = NULL;
-	const char *dir = kan_arg(a, "rules"), *word = a->n_words == WORDS_EXPLAIN ? a->words[2] : NULL;
+	const char *dir = kan_arg(a, "rules"),
+		   *word = a->n_words == WORDS_EXPLAIN ? a->words[2] : NULL;
 	int rc = kan_find_bundle(&path, a, word, &err);
 	if (rc == 0)
 		rc = enter(path, dir, &err);
