@@ -243,20 +243,26 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	return doc;
 }
 
-static int analyze(json_t **out, const struct kan_source *s, const struct kan_rules *r,
-		   const struct kan_facts *f, struct kan_err *err)
+/* What is asked of a source. */
+struct asked {
+	json_t **out;
+	const struct kan_rules *rules;
+};
+
+static int analyze(const struct kan_facts *f, void *arg, struct kan_err *err)
 {
+	const struct asked *a = arg;
 	struct kan_run *run = NULL;
 	struct kan_lists lists;
 	json_t *image = NULL;
 	kan_lists_begin(&lists);
 	const struct kan_observer o = {kan_lists_wants, kan_lists_see, &lists};
-	int rc = kan_run_new(&run, f, r, &o, err);
+	int rc = kan_run_new(&run, f, a->rules, &o, err);
 	if (rc == 0)
 		rc = kan_image_integrity(&image, f, err);
 	if (rc == 0) {
-		*out = document(s, f, &lists, image);
-		judged(*out, run, r, f);
+		*a->out = document(f->source, f, &lists, image);
+		judged(*a->out, run, a->rules, f);
 	}
 	json_decref(image);
 	kan_run_free(run);
@@ -279,8 +285,7 @@ static int intact(const struct kan_source *s, struct kan_err *err)
 	return 0;
 }
 
-int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
-		       struct kan_err *err)
+int kan_facts_of(const struct kan_source *s, kan_facts_fn *fn, void *arg, struct kan_err *err)
 {
 	json_t *capture = NULL;
 	struct kan_err ignored = {0};
@@ -294,11 +299,18 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 	if (rc == 0)
 		rc = kan_facts_new(&facts, s, cover, err);
 	if (rc == 0)
-		rc = analyze(out, s, r, facts, err);
+		rc = fn(facts, arg, err);
 	kan_facts_free(facts);
 	kan_cover_free(cover);
 	json_decref(capture);
 	return rc;
+}
+
+int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
+		       struct kan_err *err)
+{
+	struct asked a = {out, r};
+	return kan_facts_of(s, analyze, &a, err);
 }
 
 int kan_analyze(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,

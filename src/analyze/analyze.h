@@ -19,6 +19,9 @@ enum {
 /* As kan_analyze, from any source. Yours. */
 int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
 		       struct kan_err *err);
+/* Read what the joins know of a source, and ask fn. tamper: an artefact that was altered. */
+typedef int kan_facts_fn(const struct kan_facts *f, void *arg, struct kan_err *err);
+int kan_facts_of(const struct kan_source *s, kan_facts_fn *fn, void *arg, struct kan_err *err);
 
 /* As kan_analyze, with the rows of a scan by YARA rules (kan_yara_scan); empty: none was asked for.
  */

@@ -54,6 +54,12 @@ enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
 struct kan_count;
 void kan_cond_counts(const struct kan_cond *c, void (*fn)(const struct kan_count *of, void *arg),
 		     void *arg);
+/* Every clause: the condition itself, or what stands in its `all`. json: what it was made of. */
+typedef void kan_clause_fn(const struct kan_cond *c, const json_t *json, void *arg);
+void kan_cond_clauses(const struct kan_cond *c, const json_t *json, kan_clause_fn *fn, void *arg);
+/* Every column of the row itself that it reads, as often as it does. */
+void kan_cond_columns(const struct kan_cond *c,
+		      void (*fn)(const struct kan_column *column, void *arg), void *arg);
 /* The weakest evidence class of the rows that it reads: see kan_trust_rank. */
 const char *kan_cond_trust(const struct kan_cond *c);
 

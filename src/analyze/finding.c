@@ -63,6 +63,23 @@ static void add_class(json_t *classes, const char *trust)
 	json_array_append_new(classes, json_string(trust));
 }
 
+json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v)
+{
+	char digest[65];
+	/* What was derived from a document is on no line of it; or the row says where it is from.
+	 */
+	const char *own = v->kind->derive ? kan_json_str(v->row, "artefact") : "";
+	const char *artefact = *own ? own : v->kind->artefact;
+	json_int_t line = v->kind->derive ? kan_get_int(v->row, "row", 0) : (json_int_t)v->line;
+	kan_source_digest(digest, run->facts->source, artefact);
+	json_t *e = json_pack("{s:s}", "artefact", artefact);
+	if (line)
+		json_object_set_new(e, "row", json_integer(line));
+	if (digest[0])
+		json_object_set_new(e, "sha256", json_string(digest));
+	return e;
+}
+
 static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
 {
 	const char *trust = v->kind->derive ? kan_json_str(v->row, "trust") : "";
@@ -71,20 +88,8 @@ static void add_object(const struct kan_run *run, struct draft *d, const struct 
 	d->time_ns = t < d->time_ns ? t : d->time_ns;
 	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
 		return;
-	char digest[65];
-	/* What was derived from a document is on no line of it; or the row says where it is from.
-	 */
-	const char *own = v->kind->derive ? kan_json_str(v->row, "artefact") : "";
-	const char *artefact = *own ? own : v->kind->artefact;
-	json_int_t line = v->kind->derive ? kan_get_int(v->row, "row", 0) : (json_int_t)v->line;
-	kan_source_digest(digest, run->facts->source, artefact);
 	json_array_append_new(d->objects, kan_object(v, false));
-	json_t *e = json_pack("{s:s}", "artefact", artefact);
-	if (line)
-		json_object_set_new(e, "row", json_integer(line));
-	if (digest[0])
-		json_object_set_new(e, "sha256", json_string(digest));
-	json_array_append_new(d->evidence, e);
+	json_array_append_new(d->evidence, kan_run_evidence(run, v));
 }
 
 /* A user's YARA rule hits the bytes that it is about: one step up, of a rule that does not mark

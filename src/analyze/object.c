@@ -73,7 +73,7 @@ static void set_list(json_t *o, const char *key, const struct kan_column *c,
 		set_len(o, key, "_count", n);
 }
 
-static void set_value(json_t *o, const char *key, const struct kan_column *c,
+void kan_object_value(json_t *o, const char *key, const struct kan_column *c,
 		      const struct kan_value *v)
 {
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
@@ -96,7 +96,7 @@ json_t *kan_object(const struct kan_view *v, bool gaps)
 			continue;
 		for (size_t i = 0; (*name)[i] && i + 1 < sizeof key; i++)
 			key[i] = (*name)[i] == '.' ? '_' : (*name)[i];
-		set_value(o, key, c, &value);
+		kan_object_value(o, key, c, &value);
 	}
 	return o;
 }

@@ -18,5 +18,8 @@ struct kan_bytes kan_shown(const struct kan_column *c, const struct kan_value *v
 			   struct kan_buf *scratch);
 /* Set key (and key_b64 when not clean) to bytes cut at KAN_OBJECT_VALUE. */
 void kan_object_bytes(json_t *o, const char *key, struct kan_bytes v);
+/* Set key to a known value, as kan_object shows it. */
+void kan_object_value(json_t *o, const char *key, const struct kan_column *c,
+		      const struct kan_value *v);
 
 #endif

@@ -118,5 +118,7 @@ struct kan_shipped {
 };
 extern const struct kan_shipped kan_shipped_rules[];
 extern const char kan_attack_file[]; /* "attack.json" */
+/* "fixtures": rows to test rules with, beside them; never read as rules. */
+extern const char kan_rule_fixtures[];
 
 #endif

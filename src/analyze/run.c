@@ -284,6 +284,23 @@ static int run_counts(struct kan_run *run, struct kan_err *err)
 	return 0;
 }
 
+static int past_observer(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	p->observer->see(&v, p->gaps, p->observer->arg);
+	json_decref(v.extra);
+	return 0;
+}
+
+int kan_run_rows(struct kan_run *run, const struct kan_kind *k, const struct kan_observer *o,
+		 struct kan_err *err)
+{
+	struct pass p = {.run = run, .kind = k, .observer = o};
+	return stream(&p, past_observer, err);
+}
+
 static int run_all(struct kan_run *run, const struct kan_observer *o, struct kan_err *err)
 {
 	if (run_counts(run, err) < 0)

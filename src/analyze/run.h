@@ -49,6 +49,11 @@ struct kan_run {
 int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct kan_rules *r,
 		const struct kan_observer *o, struct kan_err *err);
 void kan_run_free(struct kan_run *run);
+/* Every joined row of a kind once more, whatever the observer wants. */
+int kan_run_rows(struct kan_run *run, const struct kan_kind *k, const struct kan_observer *o,
+		 struct kan_err *err);
+/* Where a row lies: {"artefact", "row", "sha256"}. Yours. */
+json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v);
 /* Does a hit have a row of every join that is not optional? */
 enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *r,
 			      const struct kan_hit *h);

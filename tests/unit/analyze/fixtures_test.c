@@ -195,7 +195,7 @@ static void drop_kind(const struct kan_rules *set, const struct kan_rule *r, con
 	copy_fixture(name);
 	drop_rows(r->kind->artefact);
 	json_t *doc = analysis_of(copy_to, NULL, set);
-	cr_expect(!fires(doc, r), "%s without rows: %s fires", name, r->id);
+	cr_expect(!kan_rule_fires(doc, r), "%s without rows: %s fires", name, r->id);
 	cr_expect(has(doc, "not_assessed", r->id), "%s without rows: %s is silent", name, r->id);
 	json_decref(doc);
 	(void)nftw(copy_to, remove_one, 8, FTW_PHYS | FTW_DEPTH);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/analyze.h"
+#include "analyze/rule_test.h"
 #include "base/row.h"
 
 #define FIXTURES TOP "/tests/fixtures/rules"
@@ -47,30 +48,6 @@ static inline bool has(const json_t *doc, const char *list, const char *rule)
 	return false;
 }
 
-static inline bool has_name(const json_t *list, const char *name)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach ((json_t *)(uintptr_t)list, i, v)
-		if (strcmp(json_string_value(v), name) == 0)
-			return true;
-	return false;
-}
-
-/* A rule of class context makes no finding: it is seen by its votes. */
-static inline bool fires(const json_t *doc, const struct kan_rule *r)
-{
-	size_t i = 0;
-	json_t *h = NULL;
-	bool voted = false;
-	if (strcmp(kan_json_str(r->doc, "class"), "context") != 0)
-		return has(doc, "findings", r->id);
-	json_array_foreach (json_object_get(json_object_get(doc, "verdict"), "hypotheses"), i, h)
-		voted |= has_name(json_object_get(h, "for"), r->id) ||
-			 has_name(json_object_get(h, "against"), r->id);
-	return voted;
-}
-
 static inline const json_t *names(const struct kan_rule *r, const char *which)
 {
 	return json_object_get(json_object_get(r->doc, "tests"), which);
@@ -85,7 +62,7 @@ static inline bool as_expected(const struct kan_rules *set, const struct kan_rul
 	bool all = true;
 	json_array_foreach ((json_t *)(uintptr_t)names(r, which), i, name) {
 		json_t *doc = fixture(json_string_value(name), set);
-		all &= fires(doc, r) == expected;
+		all &= kan_rule_fires(doc, r) == expected;
 		json_decref(doc);
 	}
 	return all;
