@@ -145,8 +145,8 @@ static bool indicator(struct kan_stix *x, char id[KAN_STIX_ID], const json_t *fi
 	/* Who wrote the rule of a hit, and under which licence, goes with it. */
 	const json_t *first = json_array_get(json_object_get(finding, "objects"), 0);
 	bool yara = strcmp(kan_json_str(first, "kind"), "yara") == 0;
-	json_t *o = kan_stix_object(id, x, "indicator",
-				    yara ? kan_json_str(finding, "id") : pattern);
+	json_t *o =
+		kan_stix_object(id, x, "indicator", yara ? kan_json_str(finding, "id") : pattern);
 	json_object_set(o, "name", json_object_get(finding, "title"));
 	json_object_set(o, "description", json_object_get(finding, yara ? "says" : "why"));
 	json_object_set_new(o, "pattern", json_string(pattern));

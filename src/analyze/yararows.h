@@ -4,8 +4,8 @@
 
 #include "analyze/facts.h"
 
-/* {"libyara", "rules", "sources", "files", "hits", "gaps", ...left out, "says"}; NULL: none was asked for.
- * Yours. */
+/* {"libyara", "rules", "sources", "files", "hits", "gaps", ...left out, "says"}; NULL: none was
+ * asked for. Yours. */
 json_t *kan_yara_document(const struct kan_facts *f);
 /* Digests of what was hit, each with true where a rule marks itself high. Yours. */
 int kan_yara_digests(json_t **out, const struct kan_facts *f, struct kan_err *err);
