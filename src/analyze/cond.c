@@ -161,10 +161,9 @@ static enum kan_truth counted(struct kan_cond_run *run, const struct kan_cond *c
 static enum kan_truth in_sequence(struct kan_cond_run *run, const struct kan_cond *c,
 				  const struct kan_view *view)
 {
-	enum kan_truth t =
-		run->counts ? kan_sequences_ask(kan_counts_sequences(run->counts), c->sequence,
-						view, run->gaps)
-			    : KAN_UNDECIDED;
+	enum kan_truth t = run->counts ? kan_sequences_ask(kan_counts_sequences(run->counts),
+							   c->sequence, view, run->gaps)
+				       : KAN_UNDECIDED;
 	if (t == KAN_UNDECIDED) {
 		run->why = NULL;
 		run->why_kind = view->kind;

@@ -141,8 +141,8 @@ static void see_group(struct sought *q, const struct kan_view *v, const enum kan
 {
 	const struct kan_sequence *s = q->of;
 	bool fresh = false;
-	struct state *slots = kan_keyed_at(&q->keys, kan_buf_bytes(key),
-					   s->n_rows * sizeof *slots, &fresh);
+	struct state *slots =
+		kan_keyed_at(&q->keys, kan_buf_bytes(key), s->n_rows * sizeof *slots, &fresh);
 	q->lost |= !slots;
 	struct state ends = slots ? past_steps(slots, s, truths, t) : (struct state){0};
 	if (!in_time(s, ends.possible, t))

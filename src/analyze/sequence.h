@@ -8,9 +8,9 @@
 enum {
 	KAN_SEQUENCE_STEPS = 8,
 	KAN_SEQUENCE_BY = 2,
-	KAN_SEQUENCE_LEAST = 1000,           /* rows that one step may ask for */
+	KAN_SEQUENCE_LEAST = 1000,            /* rows that one step may ask for */
 	KAN_SEQUENCE_WITHIN = 31 * 24 * 3600, /* seconds that a rule may ask for */
-	KAN_SEQUENCE_WEIGHT = 4 << 20,        /* octets of all that is remembered of a bundle's rows */
+	KAN_SEQUENCE_WEIGHT = 4 << 20, /* octets of all that is remembered of a bundle's rows */
 };
 
 /* As a rule has it. It holds for the row that ends it: the last of its last step. */
