@@ -183,7 +183,7 @@ int kan_log_lines(const struct kan_facts *f, kan_log_line_fn *fn, void *arg, str
 	size_t n = reach(&first, &l, f);
 	const struct reader r = {fn, arg};
 	int rc = 0;
-	for (size_t i = n; i-- > 0 && rc == 0;)
+	for (size_t i = l.v ? n : 0; i-- > 0 && rc == 0;)
 		rc = read_file(f, &l.v[i], i + 1 == n ? first : l.v[i].plain, &r, err);
 	free(l.v);
 	return rc;
