@@ -158,6 +158,19 @@ static enum kan_truth counted(struct kan_cond_run *run, const struct kan_cond *c
 	return t;
 }
 
+static enum kan_truth in_sequence(struct kan_cond_run *run, const struct kan_cond *c,
+				  const struct kan_view *view)
+{
+	enum kan_truth t = run->counts ? kan_sequences_ask(kan_counts_sequences(run->counts),
+							   c->sequence, view, run->gaps)
+				       : KAN_UNDECIDED;
+	if (t == KAN_UNDECIDED) {
+		run->why = NULL;
+		run->why_kind = view->kind;
+	}
+	return t;
+}
+
 /* Joined rows hold a comparison when one of them does. */
 static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
 			   const struct kan_view *view)
@@ -182,6 +195,15 @@ void kan_cond_counts(const struct kan_cond *c, void (*fn)(const struct kan_count
 		kan_cond_counts(c->kids[i], fn, arg);
 }
 
+void kan_cond_sequences(const struct kan_cond *c,
+			void (*fn)(const struct kan_sequence *of, void *arg), void *arg)
+{
+	if (c->sequence)
+		fn(c->sequence, arg);
+	for (size_t i = 0; i < c->n; i++)
+		kan_cond_sequences(c->kids[i], fn, arg);
+}
+
 void kan_cond_clauses(const struct kan_cond *c, const json_t *json, kan_clause_fn *fn, void *arg)
 {
 	const json_t *list = json_object_get(json, "all");
@@ -200,6 +222,8 @@ void kan_cond_columns(const struct kan_cond *c,
 		fn(c->column, arg);
 	for (size_t i = 0; c->count && i < c->count->n_on; i++)
 		fn(c->count->on[i].left, arg);
+	if (c->sequence)
+		kan_sequence_columns(c->sequence, fn, arg);
 	for (size_t i = 0; i < c->n; i++)
 		kan_cond_columns(c->kids[i], fn, arg);
 }
@@ -222,6 +246,8 @@ enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
 		return (enum kan_truth)(KAN_TRUE - kan_cond_eval(run, c->kids[0], v));
 	if (c->op == OP_COUNT)
 		return counted(run, c, v);
+	if (c->op == OP_SEQUENCE)
+		return in_sequence(run, c, v);
 	if (c->op != OP_ALL && c->op != OP_ANY)
 		return leaf(run, c, v);
 	enum kan_truth whole = c->op == OP_ALL ? KAN_TRUE : KAN_FALSE;

@@ -54,6 +54,10 @@ enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
 struct kan_count;
 void kan_cond_counts(const struct kan_cond *c, void (*fn)(const struct kan_count *of, void *arg),
 		     void *arg);
+/* Every operator sequence in it. */
+struct kan_sequence;
+void kan_cond_sequences(const struct kan_cond *c,
+			void (*fn)(const struct kan_sequence *of, void *arg), void *arg);
 /* Every clause: the condition itself, or what stands in its `all`. json: what it was made of. */
 typedef void kan_clause_fn(const struct kan_cond *c, const json_t *json, void *arg);
 void kan_cond_clauses(const struct kan_cond *c, const json_t *json, kan_clause_fn *fn, void *arg);

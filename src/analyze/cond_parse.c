@@ -38,6 +38,7 @@ void kan_cond_free(struct kan_cond *c)
 		kan_cond_free(c->kids[i]);
 	free(c->kids);
 	kan_count_free(c->count);
+	kan_sequence_free(c->sequence);
 	pcre2_code_free(c->re);
 	pcre2_match_context_free(c->limits);
 	free(c);
@@ -147,6 +148,7 @@ static int check_leaf(struct kan_cond *c, struct kan_err *err)
 	case OP_ANY:
 	case OP_NOT:
 	case OP_COUNT:
+	case OP_SEQUENCE:
 		break;
 	}
 	return kan_fail(err, KAN_EUSAGE, "%s: not a comparison", c->column->name);
@@ -205,6 +207,17 @@ static int parse_count(struct kan_cond *c, const json_t *v, const struct kan_sco
 	return 0;
 }
 
+static int parse_sequence(struct kan_cond *c, const json_t *v, const struct kan_scope *s,
+			  struct kan_err *err)
+{
+	if (!s->counts)
+		return kan_fail(err, KAN_EUSAGE,
+				"sequence: only in where, excuse and votes of a rule");
+	c->op = OP_SEQUENCE;
+	c->trust = s->kind->trust;
+	return kan_sequence_parse(&c->sequence, v, s->kind, err);
+}
+
 static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *s, unsigned depth,
 		struct kan_err *err)
 {
@@ -220,6 +233,8 @@ static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *
 	}
 	if (strcmp(key, "count") == 0)
 		return parse_count(c, v, s, err);
+	if (strcmp(key, "sequence") == 0)
+		return parse_sequence(c, v, s, err);
 	if (strcmp(key, "not") != 0)
 		return parse_leaf(c, key, v, s, err);
 	c->op = OP_NOT;

@@ -8,6 +8,7 @@
 #include "analyze/cond.h"
 #include "analyze/count.h"
 #include "analyze/facts.h"
+#include "analyze/sequence.h"
 
 enum kan_cond_op {
 	OP_ALL,
@@ -25,7 +26,8 @@ enum kan_cond_op {
 	OP_RE,
 	OP_CIDR,
 	OP_EXISTS,
-	OP_COUNT
+	OP_COUNT,
+	OP_SEQUENCE
 };
 
 struct kan_cond {
@@ -39,6 +41,7 @@ struct kan_cond {
 	pcre2_match_context *limits;
 	struct kan_net net;
 	struct kan_count *count;
+	struct kan_sequence *sequence;
 	struct kan_cond **kids;
 	size_t n;
 };

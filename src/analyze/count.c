@@ -2,17 +2,14 @@
  * group needs is all that is remembered of it, and all groups together have a limit. */
 #include "analyze/count.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyze/facts.h"
+#include "analyze/keyed.h"
+#include "analyze/sequence.h"
 
-enum {
-	COUNTS = 64,
-	KEY_OCTETS = 1 << 16, /* of the values of one row that are compared */
-	NODE_OCTETS = 96,     /* a node and what the tree adds to it */
-};
+enum { COUNTS = 64 };
 
 /* What a key stands for: the rows that meet, one group of them, one value within a group. */
 enum what { MEET, GROUP, VALUE };
@@ -20,13 +17,11 @@ enum what { MEET, GROUP, VALUE };
 struct node {
 	uint32_t certain; /* MEET: of the largest group */
 	uint64_t maybe;   /* MEET: rows that may be of any group */
-	size_t n;
-	uint8_t key[];
 };
 
 struct counted {
 	const struct kan_count *of;
-	void *root;
+	struct kan_keyed keys;
 	uint64_t maybe; /* rows that may meet anything */
 	bool lost;
 };
@@ -34,17 +29,27 @@ struct counted {
 struct kan_counts {
 	struct counted of[COUNTS];
 	size_t n, weight;
+	struct kan_sequences *sequences;
 };
 
 struct kan_counts *kan_counts_new(void)
 {
-	return kan_xalloc(sizeof(struct kan_counts));
+	struct kan_counts *c = kan_xalloc(sizeof *c);
+	c->sequences = kan_sequences_new();
+	return c;
+}
+
+struct kan_sequences *kan_counts_sequences(const struct kan_counts *c)
+{
+	return c->sequences;
 }
 
 void kan_counts_free(struct kan_counts *c)
 {
 	for (size_t i = 0; c && i < c->n; i++)
-		tdestroy(c->of[i].root, free);
+		kan_keyed_free(&c->of[i].keys);
+	if (c)
+		kan_sequences_free(c->sequences);
 	free(c);
 }
 
@@ -60,7 +65,8 @@ static struct counted *find(const struct kan_counts *c, const struct kan_count *
 void kan_counts_want(struct kan_counts *c, const struct kan_count *of, bool lost)
 {
 	if (c->n < COUNTS)
-		c->of[c->n++] = (struct counted){.of = of, .lost = lost};
+		c->of[c->n++] = (struct counted){
+			.of = of, .lost = lost, .keys = {NULL, &c->weight, KAN_COUNT_WEIGHT}};
 }
 
 bool kan_counts_wants(const struct kan_counts *c, const struct kan_kind *kind)
@@ -71,55 +77,16 @@ bool kan_counts_wants(const struct kan_counts *c, const struct kan_kind *kind)
 	return false;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	const struct node *x = a, *y = b;
-	size_t n = x->n < y->n ? x->n : y->n;
-	int c = n ? memcmp(x->key, y->key, n) : 0;
-	return c ? c : (x->n > y->n) - (x->n < y->n);
-}
-
-static struct node *node_of(struct kan_bytes key)
-{
-	struct node *n = kan_xalloc(sizeof *n + key.n);
-	n->n = key.n;
-	memcpy(n->key, key.p, key.n);
-	return n;
-}
-
 /* The node of a key; made when there is none. NULL: the budget is spent. */
-static struct node *at(struct kan_counts *all, struct counted *c, const struct kan_buf *key,
-		       bool *fresh)
+static struct node *at(struct counted *c, const struct kan_buf *key, bool *fresh)
 {
-	struct node *mine = node_of(kan_buf_bytes(key));
-	struct node **known = tfind(mine, &c->root, by_key);
-	*fresh = !known;
-	if (known) {
-		free(mine);
-		return *known;
-	}
-	size_t weight = NODE_OCTETS + key->len;
-	if (all->weight + weight > KAN_COUNT_WEIGHT || !tsearch(mine, &c->root, by_key)) {
-		free(mine);
-		c->lost = true;
-		return NULL;
-	}
-	all->weight += weight;
-	return mine;
-}
-
-/* A value behind its length, so that two keys are equal only when all their values are. */
-static void add_value(struct kan_buf *key, const struct kan_value *v, size_t i)
-{
-	kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
-	struct kan_bytes b = kan_value_bytes(v, i, &scratch);
-	kan_buf_add(key, &b.n, sizeof b.n);
-	kan_buf_addb(key, b);
+	struct node *n = kan_keyed_at(&c->keys, kan_buf_bytes(key), sizeof *n, fresh);
+	c->lost |= !n;
+	return n;
 }
 
 /* The values of one row that a count looks at. */
 struct look {
-	struct kan_counts *all;
 	struct counted *c;
 	struct kan_value on[KAN_COUNT_COLUMNS], group[KAN_COUNT_COLUMNS], distinct;
 	bool certain;
@@ -129,12 +96,12 @@ static void count_value(struct look *l, struct node *meet, struct kan_buf *key, 
 {
 	bool fresh = false;
 	key->data[0] = GROUP;
-	struct node *group = at(l->all, l->c, key, &fresh);
+	struct node *group = at(l->c, key, &fresh);
 	bool told = group != NULL;
 	if (group && l->c->of->distinct) {
 		key->data[0] = VALUE;
-		add_value(key, &l->distinct, i);
-		told = !key->failed && at(l->all, l->c, key, &fresh) && fresh;
+		kan_keyed_value(key, &l->distinct, i);
+		told = !key->failed && at(l->c, key, &fresh) && fresh;
 	}
 	if (!told)
 		return;
@@ -148,7 +115,7 @@ static void count_in_group(struct look *l, struct node *meet, struct kan_buf *ke
 {
 	const struct kan_count *of = l->c->of;
 	for (size_t i = 0; i < of->n_group; i++)
-		add_value(key, &l->group[i], 0);
+		kan_keyed_value(key, &l->group[i], 0);
 	size_t n = of->distinct ? kan_value_count(&l->distinct) : 1, len = key->len;
 	for (size_t i = 0; i < n && meet->certain < of->least; i++) {
 		key->len = len;
@@ -164,7 +131,7 @@ static void count_meeting(struct look *l, struct kan_buf *key)
 		return;
 	}
 	key->data[0] = MEET;
-	struct node *meet = at(l->all, l->c, key, &fresh);
+	struct node *meet = at(l->c, key, &fresh);
 	if (meet && !l->certain)
 		meet->maybe++;
 	else if (meet && meet->certain < l->c->of->least)
@@ -176,7 +143,7 @@ static void longer(struct kan_buf *out, const struct kan_buf *key, const struct 
 		   size_t i)
 {
 	kan_buf_addb(out, kan_buf_bytes(key));
-	add_value(out, v, i);
+	kan_keyed_value(out, v, i);
 	out->failed |= key->failed;
 }
 
@@ -188,7 +155,7 @@ static void count_from(struct look *l, struct kan_buf *key, size_t column)
 		return;
 	}
 	for (size_t i = 0, n = kan_value_count(&l->on[column]); i < n; i++) {
-		kan_auto_buf struct kan_buf own = KAN_BUF(KEY_OCTETS);
+		kan_auto_buf struct kan_buf own = KAN_BUF(KAN_KEY_OCTETS);
 		longer(&own, key, &l->on[column], i);
 		count_from(l, &own, column + 1);
 	}
@@ -204,11 +171,11 @@ static bool take(struct kan_value *out, bool *certain, const struct kan_view *v,
 	return out->known != KAN_ABSENT;
 }
 
-static void see(struct kan_counts *all, struct counted *c, const struct kan_view *v, bool gaps)
+static void see(struct counted *c, const struct kan_view *v, bool gaps)
 {
 	const struct kan_count *of = c->of;
 	struct kan_cond_run run = {.gaps = gaps};
-	struct look l = {.all = all, .c = c, .certain = true};
+	struct look l = {.c = c, .certain = true};
 	bool meets = true;
 	enum kan_truth t = of->where ? kan_cond_eval(&run, of->where, v) : KAN_TRUE;
 	if (t == KAN_FALSE)
@@ -222,7 +189,7 @@ static void see(struct kan_counts *all, struct counted *c, const struct kan_view
 	if (of->distinct && !take(&l.distinct, &l.certain, v, of->distinct, gaps))
 		return;
 	l.certain &= t == KAN_TRUE;
-	kan_auto_buf struct kan_buf key = KAN_BUF(KEY_OCTETS);
+	kan_auto_buf struct kan_buf key = KAN_BUF(KAN_KEY_OCTETS);
 	kan_buf_addc(&key, MEET);
 	if (meets)
 		count_from(&l, &key, 0);
@@ -234,14 +201,13 @@ void kan_counts_see(struct kan_counts *c, const struct kan_view *v, bool gaps)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (c->of[i].of->kind == v->kind)
-			see(c, &c->of[i], v, gaps);
+			see(&c->of[i], v, gaps);
 }
 
 static enum kan_truth judge(const struct counted *c, const struct kan_buf *key)
 {
-	struct node *asked = node_of(kan_buf_bytes(key)), **known = tfind(asked, &c->root, by_key);
-	uint64_t certain = known ? (*known)->certain : 0, maybe = known ? (*known)->maybe : 0;
-	free(asked);
+	const struct node *known = kan_keyed_find(&c->keys, kan_buf_bytes(key));
+	uint64_t certain = known ? known->certain : 0, maybe = known ? known->maybe : 0;
 	if (certain >= c->of->least)
 		return KAN_TRUE;
 	bool could = c->lost || key->failed || certain + maybe + c->maybe >= c->of->least;
@@ -259,7 +225,7 @@ static enum kan_truth ask_from(const struct counted *c, const struct kan_view *v
 	enum kan_truth best = KAN_FALSE;
 	size_t n = value.known == KAN_KNOWN ? kan_value_count(&value) : 0;
 	for (size_t i = 0; i < n && best != KAN_TRUE; i++) {
-		kan_auto_buf struct kan_buf own = KAN_BUF(KEY_OCTETS);
+		kan_auto_buf struct kan_buf own = KAN_BUF(KAN_KEY_OCTETS);
 		longer(&own, key, &value, i);
 		enum kan_truth t = ask_from(c, v, &own, column + 1);
 		best = t > best ? t : best;
@@ -271,7 +237,7 @@ enum kan_truth kan_counts_ask(const struct kan_counts *c, const struct kan_count
 			      const struct kan_view *v)
 {
 	const struct counted *mine = find(c, of);
-	kan_auto_buf struct kan_buf key = KAN_BUF(KEY_OCTETS);
+	kan_auto_buf struct kan_buf key = KAN_BUF(KAN_KEY_OCTETS);
 	kan_buf_addc(&key, MEET);
 	return mine ? ask_from(mine, v, &key, 0) : KAN_UNDECIDED;
 }

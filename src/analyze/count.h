@@ -35,6 +35,8 @@ const char *kan_count_trust(const struct kan_count *c, const struct kan_kind *ow
 /* What was counted of one bundle. */
 struct kan_counts *kan_counts_new(void);
 void kan_counts_free(struct kan_counts *c);
+struct kan_sequences;
+struct kan_sequences *kan_counts_sequences(const struct kan_counts *c); /* borrowed */
 /* Count rows for this one, too. lost: rows of its kind are missing. */
 void kan_counts_want(struct kan_counts *c, const struct kan_count *of, bool lost);
 /* Every row of a kind, before anybody asks. gaps as for kan_value_get. */

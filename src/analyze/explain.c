@@ -144,13 +144,13 @@ static json_t *document(struct telling *t)
 		json_array_append_new(matches, match_of(t, &rr->hits[i], gaps));
 	for (size_t i = 0; i < t->n; i++)
 		json_array_append(nearest, t->nearest[i].told);
-	json_t *o = json_pack("{s:s,s:s,s:O,s:O,s:s,s:I,s:I,s:I,s:o,s:o,s:o}", "schema",
-			      "kanshiki.explain/1", "rule", t->rule->id, "title",
-			      json_object_get(t->rule->doc, "title"), "class",
-			      json_object_get(t->rule->doc, "class"), "kind", t->rule->kind->name,
-			      "seen", t->seen, "matched", (json_int_t)(rr->n_hits + rr->over),
-			      "findings", (json_int_t)json_array_size(findings), "matches", matches,
-			      "nearest", nearest, "not_assessed", missing);
+	json_t *o = json_pack(
+		"{s:s,s:s,s:O,s:O,s:s,s:I,s:I,s:I,s:o,s:o,s:o}", "schema", "kanshiki.explain/1",
+		"rule", t->rule->id, "title", json_object_get(t->rule->doc, "title"), "class",
+		json_object_get(t->rule->doc, "class"), "kind", t->rule->kind->name, "seen",
+		t->seen, "matched", (json_int_t)rr->n_hits + (json_int_t)rr->over, "findings",
+		(json_int_t)json_array_size(findings), "matches", matches, "nearest", nearest,
+		"not_assessed", missing);
 	json_decref(findings);
 	return o;
 }

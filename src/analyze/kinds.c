@@ -2,6 +2,7 @@
 #include "analyze/kinds.h"
 #include "analyze/analyze.h"
 #include "analyze/join.h"
+#include "analyze/loglines.h"
 #include "analyze/packages.h"
 #include "analyze/yarascan.h"
 
@@ -461,13 +462,14 @@ const struct kan_kind kan_kinds[] = {
 	 "A secret in reach of the container: where it lies, never what it is.", kan_secret_columns,
 	 kan_secret_identity, NULL, kan_derive_secret},
 	{"log", "logs", "data/logs/files.ndjson", "container-text",
-	 "A line of the container's log.", kan_log_columns, kan_log_identity, NULL, kan_derive_log},
+	 "A line of the container's log.", kan_log_columns, kan_log_identity, NULL, kan_derive_log,
+	 kan_log_unseen},
 	{"http", "logs", "data/logs/files.ndjson", "container-text",
 	 "A request in the container's log, in the common or the combined form.", kan_http_columns,
-	 kan_http_identity, NULL, kan_derive_http},
+	 kan_http_identity, NULL, kan_derive_http, kan_log_unseen},
 	{"login", "logs", "data/logs/files.ndjson", "container-text",
 	 "A login in the container's log, as sshd words it.", kan_login_columns, kan_login_identity,
-	 NULL, kan_derive_login},
+	 NULL, kan_derive_login, kan_log_unseen},
 	{"yara", "yara", KAN_YARA_ROWS, "container-text",
 	 "A hit of the user's YARA rules in a changed file, a file of a mount, carved bytes or a "
 	 "log.",

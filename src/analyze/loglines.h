@@ -6,6 +6,8 @@
 
 enum {
 	KAN_LOG_READ = 16 << 20, /* octets of the logs' ends that are looked at, all together */
+	KAN_LOG_PACKED =
+		4 << 20, /* octets of a packed rotation as it lies; a larger one is left out */
 	KAN_LOG_LINE = 64 << 10, /* octets of one line; beyond it is cut */
 };
 
@@ -18,11 +20,14 @@ struct kan_log_line {
 };
 typedef int kan_log_line_fn(const struct kan_log_line *line, void *arg, struct kan_err *err);
 
-/* From the oldest that is looked at to the newest. What a driver of another kind wrote, and packed
- * rotations, are left out: see kan_log_unread. */
+/* From the oldest that is looked at to the newest. What a driver of another kind wrote, a
+ * packed rotation that is malformed or does not fit, and what is older are left out: see
+ * kan_log_unread. */
 int kan_log_lines(const struct kan_facts *f, kan_log_line_fn *fn, void *arg, struct kan_err *err);
 /* Octets of the logs in the bundle that kan_log_lines does not look at. */
 uint64_t kan_log_unread(const struct kan_facts *f);
+/* The same as what a rule over lines did not see; NULL: nothing. Yours. */
+json_t *kan_log_unseen(const struct kan_facts *f);
 
 /* The parsers, pure. Each takes one record from the front of left; false: it is at its end, or what
  * is left is no record. decoded holds the text. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/count.h"
+#include "analyze/sequence.h"
 
 enum { NODE_WEIGHT = 96, VALUE_MAX_BYTES = 1 << 20 };
 
@@ -250,35 +251,56 @@ static int past_counts(const json_t *row, uint64_t line, void *arg, struct kan_e
 	(void)err;
 	struct kan_view v = view_of(p, row, line);
 	kan_counts_see(p->run->counts, &v, p->gaps);
+	kan_sequences_see(kan_counts_sequences(p->run->counts), &v, p->gaps);
 	json_decref(v.extra);
 	return 0;
+}
+
+/* Rows of a kind are missing. */
+static bool lost(const struct kan_run *run, const struct kan_kind *k)
+{
+	const struct kan_facts *f = run->facts;
+	json_t *unseen = k->unseen ? k->unseen(f) : NULL;
+	enum kan_coverage c = kan_cover_of(f->cover, f->source, k->collector, k->artefact);
+	bool some = c == KAN_COVER_NONE || c == KAN_COVER_CUT || unseen;
+	json_decref(unseen);
+	return some;
 }
 
 static void want_count(const struct kan_count *of, void *arg)
 {
 	struct kan_run *run = arg;
-	const struct kan_facts *f = run->facts;
-	json_t *unseen = of->kind->unseen ? of->kind->unseen(f) : NULL;
-	enum kan_coverage c =
-		kan_cover_of(f->cover, f->source, of->kind->collector, of->kind->artefact);
-	kan_counts_want(run->counts, of, c == KAN_COVER_NONE || c == KAN_COVER_CUT || unseen);
-	json_decref(unseen);
+	kan_counts_want(run->counts, of, lost(run, of->kind));
 }
 
-/* Before any rule asks: the rows that conditions count. */
+static void want_sequence(const struct kan_sequence *of, void *arg)
+{
+	struct kan_run *run = arg;
+	kan_sequences_want(kan_counts_sequences(run->counts), of, lost(run, of->kind));
+}
+
+static void want(struct kan_run *run, const struct kan_cond *c)
+{
+	kan_cond_counts(c, want_count, run);
+	kan_cond_sequences(c, want_sequence, run);
+}
+
+/* Before any rule asks: the rows that conditions count, or look for one after another. */
 static int run_counts(struct kan_run *run, struct kan_err *err)
 {
 	for (size_t i = 0; i < run->n; i++) {
 		const struct kan_rule *r = run->rules[i].rule;
-		kan_cond_counts(r->where, want_count, run);
+		want(run, r->where);
 		if (r->excuse)
-			kan_cond_counts(r->excuse, want_count, run);
+			want(run, r->excuse);
 		for (size_t k = 0; k < r->n_votes; k++)
-			kan_cond_counts(r->votes[k].cond, want_count, run);
+			want(run, r->votes[k].cond);
 	}
 	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
 		struct pass p = {.run = run, .kind = k};
-		if (kan_counts_wants(run->counts, k) && stream(&p, past_counts, err) < 0)
+		bool asked = kan_counts_wants(run->counts, k) ||
+			     kan_sequences_wants(kan_counts_sequences(run->counts), k);
+		if (asked && stream(&p, past_counts, err) < 0)
 			return -1;
 	}
 	return 0;

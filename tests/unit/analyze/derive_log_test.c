@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "analyze/facts.h"
 #include "analyze/kinds.h"
+#include "analyze/loglines.h"
 #include "base/file.h"
 
 static const char files[] =
@@ -113,4 +115,101 @@ Test(derive_log, a_login_is_accepted_or_failed_and_an_address_that_is_none_makes
 	cr_expect_str_eq(str(rows, 1, "method"), "publickey");
 	cr_expect_eq(kan_json_int(json_array_get(rows, 1), "port"), 4022);
 	json_decref(rows);
+}
+
+/* gzip of text, cut at octets (0: whole). */
+static size_t gzip(uint8_t *out, size_t max, const char *text, size_t n)
+{
+	z_stream z = {0};
+	cr_assert_eq(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = (Bytef *)(uintptr_t)text;
+	z.avail_in = (uInt)n;
+	z.next_out = out;
+	z.avail_out = (uInt)max;
+	cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+	size_t made = max - z.avail_out;
+	(void)deflateEnd(&z);
+	return made;
+}
+
+/* A live log of one line, and a packed rotation. */
+static struct kan_source *packed_logs(const void *packed, size_t n)
+{
+	static char dir[] = "/tmp/kan-packed-XXXXXX";
+	struct kan_source *s = NULL;
+	struct kan_err err = {0};
+	char list[512];
+	cr_assert_not_null(mkdtemp(dir));
+	kan_auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(kan_mkdirs(fd, "data/logs/json-file", &err), 0, "%s", err.text);
+	(void)snprintf(list, sizeof(list),
+		       "{\"n\":0,\"dir\":\"json-file\",\"kept\":%zu}\n"
+		       "{\"n\":1,\"dir\":\"json-file\",\"kept\":%zu,\"packed\":true}\n",
+		       strlen(LINE("new")), n);
+	put(dir, "data/logs/files.ndjson", list);
+	put(dir, "data/logs/json-file/0.log", LINE("new"));
+	cr_assert_eq(kan_put_file(fd, "data/logs/json-file/1.log.gz", 0600,
+				  (struct kan_bytes){packed, n}, &err),
+		     0, "%s", err.text);
+	cr_assert_eq(kan_source_dir(&s, dir, NULL, &err), 0, "%s", err.text);
+	return s;
+}
+
+static json_t *lines_of(struct kan_source *s, uint64_t *unread)
+{
+	struct kan_facts f = {.source = s};
+	struct kan_err err = {0};
+	json_t *rows = json_array();
+	cr_assert_eq(kan_derive_log(&f, keep, rows, &err), 0, "%s", err.text);
+	*unread = kan_log_unread(&f);
+	json_t *unseen = kan_log_unseen(&f);
+	cr_expect_eq(unseen != NULL, *unread > 0);
+	json_decref(unseen);
+	kan_source_free(s);
+	return rows;
+}
+
+Test(derive_log, a_packed_rotation_is_read_before_the_live_log)
+{
+	uint8_t packed[4096];
+	uint64_t unread = 0;
+	const char text[] = LINE("older") LINE("old");
+	size_t n = gzip(packed, sizeof packed, text, strlen(text));
+	json_t *rows = lines_of(packed_logs(packed, n), &unread);
+	cr_assert_eq(json_array_size(rows), 3);
+	cr_expect_str_eq(str(rows, 0, "text"), "older");
+	cr_expect_str_eq(str(rows, 0, "artefact"), "data/logs/json-file/1.log.gz");
+	cr_expect_eq(kan_json_int(json_array_get(rows, 1), "row"), 2);
+	cr_expect_str_eq(str(rows, 2, "text"), "new");
+	cr_expect_eq(unread, 0);
+	json_decref(rows);
+}
+
+/* Never half a file, which would look like a whole one. */
+Test(derive_log, a_packed_rotation_that_breaks_off_is_not_read_and_said_so)
+{
+	uint8_t packed[4096];
+	uint64_t unread = 0;
+	const char text[] = LINE("older") LINE("old");
+	size_t n = gzip(packed, sizeof packed, text, strlen(text)) - 12;
+	json_t *rows = lines_of(packed_logs(packed, n), &unread);
+	cr_assert_eq(json_array_size(rows), 1);
+	cr_expect_eq(unread, n);
+	json_decref(rows);
+}
+
+Test(derive_log, a_packed_rotation_that_is_a_bomb_is_not_read)
+{
+	enum { BOMB = KAN_LOG_READ + 1 };
+	char *text = calloc(1, BOMB);
+	uint8_t *packed = malloc(1 << 20);
+	uint64_t unread = 0;
+	cr_assert(text && packed);
+	size_t n = gzip(packed, 1 << 20, text, BOMB);
+	json_t *rows = lines_of(packed_logs(packed, n), &unread);
+	cr_assert_eq(json_array_size(rows), 1);
+	cr_expect_eq(unread, n);
+	json_decref(rows);
+	free(packed);
+	free(text);
 }

@@ -21,6 +21,13 @@ static bool negate(json_t *cond, size_t *n)
 	if (strcmp(key, "count") == 0 && json_object_get(v, "where") &&
 	    negate(json_object_get(v, "where"), n))
 		return true;
+	if (strcmp(key, "sequence") == 0) {
+		size_t i = 0;
+		json_t *step = NULL;
+		json_array_foreach (json_object_get(v, "steps"), i, step)
+			if (negate(json_object_get(step, "where"), n))
+				return true;
+	}
 	if ((*n)-- > 0)
 		return false;
 	json_t *inner = json_copy(cond);
