@@ -5,3 +5,7 @@ foreach(lib libarchive libgit2 libcrypto jansson libcurl libmnl libnftnl libsecc
 	libqrencode)
 	pkg_check_modules(${lib} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
+# Optional: report and show then refuse --yara.
+if(KAN_YARA)
+	pkg_check_modules(yara IMPORTED_TARGET yara>=4.2)
+endif()

@@ -1,5 +1,6 @@
 /* report.html: one file, no script, no request, a policy that allows nothing but its own style. */
 #include "reports/html.h"
+#include "reports/pictures.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -10,12 +11,11 @@
 enum { TITLE_MAX = 1 << 16 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},   {"scope", "Impact and scope"},
-	{"findings", "Findings"}, {"timeline", "Timeline"},
-	{"changes", "Changes"},   {"views", "Views"},
-	{"running", "Processes"}, {"record", "Collection"},
-	{"custody", "Custody"},   {"people", "For people"},
-	{"rules", "Rules"},
+	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"cause", "How it began"},
+	{"attack", "Techniques"}, {"findings", "Findings"},      {"indicators", "Indicators"},
+	{"timeline", "Timeline"}, {"changes", "Changes"},        {"packages", "Packages"},
+	{"views", "Views"},       {"running", "Processes"},      {"record", "Collection"},
+	{"custody", "Custody"},   {"people", "For people"},      {"rules", "Rules"},
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
@@ -43,6 +43,14 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "</style>\n</head>\n");
 }
 
+/* Two sections are there only when they have something. */
+static bool is_there(const struct kan_model *m, const char *section)
+{
+	if (strcmp(section, "attack") == 0)
+		return json_array_size(json_object_get(m->doc, "techniques")) > 0;
+	return strcmp(section, "indicators") != 0 || json_array_size(m->indicators) > 0;
+}
+
 static void top(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
@@ -52,8 +60,9 @@ static void top(struct kan_buf *out, const struct kan_model *m)
 	kan_html_parts(out, m->about);
 	kan_buf_adds(out, "</p>\n<nav aria-label=\"Sections\"><ul>");
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-		kan_buf_addf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0],
-			     sections[i][1]);
+		if (is_there(m, sections[i][0]))
+			kan_buf_addf(out, "<li><a href=\"#%s\">%s</a></li>", sections[i][0],
+				     sections[i][1]);
 	kan_buf_adds(out, "</ul></nav>\n</header>\n<main>\n");
 }
 
@@ -79,14 +88,14 @@ static void counts(struct kan_buf *out, const struct kan_model *m)
 static void first(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_addf(out, "<div class=\"verdict %s\">\n<p>", gravest(m));
-	if (m->total)
-		kan_buf_adds(out, "Look at these first</p>\n<p class=\"note\">");
-	else
-		kan_buf_addf(out, "%s</p>\n<p class=\"note\">", m->calm);
+	kan_html_parts(out, m->headline);
+	kan_buf_adds(out, "</p>\n<p class=\"note\">");
 	counts(out, m);
-	kan_buf_adds(out, m->total ? ". What could not be seen is listed below; no finding is a "
-				     "verdict.</p>\n<ol>"
-				   : "What could not be seen is listed below.</p>\n<ol>");
+	kan_buf_adds(out, m->total ? ". " : "");
+	kan_buf_adds(out, m->alarm ? "Strength of support by independent witnesses, not a "
+				     "probability. "
+				   : "");
+	kan_buf_adds(out, "What could not be seen is listed below.</p>\n<ol>");
 	for (size_t i = 0; i < m->first.n; i++) {
 		const json_t *f = json_array_get(json_object_get(m->doc, "findings"), i);
 		const char *severity = json_string_value(json_object_get(f, "severity"));
@@ -185,6 +194,8 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	top(out, m);
 	summary(out, m);
 	scope(out, m);
+	kan_html_hypotheses(out, m);
+	kan_html_attack(out, m);
 	kan_html_findings(out, m);
 	kan_html_indicators(out, m);
 	kan_html_timeline(out, m);

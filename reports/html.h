@@ -7,7 +7,8 @@
 
 extern const char kan_html_style[];
 
-/* A value of the evidence: escaped, cut at KAN_MODEL_VALUE with its full length told. */
+/* A value of the evidence: escaped, cut at KAN_MODEL_VALUE, or at less when the page is nearly
+ * full, with its full length told. */
 void kan_html_bytes(struct kan_buf *out, struct kan_bytes v);
 void kan_html_value(struct kan_buf *out, const json_t *holder,
 		    const char *key); /* in <code>; nothing when absent */
@@ -17,6 +18,8 @@ void kan_html_text(struct kan_buf *out, const char *s); /* escaped, not in <code
 void kan_html_parts(struct kan_buf *out, const json_t *parts);
 void kan_html_mark(struct kan_buf *out, int64_t n); /* link to finding n; nothing for 0 */
 void kan_html_time(struct kan_buf *out, int64_t ns);
+void kan_html_commit(struct kan_buf *out,
+		     const struct kan_model *m); /* ", commit", a link; nothing without one */
 /* "+N more" below a list; nothing for 0. */
 void kan_html_more(struct kan_buf *out, uint64_t n, const char *where);
 
@@ -24,6 +27,7 @@ void kan_html_tree(struct kan_buf *out, const struct kan_model *m);
 void kan_html_graph(struct kan_buf *out, const struct kan_model *m);
 
 /* Sections, in the order of the page. */
+void kan_html_hypotheses(struct kan_buf *out, const struct kan_model *m);
 void kan_html_findings(struct kan_buf *out, const struct kan_model *m);
 void kan_html_timeline(struct kan_buf *out, const struct kan_model *m);
 void kan_html_changes(struct kan_buf *out, const struct kan_model *m);

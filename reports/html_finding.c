@@ -5,7 +5,10 @@
 #include "base/row.h"
 #include "reports/html.h"
 
-enum { EVIDENCE_LISTED = 20 };
+enum {
+	EVIDENCE_LISTED = 20,
+	ROOM = 512 << 10, /* of the page, after which a finding is its title and its id */
+};
 
 static void list(struct kan_buf *out, const char *title, const json_t *items, bool code)
 {
@@ -83,7 +86,7 @@ static void facts(struct kan_buf *out, const json_t *o)
 	kan_buf_adds(out, "</ul>");
 }
 
-static void evidence(struct kan_buf *out, const json_t *f)
+static void evidence(struct kan_buf *out, const struct kan_model *m, const json_t *f)
 {
 	const json_t *objects = json_object_get(f, "objects"),
 		     *list_of = json_object_get(f, "evidence");
@@ -94,9 +97,11 @@ static void evidence(struct kan_buf *out, const json_t *f)
 		const json_t *e = json_array_get(list_of, i);
 		kan_buf_adds(out, "<li><code>");
 		kan_html_text(out, kan_json_str(e, "artefact"));
-		kan_buf_addf(out, "</code> line %" PRId64 ", sha256 <code>%.64s</code>",
-			     (int64_t)json_integer_value(json_object_get(e, "row")),
-			     kan_json_str(e, "sha256"));
+		kan_buf_adds(out, "</code>");
+		if (json_object_get(e, "row"))
+			kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
+		kan_buf_addf(out, ", sha256 <code>%.64s</code>", kan_json_str(e, "sha256"));
+		kan_html_commit(out, m);
 		facts(out, json_array_get(objects, i));
 		kan_buf_adds(out, "</li>\n");
 	}
@@ -105,16 +110,31 @@ static void evidence(struct kan_buf *out, const json_t *f)
 	kan_buf_adds(out, "</details>");
 }
 
-static void finding(struct kan_buf *out, const struct kan_model *m, const json_t *f)
+static void finding_head(struct kan_buf *out, const json_t *f)
 {
-	int64_t n = json_integer_value(json_object_get(f, "n"));
+	int64_t n = kan_json_int(f, "n");
 	const char *severity = kan_json_str(f, "severity");
 	kan_buf_addf(out,
 		     "<article id=\"f%" PRId64 "\"><h3><span class=\"num\">#%" PRId64 "</span>"
 		     "<span class=\"sev %s\">%s</span><span>",
 		     n, n, severity, severity);
 	kan_html_text(out, kan_json_str(f, "title"));
-	kan_buf_adds(out, "</span></h3>\n<p class=\"says\">");
+	kan_buf_adds(out, "</span></h3>\n");
+}
+
+/* A finding that has no room: there, and named. */
+static void short_finding(struct kan_buf *out, const json_t *f)
+{
+	finding_head(out, f);
+	kan_buf_addf(out, "<p><code>%s</code> by rule <code>", kan_json_str(f, "id"));
+	kan_html_text(out, kan_json_str(f, "rule"));
+	kan_buf_adds(out, "</code></p></article>\n");
+}
+
+static void finding(struct kan_buf *out, const struct kan_model *m, const json_t *f)
+{
+	finding_head(out, f);
+	kan_buf_adds(out, "<p class=\"says\">");
 	kan_html_parts(out, json_object_get(f, "parts"));
 	kan_buf_adds(out, "</p>\n<dl><dt>Why it matters</dt><dd>");
 	kan_html_text(out, kan_json_str(f, "why"));
@@ -126,24 +146,31 @@ static void finding(struct kan_buf *out, const struct kan_model *m, const json_t
 	kan_buf_addf(out, "<dt>Id</dt><dd><code>%s</code> by rule <code>", kan_json_str(f, "id"));
 	kan_html_text(out, kan_json_str(f, "rule"));
 	kan_buf_adds(out, "</code></dd></dl>\n");
-	evidence(out, f);
+	evidence(out, m, f);
 	kan_buf_adds(out, "</article>\n");
 }
 
 /* A cap never drops a finding of medium or more. */
 void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
 {
-	size_t i = 0, left_out = 0;
+	size_t i = 0, left_out = 0, shortened = 0;
 	json_t *f = NULL;
 	kan_buf_adds(out, "<section id=\"findings\"><h2>Findings</h2>\n");
 	if (!m->total)
-		kan_buf_addf(out, "<p>%s.</p>\n", m->calm);
+		kan_buf_adds(out, "<p>None.</p>\n");
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
 		if (i >= KAN_MODEL_SECTION && strcmp(kan_json_str(f, "severity"), "low") == 0)
 			left_out++;
-		else
+		else if (out->len < ROOM)
 			finding(out, m, f);
+		else {
+			short_finding(out, f);
+			shortened++;
+		}
 	}
+	kan_html_more(out, shortened,
+		      "of these findings by name alone: their evidence is in "
+		      "report.json");
 	kan_html_more(out, left_out, "of low severity, in report.json");
 	kan_buf_adds(out, "</section>\n");
 }

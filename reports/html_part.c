@@ -7,13 +7,26 @@
 #include "base/row.h"
 #include "reports/html.h"
 
-enum { RAW_MAX = 2 * KAN_ROW_MAX };
+enum {
+	RAW_MAX = 2 * KAN_ROW_MAX,
+	FILLING = 384 << 10, /* from here on values are short */
+	FULL = 768 << 10,    /* and from here on hardly more than named: the page stays < 2 MiB */
+	VALUE_FILLING = 256,
+	VALUE_FULL = 16,
+	COMMIT_SHOWN = 12,
+};
+
+/* Long values are there as long as there is room: the first of them are the findings'. */
+static size_t value_room(const struct kan_buf *out)
+{
+	return out->len < FILLING ? KAN_MODEL_VALUE : out->len < FULL ? VALUE_FILLING : VALUE_FULL;
+}
 
 void kan_html_bytes(struct kan_buf *out, struct kan_bytes v)
 {
-	size_t whole = v.n;
-	if (v.n > KAN_MODEL_VALUE)
-		v.n = KAN_MODEL_VALUE;
+	size_t whole = v.n, room = value_room(out);
+	if (v.n > room)
+		v.n = room;
 	kan_escape_html(out, v);
 	if (whole > v.n)
 		kan_buf_addf(out,
@@ -23,7 +36,11 @@ void kan_html_bytes(struct kan_buf *out, struct kan_bytes v)
 
 void kan_html_text(struct kan_buf *out, const char *s)
 {
-	kan_html_bytes(out, kan_bytes_of(s));
+	struct kan_bytes v = kan_bytes_of(s);
+	if (v.n > VALUE_FILLING)
+		kan_html_bytes(out, v);
+	else
+		kan_escape_html(out, v);
 }
 
 void kan_html_value(struct kan_buf *out, const json_t *holder, const char *key)
@@ -84,4 +101,15 @@ void kan_html_more(struct kan_buf *out, uint64_t n, const char *where)
 {
 	if (n)
 		kan_buf_addf(out, "<p class=\"more\">+%" PRIu64 " more %s</p>\n", n, where);
+}
+
+void kan_html_commit(struct kan_buf *out, const struct kan_model *m)
+{
+	const char *commit = kan_json_str(m->receipt, "commit");
+	if (!*commit)
+		return;
+	kan_buf_adds(out, ", commit <a href=\"#custody\"><code>");
+	kan_escape_html(out,
+			(struct kan_bytes){(const uint8_t *)commit, strnlen(commit, COMMIT_SHOWN)});
+	kan_buf_adds(out, "</code></a>");
 }

@@ -5,7 +5,7 @@
 #include "base/row.h"
 #include "reports/html.h"
 
-enum { NS_PER_MS = 1000000, MODIFIED_MAX = 20 };
+enum { NS_PER_MS = 1000000, MODIFIED_MAX = 20, SOURCES_MAX = 20 };
 
 static void collectors(struct kan_buf *out, const json_t *record)
 {
@@ -171,6 +171,28 @@ static void modified(struct kan_buf *out, const json_t *list)
 		kan_buf_adds(out, "<br>more in report.json");
 }
 
+/* With which rules, so that others can do the same. */
+static void yara(struct kan_buf *out, const json_t *y)
+{
+	size_t i = 0;
+	json_t *one = NULL;
+	if (!y)
+		return;
+	kan_buf_adds(out, "<dt>YARA</dt><dd>");
+	kan_html_text(out, kan_json_str(y, "says"));
+	json_array_foreach (json_object_get(y, "sources"), i, one) {
+		if (i == SOURCES_MAX) {
+			kan_buf_adds(out, "<br>more in report.json");
+			break;
+		}
+		kan_buf_adds(out, "<br>");
+		kan_html_value(out, one, "name");
+		kan_buf_adds(out, " sha256 ");
+		kan_html_value(out, one, "sha256");
+	}
+	kan_buf_adds(out, "</dd>");
+}
+
 void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 {
 	const json_t *r = json_object_get(m->doc, "record");
@@ -204,6 +226,7 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 			 json_object_get(json_object_get(m->doc, "image_integrity"), "modified"));
 		kan_buf_adds(out, "</dd>");
 	}
+	yara(out, json_object_get(m->doc, "yara"));
 	kan_buf_adds(out, "</dl>\n");
 	differs(out, json_object_get(r, "self_check"));
 	not_seen(out, m);

@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "base/row.h"
 #include "reports/html.h"
+#include "reports/pictures.h"
 
 enum { INDICATOR_MAX = 1 << 16 };
 
@@ -27,8 +28,10 @@ void kan_html_timeline(struct kan_buf *out, const struct kan_model *m)
 	size_t i = 0;
 	json_t *e = NULL;
 	const json_t *list = json_object_get(m->doc, "timeline");
+	kan_buf_adds(out, "<section id=\"timeline\"><h2>Timeline</h2>\n");
+	kan_html_lanes(out, m);
 	kan_buf_adds(out,
-		     "<section id=\"timeline\"><h2>Timeline</h2>\n<table><caption>UTC. What a time "
+		     "<table><caption>UTC. What a time "
 		     "means and who could "
 		     "have set it stands beside it.</caption><thead><tr><th scope=\"col\">time</th>"
 		     "<th scope=\"col\">what</th><th scope=\"col\">time of</th><th "
@@ -103,7 +106,9 @@ void kan_html_changes(struct kan_buf *out, const struct kan_model *m)
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
 		kan_buf_addf(out, "%s%" PRId64 " %s", k ? ", " : "",
 			     kan_json_int(json_object_get(section, "counts"), words[k]), words[k]);
-	kan_buf_adds(out, ".</p>\n<table><caption>");
+	kan_buf_adds(out, ".</p>\n");
+	kan_html_treemap(out, m);
+	kan_buf_adds(out, "<table><caption>");
 	kan_buf_adds(out, engine_only(m)
 				  ? "As the engine lists them: its words were not judged, and "
 				    "what it calls modified may be "

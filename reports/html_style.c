@@ -8,7 +8,7 @@ const char kan_html_style[] =
 	"--critical:#9b1217;--high:#9a4a05;--medium:#6b5800;--low:#4a5563;--good:#1f6b43;--foreign:"
 	"#fbe3d3;--gone:#f3d9dc;"
 	"--memory:#ead9f5;--image:#e4ecf4;--unknown:#eceef0}\n"
-	"@media "
+	"@media screen and "
 	"(prefers-color-scheme:dark){:root{--bg:#13161b;--panel:#1a1e25;--ink:#e3e7ec;--soft:#"
 	"9fa9b6;--line:#303844;"
 	"--link:#86b9f2;--code:#242a33;--critical:#ff938d;--high:#f6b572;--medium:#e2cd68;--low:#"

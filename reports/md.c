@@ -11,7 +11,8 @@
 enum {
 	MODIFIED_MAX = 20, /* files of rung 5 */
 	NS_PER_MS = 1000000,
-	RAW_MAX = 1 << 20,
+	RAW_MAX = 2 * KAN_ROW_MAX,
+	PLAIN_MAX = 256,
 	FINDINGS_MAX = 200,
 	TIMELINE_MAX = 60,
 	NOT_SEEN_MAX = 60
@@ -36,6 +37,18 @@ static void value(struct kan_buf *out, const json_t *o, const char *key)
 		kan_buf_addf(out, "%" PRId64, kan_json_int(o, key));
 	else if (kan_json_bytes(&v, o, key, &ignored) == 0)
 		bytes(out, kan_buf_bytes(&v));
+}
+
+/* Words that the analysis chose; whatever else stands there is a code span. */
+static void word(struct kan_buf *out, const json_t *o, const char *key)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    " .,:;()/'-?%";
+	const char *s = kan_json_str(o, key);
+	if (s[strspn(s, plain)] == '\0' && strlen(s) <= PLAIN_MAX)
+		kan_buf_adds(out, s);
+	else
+		bytes(out, kan_bytes_of(s));
 }
 
 /* Words of ours have no character that Markdown knows but '*', '_', '<' and '|', which they do not
@@ -80,10 +93,8 @@ static void entries(struct kan_buf *out, const char *title, const struct kan_ent
 static void impact(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "\n## Impact\n");
-	if (!m->total)
-		kan_buf_addf(out, "%s.\n", m->calm);
-	else
-		kan_buf_adds(out, "Look at these first:\n");
+	parts(out, m->headline);
+	kan_buf_adds(out, m->alarm ? " (strength of support, not a probability).\n" : ".\n");
 	for (size_t i = 0; i < m->first.n; i++) {
 		kan_buf_adds(out, "1. ");
 		parts(out, m->first.at[i].parts);
@@ -103,10 +114,15 @@ static void impact(struct kan_buf *out, const struct kan_model *m)
 static void not_compared(struct kan_buf *out, const json_t *c)
 {
 	const json_t *missing = json_object_get(c, "missing");
-	kan_buf_addf(out, "- %s: not assessed: ", kan_json_str(c, "title"));
+	kan_buf_adds(out, "- ");
+	word(out, c, "title");
+	kan_buf_adds(out, ": not assessed: ");
 	value(out, missing, "what");
-	kan_buf_addf(out, " of %s, %s: ", kan_json_str(missing, "collector"),
-		     kan_json_str(missing, "code"));
+	kan_buf_adds(out, " of ");
+	word(out, missing, "collector");
+	kan_buf_adds(out, ", ");
+	word(out, missing, "code");
+	kan_buf_adds(out, ": ");
 	value(out, missing, "why");
 	kan_buf_addc(out, '\n');
 }
@@ -115,13 +131,18 @@ static void compared(struct kan_buf *out, const json_t *c)
 {
 	size_t i = 0;
 	json_t *row = NULL;
-	kan_buf_addf(out, "- %s: %" PRId64 "\n", kan_json_str(c, "title"),
-		     kan_json_int(c, "count"));
+	kan_buf_adds(out, "- ");
+	word(out, c, "title");
+	kan_buf_addf(out, ": %" PRId64 "\n", kan_json_int(c, "count"));
 	json_array_foreach (json_object_get(c, "rows"), i, row) {
 		kan_buf_adds(out, "  - ");
 		value(out, row, "what");
-		kan_buf_addf(out, ": %s; %s (`%s`", kan_json_str(row, "one"),
-			     kan_json_str(row, "other"), kan_json_str(row, "artefact"));
+		kan_buf_adds(out, ": ");
+		word(out, row, "one");
+		kan_buf_adds(out, "; ");
+		word(out, row, "other");
+		kan_buf_adds(out, " (");
+		value(out, row, "artefact");
 		if (json_object_get(row, "row"))
 			kan_buf_addf(out, " line %" PRId64, kan_json_int(row, "row"));
 		kan_buf_adds(out, ")\n");
@@ -148,7 +169,8 @@ static void package(struct kan_buf *out, const json_t *row)
 	const json_t *logged = json_object_get(row, "logged");
 	kan_buf_adds(out, "- ");
 	value(out, row, "name");
-	kan_buf_addf(out, " %s", kan_json_str(row, "change"));
+	kan_buf_addc(out, ' ');
+	word(out, row, "change");
 	for (size_t i = 0; i < 2; i++) {
 		const json_t *side = json_object_get(row, sides[i]);
 		if (!json_object_get(side, "version"))
@@ -193,7 +215,10 @@ static void timeline(struct kan_buf *out, const struct kan_model *m)
 		kan_rfc3339_s(when, kan_json_int(e, "time_ns"));
 		kan_buf_addf(out, "- %s ", when);
 		value(out, e, "message");
-		kan_buf_addf(out, " – %s, %s", kan_json_str(e, "desc"), kan_json_str(e, "trust"));
+		kan_buf_adds(out, " – ");
+		word(out, e, "desc");
+		kan_buf_adds(out, ", ");
+		word(out, e, "trust");
 		mark(out, kan_json_int(e, "n"));
 		kan_buf_addc(out, '\n');
 	}
@@ -222,9 +247,10 @@ static void finding(struct kan_buf *out, const json_t *f)
 	strings(out, "- Next: ", json_object_get(f, "next"));
 	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
 	const json_t *e = json_array_get(json_object_get(f, "evidence"), 0);
-	kan_buf_addf(out, "- Evidence: `%s` line %" PRId64 ", %" PRId64 " object%s in all\n",
-		     kan_json_str(e, "artefact"), kan_json_int(e, "row"),
-		     kan_json_int(f, "objects_count"),
+	kan_buf_addf(out, "- Evidence: `%s`", kan_json_str(e, "artefact"));
+	if (json_object_get(e, "row"))
+		kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
+	kan_buf_addf(out, ", %" PRId64 " object%s in all\n", kan_json_int(f, "objects_count"),
 		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 
@@ -268,28 +294,69 @@ static void custody(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_addf(out, "- Seal `%s`\n", kan_json_str(m->doc, "seal"));
 	if (m->receipt && *kan_json_str(m->receipt, "commit"))
 		kan_buf_addf(out, "- Custody commit `%s`\n", kan_json_str(m->receipt, "commit"));
-	const json_t *freeze = json_object_get(json_object_get(m->doc, "record"), "freeze");
-	if (json_is_true(json_object_get(freeze, "paused_by_us")))
+	const json_t *record = json_object_get(m->doc, "record"),
+		     *freeze = json_object_get(record, "freeze");
+	if (json_is_true(json_object_get(freeze, "paused_by_us"))) {
 		kan_buf_addf(out,
 			     "- Paused for %" PRId64 " ms, of it %" PRId64
-			     " ms the engine's; proof: %s\n",
+			     " ms the engine's; proof: ",
 			     kan_json_int(freeze, "total_ns") / NS_PER_MS,
-			     kan_json_int(freeze, "engine_ns") / NS_PER_MS,
-			     kan_json_str(freeze, "proof"));
-	const char *after = kan_json_str(
-		json_object_get(json_object_get(m->doc, "record"), "self_check"), "says");
-	if (*after &&
-	    strcmp(kan_json_str(json_object_get(m->doc, "record"), "depth"), "offline") != 0)
-		kan_buf_addf(out,
-			     "- Right after the resume: %s. A container that runs changes by "
-			     "itself\n",
-			     after);
-	const char *image = kan_json_str(json_object_get(m->doc, "image_integrity"), "says");
-	if (*image)
-		kan_buf_addf(out, "- The image: %s\n", image);
-	modified(out, json_object_get(json_object_get(m->doc, "image_integrity"), "modified"));
+			     kan_json_int(freeze, "engine_ns") / NS_PER_MS);
+		word(out, freeze, "proof");
+		kan_buf_addc(out, '\n');
+	}
+	const json_t *after = json_object_get(record, "self_check");
+	if (json_object_get(after, "says") &&
+	    strcmp(kan_json_str(record, "depth"), "offline") != 0) {
+		kan_buf_adds(out, "- Right after the resume: ");
+		word(out, after, "says");
+		kan_buf_adds(out, ". A container that runs changes by itself\n");
+	}
+	const json_t *image = json_object_get(m->doc, "image_integrity");
+	if (json_object_get(image, "says")) {
+		kan_buf_adds(out, "- The image: ");
+		word(out, image, "says");
+		kan_buf_addc(out, '\n');
+	}
+	modified(out, json_object_get(image, "modified"));
+	const json_t *yara = json_object_get(m->doc, "yara");
+	if (json_object_get(yara, "says")) {
+		kan_buf_adds(out, "- ");
+		word(out, yara, "says");
+		kan_buf_addc(out, '\n');
+	}
 	kan_buf_adds(out, "- A hostile kernel, or root on the host before the capture, lies to any "
 			  "userland tool.\n");
+}
+
+/* All seven, with the numbers of what speaks for and against. */
+static void cause(struct kan_buf *out, const struct kan_model *m)
+{
+	static const char *const sides[] = {"for", "against"};
+	size_t i = 0;
+	json_t *h = NULL;
+	kan_buf_adds(out,
+		     "\n## Cause\nHow it began, by strength of support (not a probability):\n\n");
+	json_array_foreach (json_object_get(json_object_get(m->doc, "verdict"), "hypotheses"), i,
+			    h) {
+		json_t *line = json_array();
+		kan_model_hypothesis(line, h);
+		kan_buf_adds(out, "- ");
+		parts(out, line);
+		json_decref(line);
+		for (size_t k = 0; k < 2; k++) {
+			size_t n = 0;
+			json_t *id = NULL;
+			json_array_foreach (json_object_get(h, sides[k]), n, id)
+				kan_buf_addf(out, "%s `%s`",
+					     n   ? ","
+					     : k ? "; against"
+						 : "; for",
+					     json_string_value(id));
+		}
+		kan_buf_addc(out, '\n');
+	}
+	kan_buf_adds(out, "\nRoot cause: _____ (who, when)\n");
 }
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
@@ -301,7 +368,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_buf_adds(out, "\n");
 	impact(out, m);
 	timeline(out, m);
-	kan_buf_adds(out, "\n## Cause\nRoot cause: _____ (who, when)\n");
+	cause(out, m);
 	findings(out, m);
 	views(out, m);
 	packages(out, m);

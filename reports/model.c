@@ -2,18 +2,30 @@
 #include "reports/model.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/row.h"
 
-enum { LINE_MAX_BYTES = 64 << 10 };
+enum { DRAIN_AT = 1 << 20, LINE_MAX_BYTES = 64 << 10, PART_MAX = 256 };
 
 const char *const kan_model_severities[4] = {"low", "medium", "high", "critical"};
 
 void kan_part_text(json_t *parts, const char *text)
 {
 	json_array_append_new(parts, json_pack("{s:s}", "text", text));
+}
+
+void kan_part_textf(json_t *parts, const char *fmt, ...)
+{
+	char text[PART_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	kan_part_text(parts, text);
 }
 
 void kan_part_command(json_t *parts, const char *text)
@@ -166,15 +178,37 @@ int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *
 		m->total += m->counts[i];
 	}
 	m->not_assessed = json_array_size(json_object_get(analysis, "not_assessed"));
-	size_t rules = json_array_size(json_object_get(analysis, "rules"));
-	m->calm = rules && m->not_assessed >= rules
-			  ? "Not assessed: nothing that a rule looks at was collected"
-			  : "No intrusion found in what was collected";
 	indicators(m);
+	kan_model_verdict(m);
 	kan_model_screen(m);
 	kan_model_pictures(m);
 	*out = m;
 	return 0;
+}
+
+void kan_model_from(struct kan_model *m, kan_rows_fn *rows, const void *from)
+{
+	m->rows = rows;
+	m->from = from;
+}
+
+int kan_model_stream(const struct kan_model *m, const char *artefact, kan_row_fn *fn, void *arg,
+		     struct kan_err *err)
+{
+	return m->rows ? m->rows(m->from, artefact, fn, arg, err) : 0;
+}
+
+void kan_model_drain(struct kan_model *m, kan_drain_fn *fn, void *arg)
+{
+	m->drain = fn;
+	m->drain_arg = arg;
+}
+
+int kan_model_drained(const struct kan_model *m, struct kan_buf *out, struct kan_err *err)
+{
+	if (out->failed)
+		return kan_fail(err, KAN_ELIMIT, "the buffer is full");
+	return m->drain && out->len >= DRAIN_AT ? m->drain(out, m->drain_arg, err) : 0;
 }
 
 static void free_entries(struct kan_entries *e)
@@ -188,11 +222,12 @@ void kan_model_free(struct kan_model *m)
 {
 	if (!m)
 		return;
-	struct kan_entries *const all[] = {&m->first,   &m->do_now,  &m->now,   &m->talks,
-					   &m->changed, &m->hidden,  &m->views, &m->reach,
-					   &m->after,   &m->not_seen};
+	struct kan_entries *const all[] = {&m->first, &m->do_now,  &m->now,    &m->talks,
+					   &m->entry, &m->changed, &m->hidden, &m->views,
+					   &m->reach, &m->secrets, &m->after,  &m->not_seen};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free_entries(all[i]);
+	json_decref(m->headline);
 	json_decref(m->about);
 	json_decref(m->indicators);
 	json_decref(m->peers);

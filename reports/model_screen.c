@@ -1,7 +1,6 @@
 /* The blocks of the summary: what to look at first, what runs, who it talks to, what could not be
  * seen. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +18,6 @@ enum {
 	CLOCK_LEN = 9
 };
 
-static void textf(json_t *parts, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void textf(json_t *parts, const char *fmt, ...)
-{
-	char text[TEXT_MAX];
-	va_list ap;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	kan_part_text(parts, text);
-}
-
 static void first(struct kan_model *m)
 {
 	size_t i = 0;
@@ -38,7 +26,8 @@ static void first(struct kan_model *m)
 		if (i == FIRST_MAX)
 			break;
 		json_t *p = json_array();
-		textf(p, "%-8s  %s", kan_json_str(f, "severity"), kan_json_str(f, "title"));
+		kan_part_textf(p, "%-8s  %s", kan_json_str(f, "severity"),
+			       kan_json_str(f, "title"));
 		kan_entry_add(&m->first, p, kan_json_int(f, "n"));
 	}
 }
@@ -88,7 +77,7 @@ static const char *origin_words(const json_t *row)
 static void now_entry(struct kan_model *m, const json_t *row, int64_t n)
 {
 	json_t *p = json_array();
-	textf(p, "%" PRId64 " ", kan_json_int(row, "pid"));
+	kan_part_textf(p, "%" PRId64 " ", kan_json_int(row, "pid"));
 	if (json_array_size(json_object_get(row, "argv")))
 		kan_part_list(p, row, "argv");
 	else
@@ -96,7 +85,7 @@ static void now_entry(struct kan_model *m, const json_t *row, int64_t n)
 	kan_part_text(p, "  ");
 	if (json_object_get(row, "exe_link"))
 		kan_part_value(p, row, "exe_link");
-	textf(p, ", %s", origin_words(row));
+	kan_part_textf(p, ", %s", origin_words(row));
 	kan_entry_add(&m->now, p, n);
 }
 
@@ -132,9 +121,9 @@ static void now(struct kan_model *m)
 		kan_part_text(p, is_stopped(m) ? "nothing: the container does not run"
 					       : "not assessed: no process was read");
 	else if (m->now.n == 0)
-		textf(p, "%" PRIu64 " processes, none of them in a finding", all);
+		kan_part_textf(p, "%" PRIu64 " processes, none of them in a finding", all);
 	else if (all > m->now.n)
-		textf(p, "+%" PRIu64 " other processes", all - m->now.n);
+		kan_part_textf(p, "+%" PRIu64 " other processes", all - m->now.n);
 	if (json_array_size(p))
 		kan_entry_add(&m->now, p, 0);
 	else
@@ -242,12 +231,13 @@ static void peers(struct kan_model *m)
 static void octets(json_t *parts, const char *label, int64_t n)
 {
 	if (n < 1000)
-		textf(parts, "%" PRId64 " B %s", n, label);
+		kan_part_textf(parts, "%" PRId64 " B %s", n, label);
 	else if (n < 1000000)
-		textf(parts, "%" PRId64 ".%" PRId64 " kB %s", n / 1000, n % 1000 / 100, label);
+		kan_part_textf(parts, "%" PRId64 ".%" PRId64 " kB %s", n / 1000, n % 1000 / 100,
+			       label);
 	else
-		textf(parts, "%" PRId64 ".%" PRId64 " MB %s", n / 1000000, n % 1000000 / 100000,
-		      label);
+		kan_part_textf(parts, "%" PRId64 ".%" PRId64 " MB %s", n / 1000000,
+			       n % 1000000 / 100000, label);
 }
 
 static void talks(struct kan_model *m)
@@ -259,13 +249,13 @@ static void talks(struct kan_model *m)
 		if (strcmp(kan_json_str(peer, "state"), "LISTEN") == 0) {
 			kan_part_text(p, "listens   ");
 			kan_part_value(p, peer, "laddr");
-			textf(p, ":%" PRId64 ", not exposed by the image",
-			      kan_json_int(peer, "lport"));
+			kan_part_textf(p, ":%" PRId64 ", not exposed by the image",
+				       kan_json_int(peer, "lport"));
 		} else {
-			textf(p, "%-9s ", kan_json_str(peer, "peer_scope"));
+			kan_part_textf(p, "%-9s ", kan_json_str(peer, "peer_scope"));
 			kan_part_value(p, peer, "raddr");
-			textf(p, ":%" PRId64 "  %s  ", kan_json_int(peer, "rport"),
-			      kan_json_str(peer, "sock_dir"));
+			kan_part_textf(p, ":%" PRId64 "  %s  ", kan_json_int(peer, "rport"),
+				       kan_json_str(peer, "sock_dir"));
 			octets(p, "sent, ", kan_json_int(peer, "sock_sent"));
 			octets(p, "received", kan_json_int(peer, "sock_received"));
 		}
@@ -291,7 +281,7 @@ static void persist(struct kan_model *m, json_t *parts)
 		    strlen(seen) + strlen(rule) + 1 > sizeof seen)
 			continue;
 		memcpy(seen + strlen(seen), rule + 8, strlen(rule + 8) + 1);
-		textf(parts, "%s%s", n++ ? ", " : "; persist: ", rule + 8);
+		kan_part_textf(parts, "%s%s", n++ ? ", " : "; persist: ", rule + 8);
 	}
 }
 
@@ -308,10 +298,10 @@ static void changed(struct kan_model *m)
 		return;
 	}
 	for (size_t i = 0; i < 4; i++)
-		textf(p, "%s%" PRId64 " %s", i ? ", " : "", kan_json_int(counts, words[i]),
-		      words[i]);
+		kan_part_textf(p, "%s%" PRId64 " %s", i ? ", " : "", kan_json_int(counts, words[i]),
+			       words[i]);
 	if (kan_json_int(section, "explained"))
-		textf(p, " (%" PRId64 " explained)", kan_json_int(section, "explained"));
+		kan_part_textf(p, " (%" PRId64 " explained)", kan_json_int(section, "explained"));
 	persist(m, p);
 	kan_entry_add(&m->changed, p, 0);
 	p = json_array();
@@ -322,7 +312,8 @@ static void changed(struct kan_model *m)
 		json_decref(p);
 		return;
 	} else {
-		textf(p, "%" PRId64 " from the engine's diff: ", kan_json_int(hidden, "count"));
+		kan_part_textf(
+			p, "%" PRId64 " from the engine's diff: ", kan_json_int(hidden, "count"));
 		kan_part_value(p, json_array_get(rows, 0), "path");
 	}
 	static const char *const keys[] = {"path", NULL};
@@ -370,33 +361,13 @@ static void views(struct kan_model *m)
 	json_array_foreach (json_object_get(m->doc, "contradictions"), i, c) {
 		if (!kan_json_int(c, "count"))
 			continue;
-		textf(p, "%s%s %" PRId64, between, sides_of(kan_json_str(c, "id")),
-		      kan_json_int(c, "count"));
+		kan_part_textf(p, "%s%s %" PRId64, between, sides_of(kan_json_str(c, "id")),
+			       kan_json_int(c, "count"));
 		between = ", ";
 	}
 	if (unknown)
-		textf(p, "; %" PRId64 " not assessed", unknown);
+		kan_part_textf(p, "; %" PRId64 " not assessed", unknown);
 	kan_entry_add(&m->views, p, 0);
-}
-
-static const char *yes(const json_t *reach, const char *key)
-{
-	return json_is_true(json_object_get(reach, key)) ? "YES" : "no";
-}
-
-static void reach(struct kan_model *m)
-{
-	const json_t *r = json_object_get(m->doc, "reach");
-	json_t *p = json_array();
-	if (json_object_size(r) == 0)
-		kan_part_text(p, "not assessed: the engine's inspect is missing");
-	else
-		textf(p,
-		      "engine socket %s; privileged %s; host mounts %" PRId64
-		      ", network %s, pids %s",
-		      yes(r, "engine_socket"), yes(r, "privileged"), kan_json_int(r, "host_mounts"),
-		      yes(r, "host_network"), yes(r, "host_pid"));
-	kan_entry_add(&m->reach, p, 0);
 }
 
 static void unseen(struct kan_model *m, const char *kind)
@@ -410,14 +381,14 @@ static void unseen(struct kan_model *m, const char *kind)
 		p = json_array();
 		kan_part_value(p, row, "what");
 		if (strcmp(kind, "gap") == 0)
-			textf(p, " (%s)", kan_json_str(row, "code"));
+			kan_part_textf(p, " (%s)", kan_json_str(row, "code"));
 		else if (strcmp(kind, "scope") == 0) {
 			kan_part_text(p, " (");
 			kan_part_value(p, row, "why");
 			kan_part_text(p, ")");
 		}
 		if (*kan_json_str(row, "could_show"))
-			textf(p, ": %s", kan_json_str(row, "could_show"));
+			kan_part_textf(p, ": %s", kan_json_str(row, "could_show"));
 		kan_entry_add(&m->not_seen, p, 0);
 	}
 }
@@ -446,16 +417,19 @@ static void about(struct kan_model *m)
 	if (strlen(kan_json_str(r, "started")) >= CLOCK_AT + CLOCK_LEN)
 		strncpy(clock, kan_json_str(r, "started") + CLOCK_AT, CLOCK_LEN);
 	kan_part_value(p, c, "name");
-	textf(p, " %s  ", id);
+	kan_part_text(p, " ");
+	kan_part_bytes(p, kan_bytes_of(id));
+	kan_part_text(p, "  ");
 	kan_part_value(p, c, "image");
-	if (*clock)
-		textf(p, "  %s", clock);
+	if (*clock && clock[strspn(clock, "0123456789:Z")] == '\0')
+		kan_part_textf(p, "  %s", clock);
 	if (strcmp(kan_json_str(r, "depth"), "offline") == 0)
 		kan_part_text(p, "  offline, from a data root");
 	else if (json_is_true(json_object_get(freeze, "held")))
 		kan_part_text(p, "  paused, held for the act");
 	else if (json_is_true(json_object_get(freeze, "paused_by_us")))
-		textf(p, "  paused %" PRId64 " ms", kan_json_int(freeze, "total_ns") / NS_PER_MS);
+		kan_part_textf(p, "  paused %" PRId64 " ms",
+			       kan_json_int(freeze, "total_ns") / NS_PER_MS);
 	else if (json_is_true(json_object_get(freeze, "found_paused")))
 		kan_part_text(p, "  found paused");
 	else if (freeze)
@@ -474,7 +448,7 @@ void kan_model_screen(struct kan_model *m)
 	talks(m);
 	changed(m);
 	views(m);
-	reach(m);
+	kan_model_reach(m);
 	after(m);
 	unseen(m, "gap");
 	unseen(m, "window");

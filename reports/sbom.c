@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/row.h"
+#include "reports/ids.h"
 
 enum { PURL_OCTETS = 64 << 10, VALUE_OCTETS = 16 << 10, UUID_OCTETS = 16, SERIAL_TEXT = 64 };
 
@@ -215,14 +215,13 @@ static json_t *metadata(const struct kan_model *m, const json_t *side, const cha
 /* Of seal and side, in the shape of a version 4 UUID. An unsealed bundle has none. */
 static void serial(json_t *doc, const struct kan_model *m, const char *which)
 {
-	char hex[KAN_SHA256_HEX], text[SERIAL_TEXT], seed[256];
+	char uuid[KAN_UUID_TEXT], text[SERIAL_TEXT], seed[256];
 	const char *seal = kan_json_str(m->doc, "seal");
 	if (!*seal)
 		return;
-	int n = snprintf(seed, sizeof seed, "%.64s %.16s", seal, which);
-	kan_sha256_hex(hex, (struct kan_bytes){(const uint8_t *)seed, (size_t)n});
-	(void)snprintf(text, sizeof text, "urn:uuid:%.8s-%.4s-4%.3s-a%.3s-%.12s", hex, hex + 8,
-		       hex + 12, hex + 15, hex + 18);
+	(void)snprintf(seed, sizeof seed, "%.64s %.16s", seal, which);
+	kan_uuid_of(uuid, kan_bytes_of(seed));
+	(void)snprintf(text, sizeof text, "urn:uuid:%s", uuid);
 	json_object_set_new(doc, "serialNumber", json_string(text));
 }
 

@@ -1,4 +1,5 @@
 /* The terminal summary: at most 23 lines, the foot always there, a command never cut. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,12 @@ enum {
 	LINES_MAX = 23,
 	LABEL = 9,
 	COLUMNS_LEAST = 40,
+	TEXT_MAX = 256,
 	LINE_BYTES = 1 << 20,
 	NOT_SEEN_LINES = 3,
+	FIRST_AT = 1,       /* the block after VERDICT */
 	VALUE_COLUMNS = 30, /* of one value among others on a line */
-	BLOCKS = 11,
+	BLOCKS = 13,
 };
 
 /* One block: its label and its lines, ready for the screen. */
@@ -122,16 +125,17 @@ static void entries_more(struct screen *sc, struct block *b, const struct kan_en
 	kan_buf_adds(&b->lines[b->n++], text);
 }
 
+/* The gravest ones; all of them are counted in the report. */
 static void counts(struct kan_buf *out, const struct kan_model *m)
 {
-	bool any = false;
-	for (size_t i = 4; i-- > 0;) {
-		if (!m->counts[i])
-			continue;
-		kan_buf_addf(out, "%s%" PRIu64 " %s", any ? ", " : "", m->counts[i],
-			     kan_model_severities[i]);
-		any = true;
-	}
+	for (size_t i = 4; i-- > 0;)
+		if (m->counts[i]) {
+			kan_buf_addf(out, "; %" PRIu64 " %s", m->counts[i],
+				     kan_model_severities[i]);
+			if (m->counts[i] < m->total)
+				kan_buf_addf(out, " of %" PRIu64, m->total);
+			return;
+		}
 }
 
 static void verdict(struct screen *sc)
@@ -141,13 +145,11 @@ static void verdict(struct screen *sc)
 	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
 	if (sc->s->provisional)
 		kan_buf_adds(&text, "PROVISIONAL: ");
-	if (sc->m->total) {
-		kan_buf_adds(&text, "LOOK AT THESE FIRST: ");
-		counts(&text, sc->m);
-	} else {
-		kan_buf_addc(&text, *sc->m->calm | ' '); /* on the screen it goes on a line */
-		kan_buf_adds(&text, sc->m->calm + 1);
-	}
+	size_t begin = text.len;
+	(void)join_parts(&text, sc->m->headline, sc->columns);
+	if (!sc->m->alarm) /* on the screen it goes on a line */
+		text.data[begin] = (uint8_t)tolower(text.data[begin]);
+	counts(&text, sc->m);
 	kan_cut_columns(&b->lines[0], kan_buf_bytes(&text), sc->columns - LABEL);
 	b->n = 1;
 	if (fit(&b->lines[1], sc, &about, VALUE_COLUMNS))
@@ -175,9 +177,11 @@ static void build(struct screen *sc)
 		entries(sc, now, &m->now, 3, VALUE_COLUMNS);
 	}
 	entries_more(sc, block(sc, "TALKS", "talks"), &m->talks, 2, whole);
+	entries(sc, block(sc, "ENTRY", "entry"), &m->entry, 2, whole);
 	entries(sc, block(sc, "CHANGED", "changed"), &m->changed, 1, whole);
 	entries(sc, block(sc, "HIDDEN", "hidden"), &m->hidden, 1, whole);
 	entries(sc, block(sc, "REACH", "reach"), &m->reach, 1, whole);
+	entries(sc, block(sc, "SECRETS", "secrets"), &m->secrets, 1, whole);
 	entries(sc, block(sc, "VIEWS", "views"), &m->views, 1, whole);
 	entries(sc, block(sc, "AFTER", NULL), &m->after, 1, whole);
 	entries_more(sc, block(sc, "NOT SEEN", NULL), &m->not_seen, NOT_SEEN_LINES, whole);
@@ -195,10 +199,72 @@ static size_t wrapped(const struct screen *sc, const char *label, const char *va
 	return n ? (n + width - 1) / width : 1;
 }
 
+static void add_clause(struct kan_buf *text, const char *clause)
+{
+	kan_buf_adds(text, text->len ? "; " : "");
+	kan_buf_adds(text, clause);
+}
+
+/* The status, the blocks that had no room, the rules that could not be decided. */
+static void exit_text(struct kan_buf *out, const struct screen *sc)
+{
+	char clause[TEXT_MAX];
+	size_t any = 0;
+	if (sc->s->provisional) {
+		add_clause(out, "not sealed yet: the capture goes on");
+	} else if (sc->s->exit_words) {
+		(void)snprintf(clause, sizeof clause, "exit %d: %s", sc->s->exit_status,
+			       sc->s->exit_words);
+		add_clause(out, clause);
+	}
+	for (size_t i = 0; i < sc->n; i++)
+		if (sc->blocks[i].gone && sc->blocks[i].dropped) {
+			if (any++)
+				kan_buf_adds(out, ", ");
+			else
+				add_clause(out, "more: ");
+			kan_buf_adds(out, sc->blocks[i].dropped);
+		}
+	if (sc->m->not_assessed) {
+		(void)snprintf(clause, sizeof clause, "%" PRIu64 " rule%s not assessed",
+			       sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
+		add_clause(out, clause);
+	}
+}
+
+/* Broken at blanks, never cut: what it says is said nowhere else. The text is ours. Its lines. */
+static size_t wrap(struct kan_buf *out, const struct kan_buf *text, size_t columns)
+{
+	size_t lines = 1, line = 0;
+	for (size_t at = 0; at < text->len;) {
+		const char *word = (const char *)text->data + at;
+		size_t n = strcspn(word, " ");
+		if (line && line + 1 + n > columns) {
+			kan_buf_addc(out, '\n');
+			line = 0;
+			lines++;
+		}
+		if (line)
+			kan_buf_addc(out, ' ');
+		kan_buf_addb(out, (struct kan_bytes){(const uint8_t *)word, n});
+		line += n + (line != 0);
+		at += n + 1;
+	}
+	return lines;
+}
+
+static size_t exit_lines(struct kan_buf *out, const struct screen *sc)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
+	exit_text(&text, sc);
+	return wrap(out, &text, sc->columns);
+}
+
 /* Seal, bundle, report and exit: what is never left out. */
 static size_t foot_lines(const struct screen *sc)
 {
-	size_t n = 1;
+	kan_auto_buf struct kan_buf last = KAN_BUF(LINE_BYTES);
+	size_t n = exit_lines(&last, sc);
 	const char *seal = json_string_value(json_object_get(sc->m->doc, "seal"));
 	if (seal)
 		n += wrapped(sc, "seal", seal);
@@ -217,8 +283,9 @@ static size_t total_lines(const struct screen *sc)
 	return n;
 }
 
-/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then whole
- * blocks go from the end. VERDICT stays. */
+/* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then FIRST
+ * to one line: the verdict and the report have the others. Then whole blocks go from the end.
+ * VERDICT stays. */
 static void drop(struct screen *sc)
 {
 	struct block *unseen = &sc->blocks[sc->n - 1], *after = &sc->blocks[sc->n - 2];
@@ -233,6 +300,9 @@ static void drop(struct screen *sc)
 		kan_buf_reset(&unseen->lines[0]);
 		kan_buf_addf(&unseen->lines[0], "%zu things, see the report", sc->m->not_seen.n);
 	}
+	for (struct block *first = &sc->blocks[FIRST_AT];
+	     first->n > 1 && total_lines(sc) > LINES_MAX;)
+		first->n--;
 	for (size_t i = sc->n - 2; i-- > 1 && total_lines(sc) > LINES_MAX;)
 		if (sc->blocks[i].n)
 			sc->blocks[i].gone = true;
@@ -251,37 +321,11 @@ static void print_block(struct kan_buf *out, const struct screen *sc, const stru
 	for (size_t i = 0; i < b->n && !b->gone; i++) {
 		char label[LABEL + 1];
 		(void)snprintf(label, sizeof label, "%-*s", LABEL, i ? "" : b->label);
-		const char *sgr =
-			strcmp(b->label, "VERDICT") == 0 && sc->m->counts[3] ? "1;31" : "1";
+		const char *sgr = strcmp(b->label, "VERDICT") == 0 && sc->m->alarm ? "1;31" : "1";
 		painted(out, sc, sgr, label);
 		kan_buf_addb(out, kan_buf_bytes(&b->lines[i]));
 		kan_buf_addc(out, '\n');
 	}
-}
-
-static void print_exit(struct kan_buf *out, const struct screen *sc)
-{
-	kan_auto_buf struct kan_buf text = KAN_BUF(LINE_BYTES);
-	if (sc->s->provisional)
-		kan_buf_adds(&text, "not sealed yet: the capture goes on");
-	else if (sc->s->exit_words)
-		kan_buf_addf(&text, "exit %d: %s", sc->s->exit_status, sc->s->exit_words);
-	if (sc->m->not_assessed)
-		kan_buf_addf(&text, "%s%" PRIu64 " rule%s not assessed", text.len ? "; " : "",
-			     sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");
-	bool any = false;
-	for (size_t i = 0; i < sc->n; i++) {
-		if (!sc->blocks[i].gone || !sc->blocks[i].dropped)
-			continue;
-		kan_buf_addf(&text, "%s%s",
-			     any        ? ", "
-			     : text.len ? "; more: "
-					: "more: ",
-			     sc->blocks[i].dropped);
-		any = true;
-	}
-	kan_cut_columns(out, kan_buf_bytes(&text), sc->columns);
-	kan_buf_addc(out, '\n');
 }
 
 static void print_path(struct kan_buf *out, const char *label, const char *value)
@@ -307,7 +351,8 @@ int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const st
 	print_path(out, "seal", json_string_value(json_object_get(m->doc, "seal")));
 	print_path(out, "bundle", s->bundle_path);
 	print_path(out, "report", s->report_path);
-	print_exit(out, sc);
+	(void)exit_lines(out, sc);
+	kan_buf_addc(out, '\n');
 	for (size_t i = 0; i < sc->n; i++)
 		for (size_t k = 0; k < 4; k++)
 			kan_buf_free(&sc->blocks[i].lines[k]);

@@ -1,5 +1,4 @@
-/* A report: one renderer per file of reports/, one line in reports.list. It prints the model, no
- * more. */
+/* A report: a renderer in a file of reports/ and a line in reports.list. It prints the model. */
 #ifndef KANSHIKI_REPORT_H
 #define KANSHIKI_REPORT_H
 
@@ -7,8 +6,7 @@
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
 
-struct kan_model; /* reports/model.h: made from the analysis and the receipt; the only code that
-		     computes */
+struct kan_model; /* made from analysis and receipt: reports/model.h */
 
 struct kan_report {
 	const char *name;    /* "html": the word of --format */
@@ -22,10 +20,12 @@ extern const struct kan_report *const kan_reports[]; /* order of reports.list; N
 int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *receipt,
 		  struct kan_err *err);
 void kan_model_free(struct kan_model *m);
-/* The terminal summary: at most 23 lines of width columns, "text" without colour. tail: exit status
- * in words. */
-struct kan_screen {
-	int columns; /* 80 */
+/* Rows that the document does not list, as kan_bundle_rows gives them: for the timelines. */
+typedef int kan_row_fn(const json_t *row, uint64_t line, void *arg, struct kan_err *err);
+typedef int kan_rows_fn(const void *from, const char *of, kan_row_fn *fn, void *, struct kan_err *);
+void kan_model_from(struct kan_model *m, kan_rows_fn *rows, const void *from);
+struct kan_screen { /* the terminal summary: at most 23 lines */
+	int columns;
 	bool colour, provisional;
 	const char *bundle_path, *report_path, *exit_words;
 	int exit_status;

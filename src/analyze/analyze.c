@@ -9,6 +9,9 @@
 #include "analyze/integrity.h"
 #include "analyze/object.h"
 #include "analyze/packages.h"
+#include "analyze/verdict.h"
+#include "analyze/yararows.h"
+#include "analyze/yarascan.h"
 #include "base/clock.h"
 #include "base/row.h"
 #include "base/self.h"
@@ -182,34 +185,22 @@ static json_t *reach_of(const struct kan_facts *f)
 	return o;
 }
 
-/* An exec before the oldest event that the engine still has would leave nothing to read. */
-static void unseen_events(json_t *not_seen, const struct kan_facts *f)
-{
-	int64_t first = kan_events_begin(f, NULL), created = 0;
-	struct kan_err ignored = {0};
-	const char *when = kan_json_str(f->inspect, "Created");
-	if (!first || !*when || kan_rfc3339_parse(&created, when, &ignored) < 0 || first <= created)
-		return;
-	char text[KAN_RFC3339], what[NAME_TEXT], could[NAME_TEXT];
-	kan_rfc3339_s(text, first);
-	(void)snprintf(what, sizeof what, "engine events before %s", text);
-	(void)snprintf(could, sizeof could, "an exec before that");
-	json_array_append_new(not_seen,
-			      json_pack("{s:s,s:s,s:s,s:s,s:s}", "collector", "engine", "what",
-					what, "kind", "window", "why",
-					"the engine keeps few events", "could_show", could));
-}
-
 static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 		   const struct kan_facts *f)
 {
 	uint64_t left_out = 0;
 	json_t *findings = kan_run_findings(run), *not_seen = kan_cover_not_seen(f->cover);
 	json_object_set_new(doc, "findings", findings);
+	json_t *stories = kan_stories(findings, f);
+	json_object_set_new(doc, "stories", stories);
+	json_object_set_new(doc, "verdict", kan_verdict(run, findings, stories));
 	json_object_set_new(doc, "counts", counts_of(findings));
 	json_object_set_new(doc, "not_assessed", kan_run_not_assessed(run));
-	unseen_events(not_seen, f);
+	json_t *events = kan_events_unseen(f);
+	if (events)
+		json_array_append_new(not_seen, events);
 	kan_packages_not_seen(not_seen, f->packages);
+	kan_yara_not_seen(not_seen, f);
 	while (json_array_size(not_seen) > KAN_LIST_NOT_SEEN)
 		json_array_remove(not_seen, json_array_size(not_seen) - 1);
 	json_object_set_new(doc, "not_seen", not_seen);
@@ -239,28 +230,39 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_t *sockets = rows_of(l->sockets, l->n_sockets, "data/network/sockets.ndjson", f);
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
+	json_object_set_new(doc, "secrets",
+			    rows_of(l->secrets, l->n_secrets, "data/processes/environ.ndjson", f));
 	json_object_set_new(doc, "reach", reach_of(f));
 	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
 	if (image)
 		json_object_set(doc, "image_integrity", image);
+	json_t *yara = kan_yara_document(f);
+	if (yara)
+		json_object_set_new(doc, "yara", yara);
 	return doc;
 }
 
-static int analyze(json_t **out, const struct kan_source *s, const struct kan_rules *r,
-		   const struct kan_facts *f, struct kan_err *err)
+/* What is asked of a source. */
+struct asked {
+	json_t **out;
+	const struct kan_rules *rules;
+};
+
+static int analyze(const struct kan_facts *f, void *arg, struct kan_err *err)
 {
+	const struct asked *a = arg;
 	struct kan_run *run = NULL;
 	struct kan_lists lists;
 	json_t *image = NULL;
 	kan_lists_begin(&lists);
 	const struct kan_observer o = {kan_lists_wants, kan_lists_see, &lists};
-	int rc = kan_run_new(&run, f, r, &o, err);
+	int rc = kan_run_new(&run, f, a->rules, &o, err);
 	if (rc == 0)
 		rc = kan_image_integrity(&image, f, err);
 	if (rc == 0) {
-		*out = document(s, f, &lists, image);
-		judged(*out, run, r, f);
+		*a->out = document(f->source, f, &lists, image);
+		judged(*a->out, run, a->rules, f);
 	}
 	json_decref(image);
 	kan_run_free(run);
@@ -283,8 +285,7 @@ static int intact(const struct kan_source *s, struct kan_err *err)
 	return 0;
 }
 
-int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
-		       struct kan_err *err)
+int kan_facts_of(const struct kan_source *s, kan_facts_fn *fn, void *arg, struct kan_err *err)
 {
 	json_t *capture = NULL;
 	struct kan_err ignored = {0};
@@ -298,17 +299,32 @@ int kan_analyze_source(json_t **out, const struct kan_source *s, const struct ka
 	if (rc == 0)
 		rc = kan_facts_new(&facts, s, cover, err);
 	if (rc == 0)
-		rc = analyze(out, s, r, facts, err);
+		rc = fn(facts, arg, err);
 	kan_facts_free(facts);
 	kan_cover_free(cover);
 	json_decref(capture);
 	return rc;
 }
 
+int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
+		       struct kan_err *err)
+{
+	struct asked a = {out, r};
+	return kan_facts_of(s, analyze, &a, err);
+}
+
 int kan_analyze(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
 		struct kan_err *err)
 {
+	return kan_analyze_with(out, b, r, (struct kan_bytes){0}, err);
+}
+
+int kan_analyze_with(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
+		     struct kan_bytes yara, struct kan_err *err)
+{
 	struct kan_source *s = kan_source_bundle(b);
+	if (yara.n)
+		kan_source_extra(s, KAN_YARA_ROWS, yara);
 	int rc = kan_analyze_source(out, s, r, err);
 	kan_source_free(s);
 	return rc;

@@ -13,16 +13,26 @@ enum {
 	KAN_LIST_HIDDEN = 200,
 	KAN_LIST_TIMELINE = 400,
 	KAN_LIST_NOT_SEEN = 500,
+	KAN_LIST_SECRETS = 200,
 };
 
 /* As kan_analyze, from any source. Yours. */
 int kan_analyze_source(json_t **out, const struct kan_source *s, const struct kan_rules *r,
 		       struct kan_err *err);
+/* Read what the joins know of a source, and ask fn. tamper: an artefact that was altered. */
+typedef int kan_facts_fn(const struct kan_facts *f, void *arg, struct kan_err *err);
+int kan_facts_of(const struct kan_source *s, kan_facts_fn *fn, void *arg, struct kan_err *err);
+
+/* As kan_analyze, with the rows of a scan by YARA rules (kan_yara_scan); empty: none was asked for.
+ */
+int kan_analyze_with(json_t **out, const struct kan_bundle *b, const struct kan_rules *r,
+		     struct kan_bytes yara, struct kan_err *err);
 
 /* The listed rows, filled while rows stream by. */
 struct kan_lists {
-	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline;
-	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist, n_explained;
+	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline, *secrets;
+	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist, n_explained,
+		n_secrets;
 };
 void kan_lists_begin(struct kan_lists *l);
 void kan_lists_free(struct kan_lists *l);
@@ -33,5 +43,8 @@ void kan_lists_see(const struct kan_view *v, bool gaps, void *lists);
 json_t *kan_timeline(const struct kan_facts *f, const json_t *findings, uint64_t *left_out);
 /* The oldest event that the engine still had; 0 when there is none. */
 int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline);
+/* The part of the container's life that the engine's events do not cover, as an entry of
+ * not_seen[]; NULL: there is none. Yours. */
+json_t *kan_events_unseen(const struct kan_facts *f);
 
 #endif

@@ -20,6 +20,17 @@ const struct kan_kind *kan_kind_find(const char *name)
 	return NULL;
 }
 
+unsigned kan_trust_rank(const char *trust)
+{
+	static const char *const classes[] = {"kernel-process", "kernel-socket", "storage",
+					      "image",          "host",          "engine",
+					      "container-text"};
+	unsigned i = 0;
+	while (i < sizeof classes / sizeof *classes && strcmp(classes[i], trust) != 0)
+		i++;
+	return i;
+}
+
 const struct kan_column *kan_column_find(const struct kan_kind *k, const char *name)
 {
 	for (const struct kan_column *c = k->columns; c->name; c++)

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <kanshiki/bytes.h>
+#include <kanshiki/err.h>
 
 struct kan_facts;
 
@@ -15,6 +16,7 @@ struct kan_column {
 	const char *name; /* dotted: "exe.sha256" */
 	enum kan_type type;
 	bool list;
+	bool speaks; /* words that may hold secrets: masked wherever they are shown */
 	bool always; /* collected rows have it: its absence beside a gap is unknown, not absent */
 	const char
 		*from; /* joined columns: the artefacts it is computed from; NULL: as collected */
@@ -23,6 +25,12 @@ struct kan_column {
 
 /* Adds the joined columns of one row to extra: a value, nothing (absent), or null (unknown). */
 typedef void kan_join_fn(json_t *extra, const json_t *row, const struct kan_facts *f);
+
+/* Rows that are derived from artefacts, one after another, in a fixed order; fn as for collected
+ * rows. */
+typedef int kan_derive_row_fn(const json_t *row, uint64_t line, void *arg, struct kan_err *err);
+typedef int kan_derive_fn(const struct kan_facts *f, kan_derive_row_fn *fn, void *arg,
+			  struct kan_err *err);
 
 struct kan_kind {
 	const char *name;      /* "process" */
@@ -33,7 +41,14 @@ struct kan_kind {
 	const struct kan_column *columns; /* ends with a NULL name */
 	const char *const *identity;      /* columns that a finding shows of an object */
 	kan_join_fn *join;                /* NULL: nothing is joined */
+	kan_derive_fn *derive;            /* NULL: its artefact is rows */
+	/* What its source no longer had, as an entry of not_seen[]; yours. NULL: nothing. */
+	json_t *(*unseen)(const struct kan_facts *f);
 };
+
+/* Evidence classes, from the one that is hardest to forge; unknown ones come last. */
+enum { KAN_TRUST_CLASSES = 7 };
+unsigned kan_trust_rank(const char *trust);
 
 /* All kinds; ends with a NULL name. */
 extern const struct kan_kind kan_kinds[];

@@ -1,271 +1,8 @@
-/* Conditions over columns, three-valued. PCRE2 stays in this file: no JIT, bounded match and heap.
- */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include "analyze/cond.h"
-
+/* Conditions over columns, three-valued. */
 #include <ctype.h>
-#include <pcre2.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "analyze/facts.h"
-
-enum { RE_MATCHES = 100000, RE_HEAP_KIB = 1024, RE_DEPTH = 250 };
-
-enum op {
-	OP_ALL,
-	OP_ANY,
-	OP_NOT,
-	OP_EQ,
-	OP_IN,
-	OP_LT,
-	OP_LE,
-	OP_GT,
-	OP_GE,
-	OP_CONTAINS,
-	OP_STARTS,
-	OP_ENDS,
-	OP_RE,
-	OP_CIDR,
-	OP_EXISTS
-};
-
-struct kan_cond {
-	enum op op;
-	const struct kan_column *column;
-	const json_t *arg;
-	bool icase;
-	pcre2_code *re;
-	pcre2_match_context *limits;
-	struct kan_net net;
-	struct kan_cond **kids;
-	size_t n;
-};
-
-static const struct {
-	const char *name;
-	enum op op;
-} leaf_ops[] = {{"in", OP_IN},         {"lt", OP_LT},        {"le", OP_LE},
-		{"gt", OP_GT},         {"ge", OP_GE},        {"contains", OP_CONTAINS},
-		{"starts", OP_STARTS}, {"ends", OP_ENDS},    {"re", OP_RE},
-		{"cidr", OP_CIDR},     {"exists", OP_EXISTS}};
-
-const struct kan_column *kan_scope_find(int *which, const struct kan_scope *s, const char *name)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		size_t k = strlen(s->alias[i]);
-		if (strncmp(name, s->alias[i], k) == 0 && name[k] == '.') {
-			const struct kan_column *c = kan_column_find(s->joined[i], name + k + 1);
-			if (c) {
-				*which = (int)i;
-				return c;
-			}
-		}
-	}
-	*which = -1;
-	return kan_column_find(s->kind, name);
-}
-
-void kan_cond_free(struct kan_cond *c)
-{
-	if (!c)
-		return;
-	for (size_t i = 0; i < c->n; i++)
-		kan_cond_free(c->kids[i]);
-	free(c->kids);
-	pcre2_code_free(c->re);
-	pcre2_match_context_free(c->limits);
-	free(c);
-}
-
-static int parse(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
-		 unsigned depth, struct kan_err *err);
-
-static int parse_kids(struct kan_cond *c, const json_t *list, const struct kan_scope *s,
-		      unsigned depth, struct kan_err *err)
-{
-	if (json_array_size(list) == 0 || json_array_size(list) > KAN_COND_LIST)
-		return kan_fail(err, KAN_EUSAGE, "all, any: a list of 1 to %d conditions",
-				KAN_COND_LIST);
-	c->kids = kan_xrealloc(NULL, json_array_size(list), sizeof *c->kids);
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		if (parse(&c->kids[i], json_array_get(list, i), s, depth + 1, err) < 0)
-			return -1;
-		c->n = i + 1;
-	}
-	return 0;
-}
-
-static int parse_re(struct kan_cond *c, struct kan_err *err)
-{
-	int code = 0;
-	PCRE2_SIZE at = 0;
-	uint32_t flags =
-		PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C | (c->icase ? PCRE2_CASELESS : 0);
-	c->re = pcre2_compile((PCRE2_SPTR)json_string_value(c->arg), json_string_length(c->arg),
-			      flags, &code, &at, NULL);
-	if (!c->re)
-		return kan_fail(err, KAN_EUSAGE, "re: not a regular expression at byte %zu",
-				(size_t)at);
-	c->limits = pcre2_match_context_create(NULL);
-	if (!c->limits)
-		return kan_fail(err, KAN_ELIMIT, "re: no memory");
-	pcre2_set_match_limit(c->limits, RE_MATCHES);
-	pcre2_set_depth_limit(c->limits, RE_DEPTH);
-	pcre2_set_heap_limit(c->limits, RE_HEAP_KIB);
-	return 0;
-}
-
-/* Does a literal fit the column? Words of a rule are compared with words of a row. */
-static int check_literal(const struct kan_column *col, const json_t *v, struct kan_err *err)
-{
-	bool fits = false;
-	switch (col->type) {
-	case KAN_TYPE_INT:
-		fits = json_is_integer(v);
-		break;
-	case KAN_TYPE_BOOL:
-		fits = json_is_boolean(v);
-		break;
-	case KAN_TYPE_WORD:
-	case KAN_TYPE_HEX:
-	case KAN_TYPE_BYTES:
-		fits = json_is_string(v);
-		break;
-	}
-	return fits ? 0 : kan_fail(err, KAN_EUSAGE, "%s: a value of another type", col->name);
-}
-
-static int check_list(const struct kan_cond *c, struct kan_err *err)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	if (json_array_size(c->arg) == 0 || json_array_size(c->arg) > KAN_COND_LIST)
-		return kan_fail(err, KAN_EUSAGE, "in: a list of 1 to %d values", KAN_COND_LIST);
-	json_array_foreach (c->arg, i, v)
-		if (check_literal(c->column, v, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int check_leaf(struct kan_cond *c, struct kan_err *err)
-{
-	bool text = c->column->type != KAN_TYPE_INT && c->column->type != KAN_TYPE_BOOL;
-	switch (c->op) {
-	case OP_EQ:
-		return check_literal(c->column, c->arg, err);
-	case OP_IN:
-		return check_list(c, err);
-	case OP_LT:
-	case OP_LE:
-	case OP_GT:
-	case OP_GE:
-		if (c->column->type == KAN_TYPE_INT && json_is_integer(c->arg))
-			return 0;
-		return kan_fail(err, KAN_EUSAGE, "%s: compares numbers", c->column->name);
-	case OP_CONTAINS:
-	case OP_STARTS:
-	case OP_ENDS:
-	case OP_RE:
-		if (!text || !json_is_string(c->arg))
-			return kan_fail(err, KAN_EUSAGE, "%s: compares text", c->column->name);
-		return c->op == OP_RE ? parse_re(c, err) : 0;
-	case OP_CIDR:
-		if (text && json_is_string(c->arg) &&
-		    kan_ip_net(&c->net, json_string_value(c->arg)))
-			return 0;
-		return kan_fail(err, KAN_EUSAGE, "cidr: not a network");
-	case OP_EXISTS:
-		return json_is_boolean(c->arg) ? 0
-					       : kan_fail(err, KAN_EUSAGE, "exists: true or false");
-	case OP_ALL:
-	case OP_ANY:
-	case OP_NOT:
-		break;
-	}
-	return kan_fail(err, KAN_EUSAGE, "%s: not a comparison", c->column->name);
-}
-
-/* {"op":arg} or {"op":arg,"icase":true} behind a column. */
-static int parse_op(struct kan_cond *c, const json_t *spec, struct kan_err *err)
-{
-	const char *key = NULL;
-	json_t *v = NULL;
-	json_object_foreach ((json_t *)(uintptr_t)spec, key, v) {
-		bool known = false;
-		if (strcmp(key, "icase") == 0 && json_is_boolean(v)) {
-			c->icase = json_is_true(v);
-			continue;
-		}
-		for (size_t i = 0; i < sizeof leaf_ops / sizeof *leaf_ops; i++)
-			if (strcmp(key, leaf_ops[i].name) == 0) {
-				if (c->arg)
-					return kan_fail(err, KAN_EUSAGE, "two operators: %s", key);
-				c->op = leaf_ops[i].op;
-				c->arg = v;
-				known = true;
-			}
-		if (!known)
-			return kan_fail(err, KAN_EUSAGE, "unknown operator %s", key);
-	}
-	return c->arg ? 0 : kan_fail(err, KAN_EUSAGE, "no operator");
-}
-
-static int parse_leaf(struct kan_cond *c, const char *name, const json_t *v,
-		      const struct kan_scope *s, struct kan_err *err)
-{
-	int which = -1;
-	c->column = kan_scope_find(&which, s, name);
-	if (!c->column)
-		return kan_fail(err, KAN_EUSAGE, "unknown column %s of %s", name, s->kind->name);
-	c->op = OP_EQ;
-	if (!json_is_object(v))
-		c->arg = v;
-	else if (parse_op(c, v, err) < 0)
-		return kan_wrap(err, "%s", name);
-	return check_leaf(c, err);
-}
-
-static int fill(struct kan_cond *c, const json_t *json, const struct kan_scope *s, unsigned depth,
-		struct kan_err *err)
-{
-	if (depth > KAN_COND_DEPTH)
-		return kan_fail(err, KAN_EUSAGE, "deeper than %d", KAN_COND_DEPTH);
-	if (json_object_size(json) != 1)
-		return kan_fail(err, KAN_EUSAGE, "a condition is an object with one key");
-	const char *key = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)json));
-	const json_t *v = json_object_get(json, key);
-	if (strcmp(key, "all") == 0 || strcmp(key, "any") == 0) {
-		c->op = key[1] == 'l' ? OP_ALL : OP_ANY;
-		return parse_kids(c, v, s, depth, err);
-	}
-	if (strcmp(key, "not") != 0)
-		return parse_leaf(c, key, v, s, err);
-	c->op = OP_NOT;
-	c->kids = kan_xalloc(sizeof *c->kids);
-	if (parse(&c->kids[0], v, s, depth + 1, err) < 0)
-		return -1;
-	c->n = 1;
-	return 0;
-}
-
-static int parse(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
-		 unsigned depth, struct kan_err *err)
-{
-	struct kan_cond *c = kan_xalloc(sizeof *c);
-	if (fill(c, json, s, depth, err) < 0) {
-		kan_cond_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
-}
-
-int kan_cond_new(struct kan_cond **out, const json_t *json, const struct kan_scope *s,
-		 struct kan_err *err)
-{
-	return parse(out, json, s, 1, err);
-}
+#include "analyze/cond_part.h"
 
 static bool same(uint8_t a, uint8_t b, bool icase)
 {
@@ -388,8 +125,8 @@ static enum kan_truth element(struct kan_cond_run *run, const struct kan_cond *c
 	return text_leaf(run, c, text);
 }
 
-static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
-			   const struct kan_view *view)
+static enum kan_truth on_row(struct kan_cond_run *run, const struct kan_cond *c,
+			     const struct kan_view *view)
 {
 	struct kan_value v = kan_value_get(view, c->column, run->gaps);
 	enum kan_truth best = KAN_FALSE;
@@ -402,9 +139,104 @@ static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
 			enum kan_truth t = element(run, c, &v, i);
 			best = t > best ? t : best;
 		}
-	if (best == KAN_UNDECIDED)
+	if (best == KAN_UNDECIDED) {
 		run->why = c->column;
+		run->why_kind = NULL;
+	}
 	return best;
+}
+
+static enum kan_truth counted(struct kan_cond_run *run, const struct kan_cond *c,
+			      const struct kan_view *view)
+{
+	enum kan_truth t =
+		run->counts ? kan_counts_ask(run->counts, c->count, view) : KAN_UNDECIDED;
+	if (t == KAN_UNDECIDED) {
+		run->why = NULL;
+		run->why_kind = c->count->kind;
+	}
+	return t;
+}
+
+static enum kan_truth in_sequence(struct kan_cond_run *run, const struct kan_cond *c,
+				  const struct kan_view *view)
+{
+	enum kan_truth t = run->counts ? kan_sequences_ask(kan_counts_sequences(run->counts),
+							   c->sequence, view, run->gaps)
+				       : KAN_UNDECIDED;
+	if (t == KAN_UNDECIDED) {
+		run->why = NULL;
+		run->why_kind = view->kind;
+	}
+	return t;
+}
+
+/* Joined rows hold a comparison when one of them does. */
+static enum kan_truth leaf(struct kan_cond_run *run, const struct kan_cond *c,
+			   const struct kan_view *view)
+{
+	if (c->which < 0)
+		return on_row(run, c, view);
+	const struct kan_matches *m = run->joins ? &run->joins[c->which] : NULL;
+	enum kan_truth best = !m || m->undecided || m->total > m->n ? KAN_UNDECIDED : KAN_FALSE;
+	for (size_t i = 0; m && i < m->n && best != KAN_TRUE; i++) {
+		enum kan_truth t = on_row(run, c, &m->rows[i]);
+		best = t > best ? t : best;
+	}
+	return best;
+}
+
+void kan_cond_counts(const struct kan_cond *c, void (*fn)(const struct kan_count *of, void *arg),
+		     void *arg)
+{
+	if (c->count)
+		fn(c->count, arg);
+	for (size_t i = 0; i < c->n; i++)
+		kan_cond_counts(c->kids[i], fn, arg);
+}
+
+void kan_cond_sequences(const struct kan_cond *c,
+			void (*fn)(const struct kan_sequence *of, void *arg), void *arg)
+{
+	if (c->sequence)
+		fn(c->sequence, arg);
+	for (size_t i = 0; i < c->n; i++)
+		kan_cond_sequences(c->kids[i], fn, arg);
+}
+
+void kan_cond_clauses(const struct kan_cond *c, const json_t *json, kan_clause_fn *fn, void *arg)
+{
+	const json_t *list = json_object_get(json, "all");
+	if (c->op != OP_ALL) {
+		fn(c, json, arg);
+		return;
+	}
+	for (size_t i = 0; i < c->n; i++)
+		kan_cond_clauses(c->kids[i], json_array_get(list, i), fn, arg);
+}
+
+void kan_cond_columns(const struct kan_cond *c,
+		      void (*fn)(const struct kan_column *column, void *arg), void *arg)
+{
+	if (c->column && c->which < 0)
+		fn(c->column, arg);
+	for (size_t i = 0; c->count && i < c->count->n_on; i++)
+		fn(c->count->on[i].left, arg);
+	if (c->sequence)
+		kan_sequence_columns(c->sequence, fn, arg);
+	for (size_t i = 0; i < c->n; i++)
+		kan_cond_columns(c->kids[i], fn, arg);
+}
+
+const char *kan_cond_trust(const struct kan_cond *c)
+{
+	const char *weakest = c->trust;
+	for (size_t i = 0; i < c->n; i++) {
+		const char *t = kan_cond_trust(c->kids[i]);
+		if (!weakest || (t && kan_trust_rank(t) > kan_trust_rank(weakest)))
+			weakest = t;
+	}
+	return weakest;
 }
 
 enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
@@ -412,6 +244,10 @@ enum kan_truth kan_cond_eval(struct kan_cond_run *run, const struct kan_cond *c,
 {
 	if (c->op == OP_NOT)
 		return (enum kan_truth)(KAN_TRUE - kan_cond_eval(run, c->kids[0], v));
+	if (c->op == OP_COUNT)
+		return counted(run, c, v);
+	if (c->op == OP_SEQUENCE)
+		return in_sequence(run, c, v);
 	if (c->op != OP_ALL && c->op != OP_ANY)
 		return leaf(run, c, v);
 	enum kan_truth whole = c->op == OP_ALL ? KAN_TRUE : KAN_FALSE;

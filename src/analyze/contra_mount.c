@@ -59,6 +59,7 @@ static void free_all(struct both *b)
 		free(b->v[i].covers);
 	}
 	free(b->v);
+	json_decref(b->linked);
 }
 
 static const char *last_part(const char *path)
@@ -220,24 +221,47 @@ static void named_ones(struct both *b)
 	free(found);
 }
 
-void kan_contra_mounts(struct kan_contra *c)
+/* false: it cannot be assessed, and c says why. free_all in both cases. */
+static bool compare(struct both *b)
 {
 	/* A gap that names a mount point is about what is in the mount. */
 	static const char *const beside[] = {"/",           "host_path", "root of",
 					     "words about", "content",   NULL};
 	static const struct kan_contra_side mounts = {"mounts", MOUNTS, beside, NULL};
+	if (!kan_contra_whole(b->c, &mounts))
+		return false;
+	if (!b->c->facts->inspect) {
+		kan_contra_missing(b->c, "engine", INSPECT, "absent",
+				   "the bundle does not have it");
+		return false;
+	}
+	b->linked = json_array();
+	if (!kan_contra_rows(b->c, MOUNTS, take_mount, b) || b->c->missing)
+		return false;
+	named_ones(b);
+	return true;
+}
+
+void kan_contra_mounts(struct kan_contra *c)
+{
 	struct both b = {.c = c};
-	if (!kan_contra_whole(c, &mounts))
-		return;
-	if (!c->facts->inspect) {
-		kan_contra_missing(c, "engine", INSPECT, "absent", "the bundle does not have it");
-		return;
-	}
-	b.linked = json_array();
-	if (kan_contra_rows(c, MOUNTS, take_mount, &b) && !c->missing) {
-		named_ones(&b);
+	if (compare(&b))
 		unclaimed(&b);
-	}
-	json_decref(b.linked);
 	free_all(&b);
+}
+
+bool kan_mounts_strange(struct kan_ids *out, uint64_t *mntns, const struct kan_facts *f)
+{
+	struct kan_contra c = {.facts = f, .rows = json_array()};
+	struct both b = {.c = &c};
+	bool told = compare(&b);
+	for (size_t i = 0; told && i < b.n; i++)
+		if (!b.v[i].claimed && !comes_along(&b, &b.v[i]))
+			kan_ids_add(out, (uint64_t)b.v[i].id);
+	kan_ids_sort(out);
+	*mntns = b.mntns;
+	free_all(&b);
+	json_decref(c.rows);
+	json_decref(c.missing);
+	return told;
 }

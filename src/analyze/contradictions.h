@@ -44,11 +44,6 @@ void kan_contra_add(struct kan_contra *c, const struct kan_contra_case *what);
 bool kan_contra_rows(struct kan_contra *c, const char *artefact, kan_bundle_row_fn *fn, void *arg);
 
 /* Numbers, to be sorted before they are asked. */
-struct kan_ids {
-	uint64_t *v;
-	size_t n;
-	bool over;
-};
 void kan_ids_add(struct kan_ids *ids, uint64_t id);
 void kan_ids_sort(struct kan_ids *ids);
 bool kan_ids_has(const struct kan_ids *ids, uint64_t id);
@@ -65,6 +60,10 @@ bool kan_contra_podman(struct kan_contra *c);
 void kan_contra_log(struct kan_contra *c);
 void kan_contra_digests(struct kan_contra *c);
 void kan_contra_changes(struct kan_contra *c, const struct kan_lists *l);
+
+/* Mounts of the init's namespace that neither the engine nor its habits explain, sorted by id.
+ * false: not known. */
+bool kan_mounts_strange(struct kan_ids *out, uint64_t *mntns, const struct kan_facts *f);
 
 /* contradictions[] of the document, always the same comparisons in the same order. Yours. */
 json_t *kan_contradictions(const struct kan_facts *f, const struct kan_lists *l);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/facts.h"
+#include "analyze/yarascan.h"
 #include "base/row.h"
 
 static const char *const not_applicable = "not-applicable";
@@ -168,6 +169,8 @@ static bool is_not_applicable(const struct kan_cover *c, const char *collector)
  * them is not left unassessed when nobody looked for anything. */
 static bool not_asked(const struct kan_source *s, const char *artefact)
 {
+	if (strcmp(artefact, KAN_YARA_ROWS) == 0)
+		return !kan_source_has(s, KAN_YARA_ROWS);
 	return strcmp(artefact, "data/memory/hits.ndjson") == 0 &&
 	       !kan_source_has(s, "data/memory/indicators.txt");
 }

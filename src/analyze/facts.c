@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/contradictions.h"
 #include "analyze/packages.h"
+#include "analyze/yararows.h"
+#include "base/clock.h"
 #include "image/engineconfig.h"
 
 int64_t kan_get_int(const json_t *o, const char *key, int64_t otherwise)
@@ -134,6 +137,8 @@ const struct kan_mount *kan_facts_mount(const struct kan_facts *f, int64_t id)
 
 bool kan_facts_service_uid(const struct kan_facts *f, int64_t uid)
 {
+	if (uid == 0)
+		return false; /* an exec is root's as well: it tells nobody apart */
 	for (size_t i = 0; i < f->n_procs; i++)
 		if (f->procs[i].uid == uid && (f->procs[i].ancestor == KAN_ANC_SERVICE ||
 					       f->procs[i].ancestor == KAN_ANC_INIT))
@@ -228,6 +233,14 @@ void kan_facts_sort(struct kan_facts *f)
 	kan_facts_origin_sort(f);
 }
 
+/* Docker writes the year 1 for never. */
+static int64_t stamp(const char *text)
+{
+	int64_t ns = 0;
+	struct kan_err ignored = {0};
+	return *text && kan_rfc3339_parse(&ns, text, &ignored) == 0 && ns > 0 ? ns : 0;
+}
+
 int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,
 		  struct kan_err *err)
 {
@@ -241,6 +254,9 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	f->image_inspect = document(s, "data/engine/image-inspect.json");
 	f->networks = document(s, "data/engine/networks.json");
 	f->init_pid = kan_get_int(kan_get(f->capture, "target"), "pid", 0);
+	f->created_ns = stamp(kan_json_str(f->inspect, "Created"));
+	f->started_ns = stamp(kan_json_str(json_object_get(f->inspect, "State"), "StartedAt"));
+	f->captured_ns = kan_get_int(f->capture, "started_ns", 0);
 	f->whole_procs = whole(f, "processes", "data/processes/processes.ndjson");
 	f->whole_fds = whole(f, "processes", "data/processes/fds.ndjson");
 	f->whole_sockets = whole(f, "network", "data/network/sockets.ndjson");
@@ -250,6 +266,9 @@ int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const stru
 	if (kan_facts_network(f, err) < 0 || kan_facts_processes(f, err) < 0 ||
 	    kan_facts_files(f, err) < 0)
 		goto out;
+	if (kan_yara_digests(&f->yara, f, err) < 0)
+		goto out;
+	f->whole_strange = kan_mounts_strange(&f->strange, &f->init_mntns, f);
 	*out = f;
 	return 0;
 out:
@@ -272,11 +291,13 @@ void kan_facts_free(struct kan_facts *f)
 	free(f->procs);
 	free(f->socks);
 	free(f->mounts);
+	free(f->strange.v);
 	free(f->engine);
 	json_decref(f->capture);
 	json_decref(f->inspect);
 	json_decref(f->image_inspect);
 	json_decref(f->networks);
+	json_decref(f->yara);
 	kan_packages_free(f->packages);
 	free(f);
 }

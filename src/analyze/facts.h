@@ -16,6 +16,7 @@ enum {
 	KAN_FACTS_PROCS = 4096,
 	KAN_FACTS_FILTER = 1 << 16,
 	KAN_FACTS_SOCKETS = 65536,
+	KAN_FACTS_PORTS = 65536,
 	KAN_FACTS_MOUNTS = 4096,
 	KAN_FACTS_NETS = 256,
 	KAN_FACTS_SAME_AS = 8,
@@ -69,8 +70,6 @@ struct kan_proc {
 struct kan_sock {
 	uint64_t ino;
 	char family; /* 'i' inet, 'u' unix, 'o' other */
-	bool listen;
-	int lport;
 };
 
 struct kan_mount {
@@ -107,12 +106,20 @@ struct kan_engine_path {
 	bool ours; /* a row of changes.ndjson has the path */
 };
 
+/* Numbers, sorted. */
+struct kan_ids {
+	uint64_t *v;
+	size_t n;
+	bool over;
+};
+
 struct kan_packages;
 struct kan_facts {
 	const struct kan_source *source;
 	const struct kan_cover *cover;
 	json_t *capture, *inspect, *image_inspect, *networks; /* NULL where not there */
 	int64_t init_pid;
+	int64_t created_ns, started_ns, captured_ns; /* 0: not known */
 	bool whole_procs, whole_fds, whole_sockets, whole_changes, whole_baseline, whole_mounts,
 		have_engine_list;
 	struct kan_proc *procs; /* by pid */
@@ -120,8 +127,12 @@ struct kan_facts {
 	uint64_t exe_filter[KAN_FACTS_FILTER / 64]; /* bits of their links and digests */
 	struct kan_sock *socks;                     /* by inode */
 	size_t n_socks;
+	uint64_t listening[KAN_FACTS_PORTS / 64]; /* ports, bits */
 	struct kan_mount *mounts;
 	size_t n_mounts;
+	struct kan_ids strange; /* mounts that nothing explains; see kan_mounts_strange */
+	uint64_t init_mntns;
+	bool whole_strange;
 	struct kan_net nets[KAN_FACTS_NETS], selves[KAN_FACTS_NETS], gateways[KAN_FACTS_NETS];
 	size_t n_nets, n_selves, n_gateways;
 	struct kan_origin *origins; /* by inode */
@@ -136,6 +147,7 @@ struct kan_facts {
 	size_t n_engine, longest_engine;
 	struct kan_arena engine_text;
 	struct kan_packages *packages;
+	json_t *yara; /* digests that a YARA rule hit: true where the rule marks itself high */
 };
 
 int kan_facts_new(struct kan_facts **out, const struct kan_source *s, const struct kan_cover *c,

@@ -19,8 +19,10 @@ static int take_socket(const json_t *row, uint64_t line, void *arg, struct kan_e
 	const char *family = kan_json_str(row, "family");
 	s->ino = kan_get_dec(row, "ino");
 	s->family = strncmp(family, "inet", 4) == 0 ? 'i' : strcmp(family, "unix") == 0 ? 'u' : 'o';
-	s->listen = strcmp(kan_json_str(row, "state"), "LISTEN") == 0;
-	s->lport = (int)kan_get_int(row, "lport", 0);
+	int64_t port = kan_get_int(row, "lport", -1);
+	if (s->family == 'i' && port >= 0 && port < KAN_FACTS_PORTS &&
+	    strcmp(kan_json_str(row, "state"), "LISTEN") == 0)
+		f->listening[port / 64] |= 1ULL << (port % 64);
 	return 0;
 }
 

@@ -139,14 +139,12 @@ static enum kan_ancestor below_init(const struct kan_proc *child, const struct k
 	return KAN_ANC_ORPHAN;
 }
 
-static enum kan_ancestor ancestor_of(const struct kan_facts *f, const struct kan_proc *p)
+/* By the chain of parents. *top: the child of init that it leads to, if it does. */
+static enum kan_ancestor by_parents(const struct kan_proc **top, const struct kan_facts *f,
+				    const struct kan_proc *init, const struct kan_proc *p)
 {
-	const struct kan_proc *init = f->init_pid ? kan_facts_proc(f, f->init_pid) : NULL;
-	if (!init)
-		return KAN_ANC_UNKNOWN;
-	if (p->pid == init->pid)
-		return KAN_ANC_INIT;
 	for (unsigned i = 0; i < CHAIN_MAX && p->ppid > 0; i++) {
+		*top = p;
 		if (p->ppid == init->pid)
 			return below_init(p, init);
 		const struct kan_proc *parent = kan_facts_proc(f, p->ppid);
@@ -157,6 +155,22 @@ static enum kan_ancestor ancestor_of(const struct kan_facts *f, const struct kan
 		p = parent;
 	}
 	return KAN_ANC_UNKNOWN;
+}
+
+/* A session is only ever inherited, so who was left behind in one comes from whoever leads it. */
+static enum kan_ancestor ancestor_of(const struct kan_facts *f, const struct kan_proc *p)
+{
+	const struct kan_proc *init = f->init_pid ? kan_facts_proc(f, f->init_pid) : NULL;
+	const struct kan_proc *top = p;
+	if (!init)
+		return KAN_ANC_UNKNOWN;
+	if (p->pid == init->pid)
+		return KAN_ANC_INIT;
+	enum kan_ancestor ancestor = by_parents(&top, f, init, p);
+	const struct kan_proc *leader = kan_facts_proc(f, top->session);
+	if (ancestor == KAN_ANC_ORPHAN && leader && leader != top)
+		return by_parents(&top, f, init, leader);
+	return ancestor;
 }
 
 int kan_facts_processes(struct kan_facts *f, struct kan_err *err)

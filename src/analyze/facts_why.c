@@ -12,6 +12,8 @@ static const struct {
 	{"sockets", "network", "data/network/sockets.ndjson"},
 	{"addresses", "network", "data/network/addresses.ndjson"},
 	{"inspect", "engine", "data/engine/inspect.json"},
+	{"image-inspect", "engine", "data/engine/image-inspect.json"},
+	{"image-history", "engine", "data/engine/image-history.json"},
 	{"networks", "engine", "data/engine/networks.json"},
 	{"filesystem", "filesystem", "data/filesystem/changes.ndjson"},
 	{"engine-after", "engine-after", "data/engine-after/changes.json"},

@@ -19,12 +19,15 @@ enum {
 /* A finding while it is being put together. */
 struct draft {
 	const struct kan_rule_run *of;
-	const struct kan_hit *first;
+	struct kan_hit **hits;
+	size_t n_hits;
 	char digest[65];
 	enum kan_severity severity;
 	int64_t time_ns; /* earliest; INT64_MAX: none */
 	json_t *objects, *evidence, *classes;
 	size_t n_objects;
+	bool unexcused; /* of a hit at least */
+	bool raised;    /* by a YARA rule that hits its bytes */
 };
 
 static void key_of(char digest[65], const struct kan_rule *r, const struct kan_view *v)
@@ -44,25 +47,6 @@ static void key_of(char digest[65], const struct kan_rule *r, const struct kan_v
 	kan_sha256_hex(digest, kan_buf_bytes(&key));
 }
 
-/* Every join that is not optional has a row. A missing row that could still come is undecided. */
-static enum kan_truth joined(const struct kan_run *run, const struct kan_rule *r,
-			     const struct kan_hit *h)
-{
-	enum kan_truth whole = KAN_TRUE;
-	for (size_t j = 0; j < r->n_joins; j++) {
-		const struct kan_kind *k = r->joins[j].kind;
-		if (r->joins[j].optional || h->joins[j].total)
-			continue;
-		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
-						   k->collector, k->artefact);
-		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
-		if (!lost)
-			return KAN_FALSE;
-		whole = KAN_UNDECIDED;
-	}
-	return whole;
-}
-
 static int64_t time_of(const struct kan_view *v)
 {
 	int64_t t = kan_get_int(v->row, "ctime_ns", INT64_MAX);
@@ -79,27 +63,57 @@ static void add_class(json_t *classes, const char *trust)
 	json_array_append_new(classes, json_string(trust));
 }
 
+json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v)
+{
+	char digest[65];
+	/* What was derived from a document is on no line of it; or the row says where it is from.
+	 */
+	const char *own = v->kind->derive ? kan_json_str(v->row, "artefact") : "";
+	const char *artefact = *own ? own : v->kind->artefact;
+	json_int_t line = v->kind->derive ? kan_get_int(v->row, "row", 0) : (json_int_t)v->line;
+	kan_source_digest(digest, run->facts->source, artefact);
+	json_t *e = json_pack("{s:s}", "artefact", artefact);
+	if (line)
+		json_object_set_new(e, "row", json_integer(line));
+	if (digest[0])
+		json_object_set_new(e, "sha256", json_string(digest));
+	return e;
+}
+
 static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
 {
-	add_class(d->classes, v->kind->trust);
+	const char *trust = v->kind->derive ? kan_json_str(v->row, "trust") : "";
+	add_class(d->classes, kan_trust_rank(trust) < KAN_TRUST_CLASSES ? trust : v->kind->trust);
 	int64_t t = time_of(v);
 	d->time_ns = t < d->time_ns ? t : d->time_ns;
 	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)
 		return;
-	char digest[65];
-	kan_source_digest(digest, run->facts->source, v->kind->artefact);
 	json_array_append_new(d->objects, kan_object(v, false));
-	json_t *e =
-		json_pack("{s:s,s:I}", "artefact", v->kind->artefact, "row", (json_int_t)v->line);
-	if (digest[0])
-		json_object_set_new(e, "sha256", json_string(digest));
-	json_array_append_new(d->evidence, e);
+	json_array_append_new(d->evidence, kan_run_evidence(run, v));
 }
 
-static void add_hit(const struct kan_run *run, struct draft *d, const struct kan_hit *h)
+/* A user's YARA rule hits the bytes that it is about: one step up, of a rule that does not mark
+ * itself high as far as medium. */
+static int raised_by_yara(const struct kan_run *run, const struct kan_view *v, int severity)
+{
+	const char *hex = kan_json_str(v->row, "sha256");
+	if (!*hex)
+		hex = kan_json_str(json_object_get(v->row, "exe"), "sha256");
+	const json_t *high =
+		strcmp(v->kind->name, "yara") == 0 ? NULL : json_object_get(run->facts->yara, hex);
+	if (!high || (json_is_false(high) && severity >= KAN_MEDIUM))
+		return severity;
+	return severity + 1;
+}
+
+static void add_hit(const struct kan_run *run, struct draft *d, struct kan_hit *h)
 {
 	const struct kan_rule *r = d->of->rule;
 	int severity = (int)r->severity;
+	bool excused = kan_run_excused(run, r, h);
+	if ((d->n_hits & (d->n_hits - 1)) == 0)
+		d->hits = kan_xrealloc(d->hits, d->n_hits ? d->n_hits * 2 : 1, sizeof *d->hits);
+	d->hits[d->n_hits++] = h;
 	d->n_objects++;
 	add_object(run, d, &h->view);
 	for (size_t j = 0; j < r->n_joins; j++) {
@@ -107,8 +121,12 @@ static void add_hit(const struct kan_run *run, struct draft *d, const struct kan
 		for (size_t i = 0; i < h->joins[j].n; i++)
 			add_object(run, d, &h->joins[j].rows[i]);
 	}
-	if (severity > KAN_CRITICAL)
-		severity = KAN_CRITICAL;
+	int raised = raised_by_yara(run, &h->view, severity);
+	d->raised |= raised > severity && !excused;
+	severity = raised > KAN_CRITICAL ? KAN_CRITICAL : raised;
+	if (excused)
+		severity = KAN_LOW;
+	d->unexcused |= !excused;
 	if (severity > (int)d->severity)
 		d->severity = (enum kan_severity)severity;
 }
@@ -127,8 +145,7 @@ static struct draft *draft_for(struct draft *drafts, size_t *n, const struct kan
 	if (mine == KAN_RUN_FINDINGS)
 		return NULL;
 	struct draft *d = &drafts[(*n)++];
-	*d = (struct draft){
-		.of = of, .first = h, .severity = of->rule->severity, .time_ns = INT64_MAX};
+	*d = (struct draft){.of = of, .severity = KAN_LOW, .time_ns = INT64_MAX};
 	memcpy(d->digest, digest, sizeof digest);
 	d->objects = json_array();
 	d->evidence = json_array();
@@ -155,7 +172,7 @@ static void add_value(struct kan_buf *out, const struct kan_hit *h, const struct
 	}
 	for (size_t i = 0; i < kan_value_count(&value); i++) {
 		kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
-		struct kan_bytes b = kan_value_bytes(&value, i, &scratch);
+		struct kan_bytes b = kan_shown(ref->column, &value, i, &scratch);
 		if (i)
 			kan_buf_addc(out, ' ');
 		kan_buf_add(out, b.p, b.n < KAN_TEXT_VALUE ? b.n : KAN_TEXT_VALUE);
@@ -184,10 +201,22 @@ struct about {
 	const struct kan_run *run;
 	const struct kan_hit *hit;
 	const char *id;
+	const char *also; /* NULL: nothing */
 };
 
 /* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence.
  */
+static void add_part(struct kan_buf *whole, json_t *parts, const char *what,
+		     const struct kan_buf *one)
+{
+	kan_buf_addb(whole, kan_buf_bytes(one));
+	if (!parts)
+		return;
+	json_t *part = json_object();
+	kan_json_set_bytes(part, what, kan_buf_bytes(one));
+	json_array_append_new(parts, part);
+}
+
 static void say(json_t *o, const char *key, json_t *parts, const struct kan_text *t,
 		const struct about *a)
 {
@@ -201,13 +230,12 @@ static void say(json_t *o, const char *key, json_t *parts, const struct kan_text
 			add_word(&one, a->run, p->text, a->id);
 		else
 			kan_buf_add(&one, p->text, p->n);
-		kan_buf_addb(&whole, kan_buf_bytes(&one));
-		if (parts) {
-			json_t *part = json_object();
-			kan_json_set_bytes(part, p->ref.column ? "value" : "text",
-					   kan_buf_bytes(&one));
-			json_array_append_new(parts, part);
-		}
+		add_part(&whole, parts, p->ref.column ? "value" : "text", &one);
+	}
+	if (parts && a->also) {
+		kan_auto_buf struct kan_buf one = KAN_BUF(SENTENCE_MAX);
+		kan_buf_adds(&one, a->also);
+		add_part(&whole, parts, "text", &one);
 	}
 	kan_json_set_bytes(o, key, kan_buf_bytes(&whole));
 }
@@ -233,7 +261,11 @@ static json_t *finding(const struct kan_run *run, const struct draft *d, size_t 
 			      "severity", kan_severity_names[d->severity]);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
-	const struct about about = {run, d->first, id};
+	const struct about about = {run, d->hits[0], id,
+				    !d->unexcused
+					    ? "; explained by records of the image or the container"
+				    : d->raised ? "; a YARA rule hits its bytes"
+						: NULL};
 	say(o, "says", parts, &r->says, &about);
 	json_object_set_new(o, "parts", parts);
 	for (size_t i = 0; i < r->n_next; i++) {
@@ -284,7 +316,7 @@ static void group(struct kan_run *run, struct kan_rule_run *r, struct draft *dra
 {
 	size_t before = *n;
 	for (size_t h = 0; h < r->n_hits; h++) {
-		enum kan_truth t = joined(run, r->rule, &r->hits[h]);
+		enum kan_truth t = kan_run_joined(run, r->rule, &r->hits[h]);
 		struct draft *d = NULL;
 		if (t == KAN_UNDECIDED) {
 			r->undecided++;
@@ -312,16 +344,35 @@ json_t *kan_run_findings(struct kan_run *run)
 			group(run, &run->rules[i], drafts, &n);
 	if (n)
 		qsort(drafts, n, sizeof *drafts, by_report_order);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		json_array_append_new(list,
 				      finding(run, &drafts[i], id_length(drafts, n, i), i + 1));
+		for (size_t h = 0; h < drafts[i].n_hits; h++)
+			drafts[i].hits[h]->finding = i + 1;
+	}
 	for (size_t i = 0; i < n; i++) {
+		free(drafts[i].hits);
 		json_decref(drafts[i].objects);
 		json_decref(drafts[i].evidence);
 		json_decref(drafts[i].classes);
 	}
 	free(drafts);
 	return list;
+}
+
+/* Why rows are missing: a gap, or that their source no longer had them. */
+static json_t *gap_of(const struct kan_facts *f, const struct kan_kind *k, const char *collector,
+		      const char *artefact)
+{
+	enum kan_coverage c = kan_cover_of(f->cover, f->source, collector, artefact);
+	json_t *unseen = k->unseen && c == KAN_COVER_WHOLE ? k->unseen(f) : NULL;
+	if (!unseen)
+		return kan_cover_why(f->cover, collector, artefact);
+	if (!json_object_get(unseen, "code"))
+		json_object_set(unseen, "code", json_object_get(unseen, "kind"));
+	json_object_del(unseen, "kind");
+	json_object_del(unseen, "could_show");
+	return unseen;
 }
 
 static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run *r,
@@ -333,12 +384,26 @@ static json_t *not_assessed(const struct kan_run *run, const struct kan_rule_run
 	/* A joined column is unknown for the artefacts that it is computed from. */
 	if (r->why && r->why->from)
 		kan_column_source(&collector, &artefact, r->why, run->facts);
-	json_object_set_new(o, "gap", kan_cover_why(run->facts->cover, collector, artefact));
+	json_object_set_new(o, "gap", gap_of(run->facts, why, collector, artefact));
 	if (r->undecided)
 		json_object_set_new(o, "rows", json_integer((json_int_t)r->undecided));
 	if (r->why)
 		json_object_set_new(o, "column", json_string(r->why->name));
 	return o;
+}
+
+static bool has_unseen(const struct kan_facts *f, const struct kan_kind *k)
+{
+	json_t *unseen = k->unseen ? k->unseen(f) : NULL;
+	json_decref(unseen);
+	return unseen != NULL;
+}
+
+/* A rule of class context makes no finding: its hits tell. */
+static bool told(const struct kan_rule_run *r)
+{
+	bool context = strcmp(kan_json_str(r->rule->doc, "class"), "context") == 0;
+	return r->findings || (context && r->n_hits);
 }
 
 json_t *kan_run_not_assessed(const struct kan_run *run)
@@ -349,8 +414,8 @@ json_t *kan_run_not_assessed(const struct kan_run *run)
 		const struct kan_kind *k = r->rule->kind;
 		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
 						   k->collector, k->artefact);
-		bool lost = (c == KAN_COVER_NONE || c == KAN_COVER_CUT) && !r->findings;
-		if (lost || r->undecided)
+		bool lost = c == KAN_COVER_NONE || c == KAN_COVER_CUT || has_unseen(run->facts, k);
+		if ((lost && !told(r)) || r->undecided)
 			json_array_append_new(list, not_assessed(run, r, k));
 	}
 	return list;

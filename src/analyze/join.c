@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "analyze/contradictions.h"
 #include "base/row.h"
 
 enum { NS_PER_S = 1000000000, DELETED = 2, PATH = 128 << 10 };
@@ -109,6 +110,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	if (!p || json_is_true(json_object_get(row, "neighbour")))
 		return;
 	word(extra, "ancestor", kan_ancestor_name(p->ancestor));
+	kan_join_argv(extra, row);
 	join_stdio(extra, f, p);
 	if (p->same_as)
 		json_object_set(extra, "exe.same_as", p->same_as);
@@ -117,7 +119,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	if (!p->link.n && !p->memfd)
 		return;
 	word(extra, "exe.origin", exe_origin(f, p));
-	kan_join_exe_package(extra, p->link, f);
+	kan_join_exe_package(extra, row, p, f);
 	int in_image = exe_in_image(f, p);
 	if (in_image < 0)
 		unknown(extra, "exe.in_image");
@@ -227,6 +229,20 @@ static void join_export(json_t *extra, const json_t *row, const char *change,
 	unknown(extra, "file.hidden_from_engine"); /* the list is the engine's own */
 }
 
+/* Other content with the time of the image's version: no program that writes leaves it so. */
+static void join_time(json_t *extra, const json_t *row, const char *change)
+{
+	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
+	const json_t *was = json_object_get(json_object_get(row, "below"), "mtime_ns");
+	if (m && c)
+		json_object_set_new(
+			extra, "file.ctime_gap",
+			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	if (m && was)
+		flag(extra, "file.time_forged",
+		     strcmp(change, "changed") == 0 && json_equal(m, was));
+}
+
 void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const char *change = kan_json_str(row, "change");
@@ -238,11 +254,7 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 	join_file(extra, row, f);
 	kan_join_package(extra, row, f);
 	kan_join_package_db(extra, row, f);
-	const json_t *m = json_object_get(row, "mtime_ns"), *c = json_object_get(row, "ctime_ns");
-	if (m && c)
-		json_object_set_new(
-			extra, "file.ctime_gap",
-			json_integer((json_integer_value(c) - json_integer_value(m)) / NS_PER_S));
+	join_time(extra, row, change);
 	if (export)
 		join_export(extra, row, change, f);
 	if (merged) { /* nobody knows whose it is */
@@ -271,10 +283,24 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 		unknown(extra, "file.hidden_from_engine");
 }
 
+void kan_join_mount(json_t *extra, const json_t *row, const struct kan_facts *f)
+{
+	if (!f->whole_strange)
+		unknown(extra, "mount.known");
+	else if (kan_get_dec(row, "mntns") == f->init_mntns)
+		flag(extra, "mount.known",
+		     !kan_ids_has(&f->strange, (uint64_t)kan_get_int(row, "id", -1)));
+}
+
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f)
 {
 	const struct kan_mount *m = kan_facts_mount(f, kan_get_int(row, "mnt_id", -1));
+	const json_t *ctime = json_object_get(row, "ctime_ns");
 	join_file(extra, row, f);
+	if (f->started_ns && ctime)
+		flag(extra, "after_start", json_integer_value(ctime) > f->started_ns);
+	else
+		unknown(extra, "after_start");
 	if (!m) {
 		unknown(extra, "file.origin");
 		unknown(extra, "mount.point");

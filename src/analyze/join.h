@@ -13,7 +13,12 @@ void kan_join_change(json_t *extra, const json_t *row, const struct kan_facts *f
 void kan_join_package(json_t *extra, const json_t *row, const struct kan_facts *f);
 /* A file of a package database: whose it is, and whether a version changed with it. */
 void kan_join_package_db(json_t *extra, const json_t *row, const struct kan_facts *f);
-void kan_join_exe_package(json_t *extra, struct kan_bytes link, const struct kan_facts *f);
+void kan_join_exe_package(json_t *extra, const json_t *row, const struct kan_proc *p,
+			  const struct kan_facts *f);
+/* Of words alone. */
+void kan_join_argv(json_t *extra, const json_t *row);
+void kan_join_environ(json_t *extra, const json_t *row, const struct kan_facts *f);
+void kan_join_mount(json_t *extra, const json_t *row, const struct kan_facts *f);
 void kan_join_mountfile(json_t *extra, const json_t *row, const struct kan_facts *f);
 
 #endif

@@ -261,13 +261,37 @@ void kan_join_package(json_t *extra, const json_t *row, const struct kan_facts *
 		join(extra, row, p, at);
 }
 
-/* exe.pkg: who owns the path that runs. */
-void kan_join_exe_package(json_t *extra, struct kan_bytes link, const struct kan_facts *f)
+/* What lies at that path is of the container's own package manager, by its own records. */
+static bool explained_path(const struct kan_packages *p, const json_t *row,
+			   const struct kan_proc *proc, size_t at)
+{
+	const json_t *exe = json_object_get(row, "exe");
+	unsigned long mode = strtoul(kan_json_str(exe, "mode"), NULL, 8);
+	json_t *as_file = json_pack("{s:s}", "type", "file");
+	bool yes = (proc->added || proc->changed) && !(mode & SET_ID) &&
+		   explained_content(p, as_file, at);
+	json_decref(as_file);
+	return yes;
+}
+
+/* exe.pkg: who owns the path that runs; and whether an upgrade explains it. */
+void kan_join_exe_package(json_t *extra, const json_t *row, const struct kan_proc *proc,
+			  const struct kan_facts *f)
 {
 	const struct kan_packages *p = f->packages;
 	if (p->state == KAN_PACKAGES_NONE)
 		return;
-	size_t at = kan_pkg_paths_find(p->wanted, kan_packages_path(link));
+	size_t at = kan_pkg_paths_find(p->wanted, kan_packages_path(proc->link));
+	if (at == KAN_PKG_NOWHERE || p->found_state == KAN_PACKAGES_UNKNOWN) {
+		set_unknown(extra, "explained");
+		set_unknown(extra, "exe.pkg_upgraded");
+	} else {
+		bool path = explained_path(p, row, proc, at);
+		json_object_set_new(extra, "explained",
+				    json_boolean(path && !proc->deleted && !proc->other_bytes));
+		json_object_set_new(extra, "exe.pkg_upgraded",
+				    json_boolean(path && proc->deleted && !proc->path_absent));
+	}
 	const struct kan_pkg_owner *o = at != KAN_PKG_NOWHERE && p->state != KAN_PACKAGES_UNKNOWN
 						? kan_pkg_index_owner(p->image, at)
 						: NULL;

@@ -59,13 +59,10 @@ static void join_peer(json_t *extra, const json_t *row, const struct kan_facts *
 		return;
 	json_object_set_new(extra, "peer.scope",
 			    json_string(scope_of(f, &a, kan_json_str(row, "laddr"))));
-	int lport = (int)kan_get_int(row, "lport", 0);
-	for (size_t i = 0; i < f->n_socks; i++)
-		if (f->socks[i].listen && f->socks[i].family == 'i' && f->socks[i].lport == lport) {
-			json_object_set_new(extra, "sock.dir", json_string("in"));
-			return;
-		}
-	json_object_set_new(extra, "sock.dir", json_string("out"));
+	int64_t port = kan_get_int(row, "lport", -1);
+	bool in = port >= 0 && port < KAN_FACTS_PORTS &&
+		  f->listening[port / 64] & 1ULL << (port % 64);
+	json_object_set_new(extra, "sock.dir", json_string(in ? "in" : "out"));
 }
 
 static void join_exposed(json_t *extra, const json_t *row, const struct kan_facts *f)
@@ -104,4 +101,10 @@ void kan_join_socket(json_t *extra, const json_t *row, const struct kan_facts *f
 	join_exposed(extra, row, f);
 	copy(extra, "sock.sent", row, "bytes_sent");
 	copy(extra, "sock.received", row, "bytes_received");
+	const json_t *sent = json_object_get(row, "bytes_sent");
+	int64_t received = kan_get_int(row, "bytes_received", 0);
+	if (sent)
+		json_object_set_new(
+			extra, "sock.ratio",
+			json_integer(json_integer_value(sent) / (received > 0 ? received : 1)));
 }

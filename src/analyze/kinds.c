@@ -1,43 +1,10 @@
 /* The table of row kinds and columns. docs/rows.md is made from it. */
-#include "analyze/column.h"
+#include "analyze/kinds.h"
+#include "analyze/analyze.h"
 #include "analyze/join.h"
-
-#define INT(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_INT, .doc = d \
-	}
-#define BOOL(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_BOOL, .doc = d \
-	}
-#define WORD(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_WORD, .doc = d \
-	}
-#define BYTES(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_BYTES, .doc = d \
-	}
-#define HEX(n, d) \
-	{ \
-		.name = n, .type = KAN_TYPE_HEX, .always = true, .doc = d \
-	}
-#define LIST(t, n, d) \
-	{ \
-		.name = n, .type = t, .list = true, .doc = d \
-	}
-#define JOINED(t, n, f, d) \
-	{ \
-		.name = n, .type = t, .from = f, .doc = d \
-	}
-#define JOINED_SET(t, n, f, d) \
-	{ \
-		.name = n, .type = t, .list = true, .from = f, .doc = d \
-	}
-#define END \
-	{ \
-		.name = NULL \
-	}
+#include "analyze/loglines.h"
+#include "analyze/packages.h"
+#include "analyze/yarascan.h"
 
 static const struct kan_column process_columns[] = {
 	INT("pid", "on the host"),
@@ -54,6 +21,7 @@ static const struct kan_column process_columns[] = {
 	{.name = "argv",
 	 .type = KAN_TYPE_BYTES,
 	 .list = true,
+	 .speaks = true,
 	 .always = true,
 	 .doc = "the process's own words"},
 	{.name = "exe.link",
@@ -70,6 +38,7 @@ static const struct kan_column process_columns[] = {
 	HEX("exe.sha256", "digest of the running bytes"),
 	BOOL("exe.content", "the bytes were carved"),
 	BYTES("cwd", "working directory"),
+	BOOL("root.is_host_root", "its root directory is the host's"),
 	LIST(KAN_TYPE_INT, "uid", "real, effective, saved, fs"),
 	LIST(KAN_TYPE_INT, "gid", "real, effective, saved, fs"),
 	WORD("cap.eff", "effective capabilities, mask"),
@@ -83,6 +52,13 @@ static const struct kan_column process_columns[] = {
 		   "image files of the same digest under another path"),
 	JOINED(KAN_TYPE_BYTES, "exe.pkg", "packages, image",
 	       "package of the image that owns the path of the executable"),
+	JOINED(KAN_TYPE_BOOL, "exe.pkg_upgraded", "packages, filesystem",
+	       "deleted, and what is at its path now the container's package manager put there, by "
+	       "its own records"),
+	JOINED(KAN_TYPE_BOOL, "explained", "packages, filesystem",
+	       "the container's package manager put it there by its own records; root in it can "
+	       "write all of them"),
+	JOINED(KAN_TYPE_BYTES, "argv0", "processes", "the first of its words: what it is called"),
 	JOINED(KAN_TYPE_WORD, "ancestor", "processes", "init, service, exec, healthcheck, orphan"),
 	JOINED_SET(KAN_TYPE_WORD, "stdio.kind", "fds, sockets",
 		   "what descriptors 0 to 2 are: inet, unix, tty, pipe, file, memfd"),
@@ -116,6 +92,7 @@ static const struct kan_column socket_columns[] = {
 	WORD("peer_ino", "inode at the other end of a unix socket"),
 	BYTES("peer_comm", "of a process of the host at the other end; its own word"),
 	WORD("source", "sock_diag, text or fd"),
+	WORD("filter", "of a packet socket: its BPF words in hex"),
 	JOINED_SET(KAN_TYPE_INT, "pid", "sockets", "processes that hold it"),
 	JOINED(KAN_TYPE_WORD, "peer.scope", "sockets, inspect, networks, addresses",
 	       "loopback, self, neighbour, gateway, metadata, private, public"),
@@ -125,6 +102,7 @@ static const struct kan_column socket_columns[] = {
 	       "the image exposes or the engine publishes the local port"),
 	JOINED(KAN_TYPE_INT, "sock.sent", "sockets", "bytes sent"),
 	JOINED(KAN_TYPE_INT, "sock.received", "sockets", "bytes received"),
+	JOINED(KAN_TYPE_INT, "sock.ratio", "sockets", "bytes sent for each received"),
 	END,
 };
 static const char *const socket_identity[] = {
@@ -215,6 +193,7 @@ static const struct kan_column change_columns[] = {
 	FILE_COLUMNS,
 	LIST(KAN_TYPE_WORD, "differs", "for metadata, or without a word: what differs"),
 	LIST(KAN_TYPE_WORD, "planted", "overlay words that are only data"),
+	LIST(KAN_TYPE_WORD, "flags", "append, immutable, ..."),
 	LIST(KAN_TYPE_WORD, "capability.permitted", "file capabilities by name"),
 	WORD("acl", "access list in words"),
 	BYTES("label", "security.selinux; or else security.SMACK64 or security.apparmor"),
@@ -259,8 +238,10 @@ static const struct kan_column change_columns[] = {
 	JOINED(KAN_TYPE_BOOL, "package_db.version_changed", "packages, filesystem",
 	       "that package, or any, has another version in the container than in the image"),
 	JOINED(KAN_TYPE_INT, "file.ctime_gap", "filesystem", "seconds from mtime to ctime"),
+	JOINED(KAN_TYPE_BOOL, "file.time_forged", "filesystem",
+	       "other content than the image has, and the time of the image's version"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "filesystem, processes",
-	       "owned by a user of the service"),
+	       "owned by a user of the service that is not root"),
 	END,
 };
 static const char *const change_identity[] = {"path",
@@ -296,8 +277,10 @@ static const struct kan_column mountfile_columns[] = {
 	FILE_COLUMNS,
 	JOINED(KAN_TYPE_WORD, "file.origin", "mounts", "volume, bind, tmpfs"),
 	JOINED(KAN_TYPE_BYTES, "mount.point", "mounts", "where it is mounted"),
+	JOINED(KAN_TYPE_BOOL, "after_start", "mounts, inspect",
+	       "its inode changed later than the last start of this container"),
 	JOINED(KAN_TYPE_BOOL, "of_service_user", "mounts, processes",
-	       "owned by a user of the service"),
+	       "owned by a user of the service that is not root"),
 	END,
 };
 static const char *const mountfile_identity[] = {"mount.point", "path",        "type",   "mode",
@@ -320,6 +303,9 @@ static const struct kan_column mount_columns[] = {
 	INT("covers.mount", "the first mount that it hides"),
 	INT("covered_by", "the mount that hides this one"),
 	BOOL("copied", "content taken"),
+	JOINED(KAN_TYPE_BOOL, "mount.known", "mounts, inspect",
+	       "the engine says that it is there, or engines have it in every container; of the "
+	       "init's namespace alone"),
 	END,
 };
 static const char *const mount_identity[] = {"id",          "point",       "class",
@@ -330,6 +316,8 @@ static const struct kan_column environ_columns[] = {
 	INT("pid", "process"),
 	BYTES("name", "variable"),
 	BYTES("value", "its value; never shown in a report"),
+	JOINED_SET(KAN_TYPE_BYTES, "libraries", "processes",
+		   "of LD_PRELOAD and LD_AUDIT: the libraries that it names"),
 	END,
 };
 static const char *const environ_identity[] = {"pid", "name", NULL};
@@ -401,13 +389,30 @@ static const struct kan_column package_columns[] = {
 static const char *const package_identity[] = {
 	"name", "arch", "image.version", "container.version", "change", "logged", NULL};
 
+static const struct kan_column fact_columns[] = {
+	WORD("id", "engine.host, engine.icc, daemon-json.KEY, content-trust.env, ..."),
+	WORD("subject", "engine"),
+	{.name = "value", .type = KAN_TYPE_BYTES, .speaks = true, .doc = "as it stands there"},
+	BYTES("source", "argv, environ, status, or a file"),
+	END,
+};
+static const char *const fact_identity[] = {"id", "value", "source", NULL};
+
+static const struct kan_column posture_file_columns[] = {
+	BYTES("path", "in the engine's mount namespace"),
+	FILE_COLUMNS,
+	END,
+};
+static const char *const posture_file_identity[] = {"path", "type",   "mode",     "uid",
+						    "gid",  "sha256", "ctime_ns", NULL};
+
 static const char *const hit_identity[] = {"indicator", "pid", "as", "start", "offset", NULL};
 
 const struct kan_kind kan_kinds[] = {
 	{"process", "processes", "data/processes/processes.ndjson", "kernel-process",
 	 "A process of the container.", process_columns, process_identity, kan_join_process},
 	{"environ", "processes", "data/processes/environ.ndjson", "kernel-process",
-	 "A variable of a process.", environ_columns, environ_identity, NULL},
+	 "A variable of a process.", environ_columns, environ_identity, kan_join_environ},
 	{"fd", "processes", "data/processes/fds.ndjson", "kernel-process", "An open descriptor.",
 	 fd_columns, fd_identity, NULL},
 	{"socket", "network", "data/network/sockets.ndjson", "kernel-socket", "A socket.",
@@ -422,7 +427,7 @@ const struct kan_kind kan_kinds[] = {
 	 "An entry of the container's own layer, compared with the image.", change_columns,
 	 change_identity, kan_join_change},
 	{"mount", "mounts", "data/mounts/mounts.ndjson", "storage", "A mount.", mount_columns,
-	 mount_identity, NULL},
+	 mount_identity, kan_join_mount},
 	{"mountfile", "mounts", "data/mounts/files.ndjson", "storage",
 	 "A file of a volume, tmpfs or bind.", mountfile_columns, mountfile_identity,
 	 kan_join_mountfile},
@@ -432,11 +437,42 @@ const struct kan_kind kan_kinds[] = {
 	 "A file of a layer that a later layer hides.", baseline_columns, baseline_identity, NULL},
 	{"package", "image", "data/image/pkgdb.tar", "storage",
 	 "A package of the image or the container, derived from the databases of both.",
-	 package_columns, package_identity, NULL},
+	 package_columns, package_identity, NULL, kan_packages_rows},
 	{"integrity", "image", "data/image/integrity.ndjson", "image",
 	 "What the image is against what it claims to be.", integrity_columns, integrity_identity,
 	 NULL},
 	{"hit", "memory", "data/memory/hits.ndjson", "kernel-process",
 	 "A place where an indicator was found in memory.", hit_columns, hit_identity, NULL},
+	{"fact", "posture", "data/posture/facts.ndjson", "host", "How the engine is set up.",
+	 fact_columns, fact_identity, NULL},
+	{"posturefile", "posture", "data/posture/files.ndjson", "host",
+	 "A file that decides who may use the engine, and what it runs.", posture_file_columns,
+	 posture_file_identity, NULL},
+	{"target", "engine", "data/engine/inspect.json", "engine",
+	 "The container as the engine describes it: exactly one row.", kan_target_columns,
+	 kan_target_identity, kan_join_target, kan_derive_target},
+	{"event", "engine", "data/engine/events.json", "engine",
+	 "An event of the engine: of the container, and of what was made beside it.",
+	 kan_event_columns, kan_event_identity, NULL, kan_derive_event, kan_events_unseen},
+	{"contradiction", "processes", "data/processes/processes.ndjson", "kernel-process",
+	 "Where the members of the control group and the scan of /proc do not agree.",
+	 kan_contradiction_columns, kan_contradiction_identity, NULL, kan_derive_contradiction,
+	 kan_contradiction_unseen},
+	{"secret", "processes", "data/processes/environ.ndjson", "kernel-process",
+	 "A secret in reach of the container: where it lies, never what it is.", kan_secret_columns,
+	 kan_secret_identity, NULL, kan_derive_secret},
+	{"log", "logs", "data/logs/files.ndjson", "container-text",
+	 "A line of the container's log.", kan_log_columns, kan_log_identity, NULL, kan_derive_log,
+	 kan_log_unseen},
+	{"http", "logs", "data/logs/files.ndjson", "container-text",
+	 "A request in the container's log, in the common or the combined form.", kan_http_columns,
+	 kan_http_identity, NULL, kan_derive_http, kan_log_unseen},
+	{"login", "logs", "data/logs/files.ndjson", "container-text",
+	 "A login in the container's log, as sshd words it.", kan_login_columns, kan_login_identity,
+	 NULL, kan_derive_login, kan_log_unseen},
+	{"yara", "yara", KAN_YARA_ROWS, "container-text",
+	 "A hit of the user's YARA rules in a changed file, a file of a mount, carved bytes or a "
+	 "log.",
+	 kan_yara_columns, kan_yara_identity, NULL, kan_derive_yara, kan_yara_unseen},
 	{.name = NULL},
 };

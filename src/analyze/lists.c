@@ -14,6 +14,7 @@ void kan_lists_begin(struct kan_lists *l)
 				.changes = json_array(),
 				.hidden = json_array(),
 				.counts = json_object(),
+				.secrets = json_array(),
 				.timeline = NULL};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		json_object_set_new(l->counts, words[i], json_integer(0));
@@ -26,12 +27,13 @@ void kan_lists_free(struct kan_lists *l)
 	json_decref(l->changes);
 	json_decref(l->hidden);
 	json_decref(l->counts);
+	json_decref(l->secrets);
 }
 
 bool kan_lists_wants(const struct kan_kind *k)
 {
 	return strcmp(k->name, "process") == 0 || strcmp(k->name, "socket") == 0 ||
-	       strcmp(k->name, "change") == 0;
+	       strcmp(k->name, "change") == 0 || strcmp(k->name, "secret") == 0;
 }
 
 static void list(json_t *to, size_t max, const struct kan_view *v, bool gaps)
@@ -72,6 +74,9 @@ void kan_lists_see(const struct kan_view *v, bool gaps, void *lists)
 	if (strcmp(v->kind->name, "process") == 0) {
 		l->n_processes++;
 		list(l->processes, KAN_LIST_PROCESSES, v, gaps);
+	} else if (strcmp(v->kind->name, "secret") == 0) {
+		l->n_secrets++;
+		list(l->secrets, KAN_LIST_SECRETS, v, gaps);
 	} else if (strcmp(v->kind->name, "change") == 0) {
 		see_change(l, v, gaps);
 	} else if (strncmp(kan_json_str(v->row, "family"), "inet", 4) == 0) {

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyze/mask.h"
 #include "base/row.h"
 
-enum { KEY_MAX = 64 };
+enum { KEY_MAX = 64, SPEECH_MAX = 2 << 20 };
 
 static void set_len(json_t *o, const char *key, const char *suffix, size_t n)
 {
@@ -24,8 +25,25 @@ void kan_object_bytes(json_t *o, const char *key, struct kan_bytes v)
 	kan_json_set_bytes(o, key, v);
 }
 
+struct kan_bytes kan_shown(const struct kan_column *c, const struct kan_value *v, size_t i,
+			   struct kan_buf *scratch)
+{
+	struct kan_bytes raw = kan_value_bytes(v, i, scratch);
+	if (!c->speaks)
+		return raw;
+	kan_auto_buf struct kan_buf before = KAN_BUF(0), masked = KAN_BUF(SPEECH_MAX);
+	struct kan_bytes last = i ? kan_value_bytes(v, i - 1, &before) : (struct kan_bytes){0};
+	if (!kan_mask_argument(&masked, last, raw))
+		return raw;
+	kan_buf_reset(scratch);
+	scratch->max = SPEECH_MAX;
+	kan_buf_addb(scratch, kan_buf_bytes(&masked));
+	return kan_buf_bytes(scratch);
+}
+
 /* A list of bytes: as soon as one element is not clean, all are in the twin. */
-static void set_list(json_t *o, const char *key, const struct kan_value *v)
+static void set_list(json_t *o, const char *key, const struct kan_column *c,
+		     const struct kan_value *v)
 {
 	size_t n = kan_value_count(v), kept = n < KAN_OBJECT_ELEMENTS ? n : KAN_OBJECT_ELEMENTS;
 	json_t *text = json_array(), *twin = json_array();
@@ -33,7 +51,7 @@ static void set_list(json_t *o, const char *key, const struct kan_value *v)
 	for (size_t i = 0; i < kept; i++) {
 		kan_auto_buf struct kan_buf scratch = KAN_BUF(0),
 					    b64 = KAN_BUF(KAN_OBJECT_VALUE * 2);
-		struct kan_bytes b = kan_value_bytes(v, i, &scratch);
+		struct kan_bytes b = kan_shown(c, v, i, &scratch);
 		if (b.n > KAN_OBJECT_VALUE)
 			b.n = KAN_OBJECT_VALUE;
 		json_t *one = json_object();
@@ -55,14 +73,14 @@ static void set_list(json_t *o, const char *key, const struct kan_value *v)
 		set_len(o, key, "_count", n);
 }
 
-static void set_value(json_t *o, const char *key, const struct kan_column *c,
+void kan_object_value(json_t *o, const char *key, const struct kan_column *c,
 		      const struct kan_value *v)
 {
 	kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
 	if (c->list && c->type == KAN_TYPE_BYTES)
-		set_list(o, key, v);
+		set_list(o, key, c, v);
 	else if (c->type == KAN_TYPE_BYTES)
-		kan_object_bytes(o, key, kan_value_bytes(v, 0, &scratch));
+		kan_object_bytes(o, key, kan_shown(c, v, 0, &scratch));
 	else
 		json_object_set(o, key, (json_t *)(uintptr_t)v->json);
 }
@@ -78,7 +96,7 @@ json_t *kan_object(const struct kan_view *v, bool gaps)
 			continue;
 		for (size_t i = 0; (*name)[i] && i + 1 < sizeof key; i++)
 			key[i] = (*name)[i] == '.' ? '_' : (*name)[i];
-		set_value(o, key, c, &value);
+		kan_object_value(o, key, c, &value);
 	}
 	return o;
 }

@@ -26,12 +26,14 @@ static const struct {
 	{"next", JSON_ARRAY, false},      {"tests", JSON_OBJECT, false},
 	{"join", JSON_ARRAY, true},       {"votes", JSON_ARRAY, true},
 	{"i18n", JSON_OBJECT, true},      {"references", JSON_ARRAY, true},
+	{"excuse", JSON_OBJECT, true},
 };
 static const char *const classes[] = {"intrusion", "posture", "context", NULL};
 static const char *const confidences[] = {"low", "moderate", "high", NULL};
 static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
-static const char *const hypotheses[] = {"service", "container-api", "remote-login", "supply-chain",
-					 "exec",    "lateral",       "operator",     NULL};
+const char *const kan_hypothesis_names[KAN_HYPOTHESES + 1] = {
+	"service", "container-api", "remote-login", "supply-chain",
+	"exec",    "lateral",       "operator",     NULL};
 
 static int word_of(const char *const *words, const char *w)
 {
@@ -225,20 +227,26 @@ static int parse_sentences(struct kan_rule *r, const struct kan_scope *s, struct
 	return 0;
 }
 
-/* Votes are checked here so that a rule is right as a whole; the verdict weighs them. */
-static int check_vote(const json_t *vote, const struct kan_scope *s, struct kan_err *err)
+static int parse_vote(struct kan_rule *r, const json_t *spec, const struct kan_scope *s,
+		      struct kan_err *err)
 {
-	struct kan_cond *cond = NULL;
-	const char *side = kan_json_str(vote, "for"), *against = kan_json_str(vote, "against");
-	int64_t weight = kan_get_int(vote, "weight", 0);
-	if ((*side && *against) || word_of(hypotheses, *side ? side : against) < 0)
+	const char *side = kan_json_str(spec, "for"), *against = kan_json_str(spec, "against");
+	int about = word_of(kan_hypothesis_names, *side ? side : against);
+	int64_t weight = kan_get_int(spec, "weight", 0);
+	if ((*side && *against) || about < 0)
 		return kan_fail(err, KAN_EUSAGE, "votes: unknown hypothesis %s%s", side, against);
 	if (weight < 1 || weight > 3)
 		return kan_fail(err, KAN_EUSAGE, "votes: weight is 1 to 3");
-	if (json_object_size(vote) != 3 ||
-	    kan_cond_new(&cond, json_object_get(vote, "if"), s, err) < 0)
+	if (r->n_votes == KAN_RULE_VOTES)
+		return kan_fail(err, KAN_EUSAGE, "votes: at most %d", KAN_RULE_VOTES);
+	struct kan_vote *v = &r->votes[r->n_votes];
+	if (json_object_size(spec) != 3 ||
+	    kan_cond_new(&v->cond, json_object_get(spec, "if"), s, err) < 0)
 		return kan_wrap(err, "votes: for or against, if, weight");
-	kan_cond_free(cond);
+	v->about = (enum kan_hypothesis)about;
+	v->against = *against;
+	v->weight = (int)weight;
+	r->n_votes++;
 	return 0;
 }
 
@@ -256,7 +264,7 @@ static int check_rest(struct kan_rule *r, const struct kan_scope *s, const json_
 	    check_strings(json_object_get(tests, "miss"), "tests: miss", 1, err) < 0)
 		return -1;
 	json_array_foreach (json_object_get(r->doc, "votes"), i, v)
-		if (check_vote(v, s, err) < 0)
+		if (parse_vote(r, v, s, err) < 0)
 			return -1;
 	return 0;
 }
@@ -272,12 +280,16 @@ static int fill(struct kan_rule *r, const json_t *attack, struct kan_err *err)
 	if (!r->kind)
 		return kan_fail(err, KAN_EUSAGE, "unknown row kind %s",
 				kan_json_str(r->doc, "rows"));
+	s.counts = true;
 	const struct kan_scope own = s;
 	if (kan_cond_new(&r->where, json_object_get(r->doc, "where"), &own, err) < 0)
 		return kan_wrap(err, "where");
 	json_array_foreach (json_object_get(r->doc, "join"), i, v)
 		if (parse_join(r, v, &s, err) < 0)
 			return -1;
+	const json_t *excuse = json_object_get(r->doc, "excuse");
+	if (excuse && kan_cond_new(&r->excuse, excuse, &s, err) < 0)
+		return kan_wrap(err, "excuse");
 	if (parse_keys(r, &s, err) < 0 || parse_sentences(r, &s, err) < 0)
 		return -1;
 	return check_rest(r, &s, attack, err);
@@ -313,8 +325,11 @@ int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text
 void kan_rule_free(struct kan_rule *r)
 {
 	kan_cond_free(r->where);
+	kan_cond_free(r->excuse);
 	for (size_t i = 0; i < r->n_joins; i++)
 		kan_cond_free(r->joins[i].where);
+	for (size_t i = 0; i < r->n_votes; i++)
+		kan_cond_free(r->votes[i].cond);
 	json_decref(r->doc);
 	free(r->file);
 }

@@ -13,7 +13,7 @@
 
 enum { ATTACK_MAX = 1 << 20, ATTACK_DEPTH = 8, DIR_DEPTH = 4, DIR_ENTRIES = 10000 };
 
-const char kan_attack_file[] = "attack.json";
+const char kan_attack_file[] = "attack.json", kan_rule_fixtures[] = "fixtures";
 
 int kan_rules_begin(struct kan_rules **out, struct kan_err *err)
 {
@@ -124,7 +124,7 @@ static int list_names(char ***out, size_t *n, int dir_fd, const char *shown, str
 	if (!d)
 		return kan_fail_sys(err, "%s", shown);
 	for (struct dirent *e = readdir(d); e && *n < DIR_ENTRIES; e = readdir(d)) {
-		if (e->d_name[0] == '.')
+		if (e->d_name[0] == '.' || strcmp(e->d_name, kan_rule_fixtures) == 0)
 			continue;
 		*out = kan_xrealloc(*out, *n + 1, sizeof **out);
 		(*out)[(*n)++] = kan_xstrdup(e->d_name);

@@ -13,6 +13,7 @@ enum {
 	KAN_RULE_JOINS = 4,
 	KAN_RULE_KEYS = 4,
 	KAN_RULE_NEXT = 6,
+	KAN_RULE_VOTES = 12,
 	KAN_TEXT_PIECES = 24,
 	KAN_TEXT_VALUE = 4096, /* bytes of one value in a sentence */
 };
@@ -51,6 +52,26 @@ struct kan_rule_join {
 	int raise;
 };
 
+/* How it began: what findings vote for and against. In the order of the report. */
+enum kan_hypothesis {
+	KAN_HYP_SERVICE,
+	KAN_HYP_CONTAINER_API,
+	KAN_HYP_REMOTE_LOGIN,
+	KAN_HYP_SUPPLY_CHAIN,
+	KAN_HYP_EXEC,
+	KAN_HYP_LATERAL,
+	KAN_HYP_OPERATOR,
+	KAN_HYPOTHESES,
+};
+extern const char *const kan_hypothesis_names[KAN_HYPOTHESES + 1];
+
+struct kan_vote {
+	enum kan_hypothesis about;
+	bool against;
+	int weight; /* 1 to 3 */
+	struct kan_cond *cond;
+};
+
 struct kan_rule {
 	json_t *doc;
 	char *file;
@@ -58,12 +79,15 @@ struct kan_rule {
 	const char *id;
 	const struct kan_kind *kind;
 	struct kan_cond *where;
+	struct kan_cond *excuse; /* when it holds the finding is low; NULL: see kan_run_excused */
 	struct kan_rule_join joins[KAN_RULE_JOINS];
 	size_t n_joins;
 	struct kan_ref keys[KAN_RULE_KEYS];
 	size_t n_keys;
 	struct kan_text says, next[KAN_RULE_NEXT];
 	size_t n_next;
+	struct kan_vote votes[KAN_RULE_VOTES];
+	size_t n_votes;
 	enum kan_severity severity;
 };
 
@@ -94,5 +118,7 @@ struct kan_shipped {
 };
 extern const struct kan_shipped kan_shipped_rules[];
 extern const char kan_attack_file[]; /* "attack.json" */
+/* "fixtures": rows to test rules with, beside them; never read as rules. */
+extern const char kan_rule_fixtures[];
 
 #endif

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/packages.h"
+#include "analyze/count.h"
+#include "analyze/sequence.h"
 
 enum { NODE_WEIGHT = 96, VALUE_MAX_BYTES = 1 << 20 };
 
@@ -59,12 +60,12 @@ static bool keep(struct kan_view *out, struct kan_run *run, const struct kan_vie
 
 static void try_rule(struct pass *p, struct kan_rule_run *r, const struct kan_view *v)
 {
-	struct kan_cond_run c = {.gaps = p->gaps};
+	struct kan_cond_run c = {.gaps = p->gaps, .counts = p->run->counts};
 	enum kan_truth t = kan_cond_eval(&c, r->rule->where, v);
 	if (t == KAN_UNDECIDED) {
 		r->undecided++;
 		r->why = c.why;
-		r->why_kind = p->kind;
+		r->why_kind = c.why_kind ? c.why_kind : p->kind;
 	}
 	if (t != KAN_TRUE)
 		return;
@@ -105,8 +106,8 @@ static int stream(struct pass *p, kan_bundle_row_fn *fn, struct kan_err *err)
 {
 	const struct kan_facts *f = p->run->facts;
 	p->gaps = kan_cover_gaps(f->cover, p->kind->collector);
-	if (strcmp(p->kind->name, "package") == 0)
-		return kan_packages_rows(f, fn, p, err);
+	if (p->kind->derive)
+		return p->kind->derive(f, fn, p, err);
 	if (!kan_source_has(f->source, p->kind->artefact))
 		return 0;
 	return kan_source_rows(f->source, p->kind->artefact, fn, p, err);
@@ -244,8 +245,88 @@ static int run_joins(struct kan_run *run, const struct kan_kind *k, struct kan_e
 	return rc;
 }
 
+static int past_counts(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	kan_counts_see(p->run->counts, &v, p->gaps);
+	kan_sequences_see(kan_counts_sequences(p->run->counts), &v, p->gaps);
+	json_decref(v.extra);
+	return 0;
+}
+
+/* Rows of a kind are missing. */
+static bool lost(const struct kan_run *run, const struct kan_kind *k)
+{
+	const struct kan_facts *f = run->facts;
+	json_t *unseen = k->unseen ? k->unseen(f) : NULL;
+	enum kan_coverage c = kan_cover_of(f->cover, f->source, k->collector, k->artefact);
+	bool some = c == KAN_COVER_NONE || c == KAN_COVER_CUT || unseen;
+	json_decref(unseen);
+	return some;
+}
+
+static void want_count(const struct kan_count *of, void *arg)
+{
+	struct kan_run *run = arg;
+	kan_counts_want(run->counts, of, lost(run, of->kind));
+}
+
+static void want_sequence(const struct kan_sequence *of, void *arg)
+{
+	struct kan_run *run = arg;
+	kan_sequences_want(kan_counts_sequences(run->counts), of, lost(run, of->kind));
+}
+
+static void want(struct kan_run *run, const struct kan_cond *c)
+{
+	kan_cond_counts(c, want_count, run);
+	kan_cond_sequences(c, want_sequence, run);
+}
+
+/* Before any rule asks: the rows that conditions count, or look for one after another. */
+static int run_counts(struct kan_run *run, struct kan_err *err)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		const struct kan_rule *r = run->rules[i].rule;
+		want(run, r->where);
+		if (r->excuse)
+			want(run, r->excuse);
+		for (size_t k = 0; k < r->n_votes; k++)
+			want(run, r->votes[k].cond);
+	}
+	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
+		struct pass p = {.run = run, .kind = k};
+		bool asked = kan_counts_wants(run->counts, k) ||
+			     kan_sequences_wants(kan_counts_sequences(run->counts), k);
+		if (asked && stream(&p, past_counts, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int past_observer(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	p->observer->see(&v, p->gaps, p->observer->arg);
+	json_decref(v.extra);
+	return 0;
+}
+
+int kan_run_rows(struct kan_run *run, const struct kan_kind *k, const struct kan_observer *o,
+		 struct kan_err *err)
+{
+	struct pass p = {.run = run, .kind = k, .observer = o};
+	return stream(&p, past_observer, err);
+}
+
 static int run_all(struct kan_run *run, const struct kan_observer *o, struct kan_err *err)
 {
+	if (run_counts(run, err) < 0)
+		return -1;
 	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
 		struct pass p = {.run = run, .kind = k, .observer = o};
 		if ((used(run, k) || (o && o->wants(k))) && stream(&p, past_rules, err) < 0)
@@ -263,6 +344,7 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	struct kan_run *run = kan_xalloc(sizeof *run);
 	run->facts = f;
 	run->n = r->n;
+	run->counts = kan_counts_new();
 	run->rules = kan_xalloc((r->n + 1) * sizeof *run->rules);
 	for (size_t i = 0; i < r->n; i++)
 		run->rules[i].rule = &r->rules[i];
@@ -272,6 +354,34 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	}
 	*out = run;
 	return 0;
+}
+
+/* Every join that is not optional has a row. A missing row that could still come is undecided. */
+enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *r,
+			      const struct kan_hit *h)
+{
+	enum kan_truth whole = KAN_TRUE;
+	for (size_t j = 0; j < r->n_joins; j++) {
+		const struct kan_kind *k = r->joins[j].kind;
+		if (r->joins[j].optional || h->joins[j].total)
+			continue;
+		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
+						   k->collector, k->artefact);
+		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
+		if (!lost)
+			return KAN_FALSE;
+		whole = KAN_UNDECIDED;
+	}
+	return whole;
+}
+
+bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h)
+{
+	struct kan_cond_run c = {.joins = h->joins, .counts = run->counts};
+	if (r->excuse)
+		return kan_cond_eval(&c, r->excuse, &h->view) == KAN_TRUE;
+	return strcmp(r->kind->name, "change") == 0 &&
+	       json_is_true(json_object_get(h->view.extra, "explained"));
 }
 
 static void free_view(struct kan_view *v)
@@ -300,5 +410,6 @@ void kan_run_free(struct kan_run *run)
 		free(run->rules[i].hits);
 	}
 	free(run->rules);
+	kan_counts_free(run->counts);
 	free(run);
 }

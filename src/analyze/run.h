@@ -14,14 +14,10 @@ enum {
 	KAN_RUN_OBJECTS = 100,     /* objects listed of one finding; all are counted */
 };
 
-struct kan_matches {
-	struct kan_view *rows;
-	size_t n, total;
-	bool undecided;
-};
 struct kan_hit {
 	struct kan_view view;
 	struct kan_matches joins[KAN_RULE_JOINS];
+	size_t finding; /* its number; 0: it made none */
 };
 
 struct kan_rule_run {
@@ -44,6 +40,7 @@ struct kan_observer {
 
 struct kan_run {
 	const struct kan_facts *facts;
+	struct kan_counts *counts;
 	struct kan_rule_run *rules;
 	size_t n;
 	size_t weight;
@@ -52,6 +49,17 @@ struct kan_run {
 int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct kan_rules *r,
 		const struct kan_observer *o, struct kan_err *err);
 void kan_run_free(struct kan_run *run);
+/* Every joined row of a kind once more, whatever the observer wants. */
+int kan_run_rows(struct kan_run *run, const struct kan_kind *k, const struct kan_observer *o,
+		 struct kan_err *err);
+/* Where a row lies: {"artefact", "row", "sha256"}. Yours. */
+json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v);
+/* Does a hit have a row of every join that is not optional? */
+enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *r,
+			      const struct kan_hit *h);
+/* A hit that somebody's records explain is told, and is low, and votes for nothing: the rule's
+ * excuse holds, or without one, of a change, that the container's package manager made it. */
+bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h);
 /* findings[] in report order, numbered. Yours. */
 json_t *kan_run_findings(struct kan_run *run);
 /* not_assessed[]: rules left at unknown, or whose rows could not be had. After findings. Yours. */

@@ -1,6 +1,7 @@
 /* Where rows come from: a sealed bundle, or a plain folder laid out like one (rule fixtures). */
 #include "analyze/source.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ enum {
 struct kan_source {
 	const struct kan_bundle *bundle; /* or */
 	int dir_fd, below_fd;
-	char *name;
+	char *name, *extra_path; /* rows that are no artefact; NULL: none */
+	struct kan_bytes extra;
 };
 
 struct kan_source *kan_source_bundle(const struct kan_bundle *b)
@@ -61,7 +63,24 @@ void kan_source_free(struct kan_source *s)
 	if (s->below_fd >= 0)
 		close(s->below_fd);
 	free(s->name);
+	free(s->extra_path);
+	free((void *)(uintptr_t)s->extra.p);
 	free(s);
+}
+
+void kan_source_extra(struct kan_source *s, const char *path, struct kan_bytes rows)
+{
+	assert(!s->extra_path);
+	uint8_t *own = kan_xalloc(rows.n + 1);
+	if (rows.n)
+		memcpy(own, rows.p, rows.n);
+	s->extra_path = kan_xstrdup(path);
+	s->extra = (struct kan_bytes){own, rows.n};
+}
+
+static bool is_extra(const struct kan_source *s, const char *path)
+{
+	return s->extra_path && strcmp(s->extra_path, path) == 0;
 }
 
 const char *kan_source_name(const struct kan_source *s)
@@ -89,6 +108,8 @@ static int folder_of(const struct kan_source *s, const char *path)
 
 bool kan_source_has(const struct kan_source *s, const char *path)
 {
+	if (is_extra(s, path))
+		return true;
 	if (s->bundle)
 		return kan_bundle_find(s->bundle, path) != NULL;
 	return is_file(folder_of(s, path), path);
@@ -107,22 +128,28 @@ static int folder_line(struct kan_bytes line, uint64_t number, kan_bundle_row_fn
 	return rc;
 }
 
+static int text_rows(struct kan_bytes text, const char *path, kan_bundle_row_fn *fn, void *arg,
+		     struct kan_err *err)
+{
+	uint64_t number = 0;
+	for (size_t at = 0; at < text.n;) {
+		const uint8_t *end = memchr(text.p + at, '\n', text.n - at);
+		size_t n = end ? (size_t)(end - text.p) - at : text.n - at;
+		if (n &&
+		    folder_line((struct kan_bytes){text.p + at, n}, ++number, fn, arg, err) < 0)
+			return kan_wrap(err, "%s", path);
+		at += n + 1;
+	}
+	return 0;
+}
+
 static int folder_rows(const struct kan_source *s, const char *path, kan_bundle_row_fn *fn,
 		       void *arg, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
 	if (kan_read_file(&text, folder_of(s, path), path, err) < 0)
 		return -1;
-	uint64_t number = 0;
-	for (size_t at = 0; at < text.len;) {
-		const uint8_t *end = memchr(text.data + at, '\n', text.len - at);
-		size_t n = end ? (size_t)(end - text.data) - at : text.len - at;
-		if (n &&
-		    folder_line((struct kan_bytes){text.data + at, n}, ++number, fn, arg, err) < 0)
-			return kan_wrap(err, "%s", path);
-		at += n + 1;
-	}
-	return 0;
+	return text_rows(kan_buf_bytes(&text), path, fn, arg, err);
 }
 
 int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row_fn *fn, void *arg,
@@ -130,6 +157,8 @@ int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row
 {
 	if (!kan_source_has(s, path))
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, s->name);
+	if (is_extra(s, path))
+		return text_rows(s->extra, path, fn, arg, err);
 	if (s->bundle)
 		return kan_bundle_rows(s->bundle, path, fn, arg, err);
 	return folder_rows(s, path, fn, arg, err);
@@ -142,6 +171,17 @@ int kan_source_read(struct kan_buf *out, const struct kan_source *s, const char 
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, s->name);
 	return s->bundle ? kan_bundle_read(out, s->bundle, path, err)
 			 : kan_read_file(out, folder_of(s, path), path, err);
+}
+
+int kan_source_stream(const struct kan_source *s, const char *path, kan_bundle_data_fn *fn,
+		      void *arg, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(FOLDER_FILE_MAX);
+	if (s->bundle)
+		return kan_bundle_stream(s->bundle, path, fn, arg, err);
+	if (kan_source_read(&text, s, path, err) < 0)
+		return -1;
+	return fn(kan_buf_bytes(&text), arg, err);
 }
 
 static ssize_t folder_next(void *arg, const void **p, struct kan_err *err)

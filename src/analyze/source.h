@@ -13,6 +13,8 @@ struct kan_source *kan_source_bundle(const struct kan_bundle *b);
 int kan_source_dir(struct kan_source **out, const char *dir, const char *below,
 		   struct kan_err *err);
 void kan_source_free(struct kan_source *s);
+/* Rows that are no artefact, under a name that no artefact has; once. Copied. */
+void kan_source_extra(struct kan_source *s, const char *path, struct kan_bytes rows);
 
 const char *kan_source_name(const struct kan_source *s);
 const char *kan_source_seal(const struct kan_source *s); /* "" when unsealed */
@@ -23,6 +25,9 @@ int kan_source_rows(const struct kan_source *s, const char *path, kan_bundle_row
 /* The whole of an artefact, as far as out takes it: limit beyond. */
 int kan_source_read(struct kan_buf *out, const struct kan_source *s, const char *path,
 		    struct kan_err *err);
+/* The bytes of an artefact, piece by piece; act on nothing before it returns 0. */
+int kan_source_stream(const struct kan_source *s, const char *path, kan_bundle_data_fn *fn,
+		      void *arg, struct kan_err *err);
 /* A whole JSON document of at most max octets. Yours. */
 int kan_source_json(json_t **out, const struct kan_source *s, const char *path, size_t max,
 		    struct kan_err *err);

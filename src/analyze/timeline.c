@@ -1,4 +1,5 @@
 /* The timeline: when things happened, what each time means, and what it is worth. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 #include "base/clock.h"
 #include "base/row.h"
 
-enum { NS_PER_S = 1000000000, EVENTS_MAX = 4096, MESSAGE_MAX = 8192 };
+enum { NS_PER_S = 1000000000, EVENTS_MAX = 4096, MESSAGE_MAX = 8192, WHAT_MAX = 64 };
 
 static void add(json_t *list, int64_t ns, const char *desc, const char *trust,
 		struct kan_bytes message)
@@ -89,6 +90,37 @@ int64_t kan_events_begin(const struct kan_facts *f, json_t *timeline)
 	}
 	json_decref(events);
 	return first;
+}
+
+/* The engine writes the time of creation down before it tells of it. */
+static bool saw_creation(const struct kan_facts *f)
+{
+	json_t *events = NULL, *e = NULL;
+	struct kan_err ignored = {0};
+	const char *target = kan_json_str(f->inspect, "Id");
+	bool saw = false;
+	size_t i = 0;
+	if (kan_source_events(&events, f->source, "data/engine/events.json", &ignored) < 0)
+		return false;
+	json_array_foreach (events, i, e)
+		saw |= *target && strcmp(kan_json_str(e, "Action"), "create") == 0 &&
+		       strcmp(kan_json_str(json_object_get(e, "Actor"), "ID"), target) == 0;
+	json_decref(events);
+	return saw;
+}
+
+/* An exec before the oldest event that the engine still has would leave nothing to read. */
+json_t *kan_events_unseen(const struct kan_facts *f)
+{
+	int64_t first = kan_events_begin(f, NULL);
+	if (!first || !f->created_ns || first <= f->created_ns || saw_creation(f))
+		return NULL;
+	char text[KAN_RFC3339], what[WHAT_MAX];
+	kan_rfc3339_s(text, first);
+	(void)snprintf(what, sizeof what, "engine events before %s", text);
+	return json_pack("{s:s,s:s,s:s,s:s,s:s}", "collector", "engine", "what", what, "kind",
+			 "window", "why", "the engine keeps few events", "could_show",
+			 "an exec before that");
 }
 
 static void add_object(json_t *list, const json_t *finding, const json_t *o)

@@ -18,6 +18,20 @@ struct form {
 	literal_fn *literal, *hidden;
 };
 
+static void as_is(struct kan_buf *out, struct kan_bytes c)
+{
+	kan_buf_addb(out, c);
+}
+
+/* Plain characters from i on that may go through together. */
+static size_t run_of(struct kan_bytes v, size_t i, const struct form *form)
+{
+	size_t end = i + 1;
+	while (form->literal == as_is && end < v.n && v.p[end] >= 0x20 && v.p[end] < 0x7f)
+		end++;
+	return end - i;
+}
+
 /*
  * Character by character: what a display would act on goes through hidden, the rest through
  * literal. kan_text_clean is the one place that knows which characters those are.
@@ -28,7 +42,9 @@ static void in_form(struct kan_buf *out, struct kan_bytes v, const struct form *
 	for (size_t i = 0; i < v.n;) {
 		uint8_t c = v.p[i];
 		if (c >= 0x20 && c < 0x7f) {
-			form->literal(out, (struct kan_bytes){v.p + i++, 1});
+			size_t n = run_of(v, i, form);
+			form->literal(out, (struct kan_bytes){v.p + i, n});
+			i += n;
 			continue;
 		}
 		size_t len = length_of(c) <= v.n - i ? length_of(c) : 1;
@@ -56,11 +72,6 @@ static void visible(struct kan_buf *out, struct kan_bytes v, literal_fn *literal
 {
 	const struct form form = {literal, octets};
 	in_form(out, v, &form);
-}
-
-static void as_is(struct kan_buf *out, struct kan_bytes c)
-{
-	kan_buf_addb(out, c);
 }
 
 void kan_escape_terminal(struct kan_buf *out, struct kan_bytes v)
@@ -152,10 +163,13 @@ void kan_escape_csv(struct kan_buf *out, struct kan_bytes v)
 	kan_buf_addc(out, '"');
 	if (v.n && memchr("=+-@\t\r", v.p[0], 6))
 		kan_buf_addc(out, '\'');
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] == '"')
+	for (size_t i = 0; i < v.n;) {
+		const uint8_t *quote = memchr(v.p + i, '"', v.n - i);
+		size_t n = quote ? (size_t)(quote - v.p) - i + 1 : v.n - i;
+		kan_buf_add(out, v.p + i, n);
+		if (quote)
 			kan_buf_addc(out, '"');
-		kan_buf_addc(out, (char)v.p[i]);
+		i += n;
 	}
 	kan_buf_addc(out, '"');
 }

@@ -3,6 +3,7 @@
 #include "base/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -236,6 +237,26 @@ static void limit(int what, rlim_t value)
 {
 	struct rlimit r = {value, value};
 	(void)setrlimit(what, &r); /* somebody set it lower already */
+}
+
+bool kan_sandbox_close_others(int a, int b)
+{
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+	return (low == 0 || syscall(SYS_close_range, 0u, low - 1, 0) == 0) &&
+	       (high == low + 1 || syscall(SYS_close_range, low + 1, high - 1, 0) == 0) &&
+	       syscall(SYS_close_range, high + 1, ~0u, 0) == 0;
+}
+
+bool kan_sandbox_drop_powers(bool may_read)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = {0};
+	if (syscall(SYS_capget, &head, now) < 0)
+		return false;
+	uint32_t keep = may_read ? now[0].permitted & 1u << CAP_DAC_READ_SEARCH : 0;
+	struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {
+		{.effective = keep, .permitted = keep}};
+	return syscall(SYS_capset, &head, left) == 0;
 }
 
 int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *readable,

@@ -21,5 +21,9 @@ struct kan_sandbox_state {
  */
 int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_paths,
 		       const char *const *write_paths, struct kan_err *err);
+/* A child alone with its task: every descriptor is closed but these two, which differ. */
+bool kan_sandbox_close_others(int a, int b);
+/* Root's powers go; may_read keeps the one to read what is somebody else's. */
+bool kan_sandbox_drop_powers(bool may_read);
 
 #endif

@@ -106,3 +106,21 @@ int kan_unpack(const struct kan_unpack *u, struct kan_err *err)
 	kan_unpacker_free(s);
 	return n < 0 || rc < 0 ? -1 : 0;
 }
+
+static ssize_t all_at_once(void *arg, const void **p, struct kan_err *err)
+{
+	struct kan_bytes *rest = arg;
+	(void)err;
+	ssize_t n = (ssize_t)rest->n;
+	*p = rest->p;
+	rest->n = 0;
+	return n;
+}
+
+int kan_unpack_bytes(struct kan_bytes packed, uint64_t max, kan_unpack_out_fn *out, void *arg,
+		     struct kan_err *err)
+{
+	const struct kan_unpack u = {
+		.in = all_at_once, .in_arg = &packed, .out = out, .out_arg = arg, .max = max};
+	return kan_unpack(&u, err);
+}

@@ -22,6 +22,9 @@ struct kan_unpack {
  * or what in and out said.
  */
 int kan_unpack(const struct kan_unpack *u, struct kan_err *err);
+/* As kan_unpack, of bytes that are there as a whole. */
+int kan_unpack_bytes(struct kan_bytes packed, uint64_t max, kan_unpack_out_fn *out, void *arg,
+		     struct kan_err *err);
 /* The same by the piece, for who wants to stop: out is not called. u is copied. */
 struct kan_unpacker;
 int kan_unpacker_open(struct kan_unpacker **out, const struct kan_unpack *u, struct kan_err *err);

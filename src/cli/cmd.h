@@ -104,6 +104,7 @@ struct kan_reading {
 	const char *out_dir;   /* reports go there; NULL: none are written */
 	const char *formats;   /* comma list; NULL: html,md,json */
 	const char *rules;     /* --rules DIR, or NULL */
+	const char *yara;      /* --yara FILE|DIR, or NULL */
 	const json_t *receipt; /* or NULL */
 	bool colour;
 	int status;              /* of the capture so far: for the exit line */
@@ -116,6 +117,9 @@ struct kan_read {
 	json_t *model; /* {findings:{critical..}, changes:{...}, verdict?, reports:{html:path}} */
 	int status;    /* with --fail-on applied */
 };
+/* The rows of a scan by a user's YARA rules; nothing when path is NULL. What the kernel does not
+ * give the scanner is said on stderr. Before a sandbox: it starts a child. */
+int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, struct kan_err *err);
 int kan_read_bundle(struct kan_read *out, const struct kan_reading *r, struct kan_err *err);
 void kan_read_free(struct kan_read *r);
 

@@ -6,6 +6,7 @@
 #include <kanshiki/bundle.h>
 #include <kanshiki/rule.h>
 
+#include "analyze/analyze.h"
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/capture_doc.h"
@@ -23,13 +24,21 @@ static const struct kan_option list_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+static const struct kan_option show_options[] = {
+	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{"yara", 0, "FILE|DIR", "the YARA rules that the report was made with"},
+	{NULL, 0, NULL, NULL},
+};
+
 /* Open it in the readers' sandbox: from here on nothing else can be read. */
-static int open_boxed(struct kan_bundle **out, const struct kan_args *a, const char *word,
-		      struct kan_err *err)
+static int open_boxed(struct kan_bundle **out, struct kan_buf *yara, const struct kan_args *a,
+		      const char *word, struct kan_err *err)
 {
 	struct kan_sandbox_state box = {0};
 	kan_auto_free char *path = NULL;
 	if (kan_find_bundle(&path, a, word, err) < 0)
+		return -1;
+	if (yara && kan_scan_yara(yara, path, kan_arg(a, "yara"), err) < 0)
 		return -1;
 	const char *read_paths[] = {path, NULL}, *write_paths[] = {NULL};
 	if (kan_sandbox_reader(&box, read_paths, write_paths, err) < 0)
@@ -53,7 +62,7 @@ static int list(const struct kan_args *a)
 	if (kan_arg(a, "root"))
 		return kan_list_root(a);
 	json_auto_t *files = kan_flag(a, "json") ? json_array() : NULL;
-	if (open_boxed(&b, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
+	if (open_boxed(&b, NULL, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
 		return kan_say_err(&err);
 	for (size_t i = 0; i < kan_bundle_count(b); i++)
 		print_file(kan_bundle_file(b, i), files);
@@ -73,7 +82,7 @@ static int cat(const struct kan_args *a)
 {
 	struct kan_err err = {0};
 	struct kan_bundle *b = NULL;
-	if (open_boxed(&b, a, kan_arg(a, "bundle"), &err) < 0 ||
+	if (open_boxed(&b, NULL, a, kan_arg(a, "bundle"), &err) < 0 ||
 	    kan_bundle_stream(b, a->words[0], write_out, NULL, &err) < 0) {
 		kan_bundle_free(b);
 		return kan_say_err(&err);
@@ -104,10 +113,11 @@ static void print_finding(const json_t *f, size_t number)
 	print_text("says", f, "says");
 	print_text("why", f, "why");
 	json_array_foreach (json_object_get(f, "evidence"), i, e) {
-		(void)printf("evidence  %s row %lld sha256 %s\n",
-			     json_string_value(json_object_get(e, "artefact")),
-			     (long long)json_integer_value(json_object_get(e, "row")),
-			     json_string_value(json_object_get(e, "sha256")));
+		const json_t *row = json_object_get(e, "row");
+		(void)printf("evidence  %s", json_string_value(json_object_get(e, "artefact")));
+		if (row)
+			(void)printf(" row %lld", (long long)json_integer_value(row));
+		(void)printf(" sha256 %s\n", json_string_value(json_object_get(e, "sha256")));
 	}
 	json_array_foreach (json_object_get(f, "next"), i, e) {
 		(void)fputs("next      ", stdout);
@@ -145,8 +155,10 @@ static int show(const struct kan_args *a)
 	struct kan_rules *rules = NULL;
 	json_t *analysis = NULL;
 	int status = KAN_EXIT_OK;
-	if (open_boxed(&b, a, kan_arg(a, "bundle"), &err) < 0 ||
-	    kan_rules_shipped(&rules, &err) < 0 || kan_analyze(&analysis, b, rules, &err) < 0)
+	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
+	if (open_boxed(&b, &yara, a, kan_arg(a, "bundle"), &err) < 0 ||
+	    kan_rules_shipped(&rules, &err) < 0 ||
+	    kan_analyze_with(&analysis, b, rules, kan_buf_bytes(&yara), &err) < 0)
 		status = kan_say_err(&err);
 	else
 		status = find_finding(analysis, a->words[0], kan_flag(a, "json"));
@@ -178,7 +190,7 @@ const struct kan_command kan_cmd_show = {
 	.name = "show",
 	.args = "[-b BUNDLE] ID|'#N'",
 	.summary = "one finding with its evidence: artefact, row, digest",
-	.options = with_bundle,
+	.options = show_options,
 	.min_words = 1,
 	.max_words = 1,
 	.run = show,

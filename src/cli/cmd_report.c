@@ -6,9 +6,13 @@
 #include "cli/cmd.h"
 
 static const struct kan_option options[] = {
-	{"format", 0, "LIST", "html, md, json (default: these three), sbom"},
+	{"format", 0, "LIST",
+	 "html, md, json (default: these three), timeline, bodyfile, csv, stix, navigator, sarif, "
+	 "sbom"},
 	{"out", 'o', "DIR", "where the files go (default: the home's reports/<bundle>)"},
 	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
+	{"yara", 0, "FILE|DIR",
+	 "these YARA rules over its changed files, carved bytes and logs, too"},
 	{"fail-on", 0, "SEVERITY",
 	 "exit 9 when there is a finding of low, medium, high, critical or above"},
 	{NULL, 0, NULL, NULL},
@@ -45,6 +49,7 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.out_dir = dir,
 		.formats = kan_arg(a, "format"),
 		.rules = kan_arg(a, "rules"),
+		.yara = kan_arg(a, "yara"),
 		.colour = kan_colour(a),
 		.fail_on = kan_arg(a, "fail-on"),
 		.report_path = shown,

@@ -33,10 +33,15 @@ static const json_t *tags_of(struct listing *l, const char *driver)
 {
 	const json_t *had = json_object_get(l->tags, driver);
 	char name[DRIVER_OCTETS];
-	if (had || json_object_size(l->tags) >= DRIVERS)
+	if (had || json_object_size(l->tags) > DRIVERS)
 		return had;
 	struct kan_err why = {0};
-	json_t *index = kan_dataroot_tags(l->root_fd, driver, &why);
+	json_t *index = NULL;
+	if (json_object_size(l->tags) == DRIVERS)
+		(void)kan_fail(&why, KAN_ELIMIT, "of more than %d drivers names are not looked up",
+			       DRIVERS);
+	else
+		index = kan_dataroot_tags(l->root_fd, driver, &why);
 	json_object_set_new(l->tags, driver, index ? index : json_null());
 	(void)snprintf(name, sizeof(name), "images of %.64s", driver);
 	struct kan_dataroot_entry e = {.name = kan_bytes_of(name), .why = why.text};
@@ -165,9 +170,11 @@ static void lose(struct listing *l, const char *word, const struct kan_dataroot_
 static void print_element(struct listing *l, const json_t *o, bool first)
 {
 	struct kan_err err = {0};
+	if (l->written != KAN_EXIT_OK)
+		return;
 	if (!first)
 		(void)fputc(',', stdout);
-	if (l->written == KAN_EXIT_OK && kan_print_line(o, true, &err) < 0)
+	if (kan_print_line(o, true, &err) < 0)
 		l->written = kan_say_err(&err);
 }
 
@@ -240,9 +247,9 @@ static int list_all(struct listing *l, const struct kan_args *a, bool live)
 		status = KAN_EXIT_MISSING;
 	if (l->lost)
 		status = kan_status_worst(status, KAN_EXIT_MISSING);
-	if (l->json)
+	if (l->json && l->written == KAN_EXIT_OK)
 		end_document(l, status);
-	else if (!l->n && status == KAN_EXIT_OK)
+	else if (!l->json && !l->n && status == KAN_EXIT_OK)
 		kan_say("%s: no container", kan_arg(a, "root"));
 	return kan_status_written(kan_status_worst(status, l->written));
 }

@@ -10,11 +10,15 @@
 #include <kanshiki/report.h>
 #include <kanshiki/rule.h>
 
+#include "analyze/analyze.h"
+#include "analyze/yarascan.h"
 #include "base/file.h"
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/cmd.h"
+#include "reports/drain.h"
 
+enum { YARA_ROWS = 64 << 20 };
 enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32 };
 
 const char *const kan_severity_words[] = {"low", "medium", "high", "critical", NULL};
@@ -54,7 +58,41 @@ static int known_formats(const char *list, struct kan_err *err)
 	return 0;
 }
 
-static int write_reports(json_t *paths, const struct kan_model *m, const struct kan_reading *r,
+static int drain(struct kan_buf *full, void *arg, struct kan_err *err)
+{
+	const int *fd = arg;
+	if (kan_write_all(*fd, full->data, full->len, err) < 0)
+		return -1;
+	kan_buf_reset(full);
+	return 0;
+}
+
+/* The one report of this file; what is made of it is written while it grows. */
+static int write_report(int dir, const struct kan_report *k, struct kan_model *m,
+			struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(REPORT_MAX);
+	kan_auto_close int fd = -1;
+	if (unlinkat(dir, k->file, 0) < 0 &&
+	    errno != ENOENT) /* made again: the same bytes, or better rules */
+		return kan_fail_sys(err, "%s", k->file);
+	if (kan_create(&fd, dir, k->file, 0600, err) < 0)
+		return -1;
+	kan_model_drain(m, drain, &fd);
+	int rc = k->render(&text, m, err);
+	kan_model_drain(m, NULL, NULL);
+	if (rc == 0 && text.failed)
+		rc = kan_fail(err, KAN_ELIMIT, "it is over %d MiB", REPORT_MAX >> 20);
+	if (rc == 0)
+		rc = drain(&text, &fd, err);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = kan_fail_sys(err, "%s", k->file);
+	if (rc < 0)
+		(void)unlinkat(dir, k->file, 0); /* half a report is none */
+	return rc;
+}
+
+static int write_reports(json_t *paths, struct kan_model *m, const struct kan_reading *r,
 			 struct kan_err *err)
 {
 	kan_auto_close int dir = open(r->out_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -63,17 +101,8 @@ static int write_reports(json_t *paths, const struct kan_model *m, const struct 
 	for (const struct kan_report *const *k = kan_reports; *k; k++) {
 		if (!format_listed(r->formats, (*k)->name))
 			continue;
-		kan_auto_buf struct kan_buf text = KAN_BUF(REPORT_MAX);
-		if ((*k)->render(&text, m, err) < 0)
-			return kan_wrap(err, "report %s", (*k)->name);
-		if (text.failed)
-			return kan_fail(err, KAN_ELIMIT, "report %s is over %d MiB", (*k)->name,
-					REPORT_MAX >> 20);
-		if (unlinkat(dir, (*k)->file, 0) < 0 &&
-		    errno != ENOENT) /* made again: the same bytes, or better rules */
-			return kan_fail_sys(err, "%s/%s", r->out_dir, (*k)->file);
-		if (kan_put_file(dir, (*k)->file, 0600, kan_buf_bytes(&text), err) < 0)
-			return kan_wrap(err, "%s", r->out_dir);
+		if (write_report(dir, *k, m, err) < 0)
+			return kan_wrap(err, "report %s in %s", (*k)->name, r->out_dir);
 		kan_auto_free char *path = kan_path(r->out_dir, (*k)->file);
 		/* one format may be several files */
 		json_object_set_new(paths,
@@ -135,7 +164,29 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 	return 0;
 }
 
-static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err *err)
+/* An artefact that is not there has no rows. */
+static int rows_of_bundle(const void *from, const char *artefact, kan_row_fn *fn, void *arg,
+			  struct kan_err *err)
+{
+	return kan_bundle_find(from, artefact) ? kan_bundle_rows(from, artefact, fn, arg, err) : 0;
+}
+
+int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, struct kan_err *err)
+{
+	char unboxed[KAN_YARA_UNBOXED];
+	const struct kan_yara_job job = {bundle, path, kan_yara_defaults};
+	if (!path)
+		return 0;
+	*rows = KAN_BUF(YARA_ROWS);
+	if (kan_yara_scan(rows, unboxed, &job, err) < 0)
+		return -1;
+	if (*unboxed)
+		kan_say("sandbox: this kernel does not give the scanner of YARA rules:%s", unboxed);
+	return 0;
+}
+
+static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
+		    struct kan_err *err)
 {
 	struct kan_bundle *bundle = NULL;
 	struct kan_rules *rules = NULL;
@@ -146,9 +197,10 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_err 
 		goto out;
 	if ((r->rules ? kan_rules_load(&rules, r->rules, err) : kan_rules_shipped(&rules, err)) < 0)
 		goto out;
-	if (kan_analyze(&analysis, bundle, rules, err) < 0 ||
+	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0 ||
 	    kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
+	kan_model_from(model, rows_of_bundle, bundle);
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
 	count_changes(answer, analysis);
 	int status = r->status;
@@ -168,9 +220,7 @@ out:
 	return rc;
 }
 
-static void sandboxed(int out, const struct kan_reading *r) __attribute__((noreturn));
-
-static void sandboxed(int out, const struct kan_reading *r)
+_Noreturn static void sandboxed(int out, const struct kan_reading *r, struct kan_bytes yara)
 {
 	struct kan_err err = {0};
 	struct kan_sandbox_state state = {0};
@@ -179,7 +229,7 @@ static void sandboxed(int out, const struct kan_reading *r)
 	const char *write_paths[] = {r->out_dir, NULL};
 	int rc = kan_sandbox_reader(&state, read_paths, write_paths, &err);
 	if (rc == 0)
-		rc = read_all(answer, r, &err);
+		rc = read_all(answer, r, yara, &err);
 	if (rc < 0) {
 		json_object_clear(answer);
 		kan_json_set_bytes(answer, "error", kan_bytes_of(err.text));
@@ -222,13 +272,16 @@ int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, str
 		return kan_fail(err, KAN_EUSAGE,
 				"--fail-on takes low, medium, high or critical, not '%s'",
 				r.fail_on);
+	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
+	if (kan_scan_yara(&yara, r.bundle, r.yara, err) < 0)
+		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return kan_fail_sys(err, "pipe");
 	(void)fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)close(ends[0]);
-		sandboxed(ends[1], &r);
+		sandboxed(ends[1], &r, kan_buf_bytes(&yara));
 	}
 	(void)close(ends[1]);
 	kan_auto_close int from = ends[0];

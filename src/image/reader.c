@@ -29,6 +29,7 @@ static void free_session(struct kan_session *s)
 	kan_digest_free(s->digest);
 	kan_checksum_free(s->checksum);
 	kan_buf_free(&s->at.path);
+	kan_buf_free(&s->moved.told);
 	kan_buf_free(&s->xattrs);
 	kan_buf_free(&s->link);
 	free(s->extents);
@@ -149,8 +150,10 @@ static void walk(struct kan_session *s)
 		walk_one(s, &st);
 		return;
 	}
-	if (s->again)
+	if (s->again) {
+		kan_session_tell_moved(s);
 		return;
+	}
 	begin_clock(s);
 	s->rc = kan_tree_walk(&w, s->o.root_fd, &s->err);
 	s->counts.entries = w.seen;
@@ -269,6 +272,8 @@ static void inherit(struct kan_session *s, struct kan_session *left)
 	s->counts = left->counts;
 	s->since = left->since;
 	s->again = left->again;
+	s->moved = left->moved;
+	left->moved.told = KAN_BUF(0);
 	s->counts.stuck++;
 	s->no_open = s->counts.stuck >= KAN_READER_STUCK_MAX;
 	s->skipping = !s->again;

@@ -1,6 +1,5 @@
 /* The reference in a process of its own: its bytes are foreign, and this process is root's. */
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +7,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,28 +67,6 @@ static int put_end(size_t n, void *arg, struct kan_err *err)
 	return put(*(int *)arg, END_OF_LAYER, (uint32_t)n, NULL, err);
 }
 
-/* Nothing that was open before, but for these two. */
-static bool close_others(int a, int b)
-{
-	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
-	return (low == 0 || syscall(SYS_close_range, 0u, low - 1, 0) == 0) &&
-	       (high == low + 1 || syscall(SYS_close_range, low + 1, high - 1, 0) == 0) &&
-	       syscall(SYS_close_range, high + 1, ~0u, 0) == 0;
-}
-
-/* Of root's powers it keeps the one to read: blobs of a directory may be somebody else's. */
-static bool drop_powers(bool directory)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = {0};
-	if (syscall(SYS_capget, &head, now) < 0)
-		return false;
-	uint32_t keep = directory ? now[0].permitted & 1u << CAP_DAC_READ_SEARCH : 0;
-	struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {
-		{.effective = keep, .permitted = keep}};
-	return syscall(SYS_capset, &head, left) == 0;
-}
-
 /* Into what is left of this process nothing foreign has come yet. */
 static int enter(uint32_t *box, const struct kan_reference_from *from, int out, struct kan_err *err)
 {
@@ -101,7 +77,8 @@ static int enter(uint32_t *box, const struct kan_reference_from *from, int out, 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", from->fd);
 	if (fstat(from->fd, &st) < 0)
 		return kan_fail_sys(err, "reference");
-	bool alone = close_others(from->fd, out) && drop_powers(S_ISDIR(st.st_mode));
+	bool alone = kan_sandbox_close_others(from->fd, out) &&
+		     kan_sandbox_drop_powers(S_ISDIR(st.st_mode));
 	if (kan_sandbox_reader(&state, readable, NULL, err) < 0)
 		return -1;
 	*box = (alone && state.no_new_privs ? BOX_PRIVILEGES : 0) |

@@ -21,11 +21,8 @@ enum {
 
 struct look {
 	struct kan_session *s;
-	int64_t last;        /* the look before began, or the walk did */
-	struct kan_buf told; /* of all looks: a length and the path of each place */
-	size_t n_told;
-	uint64_t rest, most; /* places beyond them in this look, and in any */
-	bool changing;       /* a directory has changed since the look before */
+	int64_t last;  /* the look before began, or the walk did */
+	bool changing; /* a directory has changed since the look before */
 };
 
 void kan_session_wait_for_a_tick(void)
@@ -48,7 +45,7 @@ static bool next_place(struct kan_bytes *path, struct kan_bytes *left)
 	return true;
 }
 
-static bool is_told(const struct look *l, struct kan_bytes path)
+static bool is_told(const struct kan_moved *l, struct kan_bytes path)
 {
 	struct kan_bytes left = kan_buf_bytes(&l->told), other;
 	while (next_place(&other, &left))
@@ -57,7 +54,7 @@ static bool is_told(const struct look *l, struct kan_bytes path)
 	return false;
 }
 
-static void note_place(struct look *l, struct kan_bytes path)
+static void note_place(struct kan_moved *l, struct kan_bytes path)
 {
 	if (is_told(l, path))
 		return;
@@ -97,7 +94,7 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 	if (!kan_session_end(l->s))
 		return KAN_TREE_STOP;
 	if (may_have_moved(l, e))
-		note_place(l, e->path);
+		note_place(&l->s->moved, e->path);
 	if (!S_ISDIR(e->st->stx_mode))
 		return KAN_TREE_GO;
 	if (kan_session_was_stuck(l->s, e->path))
@@ -129,35 +126,40 @@ static bool look(struct look *l)
 				  .problem = problem,
 				  .arg = l};
 	struct kan_err err = {0};
-	l->rest = 0;
+	l->s->moved.rest = 0;
 	l->changing = false;
-	bool whole = kan_tree_walk(&w, l->s->o.root_fd, &err) == 0 && kan_session_end(l->s);
+	int rc = kan_tree_walk(&w, l->s->o.root_fd, &err);
+	if (!kan_session_end(l->s))
+		return false;
+	if (rc < 0) /* more in it than when it was walked, for one */
+		(void)kan_session_problem(l->s, KAN_LIT("/"), &err);
 	l->last = began;
-	return whole;
+	return rc == 0;
 }
 
-static void tell_all(const struct look *l)
+void kan_session_tell_moved(struct kan_session *s)
 {
-	struct kan_bytes left = kan_buf_bytes(&l->told), path;
+	struct kan_bytes left = kan_buf_bytes(&s->moved.told), path;
 	struct kan_err err = {0};
 	kan_err_set(&err, KAN_EIO, ESTALE,
 		    "it changed, in a directory whose names changed, while the tree was walked: it "
 		    "may be missing, or be there under two names");
 	while (next_place(&path, &left))
-		if (!kan_session_problem(l->s, path, &err))
+		if (!kan_session_problem(s, path, &err))
 			return;
-	if (l->most == 0)
+	if (s->moved.most == 0)
 		return;
 	kan_err_set(&err, KAN_EIO, ESTALE, "%llu more changed while the tree was walked",
-		    (unsigned long long)l->most);
-	(void)kan_session_problem(l->s, KAN_LIT("/"), &err);
+		    (unsigned long long)s->moved.most);
+	(void)kan_session_problem(s, KAN_LIT("/"), &err);
 }
 
 void kan_session_look_again(struct kan_session *s)
 {
 	if (s->frozen && kan_sink_frozen(s->o.sink))
 		return;
-	struct look l = {.s = s, .last = s->since, .told = KAN_BUF(PATHS_MAX)};
+	struct look l = {.s = s, .last = s->since};
+	s->moved.told = KAN_BUF(PATHS_MAX);
 	s->again = true;
 	s->at.told = true;
 	bool whole = look(&l);
@@ -166,6 +168,5 @@ void kan_session_look_again(struct kan_session *s)
 		whole = look(&l);
 	}
 	if (!kan_session_left(s))
-		tell_all(&l);
-	kan_buf_free(&l.told);
+		kan_session_tell_moved(s);
 }

@@ -20,6 +20,13 @@ struct kan_place {
 	bool told; /* the record of it has been sent */
 };
 
+/* Places that may have moved behind the walk's back: a length and the path of each of the first. */
+struct kan_moved {
+	struct kan_buf told;
+	size_t n_told;
+	uint64_t rest, most; /* places beyond them in this look, and in any */
+};
+
 struct kan_session {
 	struct kan_reader_opts o;
 	struct kan_reader_counts counts;
@@ -46,6 +53,7 @@ struct kan_session {
 	int64_t since; /* the first walk began: kan_tick_ns */
 	bool again;    /* all has been met; the directories are looked at again */
 	bool frozen;   /* the container was when the walk began */
+	struct kan_moved moved;
 };
 
 /* Around every call that may block. end: false when the session was left behind meanwhile. */
@@ -65,6 +73,8 @@ bool kan_session_problem(struct kan_session *s, struct kan_bytes path, const str
  * changed, is told as a problem.
  */
 void kan_session_look_again(struct kan_session *s);
+/* What that found, also in a session that was left behind in the middle of it. */
+void kan_session_tell_moved(struct kan_session *s);
 /* To the next tick of the kernel's clock: what changed before has an older stamp then. */
 void kan_session_wait_for_a_tick(void);
 /* Was a thread left behind there? */

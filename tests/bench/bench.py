@@ -11,6 +11,7 @@ import tempfile
 
 import files
 import measure
+import reports
 import volatile
 import workload
 
@@ -161,6 +162,12 @@ class Bench:
     def p9(self):
         files.p9(self)
 
+    def report(self):
+        self.busy_item(reports.report)
+
+    def p16(self):
+        reports.p16(self)
+
     def p12(self):
         self.need_image()
         files.p12(self)
@@ -188,7 +195,7 @@ class Bench:
             os.mkdir(self.work)
             if self.scale != 1:
                 print("asked for, or less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p12", "p10b", "p7", "p8"):
+            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p12", "p16", "p10b", "p7", "p8", "report"):
                 if not self.wanted(item.upper().removesuffix("B")):
                     continue
                 try:
@@ -228,7 +235,7 @@ def first(row, *keys):
 
 def main():
     parser = argparse.ArgumentParser(description="side-by-side benchmark")
-    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12; none: all")
+    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P16 REPORT; none: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="everything at a tenth")
     parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))

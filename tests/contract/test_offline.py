@@ -152,7 +152,8 @@ class Offline(Capturing):
         self.assertEqual(root.snapshot(), before)
         self.assertEqual(bundle.document["depth"], "offline")
         self.assertEqual(bundle.statuses(), {"host": "not-applicable", "engine": "ok", "processes": "not-applicable", "network": "not-applicable",
-                                             "mounts": "ok", "filesystem": "ok", "logs": "ok", "engine-after": "not-applicable", "image": "ok"})
+                                             "mounts": "ok", "filesystem": "ok", "logs": "ok", "posture": "not-applicable",
+                                             "engine-after": "not-applicable", "image": "ok"})
         changes = {r["path"]: r["change"] for r in bundle.rows("filesystem/changes.ndjson") if r["change"] not in ("parent", "identical")}
         self.assertEqual(changes, {"/etc/passwd": "changed", "/etc/gone": "deleted", "/evil": "added"})
         self.assertEqual(bundle.members("filesystem/upper.tar")["evil"], b"evil")

@@ -342,7 +342,8 @@ class Captured(test_offline.Capturing):
         self.assertEqual((bundle.document["depth"], bundle.gaps()), ("offline", LIBPOD))
         self.assertEqual(bundle.statuses(), {"host": "not-applicable", "engine": "partial", "processes": "not-applicable",
                                              "network": "not-applicable", "mounts": "ok", "filesystem": "ok", "logs": "ok",
-                                             "engine-after": "not-applicable", "image": "ok"})
+                                             "engine-after": "not-applicable", "posture": "not-applicable",
+                                             "image": "ok"})
         self.assertEqual(self.changes(bundle), {"/etc/passwd": "changed", "/etc/gone": "deleted", "/evil": "added"})
         self.assertEqual(bundle.members("filesystem/upper.tar")["evil"], b"evil")
         self.assertEqual(bundle.members("mounts/content.tar"), {"1/file": b"in the volume"})

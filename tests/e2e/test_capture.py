@@ -349,7 +349,7 @@ class Capture(unittest.TestCase):
 
     def test_each_collector_is_named_ok_and_counted(self):
         collectors = {c["name"]: c for c in self.demo.result.json["collectors"]}
-        for name in ("host", "engine", "processes", "network", "mounts", "filesystem", "logs", "engine-after", "image"):
+        for name in ("host", "engine", "processes", "network", "mounts", "filesystem", "logs", "posture", "engine-after", "image"):
             self.assertEqual(collectors[name]["status"], "ok", collectors[name])
         self.assertGreaterEqual(collectors["processes"]["items"], len(self.truth["members"]))
 

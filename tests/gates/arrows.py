@@ -47,6 +47,7 @@ FOREIGN = {
     "seccomp": {"src/base/sandbox.c"},
     "pcre2": {"src/analyze"},
     "qrencode": {"reports"},
+    "yara": {"src/analyze/yaraengine.c"},
     "sys/capability": {"src/base", "src/kernel", "src/image"},
     "zlib": {"src/image", "src/base"},
 }

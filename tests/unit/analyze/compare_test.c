@@ -275,7 +275,7 @@ Test(compare, a_gap_behind_very_many_of_another_collector_counts_and_very_many_a
 	kan_auto_buf struct kan_buf gaps = KAN_BUF(4 << 20);
 	for (int i = 0; i < KAN_COVER_GAPS + 5; i++)
 		kan_buf_addf(&gaps,
-			     "{\"collector\":\"logs\",\"what\":\"%d\",\"code\":\"denied\","
+			     "{\"collector\":\"memory\",\"what\":\"%d\",\"code\":\"denied\","
 			     "\"why\":\"w\"}\n",
 			     i);
 	kan_buf_adds(&gaps, "{\"collector\":\"filesystem\",\"what\":\"/x\",\"code\":\"changed\","
@@ -284,8 +284,8 @@ Test(compare, a_gap_behind_very_many_of_another_collector_counts_and_very_many_a
 	struct kan_compared *c =
 		with_image(&f, "{\"path\":\"/a\",\"type\":\"file\",\"change\":\"added\"}\n", ~0U);
 	cr_assert_eq(c->n_gaps, 1);
-	cr_assert(kan_cover_gaps(f.side->cover, "logs"));
-	cr_assert_eq(kan_cover_of(f.side->cover, f.source, "logs", "data/logs/files.ndjson"),
+	cr_assert(kan_cover_gaps(f.side->cover, "memory"));
+	cr_assert_eq(kan_cover_of(f.side->cover, f.source, "memory", "data/memory/hits.ndjson"),
 		     KAN_COVER_NONE);
 	cr_assert_eq(json_array_size(f.side->cover->gaps), KAN_COVER_GAPS + 2);
 	kan_compared_free(c);

@@ -118,6 +118,26 @@ Test(document, the_ancestor_says_who_started_a_process)
 	json_decref(doc);
 }
 
+#define PROC(pid, ppid, session) \
+	"{\"pid\":" #pid ",\"ppid\":" #ppid ",\"session\":" #session \
+	",\"argv\":[\"x\"],\"kthread\":false,\"state\":\"S\",\"uid\":[33,33,33,33]}\n"
+
+/* 4801: of an exec's session. 4802: its session has no leader any more. 4803: rows that cannot be.
+ */
+Test(document, who_was_left_behind_in_a_session_comes_from_its_leader)
+{
+	json_t *doc =
+		over_base("data/processes/processes.ndjson",
+			  KAN_LIT(PROC(4650, 4600, 4650) PROC(4800, 4600, 4800)
+					  PROC(4801, 4650, 4800) PROC(4802, 4650, 4790)
+						  PROC(4803, 4650, 4804) PROC(4804, 4803, 4803)));
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4800), "ancestor"), "exec");
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4801), "ancestor"), "exec");
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4802), "ancestor"), "orphan");
+	cr_expect_str_eq(str(row_of(doc, "processes", "pid", 4803), "ancestor"), "orphan");
+	json_decref(doc);
+}
+
 Test(document, the_origin_of_running_bytes_is_told_apart)
 {
 	json_t *doc = hostile();
@@ -355,6 +375,34 @@ Test(document, gaps_scope_and_the_event_window_are_not_seen)
 		cr_assert_str_eq(str(json_array_get(list, i), "what"), whats[i]);
 	}
 	json_decref(doc);
+}
+
+/* Does an event like this, alone, reach back to the creation? */
+static bool window_is_open(const char *action, const char *id)
+{
+	char event[256];
+	size_t i = 0;
+	json_t *v = NULL;
+	bool open = false;
+	(void)snprintf(event, sizeof event,
+		       "{\"Type\":\"container\",\"Action\":\"%s\",\"Actor\":{\"ID\":\"%s\"},"
+		       "\"timeNano\":1794546000120394871}\n",
+		       action, id);
+	json_t *doc = over_base("data/engine/events.json", kan_bytes_of(event));
+	json_array_foreach (json_object_get(doc, "not_seen"), i, v)
+		open |= strcmp(str(v, "kind"), "window") == 0;
+	json_decref(doc);
+	return open;
+}
+
+/* The engine tells of a creation a moment after the time that inspect has of it. */
+Test(document, the_event_of_its_creation_closes_the_window)
+{
+	static const char mine[] =
+		"3f2a9c41d0be5d7e0c6a1b9f48e2d37750aa6c1f9be4d2830717c5e6a9b0f3d1";
+	cr_expect(!window_is_open("create", mine));
+	cr_expect(window_is_open("create", "another"));
+	cr_expect(window_is_open("start", mine));
 }
 
 Test(document, the_bytes_of_the_container_stay_bytes)

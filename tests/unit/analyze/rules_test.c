@@ -101,6 +101,11 @@ Test(rules, what_is_unknown_is_named)
 	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid\"],\"raise\":{"
 			     "\"severity\":2}}]"),
 		"one step");
+	refused(with("excuse", "{\"exe.shape\":1}"), "excuse: unknown column exe.shape");
+	refused(with("where", "{\"count\":{\"rows\":\"socket\"}}"), "where: count: ge: a number");
+	refused(with("join", "[{\"as\":\"x\",\"rows\":\"socket\",\"on\":[\"pid\"],\"where\":"
+			     "{\"count\":{\"rows\":\"socket\",\"ge\":1}}}]"),
+		"count: only in where, excuse and votes of a rule");
 	refused(with("schema", "\"kanshiki.rule/2\""), "schema is not kanshiki.rule/1");
 	refused(with("id", "\"Exe\""), "id is not family.name");
 }

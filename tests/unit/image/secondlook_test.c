@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +21,9 @@ struct scene {
 	const char *at;
 	void (*act)(struct scene *s, const char *in);
 	bool acted;
-	size_t n, files;
+	uint64_t max;
+	int notes;
+	size_t n, files, stuck;
 	char problems[PROBLEMS][PATH], reasons[PROBLEMS][PATH];
 	char met[PROBLEMS][PATH];
 };
@@ -51,23 +54,42 @@ static void keep(struct scene *s, const struct kan_record *rec)
 	if (rec->kind != KAN_RECORD_PROBLEM)
 		return;
 	cr_assert_lt(s->n, PROBLEMS);
-	cr_assert_eq(kan_gap_of_err(rec->err), KAN_GAP_CHANGED, "%s", rec->err->text);
+	cr_assert_eq(kan_gap_of_err(rec->err), s->max ? KAN_GAP_LIMIT : KAN_GAP_CHANGED, "%s",
+		     rec->err->text);
 	(void)snprintf(s->problems[s->n], PATH, "%.*s", (int)rec->data.n,
 		       (const char *)rec->data.p);
 	(void)snprintf(s->reasons[s->n++], PATH, "%s", rec->err->text);
 }
 
-static void walk(struct scene *s)
+/* Until it is at its end, behind what is stuck, too. */
+static void read_all(struct scene *s, struct kan_reader *r)
 {
 	const struct kan_record *rec = NULL;
+	struct kan_err err = {0};
+	struct kan_bytes path;
+	int rc = 0;
+	while ((rc = kan_reader_next(&rec, r, &err)) != 0) {
+		if (rc > 0)
+			keep(s, rec);
+		else if (err.sys != ETIMEDOUT || s->stuck++ > 1)
+			break;
+		else
+			cr_assert_eq(kan_reader_go_on(&path, r, &err), 0);
+	}
+}
+
+static void walk(struct scene *s)
+{
 	struct kan_reader *r = NULL;
 	struct kan_err err = {0};
-	const struct kan_reader_opts o = {
-		.root_fd = s->w->target.upper_fd, .note = on_entry, .arg = s, .shared = true};
+	const struct kan_reader_opts o = {.root_fd = s->w->target.upper_fd,
+					  .note = on_entry,
+					  .arg = s,
+					  .max_entries = s->max,
+					  .shared = true};
 	(void)usleep(TICK_US); /* what was made before is older than the walk */
 	cr_assert_eq(kan_reader_start(&r, &o, &err), 0);
-	while (kan_reader_next(&rec, r, &err) > 0)
-		keep(s, rec);
+	read_all(s, r);
 	kan_reader_free(r);
 	cr_assert(s->acted);
 }
@@ -178,5 +200,51 @@ Test(secondlook, of_many_that_move_the_count_is_told)
 	cr_assert_eq(s.n, 65);
 	cr_assert_str_eq(s.problems[64], "/");
 	cr_assert_str_eq(s.reasons[64], "36 more changed while the tree was walked");
+	world_free(s.w);
+}
+
+/* Who opens that directory now waits until notes is closed. */
+static void exchange_and_hold(struct scene *s, const char *at)
+{
+	s->notes = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	cr_assert_geq(s->notes, 0, "root is needed");
+	cr_assert_eq(fanotify_mark(s->notes, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR,
+				   s->w->target.upper_fd, "d/real/deep"),
+		     0);
+	exchange(s, at);
+}
+
+Test(secondlook, what_was_found_before_a_place_that_is_stuck_is_told, .timeout = 60)
+{
+	struct scene s = {.at = "x", .act = exchange_and_hold};
+	/* The link is older, so that the walk has met it when the two change places. */
+	begin(&s,
+	      "mkdir m/d; ln -s /nowhere m/d/link; mkdir -p m/d/real/deep; touch m/d/real/deep/x");
+	walk(&s);
+	(void)close(s.notes);
+	cr_assert_not(is_in(s.met, s.files, "/d/link/deep"), "it is stuck in the walk already");
+	cr_assert_eq(s.stuck, 1);
+	cr_assert(is_in(s.problems, s.n, "/d/link"));
+	world_free(s.w);
+}
+
+static void add_many(struct scene *s, const char *at)
+{
+	(void)at;
+	for (int i = 0; i < 20; i++) {
+		char name[32];
+		(void)snprintf(name, sizeof(name), "d/new-%d", i);
+		int fd = openat(s->w->target.upper_fd, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		cr_assert_geq(fd, 0);
+		(void)close(fd);
+	}
+}
+
+Test(secondlook, a_look_that_ends_at_a_limit_says_so)
+{
+	struct scene s = {.at = "x", .act = add_many, .max = 10};
+	begin(&s, "mkdir m/d; touch m/d/x");
+	walk(&s);
+	cr_assert(is_in(s.problems, s.n, "/"));
 	world_free(s.w);
 }

@@ -69,7 +69,7 @@ Test(golden, a_buffer_that_is_full_is_an_error_and_no_short_report)
 	json_t *doc = incident();
 	struct kan_model *m = model_of(doc, NULL);
 	for (const struct kan_report *const *r = kan_reports; *r; r++) {
-		kan_auto_buf struct kan_buf small = KAN_BUF(1000);
+		kan_auto_buf struct kan_buf small = KAN_BUF(100);
 		struct kan_err err = {0};
 		cr_assert(((*r)->render(&small, m, &err) < 0) || small.failed, "%s", (*r)->name);
 	}

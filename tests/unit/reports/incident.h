@@ -47,11 +47,23 @@ static json_t *incident(void)
 	return doc;
 }
 
+/* Rows of the incident's fixture. */
+static int rows_of(const void *from, const char *artefact, kan_row_fn *fn, void *arg,
+		   struct kan_err *err)
+{
+	struct kan_source *s = NULL;
+	cr_assert_eq(kan_source_dir(&s, from, NULL, err), 0, "%s", err->text);
+	int rc = kan_source_has(s, artefact) ? kan_source_rows(s, artefact, fn, arg, err) : 0;
+	kan_source_free(s);
+	return rc;
+}
+
 static struct kan_model *model_of(const json_t *doc, const json_t *receipt)
 {
 	struct kan_err err = {0};
 	struct kan_model *m = NULL;
 	cr_assert_eq(kan_model_new(&m, doc, receipt, &err), 0, "%s", err.text);
+	kan_model_from(m, rows_of, TOP "/tests/fixtures/report/hostile");
 	return m;
 }
 

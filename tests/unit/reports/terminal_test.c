@@ -55,24 +55,55 @@ Test(terminal, it_fits_a_screen_and_its_foot_is_whole)
 	json_t *doc = incident();
 	draw(&out, doc, bundle_path, false);
 	cr_assert_eq(screen_lines(&out), 23);
-	cr_assert_not_null(strstr(kan_buf_str(&out), "\n         +3 more, see the report\nseal "));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nNOT SEEN 4 things, see the report\nseal "));
 	cr_assert_not_null(
-		strstr(kan_buf_str(&out),
-		       "\nVIEWS    differ: cgroup and /proc 2, sockets and their holders 1"));
-	cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT  LOOK AT THESE FIRST: 3 critical", 40), 0);
+		strstr(kan_buf_str(&out), "\nENTRY    exec (inside): supported, moderate "));
+	cr_assert_eq(strncmp(kan_buf_str(&out),
+			     "VERDICT  INTRUSION, strength high: processes, sockets, files; ", 62),
+		     0);
 	has_foot(&out, bundle_path);
-	cr_assert_null(strstr(kan_buf_str(&out), "more: "));
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nSECRETS  "), "an answer of the page");
+	json_decref(doc);
+}
+
+Test(terminal, the_first_findings_make_room_before_a_block_goes)
+{
+	char bundle[240] = "/";
+	memset(bundle + 1, 'x', 140);
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle, false);
+	const char *first = strstr(kan_buf_str(&out), "\nFIRST    ");
+	cr_assert_not_null(first);
+	cr_assert_eq(strncmp(strchr(first + 1, '\n'), "\nDO NOW   ", 10), 0, "one line is left");
+	cr_assert_not_null(strstr(kan_buf_str(&out), "\nREACH "));
+	json_decref(doc);
+}
+
+Test(terminal, what_the_last_line_says_is_broken_and_never_cut)
+{
+	char bundle[900] = "/";
+	memset(bundle + 1, 'x', 800);
+	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+	json_t *doc = incident();
+	draw(&out, doc, bundle, false);
+	const char *last = strstr(kan_buf_str(&out), "\nexit 5: ");
+	cr_assert_not_null(last);
+	cr_assert_null(strstr(last, "…"), "%s", last);
+	cr_assert_not_null(strstr(last, " not assessed\n"), "%s", last);
+	cr_assert_not_null(strstr(last, "views"), "%s", last);
+	cr_assert_leq(screen_lines(&out), 23);
 	json_decref(doc);
 }
 
 Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 {
-	static const char *const order[] = {"VIEWS", "REACH", "HIDDEN", "CHANGED",
-					    "TALKS", "NOW",   "DO NOW", "FIRST"};
+	static const char *const order[] = {"VIEWS", "SECRETS", "REACH", "HIDDEN", "CHANGED",
+					    "ENTRY", "TALKS",   "NOW",   "DO NOW", "FIRST"};
 	json_t *doc = incident();
 	size_t gone_before = 0;
 	/* Longer, and the foot alone is more than a screen. */
-	for (size_t length = 64; length < 1400; length += 80) {
+	for (size_t length = 64; length < 1300; length += 80) {
 		char bundle[1700] = "/";
 		memset(bundle + 1, 'x', length);
 		kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
@@ -93,7 +124,7 @@ Test(terminal, a_longer_foot_drops_whole_blocks_from_the_end_and_names_them)
 		cr_assert_eq(strstr(kan_buf_str(&out), "more: ") != NULL, gone > 0,
 			     "%zu blocks are gone", gone);
 	}
-	cr_assert_eq(gone_before, 8, "every block was dropped once");
+	cr_assert_eq(gone_before, 10, "every block was dropped once");
 	json_decref(doc);
 }
 
@@ -104,6 +135,8 @@ Test(terminal, the_self_check_has_a_line_when_there_is_room)
 	draw(&full, doc, bundle_path, false);
 	cr_assert_null(strstr(kan_buf_str(&full), "\nAFTER "));
 	json_object_set_new(doc, "not_seen", json_array());
+	json_object_set_new(doc, "contradictions", json_array());
+	json_array_clear(json_object_get(json_object_get(doc, "verdict"), "hypotheses"));
 	draw(&roomy, doc, bundle_path, false);
 	cr_assert_not_null(strstr(kan_buf_str(&roomy), "\nAFTER    differs: processes 6 same, "));
 	cr_assert_leq(screen_lines(&roomy), 23);
@@ -116,6 +149,7 @@ Test(terminal, not_seen_shrinks_before_a_block_goes)
 	memset(bundle + 1, 'x', 130);
 	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
 	json_t *doc = incident();
+	json_array_clear(json_object_get(json_object_get(doc, "verdict"), "hypotheses"));
 	draw(&out, doc, bundle, false);
 	cr_assert_not_null(strstr(kan_buf_str(&out), "NOT SEEN 4 things, see the report"));
 	cr_assert_not_null(strstr(kan_buf_str(&out), "\nREACH "));
@@ -149,12 +183,19 @@ Test(terminal, hostile_names_are_inert_and_cut_by_columns)
 	json_decref(doc);
 }
 
+/* No finding, and what follows from that. */
+static void calm(json_t *doc)
+{
+	json_object_set_new(doc, "findings", json_array());
+	json_object_set_new(doc, "counts", json_object());
+	json_object_set_new(json_object_get(doc, "verdict"), "level", json_string("none"));
+}
+
 Test(terminal, nothing_found_is_said_and_never_called_clean)
 {
 	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
 	json_t *doc = incident();
-	json_object_set_new(doc, "findings", json_array());
-	json_object_set_new(doc, "counts", json_object());
+	calm(doc);
 	draw(&out, doc, bundle_path, false);
 	cr_assert_eq(strncmp(kan_buf_str(&out),
 			     "VERDICT  no intrusion found in what was collected\n", 50),
@@ -175,7 +216,7 @@ Test(terminal, what_no_rule_could_look_at_is_not_called_clean)
 {
 	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
 	json_t *doc = incident();
-	json_object_set_new(doc, "counts", json_object());
+	calm(doc);
 	json_object_set_new(doc, "rules", json_pack("[{s:s}]", "id", "exe.memfd"));
 	json_object_set_new(doc, "not_assessed", json_pack("[{s:s}]", "rule", "exe.memfd"));
 	draw(&out, doc, bundle_path, false);

@@ -1,0 +1,151 @@
+"""rules explain on a sealed bundle, and rules test on rules of one's own.
+
+usage: test_rules.py KANSHIKI
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import rows
+from dataroot import DataRoot
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+KANSHIKI = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else TOP / "build/kanshiki"
+MAX_SECONDS = 120
+scratch = tempfile.TemporaryDirectory(prefix="kan-rules-")
+WORK = pathlib.Path(scratch.name)
+CRON, NEAR = "/etc/cron.d/again", "/etc/cronies"
+
+
+def kanshiki(*argv):
+    done = subprocess.run([str(KANSHIKI), *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, timeout=MAX_SECONDS,
+                          check=False, cwd=TOP, env={"PATH": os.environ["PATH"], "HOME": str(WORK)})
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def own_rules():
+    """A directory with one shipped rule and the fixtures that it names."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="own-", dir=WORK))
+    rule = json.loads((TOP / "rules/persist/cron-changed.json").read_bytes())
+    rule["id"] = "own.cron"
+    (directory / "cron.json").write_text(json.dumps(rule))
+    for name in ("base", *rule["tests"]["hit"], *rule["tests"]["miss"]):
+        shutil.copytree(TOP / "tests/fixtures/rules" / name, directory / "fixtures" / name)
+    return directory, rule
+
+
+class Explaining(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        root = DataRoot(tempfile.mkdtemp(prefix="root-", dir=WORK))
+        root.container()
+        (root.upper() / "etc/cron.d").mkdir(parents=True)
+        (root.upper() / CRON[1:]).write_text("* * * * * root true\n")
+        (root.upper() / NEAR[1:]).write_text("not a table\n")
+        status, out, err = kanshiki("--home", WORK / "home", "--json", "capture", "--operator", "A <a@example.org>", "--root", root.path,
+                                    "web")
+        assert status == 0, err
+        cls.bundle = json.loads(out)["bundle"]
+
+    def explained(self, *argv):
+        status, out, err = kanshiki("--json", "rules", "explain", *argv)
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(rows.document_faults(out, "kanshiki.explain/1"), [])
+        return json.loads(out)
+
+    def test_the_row_that_holds_and_the_clauses_with_their_values(self):
+        told = self.explained("persist.cron-changed", self.bundle)
+        self.assertEqual((told["matched"], told["findings"]), (1, 1))
+        match, = told["matches"]
+        self.assertEqual([clause["result"] for clause in match["clauses"]], ["true"] * 3)
+        self.assertEqual(match["clauses"][2]["values"], {"path": CRON})
+        line = (pathlib.Path(self.bundle) / match["artefact"]).read_bytes().splitlines()
+        self.assertTrue(any(json.loads(one).get("path") == CRON for one in line[match["row"] - 1:match["row"] + 1]), match["row"])
+
+    def test_the_nearest_miss_says_which_clause_failed_and_on_what(self):
+        told = self.explained("persist.cron-changed", self.bundle)
+        near = next(one for one in told["nearest"] if one["object"]["path"] == NEAR)
+        failed, = near["clauses"]
+        self.assertEqual((near["met"], near["of"], failed["result"], failed["values"]), (2, 3, "false", {"path": NEAR}))
+        self.assertIn("path", failed["clause"])
+        lacking = [one["of"] - one["met"] for one in told["nearest"]]
+        self.assertEqual(lacking, sorted(lacking))
+
+    def test_rows_that_are_missing_are_said(self):
+        told = self.explained("image.history-fetch", self.bundle)
+        self.assertEqual([one["rule"] for one in told["not_assessed"]], ["image.history-fetch"])
+
+    def test_twice_the_same(self):
+        self.assertEqual(*(kanshiki("rules", "explain", "persist.cron-changed", self.bundle)[1] for _ in "ab"))
+
+    def test_a_rule_of_ones_own(self):
+        directory, _ = own_rules()
+        self.assertEqual(self.explained("--rules", directory, "own.cron", self.bundle)["findings"], 1)
+        status, out, _ = kanshiki("rules", "explain", "--rules", directory, "own.cron", self.bundle)
+        self.assertEqual(status, 0)
+        self.assertIn(f"path \"{NEAR}\"".encode(), out)
+
+    def test_what_is_not_there(self):
+        status, _, err = kanshiki("rules", "explain", "own.cron", self.bundle)
+        self.assertEqual(status, 3)
+        self.assertIn("own.cron: no such rule", err)
+        self.assertEqual(kanshiki("rules", "explain", "exe.memfd", WORK / "none")[0], 3)
+        self.assertEqual(kanshiki("rules", "explain")[0], 2)
+
+
+class Testing(unittest.TestCase):
+    def outcome(self, *argv):
+        status, out, err = kanshiki("--json", "rules", "test", *argv)
+        self.assertEqual(err, "")
+        self.assertEqual(rows.document_faults(out, "kanshiki.rules-test/1"), [])
+        return status, json.loads(out)
+
+    def test_the_shipped_rules_hold(self):
+        status, told = self.outcome("--fixtures", TOP / "tests/fixtures/rules")
+        self.assertEqual((status, told["faults"]), (0, []))
+        self.assertGreater(told["fixtures"], 2 * told["rules"] - 1)
+
+    def test_rules_of_ones_own(self):
+        directory, rule = own_rules()
+        status, told = self.outcome(directory)
+        n = len(rule["tests"]["hit"]) + len(rule["tests"]["miss"])
+        self.assertEqual((status, told["rules"], told["fixtures"], told["failed"]), (0, 1, n, 0))
+
+    def test_a_rule_that_does_not_do_what_it_says_is_1(self):
+        directory, rule = own_rules()
+        rule["where"]["all"][1] = {"type": "symlink"}
+        (directory / "cron.json").write_text(json.dumps(rule))
+        status, told = self.outcome(directory)
+        self.assertEqual(status, 1)
+        self.assertEqual([one["fixture"] for one in told["faults"]], rule["tests"]["hit"])
+        self.assertEqual({one["why"] for one in told["faults"]}, {"it did not hit"})
+
+    def test_a_fixture_that_is_not_there_or_elsewhere_is_1(self):
+        for name in ("absent", "../fixtures/honest"):
+            directory, rule = own_rules()
+            rule["tests"]["miss"] = [name]
+            (directory / "cron.json").write_text(json.dumps(rule))
+            status, told = self.outcome(directory)
+            self.assertEqual((status, told["failed"], told["faults"][0]["fixture"]), (1, 1, name))
+
+    def test_a_malformed_rule_is_2_with_its_place(self):
+        directory, rule = own_rules()
+        rule["where"] = {"colour": "red"}
+        (directory / "cron.json").write_text(json.dumps(rule))
+        status, out, err = kanshiki("rules", "test", directory)
+        self.assertEqual((status, out), (2, b""))
+        self.assertIn("cron.json: own.cron: where: unknown column colour", err)
+
+    def test_no_fixtures_at_all_is_3(self):
+        directory, _ = own_rules()
+        shutil.rmtree(directory / "fixtures")
+        self.assertEqual(kanshiki("rules", "test", directory)[0], 3)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=0)
