@@ -259,6 +259,7 @@ class Listed(unittest.TestCase):
             make(images)
             self.assertEqual(set(self.unreadable(root)), {"images of overlay"})
 
+    @unittest.skipIf(b"__asan_init" in test_offline.KANSHIKI.read_bytes(), "the memory of a sanitizer cannot be limited")
     def test_where_the_memory_of_a_reader_ends_the_limit_is_said(self):
         """Lists of the size that is allowed, whose parts take the most memory."""
         heavy = "[" + ",".join(['{"a":{}}'] * 900_000) + "]"
