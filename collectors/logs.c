@@ -126,9 +126,9 @@ static int take_set(bool *found, struct kan_logstore *l, const char *path, bool 
 	(void)snprintf(what, sizeof(what), "%s/0.log", l->dir);
 	int opened = kan_logset_open(&s, l->t, path, &why);
 	*found = s->n > 0;
-	if (opened < 0 && (!quiet || *found || why.code != KAN_ENOTFOUND))
+	if (opened < 0 && (!quiet || *found || why.sys != ENOENT))
 		kan_sink_gap_err(l->sink, kan_bytes_of(what), &why);
-	*found |= opened < 0 && why.code != KAN_ENOTFOUND && !l->t->engine; /* nobody else knows */
+	*found |= opened < 0 && why.sys != ENOENT && !l->t->engine; /* nobody else knows */
 	int rc = store_all(l, s, err);
 	kan_logset_free(s);
 	return rc;

@@ -2,31 +2,84 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/row.h"
 #include "base/rowscan.h"
 
 enum { VALUE_MAX = 64 << 20, KEY_MAX = KAN_ROW_KEY_MAX };
 
-/* Depth by counting brackets outside strings, before a recursive parser sees them. */
-static bool too_deep(struct kan_bytes text, unsigned max)
+/* What jansson 2.14 takes at most for what a document is made of, in octets, with what malloc adds:
+ * an object with its eight buckets; an array with its eight places and a number; one more place and
+ * a number; a pair with its share of the buckets while these grow; a string but for its octets. */
+enum { OBJECT = 224, ARRAY = 160, COMMA = 64, COLON = 104, STRING = 72 };
+/* The lexer's buffer of one token doubles, beside the token itself: of its octets. */
+enum { LEXER = 6, BESIDE = 16 << 10, FROM_HEAP = 64 << 10 };
+
+struct scan {
+	unsigned depth, deepest;
+	uint64_t parts; /* octets, without those of the text */
+	size_t token;   /* where the last one begins */
+	size_t longest;
+};
+
+static void begin_token(struct scan *s, size_t at)
 {
-	unsigned depth = 0;
+	size_t n = at - s->token;
+	s->longest = n > s->longest ? n : s->longest;
+	s->token = at;
+}
+
+static void meet(struct scan *s, uint8_t c)
+{
+	s->parts += c == '{'   ? OBJECT
+		    : c == '[' ? ARRAY
+		    : c == ',' ? COMMA
+		    : c == ':' ? COLON
+		    : c == '"' ? STRING
+			       : 0;
+	s->depth += c == '{' || c == '[';
+	s->deepest = s->depth > s->deepest ? s->depth : s->deepest;
+	s->depth -= (c == '}' || c == ']') && s->depth;
+}
+
+static bool ends_token(uint8_t c)
+{
+	return c == '"' || c == ',' || c == ':' || c == '{' || c == '[' || c == '}' || c == ']';
+}
+
+/* Depth and size by counting outside strings, before a recursive parser sees them. */
+static struct scan scan(struct kan_bytes text)
+{
+	struct scan s = {0};
 	bool in_string = false;
 	for (size_t i = 0; i < text.n; i++) {
 		uint8_t c = text.p[i];
 		if (in_string) {
 			i += c == '\\';
 			in_string = c != '"';
-		} else if (c == '"') {
-			in_string = true;
-		} else if ((c == '{' || c == '[') && ++depth > max) {
-			return true;
-		} else if ((c == '}' || c == ']') && depth) {
-			depth--;
+		} else if (ends_token(c)) {
+			begin_token(&s, i);
+			meet(&s, c);
+			in_string = c == '"';
 		}
 	}
-	return false;
+	begin_token(&s, text.n);
+	return s;
+}
+
+/* jansson's lexer does not look whether its buffer grew, and writes past its end when it did not:
+ * what it may need has to be there before it begins. */
+static bool has_room(const struct scan *s, size_t n)
+{
+	uint64_t need = s->parts + n + (uint64_t)LEXER * s->longest + BESIDE;
+	if (need < FROM_HEAP) {
+		void *volatile p = malloc(need); /* it stays in the heap, to be had again */
+		free(p);
+		return p != NULL;
+	}
+	void *p = mmap(NULL, need, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p != MAP_FAILED && munmap(p, need) == 0;
 }
 
 int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned depth,
@@ -35,8 +88,11 @@ int kan_json_parse(json_t **out, struct kan_bytes text, size_t max, unsigned dep
 	json_error_t why;
 	if (text.n > max)
 		return kan_fail(err, KAN_ELIMIT, "JSON: %zu octets, over %zu", text.n, max);
-	if (too_deep(text, depth))
+	const struct scan s = scan(text);
+	if (s.deepest > depth)
 		return kan_fail(err, KAN_EFORMAT, "JSON: deeper than %u", depth);
+	if (!has_room(&s, text.n))
+		return kan_fail(err, KAN_ELIMIT, "JSON: it needs more memory than there is");
 	json_t *doc = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 	if (!doc)
 		return kan_fail(err, KAN_EFORMAT, "JSON: line %d column %d: %.120s", why.line,

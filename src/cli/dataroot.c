@@ -8,7 +8,14 @@
 #include "base/sandbox.h"
 #include "engine/dataroot.h"
 
-enum { SHORT_ID = 12, SHOWN_MAX = 60, DRIVERS = 64, DRIVER_OCTETS = 80 };
+enum {
+	SHORT_ID = 12,
+	SHOWN_MAX = 60,
+	OTHERS_SHOWN = 8,
+	DRIVERS = 64,
+	DRIVER_OCTETS = 80,
+	STORES_OCTETS = 256
+};
 
 struct listing {
 	int root_fd;
@@ -19,7 +26,7 @@ struct listing {
 	int written; /* an exit status */
 };
 
-static void lose(struct listing *l, const struct kan_dataroot_entry *e);
+static void lose(struct listing *l, const char *word, const struct kan_dataroot_entry *e);
 
 /* What of the list of images is not to be believed, or cannot be read, is an entry of its own. */
 static const json_t *tags_of(struct listing *l, const char *driver)
@@ -38,8 +45,8 @@ static const json_t *tags_of(struct listing *l, const char *driver)
 	json_object_set_new(l->tags, driver, index ? index : json_null());
 	(void)snprintf(name, sizeof(name), "images of %.64s", driver);
 	struct kan_dataroot_entry e = {.name = kan_bytes_of(name), .why = why.text};
-	if (why.code != KAN_OK && why.code != KAN_ENOTFOUND)
-		lose(l, &e);
+	if (why.code != KAN_OK && why.sys != ENOENT)
+		lose(l, index ? "doubtful" : "unreadable", &e);
 	return index;
 }
 
@@ -72,6 +79,8 @@ static json_t *container(const struct kan_dataroot_entry *e, const json_t *index
 	json_t *o = json_object();
 	set_text(o, "id", kan_json_str(i, "Id"));
 	kan_json_set_bytes(o, "name", kan_bytes_of(plain_name(i)));
+	if (json_object_get(i, "OtherNames"))
+		json_object_set(o, "other_names", json_object_get(i, "OtherNames"));
 	set_text(o, "image", kan_json_str(json_object_get(i, "Config"), "Image"));
 	set_text(o, "image_id", kan_json_str(i, "Image"));
 	set_tags(o, index, kan_json_str(i, "Image"));
@@ -94,14 +103,31 @@ static json_t *unreadable(const struct kan_dataroot_entry *e)
 	return o;
 }
 
-static void print_cut(const char *text, size_t width)
+static size_t print_shown(const char *text)
 {
 	struct kan_bytes b = kan_bytes_of(text);
 	b.n = b.n < SHOWN_MAX ? b.n : SHOWN_MAX;
 	kan_print(stdout, b);
-	for (size_t i = b.n; i < width; i++)
+	return b.n;
+}
+
+static void print_cut(const char *text, size_t width)
+{
+	for (size_t i = print_shown(text); i < width; i++)
 		(void)fputc(' ', stdout);
 	(void)fputc(' ', stdout);
+}
+
+static void print_others(const json_t *names)
+{
+	size_t n = json_array_size(names), i = 0;
+	for (; i < n && i < OTHERS_SHOWN; i++) {
+		(void)fputs(i ? ", " : "also called: ", stdout);
+		print_shown(json_string_value(json_array_get(names, i)));
+	}
+	if (n > i)
+		(void)printf(" and %zu more", n - i);
+	(void)fputs(n ? " " : "", stdout);
 }
 
 static void print_container(const struct kan_dataroot_entry *e)
@@ -113,6 +139,7 @@ static void print_container(const struct kan_dataroot_entry *e)
 	print_cut(plain_name(i), 20);
 	print_cut(kan_json_str(json_object_get(i, "Config"), "Image"), 20);
 	print_cut(kan_json_str(i, "Created"), 0);
+	print_others(json_object_get(i, "OtherNames"));
 	if (e->why) {
 		(void)fputs("without: ", stdout);
 		kan_print(stdout, kan_bytes_of(e->why));
@@ -120,23 +147,23 @@ static void print_container(const struct kan_dataroot_entry *e)
 	(void)fputc('\n', stdout);
 }
 
-static void print_unreadable(const struct kan_dataroot_entry *e)
+static void print_unreadable(const char *word, const struct kan_dataroot_entry *e)
 {
 	struct kan_bytes name = e->name;
 	name.n = e->is_id ? SHORT_ID : name.n < SHOWN_MAX ? name.n : SHOWN_MAX;
 	kan_print(stdout, name);
-	(void)fputs(" unreadable ", stdout);
+	(void)printf(" %s ", word);
 	kan_print(stdout, kan_bytes_of(e->why));
 	(void)fputc('\n', stdout);
 }
 
-static void lose(struct listing *l, const struct kan_dataroot_entry *e)
+static void lose(struct listing *l, const char *word, const struct kan_dataroot_entry *e)
 {
 	l->lost++;
 	if (l->json)
 		json_array_append_new(l->unreadable, unreadable(e));
 	else
-		print_unreadable(e);
+		print_unreadable(word, e);
 }
 
 /* As they are met: so many as a disk may have are not held. */
@@ -151,15 +178,30 @@ static void print_element(struct listing *l, const json_t *o, bool first)
 		l->written = kan_say_err(&err);
 }
 
+/* A capture by such an id is refused: which of them is meant? */
+static void tell_stores(struct listing *l, const struct kan_dataroot_entry *e)
+{
+	kan_auto_buf struct kan_buf where = KAN_BUF(STORES_OCTETS);
+	kan_auto_buf struct kan_buf why = KAN_BUF(2 * STORES_OCTETS);
+	const char *id = kan_json_str(e->inspect, "Id");
+	struct kan_dataroot_entry told = {.name = kan_bytes_of(id), .is_id = true};
+	if (kan_dataroot_stores(&where, l->root_fd, id) <= 1)
+		return;
+	kan_buf_addf(&why, "more than one store has it: %s", kan_buf_str(&where));
+	told.why = kan_buf_str(&why);
+	lose(l, "ambiguous", &told);
+}
+
 static int on_container(const struct kan_dataroot_entry *e, void *arg)
 {
 	struct listing *l = arg;
 	if (!e->inspect) {
-		lose(l, e);
+		lose(l, "unreadable", e);
 		return 0;
 	}
 	const json_t *index = tags_of(l, kan_json_str(e->inspect, "Driver"));
 	l->lost += e->why != NULL;
+	tell_stores(l, e);
 	if (l->json) {
 		json_auto_t *o = container(e, index);
 		print_element(l, o, l->n == 0);

@@ -134,3 +134,13 @@ int kan_below_read(struct kan_buf *out, const struct kan_target *t, const char *
 		       ? -1
 		       : kan_dataroot_read_pin(out, pin, below, err);
 }
+
+int kan_below_words(struct kan_buf *out, const struct kan_target *t, const char *below,
+		    struct kan_err *err)
+{
+	if (kan_below_read(out, t, below, err) < 0)
+		return -1;
+	if (strlen(kan_buf_str(out)) == out->len)
+		return 0;
+	return kan_fail(err, KAN_EFORMAT, "%.200s has a NUL in it", below);
+}

@@ -39,5 +39,9 @@ int kan_below_beside(struct kan_buf *out, const struct kan_target *t, const char
 int kan_below_file(int *fd, const struct kan_target *t, const char *below, struct kan_err *err);
 int kan_below_read(struct kan_buf *out, const struct kan_target *t, const char *below,
 		   struct kan_err *err);
+/* Of words that are compared, or that a path is made of. format: behind a NUL there would be more
+ * than is seen. */
+int kan_below_words(struct kan_buf *out, const struct kan_target *t, const char *below,
+		    struct kan_err *err);
 
 #endif

@@ -16,7 +16,8 @@ json_t *kan_config_inspect(const json_t *config, const json_t *host);
 /*
  * Of Podman: the container's entry of containers.json, and the runtime's config (userdata/
  * config.json), which is there from its first start on. Either may be NULL. State is empty and
- * HostConfig what the runtime was told: the rest of both is in libpod's database. Yours; never
+ * HostConfig what the runtime was told: the rest of both is in libpod's database. What it is called
+ * besides its Name is OtherNames, an array of strings, absent when there are none. Yours; never
  * NULL.
  */
 json_t *kan_podman_inspect(const json_t *entry, const json_t *spec);

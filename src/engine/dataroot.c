@@ -18,7 +18,7 @@
 #include "engine/config.h"
 #include "engine/podmanroot.h"
 
-enum { PATH_OCTETS = 512, TAG_OCTETS = 512 }; /* a reference: 255 octets of name, 128 of tag */
+enum { PATH_OCTETS = 512 };
 
 static bool is_dir(int at, const char *path)
 {
@@ -331,7 +331,7 @@ bool kan_dataroot_is_id(struct kan_bytes name)
 }
 
 /* A driver is a directory's name: nothing with a slash or a dot is built into a path. */
-static bool plain(const char *driver)
+bool kan_dataroot_is_driver(const char *driver)
 {
 	size_t n = strlen(driver);
 	return n && n < 64 && strspn(driver, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
@@ -340,7 +340,7 @@ static bool plain(const char *driver)
 static bool is_layered(int root_fd, const char *driver, const char *id)
 {
 	char path[PATH_OCTETS];
-	if (!plain(driver) || !kan_is_sha256_hex(id))
+	if (!kan_dataroot_is_driver(driver) || !kan_is_sha256_hex(id))
 		return false;
 	(void)snprintf(path, sizeof(path), "image/%s/layerdb/mounts/%s/mount-id", driver, id);
 	return is_file(root_fd, path);
@@ -412,54 +412,6 @@ int kan_dataroot_each(int root_fd, kan_dataroot_fn *fn, void *arg, struct kan_er
 {
 	int rc = has_dockers(root_fd) ? each_of_docker(root_fd, fn, arg, err) : 0;
 	return kan_podmanroot_each(root_fd, fn, arg, rc < 0 ? NULL : err) < 0 ? -1 : rc;
-}
-
-void kan_dataroot_tag(json_t *index, const char *image_id, const char *name)
-{
-	json_t *of = json_object_get(index, image_id);
-	if (!of) {
-		of = json_pack("{s:[],s:i}", "tags", "more", 0);
-		json_object_set_new(index, image_id, of);
-	}
-	json_t *tags = json_object_get(of, "tags");
-	if (json_array_size(tags) < KAN_DATAROOT_TAGS && strlen(name) <= TAG_OCTETS)
-		json_array_append_new(tags, json_string(name));
-	else
-		json_object_set_new(of, "more", json_integer(kan_json_int(of, "more") + 1));
-}
-
-/* {"Repositories":{"shop":{"shop:2.3":"sha256:..","shop@sha256:..":"sha256:.."}}} */
-static json_t *tags_of_docker(const json_t *doc)
-{
-	json_t *index = json_object(), *of_name = NULL, *id = NULL;
-	const char *name = NULL, *reference = NULL;
-	json_object_foreach (json_object_get(doc, "Repositories"), name, of_name)
-		json_object_foreach (of_name, reference, id)
-			if (json_is_string(id) && !strchr(reference, '@'))
-				kan_dataroot_tag(index, json_string_value(id), reference);
-	return index;
-}
-
-json_t *kan_dataroot_tags(int root_fd, const char *driver, struct kan_err *err)
-{
-	char path[PATH_OCTETS];
-	json_t *doc = NULL, *index = NULL;
-	struct kan_err why = {0};
-	if (!plain(driver)) {
-		(void)kan_fail(err, KAN_ENOTFOUND, "no driver is called so");
-		return NULL;
-	}
-	(void)snprintf(path, sizeof(path), "image/%s/repositories.json", driver);
-	const struct kan_dataroot_dir d = {root_fd, kan_tree_opener_new()};
-	if (read_json(&doc, &d, path, &why) == 0)
-		index = tags_of_docker(doc);
-	else if (why.code == KAN_ENOTFOUND)
-		index = kan_podmanroot_tags(&d, driver, err);
-	else if (err)
-		*err = why;
-	kan_tree_opener_free(d.opener);
-	json_decref(doc);
-	return index;
 }
 
 json_t *kan_dataroot_by_id(int root_fd, const char *id)

@@ -48,6 +48,8 @@ struct kan_dataroot_dir {
 int kan_dataroot_json(json_t **out, const struct kan_dataroot_dir *d, const char *path, size_t max,
 		      struct kan_err *err);
 
+/* Is it a word that may be built into a path? Nothing with a slash or a dot is. */
+bool kan_dataroot_is_driver(const char *driver);
 /* Is it called as a container's directory is: 64 hex digits? */
 bool kan_dataroot_is_id(struct kan_bytes name);
 
@@ -72,12 +74,10 @@ int kan_dataroot_container(json_t **inspect, int root_fd, const char *id, struct
 /*
  * What names the images of a driver now, by image id: {"tags":[..],"more":n}, of each the first
  * KAN_DATAROOT_TAGS. Of image/<driver>/repositories.json, or of Podman's images.json. Yours; NULL:
- * as err, not-found when there is no such file. A list with one name for two images is given, and
- * is an error besides: either may be meant.
+ * it cannot be read, or (err: OK, or ENOENT) there is none. Of a list with one name for two images,
+ * or with entries that are none, the rest is given, and err says so: either may be meant.
  */
 json_t *kan_dataroot_tags(int root_fd, const char *driver, struct kan_err *err);
-/* Adds a name to that index; longer ones than a reference may be are only counted. */
-void kan_dataroot_tag(json_t *index, const char *image_id, const char *name);
 /* Of a container whose config cannot be read: its id, and what else there is. Yours. */
 json_t *kan_dataroot_by_id(int root_fd, const char *id);
 

@@ -43,6 +43,19 @@ static void candidate(struct sought *s, const char *id, const char *name)
 	memcpy(s->id, id, sizeof(s->id));
 }
 
+static bool is_called(const json_t *inspect, const char *asked)
+{
+	size_t i = 0;
+	json_t *one = NULL;
+	const char *name = kan_json_str(inspect, "Name");
+	if (strcmp(name + (name[0] == '/'), asked) == 0)
+		return true;
+	json_array_foreach (json_object_get(inspect, "OtherNames"), i, one)
+		if (strcmp(json_string_value(one), asked) == 0)
+			return true;
+	return false;
+}
+
 static int match(const struct kan_dataroot_entry *e, void *arg)
 {
 	struct sought *s = arg;
@@ -53,7 +66,7 @@ static int match(const struct kan_dataroot_entry *e, void *arg)
 	memcpy(id, e->name.p, 64);
 	name += name[0] == '/';
 	s->unreadable += !e->inspect;
-	bool exact = strcmp(name, s->asked) == 0;
+	bool exact = is_called(e->inspect, s->asked);
 	if (exact && !s->exact) {
 		s->exact = true;
 		s->n = 0;

@@ -218,7 +218,8 @@ bool kan_podman_by_program(const struct kan_target *t)
 	char path[KAN_STORE_PATH];
 	kan_auto_buf struct kan_buf flag = KAN_BUF(WORD);
 	(void)snprintf(path, sizeof(path), "%.32s/.has-mount-program", t->storage);
-	return kan_below_read(&flag, t, path, NULL) == 0 && strcmp(kan_buf_str(&flag), "true") == 0;
+	return kan_below_words(&flag, t, path, NULL) == 0 &&
+	       strcmp(kan_buf_str(&flag), "true") == 0;
 }
 
 /* The image's id, which is also the name of its directory, without the scheme. */

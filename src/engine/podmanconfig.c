@@ -103,16 +103,29 @@ static void of_metadata(json_t *out, json_t *config, const json_t *entry)
 	take(out, "ProcessLabel", flags, "ProcessLabel");
 }
 
+/* The first is its name; inspect has no word for others, which storage lets be. */
+static void of_names(json_t *out, const json_t *names)
+{
+	size_t i = 0;
+	json_t *one = NULL, *others = json_array();
+	kan_auto_buf struct kan_buf slashed = KAN_BUF(SIZE_MAX);
+	json_array_foreach (names, i, one)
+		if (json_is_string(one) && slashed.len)
+			json_array_append(others, one);
+		else if (json_is_string(one))
+			kan_buf_addf(&slashed, "/%s", json_string_value(one));
+	set_text(out, "Name", kan_buf_str(&slashed));
+	if (json_array_size(others))
+		json_object_set(out, "OtherNames", others);
+	json_decref(others);
+}
+
 static void of_entry(json_t *out, json_t *config, const json_t *entry)
 {
 	char image[KAN_DIGEST];
 	const char *id = kan_json_str(entry, "image");
-	const char *name = json_string_value(json_array_get(json_object_get(entry, "names"), 0));
-	kan_auto_buf struct kan_buf slashed = KAN_BUF(SIZE_MAX);
-	if (name)
-		kan_buf_addf(&slashed, "/%s", name);
 	set_text(out, "Id", kan_json_str(entry, "id"));
-	set_text(out, "Name", kan_buf_str(&slashed));
+	of_names(out, json_object_get(entry, "names"));
 	set_text(out, "Created", kan_json_str(entry, "created"));
 	kan_digest_name(image, id);
 	if (kan_is_sha256_hex(id))

@@ -117,14 +117,24 @@ static int container_of(json_t **inspect, const struct kan_dataroot_dir *d, cons
 	return entry ? 0 : -1;
 }
 
+static bool has_directory(int root_fd, const char *driver, const char *id)
+{
+	kan_auto_close int dir = -1, own = -1;
+	return open_driver(&dir, root_fd, driver, NULL) == 0 &&
+	       kan_open_beneath(&own, dir, id, O_PATH | O_DIRECTORY, 0, NULL) == 0;
+}
+
 int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, struct kan_err *lacks,
 			     struct kan_err *err)
 {
 	struct kan_tree_opener *opener = kan_tree_opener_new();
 	int rc = kan_fail(err, KAN_ENOTFOUND, "no list of Podman's store has it");
+	bool somewhere = kan_podmanroot_stores(NULL, root_fd, id) > 0;
 	for (size_t i = 0; i < DRIVERS && rc < 0; i++) {
 		struct kan_err why = {0};
 		kan_auto_close int dir = -1;
+		if (somewhere && !has_directory(root_fd, drivers[i], id))
+			continue; /* it is listed here, at most: its files are another's */
 		if (open_driver(&dir, root_fd, drivers[i], &why) == 0) {
 			const struct kan_dataroot_dir d = {dir, opener};
 			rc = container_of(inspect, &d, drivers[i], id, lacks, &why);
@@ -139,14 +149,10 @@ int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, stru
 /* The directory of the driver that has one of it, and which that is; NULL: none. */
 static const char *open_container(int *dir, int root_fd, const char *id)
 {
-	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
-		kan_auto_close int driver = -1, own = -1;
-		if (open_driver(&driver, root_fd, drivers[i], NULL) < 0 ||
-		    kan_open_beneath(&own, driver, id, O_PATH | O_DIRECTORY, 0, NULL) < 0)
-			continue;
-		*dir = kan_take_fd(&driver);
-		return drivers[i];
-	}
+	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++)
+		if (has_directory(root_fd, drivers[i], id) &&
+		    open_driver(dir, root_fd, drivers[i], NULL) == 0)
+			return drivers[i];
 	return NULL;
 }
 
@@ -154,9 +160,7 @@ size_t kan_podmanroot_stores(struct kan_buf *where, int root_fd, const char *id)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < DRIVERS && kan_is_sha256_hex(id); i++) {
-		kan_auto_close int driver = -1, own = -1;
-		if (open_driver(&driver, root_fd, drivers[i], NULL) < 0 ||
-		    kan_open_beneath(&own, driver, id, O_PATH | O_DIRECTORY, 0, NULL) < 0)
+		if (!has_directory(root_fd, drivers[i], id))
 			continue;
 		if (where)
 			kan_buf_addf(where, "%s%s-containers", where->len ? ", " : "", drivers[i]);
@@ -178,43 +182,6 @@ json_t *kan_podmanroot_by_id(int root_fd, const char *id)
 	return inspect;
 }
 
-/* One that has several names is named by each. owners: of each name, whose it is. */
-static void add_names(json_t *index, json_t *owners, const json_t *image, struct kan_err *err)
-{
-	char id[KAN_DIGEST];
-	size_t i = 0;
-	json_t *one = NULL;
-	kan_digest_name(id, kan_json_str(image, "id"));
-	json_array_foreach (json_object_get(image, "names"), i, one) {
-		const char *name = json_string_value(one);
-		if (!name)
-			continue;
-		const char *owner = kan_json_str(owners, name);
-		if (*owner && strcmp(owner, id) != 0)
-			(void)kan_fail(err, KAN_EFORMAT,
-				       "images.json: two images are called '%.80s'", name);
-		json_object_set_new(owners, name, json_string(id));
-		kan_dataroot_tag(index, id, name);
-	}
-}
-
-json_t *kan_podmanroot_tags(const struct kan_dataroot_dir *root, const char *driver,
-			    struct kan_err *err)
-{
-	char path[PATH_OCTETS];
-	json_t *doc = NULL, *one = NULL;
-	size_t i = 0;
-	(void)snprintf(path, sizeof(path), "%.32s-images/images.json", driver);
-	if (read_list(&doc, root, path, err) < 0)
-		return NULL;
-	json_t *index = json_object(), *owners = json_object();
-	json_array_foreach (doc, i, one)
-		add_names(index, owners, one, err);
-	json_decref(owners);
-	json_decref(doc);
-	return index;
-}
-
 /* --- the listing --------------------------------------------------------------------------- */
 
 struct listing {
@@ -222,8 +189,9 @@ struct listing {
 	const char *driver;
 	kan_dataroot_fn *fn;
 	void *arg;
-	json_t *known; /* ids: how often each is listed, 0 when it was told */
-	size_t left;   /* of entries that are looked at */
+	json_t *known;      /* ids: how often each is listed, 0 when it was told */
+	size_t left;        /* of entries that are looked at */
+	const char *unread; /* a list that is there and was not read; or NULL */
 	bool stopped;
 	struct kan_err problem;
 };
@@ -285,6 +253,7 @@ static void count_ids(struct listing *l, const json_t *list)
 static void tell_list_lost(struct listing *l, const char *name, const struct kan_err *why)
 {
 	struct kan_dataroot_entry e = {.name = kan_bytes_of(name)};
+	l->unread = l->unread ? l->unread : name;
 	tell(l, &e, why);
 }
 
@@ -331,10 +300,11 @@ static enum kan_tree_next on_entry(const struct kan_tree_entry *t, void *arg)
 	e.is_id = kan_dataroot_is_id(t->name);
 	if ((S_ISREG(t->st->stx_mode) && !e.is_id) || is_known(l, t->name))
 		return KAN_TREE_SKIP;
-	(void)kan_fail(&why, KAN_EFORMAT, "%s",
-		       !e.is_id                    ? "its name is no container's id"
-		       : !S_ISDIR(t->st->stx_mode) ? "no directory"
-						   : "containers.json does not have it");
+	(void)kan_fail(&why, KAN_EFORMAT, "%s %s", l->unread ? l->unread : kan_podman_lists[0],
+		       l->unread ? "could not be read" : "does not have it");
+	if (!e.is_id || !S_ISDIR(t->st->stx_mode))
+		(void)kan_fail(&why, KAN_EFORMAT, "%s",
+			       e.is_id ? "no directory" : "its name is no container's id");
 	tell(l, &e, &why);
 	return l->stopped ? KAN_TREE_STOP : KAN_TREE_SKIP;
 }
@@ -374,6 +344,7 @@ static int each_of(struct listing *l, int root_fd, struct kan_err *err)
 	if (open_driver(&dir, root_fd, l->driver, &why) < 0)
 		return why.sys == ENOENT ? 0 : kan_fail(err, why.code, "%s", why.text);
 	l->dir.fd = dir;
+	l->unread = NULL;
 	l->known = json_object();
 	tell_lists(l);
 	int rc = l->stopped ? 0 : walk(l, err);

@@ -17,9 +17,6 @@ int kan_podmanroot_container(json_t **inspect, int root_fd, const char *id, stru
 json_t *kan_podmanroot_by_id(int root_fd, const char *id);
 /* How many drivers have that directory; where: their names are added; or NULL. */
 size_t kan_podmanroot_stores(struct kan_buf *where, int root_fd, const char *id);
-/* As kan_dataroot_tags, of <driver>-images/images.json. */
-json_t *kan_podmanroot_tags(const struct kan_dataroot_dir *root, const char *driver,
-			    struct kan_err *err);
 /* Podman makes the driver's directory a mount of itself while it is in use. */
 bool kan_podmanroot_live(int root_fd);
 

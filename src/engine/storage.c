@@ -74,17 +74,6 @@ static void conclude(struct kan_target *t, const char *value, const char *proof,
 	kan_claim(t, "lower directories", value, KAN_UNPROVEN, why->text);
 }
 
-/* What a path is made of. Behind a NUL there would be more than is seen. */
-static int read_words(struct kan_buf *out, const struct kan_target *t, const char *below,
-		      struct kan_err *err)
-{
-	if (kan_below_read(out, t, below, err) < 0)
-		return -1;
-	if (strlen(kan_buf_str(out)) == out->len)
-		return 0;
-	return kan_fail(err, KAN_EFORMAT, "%.200s has a NUL in it", below);
-}
-
 /* Mount options are cut at a page: the list is then completed from the engine's own file "lower".
  */
 static int whole_list(struct kan_buf *list, const struct kan_target *t, const char *upper,
@@ -101,7 +90,7 @@ static int whole_list(struct kan_buf *list, const struct kan_target *t, const ch
 		return kan_fail(err, KAN_EFORMAT, "%.200s has no directory above", below);
 	(void)snprintf(diff, sizeof(below) - (size_t)(diff - below), "/lower");
 	kan_buf_reset(list);
-	return read_words(list, t, below, err);
+	return kan_below_words(list, t, below, err);
 }
 
 static bool engine_knows(const struct kan_target *t, const struct kan_overlay_claim *c)
@@ -120,7 +109,7 @@ static int layerdb_dir(char out[KAN_OVERLAY_PATH], const struct kan_target *t, s
 	kan_auto_buf struct kan_buf id = KAN_BUF(SMALL_OCTETS);
 	(void)snprintf(out, KAN_OVERLAY_PATH, "image/%.64s/layerdb/mounts/%s/mount-id", t->storage,
 		       t->id);
-	if (read_words(&id, t, out, err) < 0)
+	if (kan_below_words(&id, t, out, err) < 0)
 		return -1;
 	if (!kan_overlay_word(kan_buf_str(&id)))
 		return kan_fail(err, KAN_EFORMAT, "%.200s is no name of a directory", out);
@@ -219,7 +208,8 @@ static void from_names(struct kan_target *t)
 	}
 	(void)snprintf(list, sizeof(list), "%s/lower", dir);
 	(void)snprintf(diff, sizeof(diff), "%s/diff", strchr(dir, '/') + 1);
-	bool ok = kan_overlay_upper(t, diff, &why) == 0 && read_words(&lower, t, list, &why) == 0 &&
+	bool ok = kan_overlay_upper(t, diff, &why) == 0 &&
+		  kan_below_words(&lower, t, list, &why) == 0 &&
 		  kan_overlay_lowers(t, kan_buf_str(&lower), NULL, &why) == 0;
 	mark_init(t);
 	conclude(t, diff,

@@ -100,7 +100,7 @@ static int by_cache(size_t *at, const struct kan_integrity *g, const char *chain
 	kan_auto_buf struct kan_buf name = KAN_BUF(PATH_OCTETS);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/sha256/%.64s/cache-id",
 		       g->t->storage, chain + KAN_DIGEST_SCHEME);
-	if (kan_below_read(&name, g->t, path, err) < 0)
+	if (kan_below_words(&name, g->t, path, err) < 0)
 		return kan_wrap(err, "layerdb cache-id");
 	struct kan_bytes wanted = {name.data, strcspn(kan_buf_str(&name), "\n")};
 	if (!wanted.n)

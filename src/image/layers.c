@@ -89,7 +89,7 @@ static int read_word(char out[WORD_OCTETS], const struct kan_target *t, const ch
 	kan_auto_buf struct kan_buf text = KAN_BUF(WORD_OCTETS - 1);
 	(void)snprintf(path, sizeof(path), "image/%.32s/layerdb/%.200s/%.32s", t->storage, dir,
 		       name);
-	if (kan_below_read(&text, t, path, err) < 0)
+	if (kan_below_words(&text, t, path, err) < 0)
 		return kan_wrap(err, "layerdb %s", name);
 	size_t n = strcspn(kan_buf_str(&text), "\n");
 	memcpy(out, kan_buf_str(&text), n);

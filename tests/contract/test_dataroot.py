@@ -99,6 +99,27 @@ class Listed(unittest.TestCase):
         only, = self.document(root)["containers"]
         self.assertEqual((only["name"], only["state"], only["layers"], only["tags"]), ("", "created", False, []))
 
+    def test_a_list_of_images_that_is_damaged_or_gives_one_name_to_two_is_told(self):
+        root = new_root()
+        root.container()
+        listed = root.path / "image/overlay2/repositories.json"
+        named, other = {"shop:2.3": root.image}, "sha256:" + "e5" * 32
+        damage = {"two images are called 'shop:2.3'": {"Repositories": {"shop": named, "evil": {"shop:2.3": other}}},
+                  "no object Repositories": {"Repositories": []}, "'evil' is no object": {"Repositories": {"shop": named, "evil": []}},
+                  "names no image": {"Repositories": {"shop": {**named, "x:1": 7}}}}
+        for why, document in damage.items():
+            for text in (document, {**document, "Other": None}):
+                listed.write_text(json.dumps(text))
+                self.assertIn(why, self.unreadable(root)["images of overlay2"])
+        for text in ({}, 7, []):
+            listed.write_text(json.dumps(text))
+            self.assertEqual(set(self.unreadable(root)), {"images of overlay2"})
+        listed.unlink()
+        self.assertEqual(self.document(root)["unreadable"], [])
+        listed.parent.rename(listed.parent.with_name("was"))
+        listed.parent.write_text("")
+        self.assertEqual(set(self.unreadable(root)), {"images of overlay2"})
+
     def test_a_driver_that_is_a_path_leads_nowhere(self):
         root = new_root()
         outside = pathlib.Path(tempfile.mkdtemp(prefix="outside-", dir=WORK))

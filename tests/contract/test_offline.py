@@ -369,6 +369,16 @@ class Offline(Capturing):
         self.assertIn(("filesystem", "filesystem"), bundle.gaps())
         self.assertIn(("image", "config.json"), bundle.gaps())
 
+    def test_a_word_of_layerdb_with_a_nul_is_not_read_as_a_shorter_one(self):
+        for name in ("cache-id", "diff"):
+            root = new_root()
+            root.container()
+            word, = (root.path / "image/overlay2/layerdb/sha256").glob(f"*/{name}")
+            word.write_bytes(word.read_bytes() + b"\0evil")
+            bundle = self.capture(root, status=5)
+            self.assertIn("image", {collector for collector, _ in bundle.gaps()})
+            self.assertTrue(any("has a NUL in it" in gap["why"] for gap in bundle.document["gaps"]), bundle.document["gaps"])
+
     def test_a_damaged_config_is_kept_and_the_rest_is_taken_by_id(self):
         for damage in (b"", b"{", b"\xff\xfe", b"[]", b'{"ID":"%s"}' % (b"0" * 64)):
             with self.subTest(damage):

@@ -47,6 +47,16 @@ def replaced(path, target):
     path.symlink_to(target)
 
 
+def two_stores():
+    """One id in the stores of two drivers."""
+    root = new_root()
+    root.container()
+    vfs = PodmanRoot(tempfile.mkdtemp(prefix="store-", dir=WORK), "vfs")
+    vfs.container()
+    (vfs.path / "vfs-containers").rename(root.path / "vfs-containers")
+    return root
+
+
 class Listed(unittest.TestCase):
     def document(self, root, status=0):
         got, out, err = kanshiki("--json", "ls", "--root", root.path)
@@ -222,6 +232,67 @@ class Listed(unittest.TestCase):
         self.assertEqual({tuple(c["tags"]) for c in found}, {tuple(names[:8])})
         self.assertEqual({c["more_tags"] for c in found}, {50_001 - 8})
         self.assertLess(spent() - begin, 30)
+
+    def test_an_entry_of_the_images_that_is_no_image_is_told_once_and_the_others_stand(self):
+        root = new_root()
+        root.container()
+        listed = root.path / "overlay-images/images.json"
+        image, = json.loads(listed.read_text())
+        odd = (7, [], {}, {"id": "x", "names": ["a"]}, {"id": OTHER, "names": "text"}, {"id": OTHER, "names": [7]})
+        for one in odd:
+            with self.subTest(one):
+                listed.write_text(json.dumps([one, {"id": "f6" * 32}, image]))
+                document = self.document(root, 5)
+                self.assertEqual([c["tags"] for c in document["containers"]], [[NAME]])
+                (name, why), = [(one["name"], one["why"]) for one in document["unreadable"]]
+                self.assertEqual(name, "images of overlay")
+                self.assertIn("images.json: ", why)
+        listed.write_text(json.dumps([image, image]))
+        self.assertEqual([c["tags"] for c in self.document(root)["containers"]], [[NAME]])
+
+    def test_a_file_or_a_link_in_place_of_the_directory_of_images_is_told(self):
+        for make in (lambda p: p.write_text(""), lambda p: p.symlink_to(outside())):
+            root = new_root()
+            root.container()
+            images = root.path / "overlay-images"
+            images.rename(images.with_name("was"))
+            make(images)
+            self.assertEqual(set(self.unreadable(root)), {"images of overlay"})
+
+    @unittest.skipIf(b"__asan_init" in test_offline.KANSHIKI.read_bytes(), "the memory of a sanitizer cannot be limited")
+    def test_where_the_memory_of_a_reader_ends_the_limit_is_said(self):
+        """Lists of the size that is allowed, whose parts take the most memory."""
+        heavy = "[" + ",".join(['{"a":{}}'] * 900_000) + "]"
+        root = new_root()
+        root.container()
+        root.listed().write_text(heavy)
+        found = self.unreadable(root)
+        self.assertEqual(set(found), {"containers.json", ID})
+        self.assertIn("more memory than there is", found["containers.json"])
+        self.assertEqual(found[ID], "containers.json could not be read")
+        root.write_lists()
+        (root.path / "overlay-images/images.json").write_text(heavy)
+        self.assertIn("more memory than there is", self.unreadable(root)["images of overlay"])
+
+    def test_each_name_of_a_container_is_told(self):
+        root = new_root()
+        names = [f"n{i}" for i in range(20)]
+        root.container(names=[7, "web", *names])
+        root.container(OTHER, names=["one"])
+        self.assertEqual([(c["name"], c.get("other_names")) for c in self.document(root)["containers"]], [("web", names), ("one", None)])
+        _, out, _ = kanshiki("ls", "--root", root.path)
+        self.assertRegex(out.decode(), r"(?m) web .* also called: n0, n1, n2, n3, n4, n5, n6, n7 and 12 more *$")
+
+    def test_one_that_two_stores_have_is_told_with_their_names(self):
+        root = two_stores()
+        document = self.document(root, 5)
+        self.assertEqual([(c["name"], c["driver"]) for c in document["containers"]], [("web", "overlay"), ("web", "vfs")])
+        for one in document["unreadable"]:
+            self.assertEqual(one["name"], ID)
+            self.assertIn("overlay-containers, vfs-containers", one["why"])
+        self.assertEqual(len(document["unreadable"]), 2)
+        _, out, _ = kanshiki("ls", "--root", root.path)
+        self.assertIn(f"{ID[:12]} ambiguous more than one store has it: overlay-containers, vfs-containers", out.decode())
 
     def test_a_file_in_place_of_a_directory_of_a_container_is_told(self):
         root = new_root()
@@ -461,22 +532,47 @@ class Captured(test_offline.Capturing):
         self.assertIn(OTHER[:12], err)
 
     def test_an_id_of_two_stores_is_refused_and_both_are_named(self):
-        root = new_root()
-        root.container()
-        vfs = PodmanRoot(tempfile.mkdtemp(prefix="store-", dir=WORK), "vfs")
-        vfs.container()
-        (vfs.path / "vfs-containers").rename(root.path / "vfs-containers")
+        root = two_stores()
         for asked in (ID, ID[:12], "web"):
             status, _, err = kanshiki("capture", "--root", root.path, asked)
             self.assertEqual(status, 2, err)
             self.assertIn("more than one store of this data root (overlay-containers, vfs-containers)", err)
 
-    def test_a_log_that_is_no_file_is_not_called_never_written(self):
+    def test_of_two_lists_that_have_an_id_the_one_with_its_files_is_taken(self):
+        root = two_stores()
+        (root.path / "overlay-containers" / ID).rename(root.path / "gone")
+        status, _, err = kanshiki("capture", "--root", root.path, "web")
+        self.assertEqual(status, 2, err)
+        self.assertIn("give the whole id", err)
+        bundle = self.capture(root, name=ID, status=5)
+        self.assertEqual(json.loads((bundle.path / "capture.json").read_bytes())["target"]["storage"], "vfs")
+
+    def test_by_any_of_its_names(self):
         root = new_root()
-        log = root.container() / "ctr.log"
-        log.unlink()
-        os.mkfifo(log)
-        self.assertEqual(self.capture(root, status=5).gaps(), {**LIBPOD, ("logs", "k8s-file/0.log"): "contradicted"})
+        root.container(names=["web", "second", "third"])
+        root.container(OTHER, names=["db", "third"])
+        bundle = self.capture(root, name="second", status=5)
+        self.assertEqual(bundle.document["container"]["id"], ID)
+        status, _, err = kanshiki("capture", "--root", root.path, "third")
+        self.assertEqual(status, 2, err)
+        self.assertIn("ambiguous", err)
+
+    def test_a_log_that_is_no_file_is_not_called_never_written(self):
+        def of_type(make):
+            def of(log):
+                log.unlink()
+                make(log)
+            return of
+        def below_a_file(log):
+            log.parent.rename(log.parent.with_name("was"))
+            log.parent.write_text("")
+        makes = [*map(of_type, (os.mkfifo, os.mkdir, lambda log: log.symlink_to(outside() / "file"))), below_a_file]
+        for make in makes:
+            root = new_root()
+            make(root.container() / "ctr.log")
+            gaps = self.capture(root, status=5).gaps()
+            self.assertIn(("logs", "k8s-file/0.log"), gaps)
+            self.assertNotIn(("logs", "logs"), gaps)
 
     def test_a_list_of_layers_with_a_nul_names_none(self):
         root = new_root()

@@ -1,6 +1,10 @@
 /* Documents and rows from outside: limits first, then the parser. */
 #include <criterion/criterion.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/row.h"
 
@@ -62,6 +66,76 @@ Test(json, depth_is_counted_before_the_parser_sees_it)
 	cr_assert_eq(kan_json_parse(&doc, KAN_LIT("[[[\"[[[[[[\\\"[[[\"]]]"), 100, 3, &err), 0);
 	json_decref(doc);
 	refused("{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", KAN_EFORMAT);
+}
+
+enum { ROOM_TEXT = 128 << 10, ROOM_STEP = 48 << 10, ROOM_STEPS = 300 };
+
+static size_t address_space(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	cr_assert_not_null(f);
+	cr_assert_eq(fscanf(f, "%lu", &pages), 1);
+	(void)fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A document of one form, repeated; its numbers make keys and names differ. */
+static void fill(struct kan_buf *text, const char *begin, const char *each, const char *end)
+{
+	kan_buf_adds(text, begin);
+	for (unsigned i = 0; text->len < ROOM_TEXT; i++) {
+		const char *at = strchr(each, '#');
+		if (text->len > strlen(begin) && begin[1] != '"')
+			kan_buf_addc(text, ',');
+		kan_buf_addf(text, "%.*s", (int)(at ? at - each : (int)strlen(each)), each);
+		if (at)
+			kan_buf_addf(text, "%06x%s", i, at + 1);
+	}
+	kan_buf_adds(text, end);
+}
+
+/* Where memory ends, for a while: whole, or the limit is said, and never in the midst of a token.
+ */
+static void parse_at_the_end_of_memory(const char *begin, const char *each, const char *end)
+{
+	struct rlimit was;
+	unsigned parsed = 0, limited = 0;
+	kan_auto_buf struct kan_buf text = KAN_BUF(2 * ROOM_TEXT);
+	fill(&text, begin, each, end);
+	cr_assert_eq(getrlimit(RLIMIT_AS, &was), 0);
+	for (size_t i = 0; i < ROOM_STEPS; i++) {
+		struct kan_err err = {0};
+		json_t *doc = NULL;
+		struct rlimit most = {address_space() + i * ROOM_STEP, was.rlim_max};
+		cr_assert_eq(setrlimit(RLIMIT_AS, &most), 0);
+		int rc = kan_json_parse(&doc, kan_buf_bytes(&text), 2 * ROOM_TEXT, 8, &err);
+		cr_assert_eq(setrlimit(RLIMIT_AS, &was), 0);
+		parsed += rc == 0;
+		limited += rc < 0;
+		cr_assert(rc == 0 || err.code == KAN_ELIMIT, "%s: %s", each, err.text);
+		json_decref(doc);
+		(void)malloc_trim(0); /* each begins with as little */
+	}
+	cr_expect_gt(parsed, 0, "%s", each);
+	cr_expect_gt(limited, 0, "%s", each);
+}
+
+Test(json, what_has_no_room_is_refused_before_the_parser_writes_past_its_buffer)
+{
+#ifdef KAN_SANITIZED
+	cr_skip_test("the memory of a sanitizer cannot be limited");
+#endif
+	parse_at_the_end_of_memory("[\"", "nnnnnnnn", "\"]");
+	parse_at_the_end_of_memory("[\"", "\\u0041", "\"]");
+	parse_at_the_end_of_memory("[", "{\"a\":{}}", "]");
+	parse_at_the_end_of_memory("[", "{\"id\":\"#\"}", "]");
+	parse_at_the_end_of_memory("[", "\"#\"", "]");
+	parse_at_the_end_of_memory("[", "[]", "]");
+	parse_at_the_end_of_memory("[", "7", "]");
+	parse_at_the_end_of_memory("{", "\"#\":7", "}");
+	parse_at_the_end_of_memory("{", "\"#\":\"x\"", "}");
+	parse_at_the_end_of_memory("{", "\"#\":[1]", "}");
 }
 
 Test(json, a_line_over_one_mebibyte_is_refused_unread)
