@@ -51,10 +51,26 @@ static bool is_there(const struct kan_model *m, const char *section)
 	return strcmp(section, "indicators") != 0 || json_array_size(m->indicators) > 0;
 }
 
+/* On top and at the end, in the colours that the standard gives them. */
+static void label(struct kan_buf *out, const struct kan_model *m)
+{
+	static const char *const known[][2] = {{"TLP:RED", "red"},
+					       {"TLP:AMBER+STRICT", "amber"},
+					       {"TLP:AMBER", "amber"},
+					       {"TLP:GREEN", "green"},
+					       {"TLP:CLEAR", "clear"}};
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(kan_json_str(m->doc, "tlp"), known[i][0]) == 0)
+			kan_buf_addf(out, "<p class=\"tlp\"><span class=\"%s\">%s</span></p>\n",
+				     known[i][1], known[i][0]);
+}
+
 static void top(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
-			  "summary</a>\n<header>\n<h1>Container ");
+			  "summary</a>\n<header>\n");
+	label(out, m);
+	kan_buf_adds(out, "<h1>Container ");
 	kan_html_value(out, json_object_get(m->doc, "container"), "name");
 	kan_buf_adds(out, "</h1>\n<p class=\"meta\">");
 	kan_html_parts(out, m->about);
@@ -207,7 +223,9 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_html_custody(out, m);
 	people(out);
 	kan_html_rules(out, m);
-	kan_buf_adds(out, "</main>\n<footer>Made by kanshiki ");
+	kan_buf_adds(out, "</main>\n<footer>");
+	label(out, m);
+	kan_buf_adds(out, "Made by kanshiki ");
 	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"),
 							     "version")));
 	kan_buf_adds(out, " from the bundle alone: the same bundle and rules give the same "

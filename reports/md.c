@@ -361,6 +361,10 @@ static void cause(struct kan_buf *out, const struct kan_model *m)
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
+	if (json_object_get(m->doc, "tlp")) {
+		word(out, m->doc, "tlp");
+		kan_buf_adds(out, "\n\n");
+	}
 	kan_buf_adds(out, "# Post-mortem: container ");
 	value(out, json_object_get(m->doc, "container"), "name");
 	kan_buf_adds(out, "\n\n");

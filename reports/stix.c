@@ -197,6 +197,39 @@ static void now_of(char text[KAN_STIX_TIME], const struct kan_model *m)
 	(void)snprintf(text, KAN_STIX_TIME, "%.19s.000Z", when);
 }
 
+/* The objects that OASIS publishes for TLP 2.0: extension-definition--60a3c5c5.., with these ids.
+ */
+static const char *const markings[][3] = {
+	{"TLP:CLEAR", "clear", "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"},
+	{"TLP:GREEN", "green", "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"},
+	{"TLP:AMBER", "amber", "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421"},
+	{"TLP:AMBER+STRICT", "amber+strict",
+	 "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003"},
+	{"TLP:RED", "red", "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"},
+};
+
+static void mark_all(json_t *objects, const char *const marking[3])
+{
+	size_t i = 0;
+	json_t *o = NULL;
+	json_array_foreach (objects, i, o)
+		json_object_set_new(o, "object_marking_refs", json_pack("[s]", marking[2]));
+	json_array_append_new(
+		objects,
+		json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:{s:s,s:s}}}", "type", "marking-definition",
+			  "spec_version", "2.1", "id", marking[2], "created",
+			  "2022-10-01T00:00:00.000Z", "name", marking[0], "extensions",
+			  "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d",
+			  "extension_type", "property-extension", "tlp_2_0", marking[1]));
+}
+
+static void mark(const struct kan_stix *x)
+{
+	for (size_t i = 0; i < sizeof markings / sizeof *markings; i++)
+		if (strcmp(kan_json_str(x->m->doc, "tlp"), markings[i][0]) == 0)
+			mark_all(x->objects, markings[i]);
+}
+
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
 	char id[KAN_STIX_ID];
@@ -209,6 +242,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 			finding_objects(&x, f);
 	if (json_array_size(x.objects))
 		report_object(&x);
+	mark(&x);
 	id_of(id, &x, "bundle", kan_json_str(m->doc, "bundle"));
 	json_t *doc = json_pack("{s:s,s:s,s:o}", "type", "bundle", "id", id, "objects", x.objects);
 	int rc = kan_json_dump(out, doc, err);

@@ -105,6 +105,7 @@ struct kan_reading {
 	const char *formats;   /* comma list; NULL: html,md,json */
 	const char *rules;     /* --rules DIR, or NULL */
 	const char *yara;      /* --yara FILE|DIR, or NULL */
+	const char *tlp;       /* a word of TLP 2.0 as in --tlp, or NULL */
 	const json_t *receipt; /* or NULL */
 	bool colour;
 	int status;              /* of the capture so far: for the exit line */

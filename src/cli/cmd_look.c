@@ -26,11 +26,13 @@ static const struct kan_option list_options[] = {
 
 static const struct kan_option show_options[] = {
 	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{"rules", 0, "DIR", "the rules that the report was made with, if not the shipped ones"},
 	{"yara", 0, "FILE|DIR", "the YARA rules that the report was made with"},
 	{NULL, 0, NULL, NULL},
 };
 
-/* Open it in the readers' sandbox: from here on nothing else can be read. */
+/* Open it in the readers' sandbox: from here on nothing else can be read. yara: of show, or NULL.
+ */
 static int open_boxed(struct kan_bundle **out, struct kan_buf *yara, const struct kan_args *a,
 		      const char *word, struct kan_err *err)
 {
@@ -40,7 +42,8 @@ static int open_boxed(struct kan_bundle **out, struct kan_buf *yara, const struc
 		return -1;
 	if (yara && kan_scan_yara(yara, path, kan_arg(a, "yara"), err) < 0)
 		return -1;
-	const char *read_paths[] = {path, NULL}, *write_paths[] = {NULL};
+	const char *rules = yara ? kan_arg(a, "rules") : NULL;
+	const char *read_paths[] = {path, rules ? rules : path, NULL}, *write_paths[] = {NULL};
 	if (kan_sandbox_reader(&box, read_paths, write_paths, err) < 0)
 		return -1;
 	return kan_bundle_open(out, path, false, err);
@@ -101,6 +104,18 @@ static void print_text(const char *label, const json_t *o, const char *key)
 	(void)fputc('\n', stdout);
 }
 
+static void print_evidence(const json_t *e)
+{
+	const json_t *row = json_object_get(e, "row");
+	(void)fputs("evidence  ", stdout);
+	kan_print(stdout, kan_bytes_of(kan_json_str(e, "artefact")));
+	if (row)
+		(void)printf(" row %lld", (long long)json_integer_value(row));
+	if (*kan_json_str(e, "sha256"))
+		(void)printf(" sha256 %.64s", kan_json_str(e, "sha256"));
+	(void)fputc('\n', stdout);
+}
+
 static void print_finding(const json_t *f, size_t number)
 {
 	size_t i = 0;
@@ -113,11 +128,7 @@ static void print_finding(const json_t *f, size_t number)
 	print_text("says", f, "says");
 	print_text("why", f, "why");
 	json_array_foreach (json_object_get(f, "evidence"), i, e) {
-		const json_t *row = json_object_get(e, "row");
-		(void)printf("evidence  %s", json_string_value(json_object_get(e, "artefact")));
-		if (row)
-			(void)printf(" row %lld", (long long)json_integer_value(row));
-		(void)printf(" sha256 %s\n", json_string_value(json_object_get(e, "sha256")));
+		print_evidence(e);
 	}
 	json_array_foreach (json_object_get(f, "next"), i, e) {
 		(void)fputs("next      ", stdout);
@@ -148,6 +159,11 @@ static int find_finding(const json_t *analysis, const char *asked, bool json)
 	return KAN_EXIT_NOT_FOUND;
 }
 
+static int load_rules(struct kan_rules **out, const char *dir, struct kan_err *err)
+{
+	return dir ? kan_rules_load(out, dir, err) : kan_rules_shipped(out, err);
+}
+
 static int show(const struct kan_args *a)
 {
 	struct kan_err err = {0};
@@ -157,7 +173,7 @@ static int show(const struct kan_args *a)
 	int status = KAN_EXIT_OK;
 	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
 	if (open_boxed(&b, &yara, a, kan_arg(a, "bundle"), &err) < 0 ||
-	    kan_rules_shipped(&rules, &err) < 0 ||
+	    load_rules(&rules, kan_arg(a, "rules"), &err) < 0 ||
 	    kan_analyze_with(&analysis, b, rules, kan_buf_bytes(&yara), &err) < 0)
 		status = kan_say_err(&err);
 	else

@@ -13,10 +13,16 @@ static const struct kan_option options[] = {
 	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
 	{"yara", 0, "FILE|DIR",
 	 "these YARA rules over its changed files, carved bytes and logs, too"},
+	{"tlp", 0, "LABEL",
+	 "RED, AMBER+STRICT, AMBER, GREEN or CLEAR: the label of TLP 2.0 on top of what has a "
+	 "place "
+	 "for one"},
 	{"fail-on", 0, "SEVERITY",
 	 "exit 9 when there is a finding of low, medium, high, critical or above"},
 	{NULL, 0, NULL, NULL},
 };
+
+static const char *const labels[] = {"RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR", NULL};
 
 static char *default_dir(const struct kan_args *a, const char *bundle)
 {
@@ -50,6 +56,7 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.formats = kan_arg(a, "format"),
 		.rules = kan_arg(a, "rules"),
 		.yara = kan_arg(a, "yara"),
+		.tlp = kan_arg(a, "tlp"),
 		.colour = kan_colour(a),
 		.fail_on = kan_arg(a, "fail-on"),
 		.report_path = shown,
@@ -62,6 +69,8 @@ static int run(const struct kan_args *a)
 {
 	struct kan_read read = {0};
 	struct kan_err err = {0};
+	if (kan_arg_word(a, "tlp", labels, 0) < 0)
+		return KAN_EXIT_USAGE;
 	if (render(&read, a, &err) < 0)
 		return kan_say_err(&err);
 	int status = read.status;

@@ -19,7 +19,7 @@
 #include "reports/drain.h"
 
 enum { YARA_ROWS = 64 << 20 };
-enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32 };
+enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32, TLP_OCTETS = 32 };
 
 const char *const kan_severity_words[] = {"low", "medium", "high", "critical", NULL};
 
@@ -185,6 +185,16 @@ int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, st
 	return 0;
 }
 
+/* Traffic Light Protocol 2.0 (FIRST): who may see what is made of it. */
+static void mark(json_t *analysis, const char *tlp)
+{
+	char text[TLP_OCTETS];
+	if (!tlp)
+		return;
+	(void)snprintf(text, sizeof(text), "TLP:%s", tlp);
+	json_object_set_new(analysis, "tlp", json_string(text));
+}
+
 static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
 		    struct kan_err *err)
 {
@@ -197,8 +207,10 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 		goto out;
 	if ((r->rules ? kan_rules_load(&rules, r->rules, err) : kan_rules_shipped(&rules, err)) < 0)
 		goto out;
-	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0 ||
-	    kan_model_new(&model, analysis, r->receipt, err) < 0)
+	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0)
+		goto out;
+	mark(analysis, r->tlp);
+	if (kan_model_new(&model, analysis, r->receipt, err) < 0)
 		goto out;
 	kan_model_from(model, rows_of_bundle, bundle);
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));

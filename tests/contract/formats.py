@@ -154,7 +154,7 @@ def stix_id(o):
 def stix_object(o, ids):
     need(o.get("type") in STIX, "type", o.get("type"))
     required, optional = STIX[o["type"]]
-    keys(o, required, optional, o["type"])
+    keys(o, required, {**optional, "object_marking_refs": list}, o["type"])
     stix_id(o)
     need(o.get("spec_version", "2.1") == "2.1", "spec_version")
     for key, value in o.items():
@@ -209,6 +209,8 @@ def stix_kind(o, ids):
     if kind == "network-traffic":
         need(all(re.fullmatch("[a-z0-9-]+", p) for p in o["protocols"]), o["protocols"])
         need(all(0 <= o.get(k, 0) <= 65535 for k in ("src_port", "dst_port")), "ports")
+    for ref in o.get("object_marking_refs", []):
+        need(ids[ref]["type"] == "marking-definition", o["id"], "is marked by what is no marking")
     if kind == "attack-pattern":
         for reference in o.get("external_references", []):
             keys(reference, {"source_name": str}, {"external_id": str, "url": str}, "external_reference")
@@ -218,7 +220,10 @@ def stix_kind(o, ids):
 
 def navigator(data):
     layer = parsed(data)
-    keys(layer, {"name": str, "versions": dict, "domain": str, "techniques": list}, {"description": str, "gradient": dict}, "layer")
+    keys(layer, {"name": str, "versions": dict, "domain": str, "techniques": list},
+         {"description": str, "gradient": dict, "metadata": list}, "layer")
+    for one in layer.get("metadata", []):
+        keys(one, {"name": str, "value": str}, {}, "metadata")
     need(layer["versions"]["layer"] == "4.5", "layer", layer["versions"])
     keys(layer["versions"], {"layer": str}, {"navigator": str, "attack": str}, "versions")
     need(layer["domain"] in ("enterprise-attack", "mobile-attack", "ics-attack"), layer["domain"])

@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 import check_bundle
+import formats
 import rows
 from dataroot import ID, LOG, DataRoot, sha256
 
@@ -179,6 +180,75 @@ class Offline(Capturing):
         self.assertNotIn("not paused", text)
         page = pathlib.Path(bundle.document["report"]["html"]).read_text()
         self.assertIn("processes, sockets and memory cannot be seen", page)
+
+    def reported(self, bundle, *flags, kinds="html,md,json,stix,navigator,sarif", status=0):
+        out = pathlib.Path(tempfile.mkdtemp(prefix="report-", dir=WORK))
+        got, _, err = kanshiki("report", "--format", kinds, "-o", out, *flags, bundle.path)
+        self.assertEqual(got, status, err)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def test_a_label_is_on_top_of_every_format_that_has_a_place_for_it(self):
+        root = new_root()
+        root.container()
+        changed(root)
+        (root.upper() / "etc/ld.so.preload").write_text("/evil\n")
+        bundle = self.capture(root)
+        marks = {"RED": "e828b379-4e03-4974-9ac4-e53a884c97c1", "AMBER+STRICT": "939a9414-2ddd-4d32-a0cd-375ea402b003",
+                 "AMBER": "55d920b0-5e8b-4f79-9ee9-91f868d9b421", "GREEN": "bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
+                 "CLEAR": "94868c89-83c2-464b-929b-a1a8aa3c8487"}
+        for word, mark in marks.items():
+            with self.subTest(word):
+                label = f"TLP:{word}"
+                made = self.reported(bundle, "--tlp", word)
+                self.assertEqual(made, self.reported(bundle, "--tlp", word))
+                self.assertEqual(rows.document_faults(made["report.json"], "kanshiki.report/1"), [])
+                self.assertEqual(json.loads(made["report.json"])["tlp"], label)
+                self.assertTrue(made["report.md"].lstrip(b"`").startswith(label.encode()), made["report.md"][:60])
+                self.assertEqual(made["report.html"].count(f">{label}<".encode()), 2)
+                self.assertIn({"name": "TLP", "value": label}, json.loads(made["navigator.json"])["metadata"])
+                self.assertEqual(json.loads(made["posture.sarif"])["runs"][0]["properties"], {"tlp": label})
+                objects = formats.stix(made["stix.json"])
+                self.assertGreater(len(objects), 2)
+                for one in objects:
+                    if one["type"] != "marking-definition":
+                        self.assertEqual(one["object_marking_refs"], [f"marking-definition--{mark}"])
+        plain = self.reported(bundle)
+        self.assertNotIn(b"TLP", b"".join(plain.values()))
+        self.assertEqual(kanshiki("report", "--tlp", "WHITE", "-o", WORK, bundle.path)[0], 2)
+
+    def test_show_prints_each_finding_as_the_report_has_it_with_path_row_and_digest(self):
+        root = new_root()
+        root.container()
+        changed(root)
+        (root.upper() / "etc/ld.so.preload").write_text("/evil\n")
+        bundle = self.capture(root)
+        self.assertGreater(len(self.report["findings"]), 0)
+        for number, finding in enumerate(self.report["findings"], 1):
+            for asked in (f"#{number}", finding["id"]):
+                status, out, err = kanshiki("show", "-b", bundle.path, asked)
+                self.assertEqual(status, 0, err)
+                self.assertIn(finding["rule"], out.decode())
+                self.assertNotIn("(null)", out.decode())
+                for e in finding["evidence"]:
+                    row = f" row {e['row']}" if "row" in e else ""
+                    digest = f" sha256 {e['sha256']}" if "sha256" in e else ""
+                    self.assertIn(f"evidence  {e['artefact']}{row}{digest}\n", out.decode())
+        self.assertEqual(kanshiki("show", "-b", bundle.path, "#999")[0], 3)
+
+    def test_show_takes_the_rules_that_the_report_was_made_with(self):
+        root = new_root()
+        root.container()
+        changed(root)
+        bundle = self.capture(root)
+        own = pathlib.Path(tempfile.mkdtemp(prefix="rules-", dir=WORK))
+        document = json.loads((TOP / "rules/persist/account-file.json").read_text())
+        document["id"] = "own.rule"
+        (own / "own.json").write_text(json.dumps(document))
+        made = json.loads(self.reported(bundle, "--rules", own, kinds="json")["report.json"])
+        self.assertEqual([f["rule"] for f in made["findings"]], ["own.rule"])
+        status, out, err = kanshiki("show", "-b", bundle.path, "--rules", own, "#1")
+        self.assertEqual(status, 0, err)
+        self.assertIn("own.rule", out.decode())
 
     def test_a_state_that_says_running_pauses_nothing_and_reads_no_process(self):
         root = new_root()
