@@ -27,7 +27,7 @@ static int64_t stamp_of(struct kan_bytes text)
 	char stamp[STAMP_MAX];
 	int64_t ns = 0;
 	struct kan_err ignored = {0};
-	if (text.n >= sizeof(stamp))
+	if (text.n == 0 || text.n >= sizeof(stamp))
 		return 0;
 	memcpy(stamp, text.p, text.n);
 	stamp[text.n] = 0;
