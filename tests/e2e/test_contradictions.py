@@ -49,7 +49,8 @@ class Contradictions(unittest.TestCase):
         self.container("c-quiet", "-v", f"{shared}:/data", "-v", "c-quiet-volume:/volume", "--tmpfs", "/fast",
                        "--device", "/dev/zero:/dev/nothing")
         found = self.taken("c-quiet")
-        rules = {f["rule"] for f in json.loads(self.files["json"].read_text())["findings"]}
+        findings = json.loads(self.files["json"].read_text())["findings"]
+        rules = {f["rule"] for f in findings if not f["rule"].startswith("posture.")}  # how this engine is set up is its own
         self.assertEqual(rules, {"image.secret-in-history", "image.secret-in-layer"}, "what the image's build left in it, and no more")
         # The image was built here: no registry knows it.
         self.assertEqual(found.pop("image-digests")["missing"]["code"], "not-applicable")
