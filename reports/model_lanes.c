@@ -62,7 +62,7 @@ static size_t column_of(const struct scale *s, int64_t ns)
 		else
 			high = mid;
 	}
-	return low * s->columns / s->n;
+	return s->n ? low * s->columns / s->n : 0;
 }
 
 static int x_of(const struct scale *s, size_t column)
