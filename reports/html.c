@@ -228,8 +228,8 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_buf_adds(out, "Made by kanshiki ");
 	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"),
 							     "version")));
-	kan_buf_adds(out, " from the bundle alone: the same bundle and rules give the same "
-			  "bytes.</footer>\n</body>\n</html>\n");
+	kan_buf_adds(out, " from the bundle alone: the same bundle, receipt, rules and "
+			  "options give the same bytes.</footer>\n</body>\n</html>\n");
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.html: the buffer is full") : 0;
 }
 

@@ -24,7 +24,7 @@ LIMITS = """## Limits
   only. No rule looks at mappings.
 - **A file of root's says nothing of its maker.** A service that runs as root, and an exec, write the same file. So the crontab that the
   database wrote has no origin here, although its content is a dump.
-- **A request is not read for attacks, and a login not for its address or the guesses before it.** Both are in the logs.
+- **A login's address is not judged**, though it is in the log; nor is a request of a form that no rule knows.
 - **A server that runs a shell for a moment** is not told from a hole by `web.child-shell`: it looks at nginx, lighttpd, php-fpm and their like, and
   the application of PHP here is run by php-cgi.
 - **Events are few.** An engine keeps 256, and a health check makes three at a time: after some minutes of them an exec is "not assessable".
