@@ -1,4 +1,5 @@
 /* The scanner of YARA rules, in a child: it has the bundle, the rules and a pipe. */
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,11 +38,22 @@ static int tell_row(const json_t *row, bool gap, void *arg, struct kan_err *err)
 	return put_row(*(int *)arg, gap ? KAN_YARA_GAP : KAN_YARA_HIT, 0, row, err);
 }
 
+/* Whoever takes the scanner over has no terminal to type into or to read. */
+static bool leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	bool left = null >= 0 && dup2(null, STDERR_FILENO) >= 0;
+	if (null > STDERR_FILENO)
+		(void)close(null);
+	return setsid() >= 0 && left;
+}
+
 static int put_box(int out, const struct kan_yara_job *job, struct kan_err *err)
 {
 	struct kan_sandbox_state state = {0};
 	const char *const readable[] = {job->bundle, job->rules, NULL};
-	bool alone = kan_sandbox_close_others(STDERR_FILENO, out) && kan_sandbox_drop_powers(true);
+	bool alone = leave_terminal() && kan_sandbox_close_others(STDERR_FILENO, out) &&
+		     kan_sandbox_drop_powers(true);
 	if (kan_sandbox_reader(&state, readable, NULL, err) < 0)
 		return -1;
 	uint32_t box = (alone && state.no_new_privs ? KAN_YARA_BOX_PRIVILEGES : 0) |

@@ -249,8 +249,7 @@ static int start(enum kan_yara_outcome *out, struct kan_yara_hearing *s, struct 
 	}
 	(void)close(kan_take_fd(&to));
 	*out = kan_yara_hear(s, in, err);
-	if (*out != KAN_YARA_OVER)
-		(void)kill(pid, SIGKILL);
+	(void)kill(pid, SIGKILL); /* also one that said it is done, and sleeps */
 	(void)waitpid(pid, &status, 0);
 	return 0;
 }
