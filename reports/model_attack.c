@@ -14,16 +14,6 @@ static const char *const order[] = {"reconnaissance",  "resource-development",
 				    "collection",      "command-and-control",
 				    "exfiltration",    "impact"};
 
-static bool is_of(const json_t *technique, const char *tactic)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach (json_object_get(technique, "tactics"), i, v)
-		if (strcmp(json_string_value(v), tactic) == 0)
-			return true;
-	return false;
-}
-
 static int64_t first_finding(const struct kan_model *m, const json_t *technique)
 {
 	size_t i = 0, k = 0;
@@ -44,7 +34,8 @@ static void column(struct kan_attack *a, const struct kan_model *m, const char *
 	size_t i = 0;
 	json_t *t = NULL;
 	json_array_foreach (json_object_get(m->doc, "techniques"), i, t) {
-		if (!is_of(t, tactic) || a->n == KAN_ATTACK_CELLS)
+		if (!kan_json_has_word(json_object_get(t, "tactics"), tactic) ||
+		    a->n == KAN_ATTACK_CELLS)
 			continue;
 		a->at[a->n++] = (struct kan_technique){x, y, t, first_finding(m, t)};
 		y += ROW;

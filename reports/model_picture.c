@@ -27,16 +27,6 @@ static const char *mark_of(const json_t *row)
 	return "unknown";
 }
 
-static bool has_inet(const json_t *row)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach (json_object_get(row, "stdio_kind"), i, v)
-		if (strcmp(json_string_value(v), "inet") == 0)
-			return true;
-	return false;
-}
-
 static bool holds_peer(const struct kan_model *m, int64_t pid)
 {
 	size_t i = 0, k = 0;
@@ -53,13 +43,15 @@ static void place(struct kan_model *m, const json_t *row, int parent, int depth)
 	struct kan_tree *t = &m->tree;
 	int64_t pid = kan_json_int(row, "pid");
 	struct kan_node *n = &t->nodes[t->n];
-	*n = (struct kan_node){.x = MARGIN + INDENT * (depth < DEPTH_MAX ? depth : DEPTH_MAX),
-			       .y = MARGIN + ROW * (int)t->n,
-			       .parent = parent,
-			       .row = row,
-			       .mark = mark_of(row),
-			       .n = kan_model_pid_finding(m, pid),
-			       .socket = has_inet(row) || holds_peer(m, pid)};
+	*n = (struct kan_node){
+		.x = MARGIN + INDENT * (depth < DEPTH_MAX ? depth : DEPTH_MAX),
+		.y = MARGIN + ROW * (int)t->n,
+		.parent = parent,
+		.row = row,
+		.mark = mark_of(row),
+		.n = kan_model_pid_finding(m, pid),
+		.socket = kan_json_has_word(json_object_get(row, "stdio_kind"), "inet") ||
+			  holds_peer(m, pid)};
 	t->n++;
 }
 

@@ -47,12 +47,7 @@ static int take_cgroup(const json_t *row, uint64_t line, void *arg, struct kan_e
 
 static bool member_by(const json_t *row, const char *how)
 {
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach (json_object_get(row, "member_by"), i, v)
-		if (json_is_string(v) && strcmp(json_string_value(v), how) == 0)
-			return true;
-	return false;
+	return kan_json_has_word(json_object_get(row, "member_by"), how);
 }
 
 static void add_pid(struct kan_contra *c, const char *artefact, uint64_t line, uint64_t pid,

@@ -106,12 +106,9 @@ static bool is_host(const json_t *config, const char *key)
 
 static bool has_option(const json_t *options, const char *const *words)
 {
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach ((json_t *)(uintptr_t)options, i, v)
-		for (const char *const *w = words; *w; w++)
-			if (json_is_string(v) && strcmp(json_string_value(v), *w) == 0)
-				return true;
+	for (; *words; words++)
+		if (kan_json_has_word(options, *words))
+			return true;
 	return false;
 }
 

@@ -46,14 +46,10 @@ struct values {
 
 static void append_once(json_t *clause, const char *list, const char *name)
 {
-	size_t i = 0;
-	json_t *v = NULL, *names = json_object_get(clause, list);
-	json_array_foreach (names, i, v)
-		if (strcmp(json_string_value(v), name) == 0)
-			return;
+	json_t *names = json_object_get(clause, list);
 	if (!names)
 		json_object_set_new(clause, list, names = json_array());
-	json_array_append_new(names, json_string(name));
+	kan_json_add_word(names, name);
 }
 
 static void on_column(const struct kan_column *c, void *arg)

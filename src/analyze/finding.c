@@ -53,16 +53,6 @@ static int64_t time_of(const struct kan_view *v)
 	return kan_get_int(v->row, "start_ns", t);
 }
 
-static void add_class(json_t *classes, const char *trust)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach (classes, i, v)
-		if (strcmp(json_string_value(v), trust) == 0)
-			return;
-	json_array_append_new(classes, json_string(trust));
-}
-
 json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v)
 {
 	char digest[65];
@@ -83,7 +73,8 @@ json_t *kan_run_evidence(const struct kan_run *run, const struct kan_view *v)
 static void add_object(const struct kan_run *run, struct draft *d, const struct kan_view *v)
 {
 	const char *trust = v->kind->derive ? kan_json_str(v->row, "trust") : "";
-	add_class(d->classes, kan_trust_rank(trust) < KAN_TRUST_CLASSES ? trust : v->kind->trust);
+	kan_json_add_word(d->classes,
+			  kan_trust_rank(trust) < KAN_TRUST_CLASSES ? trust : v->kind->trust);
 	int64_t t = time_of(v);
 	d->time_ns = t < d->time_ns ? t : d->time_ns;
 	if (json_array_size(d->objects) == KAN_RUN_OBJECTS)

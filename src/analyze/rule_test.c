@@ -18,16 +18,6 @@ static bool told_by(const json_t *findings, const char *id)
 	return false;
 }
 
-static bool named(const json_t *list, const char *id)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach ((json_t *)(uintptr_t)list, i, v)
-		if (json_is_string(v) && strcmp(json_string_value(v), id) == 0)
-			return true;
-	return false;
-}
-
 bool kan_rule_fires(const json_t *doc, const struct kan_rule *r)
 {
 	size_t i = 0;
@@ -35,8 +25,8 @@ bool kan_rule_fires(const json_t *doc, const struct kan_rule *r)
 	if (strcmp(kan_json_str(r->doc, "class"), "context") != 0)
 		return told_by(json_object_get(doc, "findings"), r->id);
 	json_array_foreach (json_object_get(json_object_get(doc, "verdict"), "hypotheses"), i, h)
-		if (named(json_object_get(h, "for"), r->id) ||
-		    named(json_object_get(h, "against"), r->id))
+		if (kan_json_has_word(json_object_get(h, "for"), r->id) ||
+		    kan_json_has_word(json_object_get(h, "against"), r->id))
 			return true;
 	return false;
 }

@@ -6,16 +6,6 @@
 
 enum { TEXT_WEIGHT = 1 /* the container's own words weigh no more */ };
 
-static void add_name(json_t *names, const char *name)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach (names, i, v)
-		if (strcmp(json_string_value(v), name) == 0)
-			return;
-	json_array_append_new(names, json_string(name));
-}
-
 /* A finding votes under its id, a rule that only votes under its own. */
 static const char *voter(const struct kan_rule *r, const struct kan_hit *h, const json_t *findings)
 {
@@ -32,7 +22,7 @@ static void cast(struct kan_tally *t, const struct kan_vote *v, const char *name
 		weight = TEXT_WEIGHT;
 	int *strongest = &t->sides[v->against][rank];
 	*strongest = weight > *strongest ? weight : *strongest;
-	add_name(t->names[v->against], name);
+	kan_json_add_word(t->names[v->against], name);
 }
 
 static void count_hit(struct kan_tally *tallies, const struct kan_run *run,

@@ -4,17 +4,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/row.h"
+#include "base/sandbox.h"
 
 const struct kan_yara_limits kan_yara_defaults = {
 	.compile_s = 60,
@@ -233,24 +231,15 @@ enum kan_yara_outcome kan_yara_hear(struct kan_yara_hearing *s, int fd, struct k
 
 static int start(enum kan_yara_outcome *out, struct kan_yara_hearing *s, struct kan_err *err)
 {
-	int ends[2], status = 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return kan_fail_sys(err, "pipe");
-	kan_auto_close int in = ends[0], to = ends[1];
+	kan_auto_close int end = -1;
+	pid_t pid = -1;
 	(void)fflush(NULL);
-	pid_t self = getpid(), pid = fork();
-	if (pid < 0)
-		return kan_fail_sys(err, "fork");
-	if (pid == 0) {
-		/* Whoever ends this process ends its scanner. */
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != self)
-			_exit(1);
-		kan_yara_child(to, s->job, s->next);
-	}
-	(void)close(kan_take_fd(&to));
-	*out = kan_yara_hear(s, in, err);
-	(void)kill(pid, SIGKILL); /* also one that said it is done, and sleeps */
-	(void)waitpid(pid, &status, 0);
+	if (kan_sandbox_fork(&pid, &end, err) < 0)
+		return -1;
+	if (pid == 0)
+		kan_yara_child(end, s->job, s->next);
+	*out = kan_yara_hear(s, end, err);
+	kan_sandbox_end(pid);
 	return 0;
 }
 

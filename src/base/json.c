@@ -215,3 +215,19 @@ int64_t kan_json_int(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
 }
+
+bool kan_json_has_word(const json_t *list, const char *word)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach ((json_t *)(uintptr_t)list, i, v)
+		if (json_is_string(v) && strcmp(json_string_value(v), word) == 0)
+			return true;
+	return false;
+}
+
+void kan_json_add_word(json_t *list, const char *word)
+{
+	if (!kan_json_has_word(list, word))
+		json_array_append_new(list, json_string(word));
+}

@@ -71,6 +71,9 @@ int kan_json_bytes(struct kan_buf *out, const json_t *row, const char *key, stru
 /* A string or an integer of an object; "" and 0 when it is not there or is something else. */
 const char *kan_json_str(const json_t *o, const char *key);
 int64_t kan_json_int(const json_t *o, const char *key);
+/* A list of words: is that one in it, and put it there once. */
+bool kan_json_has_word(const json_t *list, const char *word);
+void kan_json_add_word(json_t *list, const char *word);
 /* A JSON string (object value or new string) of any bytes: sets key, and key_b64 when not clean. */
 void kan_json_set_bytes(json_t *obj, const char *key, struct kan_bytes v);
 

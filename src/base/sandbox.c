@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { READER_MEMORY = 512 << 20, READER_CPU_S = 600, KEPT_OCTETS = 4096 };
@@ -237,6 +238,28 @@ static void limit(int what, rlim_t value)
 {
 	struct rlimit r = {value, value};
 	(void)setrlimit(what, &r); /* somebody set it lower already */
+}
+
+int kan_sandbox_fork(pid_t *pid, int *end, struct kan_err *err)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return kan_fail_sys(err, "pipe");
+	kan_auto_close int in = ends[0], to = ends[1];
+	pid_t self = getpid();
+	*pid = fork();
+	if (*pid < 0)
+		return kan_fail_sys(err, "fork");
+	if (*pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != self))
+		_exit(1);
+	*end = kan_take_fd(*pid == 0 ? &to : &in);
+	return 0;
+}
+
+void kan_sandbox_end(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
 }
 
 bool kan_sandbox_close_others(int a, int b)

@@ -5,6 +5,7 @@
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
+#include <sys/types.h>
 
 /* Descriptors 0-2 open (/dev/null), umask 077, SIGPIPE and SIGXFSZ ignored, environment cut to a
  * short list, LC_ALL=C. */
@@ -21,6 +22,13 @@ struct kan_sandbox_state {
  */
 int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_paths,
 		       const char *const *write_paths, struct kan_err *err);
+/*
+ * A child at the writing end of a pipe, this process at the reading one: *pid is 0 in the child.
+ * Whoever ends this process ends it. Both ends are yours to close.
+ */
+int kan_sandbox_fork(pid_t *pid, int *end, struct kan_err *err);
+/* It is ended, also one that said it is done and sleeps, and waited for. */
+void kan_sandbox_end(pid_t pid);
 /* A child alone with its task: every descriptor is closed but these two, which differ. */
 bool kan_sandbox_close_others(int a, int b);
 /* Root's powers go; may_read keeps the one to read what is somebody else's. */

@@ -113,6 +113,9 @@ struct kan_reading {
 	const char *fail_on;     /* severity, or NULL */
 	const char *report_path; /* what the screen names */
 };
+/* Those of a directory, or the shipped ones when dir is NULL. */
+struct kan_rules;
+int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err);
 struct kan_read {
 	char *screen;  /* the terminal summary */
 	json_t *model; /* {findings:{critical..}, changes:{...}, verdict?, reports:{html:path}} */

@@ -159,11 +159,6 @@ static int find_finding(const json_t *analysis, const char *asked, bool json)
 	return KAN_EXIT_NOT_FOUND;
 }
 
-static int load_rules(struct kan_rules **out, const char *dir, struct kan_err *err)
-{
-	return dir ? kan_rules_load(out, dir, err) : kan_rules_shipped(out, err);
-}
-
 static int show(const struct kan_args *a)
 {
 	struct kan_err err = {0};
@@ -173,7 +168,7 @@ static int show(const struct kan_args *a)
 	int status = KAN_EXIT_OK;
 	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
 	if (open_boxed(&b, &yara, a, kan_arg(a, "bundle"), &err) < 0 ||
-	    load_rules(&rules, kan_arg(a, "rules"), &err) < 0 ||
+	    kan_take_rules(&rules, kan_arg(a, "rules"), &err) < 0 ||
 	    kan_analyze_with(&analysis, b, rules, kan_buf_bytes(&yara), &err) < 0)
 		status = kan_say_err(&err);
 	else

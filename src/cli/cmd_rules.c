@@ -24,16 +24,11 @@ static const struct kan_option rules_options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
-static int load(struct kan_rules **out, const char *dir, struct kan_err *err)
-{
-	return dir ? kan_rules_load(out, dir, err) : kan_rules_shipped(out, err);
-}
-
 static int list(const struct kan_args *a)
 {
 	struct kan_rules *r = NULL;
 	struct kan_err err = {0};
-	if (load(&r, kan_arg(a, "rules"), &err) < 0)
+	if (kan_take_rules(&r, kan_arg(a, "rules"), &err) < 0)
 		return kan_say_err(&err);
 	json_t *rules = kan_rules_list(r), *one = NULL;
 	size_t i = 0;
@@ -158,7 +153,7 @@ static int explain(const struct kan_args *a)
 	if (rc == 0)
 		rc = enter(path, dir, &err);
 	if (rc == 0)
-		rc = load(&r, dir, &err);
+		rc = kan_take_rules(&r, dir, &err);
 	if (rc == 0)
 		rc = kan_bundle_open(&b, path, false, &err);
 	if (rc == 0) {
@@ -208,7 +203,7 @@ static int test(const struct kan_args *a)
 		kan_say("%s: no fixtures there: name them with --fixtures", fixtures);
 		return KAN_EXIT_NOT_FOUND;
 	}
-	if (enter(fixtures, dir, &err) < 0 || load(&r, dir, &err) < 0)
+	if (enter(fixtures, dir, &err) < 0 || kan_take_rules(&r, dir, &err) < 0)
 		return kan_say_err(&err);
 	json_t *o = kan_rules_test(r, fixtures);
 	bool failed = json_integer_value(json_object_get(o, "failed")) > 0;

@@ -185,6 +185,11 @@ int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, st
 	return 0;
 }
 
+int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err)
+{
+	return dir ? kan_rules_load(out, dir, err) : kan_rules_shipped(out, err);
+}
+
 /* Traffic Light Protocol 2.0 (FIRST): who may see what is made of it. */
 static void mark(json_t *analysis, const char *tlp)
 {
@@ -205,7 +210,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	int worst = -1, rc = -1;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
-	if ((r->rules ? kan_rules_load(&rules, r->rules, err) : kan_rules_shipped(&rules, err)) < 0)
+	if (kan_take_rules(&rules, r->rules, err) < 0)
 		goto out;
 	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0)
 		goto out;

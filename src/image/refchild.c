@@ -1,13 +1,10 @@
 /* The reference in a process of its own: its bytes are foreign, and this process is root's. */
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -254,26 +251,14 @@ int kan_reference_open(int *fd, const char *path, struct kan_err *err)
 static int apart(bool *heard, const struct kan_reference_from *from,
 		 const struct kan_reference_visit *v, struct kan_err *err)
 {
-	kan_auto_close int in = -1, to = -1;
-	int ends[2], status = 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return kan_fail_sys(err, "pipe");
-	in = ends[0];
-	to = ends[1];
-	pid_t self = getpid(), pid = fork();
-	if (pid < 0)
-		return kan_fail_sys(err, "fork");
-	if (pid == 0) {
-		/* Whoever ends this process ends its reader. */
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != self)
-			_exit(1);
-		child(from, to);
-	}
-	(void)close(kan_take_fd(&to));
-	int rc = listen_to(heard, &(struct line){in, from->until_ns}, v, err);
-	if (rc < 0)
-		(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, &status, 0);
+	kan_auto_close int end = -1;
+	pid_t pid = -1;
+	if (kan_sandbox_fork(&pid, &end, err) < 0)
+		return -1;
+	if (pid == 0)
+		child(from, end);
+	int rc = listen_to(heard, &(struct line){end, from->until_ns}, v, err);
+	kan_sandbox_end(pid);
 	return rc;
 }
 

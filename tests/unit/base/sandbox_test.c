@@ -180,3 +180,23 @@ Test(sandbox, a_clean_process_has_its_descriptors_and_a_short_environment)
 	(void)waitpid(pid, &status, 0);
 	cr_assert_eq(status, 0);
 }
+
+Test(sandbox, a_child_that_says_it_is_done_and_sleeps_is_ended, .timeout = 20)
+{
+	struct kan_err err = {0};
+	pid_t pid = -1;
+	char word[8] = "";
+	int end = -1;
+	cr_assert_eq(kan_sandbox_fork(&pid, &end, &err), 0, "%s", err.text);
+	if (pid == 0) {
+		(void)!write(end, "done", 4);
+		for (;;)
+			(void)pause();
+	}
+	cr_assert_eq(read(end, word, sizeof(word)), 4);
+	cr_assert_str_eq(word, "done");
+	kan_sandbox_end(pid);
+	cr_assert_eq(read(end, word, sizeof(word)), 0, "nobody writes any more");
+	cr_assert_eq(kill(pid, 0), -1);
+	(void)close(end);
+}
