@@ -61,6 +61,15 @@ class Tally:
             self.failed.append(f"sanitizer report {report.name}")
 
 
+def grouped(failed):
+    """A line each; those that failed for one reason, many tests of one engine that did not come up, say, in one."""
+    by_reason = {}
+    for failure in failed:
+        reason = failure.split(": ", 2)[2] if failure.startswith("e2e ") and failure.count(": ") >= 2 else failure
+        by_reason.setdefault(reason, []).append(failure)
+    return [of[0] if len(of) == 1 else f"{of[0]} (and {len(of) - 1} more for this reason)" for of in by_reason.values()]
+
+
 def main():
     results = pathlib.Path(sys.argv[1])
     tally = Tally()
@@ -71,8 +80,8 @@ def main():
     tally.sanitizer(results / "sanitizer")
     for name, reason in tally.skipped:
         print(f"SKIPPED {name}: {reason}")
-    for name in tally.failed:
-        print(f"FAILED {name}")
+    for line in grouped(tally.failed):
+        print(f"FAILED {line}")
     print(f"{tally.passed} passed, {len(tally.failed)} failed, {len(tally.skipped)} skipped")
     return 1 if tally.failed or tally.passed == 0 else 0
 

