@@ -32,6 +32,17 @@ struct kan_yara_failure {
 /* The child: into its sandbox, then over the bundle from subject number from; never returns. */
 _Noreturn void kan_yara_child(int out, const struct kan_yara_job *job, uint64_t from);
 
+/* Where bytes are, and what they are: the collectors' own words. */
+struct kan_yara_place {
+	const char *prefix, *what, *trust;
+	bool tar, mount;
+};
+/* NULL: nothing of it is scanned. */
+const struct kan_yara_place *kan_yara_place_of(const char *artefact);
+/* The row, when it is one that a scanner says which is itself, of the subject at hand; else NULL.
+ * Yours. */
+json_t *kan_yara_take(enum kan_yara_kind kind, struct kan_bytes line, const json_t *subject);
+
 /* What the parent knows. */
 struct kan_yara_hearing {
 	const struct kan_yara_job *job;
@@ -41,7 +52,7 @@ struct kan_yara_hearing {
 	unsigned restarts;
 	uint64_t next; /* the subject to go on with */
 	bool boxed, about;
-	struct kan_buf place; /* what the child is at; empty: at none yet */
+	json_t *subject; /* what the child is at; NULL: at none yet */
 	uint64_t files, hits, gaps, hits_left_out, gaps_left_out;
 };
 /* How a child ended. SILENT: nothing came for as long as one step may take. TIME_UP: nor may

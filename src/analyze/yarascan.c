@@ -69,7 +69,7 @@ static int patience(const struct kan_yara_hearing *s)
 	const struct kan_yara_limits *l = &s->job->limits;
 	if (!s->boxed)
 		return START_MS;
-	return (s->place.len ? l->file_s + l->grace_s : l->compile_s) * MS;
+	return (s->subject ? l->file_s + l->grace_s : l->compile_s) * MS;
 }
 
 static void say_unboxed(struct kan_yara_hearing *s, uint32_t box)
@@ -82,12 +82,13 @@ static void say_unboxed(struct kan_yara_hearing *s, uint32_t box)
 		       box & KAN_YARA_BOX_SECCOMP ? "" : " seccomp");
 }
 
-/* A row is one line, or it is not taken. */
-static enum kan_yara_outcome keep(struct kan_yara_hearing *s, struct kan_bytes line, uint64_t *n,
-				  uint64_t *over, unsigned max)
+static enum kan_yara_outcome keep(struct kan_yara_hearing *s, enum kan_yara_kind kind,
+				  struct kan_bytes line, uint64_t *n, uint64_t *over, unsigned max)
 {
-	if (!s->about || !line.n || memchr(line.p, '\n', line.n) != line.p + line.n - 1)
+	json_t *row = s->about ? kan_yara_take(kind, line, s->subject) : NULL;
+	if (!row)
 		return KAN_YARA_BAD;
+	json_decref(row);
 	if (*n == max) {
 		++*over;
 		return KAN_YARA_GO_ON;
@@ -116,9 +117,9 @@ static enum kan_yara_outcome begin(struct kan_yara_hearing *s, uint64_t number,
 		return KAN_YARA_BAD;
 	s->next = number;
 	s->files++;
-	kan_buf_reset(&s->place);
-	kan_buf_addb(&s->place, line);
-	return s->place.failed || !line.n ? KAN_YARA_BAD : KAN_YARA_GO_ON;
+	json_decref(s->subject);
+	s->subject = kan_yara_take(KAN_YARA_BEGIN, line, NULL);
+	return s->subject ? KAN_YARA_GO_ON : KAN_YARA_BAD;
 }
 
 static enum kan_yara_outcome about(struct kan_yara_hearing *s, struct kan_bytes line)
@@ -126,7 +127,7 @@ static enum kan_yara_outcome about(struct kan_yara_hearing *s, struct kan_bytes 
 	uint64_t n = 0, over = 0;
 	bool first = !s->about;
 	s->about = true;
-	return first ? keep(s, line, &n, &over, 1) : KAN_YARA_GO_ON;
+	return first ? keep(s, KAN_YARA_SCAN, line, &n, &over, 1) : KAN_YARA_GO_ON;
 }
 
 static enum kan_yara_outcome take(struct kan_yara_hearing *s, const struct kan_yara_message *m,
@@ -139,9 +140,9 @@ static enum kan_yara_outcome take(struct kan_yara_hearing *s, const struct kan_y
 	case KAN_YARA_BEGIN:
 		return begin(s, m->number, v);
 	case KAN_YARA_HIT:
-		return keep(s, v, &s->hits, &s->hits_left_out, l->hits);
+		return keep(s, KAN_YARA_HIT, v, &s->hits, &s->hits_left_out, l->hits);
 	case KAN_YARA_GAP:
-		return keep(s, v, &s->gaps, &s->gaps_left_out, l->gaps);
+		return keep(s, KAN_YARA_GAP, v, &s->gaps, &s->gaps_left_out, l->gaps);
 	case KAN_YARA_FAILED:
 		return failed(v, err);
 	case KAN_YARA_DONE:
@@ -184,11 +185,11 @@ static int add_row(struct kan_yara_hearing *s, const json_t *row, struct kan_err
  * as many as restarts. */
 static int tell_end(struct kan_yara_hearing *s, enum kan_yara_outcome o, struct kan_err *err)
 {
-	json_t *row = NULL;
-	struct kan_bytes line = kan_buf_bytes(&s->place);
-	if (!line.n && s->about)
-		row = json_pack("{s:s,s:s}", "artefact", "", "what", "all that follows");
-	else if (!line.n || kan_row_parse(&row, (struct kan_bytes){line.p, line.n - 1}, err) < 0)
+	json_t *row = s->subject ? json_incref(s->subject)
+		      : s->about
+			      ? json_pack("{s:s,s:s}", "artefact", "", "what", "all that follows")
+			      : NULL;
+	if (!row)
 		return kan_fail(err, KAN_ELIMIT, "YARA: %s",
 				o == KAN_YARA_SILENT || o == KAN_YARA_TIME_UP
 					? "the rules were not compiled within their time"
@@ -223,7 +224,8 @@ enum kan_yara_outcome kan_yara_hear(struct kan_yara_hearing *s, int fd, struct k
 	kan_auto_free uint8_t *buffer = kan_xalloc(KAN_ROW_MAX);
 	enum kan_yara_outcome o = KAN_YARA_GO_ON;
 	s->boxed = false;
-	kan_buf_reset(&s->place);
+	json_decref(s->subject);
+	s->subject = NULL;
 	while (o == KAN_YARA_GO_ON)
 		o = one(s, fd, buffer, err);
 	return o;
@@ -280,17 +282,14 @@ int kan_yara_scan(struct kan_buf *rows, char unboxed[KAN_YARA_UNBOXED],
 	struct stat st;
 	if (stat(job->rules, &st) < 0)
 		return kan_fail(err, KAN_EUSAGE, "%s: no file or folder of YARA rules", job->rules);
-	struct kan_yara_hearing s = {.job = job,
-				     .rows = rows,
-				     .unboxed = unboxed,
-				     .restarts = job->limits.restarts,
-				     .place = KAN_BUF(KAN_ROW_MAX)};
+	struct kan_yara_hearing s = {
+		.job = job, .rows = rows, .unboxed = unboxed, .restarts = job->limits.restarts};
 	int rc = 0;
 	unboxed[0] = 0;
 	s.until_ns = kan_boot_ns() + (int64_t)job->limits.total_s * MS * NS_PER_MS;
 	while (again(&rc, &s, &why))
 		continue;
-	kan_buf_free(&s.place);
+	json_decref(s.subject);
 	if (rc == 0)
 		return add_end(&s, err);
 	return kan_fail(err, why.code, "%s", why.text);

@@ -6,7 +6,7 @@
 
 #include "analyze/source.h"
 #include "analyze/yaraengine.h"
-#include "analyze/yarascan.h"
+#include "analyze/yaraline.h"
 #include "base/digest.h"
 #include "base/row.h"
 #include "base/tar.h"
@@ -14,19 +14,6 @@
 enum { PATH_OCTETS = KAN_TAR_PATH_MAX + 2, NUMBER_TEXT = 24, WHY_TEXT = 128 };
 enum { TAR_MEMBERS = 2000000 };
 static const uint64_t tar_octets = 1ULL << 42; /* a hole is not stored: only time bounds it */
-
-/* Where bytes are, and what they are: the collectors' own words. */
-static const struct {
-	const char *prefix, *what, *trust;
-	bool tar, mount;
-} places[] = {
-	{"data/filesystem/upper.tar", "file", "storage", true, false},
-	{"data/filesystem/content/", "file", "storage", false, false},
-	{"data/mounts/content.tar", "file", "storage", true, true},
-	{"data/mounts/content/", "file", "storage", false, false},
-	{"data/processes/content/", "carved", "kernel-process", false, false},
-	{"data/logs/", "log", "container-text", false, false},
-};
 
 struct walk {
 	struct kan_yara *y;
@@ -233,20 +220,17 @@ static int whole(struct walk *w, uint64_t size, struct kan_err *err)
 
 static int artefact(struct walk *w, const struct kan_bundle_file *f, struct kan_err *err)
 {
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		if (strncmp(f->path, places[i].prefix, strlen(places[i].prefix)) != 0)
-			continue;
-		w->artefact = f->path;
-		w->what = places[i].what;
-		w->trust = places[i].trust;
-		w->mount = places[i].mount;
-		/* A scan that is ended in the middle does not come to the digest: so it comes
-		 * first. */
-		if (kan_source_intact(w->source, f->path, err) < 0)
-			return -1;
-		return places[i].tar ? tar(w, err) : whole(w, f->size, err);
-	}
-	return 0;
+	const struct kan_yara_place *p = kan_yara_place_of(f->path);
+	if (!p)
+		return 0;
+	w->artefact = f->path;
+	w->what = p->what;
+	w->trust = p->trust;
+	w->mount = p->mount;
+	/* A scan that is ended in the middle does not come to the digest: so it comes first. */
+	if (kan_source_intact(w->source, f->path, err) < 0)
+		return -1;
+	return p->tar ? tar(w, err) : whole(w, f->size, err);
 }
 
 int kan_yara_walk(struct kan_yara *y, const struct kan_source *s, const struct kan_bundle *b,

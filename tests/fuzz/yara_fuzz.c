@@ -22,8 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct kan_yara_hearing h = {.job = &job,
 				     .rows = &rows,
 				     .unboxed = unboxed,
-				     .until_ns = kan_boot_ns() + ten_seconds_ns,
-				     .place = KAN_BUF(1 << 20)};
+				     .until_ns = kan_boot_ns() + ten_seconds_ns};
 	size = size < PIPE_HOLDS ? size : PIPE_HOLDS;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return 0;
@@ -38,6 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ends[1] >= 0)
 		(void)close(ends[1]);
 	(void)close(ends[0]);
-	kan_buf_free(&h.place);
+	json_decref(h.subject);
 	return 0;
 }

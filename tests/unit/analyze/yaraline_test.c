@@ -10,8 +10,13 @@
 #include "base/clock.h"
 #include "base/row.h"
 
-static const char scan_row[] = "{\"type\":\"scan\"}\n", hit_row[] = "{\"type\":\"hit\"}\n",
-		  place_row[] = "{\"what\":\"/x\"}\n";
+#define UPPER "\"artefact\":\"data/filesystem/upper.tar\""
+#define OF_X "\"type\":\"hit\",\"rule\":\"r\"," UPPER ",\"file\":\"/x\","
+static const char scan_row[] = "{\"libyara\":\"4\",\"rules\":1,\"sources\":[],\"type\":\"scan\"}\n",
+		  hit_row[] = "{" OF_X "\"what\":\"file\",\"trust\":\"storage\"}\n",
+		  gap_row[] = "{\"type\":\"gap\"," UPPER
+			      ",\"what\":\"/y\",\"code\":\"limit\",\"why\":\"w\"}\n",
+		  place_row[] = "{" UPPER ",\"what\":\"/x\"}\n";
 static const int64_t ten_seconds_ns = 10000000000;
 
 struct talk {
@@ -29,8 +34,7 @@ static void begin(struct talk *t)
 	t->h = (struct kan_yara_hearing){.job = &t->job,
 					 .rows = &t->rows,
 					 .unboxed = t->unboxed,
-					 .until_ns = kan_boot_ns() + ten_seconds_ns,
-					 .place = KAN_BUF(1 << 20)};
+					 .until_ns = kan_boot_ns() + ten_seconds_ns};
 	cr_assert_eq(pipe2(t->ends, O_CLOEXEC), 0);
 }
 
@@ -60,7 +64,7 @@ static void ends_as(struct talk *t, enum kan_yara_outcome o)
 	cr_expect_eq(kan_yara_hear(&t->h, t->ends[0], &t->err), o);
 	(void)close(t->ends[0]);
 	kan_buf_free(&t->rows);
-	kan_buf_free(&t->h.place);
+	json_decref(t->h.subject);
 }
 
 Test(yaraline, rows_that_are_no_single_line_are_not_taken)
@@ -82,7 +86,7 @@ Test(yaraline, what_comes_out_of_its_order_is_not_taken)
 	ends_as(&t, KAN_YARA_BAD);
 	begin(&t);
 	say(&t, KAN_YARA_BOX, KAN_YARA_BOX_WHOLE, 0, NULL);
-	say_row(&t, KAN_YARA_GAP, 0, hit_row);
+	say_row(&t, KAN_YARA_GAP, 0, gap_row);
 	ends_as(&t, KAN_YARA_BAD);
 	begin(&t);
 	say(&t, KAN_YARA_BOX, KAN_YARA_BOX_WHOLE, 0, NULL);
@@ -98,6 +102,39 @@ Test(yaraline, what_comes_out_of_its_order_is_not_taken)
 	hello(&t);
 	say(&t, 99, 0, 0, NULL);
 	ends_as(&t, KAN_YARA_BAD);
+}
+
+static void is_answered(uint32_t kind, const char *row, enum kan_yara_outcome o)
+{
+	struct talk t;
+	hello(&t);
+	say_row(&t, KAN_YARA_BEGIN, 0, place_row);
+	say_row(&t, kind, 0, row);
+	ends_as(&t, o);
+}
+
+Test(yaraline, a_hit_is_of_the_file_at_hand_with_the_trust_of_its_place_and_nothing_else)
+{
+	static const char *const forged[] = {
+		"{\"type\":\"hit\"}\n",
+		"not json\n",
+		"{" OF_X "\"what\":\"file\",\"trust\":\"kernel-process\"}\n",
+		"{" OF_X "\"what\":\"carved\",\"trust\":\"storage\"}\n",
+		"{" OF_X "\"what\":\"file\",\"trust\":\"storage\",\"severity\":\"critical\"}\n",
+		"{\"type\":\"end\"," UPPER
+		",\"file\":\"/x\",\"what\":\"file\",\"trust\":\"storage\"}\n",
+		"{\"type\":\"hit\"," UPPER
+		",\"file\":\"/etc/other\",\"what\":\"file\",\"trust\":\"storage\"}\n",
+		"{\"type\":\"hit\",\"artefact\":\"data/logs/a\",\"file\":\"/"
+		"x\",\"what\":\"log\",\"trust\":"
+		"\"container-text\"}\n",
+	};
+	is_answered(KAN_YARA_HIT, hit_row, KAN_YARA_ENDED);
+	is_answered(KAN_YARA_GAP, gap_row, KAN_YARA_ENDED);
+	is_answered(KAN_YARA_GAP, hit_row, KAN_YARA_BAD);
+	is_answered(KAN_YARA_BEGIN, "{\"what\":\"/x\"}\n", KAN_YARA_BAD);
+	for (size_t i = 0; i < sizeof forged / sizeof *forged; i++)
+		is_answered(KAN_YARA_HIT, forged[i], KAN_YARA_BAD);
 }
 
 Test(yaraline, a_length_beyond_a_row_is_not_waited_for)
@@ -139,5 +176,5 @@ Test(yaraline, one_that_says_little_by_little_does_not_outlive_the_time_of_all)
 	(void)close(t.ends[1]);
 	(void)close(t.ends[0]);
 	kan_buf_free(&t.rows);
-	kan_buf_free(&t.h.place);
+	json_decref(t.h.subject);
 }

@@ -1,8 +1,12 @@
 /* The readers' sandbox holds: each test tries what a hijacked reader would. */
+#include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/sandbox.h"
@@ -58,6 +62,59 @@ Test(sandbox, no_socket_no_exec_no_ptrace_no_mount_no_signal)
 {
 	struct test_place p = test_place();
 	cr_assert_eq(inside(p.path, NULL, escapes), 0);
+	test_leave(&p);
+}
+
+/* What no path protects: modes and times by name, a terminal, other processes, a copy of itself. */
+static int reaches_around(const char *readable, const char *writable)
+{
+	char path[128], c = 'x';
+	struct rlimit r = {1, 1};
+	const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	(void)writable;
+	(void)snprintf(path, sizeof(path), "%s/in", readable);
+	if (chmod(path, 0777) == 0 || fchmodat(AT_FDCWD, path, 0777, 0) == 0 ||
+	    utimensat(AT_FDCWD, path, times, 0) == 0)
+		return 1;
+	if (open(path, O_RDONLY | O_TRUNC | O_CLOEXEC) >= 0)
+		return 2;
+	if (ioctl(0, TIOCSTI, &c) == 0 || errno != EPERM)
+		return 3;
+	if (fork() >= 0)
+		return 4;
+	if (syscall(SYS_tgkill, getppid(), getppid(), 0) == 0)
+		return 5;
+	return prlimit(getppid(), RLIMIT_NOFILE, &r, NULL) == 0 ? 6 : 0;
+}
+
+Test(sandbox, no_mode_no_time_no_emptied_file_no_terminal_no_child_no_other_process)
+{
+#ifdef KAN_SANITIZED
+	cr_skip_test("the leak checker needs a child and its limits");
+#endif
+	struct test_place p = test_place();
+	test_put(p.fd, "in", "x");
+	cr_assert_eq(inside(p.path, NULL, reaches_around), 0);
+	test_leave(&p);
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static int starts_a_thread(const char *readable, const char *writable)
+{
+	pthread_t t;
+	(void)readable;
+	(void)writable;
+	return pthread_create(&t, NULL, nothing, NULL) || pthread_join(t, NULL);
+}
+
+Test(sandbox, a_thread_starts_inside)
+{
+	struct test_place p = test_place();
+	cr_assert_eq(inside(p.path, NULL, starts_a_thread), 0);
 	test_leave(&p);
 }
 
