@@ -304,12 +304,45 @@ static void not_assessed(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "</tbody></table>\n");
 }
 
+static void rule_ids(struct kan_buf *out, const char *what, const json_t *list)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	if (!json_array_size(list))
+		return;
+	kan_buf_addf(out, "<dt>%s</dt>", what);
+	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
+		kan_buf_adds(out, "<dd><code>");
+		kan_html_text(out,
+			      json_is_string(v) ? json_string_value(v) : kan_json_str(v, "id"));
+		kan_buf_adds(out, "</code>");
+		if (json_object_get(v, "version"))
+			kan_buf_addf(out, " version %" PRId64, kan_json_int(v, "version"));
+		kan_buf_adds(out, json_object_get(v, "reason") ? ": " : "");
+		kan_html_value(out, v, "reason");
+		kan_buf_adds(out, "</dd>");
+	}
+}
+
+/* What differs from the shipped ones. */
+static void changed_rules(struct kan_buf *out, const json_t *changed)
+{
+	if (!changed)
+		return;
+	kan_buf_adds(out, "<h3>Rules that are not the shipped ones</h3>\n<dl>");
+	rule_ids(out, "Added", json_object_get(changed, "added"));
+	rule_ids(out, "Replaced", json_object_get(changed, "replaced"));
+	rule_ids(out, "Turned off, with the reason given", json_object_get(changed, "disabled"));
+	kan_buf_adds(out, "</dl>\n");
+}
+
 void kan_html_rules(struct kan_buf *out, const struct kan_model *m)
 {
 	size_t i = 0;
 	json_t *row = NULL;
 	kan_buf_adds(out, "<section id=\"rules\"><h2>Rules</h2>\n");
 	not_assessed(out, m);
+	changed_rules(out, json_object_get(m->doc, "rules_changed"));
 	kan_buf_adds(out, "<details><summary>All rules that were "
 			  "run</summary><table><thead><tr><th scope=\"col\">rule</th>"
 			  "<th scope=\"col\" class=\"num\">version</th><th scope=\"col\" "

@@ -254,6 +254,31 @@ static void finding(struct kan_buf *out, const json_t *f)
 		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 
+static void rule_ids(struct kan_buf *out, const char *what, const json_t *list)
+{
+	size_t i = 0;
+	json_t *v = NULL;
+	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
+		kan_buf_addf(out, "- %s: `%s`", what,
+			     json_is_string(v) ? json_string_value(v) : kan_json_str(v, "id"));
+		if (json_object_get(v, "reason")) {
+			kan_buf_adds(out, ", ");
+			value(out, v, "reason");
+		}
+		kan_buf_adds(out, "\n");
+	}
+}
+
+static void changed_rules(struct kan_buf *out, const json_t *changed)
+{
+	if (!changed)
+		return;
+	kan_buf_adds(out, "\nRules that are not the shipped ones:\n\n");
+	rule_ids(out, "added", json_object_get(changed, "added"));
+	rule_ids(out, "replaced", json_object_get(changed, "replaced"));
+	rule_ids(out, "turned off", json_object_get(changed, "disabled"));
+}
+
 static void findings(struct kan_buf *out, const struct kan_model *m)
 {
 	size_t i = 0;
@@ -269,6 +294,7 @@ static void findings(struct kan_buf *out, const struct kan_model *m)
 			     "\n%" PRIu64 " rules could not be assessed; report.json says for each "
 			     "what was missing.\n",
 			     m->not_assessed);
+	changed_rules(out, json_object_get(m->doc, "rules_changed"));
 }
 
 static void modified(struct kan_buf *out, const json_t *list)

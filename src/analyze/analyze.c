@@ -143,16 +143,15 @@ static json_t *rules_of(const struct kan_rules *r, const struct kan_run *run)
 /* The techniques that findings name, with their names and tactics, each once, by id. */
 static json_t *techniques_of(const struct kan_rules *r, const json_t *findings)
 {
-	json_t *list = json_array(), *t = NULL, *f = NULL, *id = NULL;
-	size_t i = 0, k = 0, n = 0;
-	json_array_foreach (json_object_get(r->attack, "techniques"), i, t) {
-		bool used = false;
-		json_array_foreach ((json_t *)(uintptr_t)findings, k, f)
-			json_array_foreach (json_object_get(f, "attack"), n, id)
-				used |= json_equal(id, json_object_get(t, "id"));
-		if (used)
-			json_array_append(list, t);
-	}
+	json_t *list = json_array(), *used = json_object(), *f = NULL, *v = NULL;
+	size_t i = 0, k = 0;
+	json_array_foreach ((json_t *)(uintptr_t)findings, i, f)
+		json_array_foreach (json_object_get(f, "attack"), k, v)
+			json_object_set_new(used, json_string_value(v), json_true());
+	json_array_foreach (json_object_get(r->attack, "techniques"), i, v)
+		if (json_object_get(used, kan_json_str(v, "id")))
+			json_array_append(list, v);
+	json_decref(used);
 	return list;
 }
 
@@ -209,6 +208,9 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 	if (left_out)
 		json_object_set_new(doc, "timeline_left_out", json_integer((json_int_t)left_out));
 	json_object_set_new(doc, "rules", rules_of(r, run));
+	json_t *changed = kan_rules_changed(r);
+	if (changed)
+		json_object_set_new(doc, "rules_changed", changed);
 	json_object_set_new(doc, "techniques", techniques_of(r, findings));
 }
 

@@ -107,24 +107,42 @@ static int check_strings(const json_t *list, const char *key, size_t least, stru
 	return 0;
 }
 
+/* The table is in the order of its ids. NULL: MITRE has no such technique. */
+static const json_t *technique(const json_t *attack, const char *id)
+{
+	const json_t *list = json_object_get(attack, "techniques");
+	size_t low = 0, high = json_array_size(list);
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const json_t *t = json_array_get(list, mid);
+		int order = strcmp(kan_json_str(t, "id"), id);
+		if (order == 0)
+			return t;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
 static int check_attack(const json_t *ids, const json_t *attack, struct kan_err *err)
 {
-	size_t i = 0, k = 0;
-	json_t *id = NULL, *t = NULL;
+	size_t i = 0;
+	json_t *v = NULL;
 	if (check_strings(ids, "attack", 0, err) < 0)
 		return -1;
-	json_array_foreach (ids, i, id) {
-		const json_t *found = NULL;
-		json_array_foreach (json_object_get(attack, "techniques"), k, t)
-			if (json_equal(json_object_get(t, "id"), id))
-				found = t;
+	json_array_foreach (ids, i, v) {
+		const char *id = json_string_value(v);
+		const json_t *found = technique(attack, id);
 		if (!found)
-			return kan_fail(err, KAN_EUSAGE, "attack: unknown %s",
-					json_string_value(id));
-		if (strcmp(kan_json_str(found, "state"), "current") != 0)
-			return kan_fail(err, KAN_EUSAGE, "attack: %s is %s, see %s",
-					json_string_value(id), kan_json_str(found, "state"),
-					kan_json_str(found, "successor"));
+			return kan_fail(err, KAN_EUSAGE, "attack: unknown %s", id);
+		const char *state = kan_json_str(found, "state"),
+			   *successor = kan_json_str(found, "successor");
+		if (strcmp(state, "current") != 0)
+			return kan_fail(err, KAN_EUSAGE, "attack: %s (%s) is %s%s%s", id,
+					kan_json_str(found, "name"), state,
+					*successor ? ", see " : "", successor);
 	}
 	return 0;
 }
@@ -306,10 +324,10 @@ int kan_rule_parse(struct kan_rule *out, const char *file, struct kan_bytes text
 		   const json_t *attack, struct kan_err *err)
 {
 	struct kan_rule r = {.doc = NULL};
-	if (kan_json_parse(&r.doc, text, KAN_RULE_FILE_MAX, KAN_RULE_DEPTH, err) < 0)
-		return kan_fail(err, KAN_EUSAGE, "%s: not a rule", file);
-	kan_auto_buf struct kan_buf id = KAN_BUF(KAN_RULE_FILE_MAX * 4);
 	struct kan_err why = {0};
+	if (kan_json_parse(&r.doc, text, KAN_RULE_FILE_MAX, KAN_RULE_DEPTH, &why) < 0)
+		return kan_fail(err, KAN_EUSAGE, "%s: not a rule: %s", file, why.text);
+	kan_auto_buf struct kan_buf id = KAN_BUF(KAN_RULE_FILE_MAX * 4);
 	id_for_message(&id, r.doc);
 	r.id = kan_json_str(r.doc, "id");
 	if (fill(&r, attack, &why) < 0) {
@@ -331,5 +349,6 @@ void kan_rule_free(struct kan_rule *r)
 	for (size_t i = 0; i < r->n_votes; i++)
 		kan_cond_free(r->votes[i].cond);
 	json_decref(r->doc);
+	json_decref(r->replaced);
 	free(r->file);
 }

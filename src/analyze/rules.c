@@ -18,6 +18,7 @@ const char kan_attack_file[] = "attack.json", kan_rule_fixtures[] = "fixtures";
 int kan_rules_begin(struct kan_rules **out, struct kan_err *err)
 {
 	struct kan_rules *r = kan_xalloc(sizeof *r);
+	r->disabled = json_array();
 	for (const struct kan_shipped *f = kan_shipped_rules; f->name; f++)
 		if (strcmp(f->name, kan_attack_file) == 0 &&
 		    kan_json_parse(&r->attack, (struct kan_bytes){f->data, f->n}, ATTACK_MAX,
@@ -91,7 +92,8 @@ static int load_file(struct kan_rules *r, int dir_fd, const char *name, const ch
 	if (kan_read_file(&text, dir_fd, name, &why) < 0)
 		return kan_fail(err, KAN_EUSAGE, "%s: not a regular file of at most %d octets: %s",
 				shown, KAN_RULE_FILE_MAX, why.text);
-	return kan_rules_add(r, shown, kan_buf_bytes(&text), err);
+	int off = kan_rules_disable(r, shown, kan_buf_bytes(&text), err);
+	return off ? (off < 0 ? -1 : 0) : kan_rules_add(r, shown, kan_buf_bytes(&text), err);
 }
 
 static int load_entry(struct kan_rules *r, int dir_fd, const char *dir, const char *name,
@@ -178,6 +180,7 @@ void kan_rules_free(struct kan_rules *r)
 		kan_rule_free(&r->rules[i]);
 	free(r->rules);
 	json_decref(r->attack);
+	json_decref(r->disabled);
 	free(r);
 }
 
@@ -197,6 +200,14 @@ json_t *kan_rules_list(const struct kan_rules *r)
 			json_object_set(o, keys[k], json_object_get(r->rules[i].doc, keys[k]));
 		json_object_set_new(o, "file", json_string(r->rules[i].file));
 		json_object_set_new(o, "sha256", json_string(r->rules[i].sha256));
+		json_object_set_new(o, "origin", json_string(kan_rule_origins[r->rules[i].origin]));
+		json_array_append_new(list, o);
+	}
+	size_t i = 0;
+	json_t *off = NULL;
+	json_array_foreach (r->disabled, i, off) {
+		json_t *o = json_copy(off);
+		json_object_set_new(o, "origin", json_string("disabled"));
 		json_array_append_new(list, o);
 	}
 	return list;

@@ -72,9 +72,15 @@ struct kan_vote {
 	struct kan_cond *cond;
 };
 
+/* Whose a rule is. */
+enum kan_rule_origin { KAN_RULE_SHIPPED, KAN_RULE_OWN, KAN_RULE_REPLACES };
+extern const char *const kan_rule_origins[]; /* "shipped", "own", "replaces" */
+
 struct kan_rule {
 	json_t *doc;
 	char *file;
+	enum kan_rule_origin origin;
+	json_t *replaced; /* {version, sha256} of the shipped one; NULL: it replaces none */
 	char sha256[65];
 	const char *id;
 	const struct kan_kind *kind;
@@ -95,6 +101,7 @@ struct kan_rules {
 	struct kan_rule *rules; /* by id */
 	size_t n;
 	json_t *attack;
+	json_t *disabled; /* array of {id, disabled, file}: the reason is the user's */
 };
 
 /* One rule from its text. usage: "file: id: reason". */
@@ -109,6 +116,17 @@ int kan_rules_begin(struct kan_rules **out, struct kan_err *err);
 int kan_rules_add(struct kan_rules *r, const char *file, struct kan_bytes text,
 		  struct kan_err *err);
 int kan_rules_finish(struct kan_rules *r, struct kan_err *err);
+/*
+ * The shipped rules with those of a user's directory: a rule with an id of ours replaces ours, and
+ * {"id", "disabled": reason} turns ours off. dir NULL: the shipped ones.
+ */
+int kan_rules_with(struct kan_rules **out, const char *dir, struct kan_err *err);
+/* {"id", "disabled"}: added to disabled; 0: it is none, and a rule perhaps. */
+int kan_rules_disable(struct kan_rules *r, const char *file, struct kan_bytes text,
+		      struct kan_err *err);
+/* {added:[id], replaced:[{id, version, sha256}], disabled:[{id, reason}]} of what differs from the
+ * shipped ones; NULL: nothing does. Yours. */
+json_t *kan_rules_changed(const struct kan_rules *r);
 
 /* What is compiled in; ends with a NULL name. The ATT&CK table is among them. */
 struct kan_shipped {

@@ -15,7 +15,7 @@ static int try_analysis(const struct kan_args *a)
 	const char *dir = kan_arg(a, "rules");
 	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
 		return -1;
-	if (dir && kan_rules_load(&rules, dir, &err) < 0) {
+	if (dir && kan_take_rules(&rules, dir, &err) < 0) {
 		kan_say("--rules: %s", err.text);
 		return -1;
 	}

@@ -113,7 +113,7 @@ struct kan_reading {
 	const char *fail_on;     /* severity, or NULL */
 	const char *report_path; /* what the screen names */
 };
-/* Those of a directory, or the shipped ones when dir is NULL. */
+/* The shipped rules, with what a user's directory adds, replaces and turns off; NULL: none. */
 struct kan_rules;
 int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err);
 struct kan_read {

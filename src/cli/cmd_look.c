@@ -26,7 +26,7 @@ static const struct kan_option list_options[] = {
 
 static const struct kan_option show_options[] = {
 	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
-	{"rules", 0, "DIR", "the rules that the report was made with, if not the shipped ones"},
+	{"rules", 0, "DIR", "the rules of yours that the report was made with"},
 	{"yara", 0, "FILE|DIR", "the YARA rules that the report was made with"},
 	{NULL, 0, NULL, NULL},
 };

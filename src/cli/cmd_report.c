@@ -10,7 +10,8 @@ static const struct kan_option options[] = {
 	 "html, md, json (default: these three), timeline, bodyfile, csv, stix, navigator, sarif, "
 	 "sbom"},
 	{"out", 'o', "DIR", "where the files go (default: the home's reports/<bundle>)"},
-	{"rules", 0, "DIR", "these rules instead of the shipped ones"},
+	{"rules", 0, "DIR",
+	 "rules of yours: they add to the shipped ones, replace them by id, or turn them off"},
 	{"yara", 0, "FILE|DIR",
 	 "these YARA rules over its changed files, carved bytes and logs, too"},
 	{"tlp", 0, "LABEL",

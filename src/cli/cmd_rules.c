@@ -19,10 +19,25 @@ static const char shipped_fixtures[] = "tests/fixtures/rules";
 enum { WORDS_EXPLAIN = 3 };
 
 static const struct kan_option rules_options[] = {
-	{"rules", 0, "DIR", "list, explain: these instead of the shipped ones"},
+	{"rules", 0, "DIR",
+	 "list, explain: the shipped ones with what these add, replace and turn off"},
 	{"fixtures", 0, "DIR", "test: the fixtures (else fixtures below the rules)"},
 	{NULL, 0, NULL, NULL},
 };
+
+/* Words of a rule may be a user's own. */
+static void print_rule(const json_t *one)
+{
+	const char *origin = json_string_value(json_object_get(one, "origin"));
+	bool off = strcmp(origin, "disabled") == 0;
+	const char *says = json_string_value(json_object_get(one, off ? "disabled" : "title"));
+	(void)printf("%-28s %-9s ", json_string_value(json_object_get(one, "id")),
+		     off ? "off" : json_string_value(json_object_get(one, "severity")));
+	kan_print(stdout, kan_bytes_of(says));
+	(void)puts(strcmp(origin, "own") == 0        ? " (yours)"
+		   : strcmp(origin, "replaces") == 0 ? " (yours, replaces the shipped one)"
+						     : "");
+}
 
 static int list(const struct kan_args *a)
 {
@@ -34,10 +49,7 @@ static int list(const struct kan_args *a)
 	size_t i = 0;
 	json_array_foreach (rules, i, one)
 		if (!kan_flag(a, "json"))
-			(void)printf("%-28s %-9s %s\n",
-				     json_string_value(json_object_get(one, "id")),
-				     json_string_value(json_object_get(one, "severity")),
-				     json_string_value(json_object_get(one, "title")));
+			print_rule(one);
 	int status = kan_flag(a, "json") ? kan_print_json(rules) : KAN_EXIT_OK;
 	json_decref(rules);
 	kan_rules_free(r);
@@ -192,6 +204,16 @@ static void print_tested(const json_t *o)
 		     (long long)json_integer_value(json_object_get(o, "failed")));
 }
 
+/* They are to fit beside the shipped ones; only they are tested. */
+static int take_own(struct kan_rules **out, const char *dir, struct kan_err *err)
+{
+	if (kan_take_rules(out, dir, err) < 0 || !dir)
+		return *out ? 0 : -1;
+	kan_rules_free(*out);
+	*out = NULL;
+	return kan_rules_load(out, dir, err);
+}
+
 static int test(const struct kan_args *a)
 {
 	struct kan_err err = {0};
@@ -203,7 +225,7 @@ static int test(const struct kan_args *a)
 		kan_say("%s: no fixtures there: name them with --fixtures", fixtures);
 		return KAN_EXIT_NOT_FOUND;
 	}
-	if (enter(fixtures, dir, &err) < 0 || kan_take_rules(&r, dir, &err) < 0)
+	if (enter(fixtures, dir, &err) < 0 || take_own(&r, dir, &err) < 0)
 		return kan_say_err(&err);
 	json_t *o = kan_rules_test(r, fixtures);
 	bool failed = json_integer_value(json_object_get(o, "failed")) > 0;

@@ -11,6 +11,7 @@
 #include <kanshiki/rule.h>
 
 #include "analyze/analyze.h"
+#include "analyze/rules.h"
 #include "analyze/yarascan.h"
 #include "base/file.h"
 #include "base/row.h"
@@ -187,7 +188,7 @@ int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, st
 
 int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err)
 {
-	return dir ? kan_rules_load(out, dir, err) : kan_rules_shipped(out, err);
+	return kan_rules_with(out, dir, err);
 }
 
 /* Traffic Light Protocol 2.0 (FIRST): who may see what is made of it. */

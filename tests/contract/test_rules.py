@@ -39,7 +39,7 @@ def own_rules():
     return directory, rule
 
 
-class Explaining(unittest.TestCase):
+class Captured(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         root = DataRoot(tempfile.mkdtemp(prefix="root-", dir=WORK))
@@ -52,6 +52,8 @@ class Explaining(unittest.TestCase):
         assert status == 0, err
         cls.bundle = json.loads(out)["bundle"]
 
+
+class Explaining(Captured):
     def explained(self, *argv):
         status, out, err = kanshiki("--json", "rules", "explain", *argv)
         self.assertEqual((status, err), (0, ""))
@@ -145,6 +147,42 @@ class Testing(unittest.TestCase):
         directory, _ = own_rules()
         shutil.rmtree(directory / "fixtures")
         self.assertEqual(kanshiki("rules", "test", directory)[0], 3)
+
+
+class Beside(Captured):
+    """The user's rules beside the shipped ones, at the command line."""
+
+    def test_the_report_names_what_was_added_replaced_and_turned_off(self):
+        directory, _ = own_rules()
+        memfd = json.loads((TOP / "rules/exe/memfd.json").read_bytes())
+        (directory / "memfd.json").write_text(json.dumps({**memfd, "title": "mine"}))
+        (directory / "off.json").write_text(json.dumps({"id": "net.tunnel", "disabled": "our VPN sidecar"}))
+        out = pathlib.Path(tempfile.mkdtemp(prefix="out-", dir=WORK))
+        status, _, err = kanshiki("report", "--rules", directory, "-o", out, self.bundle)
+        self.assertEqual((status, err), (0, ""))
+        document = (out / "report.json").read_bytes()
+        self.assertEqual(rows.document_faults(document, "kanshiki.report/1"), [])
+        document = json.loads(document)
+        changed = document["rules_changed"]
+        self.assertEqual(changed["added"], ["own.cron"])
+        self.assertEqual([(r["id"], r["version"]) for r in changed["replaced"]], [("exe.memfd", memfd["version"])])
+        self.assertEqual(changed["disabled"], [{"id": "net.tunnel", "reason": "our VPN sidecar"}])
+        self.assertEqual({"own.cron", "persist.cron-changed"} - {f["rule"] for f in document["findings"]}, set())
+        for name in ("report.html", "report.md"):
+            text = (out / name).read_text()
+            self.assertTrue(all(word in text for word in ("own.cron", "net.tunnel", "our VPN sidecar")), name)
+        status, listed, _ = kanshiki("rules", "list", "--rules", directory)
+        self.assertIn(b"own.cron", listed)
+        self.assertRegex(listed.decode(), r"exe.memfd .* \(yours, replaces the shipped one\)\n")
+        self.assertRegex(listed.decode(), r"net.tunnel +off +our VPN sidecar\n")
+
+    def test_a_malformed_rule_is_refused_before_anything_is_read(self):
+        directory, _ = own_rules()
+        (directory / "x.json").write_text('{"id":"own.x",\n "disabled":}')
+        for argv in (["report", self.bundle], ["capture", "web"], ["rules", "list"], ["show", "-b", self.bundle, "#1"]):
+            status, _, err = kanshiki(*argv, "--rules", directory)
+            self.assertEqual(status, 2, err)
+            self.assertIn("x.json: not a rule: JSON: line 2 column 13", err)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,31 @@ Test(rules, what_is_unknown_is_named)
 	refused(with("id", "\"Exe\""), "id is not family.name");
 }
 
+Test(rules, every_technique_of_the_matrix_is_known_and_a_revoked_one_names_its_successor)
+{
+	char text[KAN_ERR_TEXT];
+	load(text, sizeof text, with("attack", "[\"T1218.011\",\"T1001\",\"T1665\"]"));
+	cr_assert_str_eq(text, "");
+	refused(with("attack", "[\"T1002\"]"),
+		"attack: T1002 (Data Compressed) is revoked, see T1560");
+	refused(with("attack", "[\"T1061\"]"), "is deprecated");
+	refused(with("attack", "[\"\"]"), "attack: unknown ");
+}
+
+Test(rules, the_table_of_techniques_is_in_the_order_of_its_ids)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	cr_assert_eq(kan_rules_begin(&r, &err), 0);
+	const json_t *list = json_object_get(r->attack, "techniques");
+	cr_assert_gt(json_array_size(list), 800);
+	for (size_t i = 1; i < json_array_size(list); i++)
+		cr_assert_lt(strcmp(kan_json_str(json_array_get(list, i - 1), "id"),
+				    kan_json_str(json_array_get(list, i), "id")),
+			     0, "%s", kan_json_str(json_array_get(list, i), "id"));
+	kan_rules_free(r);
+}
+
 Test(rules, a_value_of_another_type_is_refused)
 {
 	refused(with("where", "{\"pid\":\"one\"}"), "a value of another type");
@@ -221,4 +246,113 @@ Test(rules, the_shipped_rules_are_those_of_the_directory)
 				 shipped->rules[i].id);
 	kan_rules_free(shipped);
 	kan_rules_free(files);
+}
+
+/* --- a user's own beside the shipped ones --- */
+
+static json_t *shipped_doc(const char *id)
+{
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	json_t *found = NULL;
+	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->rules[i].id, id) == 0)
+			found = json_incref(r->rules[i].doc);
+	kan_rules_free(r);
+	cr_assert_not_null(found);
+	return found;
+}
+
+static void put_rule(const char *dir, const char *name, const char *of, const char *id,
+		     const char *title)
+{
+	json_t *rule = json_deep_copy(shipped_doc(of));
+	json_object_set_new(rule, "id", json_string(id));
+	json_object_set_new(rule, "title", json_string(title));
+	char *text = json_dumps(rule, 0);
+	put(dir, name, kan_bytes_of(text));
+	free(text);
+	json_decref(rule);
+}
+
+static const struct kan_rule *rule_of(const struct kan_rules *r, const char *id)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->rules[i].id, id) == 0)
+			return &r->rules[i];
+	return NULL;
+}
+
+Test(rules, a_users_rules_add_to_the_shipped_ones_replace_them_and_turn_them_off)
+{
+	char dir[64];
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL, *shipped = NULL;
+	cr_assert_not_null(temporary(dir));
+	put_rule(dir, "a.json", "exe.foreign", "own.foreign", "mine");
+	put_rule(dir, "b.json", "exe.memfd", "exe.memfd", "another title");
+	put(dir, "c.json", KAN_LIT("{\"id\":\"net.tunnel\",\"disabled\":\"our VPN sidecar\"}"));
+	cr_assert_eq(kan_rules_with(&r, dir, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_rules_with(&shipped, NULL, &err), 0, "%s", err.text);
+	cr_expect_eq(r->n, shipped->n, "one more, one less");
+	cr_expect_eq(rule_of(r, "own.foreign")->origin, KAN_RULE_OWN);
+	cr_expect_eq(rule_of(r, "exe.foreign")->origin, KAN_RULE_SHIPPED);
+	cr_expect_eq(rule_of(r, "exe.memfd")->origin, KAN_RULE_REPLACES);
+	cr_expect_str_eq(kan_json_str(rule_of(r, "exe.memfd")->doc, "title"), "another title");
+	cr_expect_null(rule_of(r, "net.tunnel"));
+	json_t *changed = kan_rules_changed(r);
+	json_t *want = json_pack("{s:[s],s:[{s:s,s:O,s:s}],s:[{s:s,s:s}]}", "added", "own.foreign",
+				 "replaced", "id", "exe.memfd", "version",
+				 json_object_get(rule_of(shipped, "exe.memfd")->doc, "version"),
+				 "sha256", rule_of(shipped, "exe.memfd")->sha256, "disabled", "id",
+				 "net.tunnel", "reason", "our VPN sidecar");
+	cr_expect(json_equal(changed, want));
+	cr_expect_null(kan_rules_changed(shipped));
+	json_decref(changed);
+	json_decref(want);
+	kan_rules_free(r);
+	kan_rules_free(shipped);
+}
+
+static void refused_beside(const char *text, const char *reason)
+{
+	char dir[64];
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	cr_assert_not_null(temporary(dir));
+	put_rule(dir, "a.json", "exe.memfd", "exe.memfd", "mine");
+	put(dir, "b.json", kan_bytes_of(text));
+	cr_assert_eq(kan_rules_with(&r, dir, &err), -1, "%s", text);
+	cr_expect_eq(err.code, KAN_EUSAGE);
+	cr_expect_not_null(strstr(err.text, reason), "expected \"%s\" in \"%s\"", reason, err.text);
+}
+
+Test(rules, what_cannot_be_turned_off_is_refused_with_file_and_reason)
+{
+	refused_beside("{\"id\":\"no.such\",\"disabled\":\"x\"}",
+		       "b.json: no.such: disabled: no shipped rule has this id");
+	refused_beside("{\"id\":\"exe.memfd\",\"disabled\":\"x\"}",
+		       "b.json: exe.memfd: duplicate id, also in ");
+	refused_beside("{\"id\":\"net.tunnel\",\"disabled\":\"\"}",
+		       "b.json: net.tunnel: disabled: the reason");
+	refused_beside("{\"id\":\"net.tunnel\",\"disabled\":true}", "disabled: the reason");
+	refused_beside("{\"id\":\"net.tunnel\",\"disabled\":\"x\",\"title\":\"y\"}",
+		       "and nothing else");
+	refused_beside("{\"disabled\":\"x\"}", "with disabled goes id");
+	refused_beside("{\"id\":\"net.tunnel\",\n \"disabled\":}",
+		       "not a rule: JSON: line 2 column 13");
+}
+
+Test(rules, one_rule_is_turned_off_once)
+{
+	char dir[64];
+	struct kan_err err = {0};
+	struct kan_rules *r = NULL;
+	cr_assert_not_null(temporary(dir));
+	put(dir, "a.json", KAN_LIT("{\"id\":\"net.tunnel\",\"disabled\":\"x\"}"));
+	put(dir, "b.json", KAN_LIT("{\"id\":\"net.tunnel\",\"disabled\":\"y\"}"));
+	cr_assert_eq(kan_rules_with(&r, dir, &err), -1);
+	cr_expect_not_null(strstr(err.text, "b.json: net.tunnel: duplicate id, also in "), "%s",
+			   err.text);
 }
