@@ -39,5 +39,7 @@ void kan_html_indicators(struct kan_buf *out, const struct kan_model *m);
 void kan_html_record(struct kan_buf *out, const struct kan_model *m);
 void kan_html_custody(struct kan_buf *out, const struct kan_model *m);
 void kan_html_rules(struct kan_buf *out, const struct kan_model *m);
+/* Findings that the user has accepted, and entries that accept none; nothing without any. */
+void kan_html_accepted(struct kan_buf *out, const json_t *suppressed);
 
 #endif

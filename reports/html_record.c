@@ -342,6 +342,7 @@ void kan_html_rules(struct kan_buf *out, const struct kan_model *m)
 	json_t *row = NULL;
 	kan_buf_adds(out, "<section id=\"rules\"><h2>Rules</h2>\n");
 	not_assessed(out, m);
+	kan_html_accepted(out, json_object_get(m->doc, "suppressed"));
 	changed_rules(out, json_object_get(m->doc, "rules_changed"));
 	kan_buf_adds(out, "<details><summary>All rules that were "
 			  "run</summary><table><thead><tr><th scope=\"col\">rule</th>"

@@ -254,6 +254,34 @@ static void finding(struct kan_buf *out, const json_t *f)
 		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 
+static void accepted(struct kan_buf *out, const json_t *suppressed)
+{
+	size_t i = 0;
+	json_t *row = NULL;
+	if (json_array_size(suppressed))
+		kan_buf_adds(out, "\nAccepted by somebody, and counted for nothing above:\n\n");
+	json_array_foreach ((json_t *)(uintptr_t)suppressed, i, row) {
+		const json_t *f = json_object_get(row, "finding");
+		if (i == FINDINGS_MAX) {
+			kan_buf_adds(out, "- more in report.json\n");
+			break;
+		}
+		kan_buf_adds(out, "- ");
+		value(out, row, "rule");
+		kan_buf_adds(out, f ? " " : " (");
+		kan_buf_adds(out, f ? "" : kan_json_str(row, "state"));
+		kan_buf_adds(out, f ? "" : ")");
+		value(out, f, "id");
+		kan_buf_adds(out, ": ");
+		value(out, row, "reason");
+		kan_buf_adds(out, ", by ");
+		value(out, row, "by");
+		kan_buf_adds(out, " until ");
+		value(out, row, "expires");
+		kan_buf_adds(out, "\n");
+	}
+}
+
 static void rule_ids(struct kan_buf *out, const char *what, const json_t *list)
 {
 	size_t i = 0;
@@ -294,6 +322,7 @@ static void findings(struct kan_buf *out, const struct kan_model *m)
 			     "\n%" PRIu64 " rules could not be assessed; report.json says for each "
 			     "what was missing.\n",
 			     m->not_assessed);
+	accepted(out, json_object_get(m->doc, "suppressed"));
 	changed_rules(out, json_object_get(m->doc, "rules_changed"));
 }
 

@@ -178,6 +178,10 @@ int kan_model_new(struct kan_model **out, const json_t *analysis, const json_t *
 		m->total += m->counts[i];
 	}
 	m->not_assessed = json_array_size(json_object_get(analysis, "not_assessed"));
+	size_t k = 0;
+	json_t *entry = NULL;
+	json_array_foreach (json_object_get(analysis, "suppressed"), k, entry)
+		m->suppressed += json_object_get(entry, "finding") != NULL;
 	indicators(m);
 	kan_model_verdict(m);
 	kan_model_screen(m);

@@ -58,6 +58,7 @@ struct kan_model {
 	void *drain_arg;
 	uint64_t counts[4]; /* low, medium, high, critical */
 	uint64_t total, not_assessed;
+	uint64_t suppressed; /* findings that the user has accepted */
 	struct kan_entries first, do_now, now, talks, entry, changed, hidden, views, reach, secrets,
 		after, not_seen;
 	size_t now_more, talks_more;

@@ -225,6 +225,11 @@ static void exit_text(struct kan_buf *out, const struct screen *sc)
 				add_clause(out, "more: ");
 			kan_buf_adds(out, sc->blocks[i].dropped);
 		}
+	if (sc->m->suppressed) {
+		(void)snprintf(clause, sizeof clause, "%" PRIu64 " suppressed as accepted",
+			       sc->m->suppressed);
+		add_clause(out, clause);
+	}
 	if (sc->m->not_assessed) {
 		(void)snprintf(clause, sizeof clause, "%" PRIu64 " rule%s not assessed",
 			       sc->m->not_assessed, sc->m->not_assessed == 1 ? "" : "s");

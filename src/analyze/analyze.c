@@ -128,10 +128,11 @@ static json_t *rules_of(const struct kan_rules *r, const struct kan_run *run)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < r->n; i++) {
-		json_t *o = json_pack("{s:s,s:O,s:s,s:I}", "id", r->rules[i].id, "version",
-				      json_object_get(r->rules[i].doc, "version"), "sha256",
-				      r->rules[i].sha256, "findings",
-				      (json_int_t)run->rules[i].findings);
+		json_t *o =
+			json_pack("{s:s,s:O,s:s,s:I}", "id", r->rules[i].id, "version",
+				  json_object_get(r->rules[i].doc, "version"), "sha256",
+				  r->rules[i].sha256, "findings",
+				  (json_int_t)(run->rules[i].findings - run->rules[i].suppressed));
 		if (run->rules[i].over)
 			json_object_set_new(o, "left_out",
 					    json_integer((json_int_t)run->rules[i].over));
@@ -188,7 +189,8 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 		   const struct kan_facts *f)
 {
 	uint64_t left_out = 0;
-	json_t *findings = kan_run_findings(run), *not_seen = kan_cover_not_seen(f->cover);
+	json_t *suppressed = NULL, *findings = kan_run_findings(&suppressed, run);
+	json_t *not_seen = kan_cover_not_seen(f->cover);
 	json_object_set_new(doc, "findings", findings);
 	json_t *stories = kan_stories(findings, f);
 	json_object_set_new(doc, "stories", stories);
@@ -203,7 +205,7 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 	while (json_array_size(not_seen) > KAN_LIST_NOT_SEEN)
 		json_array_remove(not_seen, json_array_size(not_seen) - 1);
 	json_object_set_new(doc, "not_seen", not_seen);
-	json_object_set_new(doc, "suppressed", json_array());
+	json_object_set_new(doc, "suppressed", suppressed);
 	json_object_set_new(doc, "timeline", kan_timeline(f, findings, &left_out));
 	if (left_out)
 		json_object_set_new(doc, "timeline_left_out", json_integer((json_int_t)left_out));

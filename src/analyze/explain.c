@@ -133,7 +133,9 @@ static json_t *document(struct telling *t)
 {
 	const struct kan_rule_run *rr = &t->run->rules[0];
 	const struct kan_facts *f = t->run->facts;
-	json_t *findings = kan_run_findings(t->run), *missing = kan_run_not_assessed(t->run);
+	json_t *suppressed = NULL, *findings = kan_run_findings(&suppressed, t->run);
+	json_t *missing = kan_run_not_assessed(t->run);
+	json_decref(suppressed); /* nothing is accepted here */
 	json_t *matches = json_array(), *nearest = json_array();
 	bool gaps = kan_cover_gaps(f->cover, t->rule->kind->collector);
 	for (size_t i = 0; i < rr->n_hits && i < KAN_EXPLAIN_MATCHES; i++)

@@ -26,8 +26,9 @@ struct draft {
 	int64_t time_ns; /* earliest; INT64_MAX: none */
 	json_t *objects, *evidence, *classes;
 	size_t n_objects;
-	bool unexcused; /* of a hit at least */
-	bool raised;    /* by a YARA rule that hits its bytes */
+	bool unexcused;         /* of a hit at least */
+	bool raised;            /* by a YARA rule that hits its bytes */
+	const json_t *accepted; /* the user's entry; NULL: a finding */
 };
 
 static void key_of(char digest[65], const struct kan_rule *r, const struct kan_view *v)
@@ -242,14 +243,43 @@ static void copy_keys(json_t *o, const json_t *doc)
 	}
 }
 
+/* Values of the key as a user writes them down to accept it. */
+static json_t *key_texts(const struct draft *d)
+{
+	json_t *list = json_array();
+	const struct kan_rule *r = d->of->rule;
+	for (size_t i = 0; i < r->n_keys; i++) {
+		kan_auto_buf struct kan_buf text = KAN_BUF(KEY_MAX_BYTES);
+		struct kan_value v = kan_value_get(&d->hits[0]->view, r->keys[i].column, false);
+		size_t n = v.known == KAN_KNOWN ? kan_value_count(&v) : 0;
+		for (size_t k = 0; k < n; k++) {
+			kan_auto_buf struct kan_buf scratch = KAN_BUF(0);
+			kan_buf_adds(&text, k ? "," : "");
+			kan_accepted_value(&text, kan_shown(r->keys[i].column, &v, k, &scratch),
+					   n > 1);
+		}
+		if (text.len > KAN_ACCEPTED_KEY_MAX) { /* too long to be accepted */
+			json_decref(list);
+			return NULL;
+		}
+		json_array_append_new(list, json_string(kan_buf_str(&text)));
+	}
+	return list;
+}
+
 static json_t *finding(const struct kan_run *run, const struct draft *d, size_t id_length,
 		       size_t number)
 {
 	char id[2 + ID_LONG + 1];
 	const struct kan_rule *r = d->of->rule;
 	(void)snprintf(id, sizeof id, "F-%.*s", (int)id_length, d->digest);
-	json_t *o = json_pack("{s:s,s:I,s:s,s:s}", "id", id, "n", (json_int_t)number, "rule", r->id,
-			      "severity", kan_severity_names[d->severity]);
+	json_t *o = json_pack("{s:s,s:s,s:s}", "id", id, "rule", r->id, "severity",
+			      kan_severity_names[d->severity]);
+	json_t *key = key_texts(d);
+	if (number)
+		json_object_set_new(o, "n", json_integer((json_int_t)number));
+	if (key)
+		json_object_set_new(o, "key", key);
 	copy_keys(o, r->doc);
 	json_t *parts = json_array(), *next = json_array();
 	const struct about about = {run, d->hits[0], id,
@@ -325,7 +355,54 @@ static void group(struct kan_run *run, struct kan_rule_run *r, struct draft *dra
 	r->findings = *n - before;
 }
 
-json_t *kan_run_findings(struct kan_run *run)
+/* Which of them the user has accepted. */
+static void partition(struct kan_run *run, struct draft *drafts, size_t n)
+{
+	const json_t *target = json_object_get(run->facts->capture, "target");
+	struct kan_acceptable f = {.image = kan_json_str(target, "image_id"),
+				   .captured_ns =
+					   kan_get_int(run->facts->capture, "started_ns", 0)};
+	for (size_t i = 0; run->accepted && i < n; i++) {
+		struct kan_rule_run *r = (struct kan_rule_run *)(uintptr_t)drafts[i].of;
+		json_t *key = key_texts(&drafts[i]);
+		f.rule = r->rule->id;
+		f.key = key;
+		drafts[i].accepted = key ? kan_accepted_find(run->accepted, &f) : NULL;
+		r->suppressed += drafts[i].accepted != NULL;
+		json_decref(key);
+	}
+}
+
+/* {"state", what the entry says, "finding"}. */
+static json_t *suppressed_of(const struct draft *d, json_t *finding)
+{
+	json_t *o = json_copy((json_t *)(uintptr_t)d->accepted);
+	json_object_set(o, "key", json_object_get(finding, "key"));
+	json_object_set_new(o, "state", json_string("suppressed"));
+	json_object_set_new(o, "finding", finding);
+	return o;
+}
+
+static void number(json_t *list, json_t *suppressed, struct kan_run *run, struct draft *drafts,
+		   size_t n)
+{
+	size_t shown = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct draft *d = &drafts[i];
+		shown += d->accepted == NULL;
+		json_t *f = finding(run, d, id_length(drafts, n, i), d->accepted ? 0 : shown);
+		if (d->accepted)
+			json_array_append_new(suppressed, suppressed_of(d, f));
+		else
+			json_array_append_new(list, f);
+		for (size_t h = 0; h < d->n_hits; h++) {
+			d->hits[h]->finding = d->accepted ? 0 : shown;
+			d->hits[h]->accepted = d->accepted != NULL;
+		}
+	}
+}
+
+json_t *kan_run_findings(json_t **suppressed, struct kan_run *run)
 {
 	json_t *list = json_array();
 	size_t n = 0;
@@ -335,12 +412,10 @@ json_t *kan_run_findings(struct kan_run *run)
 			group(run, &run->rules[i], drafts, &n);
 	if (n)
 		qsort(drafts, n, sizeof *drafts, by_report_order);
-	for (size_t i = 0; i < n; i++) {
-		json_array_append_new(list,
-				      finding(run, &drafts[i], id_length(drafts, n, i), i + 1));
-		for (size_t h = 0; h < drafts[i].n_hits; h++)
-			drafts[i].hits[h]->finding = i + 1;
-	}
+	*suppressed = json_array();
+	partition(run, drafts, n);
+	number(list, *suppressed, run, drafts, n);
+	kan_accepted_idle(*suppressed, run->accepted);
 	for (size_t i = 0; i < n; i++) {
 		free(drafts[i].hits);
 		json_decref(drafts[i].objects);

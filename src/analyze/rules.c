@@ -181,6 +181,7 @@ void kan_rules_free(struct kan_rules *r)
 	free(r->rules);
 	json_decref(r->attack);
 	json_decref(r->disabled);
+	kan_accepted_free(r->accepted);
 	free(r);
 }
 

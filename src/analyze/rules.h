@@ -4,6 +4,7 @@
 
 #include <kanshiki/rule.h>
 
+#include "analyze/accepted.h"
 #include "analyze/cond.h"
 
 enum {
@@ -101,7 +102,8 @@ struct kan_rules {
 	struct kan_rule *rules; /* by id */
 	size_t n;
 	json_t *attack;
-	json_t *disabled; /* array of {id, disabled, file}: the reason is the user's */
+	json_t *disabled;              /* array of {id, disabled, file}: the reason is the user's */
+	struct kan_accepted *accepted; /* findings that the user has accepted; NULL: none */
 };
 
 /* One rule from its text. usage: "file: id: reason". */
@@ -124,6 +126,8 @@ int kan_rules_with(struct kan_rules **out, const char *dir, struct kan_err *err)
 /* {"id", "disabled"}: added to disabled; 0: it is none, and a rule perhaps. */
 int kan_rules_disable(struct kan_rules *r, const char *file, struct kan_bytes text,
 		      struct kan_err *err);
+/* Findings of these rules that the user's file accepts are suppressed. path NULL: nothing. */
+int kan_rules_accept(struct kan_rules *r, const char *path, struct kan_err *err);
 /* {added:[id], replaced:[{id, version, sha256}], disabled:[{id, reason}]} of what differs from the
  * shipped ones; NULL: nothing does. Yours. */
 json_t *kan_rules_changed(const struct kan_rules *r);

@@ -140,6 +140,11 @@ int kan_rules_with(struct kan_rules **out, const char *dir, struct kan_err *err)
 	return rc;
 }
 
+int kan_rules_accept(struct kan_rules *r, const char *path, struct kan_err *err)
+{
+	return path ? kan_accepted_load(&r->accepted, path, err) : 0;
+}
+
 json_t *kan_rules_changed(const struct kan_rules *r)
 {
 	size_t i = 0;

@@ -344,6 +344,7 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	struct kan_run *run = kan_xalloc(sizeof *run);
 	run->facts = f;
 	run->n = r->n;
+	run->accepted = r->accepted;
 	run->counts = kan_counts_new();
 	run->rules = kan_xalloc((r->n + 1) * sizeof *run->rules);
 	for (size_t i = 0; i < r->n; i++)

@@ -18,6 +18,7 @@ struct kan_hit {
 	struct kan_view view;
 	struct kan_matches joins[KAN_RULE_JOINS];
 	size_t finding; /* its number; 0: it made none */
+	bool accepted;  /* it made one that the user has accepted: it votes for nothing */
 };
 
 struct kan_rule_run {
@@ -28,7 +29,8 @@ struct kan_rule_run {
 	uint64_t undecided; /* rows left at unknown */
 	const struct kan_kind *why_kind;
 	const struct kan_column *why;
-	size_t findings;
+	size_t findings;   /* accepted ones too */
+	size_t suppressed; /* of them */
 };
 
 /* Sees every joined row of the kinds that it asks for, in order. */
@@ -44,6 +46,7 @@ struct kan_run {
 	struct kan_rule_run *rules;
 	size_t n;
 	size_t weight;
+	struct kan_accepted *accepted; /* of the rules; NULL: none */
 };
 
 int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct kan_rules *r,
@@ -60,8 +63,9 @@ enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *
 /* A hit that somebody's records explain is told, and is low, and votes for nothing: the rule's
  * excuse holds, or without one, of a change, that the container's package manager made it. */
 bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h);
-/* findings[] in report order, numbered. Yours. */
-json_t *kan_run_findings(struct kan_run *run);
+/* findings[] in report order, numbered; the accepted ones go to suppressed[], with the entry that
+ * accepts each, and entries that accept none. Both yours. */
+json_t *kan_run_findings(json_t **suppressed, struct kan_run *run);
 /* not_assessed[]: rules left at unknown, or whose rows could not be had. After findings. Yours. */
 json_t *kan_run_not_assessed(const struct kan_run *run);
 

@@ -49,7 +49,8 @@ void kan_votes_count(struct kan_tally tallies[KAN_HYPOTHESES], const struct kan_
 	for (size_t i = 0; i < run->n; i++) {
 		const struct kan_rule_run *r = &run->rules[i];
 		for (size_t h = 0; h < r->n_hits; h++)
-			if (kan_run_joined(run, r->rule, &r->hits[h]) == KAN_TRUE &&
+			if (!r->hits[h].accepted &&
+			    kan_run_joined(run, r->rule, &r->hits[h]) == KAN_TRUE &&
 			    (is_context(r->rule) || !kan_run_excused(run, r->rule, &r->hits[h])))
 				count_hit(tallies, run, r->rule, &r->hits[h], findings);
 	}

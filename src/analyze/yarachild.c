@@ -1,6 +1,7 @@
 /* The scanner of YARA rules, in a child: it has the bundle, the rules and a pipe. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "analyze/source.h"
@@ -38,14 +39,15 @@ static int tell_row(const json_t *row, bool gap, void *arg, struct kan_err *err)
 	return put_row(*(int *)arg, gap ? KAN_YARA_GAP : KAN_YARA_HIT, 0, row, err);
 }
 
-/* Whoever takes the scanner over has no terminal to type into or to read. */
+/* Whoever takes the scanner over has no terminal to type into or to read, and no file to write. */
 static bool leave_terminal(void)
 {
+	const struct rlimit none = {0, 0}; /* of files: a pipe has no size */
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	bool left = null >= 0 && dup2(null, STDERR_FILENO) >= 0;
 	if (null > STDERR_FILENO)
 		(void)close(null);
-	return setsid() >= 0 && left;
+	return setrlimit(RLIMIT_FSIZE, &none) == 0 && setsid() >= 0 && left;
 }
 
 static int put_box(int out, const struct kan_yara_job *job, struct kan_err *err)

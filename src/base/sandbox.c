@@ -315,8 +315,6 @@ int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *reada
 #endif
 	limit(RLIMIT_CPU, READER_CPU_S);
 	limit(RLIMIT_CORE, 0);
-	if (!writable || !*writable)
-		limit(RLIMIT_FSIZE, 0); /* of files; a pipe has none */
 	s.no_new_privs = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 	if (s.no_new_privs && landlock(&s.landlock, readable, writable, err) < 0)
 		return kan_wrap(err, "sandbox");

@@ -16,10 +16,10 @@ struct kan_sandbox_state {
 };
 /*
  * Before the first foreign byte: read only below the read paths (and the system's locales), write
- * only below the write paths (NULL-terminated; without one no file grows), a seccomp allow-list
- * without socket, exec, ptrace, mount, fork, a mode or time that is set by path, and terminals;
- * RLIMIT_AS 512 MiB (not under sanitizers), CPU 600 s. What the kernel lacks is told in
- * state, never silent. -1 only when something that should work failed.
+ * only below the write paths (NULL-terminated), a seccomp allow-list without socket, exec, ptrace,
+ * mount, fork, a mode or time that is set by path, and terminals; RLIMIT_AS 512 MiB (not under
+ * sanitizers), CPU 600 s. What the kernel lacks is told in state, never silent. -1 only when
+ * something that should work failed.
  */
 int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_paths,
 		       const char *const *write_paths, struct kan_err *err);

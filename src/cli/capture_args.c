@@ -44,6 +44,8 @@ const struct kan_option kan_capture_options[] = {
 	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
 	{"rules", 0, "DIR",
 	 "rules of yours: they add to the shipped ones, replace them by id, or turn them off"},
+	{"accepted", 0, "FILE",
+	 "findings that you have accepted: out of the verdict, and still listed"},
 	{"fail-on", 0, "SEVERITY",
 	 "exit 9 when there is a finding of low, medium, high, critical or above"},
 	{NULL, 0, NULL, NULL},

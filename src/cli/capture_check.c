@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "analyze/accepted.h"
 #include "base/digest.h"
 
 /* What would only be noticed after the collecting is tried before it. */
@@ -20,6 +21,13 @@ static int try_analysis(const struct kan_args *a)
 		return -1;
 	}
 	kan_rules_free(rules);
+	struct kan_accepted *accepted = NULL;
+	const char *file = kan_arg(a, "accepted");
+	if (file && kan_accepted_load(&accepted, file, &err) < 0) {
+		kan_say("--accepted: %s", err.text);
+		return -1;
+	}
+	kan_accepted_free(accepted);
 	return 0;
 }
 

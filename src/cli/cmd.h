@@ -104,6 +104,7 @@ struct kan_reading {
 	const char *out_dir;   /* reports go there; NULL: none are written */
 	const char *formats;   /* comma list; NULL: html,md,json */
 	const char *rules;     /* --rules DIR, or NULL */
+	const char *accepted;  /* --accepted FILE, or NULL */
 	const char *yara;      /* --yara FILE|DIR, or NULL */
 	const char *tlp;       /* a word of TLP 2.0 as in --tlp, or NULL */
 	const json_t *receipt; /* or NULL */
@@ -116,6 +117,8 @@ struct kan_reading {
 /* The shipped rules, with what a user's directory adds, replaces and turns off; NULL: none. */
 struct kan_rules;
 int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err);
+/* Before a sandbox: what the user names can be read; usage when not. Each may be NULL. */
+int kan_check_given(const char *rules, const char *accepted, struct kan_err *err);
 struct kan_read {
 	char *screen;  /* the terminal summary */
 	json_t *model; /* {findings:{critical..}, changes:{...}, verdict?, reports:{html:path}} */

@@ -130,6 +130,7 @@ static void first_screen(struct job *j, const char *partial)
 	struct kan_reading r = {.bundle = partial,
 				.unsealed = true,
 				.rules = kan_arg(j->a, "rules"),
+				.accepted = kan_arg(j->a, "accepted"),
 				.colour = kan_colour(j->a)};
 	struct kan_read read = {0};
 	if (kan_read_bundle(&read, &r, NULL) == 0) {
@@ -243,6 +244,7 @@ static int analyse(struct kan_read *read, struct kan_receipt *derived, struct jo
 		.bundle = c->path,
 		.out_dir = dir,
 		.rules = kan_arg(j->a, "rules"),
+		.accepted = kan_arg(j->a, "accepted"),
 		.receipt = known,
 		.colour = kan_colour(j->a),
 		.status = status,

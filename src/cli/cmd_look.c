@@ -7,6 +7,7 @@
 #include <kanshiki/rule.h>
 
 #include "analyze/analyze.h"
+#include "analyze/rules.h"
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/capture_doc.h"
@@ -27,6 +28,7 @@ static const struct kan_option list_options[] = {
 static const struct kan_option show_options[] = {
 	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
 	{"rules", 0, "DIR", "the rules of yours that the report was made with"},
+	{"accepted", 0, "FILE", "the accepted findings that the report was made with"},
 	{"yara", 0, "FILE|DIR", "the YARA rules that the report was made with"},
 	{NULL, 0, NULL, NULL},
 };
@@ -40,10 +42,13 @@ static int open_boxed(struct kan_bundle **out, struct kan_buf *yara, const struc
 	kan_auto_free char *path = NULL;
 	if (kan_find_bundle(&path, a, word, err) < 0)
 		return -1;
-	if (yara && kan_scan_yara(yara, path, kan_arg(a, "yara"), err) < 0)
+	if (yara && (kan_check_given(kan_arg(a, "rules"), kan_arg(a, "accepted"), err) < 0 ||
+		     kan_scan_yara(yara, path, kan_arg(a, "yara"), err) < 0))
 		return -1;
-	const char *rules = yara ? kan_arg(a, "rules") : NULL;
-	const char *read_paths[] = {path, rules ? rules : path, NULL}, *write_paths[] = {NULL};
+	const char *rules = yara ? kan_arg(a, "rules") : NULL,
+		   *accepted = yara ? kan_arg(a, "accepted") : NULL;
+	const char *read_paths[] = {path, rules ? rules : path, accepted ? accepted : path, NULL},
+		   *write_paths[] = {NULL};
 	if (kan_sandbox_reader(&box, read_paths, write_paths, err) < 0)
 		return -1;
 	return kan_bundle_open(out, path, false, err);
@@ -116,17 +121,32 @@ static void print_evidence(const json_t *e)
 	(void)fputc('\n', stdout);
 }
 
+/* As an entry of --accepted has it. */
+static void print_key(const json_t *key)
+{
+	char *text = json_dumps(json_array_size(key) == 1 ? json_array_get(key, 0) : key,
+				JSON_COMPACT | JSON_ENCODE_ANY);
+	(void)fputs("key       ", stdout);
+	kan_print(stdout, kan_bytes_of(text ? text : ""));
+	(void)fputc('\n', stdout);
+	free(text);
+}
+
+/* number 0: it has been accepted. */
 static void print_finding(const json_t *f, size_t number)
 {
 	size_t i = 0;
 	json_t *e = NULL;
-	(void)printf("#%zu ", number);
+	if (number)
+		(void)printf("#%zu ", number);
 	print_text("", f, "id");
 	print_text("rule", f, "rule");
 	print_text("severity", f, "severity");
 	print_text("title", f, "title");
 	print_text("says", f, "says");
 	print_text("why", f, "why");
+	if (json_object_get(f, "key"))
+		print_key(json_object_get(f, "key"));
 	json_array_foreach (json_object_get(f, "evidence"), i, e) {
 		print_evidence(e);
 	}
@@ -135,6 +155,13 @@ static void print_finding(const json_t *f, size_t number)
 		kan_print(stdout, kan_bytes_of(json_string_value(e)));
 		(void)fputc('\n', stdout);
 	}
+}
+
+static void print_accepted(const json_t *entry)
+{
+	print_text("accepted", entry, "reason");
+	print_text("by", entry, "by");
+	print_text("until", entry, "expires");
 }
 
 static int find_finding(const json_t *analysis, const char *asked, bool json)
@@ -154,6 +181,16 @@ static int find_finding(const json_t *analysis, const char *asked, bool json)
 		print_finding(f, i + 1);
 		return KAN_EXIT_OK;
 	}
+	json_array_foreach (json_object_get(analysis, "suppressed"), i, f) {
+		const json_t *of = json_object_get(f, "finding");
+		if (!of || strcmp(kan_json_str(of, "id"), asked) != 0)
+			continue;
+		if (json)
+			return kan_print_json(f);
+		print_accepted(f);
+		print_finding(of, 0);
+		return KAN_EXIT_OK;
+	}
 	kan_say("%s: no such finding; there are %zu", asked,
 		json_array_size(json_object_get(analysis, "findings")));
 	return KAN_EXIT_NOT_FOUND;
@@ -169,6 +206,7 @@ static int show(const struct kan_args *a)
 	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
 	if (open_boxed(&b, &yara, a, kan_arg(a, "bundle"), &err) < 0 ||
 	    kan_take_rules(&rules, kan_arg(a, "rules"), &err) < 0 ||
+	    kan_rules_accept(rules, kan_arg(a, "accepted"), &err) < 0 ||
 	    kan_analyze_with(&analysis, b, rules, kan_buf_bytes(&yara), &err) < 0)
 		status = kan_say_err(&err);
 	else

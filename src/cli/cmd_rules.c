@@ -163,6 +163,8 @@ static int explain(const struct kan_args *a)
 		   *word = a->n_words == WORDS_EXPLAIN ? a->words[2] : NULL;
 	int rc = kan_find_bundle(&path, a, word, &err);
 	if (rc == 0)
+		rc = kan_check_given(dir, NULL, &err);
+	if (rc == 0)
 		rc = enter(path, dir, &err);
 	if (rc == 0)
 		rc = kan_take_rules(&r, dir, &err);

@@ -186,6 +186,15 @@ int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, st
 	return 0;
 }
 
+int kan_check_given(const char *rules, const char *accepted, struct kan_err *err)
+{
+	if (rules && access(rules, R_OK | X_OK) < 0)
+		return kan_fail(err, KAN_EUSAGE, "--rules %s: %s", rules, strerror(errno));
+	if (accepted && access(accepted, R_OK) < 0)
+		return kan_fail(err, KAN_EUSAGE, "--accepted %s: %s", accepted, strerror(errno));
+	return 0;
+}
+
 int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err)
 {
 	return kan_rules_with(out, dir, err);
@@ -211,7 +220,8 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	int worst = -1, rc = -1;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
-	if (kan_take_rules(&rules, r->rules, err) < 0)
+	if (kan_take_rules(&rules, r->rules, err) < 0 ||
+	    kan_rules_accept(rules, r->accepted, err) < 0)
 		goto out;
 	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0)
 		goto out;
@@ -243,7 +253,8 @@ _Noreturn static void sandboxed(int out, const struct kan_reading *r, struct kan
 	struct kan_err err = {0};
 	struct kan_sandbox_state state = {0};
 	json_t *answer = json_object();
-	const char *read_paths[] = {r->bundle, r->rules ? r->rules : r->bundle, NULL};
+	const char *read_paths[] = {r->bundle, r->rules ? r->rules : r->bundle,
+				    r->accepted ? r->accepted : r->bundle, NULL};
 	const char *write_paths[] = {r->out_dir, NULL};
 	int rc = kan_sandbox_reader(&state, read_paths, write_paths, &err);
 	if (rc == 0)
@@ -291,7 +302,8 @@ int kan_read_bundle(struct kan_read *out, const struct kan_reading *reading, str
 				"--fail-on takes low, medium, high or critical, not '%s'",
 				r.fail_on);
 	kan_auto_buf struct kan_buf yara = KAN_BUF(0);
-	if (kan_scan_yara(&yara, r.bundle, r.yara, err) < 0)
+	if (kan_check_given(r.rules, r.accepted, err) < 0 ||
+	    kan_scan_yara(&yara, r.bundle, r.yara, err) < 0)
 		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return kan_fail_sys(err, "pipe");

@@ -185,5 +185,74 @@ class Beside(Captured):
             self.assertIn("x.json: not a rule: JSON: line 2 column 13", err)
 
 
+class Accepting(Captured):
+    """Findings that somebody has accepted, at the command line."""
+
+    def reported(self, entries, *more, status=0):
+        file = pathlib.Path(tempfile.mkdtemp(prefix="accepted-", dir=WORK)) / "accepted.json"
+        file.write_text(json.dumps(entries))
+        out = file.parent / "out"
+        got, screen, err = kanshiki("report", "--accepted", file, "-o", out, *more, self.bundle)
+        self.assertEqual((got, err), (status, ""))
+        document = (out / "report.json").read_bytes()
+        self.assertEqual(rows.document_faults(document, "kanshiki.report/1"), [])
+        return json.loads(document), screen.decode(), out, file
+
+    def entry(self, finding, **more):
+        return {"rule": finding["rule"], "key": finding["key"], "image": "*", "reason": "a test <i>", "by": "A", "added": "2026-10-01",
+                "expires": "2027-10-01", **more}
+
+    def test_what_is_accepted_is_out_of_the_verdict_and_still_on_screen_and_in_every_report(self):
+        whole, _, _, _ = self.reported([])
+        cron = next(f for f in whole["findings"] if f["rule"] == "persist.cron-changed")
+        self.assertEqual(cron["key"], [CRON])
+        kanshiki("report", "--fail-on", "high", "-o", WORK / "x", self.bundle)
+        document, screen, out, file = self.reported([self.entry(f, key=f["key"][0] if len(f["key"]) == 1 else f["key"])
+                                                     for f in whole["findings"]], "--fail-on", "low")
+        self.assertEqual((document["findings"], document["verdict"]["level"]), ([], "none"))
+        self.assertEqual([s["finding"]["id"] for s in document["suppressed"]], [f["id"] for f in whole["findings"]])
+        self.assertIn(f"{len(whole['findings'])} suppressed as accepted", " ".join(screen.split()))
+        for name in ("report.html", "report.md"):
+            self.assertIn(cron["id"], (out / name).read_text(), name)
+        self.assertIn("a test &lt;i&gt;", (out / "report.html").read_text())
+        status, shown, _ = kanshiki("show", "-b", self.bundle, "--accepted", file, cron["id"])
+        self.assertEqual(status, 0)
+        self.assertTrue(shown.startswith(b"accepted  a test <i>\nby        A\nuntil     2027-10-01\n"), shown)
+        status, shown, _ = kanshiki("show", "-b", self.bundle, cron["id"])
+        self.assertIn(f'key       "{CRON}"\n'.encode(), shown)
+
+    def test_one_that_has_expired_counts_again_and_one_that_fits_nothing_is_listed(self):
+        whole, _, _, _ = self.reported([])
+        cron = next(f for f in whole["findings"] if f["rule"] == "persist.cron-changed")
+        document, screen, _, _ = self.reported([self.entry(cron, added="2020-01-01", expires="2020-06-01"), self.entry(cron, rule="a.b")])
+        self.assertEqual(document["findings"], whole["findings"])
+        self.assertEqual([(s["state"], s["rule"]) for s in document["suppressed"]],
+                         [("expired", "persist.cron-changed"), ("unmatched", "a.b")])
+        self.assertNotIn("suppressed", screen)
+
+    def test_a_malformed_file_is_refused_with_its_place_before_anything_is_read(self):
+        bad = WORK / "bad.json"
+        bad.write_text('[{"rule":"a.b"}]')
+        for argv in (["report", self.bundle], ["capture", "web"], ["show", "-b", self.bundle, "#1"]):
+            status, _, err = kanshiki(*argv, "--accepted", bad)
+            self.assertEqual(status, 2, err)
+            self.assertIn("bad.json: entry 1: no key", err)
+            status, _, err = kanshiki(*argv, "--accepted", WORK / "nowhere")
+            self.assertEqual(status, 2, err)
+            self.assertIn("nowhere: No such file or directory", err)
+
+
+class IntoAFile(Captured):
+    """What a reader says goes wherever its output is sent."""
+
+    def test_show_cat_verify_and_explain_write_into_a_file(self):
+        for argv in (["show", "-b", self.bundle, "#1"], ["cat", "-b", self.bundle, "data/filesystem/changes.ndjson"], ["verify", self.bundle],
+                     ["rules", "explain", "persist.cron-changed", self.bundle], ["ls", self.bundle]):
+            with open(WORK / "said", "wb") as said:
+                status = subprocess.run([str(KANSHIKI), *argv], stdin=subprocess.DEVNULL, stdout=said, check=False, cwd=TOP).returncode
+            self.assertEqual(status, 0, argv)
+            self.assertGreater((WORK / "said").stat().st_size, 100, argv)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=0)
