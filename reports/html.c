@@ -55,7 +55,7 @@ static bool is_there(const struct kan_model *m, const char *section)
 static void label(struct kan_buf *out, const struct kan_model *m)
 {
 	static const char *const known[][2] = {{"TLP:RED", "red"},
-					       {"TLP:AMBER+STRICT", "amber"},
+					       {"TLP:AMBER+STRICT", "strict"},
 					       {"TLP:AMBER", "amber"},
 					       {"TLP:GREEN", "green"},
 					       {"TLP:CLEAR", "clear"}};

@@ -2,6 +2,14 @@
  * policy. */
 #include "reports/html.h"
 
+#define BOX(where, text, colour)                                                                   \
+	"@" where "{content:\"" text "\";font:700 12pt sans-serif;color:" colour                   \
+	";background:#000;padding:0 .5em;height:1.5em;width:max-content;margin:auto 0 auto auto;"                              \
+	"print-color-adjust:exact;-webkit-print-color-adjust:exact}"
+#define PAGES(name, text, colour)                                                                  \
+	"body:has(.tlp ." name "){page:tlp-" name "}@page tlp-" name "{margin:16mm 12mm;" BOX(      \
+		"top-right", text, colour) BOX("bottom-right", text, colour) "}\n"
+
 const char kan_html_style[] =
 	":root{--bg:#f6f6f3;--panel:#fff;--ink:#1b2027;--soft:#55606d;--line:#d8dce2;--link:#"
 	"1a5a9e;--code:#eef0f3;"
@@ -31,7 +39,7 @@ const char kan_html_style[] =
 	".tlp{text-align:right;margin:0 0 .6rem;font-weight:700}\n"
 	".tlp span{background:#000;padding:.15em .5em;print-color-adjust:exact;"
 	"-webkit-print-color-adjust:exact}\n"
-	".tlp .red{color:#ff2b2b}.tlp .amber{color:#ffc000}.tlp .green{color:#33ff00}.tlp "
+	".tlp .red{color:#ff2b2b}.tlp .amber,.tlp .strict{color:#ffc000}.tlp .green{color:#33ff00}.tlp "
 	".clear{color:#fff}\n"
 	"h1{font-size:1.65rem;line-height:1.25;margin:0 0 .3rem;overflow-wrap:anywhere}\n"
 	"h2{font-size:1.2rem;margin:2.6rem 0 .8rem;padding-bottom:.35rem;border-bottom:1px solid "
@@ -79,7 +87,7 @@ const char kan_html_style[] =
 	"th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid "
 	"var(--line)}\n"
 	"th{color:var(--soft);font-weight:600;white-space:nowrap}\n"
-	"td code{overflow-wrap:anywhere}td.word{white-space:nowrap}\n"
+	"td code,td[data-l=why]{overflow-wrap:anywhere}td.word{white-space:nowrap}\n"
 	"td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
 	"time{font-variant-numeric:tabular-nums;white-space:nowrap}\n"
 	".more,.cut{color:var(--soft)}\n"
@@ -96,11 +104,15 @@ const char kan_html_style[] =
 	".gone{fill:var(--gone);stroke-dasharray:3 2}"
 	"svg .memory{fill:var(--memory)}svg .unknown{fill:var(--unknown);stroke-dasharray:1 2}\n"
 	"svg .hot{stroke:var(--critical);stroke-width:1.6}\n"
+	".sealed{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-start}"
+	".sealed dl{flex:1 1 24rem;min-width:0;grid-template-columns:6.5rem 1fr}\n"
+	"svg.qr{flex:0 0 auto;width:13rem}svg.qr rect{fill:#fff;stroke:none}svg.qr "
+	"path{fill:#000;stroke:none}\n"
 	".blank{border-bottom:1px solid var(--soft);min-height:1.9rem}\n"
 	"footer{color:var(--soft);font-size:.875rem;padding-top:2rem;padding-bottom:3rem}\n"
 	"@media "
 	"(max-width:640px){header,main,footer{padding-left:.9rem;padding-right:.9rem}dl{grid-"
-	"template-columns:1fr;gap:.1rem}"
+	"template-columns:1fr;gap:.1rem}.sealed dl{grid-template-columns:1fr}"
 	"dd{margin-bottom:.6rem}.verdict li{flex-wrap:wrap;gap:.2rem "
 	".6rem}table,tbody,tr,td,caption{display:block;width:100%}"
 	"thead{position:absolute;left:-99em}tr{border-bottom:1px solid var(--line);padding:.5rem 0}"
@@ -113,4 +125,10 @@ const char kan_html_style[] =
 	"header,main,footer{max-width:none;padding:0}article,figure,tr{break-inside:avoid}"
 	"details::details-content{content-visibility:visible;display:block;height:auto}summary{"
 	"color:var(--soft)}"
-	"a{color:inherit;text-decoration:none}}\n";
+	"a{color:inherit;text-decoration:none}.sealed{break-inside:avoid}}\n"
+	/* The label of TLP 2.0 in the header and in the footer of each page. */
+	PAGES("red", "TLP:RED", "#ff2b2b")
+	PAGES("strict", "TLP:AMBER+STRICT", "#ffc000")
+	PAGES("amber", "TLP:AMBER", "#ffc000")
+	PAGES("green", "TLP:GREEN", "#33ff00")
+	PAGES("clear", "TLP:CLEAR", "#fff");

@@ -1,6 +1,7 @@
 /* Who committed this bundle: the same words as the commit returned, read back from the chain. */
 #include "custody/receipt.h"
 
+#include "base/tree.h"
 #include "custody/bag.h"
 #include "custody/chain.h"
 #include "custody/files.h"
@@ -11,7 +12,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum { ENTRIES_MAX = 4000000 };
 
 struct lookup {
 	char seal[KAN_SHA256_HEX];
@@ -65,6 +69,36 @@ static int read_tip(char tip[KAN_GIT_ID], int repo, struct kan_err *err)
 	return none.code == KAN_ENOTFOUND ? 0 : kan_fail(err, none.code, "%s", none.text);
 }
 
+static enum kan_tree_next plain(const struct kan_tree_entry *e, void *arg)
+{
+	bool *special = arg;
+
+	*special |= !S_ISDIR(e->st->stx_mode) && !S_ISREG(e->st->stx_mode);
+	return *special ? KAN_TREE_STOP : KAN_TREE_GO;
+}
+
+static void unread(struct kan_bytes path, const struct kan_err *err, void *arg)
+{
+	(void)path;
+	(void)err;
+	*(bool *)arg = true;
+}
+
+/* libgit2 opens what is called like a pack: a FIFO would hold it for ever, a link lead it away. */
+static int plain_objects(const char *objects, struct kan_err *err)
+{
+	bool special = false;
+	struct kan_tree_walk walk = {
+		.max_entries = ENTRIES_MAX, .fn = plain, .problem = unread, .arg = &special};
+	kan_auto_close int fd = -1;
+
+	if (open_dir(&fd, objects, err) < 0 || kan_tree_walk(&walk, fd, err) < 0)
+		return -1;
+	return special ? kan_fail(err, KAN_ETAMPER, "%s: a link, a special file or an unreadable one",
+				  objects)
+		       : 0;
+}
+
 static int match(const struct kan_chain_item *item, void *arg, struct kan_err *err)
 {
 	struct lookup *l = arg;
@@ -96,7 +130,7 @@ int kan_custody_find_receipt(struct kan_receipt *out, const char *repo, const ch
 		return -1;
 	if (!*tip)
 		return 0;
-	if (kan_git_open_objects(&c.git, objects, err) < 0)
+	if (plain_objects(objects, err) < 0 || kan_git_open_objects(&c.git, objects, err) < 0)
 		return -1;
 	rc = kan_chain_each(c.git, tip, NULL, match, &l, err);
 	kan_git_free(c.git);
