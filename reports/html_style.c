@@ -2,14 +2,6 @@
  * policy. */
 #include "reports/html.h"
 
-#define BOX(where, text, colour)                                                                   \
-	"@" where "{content:\"" text "\";font:700 12pt sans-serif;color:" colour                   \
-	";background:#000;padding:0 .5em;height:1.5em;width:max-content;margin:auto 0 auto auto;"                              \
-	"print-color-adjust:exact;-webkit-print-color-adjust:exact}"
-#define PAGES(name, text, colour)                                                                  \
-	"body:has(.tlp ." name "){page:tlp-" name "}@page tlp-" name "{margin:16mm 12mm;" BOX(      \
-		"top-right", text, colour) BOX("bottom-right", text, colour) "}\n"
-
 const char kan_html_style[] =
 	":root{--bg:#f6f6f3;--panel:#fff;--ink:#1b2027;--soft:#55606d;--line:#d8dce2;--link:#"
 	"1a5a9e;--code:#eef0f3;"
@@ -39,7 +31,7 @@ const char kan_html_style[] =
 	".tlp{text-align:right;margin:0 0 .6rem;font-weight:700}\n"
 	".tlp span{background:#000;padding:.15em .5em;print-color-adjust:exact;"
 	"-webkit-print-color-adjust:exact}\n"
-	".tlp .red{color:#ff2b2b}.tlp .amber,.tlp .strict{color:#ffc000}.tlp .green{color:#33ff00}.tlp "
+	".tlp .red{color:#ff2b2b}.tlp .amber{color:#ffc000}.tlp .green{color:#33ff00}.tlp "
 	".clear{color:#fff}\n"
 	"h1{font-size:1.65rem;line-height:1.25;margin:0 0 .3rem;overflow-wrap:anywhere}\n"
 	"h2{font-size:1.2rem;margin:2.6rem 0 .8rem;padding-bottom:.35rem;border-bottom:1px solid "
@@ -125,10 +117,4 @@ const char kan_html_style[] =
 	"header,main,footer{max-width:none;padding:0}article,figure,tr{break-inside:avoid}"
 	"details::details-content{content-visibility:visible;display:block;height:auto}summary{"
 	"color:var(--soft)}"
-	"a{color:inherit;text-decoration:none}.sealed{break-inside:avoid}}\n"
-	/* The label of TLP 2.0 in the header and in the footer of each page. */
-	PAGES("red", "TLP:RED", "#ff2b2b")
-	PAGES("strict", "TLP:AMBER+STRICT", "#ffc000")
-	PAGES("amber", "TLP:AMBER", "#ffc000")
-	PAGES("green", "TLP:GREEN", "#33ff00")
-	PAGES("clear", "TLP:CLEAR", "#fff");
+	"a{color:inherit;text-decoration:none}.sealed{break-inside:avoid}}\n";
