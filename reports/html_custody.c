@@ -115,17 +115,18 @@ static void repository_commands(struct kan_buf *out, const struct kan_model *m)
 	const char *commit = commit_of(m);
 	if (!*commit)
 		return;
-	kan_buf_adds(out, "<p>Who signed it: <code>ALLOWED</code> is your allowed_signers file, "
-			  "which must not come from the evidence; <code>WHO</code> is who should "
-			  "have signed, <code>kanshiki@</code> and the host's name for a host's own "
-			  "key.</p>\n<pre id=\"check-signature\">"
-			  "ssh-keygen -Y verify -f \"$ALLOWED\" -I \"$WHO\" -n file -s "
-			  "seal/tagmanifest-sha256.txt.sig &lt; tagmanifest-sha256.txt</pre>\n"
-			  "<p>The commit, in a fresh clone of the repository <code>REPO</code>, an "
-			  "absolute path. The last line prints the seal that the commit "
-			  "names.</p>\n<pre id=\"check-commit\">"
-			  "GIT_LFS_SKIP_SMUDGE=1 git clone -q --no-local \"file://$REPO\" v && "
-			  "cd v\ngit fsck --full --strict\n");
+	kan_buf_adds(out,
+		     "<p>Who signed it: <code>ALLOWED</code> is your allowed_signers file, "
+		     "which must not come from the evidence; <code>WHO</code> is who should "
+		     "have signed, <code>kanshiki@</code> and the host's name for a host's own "
+		     "key.</p>\n<pre id=\"check-signature\">"
+		     "ssh-keygen -Y verify -f \"$ALLOWED\" -I \"$WHO\" -n file -s "
+		     "seal/tagmanifest-sha256.txt.sig &lt; tagmanifest-sha256.txt</pre>\n"
+		     "<p>The commit, in a fresh clone of the repository <code>REPO</code>, an "
+		     "absolute path. The last line prints the seal that the commit "
+		     "names.</p>\n<pre id=\"check-commit\">"
+		     "GIT_LFS_SKIP_SMUDGE=1 git clone -q --no-local \"file://$REPO\" v && "
+		     "cd v\ngit fsck --full --strict\n");
 	kan_buf_addf(out,
 		     "git -c gpg.format=ssh -c gpg.ssh.allowedSignersFile=\"$ALLOWED\" "
 		     "verify-commit %s\ngit log -1 --format=%%B %s | grep -x 'Kanshiki-Seal: "

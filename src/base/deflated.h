@@ -4,7 +4,8 @@
 
 #include <kanshiki/bytes.h>
 
-/* It is a zlib stream that stops before its end. false: it is whole, no such stream, or over max. */
+/* It is a zlib stream that stops before its end. false: it is whole, no such stream, or over max.
+ */
 bool kan_zlib_cut(struct kan_bytes packed, uint64_t max);
 
 #endif

@@ -270,8 +270,7 @@ static int image(const struct kan_args *a, unsigned words)
 	if (kan_find_bundle(&path, a, a->n_words ? a->words[0] : NULL, &err) < 0)
 		return kan_say_err(&err);
 	const char *read_paths[] = {path, NULL}, *write_paths[] = {NULL};
-	if (kan_box(read_paths, write_paths, &err) < 0 ||
-	    kan_open_side(&s, path, &err) < 0)
+	if (kan_box(read_paths, write_paths, &err) < 0 || kan_open_side(&s, path, &err) < 0)
 		return kan_say_err(&err);
 	int status = with_image(a, &s, words);
 	kan_close_side(&s);

@@ -126,8 +126,7 @@ int kan_compare_all_run(const struct kan_args *a, const char *image)
 	kan_auto_free char *home = kan_home(a), *bundles = kan_path(home, "bundles");
 	const char *read_paths[] = {bundles, NULL}, *write_paths[] = {NULL};
 	int status = KAN_EXIT_OK;
-	if (list(&p, bundles, &err) < 0 ||
-	    kan_box(read_paths, write_paths, &err) < 0 ||
+	if (list(&p, bundles, &err) < 0 || kan_box(read_paths, write_paths, &err) < 0 ||
 	    kan_compare_fleet(&doc, (const char *const *)p.v, p.n, image, &err) < 0)
 		status = kan_say_err(&err);
 	else

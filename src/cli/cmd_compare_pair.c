@@ -98,8 +98,8 @@ int kan_compare_pair_run(const struct kan_args *a, const char *first, const char
 	    kan_find_bundle(&other, a, second, &err) < 0)
 		return kan_say_err(&err);
 	const char *read_paths[] = {path, other, NULL}, *write_paths[] = {NULL};
-	if (kan_box(read_paths, write_paths, &err) < 0 ||
-	    kan_open_side(&x, path, &err) < 0 || kan_open_side(&y, other, &err) < 0) {
+	if (kan_box(read_paths, write_paths, &err) < 0 || kan_open_side(&x, path, &err) < 0 ||
+	    kan_open_side(&y, other, &err) < 0) {
 		kan_close_side(&x);
 		return kan_say_err(&err);
 	}

@@ -19,7 +19,8 @@ static const struct kan_option options[] = {
 	 "place "
 	 "for one"},
 	{"receipt", 0, "FILE",
-	 "the receipt of its commit, as capture --json or import --json printed it (default: looked "
+	 "the receipt of its commit, as capture --json or import --json printed it (default: "
+	 "looked "
 	 "up in the home's custody repository)"},
 	{"fail-on", 0, "SEVERITY",
 	 "exit 9 when there is a finding of low, medium, high, critical or above"},

@@ -203,8 +203,8 @@ static void mark(json_t *analysis, const char *tlp)
 /* One of another bundle would vouch for what was never committed. */
 static int own_receipt(const json_t *receipt, const struct kan_bundle *b, struct kan_err *err)
 {
-	if (!receipt || (kan_bundle_seal(b) &&
-			 strcmp(kan_json_str(receipt, "seal"), kan_bundle_seal(b)) == 0))
+	if (!receipt ||
+	    (kan_bundle_seal(b) && strcmp(kan_json_str(receipt, "seal"), kan_bundle_seal(b)) == 0))
 		return 0;
 	return kan_fail(err, KAN_EUSAGE, "%s: the receipt is of another bundle",
 			kan_bundle_name(b));

@@ -94,8 +94,8 @@ static int plain_objects(const char *objects, struct kan_err *err)
 
 	if (open_dir(&fd, objects, err) < 0 || kan_tree_walk(&walk, fd, err) < 0)
 		return -1;
-	return special ? kan_fail(err, KAN_ETAMPER, "%s: a link, a special file or an unreadable one",
-				  objects)
+	return special ? kan_fail(err, KAN_ETAMPER,
+				  "%s: a link, a special file or an unreadable one", objects)
 		       : 0;
 }
 

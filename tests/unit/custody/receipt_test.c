@@ -1,5 +1,5 @@
-/* A receipt that is looked up again is the one that the commit returned; a repository that is cut or
- * hostile gives an error, in time. */
+/* A receipt that is looked up again is the one that the commit returned; a repository that is cut
+ * or hostile gives an error, in time. */
 #include "custody/receipt.h"
 #include "fixture.h"
 
@@ -46,7 +46,8 @@ Test(receipt, it_is_the_one_that_the_commit_returned)
 	same(&found, &first);
 	cr_assert_eq(find(&found, &f, BUNDLE_B, &err), 1, "%s", err.text);
 	same(&found, &second);
-	free(fixture_must(f.repo, "git repack -q -a -d && git pack-refs --all && git prune-packed"));
+	free(fixture_must(f.repo,
+			  "git repack -q -a -d && git pack-refs --all && git prune-packed"));
 	cr_assert_eq(find(&found, &f, BUNDLE_B, &err), 1, "%s", err.text);
 	same(&found, &second);
 }

@@ -15,7 +15,8 @@ static int known(size_t tag, const char *text, struct kan_err *err)
 Test(format, another_version_is_refused_by_its_name)
 {
 	struct kan_err err;
-	cr_assert_eq(known(KAN_TAG_INFO, "New-Label: x\nKanshiki-Format: kanshiki-bag/2\n", &err), -1);
+	cr_assert_eq(known(KAN_TAG_INFO, "New-Label: x\nKanshiki-Format: kanshiki-bag/2\n", &err),
+		     -1);
 	cr_assert_eq(err.code, KAN_EFORMAT);
 	cr_assert(strstr(err.text, "kanshiki-bag/2") && strstr(err.text, "kanshiki-bag/1"), "%s",
 		  err.text);
@@ -26,11 +27,14 @@ Test(format, another_version_is_refused_by_its_name)
 
 Test(format, ours_and_what_has_no_form_are_the_parsers_to_judge)
 {
-	static const char *const infos[] = {"", "\n\n", "Kanshiki-Format: kanshiki-bag/1\n",
-					    "Kanshiki-Format: other/2\n", "Kanshiki-Format:",
+	static const char *const infos[] = {"",
+					    "\n\n",
+					    "Kanshiki-Format: kanshiki-bag/1\n",
+					    "Kanshiki-Format: other/2\n",
+					    "Kanshiki-Format:",
 					    " Kanshiki-Format: kanshiki-bag/2\n"};
-	static const char *const captures[] = {"", "{", "[]", "{}", "{\"schema\":7}",
-					       "{\"schema\":\"kanshiki.acquisition/1\"}"};
+	static const char *const captures[] = {
+		"", "{", "[]", "{}", "{\"schema\":7}", "{\"schema\":\"kanshiki.acquisition/1\"}"};
 	struct kan_err err;
 	for (size_t i = 0; i < sizeof infos / sizeof *infos; i++)
 		cr_assert_eq(known(KAN_TAG_INFO, infos[i], &err), 0, "%s", infos[i]);
