@@ -97,7 +97,7 @@ const char kan_html_style[] =
 	"svg .memory{fill:var(--memory)}svg .unknown{fill:var(--unknown);stroke-dasharray:1 2}\n"
 	"svg .hot{stroke:var(--critical);stroke-width:1.6}\n"
 	".sealed{display:flex;flex-wrap:wrap;gap:1rem 1.5rem;align-items:flex-start}"
-	".sealed dl{flex:1 1 24rem;min-width:0;grid-template-columns:6.5rem 1fr}\n"
+	".sealed dl{flex:1 1 24rem;min-width:0;grid-template-columns:7rem 1fr}\n"
 	"svg.qr{flex:0 0 auto;width:13rem}svg.qr rect{fill:#fff;stroke:none}svg.qr "
 	"path{fill:#000;stroke:none}\n"
 	".blank{border-bottom:1px solid var(--soft);min-height:1.9rem}\n"
@@ -117,4 +117,5 @@ const char kan_html_style[] =
 	"header,main,footer{max-width:none;padding:0}article,figure,tr{break-inside:avoid}"
 	"details::details-content{content-visibility:visible;display:block;height:auto}summary{"
 	"color:var(--soft)}"
-	"a{color:inherit;text-decoration:none}.sealed{break-inside:avoid}}\n";
+	"a{color:inherit;text-decoration:none}.sealed,pre{break-inside:avoid}h2,h3{break-after:"
+	"avoid}}\n";

@@ -113,6 +113,12 @@ class Report(unittest.TestCase):
         for name in names:
             self.assertEqual((one / name).read_bytes(), (two / name).read_bytes(), name)
 
+    def test_a_report_made_later_has_the_bytes_that_capture_committed(self):
+        made = self.render()
+        self.assertEqual({p.name for p in made.iterdir()}, {p.name for p in self.paths.values()})
+        for path in self.paths.values():
+            self.assertEqual((made / path.name).read_bytes(), path.read_bytes(), path.name)
+
     def test_rendering_commits_nothing_and_leaves_the_bundle_alone(self):
         repo = self.home / "custody.git"
         before = (repo / "refs/heads/main").read_text()
