@@ -414,6 +414,10 @@ class Sandbox(unittest.TestCase):
                 err = kanshiki(*argv, preexec_fn=self.without_landlock)[2]
                 self.assertEqual(err.count(told), 1, err)
                 self.assertNotIn(told, kanshiki(*argv)[2])
+        answers = ENGINES / "docker-20.10/running"
+        err = kanshiki("-H", f"replay:{answers}", "--home", new("home-"), "capture", "--operator", "A <a@example.org>", "--only", "engine",
+                       document["container"]["id"], preexec_fn=self.without_landlock)[2]
+        self.assertEqual(err.count(told), 1, "capture: " + err)
         self.assertEqual(kanshiki("--home", home, "report", "-o", outs[0], bundle)[0], 0)
         made = [{p.name: p.read_bytes() for p in out.iterdir()} for out in outs]
         self.assertEqual(made[0], made[1], "the kernel of whoever renders is not in a report")
