@@ -46,6 +46,15 @@ static void value(struct sheet *s, const json_t *row, const char *key)
 	cell(s, kan_buf_bytes(&s->value));
 }
 
+/* The class of the time, and on each row the label, which the sheet has no other place for. */
+static void extra(struct sheet *s, const char *trust)
+{
+	const char *tlp = kan_json_str(s->m->doc, "tlp");
+	kan_buf_reset(&s->value);
+	kan_buf_addf(&s->value, "%s%s%s", trust, *tlp ? "; " : "", tlp);
+	cell(s, kan_buf_bytes(&s->value));
+}
+
 static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err)
 {
 	struct sheet *s = arg;
@@ -66,7 +75,7 @@ static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err
 	value(s, at->of, "ino");
 	word(s, at->finding ? kan_json_str(at->finding, "id") : "");
 	word(s, "kanshiki");
-	word(s, at->trust);
+	extra(s, at->trust);
 	kan_buf_adds(out, "\r\n");
 	return kan_model_drained(s->m, out, err);
 }

@@ -8,7 +8,7 @@
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { TITLE_MAX = 1 << 16 };
+enum { TITLE_MAX = 1 << 16, STYLE_MAX = 64 << 10 };
 
 static const char *const sections[][2] = {
 	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"cause", "How it began"},
@@ -22,8 +22,10 @@ static const char *const sections[][2] = {
 static void head(struct kan_buf *out, const struct kan_model *m)
 {
 	uint8_t digest[KAN_SHA256_SIZE];
-	kan_auto_buf struct kan_buf hash = KAN_BUF(128);
-	kan_sha256(digest, kan_bytes_of(kan_html_style));
+	kan_auto_buf struct kan_buf hash = KAN_BUF(128), style = KAN_BUF(STYLE_MAX);
+	kan_buf_adds(&style, kan_html_style);
+	kan_html_label_style(&style, m);
+	kan_sha256(digest, kan_buf_bytes(&style));
 	kan_base64(&hash, (struct kan_bytes){digest, sizeof digest});
 	kan_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 			  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
@@ -39,7 +41,7 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 	if (kan_json_bytes(&name, json_object_get(m->doc, "container"), "name", &ignored) == 0)
 		kan_html_bytes(out, kan_buf_bytes(&name));
 	kan_buf_adds(out, " – kanshiki report</title>\n<style>");
-	kan_buf_adds(out, kan_html_style);
+	kan_buf_addb(out, kan_buf_bytes(&style));
 	kan_buf_adds(out, "</style>\n</head>\n");
 }
 
@@ -51,25 +53,11 @@ static bool is_there(const struct kan_model *m, const char *section)
 	return strcmp(section, "indicators") != 0 || json_array_size(m->indicators) > 0;
 }
 
-/* On top and at the end, in the colours that the standard gives them. */
-static void label(struct kan_buf *out, const struct kan_model *m)
-{
-	static const char *const known[][2] = {{"TLP:RED", "red"},
-					       {"TLP:AMBER+STRICT", "amber"},
-					       {"TLP:AMBER", "amber"},
-					       {"TLP:GREEN", "green"},
-					       {"TLP:CLEAR", "clear"}};
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (strcmp(kan_json_str(m->doc, "tlp"), known[i][0]) == 0)
-			kan_buf_addf(out, "<p class=\"tlp\"><span class=\"%s\">%s</span></p>\n",
-				     known[i][1], known[i][0]);
-}
-
 static void top(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
 			  "summary</a>\n<header>\n");
-	label(out, m);
+	kan_html_label(out, m);
 	kan_buf_adds(out, "<h1>Container ");
 	kan_html_value(out, json_object_get(m->doc, "container"), "name");
 	kan_buf_adds(out, "</h1>\n<p class=\"meta\">");
@@ -224,7 +212,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	people(out);
 	kan_html_rules(out, m);
 	kan_buf_adds(out, "</main>\n<footer>");
-	label(out, m);
+	kan_html_label(out, m);
 	kan_buf_adds(out, "Made by kanshiki ");
 	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"),
 							     "version")));

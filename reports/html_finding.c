@@ -100,7 +100,8 @@ static void evidence(struct kan_buf *out, const struct kan_model *m, const json_
 		kan_buf_adds(out, "</code>");
 		if (json_object_get(e, "row"))
 			kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
-		kan_buf_addf(out, ", sha256 <code>%.64s</code>", kan_json_str(e, "sha256"));
+		if (*kan_json_str(e, "sha256")) /* an unsealed bundle has no digests yet */
+			kan_buf_addf(out, ", sha256 <code>%.64s</code>", kan_json_str(e, "sha256"));
 		kan_html_commit(out, m);
 		facts(out, json_array_get(objects, i));
 		kan_buf_adds(out, "</li>\n");

@@ -238,39 +238,6 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 			  "runs above it. This one is no exception.</p>\n</section>\n");
 }
 
-static void receipt(struct kan_buf *out, const json_t *r)
-{
-	static const char *const keys[] = {"repo", "commit", "event", "case_id", "signer", NULL};
-	static const char *const titles[] = {"Repository", "Commit", "Event", "Case", "Signed by"};
-	for (size_t i = 0; keys[i]; i++) {
-		if (!json_object_get(r, keys[i]))
-			continue;
-		kan_buf_addf(out, "<dt>%s</dt><dd>", titles[i]);
-		kan_html_value(out, r, keys[i]);
-		kan_buf_adds(out, "</dd>");
-	}
-}
-
-void kan_html_custody(struct kan_buf *out, const struct kan_model *m)
-{
-	kan_buf_adds(out, "<section id=\"custody\"><h2>Custody</h2>\n<dl "
-			  "class=\"panel\"><dt>Bundle</dt><dd>");
-	kan_html_value(out, m->doc, "bundle");
-	kan_buf_adds(out, "</dd><dt>Seal</dt><dd>");
-	if (json_object_get(m->doc, "seal"))
-		kan_html_value(out, m->doc, "seal");
-	else
-		kan_buf_adds(out, "not sealed: this report is provisional");
-	kan_buf_adds(out, "</dd>");
-	receipt(out, m->receipt);
-	kan_buf_adds(out, "</dl>\n<p>Anybody can check it, in the bundle's directory, with tools "
-			  "that are not ours. The first "
-			  "line must print the seal.</p>\n<pre>sha256sum tagmanifest-sha256.txt\n"
-			  "sha256sum -c --quiet tagmanifest-sha256.txt\nsha256sum -c --quiet "
-			  "manifest-sha256.txt</pre>\n"
-			  "</section>\n");
-}
-
 static void not_assessed(struct kan_buf *out, const struct kan_model *m)
 {
 	size_t i = 0;

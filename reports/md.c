@@ -342,13 +342,33 @@ static void modified(struct kan_buf *out, const json_t *list)
 		kan_buf_adds(out, "  - more in report.json\n");
 }
 
+/* Who committed the bundle; report.html has how to check it with other people's tools. */
+static void committed(struct kan_buf *out, const json_t *receipt)
+{
+	if (receipt) {
+		kan_buf_adds(out, "- Custody commit ");
+		value(out, receipt, "commit");
+		kan_buf_addf(out, ", event %" PRId64 " of case ", kan_json_int(receipt, "event"));
+		value(out, receipt, "case");
+		kan_buf_adds(out, ", signed by ");
+		value(out, receipt, "signer");
+		kan_buf_adds(out, json_is_true(json_object_get(receipt, "host_key"))
+					  ? ", this host's own key: it vouches for nothing before "
+					    "the capture\n"
+					  : "\n");
+	}
+	kan_buf_adds(out, "- No time-stamp: the times are this host's own word\n"
+			  "- To check, in the bundle's directory: `sha256sum "
+			  "tagmanifest-sha256.txt` prints the seal; `sha256sum -c --strict --quiet "
+			  "tagmanifest-sha256.txt manifest-sha256.txt` prints nothing\n");
+}
+
 static void custody(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_addf(out, "\n## Evidence\n- Bundle `%s`\n", kan_json_str(m->doc, "bundle"));
 	if (*kan_json_str(m->doc, "seal"))
 		kan_buf_addf(out, "- Seal `%s`\n", kan_json_str(m->doc, "seal"));
-	if (m->receipt && *kan_json_str(m->receipt, "commit"))
-		kan_buf_addf(out, "- Custody commit `%s`\n", kan_json_str(m->receipt, "commit"));
+	committed(out, m->receipt);
 	const json_t *record = json_object_get(m->doc, "record"),
 		     *freeze = json_object_get(record, "freeze");
 	if (json_is_true(json_object_get(freeze, "paused_by_us"))) {

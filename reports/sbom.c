@@ -201,6 +201,8 @@ static json_t *metadata(const struct kan_model *m, const json_t *side, const cha
 		json_object_set(about, "version", id);
 	property(said, "kanshiki:bundle", kan_json_str(m->doc, "bundle"));
 	property(said, "kanshiki:side", which);
+	if (json_object_get(m->doc, "tlp"))
+		property(said, "kanshiki:tlp", kan_json_str(m->doc, "tlp"));
 	property(said, "kanshiki:state", kan_json_str(side, "state"));
 	if (json_object_get(side, "why"))
 		property(said, "kanshiki:why", kan_json_str(side, "why"));
@@ -219,7 +221,8 @@ static void serial(json_t *doc, const struct kan_model *m, const char *which)
 	const char *seal = kan_json_str(m->doc, "seal");
 	if (!*seal)
 		return;
-	(void)snprintf(seed, sizeof seed, "%.64s %.16s", seal, which);
+	const char *tlp = kan_json_str(m->doc, "tlp");
+	(void)snprintf(seed, sizeof seed, "%.64s %.16s%s%.32s", seal, which, *tlp ? " " : "", tlp);
 	kan_uuid_of(uuid, kan_bytes_of(seed));
 	(void)snprintf(text, sizeof text, "urn:uuid:%s", uuid);
 	json_object_set_new(doc, "serialNumber", json_string(text));

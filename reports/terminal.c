@@ -265,12 +265,13 @@ static size_t exit_lines(struct kan_buf *out, const struct screen *sc)
 	return wrap(out, &text, sc->columns);
 }
 
-/* Seal, bundle, report and exit: what is never left out. */
+/* Label, seal, bundle, report and exit: what is never left out. */
 static size_t foot_lines(const struct screen *sc)
 {
 	kan_auto_buf struct kan_buf last = KAN_BUF(LINE_BYTES);
 	size_t n = exit_lines(&last, sc);
 	const char *seal = json_string_value(json_object_get(sc->m->doc, "seal"));
+	n += json_object_get(sc->m->doc, "tlp") != NULL;
 	if (seal)
 		n += wrapped(sc, "seal", seal);
 	if (sc->s->bundle_path)
@@ -351,6 +352,8 @@ int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const st
 	sc->columns = (size_t)(s->columns < COLUMNS_LEAST ? COLUMNS_LEAST : s->columns) - 1;
 	build(sc);
 	drop(sc);
+	if (json_object_get(m->doc, "tlp")) /* first, so that nobody reads on unaware */
+		kan_buf_addf(out, "%s\n", kan_json_str(m->doc, "tlp"));
 	for (size_t i = 0; i < sc->n; i++)
 		print_block(out, sc, &sc->blocks[i]);
 	print_path(out, "seal", json_string_value(json_object_get(m->doc, "seal")));

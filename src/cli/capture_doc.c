@@ -101,12 +101,9 @@ static json_t *collectors(const json_t *capture)
 
 static json_t *custody(const struct kan_capture_doc *d)
 {
-	json_t *o = json_object();
-	kan_json_set_bytes(o, "repo", kan_bytes_of(d->receipt->repo));
-	kan_json_set_bytes(o, "commit", kan_bytes_of(d->receipt->commit));
+	json_t *o = kan_receipt_json(d->receipt);
 	if (d->derived)
 		kan_json_set_bytes(o, "derived_commit", kan_bytes_of(d->derived->commit));
-	json_object_set_new(o, "event", json_integer(d->receipt->event));
 	return o;
 }
 
@@ -159,7 +156,7 @@ int kan_print_capture(const struct kan_capture_doc *d)
 
 int kan_print_seen(const struct kan_receipt *r, int status)
 {
-	json_t *o = json_object(), *c = json_object();
+	json_t *o = json_object();
 	json_object_set_new(o, "schema", json_string("kanshiki.capture/1"));
 	json_object_set_new(o, "status", json_string("done-before"));
 	json_object_set_new(o, "exit", json_integer(status));
@@ -167,10 +164,7 @@ int kan_print_seen(const struct kan_receipt *r, int status)
 	kan_json_set_bytes(o, "bundle", kan_bytes_of(r->bundle));
 	kan_json_set_bytes(o, "seal", kan_bytes_of(r->seal));
 	json_object_set_new(o, "signed", json_true());
-	kan_json_set_bytes(c, "repo", kan_bytes_of(r->repo));
-	kan_json_set_bytes(c, "commit", kan_bytes_of(r->commit));
-	json_object_set_new(c, "event", json_integer(r->event));
-	json_object_set_new(o, "custody", c);
+	json_object_set_new(o, "custody", kan_receipt_json(r));
 	int rc = kan_print_json(o);
 	json_decref(o);
 	return rc;

@@ -7,7 +7,7 @@
 #include <kanshiki/bundle.h>
 
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 
 static const struct kan_option options[] = {
 	{"only", 0, "LIST",
@@ -265,14 +265,12 @@ static int with_image(const struct kan_args *a, const struct kan_open_side *s, u
 static int image(const struct kan_args *a, unsigned words)
 {
 	struct kan_err err = {0};
-	struct kan_sandbox_state box = {0};
 	struct kan_open_side s = {0};
 	kan_auto_free char *path = NULL;
 	if (kan_find_bundle(&path, a, a->n_words ? a->words[0] : NULL, &err) < 0)
 		return kan_say_err(&err);
 	const char *read_paths[] = {path, NULL}, *write_paths[] = {NULL};
-	if (kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0 ||
-	    kan_open_side(&s, path, &err) < 0)
+	if (kan_box(read_paths, write_paths, &err) < 0 || kan_open_side(&s, path, &err) < 0)
 		return kan_say_err(&err);
 	int status = with_image(a, &s, words);
 	kan_close_side(&s);

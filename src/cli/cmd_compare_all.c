@@ -5,7 +5,7 @@
 
 #include "analyze/compare_fleet.h"
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/cmd_compare.h"
 
 enum { NAMES_MAX = 1 << 20 };
@@ -121,14 +121,12 @@ static int report(const struct kan_args *a, const json_t *doc)
 int kan_compare_all_run(const struct kan_args *a, const char *image)
 {
 	struct kan_err err = {0};
-	struct kan_sandbox_state box = {0};
 	struct paths p = {0};
 	json_t *doc = NULL;
 	kan_auto_free char *home = kan_home(a), *bundles = kan_path(home, "bundles");
 	const char *read_paths[] = {bundles, NULL}, *write_paths[] = {NULL};
 	int status = KAN_EXIT_OK;
-	if (list(&p, bundles, &err) < 0 ||
-	    kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0 ||
+	if (list(&p, bundles, &err) < 0 || kan_box(read_paths, write_paths, &err) < 0 ||
 	    kan_compare_fleet(&doc, (const char *const *)p.v, p.n, image, &err) < 0)
 		status = kan_say_err(&err);
 	else

@@ -6,7 +6,7 @@
 
 #include "analyze/compare_pair.h"
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/cmd_compare.h"
 
 static const char *const where[] = {"only a", "only b", "both"};
@@ -92,15 +92,14 @@ static int both(const struct kan_args *a, const struct kan_side *x, const struct
 int kan_compare_pair_run(const struct kan_args *a, const char *first, const char *second)
 {
 	struct kan_err err = {0};
-	struct kan_sandbox_state box = {0};
 	struct kan_open_side x = {0}, y = {0};
 	kan_auto_free char *path = NULL, *other = NULL;
 	if (kan_find_bundle(&path, a, first, &err) < 0 ||
 	    kan_find_bundle(&other, a, second, &err) < 0)
 		return kan_say_err(&err);
 	const char *read_paths[] = {path, other, NULL}, *write_paths[] = {NULL};
-	if (kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0 ||
-	    kan_open_side(&x, path, &err) < 0 || kan_open_side(&y, other, &err) < 0) {
+	if (kan_box(read_paths, write_paths, &err) < 0 || kan_open_side(&x, path, &err) < 0 ||
+	    kan_open_side(&y, other, &err) < 0) {
 		kan_close_side(&x);
 		return kan_say_err(&err);
 	}

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/raised.h"
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/cmd_compare.h"
 #include "image/reference.h"
 
@@ -123,7 +123,6 @@ static int against(const struct kan_args *a, const char *bundle, int fd, uint64_
 int kan_compare_reference_run(const struct kan_args *a, const char *reference)
 {
 	struct kan_err err = {0};
-	struct kan_sandbox_state box = {0};
 	kan_auto_free char *path = NULL;
 	kan_auto_close int fd = -1;
 	uint64_t room = 0;
@@ -133,10 +132,7 @@ int kan_compare_reference_run(const struct kan_args *a, const char *reference)
 	    kan_reference_open(&fd, reference, &err) < 0)
 		return kan_say_err(&err);
 	const char *read_paths[] = {path, reference, NULL}, *write_paths[] = {NULL};
-	if (kan_sandbox_reader(&box, read_paths, write_paths, &err) < 0)
+	if (kan_box(read_paths, write_paths, &err) < 0)
 		return kan_say_err(&err);
-	if (!box.landlock || !box.seccomp)
-		kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",
-			box.landlock ? "yes" : "no", box.seccomp ? "yes" : "no");
 	return against(a, path, fd, room);
 }

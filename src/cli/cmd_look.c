@@ -9,7 +9,7 @@
 #include "analyze/analyze.h"
 #include "analyze/rules.h"
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/dataroot.h"
@@ -38,7 +38,6 @@ static const struct kan_option show_options[] = {
 static int open_boxed(struct kan_bundle **out, struct kan_buf *yara, const struct kan_args *a,
 		      const char *word, struct kan_err *err)
 {
-	struct kan_sandbox_state box = {0};
 	kan_auto_free char *path = NULL;
 	if (kan_find_bundle(&path, a, word, err) < 0)
 		return -1;
@@ -49,7 +48,7 @@ static int open_boxed(struct kan_bundle **out, struct kan_buf *yara, const struc
 		   *accepted = yara ? kan_arg(a, "accepted") : NULL;
 	const char *read_paths[] = {path, rules ? rules : path, accepted ? accepted : path, NULL},
 		   *write_paths[] = {NULL};
-	if (kan_sandbox_reader(&box, read_paths, write_paths, err) < 0)
+	if (kan_box(read_paths, write_paths, err) < 0)
 		return -1;
 	return kan_bundle_open(out, path, false, err);
 }

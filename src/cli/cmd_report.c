@@ -4,6 +4,7 @@
 
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/receipt.h"
 
 static const struct kan_option options[] = {
 	{"format", 0, "LIST",
@@ -20,6 +21,10 @@ static const struct kan_option options[] = {
 	 "RED, AMBER+STRICT, AMBER, GREEN or CLEAR: the label of TLP 2.0 on top of what has a "
 	 "place "
 	 "for one"},
+	{"receipt", 0, "FILE",
+	 "the receipt of its commit, as capture --json or import --json printed it (default: "
+	 "looked "
+	 "up in the home's custody repository)"},
 	{"fail-on", 0, "SEVERITY",
 	 "exit 9 when there is a finding of low, medium, high, critical or above"},
 	{NULL, 0, NULL, NULL},
@@ -53,6 +58,9 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		return -1;
 	kan_auto_free char *dir = default_dir(a, bundle);
 	kan_auto_free char *shown = named(dir, kan_arg(a, "format"));
+	json_auto_t *receipt = NULL;
+	if (kan_take_receipt(&receipt, a, bundle, err) < 0)
+		return -1;
 	struct kan_reading r = {
 		.bundle = bundle,
 		.out_dir = dir,
@@ -61,6 +69,7 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.accepted = kan_arg(a, "accepted"),
 		.yara = kan_arg(a, "yara"),
 		.tlp = kan_arg(a, "tlp"),
+		.receipt = receipt,
 		.colour = kan_colour(a),
 		.fail_on = kan_arg(a, "fail-on"),
 		.report_path = shown,

@@ -10,7 +10,7 @@
 #include "analyze/analyze.h"
 #include "analyze/explain.h"
 #include "analyze/rule_test.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/cmd.h"
 
 /* Where the shipped rules have theirs, seen from the top of the sources. */
@@ -147,9 +147,8 @@ static void print_explained(const json_t *o)
 /* From here on nothing but those directories can be read. */
 static int enter(const char *one, const char *other, struct kan_err *err)
 {
-	struct kan_sandbox_state box = {0};
 	const char *read_paths[] = {one, other, NULL}, *write_paths[] = {NULL};
-	return kan_sandbox_reader(&box, read_paths, write_paths, err);
+	return kan_box(read_paths, write_paths, err);
 }
 
 static int explain(const struct kan_args *a)

@@ -8,7 +8,7 @@
 #include <kanshiki/custody.h>
 
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 
@@ -181,9 +181,7 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 		json_t *o =
 			json_pack("{s:s,s:s,s:i,s:s,s:O}", "schema", "kanshiki.verify/1", "result",
 				  result, "exit", status, "why", why, "checks", t->checks);
-		json_object_set_new(o, "sandbox",
-				    json_pack("{s:b,s:b,s:b}", "no_new_privs", box->no_new_privs,
-					      "landlock", box->landlock, "seccomp", box->seccomp));
+		json_object_set_new(o, "sandbox", kan_box_json(box));
 		(void)kan_print_json(o);
 		json_decref(o);
 	} else {
@@ -231,9 +229,8 @@ static int run(const struct kan_args *a)
 		else if (readable(path, &err) == 0 &&
 			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, signers, a, &err);
-		if (err.code == KAN_OK && (!box.landlock || !box.seccomp))
-			kan_say("warning: the sandbox is not whole here (landlock %s, seccomp %s)",
-				box.landlock ? "yes" : "no", box.seccomp ? "yes" : "no");
+		if (err.code == KAN_OK)
+			kan_say_box(&box);
 		status = err.code != KAN_OK ? kan_say_err(&err) : conclude(&t, require, &box);
 	}
 	json_decref(t.checks);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "engine/dataroot.h"
 
 enum {
@@ -257,11 +257,10 @@ static int list_all(struct listing *l, const struct kan_args *a, bool live)
 /* Open it, then the readers' sandbox: from there on nothing outside of it can be read. */
 static int open_boxed(int *fd, const char *dir, struct kan_err *err)
 {
-	struct kan_sandbox_state box = {0};
 	const char *readable[] = {dir, NULL}, *writable[] = {NULL};
 	if (kan_dataroot_open(fd, dir, err) < 0)
 		return -1;
-	return kan_sandbox_reader(&box, readable, writable, err);
+	return kan_box(readable, writable, err);
 }
 
 int kan_list_root(const struct kan_args *a)

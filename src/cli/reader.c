@@ -15,7 +15,7 @@
 #include "analyze/yarascan.h"
 #include "base/file.h"
 #include "base/row.h"
-#include "base/sandbox.h"
+#include "cli/box.h"
 #include "cli/cmd.h"
 #include "reports/drain.h"
 
@@ -210,6 +210,16 @@ static void mark(json_t *analysis, const char *tlp)
 	json_object_set_new(analysis, "tlp", json_string(text));
 }
 
+/* One of another bundle would vouch for what was never committed. */
+static int own_receipt(const json_t *receipt, const struct kan_bundle *b, struct kan_err *err)
+{
+	if (!receipt ||
+	    (kan_bundle_seal(b) && strcmp(kan_json_str(receipt, "seal"), kan_bundle_seal(b)) == 0))
+		return 0;
+	return kan_fail(err, KAN_EUSAGE, "%s: the receipt is of another bundle",
+			kan_bundle_name(b));
+}
+
 static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
 		    struct kan_err *err)
 {
@@ -220,7 +230,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	int worst = -1, rc = -1;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
-	if (kan_take_rules(&rules, r->rules, err) < 0 ||
+	if (own_receipt(r->receipt, bundle, err) < 0 || kan_take_rules(&rules, r->rules, err) < 0 ||
 	    kan_rules_accept(rules, r->accepted, err) < 0)
 		goto out;
 	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0)
@@ -257,6 +267,9 @@ _Noreturn static void sandboxed(int out, const struct kan_reading *r, struct kan
 				    r->accepted ? r->accepted : r->bundle, NULL};
 	const char *write_paths[] = {r->out_dir, NULL};
 	int rc = kan_sandbox_reader(&state, read_paths, write_paths, &err);
+	if (rc == 0 && !r->unsealed) /* told once a capture */
+		kan_say_box(&state);
+	json_object_set_new(answer, "sandbox", kan_box_json(&state));
 	if (rc == 0)
 		rc = read_all(answer, r, yara, &err);
 	if (rc < 0) {

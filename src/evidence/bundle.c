@@ -12,6 +12,7 @@
 #include "base/row.h"
 #include "evidence/baginfo.h"
 #include "evidence/bundleopen.h"
+#include "evidence/format.h"
 #include "evidence/journalread.h"
 #include "evidence/manifest.h"
 #include "evidence/pull.h"
@@ -209,6 +210,8 @@ static int check_tag(struct kan_bundle *b, size_t tag, const char *sha256, struc
 	if (strcmp(is, sha256) != 0)
 		return kan_fail(err, KAN_ETAMPER, "%s: altered: not the digest that was sealed",
 				path);
+	if (kan_format_known(tag, kan_buf_bytes(&text), err) < 0)
+		return -1;
 	if (take_tag(b, tag, kan_buf_bytes(&text), &why) < 0)
 		return form_is_tamper(err, &why, path);
 	kan_manifest_add(&b->files, path, is, text.len);

@@ -53,7 +53,7 @@ void kan_bagcheck_done(struct kan_bagcheck *c, enum kan_bagcheck_id id, const ch
 /* Is it our reading that failed, not the evidence? Then nothing can be said of it. */
 bool kan_bagcheck_unreadable(const struct kan_err *why);
 
-/* The stages. -1: denied or io. */
+/* The stages. -1: denied or io; of the tags also format, a bag of another version. */
 int kan_bagcheck_tags(struct kan_bagcheck *c, struct kan_err *err);
 int kan_bagcheck_layout(struct kan_bagcheck *c, bool sealed, struct kan_err *err);
 void kan_bagcheck_journal(struct kan_bagcheck *c, bool sealed);

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/row.h"
+#include "evidence/format.h"
 #include "evidence/journalread.h"
 
 static void check_info(struct kan_bagcheck *c, const char *path, struct kan_bytes text)
@@ -90,15 +91,18 @@ static void check_form(struct kan_bagcheck *c, size_t tag, struct kan_buf *text)
 	}
 }
 
-static void check_digest(struct kan_bagcheck *c, size_t tag, struct kan_bytes text)
+/* Is it as it was sealed? */
+static bool check_digest(struct kan_bagcheck *c, size_t tag, struct kan_bytes text)
 {
 	char is[KAN_SHA256_HEX];
 	if (!c->tags.n)
-		return;
+		return false;
 	kan_sha256_hex(is, text);
-	if (strcmp(is, c->tags.files[tag].sha256) != 0)
-		kan_bagcheck_fail(c, KAN_BAGCHECK_TAGMANIFEST, KAN_CHECK_ALTERED,
-				  kan_tags[tag].name, "altered: it has another digest than listed");
+	if (strcmp(is, c->tags.files[tag].sha256) == 0)
+		return true;
+	kan_bagcheck_fail(c, KAN_BAGCHECK_TAGMANIFEST, KAN_CHECK_ALTERED, kan_tags[tag].name,
+			  "altered: it has another digest than listed");
+	return false;
 }
 
 /* What is gone is told by the layout. -1: it could not be read. */
@@ -144,7 +148,9 @@ int kan_bagcheck_tags(struct kan_bagcheck *c, struct kan_err *err)
 			return -1;
 		if (!there)
 			continue;
-		check_digest(c, tag, kan_buf_bytes(&text));
+		if (check_digest(c, tag, kan_buf_bytes(&text)) &&
+		    kan_format_known(tag, kan_buf_bytes(&text), err) < 0)
+			return -1;
 		check_form(c, tag, &text);
 	}
 	return 0;

@@ -113,6 +113,12 @@ class Report(unittest.TestCase):
         for name in names:
             self.assertEqual((one / name).read_bytes(), (two / name).read_bytes(), name)
 
+    def test_a_report_made_later_has_the_bytes_that_capture_committed(self):
+        made = self.render()
+        self.assertEqual({p.name for p in made.iterdir()}, {p.name for p in self.paths.values()})
+        for path in self.paths.values():
+            self.assertEqual((made / path.name).read_bytes(), path.read_bytes(), path.name)
+
     def test_rendering_commits_nothing_and_leaves_the_bundle_alone(self):
         repo = self.home / "custody.git"
         before = (repo / "refs/heads/main").read_text()
@@ -196,7 +202,7 @@ class Report(unittest.TestCase):
         with self.needs_browser() as page:
             page.view(1200, 900, "light")
             page.open(self.paths["html"])
-            found = json.loads(page.evaluate("""JSON.stringify([...document.querySelectorAll('svg')].map(s => ({
+            found = json.loads(page.evaluate("""JSON.stringify([...document.querySelectorAll('svg:not(.qr)')].map(s => ({
                 title: s.querySelector('title').textContent, role: s.getAttribute('role'), box: s.getBBox().height,
                 width: s.getBoundingClientRect().width, shapes: s.querySelectorAll('rect,circle,polygon,path').length,
                 past: s.getBBox().x + s.getBBox().width - s.viewBox.baseVal.width,

@@ -11,9 +11,11 @@ enum { FILE_MAX = 16 << 20 };
 
 static json_t *receipt(void)
 {
-	return json_pack("{s:s,s:s,s:i,s:s,s:s}", "repo", "/var/lib/kanshiki/custody.git", "commit",
-			 "9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f", "event", 3, "case_id",
-			 "inc-42", "signer", "SHA256:abcdefgh");
+	return json_pack(
+		"{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:b}", "repo", "/var/lib/kanshiki/custody.git",
+		"commit", "9c1e55ab0d7f4c3e8a6b21d0f5e7c9843b1a2d6f", "event", 3, "case", "inc-42",
+		"bundle", "20261122t053312z-3f2a9c41d0be-7c1e", "seal", seal_text, "signer",
+		"SHA256:0pu/k68DFjb6G1vLNKkv4dTuwV82w9t+kUB21v93Tp4", "host_key", 1);
 }
 
 static void compare(const struct kan_report *r, const struct kan_model *m)
