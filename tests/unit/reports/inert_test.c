@@ -23,8 +23,11 @@ static void render(struct kan_buf *out, const char *name, const json_t *doc)
 /* Every string of the evidence replaced by these bytes. */
 static void poison(json_t *row, struct kan_bytes with)
 {
-	static const char *const keys[] = {"comm", "exe_link", "path", "name", "message",
-					   "says", "value",    "what", "why"};
+	static const char *const keys[] = {
+		"comm",  "exe_link",   "path",         "name",    "message", "says",
+		"value", "what",       "why",          "diff_id", "shown",   "created_by",
+		"user",  "source",     "subject",      "comment", "proof",   "hidden_by",
+		"mode",  "found_mode", "architecture", "about"};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (json_is_string(json_object_get(row, keys[i])))
 			kan_json_set_bytes(row, keys[i], with);
@@ -62,9 +65,21 @@ static const char attack[] = "\x1b[2J\x1b]0;pwn\x07\r\n<script>alert(1)</script>
 			     "\xe2\x80\xae\xe2\x81\xa6 \xff\xfe\xc0\x80 "
 			     "\xc2\x9b=cmd|' /C calc'!A0\n# heading\n</style><svg/onload=alert(4)>";
 
+/* A path that differs, which the incident itself does not have. */
+static void damage(json_t *doc)
+{
+	json_t *section = json_object_get(json_object_get(doc, "image"), "damaged");
+	json_t *row =
+		json_pack("{s:s,s:i,s:s,s:[s],s:s,s:s}", "kind", "integrity", "layer", 1, "path",
+			  "x", "differs", "content", "found_mode", "0100755", "what", "x");
+	json_array_append_new(json_object_get(section, "rows"), row);
+	json_object_set_new(section, "count", json_integer(1));
+}
+
 static json_t *poisoned(struct kan_bytes with)
 {
 	json_t *doc = incident();
+	damage(doc);
 	poison_all(doc, with);
 	return doc;
 }
