@@ -26,6 +26,21 @@ static void list(json_t *to, uint64_t *n, const struct kan_view *v, const char *
 	json_array_append_new(to, o);
 }
 
+/* A path that differs in more than what honest tools change too; or an image, a manifest or a
+ * layer. */
+static bool is_damage(const json_t *row)
+{
+	if (strcmp(kan_json_str(row, "about"), "path") == 0)
+		return !kan_integrity_noted(row);
+	return strcmp(kan_json_str(row, "result"), "damaged") == 0;
+}
+
+static bool is_set_id(const json_t *row)
+{
+	return strcmp(kan_json_str(row, "type"), "file") == 0 &&
+	       (strtoul(kan_json_str(row, "mode"), NULL, OCTAL) & SET_ID);
+}
+
 void kan_lists_see_image(struct kan_lists *l, const struct kan_view *v)
 {
 	static const char *const of_damage[] = {"rung", "about", NULL};
@@ -33,13 +48,8 @@ void kan_lists_see_image(struct kan_lists *l, const struct kan_view *v)
 	static const char *const of_file[] = {"uid", "gid", NULL};
 	if (strcmp(v->kind->name, "ghost") == 0)
 		list(l->ghosts, &l->n_ghosts, v, of_ghost);
-	else if (strcmp(v->kind->name, "integrity") == 0) {
-		if (strcmp(kan_json_str(v->row, "about"), "path") == 0 &&
-		    !kan_integrity_noted(v->row))
-			list(l->damaged, &l->n_damaged, v, of_damage);
-		else if (strcmp(kan_json_str(v->row, "result"), "damaged") == 0)
-			list(l->damaged, &l->n_damaged, v, of_damage);
-	} else if (strcmp(kan_json_str(v->row, "type"), "file") == 0 &&
-		   (strtoul(kan_json_str(v->row, "mode"), NULL, OCTAL) & SET_ID))
+	else if (strcmp(v->kind->name, "integrity") == 0 && is_damage(v->row))
+		list(l->damaged, &l->n_damaged, v, of_damage);
+	else if (strcmp(v->kind->name, "baseline") == 0 && is_set_id(v->row))
 		list(l->setid, &l->n_setid, v, of_file);
 }

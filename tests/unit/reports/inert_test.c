@@ -134,6 +134,51 @@ Test(inert, html_asks_for_nothing)
 	json_decref(doc);
 }
 
+static size_t ticks(const struct kan_buf *b, size_t at)
+{
+	size_t n = 0;
+	while (at + n < b->len && b->data[at + n] == '`')
+		n++;
+	return n;
+}
+
+/* What is outside of code spans: a span ends at as many backticks as it began with. */
+static void outside(struct kan_buf *out, const struct kan_buf *b)
+{
+	for (size_t i = 0; i < b->len;) {
+		size_t n = ticks(b, i), end = i + n;
+		if (!n) {
+			kan_buf_addc(out, (char)b->data[i++]);
+			continue;
+		}
+		while (end < b->len && ticks(b, end) != n)
+			end += ticks(b, end) ? ticks(b, end) : 1;
+		i = end + n;
+	}
+}
+
+/* Elsewhere the words of ours are poisoned with the rest. */
+Test(inert, image_and_posture_in_markdown_have_nothing_of_the_evidence_outside_of_code_spans)
+{
+	static const char *const active[] = {"<script", "<img", "](", "evil.example", "alert("};
+	kan_auto_buf struct kan_buf hot = KAN_BUF(FILE_MAX), rest = KAN_BUF(FILE_MAX);
+	json_t *doc = poisoned(KAN_LIT(attack)), *f = NULL;
+	size_t k = 0;
+	json_array_foreach (json_object_get(doc, "findings"), k, f) /* the rule's word, not data */
+		json_object_set_new(f, "why", json_string("calm"));
+	render(&hot, "md", doc);
+	const char *from = strstr(kan_buf_str(&hot), "\n## Image\n"),
+		   *to = strstr(kan_buf_str(&hot), "\n## What went well");
+	cr_assert(from && to && from < to);
+	kan_auto_buf struct kan_buf part = KAN_BUF(FILE_MAX);
+	kan_buf_add(&part, from, (size_t)(to - from));
+	outside(&rest, &part);
+	cr_assert_gt(rest.len, 1000, "the words of ours");
+	for (size_t i = 0; i < sizeof active / sizeof *active; i++)
+		cr_assert_eq(count(&rest, active[i]), 0, "%s", active[i]);
+	json_decref(doc);
+}
+
 Test(inert, markdown_keeps_the_evidence_in_code_spans)
 {
 	kan_auto_buf struct kan_buf calm = KAN_BUF(FILE_MAX), hot = KAN_BUF(FILE_MAX);
