@@ -1,5 +1,6 @@
 /* report.html: one file, no script, no request, a policy that allows nothing but its own style. */
 #include "reports/html.h"
+#include "reports/exposure.h"
 #include "reports/pictures.h"
 
 #include <inttypes.h>
@@ -11,11 +12,15 @@
 enum { TITLE_MAX = 1 << 16, STYLE_MAX = 64 << 10 };
 
 static const char *const sections[][2] = {
-	{"summary", "Summary"},   {"scope", "Impact and scope"}, {"cause", "How it began"},
-	{"attack", "Techniques"}, {"findings", "Findings"},      {"indicators", "Indicators"},
-	{"timeline", "Timeline"}, {"changes", "Changes"},        {"packages", "Packages"},
-	{"views", "Views"},       {"running", "Processes"},      {"record", "Collection"},
-	{"custody", "Custody"},   {"people", "For people"},      {"rules", "Rules"},
+	{"summary", "Summary"},    {"scope", "Impact and scope"},
+	{"cause", "How it began"}, {"attack", "Techniques"},
+	{"findings", "Findings"},  {"indicators", "Indicators"},
+	{"timeline", "Timeline"},  {"changes", "Changes"},
+	{"packages", "Packages"},  {"views", "Views"},
+	{"running", "Processes"},  {"image", "Image"},
+	{"posture", "Posture"},    {"record", "Collection"},
+	{"custody", "Custody"},    {"people", "For people"},
+	{"rules", "Rules"},
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
@@ -207,6 +212,8 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	kan_html_packages(out, m);
 	kan_html_views(out, m);
 	kan_html_running(out, m);
+	kan_html_image(out, m);
+	kan_html_posture(out, m);
 	kan_html_record(out, m);
 	kan_html_custody(out, m);
 	people(out);

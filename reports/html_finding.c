@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "reports/exposure.h"
 #include "reports/html.h"
 
 enum {
@@ -152,15 +153,16 @@ static void finding(struct kan_buf *out, const struct kan_model *m, const json_t
 }
 
 /* A cap never drops a finding of medium or more. */
-void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
+void kan_html_findings_at(struct kan_buf *out, const struct kan_model *m, enum kan_place place)
 {
-	size_t i = 0, left_out = 0, shortened = 0;
+	size_t i = 0, n = 0, left_out = 0, shortened = 0;
 	json_t *f = NULL;
-	kan_buf_adds(out, "<section id=\"findings\"><h2>Findings</h2>\n");
-	if (!m->total)
-		kan_buf_adds(out, "<p>None.</p>\n");
+	if (place != KAN_PLACE_FINDINGS && kan_model_placed(m, place))
+		kan_buf_adds(out, "<h3>Findings about exposure</h3>\n");
 	json_array_foreach (json_object_get(m->doc, "findings"), i, f) {
-		if (i >= KAN_MODEL_SECTION && strcmp(kan_json_str(f, "severity"), "low") == 0)
+		if (kan_model_place(f) != place)
+			continue;
+		if (n++ >= KAN_MODEL_SECTION && strcmp(kan_json_str(f, "severity"), "low") == 0)
 			left_out++;
 		else if (out->len < ROOM)
 			finding(out, m, f);
@@ -173,5 +175,21 @@ void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
 		      "of these findings by name alone: their evidence is in "
 		      "report.json");
 	kan_html_more(out, left_out, "of low severity, in report.json");
+}
+
+void kan_html_findings(struct kan_buf *out, const struct kan_model *m)
+{
+	size_t apart =
+		kan_model_placed(m, KAN_PLACE_IMAGE) + kan_model_placed(m, KAN_PLACE_POSTURE);
+	kan_buf_adds(out, "<section id=\"findings\"><h2>Findings</h2>\n");
+	if (!kan_model_placed(m, KAN_PLACE_FINDINGS))
+		kan_buf_adds(out, "<p>None.</p>\n");
+	if (apart)
+		kan_buf_addf(
+			out,
+			"<p class=\"note\">%zu about exposure stand apart, under <a "
+			"href=\"#image\">Image</a> and <a href=\"#posture\">Posture</a>.</p>\n",
+			apart);
+	kan_html_findings_at(out, m, KAN_PLACE_FINDINGS);
 	kan_buf_adds(out, "</section>\n");
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/row.h"
+#include "reports/exposure.h"
 #include "reports/html.h"
 
 static void example(struct kan_buf *out, const json_t *row)
@@ -34,7 +35,7 @@ static void examples(struct kan_buf *out, const json_t *c)
 	kan_html_more(out, (uint64_t)kan_json_int(c, "left_out"), "in the two artefacts");
 }
 
-static void missing(struct kan_buf *out, const json_t *gap)
+void kan_html_missing(struct kan_buf *out, const json_t *gap)
 {
 	kan_buf_adds(out, "not assessed: ");
 	kan_html_value(out, gap, "what");
@@ -57,7 +58,7 @@ void kan_html_views(struct kan_buf *out, const struct kan_model *m)
 		kan_html_text(out, kan_json_str(c, "title"));
 		kan_buf_adds(out, "</dt><dd>");
 		if (!json_is_true(json_object_get(c, "assessed")))
-			missing(out, json_object_get(c, "missing"));
+			kan_html_missing(out, json_object_get(c, "missing"));
 		else
 			kan_buf_addf(out, "%" PRId64, kan_json_int(c, "count"));
 		examples(out, c);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/row.h"
-#include "reports/model.h"
+#include "reports/exposure.h"
 
 enum {
 	MODIFIED_MAX = 20, /* files of rung 5 */
@@ -51,6 +51,16 @@ static void word(struct kan_buf *out, const json_t *o, const char *key)
 		bytes(out, kan_bytes_of(s));
 }
 
+void kan_md_value(struct kan_buf *out, const json_t *o, const char *key)
+{
+	value(out, o, key);
+}
+
+void kan_md_word(struct kan_buf *out, const json_t *o, const char *key)
+{
+	word(out, o, key);
+}
+
 /* Words of ours have no character that Markdown knows but '*', '_', '<' and '|', which they do not
  * use. */
 static void parts(struct kan_buf *out, const json_t *list)
@@ -73,6 +83,11 @@ static void mark(struct kan_buf *out, int64_t n)
 {
 	if (n)
 		kan_buf_addf(out, " (#%" PRId64 ")", n);
+}
+
+void kan_md_mark(struct kan_buf *out, int64_t n)
+{
+	mark(out, n);
 }
 
 static void entries(struct kan_buf *out, const char *title, const struct kan_entries *e)
@@ -254,76 +269,27 @@ static void finding(struct kan_buf *out, const json_t *f)
 		     kan_json_int(f, "objects_count") == 1 ? "" : "s");
 }
 
-static void accepted(struct kan_buf *out, const json_t *suppressed)
+static void findings_at(struct kan_buf *out, const struct kan_model *m, enum kan_place place)
 {
-	size_t i = 0;
-	json_t *row = NULL;
-	if (json_array_size(suppressed))
-		kan_buf_adds(out, "\nAccepted by somebody, and counted for nothing above:\n\n");
-	json_array_foreach ((json_t *)(uintptr_t)suppressed, i, row) {
-		const json_t *f = json_object_get(row, "finding");
-		if (i == FINDINGS_MAX) {
-			kan_buf_adds(out, "- more in report.json\n");
-			break;
-		}
-		kan_buf_adds(out, "- ");
-		value(out, row, "rule");
-		kan_buf_adds(out, f ? " " : " (");
-		kan_buf_adds(out, f ? "" : kan_json_str(row, "state"));
-		kan_buf_adds(out, f ? "" : ")");
-		value(out, f, "id");
-		kan_buf_adds(out, ": ");
-		value(out, row, "reason");
-		kan_buf_adds(out, ", by ");
-		value(out, row, "by");
-		kan_buf_adds(out, " until ");
-		value(out, row, "expires");
-		kan_buf_adds(out, "\n");
-	}
-}
-
-static void rule_ids(struct kan_buf *out, const char *what, const json_t *list)
-{
-	size_t i = 0;
-	json_t *v = NULL;
-	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
-		kan_buf_addf(out, "- %s: `%s`", what,
-			     json_is_string(v) ? json_string_value(v) : kan_json_str(v, "id"));
-		if (json_object_get(v, "reason")) {
-			kan_buf_adds(out, ", ");
-			value(out, v, "reason");
-		}
-		kan_buf_adds(out, "\n");
-	}
-}
-
-static void changed_rules(struct kan_buf *out, const json_t *changed)
-{
-	if (!changed)
-		return;
-	kan_buf_adds(out, "\nRules that are not the shipped ones:\n\n");
-	rule_ids(out, "added", json_object_get(changed, "added"));
-	rule_ids(out, "replaced", json_object_get(changed, "replaced"));
-	rule_ids(out, "turned off", json_object_get(changed, "disabled"));
+	size_t i = 0, n = 0;
+	json_t *f = NULL;
+	json_array_foreach (json_object_get(m->doc, "findings"), i, f)
+		if (kan_model_place(f) == place && n++ < FINDINGS_MAX)
+			finding(out, f);
+	if (n > FINDINGS_MAX)
+		kan_buf_addf(out, "\n+%zu more, in report.json\n", n - FINDINGS_MAX);
 }
 
 static void findings(struct kan_buf *out, const struct kan_model *m)
 {
-	size_t i = 0;
-	json_t *f = NULL;
 	kan_buf_adds(out, "\n## Findings\n");
-	json_array_foreach (json_object_get(m->doc, "findings"), i, f)
-		if (i < FINDINGS_MAX)
-			finding(out, f);
-	if (i > FINDINGS_MAX)
-		kan_buf_addf(out, "\n+%zu more, in report.json\n", i - FINDINGS_MAX);
+	findings_at(out, m, KAN_PLACE_FINDINGS);
 	if (m->not_assessed)
 		kan_buf_addf(out,
 			     "\n%" PRIu64 " rules could not be assessed; report.json says for each "
 			     "what was missing.\n",
 			     m->not_assessed);
-	accepted(out, json_object_get(m->doc, "suppressed"));
-	changed_rules(out, json_object_get(m->doc, "rules_changed"));
+	kan_md_rules(out, m);
 }
 
 static void modified(struct kan_buf *out, const json_t *list)
@@ -451,6 +417,10 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	findings(out, m);
 	views(out, m);
 	packages(out, m);
+	kan_md_image(out, m);
+	findings_at(out, m, KAN_PLACE_IMAGE);
+	kan_md_posture(out, m);
+	findings_at(out, m, KAN_PLACE_POSTURE);
 	kan_buf_adds(out, "\n## What went well\n_____\n\n## Decisions\n_____\n\n## Actions\n| "
 			  "action | owner | date |\n"
 			  "|---|---|---|\n| _____ | _____ | _____ |\n");

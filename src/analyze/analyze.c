@@ -86,7 +86,7 @@ static bool seen(const struct kan_facts *f, const char *artefact, uint64_t n)
 	return c == KAN_COVER_WHOLE || (c == KAN_COVER_CUT && n > 0);
 }
 
-static json_t *rows_of(json_t *rows, uint64_t n, const char *artefact, const struct kan_facts *f)
+json_t *kan_listed(json_t *rows, uint64_t n, const char *artefact, const struct kan_facts *f)
 {
 	json_t *o = json_pack("{s:I,s:O,s:s}", "count", (json_int_t)n, "rows", rows, "artefact",
 			      artefact);
@@ -99,7 +99,7 @@ static json_t *rows_of(json_t *rows, uint64_t n, const char *artefact, const str
 
 static json_t *changes(const struct kan_lists *l, const struct kan_facts *f)
 {
-	json_t *o = rows_of(l->changes, l->n_changes, "data/filesystem/changes.ndjson", f);
+	json_t *o = kan_listed(l->changes, l->n_changes, "data/filesystem/changes.ndjson", f);
 	json_object_set(o, "counts", l->counts);
 	if (l->n_explained)
 		json_object_set_new(o, "explained", json_integer((json_int_t)l->n_explained));
@@ -185,8 +185,8 @@ static json_t *reach_of(const struct kan_facts *f)
 	return o;
 }
 
-static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
-		   const struct kan_facts *f)
+static int judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
+		  const struct kan_facts *f, struct kan_err *err)
 {
 	uint64_t left_out = 0;
 	json_t *suppressed = NULL, *findings = kan_run_findings(&suppressed, run);
@@ -214,6 +214,11 @@ static void judged(json_t *doc, struct kan_run *run, const struct kan_rules *r,
 	if (changed)
 		json_object_set_new(doc, "rules_changed", changed);
 	json_object_set_new(doc, "techniques", techniques_of(r, findings));
+	json_t *posture = kan_posture_document(f, r, findings, err);
+	if (!posture)
+		return -1;
+	json_object_set_new(doc, "posture", posture);
+	return 0;
 }
 
 static json_t *document(const struct kan_source *s, const struct kan_facts *f,
@@ -230,13 +235,15 @@ static json_t *document(const struct kan_source *s, const struct kan_facts *f,
 	json_object_set_new(doc, "changes", changes(l, f));
 	json_object_set_new(
 		doc, "processes",
-		rows_of(l->processes, l->n_processes, "data/processes/processes.ndjson", f));
-	json_t *sockets = rows_of(l->sockets, l->n_sockets, "data/network/sockets.ndjson", f);
+		kan_listed(l->processes, l->n_processes, "data/processes/processes.ndjson", f));
+	json_t *sockets = kan_listed(l->sockets, l->n_sockets, "data/network/sockets.ndjson", f);
 	json_object_set_new(sockets, "unix", json_integer((json_int_t)l->n_unix));
 	json_object_set_new(doc, "sockets", sockets);
-	json_object_set_new(doc, "secrets",
-			    rows_of(l->secrets, l->n_secrets, "data/processes/environ.ndjson", f));
+	json_object_set_new(
+		doc, "secrets",
+		kan_listed(l->secrets, l->n_secrets, "data/processes/environ.ndjson", f));
 	json_object_set_new(doc, "reach", reach_of(f));
+	json_object_set_new(doc, "image", kan_image_document(l, image, f));
 	json_object_set_new(doc, "packages", kan_packages_document(f->packages));
 	json_object_set_new(doc, "contradictions", kan_contradictions(f, l));
 	if (image)
@@ -265,8 +272,11 @@ static int analyze(const struct kan_facts *f, void *arg, struct kan_err *err)
 	if (rc == 0)
 		rc = kan_image_integrity(&image, f, err);
 	if (rc == 0) {
-		*a->out = document(f->source, f, &lists, image);
-		judged(*a->out, run, a->rules, f);
+		json_t *doc = document(f->source, f, &lists, image);
+		rc = judged(doc, run, a->rules, f, err);
+		if (rc == 0)
+			*a->out = json_incref(doc);
+		json_decref(doc);
 	}
 	json_decref(image);
 	kan_run_free(run);
@@ -282,6 +292,9 @@ static int intact(const struct kan_source *s, struct kan_err *err)
 						"data/engine/image-inspect.json",
 						"data/engine/networks.json",
 						"data/engine/events.json",
+						"data/engine/image-history.json",
+						"data/image/config.json",
+						"data/image/layers.ndjson",
 						"data/engine-after/changes.json"};
 	for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
 		if (kan_source_intact(s, documents[i], err) < 0)

@@ -14,6 +14,8 @@ enum {
 	KAN_LIST_TIMELINE = 400,
 	KAN_LIST_NOT_SEEN = 500,
 	KAN_LIST_SECRETS = 200,
+	KAN_LIST_IMAGE = 500, /* of each: ghosts, damage, set-id files, steps */
+	KAN_LIST_POSTURE = 500,
 };
 
 /* As kan_analyze, from any source. Yours. */
@@ -30,14 +32,30 @@ int kan_analyze_with(json_t **out, const struct kan_bundle *b, const struct kan_
 
 /* The listed rows, filled while rows stream by. */
 struct kan_lists {
-	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline, *secrets;
+	json_t *processes, *sockets, *changes, *hidden, *counts, *timeline, *secrets, *ghosts,
+		*damaged, *setid;
 	uint64_t n_processes, n_sockets, n_changes, n_hidden, n_unix, n_persist, n_explained,
-		n_secrets;
+		n_secrets, n_ghosts, n_damaged, n_setid;
 };
 void kan_lists_begin(struct kan_lists *l);
 void kan_lists_free(struct kan_lists *l);
 bool kan_lists_wants(const struct kan_kind *k);
 void kan_lists_see(const struct kan_view *v, bool gaps, void *lists);
+
+/* Of them the rows of the image. */
+bool kan_lists_wants_image(const char *kind);
+void kan_lists_see_image(struct kan_lists *l, const struct kan_view *v);
+/* {count, rows, artefact, left_out, seen}: rows that were listed, of n; seen: of an artefact that
+ * was read. Yours. */
+json_t *kan_listed(json_t *rows, uint64_t n, const char *artefact, const struct kan_facts *f);
+/* doc.image: what the image is, its layers and steps, and what is in them; integrity as of
+ * kan_image_integrity, or NULL. Yours. */
+json_t *kan_image_document(const struct kan_lists *l, const json_t *integrity,
+			   const struct kan_facts *f);
+/* doc.posture: what the container may reach and how the engine is set up, each with its source.
+ * Yours. */
+json_t *kan_posture_document(const struct kan_facts *f, const struct kan_rules *r,
+			     const json_t *findings, struct kan_err *err);
 
 /* timeline[]: life of the container, what the rows say, the capture itself; sorted. Yours. */
 json_t *kan_timeline(const struct kan_facts *f, const json_t *findings, uint64_t *left_out);

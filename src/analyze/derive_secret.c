@@ -1,4 +1,5 @@
 /* Secrets as rows: where each lies, never what it is. The same tag is the same secret. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ struct find {
 	struct kan_bytes name, value;
 	int64_t pid;
 	const char *layer;
+	int64_t size; /* of a file, whose value is its digest: that is not shown */
 };
 
 static void place_of(uint8_t digest[KAN_SHA256_SIZE], const struct find *d)
@@ -85,7 +87,10 @@ static int tell(struct hunt *h, const struct find *d, struct kan_err *err)
 	(void)snprintf(tag, sizeof tag, "s%u", number);
 	json_t *row = json_pack("{s:s,s:s,s:s}", "what", d->what, "where", d->where, "tag", tag);
 	kan_json_set_bytes(row, "name", d->name);
-	kan_mask_value(&shown, d->what, d->value);
+	if (d->layer)
+		kan_buf_addf(&shown, "[%s, %" PRId64 " bytes]", d->what, d->size);
+	else
+		kan_mask_value(&shown, d->what, d->value);
 	kan_json_set_bytes(row, "shown", kan_buf_bytes(&shown));
 	if (d->pid)
 		json_object_set_new(row, "pid", json_integer(d->pid));
@@ -162,17 +167,13 @@ static int text(struct hunt *h, struct find *d, struct kan_bytes line, struct ka
 
 static int history(struct hunt *h, struct kan_err *err)
 {
-	json_t *steps = NULL, *step = NULL;
-	struct kan_err ignored = {0};
+	json_t *steps = kan_image_history(h->f), *step = NULL;
 	size_t i = 0;
 	int rc = 0;
-	if (kan_source_json(&steps, h->f->source, "data/engine/image-history.json",
-			    KAN_FACTS_DOCUMENT, &ignored) < 0)
-		return 0;
 	json_array_foreach (steps, i, step) {
 		struct find d = {.where = "history", .name = KAN_LIT("a step of the build")};
 		if (rc == 0)
-			rc = text(h, &d, kan_bytes_of(kan_json_str(step, "CreatedBy")), err);
+			rc = text(h, &d, kan_bytes_of(json_string_value(step)), err);
 	}
 	json_decref(steps);
 	return rc;
@@ -247,7 +248,8 @@ static int on_file(const json_t *row, uint64_t line, void *arg, struct kan_err *
 	struct find d = {.what = file_kind(kan_buf_bytes(&path)),
 			 .where = l->where,
 			 .name = kan_buf_bytes(&path),
-			 .value = kan_bytes_of(kan_json_str(row, "sha256"))};
+			 .value = kan_bytes_of(kan_json_str(row, "sha256")),
+			 .size = kan_get_int(row, "size", 0)};
 	const json_t *layer = json_object_get(row, "layer");
 	char number[TAG_TEXT];
 	(void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(layer));

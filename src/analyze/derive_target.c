@@ -35,6 +35,12 @@ const struct kan_column kan_target_columns[] = {
 	WORD("orchestrator", "kubernetes, swarm, compose: by its labels"),
 	JOINED(KAN_TYPE_BOOL, "argv_of_image", "image-inspect",
 	       "entrypoint and command are the image's own"),
+	{.name = "image_env",
+	 .type = KAN_TYPE_BYTES,
+	 .list = true,
+	 .speaks = true,
+	 .from = "image-inspect",
+	 .doc = "variables that the image sets"},
 	{.name = "history",
 	 .type = KAN_TYPE_BYTES,
 	 .list = true,
@@ -203,18 +209,27 @@ static void put_orchestrator(json_t *row, const json_t *labels)
 		}
 }
 
-static json_t *history_of(const struct kan_facts *f)
+/* By the engine; where it was not asked, by the image's own configuration. */
+json_t *kan_image_history(const struct kan_facts *f)
 {
-	json_t *steps = NULL, *list = NULL, *step = NULL;
+	json_t *doc = NULL, *list = NULL, *step = NULL;
 	struct kan_err ignored = {0};
+	const char *key = "CreatedBy";
 	size_t i = 0;
-	if (kan_source_json(&steps, f->source, "data/engine/image-history.json", KAN_FACTS_DOCUMENT,
-			    &ignored) < 0)
-		return json_null();
-	list = json_array();
-	json_array_foreach (steps, i, step)
-		add_strings(list, json_object_get(step, "CreatedBy"));
-	json_decref(steps);
+	const json_t *steps = NULL;
+	if (kan_source_json(&doc, f->source, "data/engine/image-history.json", KAN_FACTS_DOCUMENT,
+			    &ignored) == 0) {
+		steps = doc;
+	} else if (kan_source_json(&doc, f->source, "data/image/config.json", KAN_FACTS_DOCUMENT,
+				   &ignored) == 0) {
+		steps = json_object_get(doc, "history");
+		key = "created_by";
+	}
+	if (steps)
+		list = json_array();
+	json_array_foreach ((json_t *)(uintptr_t)steps, i, step)
+		add_strings(list, json_object_get(step, key));
+	json_decref(doc);
 	return list;
 }
 
@@ -227,7 +242,13 @@ void kan_join_target(json_t *extra, const json_t *row, const struct kan_facts *f
 	bool same = json_equal(own, json_object_get(row, "argv"));
 	json_object_set_new(extra, "argv_of_image",
 			    json_is_object(image) ? json_boolean(same) : json_null());
-	json_object_set_new(extra, "history", history_of(f));
+	json_t *history = kan_image_history(f);
+	json_object_set_new(extra, "history", history ? history : json_null());
+	json_t *env = json_array();
+	add_strings(env, json_object_get(image, "Env"));
+	json_object_set_new(extra, "image_env",
+			    json_is_object(image) ? json_incref(env) : json_null());
+	json_decref(env);
 	json_decref(own);
 }
 

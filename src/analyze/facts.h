@@ -130,8 +130,8 @@ struct kan_facts {
 	uint64_t listening[KAN_FACTS_PORTS / 64]; /* ports, bits */
 	struct kan_mount *mounts;
 	size_t n_mounts;
-	struct kan_ids strange; /* mounts that nothing explains; see kan_mounts_strange */
-	uint64_t init_mntns;
+	struct kan_ids strange;          /* mounts that nothing explains; see kan_mounts_strange */
+	uint64_t init_mntns, init_users; /* namespaces of the init; 0: not known */
 	bool whole_strange;
 	struct kan_net nets[KAN_FACTS_NETS], selves[KAN_FACTS_NETS], gateways[KAN_FACTS_NETS];
 	size_t n_nets, n_selves, n_gateways;

@@ -62,6 +62,8 @@ static int take_process(const json_t *row, uint64_t line, void *arg, struct kan_
 	}
 	const json_t *exe = json_object_get(row, "exe");
 	p->pid = kan_get_int(row, "pid", 0);
+	if (p->pid == f->init_pid)
+		f->init_users = kan_get_dec(kan_get(row, "ns"), "user");
 	p->ppid = kan_get_int(row, "ppid", -1);
 	p->session = kan_get_int(row, "session", -1);
 	const json_t *uid = json_array_get(json_object_get(row, "uid"), 1);

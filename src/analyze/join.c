@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "analyze/caps.h"
 #include "analyze/contradictions.h"
 #include "base/row.h"
 
@@ -103,6 +104,7 @@ void kan_join_process(json_t *extra, const json_t *row, const struct kan_facts *
 	const struct kan_proc *p = kan_facts_proc(f, kan_get_int(row, "pid", -1));
 	const json_t *tty = json_object_get(row, "tty");
 	flag(extra, "is_kthread", json_is_true(json_object_get(row, "kthread")));
+	kan_join_caps(extra, row, f);
 	if (tty)
 		flag(extra, "tty", json_is_true(tty) || json_integer_value(tty) != 0);
 	else

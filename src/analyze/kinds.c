@@ -65,14 +65,18 @@ static const struct kan_column process_columns[] = {
 	JOINED(KAN_TYPE_BOOL, "stdio.of_init", "fds",
 	       "shares a descriptor of 0 to 2 with the init"),
 	JOINED(KAN_TYPE_BOOL, "tty", "processes", "has a controlling terminal: a person"),
+	JOINED_SET(KAN_TYPE_WORD, "caps", "processes",
+		   "capabilities in effect by name; none in a user namespace that it made itself"),
+	JOINED_SET(KAN_TYPE_WORD, "caps.beyond", "processes, inspect",
+		   "those that the container's configuration does not give; absent: none"),
 	JOINED(KAN_TYPE_BOOL, "is_kthread", "processes",
 	       "a thread of the kernel, by its flag and not its name"),
 	END,
 };
-static const char *const process_identity[] = {"pid",        "ppid",       "comm",       "argv",
-					       "exe.link",   "exe.sha256", "exe.origin", "uid",
-					       "ancestor",   "start_ns",   "exe.size",   "exe.mode",
-					       "stdio.kind", "tty",        NULL};
+static const char *const process_identity[] = {
+	"pid",        "ppid", "comm",        "argv",     "exe.link", "exe.sha256",
+	"exe.origin", "uid",  "ancestor",    "start_ns", "exe.size", "exe.mode",
+	"stdio.kind", "tty",  "caps.beyond", NULL};
 
 static const struct kan_column socket_columns[] = {
 	WORD("netns", "network namespace"),

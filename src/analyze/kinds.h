@@ -57,6 +57,8 @@ extern const char *const kan_login_identity[];
 extern const char *const kan_contradiction_identity[];
 extern const char *const kan_yara_identity[];
 kan_join_fn kan_join_target;
+/* The steps that built the image, as strings; NULL: there is no history. Yours. */
+json_t *kan_image_history(const struct kan_facts *f);
 kan_derive_fn kan_derive_target, kan_derive_event, kan_derive_secret, kan_derive_log,
 	kan_derive_http, kan_derive_login, kan_derive_contradiction, kan_derive_yara;
 json_t *kan_contradiction_unseen(const struct kan_facts *f);

@@ -15,6 +15,9 @@ void kan_lists_begin(struct kan_lists *l)
 				.hidden = json_array(),
 				.counts = json_object(),
 				.secrets = json_array(),
+				.ghosts = json_array(),
+				.damaged = json_array(),
+				.setid = json_array(),
 				.timeline = NULL};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		json_object_set_new(l->counts, words[i], json_integer(0));
@@ -28,12 +31,16 @@ void kan_lists_free(struct kan_lists *l)
 	json_decref(l->hidden);
 	json_decref(l->counts);
 	json_decref(l->secrets);
+	json_decref(l->ghosts);
+	json_decref(l->damaged);
+	json_decref(l->setid);
 }
 
 bool kan_lists_wants(const struct kan_kind *k)
 {
 	return strcmp(k->name, "process") == 0 || strcmp(k->name, "socket") == 0 ||
-	       strcmp(k->name, "change") == 0 || strcmp(k->name, "secret") == 0;
+	       strcmp(k->name, "change") == 0 || strcmp(k->name, "secret") == 0 ||
+	       kan_lists_wants_image(k->name);
 }
 
 static void list(json_t *to, size_t max, const struct kan_view *v, bool gaps)
@@ -79,6 +86,8 @@ void kan_lists_see(const struct kan_view *v, bool gaps, void *lists)
 		list(l->secrets, KAN_LIST_SECRETS, v, gaps);
 	} else if (strcmp(v->kind->name, "change") == 0) {
 		see_change(l, v, gaps);
+	} else if (kan_lists_wants_image(v->kind->name)) {
+		kan_lists_see_image(l, v);
 	} else if (strncmp(kan_json_str(v->row, "family"), "inet", 4) == 0) {
 		l->n_sockets++;
 		list(l->sockets, KAN_LIST_SOCKETS, v, gaps);

@@ -250,12 +250,14 @@ class Report(unittest.TestCase):
             page.open(self.paths["html"])
             self.assertEqual(page.evaluate("[...document.querySelectorAll('a[href]')].filter("
                                            "a => !document.querySelector(a.getAttribute('href'))).length"), 0)
-            lines = json.loads(page.evaluate("""JSON.stringify([...document.querySelectorAll('#findings article')].map(a => [
-                a.id, [...a.querySelectorAll('details ol > li')].map(l => l.textContent)]))"""))
+            lines = json.loads(page.evaluate("""JSON.stringify([...document.querySelectorAll('article')].map(a => [
+                a.id, [...a.querySelectorAll('details ol > li')].map(l => l.textContent), a.closest('section').id]))"""))
         report = json.loads(self.paths["json"].read_bytes())
         commit = report["receipt"]["commit"]
-        self.assertEqual([one for one, _ in lines], [f"f{f['n']}" for f in report["findings"]])
-        for (_, shown), finding in zip(lines, report["findings"]):
+        lines.sort(key=lambda one: int(one[0][1:]))     # exposure stands apart, further down
+        self.assertEqual([one for one, _, _ in lines], [f"f{f['n']}" for f in report["findings"]])
+        for (_, shown, section), finding in zip(lines, report["findings"]):
+            self.assertEqual(section == "findings", finding["class"] != "posture", finding["rule"])
             for text, evidence in zip(shown, finding["evidence"], strict=False):
                 self.assertIn(evidence["artefact"], text)
                 self.assertIn(f"sha256 {evidence['sha256']}", text)

@@ -23,8 +23,11 @@ static void render(struct kan_buf *out, const char *name, const json_t *doc)
 /* Every string of the evidence replaced by these bytes. */
 static void poison(json_t *row, struct kan_bytes with)
 {
-	static const char *const keys[] = {"comm", "exe_link", "path", "name", "message",
-					   "says", "value",    "what", "why"};
+	static const char *const keys[] = {
+		"comm",  "exe_link",   "path",         "name",    "message", "says",
+		"value", "what",       "why",          "diff_id", "shown",   "created_by",
+		"user",  "source",     "subject",      "comment", "proof",   "hidden_by",
+		"mode",  "found_mode", "architecture", "about"};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (json_is_string(json_object_get(row, keys[i])))
 			kan_json_set_bytes(row, keys[i], with);
@@ -62,9 +65,21 @@ static const char attack[] = "\x1b[2J\x1b]0;pwn\x07\r\n<script>alert(1)</script>
 			     "\xe2\x80\xae\xe2\x81\xa6 \xff\xfe\xc0\x80 "
 			     "\xc2\x9b=cmd|' /C calc'!A0\n# heading\n</style><svg/onload=alert(4)>";
 
+/* A path that differs, which the incident itself does not have. */
+static void damage(json_t *doc)
+{
+	json_t *section = json_object_get(json_object_get(doc, "image"), "damaged");
+	json_t *row =
+		json_pack("{s:s,s:i,s:s,s:[s],s:s,s:s}", "kind", "integrity", "layer", 1, "path",
+			  "x", "differs", "content", "found_mode", "0100755", "what", "x");
+	json_array_append_new(json_object_get(section, "rows"), row);
+	json_object_set_new(section, "count", json_integer(1));
+}
+
 static json_t *poisoned(struct kan_bytes with)
 {
 	json_t *doc = incident();
+	damage(doc);
 	poison_all(doc, with);
 	return doc;
 }
@@ -116,6 +131,51 @@ Test(inert, html_asks_for_nothing)
 	cr_assert_eq(count(&out, "style=\""), 0);
 	cr_assert_eq(count(&out, "url("), 0);
 	cr_assert_eq(count(&out, "default-src 'none'"), 1);
+	json_decref(doc);
+}
+
+static size_t ticks(const struct kan_buf *b, size_t at)
+{
+	size_t n = 0;
+	while (at + n < b->len && b->data[at + n] == '`')
+		n++;
+	return n;
+}
+
+/* What is outside of code spans: a span ends at as many backticks as it began with. */
+static void outside(struct kan_buf *out, const struct kan_buf *b)
+{
+	for (size_t i = 0; i < b->len;) {
+		size_t n = ticks(b, i), end = i + n;
+		if (!n) {
+			kan_buf_addc(out, (char)b->data[i++]);
+			continue;
+		}
+		while (end < b->len && ticks(b, end) != n)
+			end += ticks(b, end) ? ticks(b, end) : 1;
+		i = end + n;
+	}
+}
+
+/* Elsewhere the words of ours are poisoned with the rest. */
+Test(inert, image_and_posture_in_markdown_have_nothing_of_the_evidence_outside_of_code_spans)
+{
+	static const char *const active[] = {"<script", "<img", "](", "evil.example", "alert("};
+	kan_auto_buf struct kan_buf hot = KAN_BUF(FILE_MAX), rest = KAN_BUF(FILE_MAX);
+	json_t *doc = poisoned(KAN_LIT(attack)), *f = NULL;
+	size_t k = 0;
+	json_array_foreach (json_object_get(doc, "findings"), k, f) /* the rule's word, not data */
+		json_object_set_new(f, "why", json_string("calm"));
+	render(&hot, "md", doc);
+	const char *from = strstr(kan_buf_str(&hot), "\n## Image\n"),
+		   *to = strstr(kan_buf_str(&hot), "\n## What went well");
+	cr_assert(from && to && from < to);
+	kan_auto_buf struct kan_buf part = KAN_BUF(FILE_MAX);
+	kan_buf_add(&part, from, (size_t)(to - from));
+	outside(&rest, &part);
+	cr_assert_gt(rest.len, 1000, "the words of ours");
+	for (size_t i = 0; i < sizeof active / sizeof *active; i++)
+		cr_assert_eq(count(&rest, active[i]), 0, "%s", active[i]);
 	json_decref(doc);
 }
 
