@@ -8,7 +8,7 @@
 #include "analyze/mask.h"
 #include "base/digest.h"
 
-enum { SECRETS_MAX = 1000, TEXT_MAX = 1 << 20, TAG_TEXT = 16, FIRST_LINE = 2 };
+enum { SECRETS_MAX = 1000, TEXT_MAX = 1 << 20, TAG_TEXT = 16, FIRST_LINE = 2, TOOL_WORDS = 8 };
 
 const struct kan_column kan_secret_columns[] = {
 	WORD("what", "password, token, secret, key, private key, password hash, credentials file"),
@@ -183,18 +183,21 @@ static int on_process(const json_t *row, uint64_t line, void *arg, struct kan_er
 	size_t i = 0;
 	json_t *word = NULL;
 	const json_t *argv = json_object_get(row, "argv");
-	struct kan_bytes before = {0};
+	struct kan_bytes before = {0}, tool = {0};
 	(void)line;
 	json_array_foreach ((json_t *)(uintptr_t)argv, i, word) {
+		size_t n = 0;
 		struct kan_bytes v = kan_bytes_of(json_string_value(word));
 		struct find d = {.where = "argument",
 				 .name = before.n ? before : KAN_LIT("an argument"),
 				 .pid = kan_get_int(row, "pid", 0)};
-		if ((d.what = kan_mask_behind(before, v)) != NULL)
-			d.value = v;
-		if (d.what ? tell(arg, &d, err) < 0 : text(arg, &d, v, err) < 0)
+		size_t from = kan_mask_argument_at(&n, &d.what, tool, before, v);
+		if (from)
+			d.value = (struct kan_bytes){v.p + from - 1, n};
+		if (from ? tell(arg, &d, err) < 0 : text(arg, &d, v, err) < 0)
 			return -1;
 		before = v;
+		tool = i < TOOL_WORDS && kan_mask_is_tool(v) ? v : tool;
 	}
 	return 0;
 }
