@@ -41,6 +41,7 @@ struct hunt {
 struct find {
 	const char *what, *where;
 	struct kan_bytes name, value;
+	struct kan_bytes tool; /* of an argument */
 	int64_t pid;
 	const char *layer;
 };
@@ -78,13 +79,14 @@ static unsigned tag_of(struct hunt *h, const struct find *d)
 static int tell(struct hunt *h, const struct find *d, struct kan_err *err)
 {
 	char tag[TAG_TEXT];
-	kan_auto_buf struct kan_buf shown = KAN_BUF(TEXT_MAX);
+	kan_auto_buf struct kan_buf shown = KAN_BUF(TEXT_MAX), name = KAN_BUF(2 * TEXT_MAX);
 	unsigned number = d->value.n ? tag_of(h, d) : 0;
 	if (!number)
 		return 0;
 	(void)snprintf(tag, sizeof tag, "s%u", number);
 	json_t *row = json_pack("{s:s,s:s,s:s}", "what", d->what, "where", d->where, "tag", tag);
-	kan_json_set_bytes(row, "name", d->name);
+	(void)kan_mask_argument(&name, d->tool, (struct kan_bytes){0}, d->name);
+	kan_json_set_bytes(row, "name", kan_buf_bytes(&name));
 	kan_mask_value(&shown, d->what, d->value);
 	kan_json_set_bytes(row, "shown", kan_buf_bytes(&shown));
 	if (d->pid)
@@ -189,7 +191,9 @@ static int on_process(const json_t *row, uint64_t line, void *arg, struct kan_er
 		size_t n = 0;
 		struct kan_bytes v = kan_bytes_of(json_string_value(word));
 		struct find d = {.where = "argument",
-				 .name = before.n ? before : KAN_LIT("an argument"),
+				 .name = before.n && before.p[0] == '-' ? before
+									: KAN_LIT("an argument"),
+				 .tool = tool,
 				 .pid = kan_get_int(row, "pid", 0)};
 		size_t from = kan_mask_argument_at(&n, &d.what, tool, before, v);
 		if (from)

@@ -45,12 +45,12 @@ static bool own_word(struct kan_bytes name, size_t k)
 /* SIGNING_KEY: as variables are written; but for those that are keys of another meaning. */
 static bool is_key(struct kan_bytes name, const char *text)
 {
-	static const char *const no[] = {"publickey", "primarykey", "foreignkey", "sortkey",
-					 "hostkey",   "partitionkey", "cachekey", NULL};
-	static const char *const yes[] = {"encryptionkey", "signingkey", "masterkey", "accountkey",
-					  "authkey", "sharedkey", "sessionkey", "cookiekey",
-					  "jwtkey", "sshkey", "servicekey", "appkey",
-					  "storagekey", "licensekey", NULL};
+	static const char *const no[] = {"publickey", "primarykey",   "foreignkey", "sortkey",
+					 "hostkey",   "partitionkey", "cachekey",   NULL};
+	static const char *const yes[] = {"encryptionkey", "signingkey", "masterkey",  "accountkey",
+					  "authkey",       "sharedkey",  "sessionkey", "cookiekey",
+					  "jwtkey",        "sshkey",     "servicekey", "appkey",
+					  "storagekey",    "licensekey", NULL};
 	bool loud = name.n > 4 && memcmp(name.p + name.n - 4, "_KEY", 4) == 0;
 	for (size_t i = 0; no[i]; i++)
 		if (ends_in(text, strlen(text), no[i]))
@@ -64,14 +64,14 @@ static bool is_key(struct kan_bytes name, const char *text)
 const char *kan_mask_name(struct kan_bytes name)
 {
 	static const char *const words[][2] = {
-		{"passw", "password"}, {"passphrase", "password"}, {"secret", "secret"},
-		{"token", "token"},    {"apikey", "key"},	   {"accesskey", "key"},
-		{"privatekey", "key"}, {"credential", "secret"},   {"authorization", "token"},
-		{"sshpass", "password"}, {"pgpass", "password"},   {"amzsignature", "token"},
+		{"passw", "password"},       {"passphrase", "password"}, {"secret", "secret"},
+		{"token", "token"},          {"apikey", "key"},          {"accesskey", "key"},
+		{"privatekey", "key"},       {"credential", "secret"},   {"authorization", "token"},
+		{"sshpass", "password"},     {"pgpass", "password"},     {"amzsignature", "token"},
 		{"requirepass", "password"}, {"masterauth", "password"}};
 	static const char *const ends[][2] = {
 		{"pass", "password"}, {"pwd", "password"}, {"psk", "password"}};
-	static const char *const innocent[] = {"pwd", "oldpwd", "tokentype", "maxtokens",
+	static const char *const innocent[] = {"pwd",       "oldpwd",  "tokentype", "maxtokens",
 					       "tokenizer", "cookies", NULL};
 	static const char *const cookies[] = {"cookie", "setcookie", NULL};
 	char text[NAME_MAX_OCTETS + 1];
@@ -255,7 +255,8 @@ bool kan_mask_named(struct kan_secret *out, struct kan_bytes t, size_t at)
 	uint8_t before = at ? t.p[at - 1] : 0;
 	struct held h = {.query = before == '?' || before == '&',
 			 .list = before == ';',
-			 .line = strcmp(out->kind, "token") == 0 && kan_mask_reads(t, at + n, ":") &&
+			 .line = strcmp(out->kind, "token") == 0 &&
+				 kan_mask_reads(t, at + n, ":") &&
 				 (kan_mask_reads(t, at + n - (n < 6 ? n : 6), "cookie") ||
 				  kan_mask_reads(t, at + n - (n < 13 ? n : 13), "authorization"))};
 	size_t from = begins(&h, t, at, n);

@@ -6,20 +6,26 @@ enum { LOOK_BACK = 256, WORDS_BACK = 12 };
 static const struct {
 	const char *tool, *letters;
 	const char *behind; /* the secret begins behind it; "": at once */
-} known[] = {{"mysql", "p", ""},	  {"mysqldump", "p", ""},     {"mysqladmin", "p", ""},
-	     {"mysqlimport", "p", ""},	  {"mysqlshow", "p", ""},     {"mysqlcheck", "p", ""},
-	     {"mariadb", "p", ""},	  {"mariadb-dump", "p", ""},  {"mariadb-admin", "p", ""},
-	     {"mariadb-import", "p", ""}, {"mariadb-check", "p", ""}, {"sshpass", "p", ""},
-	     {"mongo", "p", ""},	  {"mongosh", "p", ""},	      {"mongodump", "p", ""},
-	     {"mongorestore", "p", ""},	  {"mongoexport", "p", ""},   {"redis-cli", "a", ""},
-	     {"ldapsearch", "w", ""},	  {"ldapmodify", "w", ""},    {"ldapadd", "w", ""},
-	     {"ldapdelete", "w", ""},	  {"ldapwhoami", "w", ""},    {"ldappasswd", "ws", ""},
-	     {"curl", "uU", ":"},	  {"lftp", "u", ","},	      {"smbclient", "U", "%"},
-	     {"rpcclient", "U", "%"},	  {"sqlcmd", "P", ""},	      {"bcp", "P", ""},
-	     {"cqlsh", "p", ""},	  {"rabbitmqadmin", "p", ""}, {"mosquitto_pub", "P", ""},
-	     {"mosquitto_sub", "P", ""},  {"ipmitool", "P", ""},      {"unzip", "P", ""},
-	     {"zip", "P", ""},		  {"7z", "p", ""},	      {"7za", "p", ""},
-	     {"login", "p", ""}};
+} known[] = {{"mysql", "p", ""},         {"mysqldump", "p", ""},
+	     {"mysqladmin", "p", ""},    {"mysqlimport", "p", ""},
+	     {"mysqlshow", "p", ""},     {"mysqlcheck", "p", ""},
+	     {"mariadb", "p", ""},       {"mariadb-dump", "p", ""},
+	     {"mariadb-admin", "p", ""}, {"mariadb-import", "p", ""},
+	     {"mariadb-check", "p", ""}, {"sshpass", "p", ""},
+	     {"mongo", "p", ""},         {"mongosh", "p", ""},
+	     {"mongodump", "p", ""},     {"mongorestore", "p", ""},
+	     {"mongoexport", "p", ""},   {"redis-cli", "a", ""},
+	     {"ldapsearch", "w", ""},    {"ldapmodify", "w", ""},
+	     {"ldapadd", "w", ""},       {"ldapdelete", "w", ""},
+	     {"ldapwhoami", "w", ""},    {"ldappasswd", "ws", ""},
+	     {"curl", "uU", ":"},        {"lftp", "u", ","},
+	     {"smbclient", "U", "%"},    {"rpcclient", "U", "%"},
+	     {"sqlcmd", "P", ""},        {"bcp", "P", ""},
+	     {"cqlsh", "p", ""},         {"rabbitmqadmin", "p", ""},
+	     {"mosquitto_pub", "P", ""}, {"mosquitto_sub", "P", ""},
+	     {"ipmitool", "P", ""},      {"unzip", "P", ""},
+	     {"zip", "P", ""},           {"7z", "p", ""},
+	     {"7za", "p", ""},           {"login", "p", ""}};
 
 const char *kan_mask_takes(struct kan_bytes tool, uint8_t letter)
 {
@@ -29,8 +35,8 @@ const char *kan_mask_takes(struct kan_bytes tool, uint8_t letter)
 			break;
 		}
 	for (size_t i = 0; letter && i < sizeof known / sizeof *known; i++)
-		if (tool.n == strlen(known[i].tool) &&
-		    memcmp(tool.p, known[i].tool, tool.n) == 0 && strchr(known[i].letters, letter))
+		if (tool.n == strlen(known[i].tool) && memcmp(tool.p, known[i].tool, tool.n) == 0 &&
+		    strchr(known[i].letters, letter))
 			return known[i].behind;
 	return NULL;
 }
@@ -44,7 +50,8 @@ static const char *tool_before(struct kan_bytes t, size_t at, uint8_t letter)
 		return NULL;
 	for (size_t end = at; end > low && words < WORDS_BACK; words++) {
 		size_t begin = end;
-		while (begin > low && !isspace(t.p[begin - 1]) && !strchr("\"'`;|&(", t.p[begin - 1]))
+		while (begin > low && !isspace(t.p[begin - 1]) &&
+		       !strchr("\"'`;|&(", t.p[begin - 1]))
 			begin--;
 		const char *how =
 			kan_mask_takes((struct kan_bytes){t.p + begin, end - begin}, letter);

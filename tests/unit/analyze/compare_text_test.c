@@ -159,9 +159,10 @@ Test(compare_text, what_a_terminal_acts_on_is_made_visible)
 
 Test(compare_text, secrets_are_masked)
 {
-	static const char key[] = "-----BEGIN PRIVATE KEY-----\n"
-				  "MIIEpAIBAAKCAQEAHunter2zZ9Hunter2zZ9Hunter2zZ9Hunter2zZ9ABCDEFGH\n"
-				  "Hunter2zZ9==\n-----END PRIVATE KEY-----\nHunterless\n";
+	static const char key[] =
+		"-----BEGIN PRIVATE KEY-----\n"
+		"MIIEpAIBAAKCAQEAHunter2zZ9Hunter2zZ9Hunter2zZ9Hunter2zZ9ABCDEFGH\n"
+		"Hunter2zZ9==\n-----END PRIVATE KEY-----\nHunterless\n";
 	static const struct file files[] = {
 		{"/app.env", KAN_LIT("A=b\nDB_PASSWORD=Hunter2zZ8\n"),
 		 KAN_LIT("A=b\nDB_PASSWORD=Hunter2zZ9\n")},

@@ -53,13 +53,16 @@ Test(mask, text_without_a_secret_is_as_it_was)
 Test(mask, an_argument_behind_a_secret_option_is_secret)
 {
 	kan_auto_buf struct kan_buf out = KAN_BUF(1 << 16);
-	cr_expect(kan_mask_argument(&out, (struct kan_bytes){0}, KAN_LIT("--password"), KAN_LIT("hunter2")));
+	cr_expect(kan_mask_argument(&out, (struct kan_bytes){0}, KAN_LIT("--password"),
+				    KAN_LIT("hunter2")));
 	cr_expect_str_eq(kan_buf_str(&out), "[password, 7 bytes]");
 	kan_buf_reset(&out);
-	cr_expect_not(kan_mask_argument(&out, (struct kan_bytes){0}, KAN_LIT("--password"), KAN_LIT("--verbose")));
+	cr_expect_not(kan_mask_argument(&out, (struct kan_bytes){0}, KAN_LIT("--password"),
+					KAN_LIT("--verbose")));
 	cr_expect_str_eq(kan_buf_str(&out), "--verbose");
 	kan_buf_reset(&out);
-	cr_expect_not(kan_mask_argument(&out, (struct kan_bytes){0}, KAN_LIT("--user"), KAN_LIT("bob")));
+	cr_expect_not(
+		kan_mask_argument(&out, (struct kan_bytes){0}, KAN_LIT("--user"), KAN_LIT("bob")));
 	cr_expect_str_eq(kan_buf_str(&out), "bob");
 }
 
@@ -68,7 +71,8 @@ Test(mask, an_argument_behind_a_secret_option_is_secret)
 static const struct form {
 	const char *text, *shown;
 } forms[] = {
-	{"mysqladmin --password " PLANTED " ping", "mysqladmin --password [password, 10 bytes] ping"},
+	{"mysqladmin --password " PLANTED " ping",
+	 "mysqladmin --password [password, 10 bytes] ping"},
 	{"--password=" PLANTED, "--password=[password, 10 bytes]"},
 	{"-password " PLANTED, "-password [password, 10 bytes]"},
 	{"mysql -uroot -p" PLANTED " shop", "mysql -uroot -p[password, 10 bytes] shop"},
@@ -87,23 +91,27 @@ static const struct form {
 	{"password   :   " PLANTED, "password   :   [password, 10 bytes]"},
 	{"db_password\t" PLANTED, "db_password\t[password, 10 bytes]"},
 	{"ENV DB_PASSWORD " PLANTED, "ENV DB_PASSWORD [password, 10 bytes]"},
-	{"machine a login bob password " PLANTED, "machine a login bob password [password, 10 bytes]"},
+	{"machine a login bob password " PLANTED,
+	 "machine a login bob password [password, 10 bytes]"},
 	{"DB_PASSWORD=a," PLANTED, "DB_PASSWORD=[password, 12 bytes]"},
 	{"DB_PASSWORD=a;" PLANTED, "DB_PASSWORD=[password, 12 bytes]"},
 	{"DB_PASSWORD=a&" PLANTED, "DB_PASSWORD=[password, 12 bytes]"},
 	{"DB_PASSWORD=a\"" PLANTED, "DB_PASSWORD=[password, 12 bytes]"},
 	{"password=" PLANTED ", user=bob", "password=[password, 10 bytes], user=bob"},
-	{"Server=db;Password=" PLANTED ";Database=x", "Server=db;Password=[password, 10 bytes];Database=x"},
+	{"Server=db;Password=" PLANTED ";Database=x",
+	 "Server=db;Password=[password, 10 bytes];Database=x"},
 	{"{\\\"password\\\": \\\"" PLANTED "\\\", \\\"a\\\": 1}",
 	 "{\\\"password\\\": \\\"[password, 10 bytes]\\\", \\\"a\\\": 1}"},
-	{"{\"password\": \"a\\\"" PLANTED "\", \"a\": 1}", "{\"password\": \"[password, 13 bytes]\", \"a\": 1}"},
+	{"{\"password\": \"a\\\"" PLANTED "\", \"a\": 1}",
+	 "{\"password\": \"[password, 13 bytes]\", \"a\": 1}"},
 	{"[\"DB_PASSWORD=" PLANTED "\",\"A=b\"]", "[\"DB_PASSWORD=[password, 10 bytes]\",\"A=b\"]"},
 	{"{\"name\":\"DB_PASSWORD\",\"value\":\"" PLANTED "\"}",
 	 "{\"name\":\"DB_PASSWORD\",\"value\":\"[password, 10 bytes]\"}"},
 	{"user[password]=" PLANTED "&a=b", "user[password]=[password, 10 bytes]&a=b"},
 	{"<password>" PLANTED "</password>", "<password>[password, 10 bytes]</password>"},
 	{"https://" PLANTED "@example.org/x", "https://[token, 10 bytes]@example.org/x"},
-	{"https://bob:a@" PLANTED "@example.org/x", "https://bob:[password, 12 bytes]@example.org/x"},
+	{"https://bob:a@" PLANTED "@example.org/x",
+	 "https://bob:[password, 12 bytes]@example.org/x"},
 	{"postgres://bob:a/" PLANTED "@db/x", "postgres://bob:[password, 12 bytes]@db/x"},
 	{"SIGNING_KEY=" PLANTED, "SIGNING_KEY=[key, 10 bytes]"},
 	{"encryption_key: " PLANTED, "encryption_key: [key, 10 bytes]"},
@@ -113,7 +121,8 @@ static const struct form {
 	{"UID=sa;PWD=" PLANTED ";", "UID=sa;PWD=[password, 10 bytes];"},
 	{"dbPass=" PLANTED, "dbPass=[password, 10 bytes]"},
 	{"+DB_PASSWORD=" PLANTED, "+DB_PASSWORD=[password, 10 bytes]"},
-	{"Authorization: Basic " PLANTED "==", "Authorization: [token, 18 bytes, \"Basi\xe2\x80\xa6\"]"},
+	{"Authorization: Basic " PLANTED "==",
+	 "Authorization: [token, 18 bytes, \"Basi\xe2\x80\xa6\"]"},
 	{"curl -H \"Authorization: Bearer " PLANTED "\" http://a/",
 	 "curl -H \"Authorization: [token, 17 bytes, \"Bear\xe2\x80\xa6\"]\" http://a/"},
 	{"Cookie: sid=" PLANTED, "Cookie: [token, 14 bytes]"},
@@ -123,19 +132,24 @@ static const struct form {
 	{"x xoxa-1-" PLANTED PLANTED " y", "x [token, 27 bytes, \"xoxa\xe2\x80\xa6\"] y"},
 	{"x AIza" PLANTED PLANTED PLANTED "ABCDE y", "x [key, 39 bytes, \"AIza\xe2\x80\xa6\"] y"},
 	{"x ya29." PLANTED PLANTED " y", "x [token, 25 bytes, \"ya29\xe2\x80\xa6\"] y"},
-	{"x npm_" PLANTED PLANTED PLANTED "123456 y", "x [token, 40 bytes, \"npm_\xe2\x80\xa6\"] y"},
+	{"x npm_" PLANTED PLANTED PLANTED "123456 y",
+	 "x [token, 40 bytes, \"npm_\xe2\x80\xa6\"] y"},
 	{"x hvs." PLANTED PLANTED " y", "x [token, 24 bytes, \"hvs.\xe2\x80\xa6\"] y"},
 	{"x sk_live_" PLANTED PLANTED " y", "x [key, 28 bytes, \"sk_l\xe2\x80\xa6\"] y"},
 	{"https://hooks.slack.com/services/T0/B0/" PLANTED,
 	 "https://hooks.slack.com/services/[token, 16 bytes, \"T0/B\xe2\x80\xa6\"]"},
-	{"x eyJ" PLANTED PLANTED "." PLANTED PLANTED " y", "x [token, 44 bytes, \"eyJH\xe2\x80\xa6\"] y"},
-	{"root:$y$j9T$" PLANTED PLANTED ":1", "root:[password hash, 27 bytes, \"$y$j\xe2\x80\xa6\"]:1"},
-	{"x $argon2id$v=19$m=1,t=3,p=4$" PLANTED, "x [password hash, 37 bytes, \"$arg\xe2\x80\xa6\"]"},
+	{"x eyJ" PLANTED PLANTED "." PLANTED PLANTED " y",
+	 "x [token, 44 bytes, \"eyJH\xe2\x80\xa6\"] y"},
+	{"root:$y$j9T$" PLANTED PLANTED ":1",
+	 "root:[password hash, 27 bytes, \"$y$j\xe2\x80\xa6\"]:1"},
+	{"x $argon2id$v=19$m=1,t=3,p=4$" PLANTED,
+	 "x [password hash, 37 bytes, \"$arg\xe2\x80\xa6\"]"},
 	{"bob:$apr1$ab$" PLANTED PLANTED, "bob:[password hash, 29 bytes, \"$apr\xe2\x80\xa6\"]"},
 	{"{SSHA}" PLANTED PLANTED, "[password hash, 26 bytes, \"{SSH\xe2\x80\xa6\"]"},
 	{"+MIIEpAIBAAKCAQEA" PLANTED PLANTED PLANTED PLANTED "ABCDEFG+",
 	 "+[private key, 64 bytes, \"MIIE\xe2\x80\xa6\"]"},
-	{"{\"k\":\"-----BEGIN EC PRIVATE KEY-----\\n" PLANTED "\\n-----END EC PRIVATE KEY-----\\n\",\"a\":1}",
+	{"{\"k\":\"-----BEGIN EC PRIVATE KEY-----\\n" PLANTED
+	 "\\n-----END EC PRIVATE KEY-----\\n\",\"a\":1}",
 	 "{\"k\":\"[private key, 72 bytes, \"----\xe2\x80\xa6\"]\\n\",\"a\":1}"},
 };
 
@@ -180,7 +194,8 @@ Test(mask, what_only_looks_like_one_is_as_it_was)
 /* Each of them was, or would be, looked at again and again. */
 Test(mask, a_long_run_takes_time_in_proportion, .timeout = 20)
 {
-	static const char *const pieces[] = {"-", ".", "a.", "://a:b", " -p", "password ", "a ", "eyJ-", "\\\"", "=>"};
+	static const char *const pieces[] = {"-",         ".",  "a.",   "://a:b", " -p",
+					     "password ", "a ", "eyJ-", "\\\"",   "=>"};
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
 		kan_auto_buf struct kan_buf in = KAN_BUF(2 << 20), out = KAN_BUF(64 << 20);
 		while (in.len < 1 << 20)
