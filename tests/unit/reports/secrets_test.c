@@ -54,6 +54,11 @@ static json_t *planted(char dir[])
 	       "{\"pid\":4650,\"name\":\"DB_PASSWORD\",\"value\":\"" PLANT "\"}\n"
 	       "{\"pid\":4650,\"name\":\"SIGNING_KEY\",\"value\":\"" PLANT "\"}\n"
 	       "{\"pid\":4650,\"name\":\"LD_PRELOAD\",\"value\":\"/tmp/" TOKEN "\"}\n");
+	append(dir, "data/engine/events.json",
+	       "{\"Type\": \"container\", \"Action\": \"exec_start: mysql -p" PLANT
+	       " shop\", \"id\": "
+	       "\"3f2a9c41d0be5d7e0c6a1b9f48e2d37750aa6c1f9be4d2830717c5e6a9b0f3d1\", "
+	       "\"timeNano\": 1795325000130394871}\n");
 	append(dir, "data/engine/image-history.json",
 	       "[{\"CreatedBy\":\"RUN curl https://bob:" PLANT "@a/ && export A_TOKEN=" PLANT
 	       "\"}]");
