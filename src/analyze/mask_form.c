@@ -175,6 +175,8 @@ static size_t userinfo(size_t *colon, struct kan_bytes t, size_t from)
 				break;
 		}
 	}
+	if (*colon > at) /* token@host:80 */
+		*colon = 0;
 	return at;
 }
 

@@ -110,6 +110,7 @@ static const struct form {
 	{"user[password]=" PLANTED "&a=b", "user[password]=[password, 10 bytes]&a=b"},
 	{"<password>" PLANTED "</password>", "<password>[password, 10 bytes]</password>"},
 	{"https://" PLANTED "@example.org/x", "https://[token, 10 bytes]@example.org/x"},
+	{"https://" PLANTED "@db:80/x", "https://[token, 10 bytes]@db:80/x"},
 	{"https://bob:a@" PLANTED "@example.org/x",
 	 "https://bob:[password, 12 bytes]@example.org/x"},
 	{"postgres://bob:a/" PLANTED "@db/x", "postgres://bob:[password, 12 bytes]@db/x"},
@@ -203,5 +204,33 @@ Test(mask, a_long_run_takes_time_in_proportion, .timeout = 20)
 		clock_t from = clock();
 		(void)kan_mask_text(&out, kan_buf_bytes(&in));
 		cr_expect_lt((double)(clock() - from) / CLOCKS_PER_SEC, 2.0, "%s", pieces[i]);
+	}
+}
+
+/* Pieces that begin or end something, in any order: each secret lies within the text, one behind
+ * another. */
+Test(mask, what_is_found_lies_within_the_text)
+{
+	static const char *const pieces[] = {
+		"DB_PASSWORD", "=",     ":",           " ",           "\"",        "\\",      "-p",
+		"mysql ",      "://",   "http",        "@",           "/",         "Zz9",     ";",
+		"&",           "\n",    "-----BEGIN ", "PRIVATE KEY", "-----END ", "$6$",     "eyJ",
+		"<password>",  "value", "]",           "bearer ",     "curl -u",   "--token "};
+	unsigned seed = 7;
+	for (int round = 0; round < 20000; round++) {
+		kan_auto_buf struct kan_buf in = KAN_BUF(1024), out = KAN_BUF(1 << 16);
+		for (int i = 0; i < round % 24; i++) {
+			seed = seed * 1103515245U + 12345U;
+			kan_buf_adds(&in, pieces[(seed >> 16) % (sizeof pieces / sizeof *pieces)]);
+		}
+		struct kan_bytes text = kan_buf_bytes(&in);
+		size_t at = 0, n = 0;
+		const char *kind = NULL;
+		for (size_t found = 0; (found = kan_mask_find(&n, &kind, text, at)) != 0;) {
+			cr_assert(n && found > at && n <= text.n && found - 1 + n <= text.n, "%s",
+				  kan_buf_str(&in));
+			at = found - 1 + n;
+		}
+		(void)kan_mask_text(&out, text);
 	}
 }
