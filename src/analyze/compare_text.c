@@ -1,18 +1,20 @@
 /* Text differences of changed files. Both tars are read once: the image's side is kept, each file
  * of the container's is compared when it goes by. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "analyze/compare.h"
 #include "analyze/diff.h"
+#include "analyze/mask.h"
 #include "base/escape.h"
 #include "base/tar.h"
 
 #define BEFORE "data/filesystem/before.tar"
 #define UPPER "data/filesystem/upper.tar"
 
-enum { WORK = 1 << 30 };
+enum { WORK = 1 << 30, LINE = 8 << 20 };
 
 /* A file that is to be shown. */
 struct wanted {
@@ -30,6 +32,7 @@ struct job {
 	struct wanted *now;
 	uint64_t work;
 	bool upper;
+	enum { NO_KEY, SEEMS, BEGUN } in_key[2]; /* of what goes, of what comes */
 };
 
 static bool is(const struct kan_change_line *l, const char *word)
@@ -76,10 +79,61 @@ static struct wanted *find(const struct job *j, struct kan_bytes member)
 	return NULL;
 }
 
+static bool has(struct kan_bytes line, const char *word)
+{
+	return memmem(line.p, line.n, word, strlen(word)) != NULL;
+}
+
+static bool is_base64(struct kan_bytes line)
+{
+	size_t n = 0;
+	while (n < line.n && (isalnum(line.p[n]) || strchr("+/=\r", line.p[n])) && line.p[n])
+		n++;
+	return n > 0 && n == line.n;
+}
+
+/* A key's lines are told as such, also its last and short one. A line without a mark is of both
+ * sides. */
+static bool of_key(struct job *j, char mark, struct kan_bytes line)
+{
+	bool within = false, body = is_base64(line);
+	size_t n = 0;
+	const char *kind = NULL;
+	bool alone = body && kan_mask_find(&n, &kind, line, 0) == 1 && n + 1 >= line.n;
+	for (size_t side = 0; side < 2; side++) {
+		if (mark == (side ? '-' : '+'))
+			continue;
+		within |= body && j->in_key[side] != NO_KEY;
+		if (has(line, "-----BEGIN ") && has(line, "PRIVATE KEY"))
+			j->in_key[side] = BEGUN;
+		else if (has(line, "-----END ") || (j->in_key[side] == SEEMS && !body))
+			j->in_key[side] = NO_KEY;
+		else if (alone && j->in_key[side] == NO_KEY)
+			j->in_key[side] = SEEMS;
+	}
+	return within;
+}
+
+/* A line of a file with what is secret in it replaced. */
+static void mask(struct kan_buf *out, struct job *j, char mark, struct kan_bytes line)
+{
+	if (mark == '@')
+		j->in_key[0] = j->in_key[1] = NO_KEY;
+	if (mark == '@' || mark == '\\')
+		kan_buf_addb(out, line);
+	else if (of_key(j, mark, line))
+		kan_mask_value(out, "private key", line);
+	else
+		(void)kan_mask_text(out, line);
+}
+
 /* A tab is no harm, and text is full of them; all else that a terminal acts on is made visible. */
 static void put_line(char mark, struct kan_bytes line, void *arg)
 {
 	struct kan_buf *out = &((struct job *)arg)->out->text;
+	kan_auto_buf struct kan_buf masked = KAN_BUF(LINE);
+	mask(&masked, arg, mark, line);
+	line = kan_buf_bytes(&masked);
 	if (mark != '@')
 		kan_buf_addc(out, mark);
 	if (mark == '\\')

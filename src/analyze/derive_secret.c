@@ -9,7 +9,7 @@
 #include "analyze/mask.h"
 #include "base/digest.h"
 
-enum { SECRETS_MAX = 1000, TEXT_MAX = 1 << 20, TAG_TEXT = 16, FIRST_LINE = 2 };
+enum { SECRETS_MAX = 1000, TEXT_MAX = 1 << 20, TAG_TEXT = 16, FIRST_LINE = 2, TOOL_WORDS = 8 };
 
 const struct kan_column kan_secret_columns[] = {
 	WORD("what", "password, token, secret, key, private key, password hash, credentials file"),
@@ -42,6 +42,7 @@ struct hunt {
 struct find {
 	const char *what, *where;
 	struct kan_bytes name, value;
+	struct kan_bytes tool; /* of an argument */
 	int64_t pid;
 	const char *layer;
 	int64_t size; /* of a file, whose value is its digest: that is not shown */
@@ -80,13 +81,14 @@ static unsigned tag_of(struct hunt *h, const struct find *d)
 static int tell(struct hunt *h, const struct find *d, struct kan_err *err)
 {
 	char tag[TAG_TEXT];
-	kan_auto_buf struct kan_buf shown = KAN_BUF(TEXT_MAX);
+	kan_auto_buf struct kan_buf shown = KAN_BUF(TEXT_MAX), name = KAN_BUF(2 * TEXT_MAX);
 	unsigned number = d->value.n ? tag_of(h, d) : 0;
 	if (!number)
 		return 0;
 	(void)snprintf(tag, sizeof tag, "s%u", number);
 	json_t *row = json_pack("{s:s,s:s,s:s}", "what", d->what, "where", d->where, "tag", tag);
-	kan_json_set_bytes(row, "name", d->name);
+	(void)kan_mask_argument(&name, d->tool, (struct kan_bytes){0}, d->name);
+	kan_json_set_bytes(row, "name", kan_buf_bytes(&name));
 	if (d->layer)
 		kan_buf_addf(&shown, "[%s, %" PRId64 " bytes]", d->what, d->size);
 	else
@@ -184,18 +186,23 @@ static int on_process(const json_t *row, uint64_t line, void *arg, struct kan_er
 	size_t i = 0;
 	json_t *word = NULL;
 	const json_t *argv = json_object_get(row, "argv");
-	struct kan_bytes before = {0};
+	struct kan_bytes before = {0}, tool = {0};
 	(void)line;
 	json_array_foreach ((json_t *)(uintptr_t)argv, i, word) {
+		size_t n = 0;
 		struct kan_bytes v = kan_bytes_of(json_string_value(word));
 		struct find d = {.where = "argument",
-				 .name = before.n ? before : KAN_LIT("an argument"),
+				 .name = before.n && before.p[0] == '-' ? before
+									: KAN_LIT("an argument"),
+				 .tool = tool,
 				 .pid = kan_get_int(row, "pid", 0)};
-		if ((d.what = kan_mask_behind(before, v)) != NULL)
-			d.value = v;
-		if (d.what ? tell(arg, &d, err) < 0 : text(arg, &d, v, err) < 0)
+		size_t from = kan_mask_argument_at(&n, &d.what, tool, before, v);
+		if (from)
+			d.value = (struct kan_bytes){v.p + from - 1, n};
+		if (from ? tell(arg, &d, err) < 0 : text(arg, &d, v, err) < 0)
 			return -1;
 		before = v;
+		tool = i < TOOL_WORDS && kan_mask_is_tool(v) ? v : tool;
 	}
 	return 0;
 }

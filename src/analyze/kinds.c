@@ -299,7 +299,7 @@ static const struct kan_column mount_columns[] = {
 	BYTES("source", "from"),
 	BYTES("fstype", "filesystem"),
 	WORD("class", "tmpfs, volume, bind, network, pseudo"),
-	BYTES("options", "mount options"),
+	{.name = "options", .type = KAN_TYPE_BYTES, .speaks = true, .doc = "mount options"},
 	BYTES("host_path", "on the host"),
 	WORD("covers.what", "mounted over: path, proc, process (/proc/PID), mount"),
 	BYTES("covers.path", "what it covers, within the filesystem of its parent"),

@@ -18,7 +18,14 @@ bool kan_mask_text(struct kan_buf *out, struct kan_bytes text);
 size_t kan_mask_find(size_t *n, const char **kind, struct kan_bytes text, size_t at);
 /* The kind of secret that an option makes of the argument behind it; NULL: none. */
 const char *kan_mask_behind(struct kan_bytes option, struct kan_bytes text);
+/* Is that word, a path or a name, a tool that takes a secret behind an option of one letter? */
+bool kan_mask_is_tool(struct kan_bytes word);
+/* Where in an argument a secret is that the one before it, or its tool, makes one: 1 + where, and
+ * *n octets; 0: neither does, and its text may still hold some. tool: empty when none is known. */
+size_t kan_mask_argument_at(size_t *n, const char **kind, struct kan_bytes tool,
+			    struct kan_bytes before, struct kan_bytes text);
 /* An argument behind argv[i - 1]: "--password" makes the next one secret. */
-bool kan_mask_argument(struct kan_buf *out, struct kan_bytes before, struct kan_bytes text);
+bool kan_mask_argument(struct kan_buf *out, struct kan_bytes tool, struct kan_bytes before,
+		       struct kan_bytes text);
 
 #endif

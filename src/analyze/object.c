@@ -7,7 +7,7 @@
 #include "analyze/mask.h"
 #include "base/row.h"
 
-enum { KEY_MAX = 64, SPEECH_MAX = 2 << 20 };
+enum { KEY_MAX = 64, SPEECH_MAX = 2 << 20, TOOL_WORDS = 8 };
 
 static void set_len(json_t *o, const char *key, const char *suffix, size_t n)
 {
@@ -25,15 +25,27 @@ void kan_object_bytes(json_t *o, const char *key, struct kan_bytes v)
 	kan_json_set_bytes(o, key, v);
 }
 
+/* The tool that argument i is of: among the first words, for sudo and its like stand before it. */
+static struct kan_bytes tool_of(const struct kan_value *v, size_t i, struct kan_buf *scratch)
+{
+	for (size_t k = i < TOOL_WORDS ? i : TOOL_WORDS; k > 0; k--) {
+		struct kan_bytes word = kan_value_bytes(v, k - 1, scratch);
+		if (kan_mask_is_tool(word))
+			return word;
+	}
+	return (struct kan_bytes){0};
+}
+
 struct kan_bytes kan_shown(const struct kan_column *c, const struct kan_value *v, size_t i,
 			   struct kan_buf *scratch)
 {
 	struct kan_bytes raw = kan_value_bytes(v, i, scratch);
 	if (!c->speaks)
 		return raw;
-	kan_auto_buf struct kan_buf before = KAN_BUF(0), masked = KAN_BUF(SPEECH_MAX);
+	kan_auto_buf struct kan_buf before = KAN_BUF(0), of = KAN_BUF(0),
+				    masked = KAN_BUF(SPEECH_MAX);
 	struct kan_bytes last = i ? kan_value_bytes(v, i - 1, &before) : (struct kan_bytes){0};
-	if (!kan_mask_argument(&masked, last, raw))
+	if (!kan_mask_argument(&masked, tool_of(v, i, &of), last, raw))
 		return raw;
 	kan_buf_reset(scratch);
 	scratch->max = SPEECH_MAX;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/analyze.h"
+#include "analyze/mask.h"
 #include "base/clock.h"
 #include "base/row.h"
 
@@ -68,7 +69,8 @@ static void add_event(json_t *list, const struct kan_facts *f, const json_t *e)
 		return;
 	kan_auto_buf struct kan_buf text = KAN_BUF(MESSAGE_MAX);
 	kan_buf_adds(&text, "engine: ");
-	kan_buf_add(&text, action, strnlen(action, MESSAGE_MAX / 2));
+	(void)kan_mask_text(&text, (struct kan_bytes){(const uint8_t *)action,
+						      strnlen(action, MESSAGE_MAX / 4)});
 	add(list, event_ns(e), "engine event", "engine", kan_buf_bytes(&text));
 }
 

@@ -157,6 +157,34 @@ Test(compare_text, what_a_terminal_acts_on_is_made_visible)
 	leave(&x);
 }
 
+Test(compare_text, secrets_are_masked)
+{
+	static const char key[] =
+		"-----BEGIN PRIVATE KEY-----\n"
+		"MIIEpAIBAAKCAQEAHunter2zZ9Hunter2zZ9Hunter2zZ9Hunter2zZ9ABCDEFGH\n"
+		"Hunter2zZ9==\n-----END PRIVATE KEY-----\nHunterless\n";
+	static const struct file files[] = {
+		{"/app.env", KAN_LIT("A=b\nDB_PASSWORD=Hunter2zZ8\n"),
+		 KAN_LIT("A=b\nDB_PASSWORD=Hunter2zZ9\n")},
+		{"/etc/shadow", KAN_LIT("x\n"), KAN_LIT("root:$6$salt$Hunter2zZ9Hunter2zZ9:1:\n")},
+		{"/key.pem", {NULL, 0}, KAN_LIT(key)},
+		{"/tail.pem", KAN_LIT(key), KAN_LIT("other\n")},
+		{NULL, {NULL, 0}, {NULL, 0}}};
+	struct bundle x = {0};
+	struct kan_err err = {0};
+	struct kan_texts t = {0};
+	make(&x, files);
+	cr_assert_eq(show(&t, &x, &err), 0, "%s", err.text);
+	says(&t, " A=b\n-DB_PASSWORD=[password, 10 bytes]\n+DB_PASSWORD=[password, 10 bytes]\n");
+	says(&t, "+root:[password hash, ");
+	says(&t, "+[private key, 12 bytes]\n");
+	says(&t, "-[private key, 12 bytes]\n");
+	says(&t, "+Hunterless\n");
+	cr_expect_null(strstr(kan_buf_str(&t.text), "Hunter2"), "%s", kan_buf_str(&t.text));
+	kan_buf_free(&t.text);
+	leave(&x);
+}
+
 Test(compare_text, an_altered_tar_shows_nothing_and_is_tampering)
 {
 	static const struct file files[] = {{"/etc/a", KAN_LIT("one\n"), KAN_LIT("two\n")},
