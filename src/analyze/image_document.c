@@ -16,7 +16,7 @@ enum { NS_PER_S = 1000000000, TEXT_MAX = 2 << 20 };
 static void masked(json_t *o, const char *key, struct kan_bytes before, struct kan_bytes text)
 {
 	kan_auto_buf struct kan_buf safe = KAN_BUF(TEXT_MAX);
-	(void)kan_mask_argument(&safe, before, text);
+	(void)kan_mask_argument(&safe, (struct kan_bytes){0}, before, text);
 	kan_object_bytes(o, key, kan_buf_bytes(&safe));
 }
 

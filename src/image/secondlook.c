@@ -25,11 +25,13 @@ struct look {
 	bool changing; /* a directory has changed since the look before */
 };
 
+/* Since Linux 6.13 an inode may be stamped with the time itself, which the tick lags behind by more
+ * than one. */
 void kan_session_wait_for_a_tick(void)
 {
 	const struct timespec moment = {.tv_nsec = NS_PER_MS};
-	int64_t now = kan_tick_ns();
-	for (int i = 0; i < TICKS_MS && kan_tick_ns() == now; i++)
+	int64_t now = kan_now_ns();
+	for (int i = 0; i < TICKS_MS && kan_tick_ns() <= now; i++)
 		(void)nanosleep(&moment, NULL);
 }
 

@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/tree.h"
 #include "image/reader.h"
+#include "image/session.h"
 #include "world.h"
 
 enum { PROBLEMS = 200, PATH = 512, TICK_US = 20000 };
@@ -247,4 +249,23 @@ Test(secondlook, a_look_that_ends_at_a_limit_says_so)
 	walk(&s);
 	cr_assert(is_in(s.problems, s.n, "/"));
 	world_free(s.w);
+}
+
+/* The kernel stamps inodes with a time that its tick lags behind, when somebody looks at them. */
+Test(secondlook, what_was_stamped_before_the_tick_is_older_than_it)
+{
+	enum { TIMES = 100 };
+	struct statx st;
+	char path[] = "/tmp/kan-stamped-XXXXXX";
+	kan_auto_close int fd = mkstemp(path);
+	cr_assert_geq(fd, 0);
+	(void)unlink(path);
+	for (unsigned i = 0; i < TIMES; i++) {
+		cr_assert_eq(fchmod(fd, 0600 | (i & 1)), 0);
+		cr_assert_eq(statx(fd, "", AT_EMPTY_PATH, STATX_CTIME, &st), 0);
+		cr_assert_eq(fchmod(fd, 0600 | !(i & 1)), 0);
+		cr_assert_eq(statx(fd, "", AT_EMPTY_PATH, STATX_CTIME, &st), 0);
+		kan_session_wait_for_a_tick();
+		cr_assert_lt(kan_statx_ns(&st.stx_ctime), kan_tick_ns());
+	}
 }
