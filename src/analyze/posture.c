@@ -67,8 +67,11 @@ static void number(json_t *o, const struct kan_exposure *p, const struct kan_exp
 
 json_t *kan_exposure_begin(struct kan_exposure *p, const struct kan_exposed *t)
 {
-	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:o}", "subject", t->subject, "id", t->id, "what",
-			      t->what, "artefact", t->artefact, "cis", cis_of(p, t));
+	json_t *o = json_pack("{s:s,s:s,s:o}", "subject", t->subject, "artefact", t->artefact, "cis",
+			      cis_of(p, t));
+	/* A word of a bundle that nobody made as we do may be anything. */
+	kan_object_bytes(o, "id", kan_bytes_of(t->id));
+	kan_object_bytes(o, "what", kan_bytes_of(t->what));
 	if (t->line)
 		json_object_set_new(o, "row", json_integer((json_int_t)t->line));
 	if (t->rule)

@@ -59,9 +59,13 @@ static json_t *planted(char dir[])
 	       " shop\", \"id\": "
 	       "\"3f2a9c41d0be5d7e0c6a1b9f48e2d37750aa6c1f9be4d2830717c5e6a9b0f3d1\", "
 	       "\"timeNano\": 1795325000130394871}\n");
-	append(dir, "data/engine/image-history.json",
-	       "[{\"CreatedBy\":\"RUN curl https://bob:" PLANT "@a/ && export A_TOKEN=" PLANT
-	       "\"}]");
+	(void)snprintf(
+		command, sizeof command,
+		"sed -i 's|\"history\" *: *\\[|&{\"created_by\":\"RUN curl https://bob:" PLANT
+		"@a/ \\&\\& export A_TOKEN=" PLANT
+		"\",\"empty_layer\":true},|' '%s/data/image/config.json'",
+		dir);
+	cr_assert_eq(system(command), 0); /* NOLINT(cert-env33-c): of a test */
 	cr_assert_eq(kan_rules_shipped(&r, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_source_dir(&s, dir, NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(kan_analyze_source(&doc, s, r, &err), 0, "%s", err.text);
