@@ -51,7 +51,8 @@ static void extra(struct sheet *s, const char *trust)
 {
 	const char *tlp = kan_json_str(s->m->doc, "tlp");
 	kan_buf_reset(&s->value);
-	kan_buf_addf(&s->value, "%s%s%s", trust, *tlp ? "; " : "", tlp);
+	kan_buf_addf(&s->value, "%s%s%s%s", trust, *tlp ? "; " : "", tlp,
+		     json_object_get(s->m->doc, "redacted") ? "; redacted" : "");
 	cell(s, kan_buf_bytes(&s->value));
 }
 

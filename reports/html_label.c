@@ -25,6 +25,13 @@ void kan_html_label(struct kan_buf *out, const struct kan_model *m)
 	if (label)
 		kan_buf_addf(out, "<p class=\"tlp\"><span class=\"%s\">%s</span></p>\n", label[1],
 			     label[0]);
+	const json_t *redacted = json_object_get(m->doc, "redacted");
+	if (redacted)
+		kan_buf_addf(out,
+			     "<p class=\"redacted\"><strong>Redacted.</strong> People, hosts and "
+			     "inner addresses are numbers; %" JSON_INTEGER_FORMAT
+			     " values are left out: what the container says.</p>\n",
+			     json_integer_value(json_object_get(redacted, "left_out")));
 }
 
 /* In the margin, where it covers nothing. */

@@ -402,6 +402,11 @@ static void cause(struct kan_buf *out, const struct kan_model *m)
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
+	if (json_object_get(m->doc, "redacted"))
+		kan_buf_addf(out,
+			     "**Redacted.** People, hosts and inner addresses are numbers; %" PRId64
+			     " values are left out: what the container says.\n\n",
+			     kan_json_int(json_object_get(m->doc, "redacted"), "left_out"));
 	if (json_object_get(m->doc, "tlp")) {
 		word(out, m->doc, "tlp");
 		kan_buf_adds(out, "\n\n");

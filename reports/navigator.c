@@ -65,10 +65,16 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 		"not found, which does not say that it was not used",
 		"techniques", list, "gradient", "colors", "#ffe766", "#ff6666", "minValue", 0,
 		"maxValue", 4 * STEP);
+	json_t *said = json_array();
 	if (json_object_get(m->doc, "tlp"))
-		json_object_set_new(doc, "metadata",
-				    json_pack("[{s:s,s:O}]", "name", "TLP", "value",
-					      json_object_get(m->doc, "tlp")));
+		json_array_append_new(said, json_pack("{s:s,s:O}", "name", "TLP", "value",
+						      json_object_get(m->doc, "tlp")));
+	if (json_object_get(m->doc, "redacted"))
+		json_array_append_new(said,
+				      json_pack("{s:s,s:s}", "name", "redacted", "value", "yes"));
+	if (json_array_size(said))
+		json_object_set(doc, "metadata", said);
+	json_decref(said);
 	int rc = kan_json_dump(out, doc, err);
 	json_decref(doc);
 	return rc;

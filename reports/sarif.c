@@ -64,9 +64,15 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 		"driver", "name", json_object_get(generator, "tool"), "version",
 		json_object_get(generator, "version"), "rules", rules, "automationDetails", "id",
 		kan_json_str(m->doc, "bundle"), "results", results);
+	json_t *said = json_object();
 	if (json_object_get(m->doc, "tlp"))
-		json_object_set_new(json_array_get(json_object_get(doc, "runs"), 0), "properties",
-				    json_pack("{s:O}", "tlp", json_object_get(m->doc, "tlp")));
+		json_object_set(said, "tlp", json_object_get(m->doc, "tlp"));
+	if (json_object_get(m->doc, "redacted"))
+		json_object_set_new(said, "redacted", json_true());
+	if (json_object_size(said))
+		json_object_set(json_array_get(json_object_get(doc, "runs"), 0), "properties",
+				said);
+	json_decref(said);
 	int rc = kan_json_dump(out, doc, err);
 	json_decref(doc);
 	return rc;

@@ -203,6 +203,8 @@ static json_t *metadata(const struct kan_model *m, const json_t *side, const cha
 	property(said, "kanshiki:side", which);
 	if (json_object_get(m->doc, "tlp"))
 		property(said, "kanshiki:tlp", kan_json_str(m->doc, "tlp"));
+	if (json_object_get(m->doc, "redacted"))
+		property(said, "kanshiki:redacted", "yes");
 	property(said, "kanshiki:state", kan_json_str(side, "state"));
 	if (json_object_get(side, "why"))
 		property(said, "kanshiki:why", kan_json_str(side, "why"));
@@ -222,7 +224,8 @@ static void serial(json_t *doc, const struct kan_model *m, const char *which)
 	if (!*seal)
 		return;
 	const char *tlp = kan_json_str(m->doc, "tlp");
-	(void)snprintf(seed, sizeof seed, "%.64s %.16s%s%.32s", seal, which, *tlp ? " " : "", tlp);
+	(void)snprintf(seed, sizeof seed, "%.64s %.16s%s%.32s%s", seal, which, *tlp ? " " : "", tlp,
+		       json_object_get(m->doc, "redacted") ? " redacted" : "");
 	kan_uuid_of(uuid, kan_bytes_of(seed));
 	(void)snprintf(text, sizeof text, "urn:uuid:%s", uuid);
 	json_object_set_new(doc, "serialNumber", json_string(text));

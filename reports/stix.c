@@ -19,6 +19,7 @@ static void id_of(char id[KAN_STIX_ID], const struct kan_stix *x, const char *ty
 	/* Marked otherwise it is another object: of one id there is one content. */
 	if (*kan_json_str(x->m->doc, "tlp"))
 		kan_buf_addf(&seed, "%s ", kan_json_str(x->m->doc, "tlp"));
+	kan_buf_adds(&seed, json_object_get(x->m->doc, "redacted") ? "redacted " : "");
 	kan_buf_addf(&seed, "%s %s ", kan_json_str(x->m->doc, "seal"), type);
 	kan_buf_adds(&seed, about);
 	kan_uuid_of(uuid, kan_buf_bytes(&seed));

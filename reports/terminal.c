@@ -225,6 +225,8 @@ static void exit_text(struct kan_buf *out, const struct screen *sc)
 				add_clause(out, "more: ");
 			kan_buf_adds(out, sc->blocks[i].dropped);
 		}
+	if (json_object_get(sc->m->doc, "redacted"))
+		add_clause(out, "redacted");
 	if (sc->m->suppressed) {
 		(void)snprintf(clause, sizeof clause, "%" PRIu64 " suppressed as accepted",
 			       sc->m->suppressed);

@@ -52,6 +52,8 @@ static int on_moment(const struct kan_moment *at, void *arg, struct kan_err *err
 	}
 	if (at->finding)
 		text(s, "finding", kan_bytes_of(kan_json_str(at->finding, "id")));
+	if (json_object_get(s->m->doc, "redacted"))
+		text(s, "redacted", KAN_LIT("yes"));
 	if (json_object_get(s->m->doc, "tlp"))
 		text(s, "tlp", kan_bytes_of(kan_json_str(s->m->doc, "tlp")));
 	kan_buf_adds(out, "}\n");

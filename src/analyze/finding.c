@@ -196,16 +196,18 @@ struct about {
 	const char *also; /* NULL: nothing */
 };
 
-/* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence.
- */
-static void add_part(struct kan_buf *whole, json_t *parts, const char *what,
+/* The sentence as one run of bytes, and as parts: {"text"} is ours, {"value"} is from the evidence,
+ * of that column. */
+static void add_part(struct kan_buf *whole, json_t *parts, const struct kan_column *of,
 		     const struct kan_buf *one)
 {
 	kan_buf_addb(whole, kan_buf_bytes(one));
 	if (!parts)
 		return;
 	json_t *part = json_object();
-	kan_json_set_bytes(part, what, kan_buf_bytes(one));
+	kan_json_set_bytes(part, of ? "value" : "text", kan_buf_bytes(one));
+	if (of)
+		json_object_set_new(part, "of", json_string(of->name));
 	json_array_append_new(parts, part);
 }
 
@@ -222,12 +224,12 @@ static void say(json_t *o, const char *key, json_t *parts, const struct kan_text
 			add_word(&one, a->run, p->text, a->id);
 		else
 			kan_buf_add(&one, p->text, p->n);
-		add_part(&whole, parts, p->ref.column ? "value" : "text", &one);
+		add_part(&whole, parts, p->ref.column, &one);
 	}
 	if (parts && a->also) {
 		kan_auto_buf struct kan_buf one = KAN_BUF(SENTENCE_MAX);
 		kan_buf_adds(&one, a->also);
-		add_part(&whole, parts, "text", &one);
+		add_part(&whole, parts, NULL, &one);
 	}
 	kan_json_set_bytes(o, key, kan_buf_bytes(&whole));
 }

@@ -67,8 +67,8 @@ static void number(json_t *o, const struct kan_exposure *p, const struct kan_exp
 
 json_t *kan_exposure_begin(struct kan_exposure *p, const struct kan_exposed *t)
 {
-	json_t *o = json_pack("{s:s,s:s,s:o}", "subject", t->subject, "artefact", t->artefact, "cis",
-			      cis_of(p, t));
+	json_t *o = json_pack("{s:s,s:s,s:o}", "subject", t->subject, "artefact", t->artefact,
+			      "cis", cis_of(p, t));
 	/* A word of a bundle that nobody made as we do may be anything. */
 	kan_object_bytes(o, "id", kan_bytes_of(t->id));
 	kan_object_bytes(o, "what", kan_bytes_of(t->what));

@@ -106,6 +106,7 @@ struct kan_reading {
 	const char *rules;     /* --rules DIR, or NULL */
 	const char *accepted;  /* --accepted FILE, or NULL */
 	const char *yara;      /* --yara FILE|DIR, or NULL */
+	bool redact;           /* a copy to give away */
 	const char *tlp;       /* a word of TLP 2.0 as in --tlp, or NULL */
 	const json_t *receipt; /* or NULL */
 	bool colour;

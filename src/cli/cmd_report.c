@@ -17,6 +17,9 @@ static const struct kan_option options[] = {
 	 "findings that you have accepted: out of the verdict, and still listed"},
 	{"yara", 0, "FILE|DIR",
 	 "these YARA rules over its changed files, carved bytes and logs, too"},
+	{"redact", 0, NULL,
+	 "a copy to give away: people, hosts and inner addresses as numbers, and nothing that the "
+	 "container says"},
 	{"tlp", 0, "LABEL",
 	 "RED, AMBER+STRICT, AMBER, GREEN or CLEAR: the label of TLP 2.0 on top of what has a "
 	 "place "
@@ -41,7 +44,12 @@ static char *default_dir(const struct kan_args *a, const char *bundle)
 		slash = *c == '/' ? c : slash;
 	kan_auto_free char *home = kan_home(a);
 	kan_auto_free char *reports = kan_path(home, "reports");
-	return kan_path(reports, slash ? slash + 1 : bundle);
+	kan_auto_free char *whole = kan_path(reports, slash ? slash + 1 : bundle);
+	/* It is no other version of the whole one, and not beside it. */
+	char *copy = NULL;
+	if (kan_flag(a, "redact") && asprintf(&copy, "%s-redacted", whole) < 0)
+		abort();
+	return copy ? copy : kan_xstrdup(whole);
 }
 
 /* What the screen names: a file that was written. */
@@ -68,6 +76,7 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.rules = kan_arg(a, "rules"),
 		.accepted = kan_arg(a, "accepted"),
 		.yara = kan_arg(a, "yara"),
+		.redact = kan_flag(a, "redact"),
 		.tlp = kan_arg(a, "tlp"),
 		.receipt = receipt,
 		.colour = kan_colour(a),

@@ -11,6 +11,7 @@
 #include <kanshiki/rule.h>
 
 #include "analyze/analyze.h"
+#include "analyze/redact.h"
 #include "analyze/rules.h"
 #include "analyze/yarascan.h"
 #include "base/file.h"
@@ -165,11 +166,36 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 	return 0;
 }
 
+/* Where rows of a report come from, and through what. */
+struct origin {
+	const struct kan_bundle *bundle;
+	struct kan_redactor *redactor; /* NULL: they are as they are */
+};
+struct passing {
+	struct kan_redactor *redactor;
+	kan_row_fn *fn;
+	void *arg;
+};
+
+static int redacted_row(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	const struct passing *p = arg;
+	json_t *o = kan_redact_row(p->redactor, row);
+	int rc = p->fn(o, line, p->arg, err);
+	json_decref(o);
+	return rc;
+}
+
 /* An artefact that is not there has no rows. */
 static int rows_of_bundle(const void *from, const char *artefact, kan_row_fn *fn, void *arg,
 			  struct kan_err *err)
 {
-	return kan_bundle_find(from, artefact) ? kan_bundle_rows(from, artefact, fn, arg, err) : 0;
+	const struct origin *o = from;
+	struct passing p = {o->redactor, fn, arg};
+	if (!kan_bundle_find(o->bundle, artefact))
+		return 0;
+	return o->redactor ? kan_bundle_rows(o->bundle, artefact, redacted_row, &p, err)
+			   : kan_bundle_rows(o->bundle, artefact, fn, arg, err);
 }
 
 int kan_scan_yara(struct kan_buf *rows, const char *bundle, const char *path, struct kan_err *err)
@@ -227,6 +253,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	struct kan_rules *rules = NULL;
 	struct kan_model *model = NULL;
 	json_t *analysis = NULL;
+	struct origin origin = {NULL, r->redact ? kan_redactor_new() : NULL};
 	int worst = -1, rc = -1;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
@@ -235,10 +262,13 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 		goto out;
 	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0)
 		goto out;
+	if (origin.redactor)
+		kan_redact_document(origin.redactor, analysis);
 	mark(analysis, r->tlp);
-	if (kan_model_new(&model, analysis, r->receipt, err) < 0)
+	if (kan_model_new(&model, analysis, r->redact ? NULL : r->receipt, err) < 0)
 		goto out;
-	kan_model_from(model, rows_of_bundle, bundle);
+	origin.bundle = bundle;
+	kan_model_from(model, rows_of_bundle, &origin);
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
 	count_changes(answer, analysis);
 	int status = r->status;
@@ -252,6 +282,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	rc = draw(answer, model, r, err);
 out:
 	json_decref(analysis);
+	kan_redactor_free(origin.redactor);
 	kan_model_free(model);
 	kan_rules_free(rules);
 	kan_bundle_free(bundle);

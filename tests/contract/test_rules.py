@@ -242,6 +242,33 @@ class Accepting(Captured):
             self.assertIn("nowhere: No such file or directory", err)
 
 
+class Redacting(Captured):
+    def test_a_copy_to_give_away_lies_beside_the_whole_report_and_names_nobody(self):
+        formats = "html,md,json,timeline,bodyfile,csv,stix,navigator,sarif,sbom"
+        status, screen, err = kanshiki("--home", WORK / "home", "report", "--redact", "--format", formats, self.bundle)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn(b"; redacted", screen)
+        whole = WORK / "home/reports" / pathlib.Path(self.bundle).name
+        copy = whole.with_name(whole.name + "-redacted")
+        before = json.loads((whole / "report.json").read_bytes())
+        document = (copy / "report.json").read_bytes()
+        self.assertEqual(rows.document_faults(document, "kanshiki.report/1"), [])
+        document = json.loads(document)
+        self.assertNotIn("receipt", document)
+        self.assertEqual([f["id"] for f in document["findings"]], [f["id"] for f in before["findings"]])
+        self.assertEqual(document["verdict"], before["verdict"])
+        self.assertEqual(document["record"]["operator"], {"name": "user-1", "email": "user-1", "login": "user-1"})
+        host = before["record"]["host"]
+        for path in copy.iterdir():
+            text = path.read_text(errors="replace")
+            for word in ("a@example.org", host["machine_id"], before.get("receipt", {}).get("commit", "a@example.org")):
+                self.assertNotIn(word, text, path)
+        self.assertIn("/etc/cron.d/again", (copy / "report.md").read_text())
+        for name in ("report.html", "report.md", "timeline.csv", "timeline.jsonl", "sbom-image.cdx.json", "posture.sarif", "navigator.json"):
+            self.assertIn("redacted", (copy / name).read_text().lower(), name)
+        self.assertIn("redacted", document)
+
+
 class IntoAFile(Captured):
     """What a reader says goes wherever its output is sent."""
 
