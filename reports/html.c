@@ -225,6 +225,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 							     "version")));
 	kan_buf_adds(out, " from the bundle alone: the same bundle, receipt, rules and "
 			  "options give the same bytes.</footer>\n</body>\n</html>\n");
+	kan_lang_finish(out, KAN_LANG_HTML, m->lang);
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.html: the buffer is full") : 0;
 }
 

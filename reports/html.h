@@ -14,7 +14,8 @@ void kan_html_value(struct kan_buf *out, const json_t *holder,
 		    const char *key); /* in <code>; nothing when absent */
 void kan_html_list(struct kan_buf *out, const json_t *holder,
 		   const char *key);                    /* spaces between, in <code> */
-void kan_html_text(struct kan_buf *out, const char *s); /* escaped, not in <code> */
+void kan_html_text(struct kan_buf *out, const char *s); /* words of ours: escaped, not in <code> */
+void kan_html_name(struct kan_buf *out, const char *s); /* the same, in every language as it is */
 void kan_html_parts(struct kan_buf *out, const json_t *parts);
 void kan_html_mark(struct kan_buf *out, int64_t n); /* link to finding n; nothing for 0 */
 void kan_html_time(struct kan_buf *out, int64_t ns);

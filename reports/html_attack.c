@@ -33,7 +33,7 @@ static void strip(struct kan_buf *out, const struct kan_attack *a)
 			     "<a href=\"#f%" PRId64 "\"><rect class=\"foreign\" x=\"%d\" "
 			     "y=\"%d\" width=\"%d\" height=\"%d\"/><text x=\"%d\" y=\"%d\">",
 			     t->n, t->x, t->y, BOX_W, BOX_H, t->x + 6, t->y + TEXT_UP);
-		kan_html_text(out, kan_json_str(t->of, "id"));
+		kan_html_name(out, kan_json_str(t->of, "id"));
 		kan_buf_addf(out, "<tspan class=\"num\"> #%" PRId64 "</tspan></text></a>\n", t->n);
 	}
 	kan_buf_adds(out, "</svg><figcaption>In the order of an attack; each leads to its first "
@@ -78,9 +78,9 @@ void kan_html_attack(struct kan_buf *out, const struct kan_model *m)
 		     "tactics</th><th scope=\"col\">findings</th></tr></thead><tbody>\n");
 	json_array_foreach ((json_t *)(uintptr_t)list, i, t) {
 		kan_buf_adds(out, "<tr><td data-l=\"technique\" class=\"word\">");
-		kan_html_text(out, kan_json_str(t, "id"));
+		kan_html_name(out, kan_json_str(t, "id"));
 		kan_buf_adds(out, "</td><td data-l=\"name\">");
-		kan_html_text(out, kan_json_str(t, "name"));
+		kan_html_name(out, kan_json_str(t, "name"));
 		kan_buf_adds(out, "</td><td data-l=\"tactics\">");
 		tactics(out, json_object_get(t, "tactics"));
 		kan_buf_adds(out, "</td><td data-l=\"findings\">");

@@ -35,11 +35,11 @@ static void attack(struct kan_buf *out, const struct kan_model *m, const json_t 
 	kan_buf_adds(out, "<dt>ATT&amp;CK</dt><dd>");
 	json_array_foreach ((json_t *)(uintptr_t)ids, i, id) {
 		kan_buf_adds(out, i ? ", " : "");
-		kan_html_text(out, json_string_value(id));
+		kan_html_name(out, json_string_value(id));
 		json_array_foreach (json_object_get(m->doc, "techniques"), k, t)
 			if (json_equal(json_object_get(t, "id"), id)) {
 				kan_buf_addc(out, ' ');
-				kan_html_text(out, kan_json_str(t, "name"));
+				kan_html_name(out, kan_json_str(t, "name"));
 			}
 	}
 	kan_buf_adds(out, "</dd>\n");
@@ -63,6 +63,7 @@ static void facts(struct kan_buf *out, const json_t *o)
 {
 	const char *key = NULL;
 	json_t *v = NULL;
+	kan_lang_keep(out);
 	kan_buf_adds(out, "<ul>");
 	json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
 		size_t n = strlen(key);
@@ -85,6 +86,7 @@ static void facts(struct kan_buf *out, const json_t *o)
 		kan_buf_adds(out, "</li>");
 	}
 	kan_buf_adds(out, "</ul>");
+	kan_lang_kept(out);
 }
 
 static void evidence(struct kan_buf *out, const struct kan_model *m, const json_t *f)
@@ -97,7 +99,7 @@ static void evidence(struct kan_buf *out, const struct kan_model *m, const json_
 	for (size_t i = 0; i < n && i < EVIDENCE_LISTED; i++) {
 		const json_t *e = json_array_get(list_of, i);
 		kan_buf_adds(out, "<li><code>");
-		kan_html_text(out, kan_json_str(e, "artefact"));
+		kan_html_name(out, kan_json_str(e, "artefact"));
 		kan_buf_adds(out, "</code>");
 		if (json_object_get(e, "row"))
 			kan_buf_addf(out, " line %" PRId64, kan_json_int(e, "row"));
@@ -129,7 +131,7 @@ static void short_finding(struct kan_buf *out, const json_t *f)
 {
 	finding_head(out, f);
 	kan_buf_addf(out, "<p><code>%s</code> by rule <code>", kan_json_str(f, "id"));
-	kan_html_text(out, kan_json_str(f, "rule"));
+	kan_html_name(out, kan_json_str(f, "rule"));
 	kan_buf_adds(out, "</code></p></article>\n");
 }
 
@@ -146,7 +148,7 @@ static void finding(struct kan_buf *out, const struct kan_model *m, const json_t
 	attack(out, m, json_object_get(f, "attack"));
 	classes(out, f);
 	kan_buf_addf(out, "<dt>Id</dt><dd><code>%s</code> by rule <code>", kan_json_str(f, "id"));
-	kan_html_text(out, kan_json_str(f, "rule"));
+	kan_html_name(out, kan_json_str(f, "rule"));
 	kan_buf_adds(out, "</code></dd></dl>\n");
 	evidence(out, m, f);
 	kan_buf_adds(out, "</article>\n");

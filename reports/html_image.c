@@ -94,7 +94,7 @@ static void foot(struct kan_buf *out, const json_t *section, size_t shown)
 	uint64_t count = (uint64_t)kan_json_int(section, "count");
 	kan_auto_buf struct kan_buf where = KAN_BUF(256);
 	kan_buf_adds(&where, "in <code>");
-	kan_html_text(&where, kan_json_str(section, "artefact"));
+	kan_html_name(&where, kan_json_str(section, "artefact"));
 	kan_buf_adds(&where, "</code> of the bundle");
 	kan_html_more(out, count > shown ? count - shown : 0, kan_buf_str(&where));
 }

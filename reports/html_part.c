@@ -27,20 +27,29 @@ void kan_html_bytes(struct kan_buf *out, struct kan_bytes v)
 	size_t whole = v.n, room = value_room(out);
 	if (v.n > room)
 		v.n = room;
+	kan_lang_keep(out);
 	kan_escape_html(out, v);
 	if (whole > v.n)
 		kan_buf_addf(out,
 			     "<span class=\"cut\">… cut, %zu octets, whole in the bundle</span>",
 			     whole);
+	kan_lang_kept(out);
+}
+
+void kan_html_name(struct kan_buf *out, const char *s)
+{
+	kan_html_bytes(out, kan_bytes_of(s));
 }
 
 void kan_html_text(struct kan_buf *out, const char *s)
 {
 	struct kan_bytes v = kan_bytes_of(s);
+	kan_lang_word(out);
 	if (v.n > VALUE_FILLING)
 		kan_html_bytes(out, v);
 	else
 		kan_escape_html(out, v);
+	kan_lang_word_end(out);
 }
 
 void kan_html_value(struct kan_buf *out, const json_t *holder, const char *key)
@@ -51,9 +60,11 @@ void kan_html_value(struct kan_buf *out, const json_t *holder, const char *key)
 	if (json_is_integer(j)) {
 		kan_buf_addf(out, "%" PRId64, (int64_t)json_integer_value(j));
 	} else if (kan_json_bytes(&v, holder, key, &ignored) == 0) {
+		kan_lang_keep(out);
 		kan_buf_adds(out, "<code>");
 		kan_html_bytes(out, kan_buf_bytes(&v));
 		kan_buf_adds(out, "</code>");
+		kan_lang_kept(out);
 	}
 }
 
@@ -74,10 +85,10 @@ void kan_html_parts(struct kan_buf *out, const json_t *parts)
 	json_array_foreach ((json_t *)(uintptr_t)parts, i, part) {
 		const char *text = json_string_value(json_object_get(part, "text"));
 		const char *command = json_string_value(json_object_get(part, "command"));
-		if (text)
-			kan_html_text(out, text);
+		if (text) /* part of a sentence: with its values it is looked up as one */
+			kan_escape_html(out, kan_bytes_of(text));
 		else if (command)
-			kan_html_text(out, command);
+			kan_html_name(out, command);
 		else
 			kan_html_value(out, part, "value");
 	}
@@ -94,7 +105,9 @@ void kan_html_time(struct kan_buf *out, int64_t ns)
 {
 	char when[KAN_RFC3339];
 	kan_rfc3339_s(when, ns);
+	kan_lang_keep(out);
 	kan_buf_addf(out, "<time>%.10s %.8sZ</time>", when, when + 11);
+	kan_lang_kept(out);
 }
 
 void kan_html_more(struct kan_buf *out, uint64_t n, const char *where)
@@ -108,8 +121,11 @@ void kan_html_commit(struct kan_buf *out, const struct kan_model *m)
 	const char *commit = kan_json_str(m->receipt, "commit");
 	if (!*commit)
 		return;
-	kan_buf_adds(out, ", commit <a href=\"#custody\"><code>");
+	kan_buf_adds(out, ", commit ");
+	kan_lang_keep(out);
+	kan_buf_adds(out, "<a href=\"#custody\"><code>");
 	kan_escape_html(out,
 			(struct kan_bytes){(const uint8_t *)commit, strnlen(commit, COMMIT_SHOWN)});
 	kan_buf_adds(out, "</code></a>");
+	kan_lang_kept(out);
 }

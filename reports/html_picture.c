@@ -22,7 +22,9 @@ static void label(struct kan_buf *out, struct kan_bytes raw, size_t columns)
 	kan_auto_buf struct kan_buf plain = KAN_BUF(LABEL_MAX * 4), cut = KAN_BUF(LABEL_MAX);
 	kan_escape_terminal(&plain, raw);
 	kan_cut_columns(&cut, kan_buf_bytes(&plain), columns);
+	kan_lang_keep(out);
 	kan_escape_html(out, kan_buf_bytes(&cut));
+	kan_lang_kept(out);
 }
 
 /* Shape and colour say the same: a circle came with the image, a square did not, a diamond is only

@@ -20,7 +20,7 @@ static void value(struct kan_buf *out, const json_t *row)
 static void where(struct kan_buf *out, const json_t *row)
 {
 	kan_buf_adds(out, "<td data-l=\"read in\"><code>");
-	kan_html_text(out, kan_json_str(row, "artefact"));
+	kan_html_name(out, kan_json_str(row, "artefact"));
 	kan_buf_adds(out, "</code>");
 	if (json_object_get(row, "row"))
 		kan_buf_addf(out, " line %" PRId64, kan_json_int(row, "row"));
@@ -38,7 +38,7 @@ static void benchmark(struct kan_buf *out, const json_t *row)
 	kan_buf_adds(out, "<td data-l=\"benchmark\" class=\"word\">");
 	json_array_foreach (json_object_get(row, "cis"), i, v) {
 		kan_buf_adds(out, i ? "; " : "");
-		kan_html_text(out, json_string_value(v));
+		kan_html_name(out, json_string_value(v));
 	}
 	kan_buf_adds(out, "</td>");
 }

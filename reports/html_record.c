@@ -19,7 +19,7 @@ static void collectors(struct kan_buf *out, const json_t *record)
 			  "<tbody>\n");
 	json_array_foreach (json_object_get(record, "collectors"), i, c) {
 		kan_buf_adds(out, "<tr><td data-l=\"collector\">");
-		kan_html_text(out, kan_json_str(c, "name"));
+		kan_html_name(out, kan_json_str(c, "name"));
 		kan_buf_adds(out, "</td><td data-l=\"status\">");
 		kan_html_text(out, kan_json_str(c, "status"));
 		kan_buf_addf(out,
@@ -56,14 +56,14 @@ static void not_seen(struct kan_buf *out, const struct kan_model *m)
 		kan_buf_adds(out, "<tr><td data-l=\"kind\">");
 		kan_html_text(out, kan_json_str(row, "kind"));
 		kan_buf_adds(out, "</td><td data-l=\"collector\">");
-		kan_html_text(out, kan_json_str(row, "collector"));
+		kan_html_name(out, kan_json_str(row, "collector"));
 		kan_buf_adds(out, "</td><td data-l=\"what\">");
 		kan_html_value(out, row, "what");
 		kan_buf_adds(out, "</td><td data-l=\"why\">");
 		kan_html_text(out, kan_json_str(row, "code"));
 		kan_buf_adds(out,
 			     *kan_json_str(row, "code") && *kan_json_str(row, "why") ? ": " : "");
-		kan_html_text(out, kan_json_str(row, "why"));
+		kan_html_name(out, kan_json_str(row, "why"));
 		kan_buf_adds(out, "</td><td data-l=\"could show\">");
 		kan_html_text(out, kan_json_str(row, "could_show"));
 		kan_buf_adds(out, "</td></tr>\n");
@@ -83,7 +83,7 @@ static void impact(struct kan_buf *out, const json_t *list)
 	kan_buf_adds(out, "<h3>What collecting altered</h3>\n<ul>\n");
 	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
 		kan_buf_adds(out, "<li>");
-		kan_html_text(out, json_string_value(v));
+		kan_html_name(out, json_string_value(v));
 		kan_buf_adds(out, "</li>\n");
 	}
 	kan_buf_adds(out, "</ul>\n");
@@ -111,7 +111,7 @@ static void pause_of(struct kan_buf *out, const json_t *record)
 					  ? "through the cgroup's own file"
 					  : "by the engine");
 		kan_buf_adds(out, "; proof: ");
-		kan_html_text(out, kan_json_str(f, "proof"));
+		kan_html_name(out, kan_json_str(f, "proof"));
 		kan_buf_adds(out, "</dd>");
 	}
 	kan_buf_adds(out, "<dt>Right after the resume</dt><dd>");
@@ -200,8 +200,10 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 		     *host = json_object_get(r, "host");
 	kan_buf_adds(out, "<section id=\"record\"><h2>Collection record</h2>\n<dl "
 			  "class=\"panel\"><dt>When</dt><dd>");
-	kan_html_text(out,
-		      *kan_json_str(r, "started") ? kan_json_str(r, "started") : "not recorded");
+	if (*kan_json_str(r, "started"))
+		kan_html_name(out, kan_json_str(r, "started"));
+	else
+		kan_buf_adds(out, "not recorded");
 	kan_buf_adds(out, "</dd><dt>By</dt><dd>");
 	kan_html_value(out, operator_, "name");
 	kan_buf_addc(out, ' ');
@@ -211,7 +213,7 @@ void kan_html_record(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_addc(out, ' ');
 	kan_html_value(out, host, "kernel");
 	kan_buf_adds(out, "</dd><dt>With</dt><dd>kanshiki ");
-	kan_html_text(out, kan_json_str(json_object_get(r, "tool"), "version"));
+	kan_html_name(out, kan_json_str(json_object_get(r, "tool"), "version"));
 	kan_buf_addc(out, ' ');
 	kan_html_value(out, json_object_get(r, "tool"), "commit");
 	kan_buf_addf(out, "</dd><dt>Status</dt><dd>%s, %" PRId64 " gaps</dd>",
@@ -255,13 +257,13 @@ static void not_assessed(struct kan_buf *out, const struct kan_model *m)
 	json_array_foreach (json_object_get(m->doc, "not_assessed"), i, row) {
 		const json_t *gap = json_object_get(row, "gap");
 		kan_buf_adds(out, "<tr><td data-l=\"rule\"><code>");
-		kan_html_text(out, kan_json_str(row, "rule"));
+		kan_html_name(out, kan_json_str(row, "rule"));
 		kan_buf_adds(out, "</code></td><td data-l=\"column\">");
-		kan_html_text(out, kan_json_str(row, "column"));
+		kan_html_name(out, kan_json_str(row, "column"));
 		kan_buf_addf(out,
 			     "</td><td data-l=\"rows\">%" PRId64 "</td><td data-l=\"missing\">",
 			     kan_json_int(row, "rows"));
-		kan_html_text(out, kan_json_str(gap, "collector"));
+		kan_html_name(out, kan_json_str(gap, "collector"));
 		kan_buf_adds(out, ": ");
 		kan_html_value(out, gap, "what");
 		kan_buf_addc(out, ' ');
@@ -318,7 +320,7 @@ void kan_html_rules(struct kan_buf *out, const struct kan_model *m)
 			  "<th scope=\"col\">sha256</th></tr></thead><tbody>\n");
 	json_array_foreach (json_object_get(m->doc, "rules"), i, row) {
 		kan_buf_adds(out, "<tr><td data-l=\"rule\">");
-		kan_html_text(out, kan_json_str(row, "id"));
+		kan_html_name(out, kan_json_str(row, "id"));
 		kan_buf_addf(out,
 			     "</td><td data-l=\"version\" class=\"num\">%" PRId64
 			     "</td><td data-l=\"findings\" class=\"num\">%" PRId64,

@@ -15,7 +15,9 @@ static void name(struct kan_buf *out, const struct kan_cell *c)
 		return;
 	kan_cut_columns(&cut, kan_bytes_of(c->name), columns);
 	kan_buf_addf(out, "<text x=\"%d\" y=\"%d\">", c->x + PAD, c->y + LINE);
+	kan_lang_keep(out);
 	kan_escape_html(out, kan_buf_bytes(&cut));
+	kan_lang_kept(out);
 	kan_buf_adds(out, "</text>");
 	if (c->h >= 2 * LEAST_H)
 		kan_buf_addf(out, "<text class=\"lbl\" x=\"%d\" y=\"%d\">%d</text>", c->x + PAD,
@@ -25,7 +27,9 @@ static void name(struct kan_buf *out, const struct kan_cell *c)
 static void cell(struct kan_buf *out, const struct kan_cell *c)
 {
 	kan_buf_addf(out, "<g><title>%d below ", c->count);
+	kan_lang_keep(out);
 	kan_escape_html(out, kan_bytes_of(c->name));
+	kan_lang_kept(out);
 	if (c->n)
 		kan_buf_addf(out, ", finding #%" PRId64, c->n);
 	kan_buf_addf(out,

@@ -18,7 +18,7 @@ static void voices(struct kan_buf *out, const struct kan_model *m, const char *t
 			kan_html_mark(out, n);
 		else {
 			kan_buf_adds(out, i ? " <code>" : "<code>");
-			kan_html_text(out, json_string_value(id));
+			kan_html_name(out, json_string_value(id));
 			kan_buf_adds(out, "</code>");
 		}
 	}

@@ -15,7 +15,7 @@ static void example(struct kan_buf *out, const json_t *row)
 	kan_buf_adds(out, "; ");
 	kan_html_text(out, kan_json_str(row, "other"));
 	kan_buf_adds(out, " (<code>");
-	kan_html_text(out, kan_json_str(row, "artefact"));
+	kan_html_name(out, kan_json_str(row, "artefact"));
 	kan_buf_adds(out, "</code>");
 	if (json_object_get(row, "row"))
 		kan_buf_addf(out, " line %" PRId64, kan_json_int(row, "row"));
@@ -40,7 +40,7 @@ void kan_html_missing(struct kan_buf *out, const json_t *gap)
 	kan_buf_adds(out, "not assessed: ");
 	kan_html_value(out, gap, "what");
 	kan_buf_adds(out, " of ");
-	kan_html_text(out, kan_json_str(gap, "collector"));
+	kan_html_name(out, kan_json_str(gap, "collector"));
 	kan_buf_adds(out, ", ");
 	kan_html_text(out, kan_json_str(gap, "code"));
 	kan_buf_adds(out, ": ");

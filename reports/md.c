@@ -24,9 +24,11 @@ static void bytes(struct kan_buf *out, struct kan_bytes v)
 	size_t whole = v.n;
 	if (v.n > KAN_MODEL_VALUE)
 		v.n = KAN_MODEL_VALUE;
+	kan_lang_keep(out);
 	kan_escape_markdown(out, v);
 	if (whole > v.n)
 		kan_buf_addf(out, " (cut, %zu octets, whole in the bundle)", whole);
+	kan_lang_kept(out);
 }
 
 static void value(struct kan_buf *out, const json_t *o, const char *key)
@@ -45,9 +47,11 @@ static void word(struct kan_buf *out, const json_t *o, const char *key)
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    " .,:;()/'-?%";
 	const char *s = kan_json_str(o, key);
-	if (s[strspn(s, plain)] == '\0' && strlen(s) <= PLAIN_MAX)
+	if (s[strspn(s, plain)] == '\0' && strlen(s) <= PLAIN_MAX) {
+		kan_lang_word(out);
 		kan_buf_adds(out, s);
-	else
+		kan_lang_word_end(out);
+	} else
 		bytes(out, kan_bytes_of(s));
 }
 
@@ -240,24 +244,39 @@ static void timeline(struct kan_buf *out, const struct kan_model *m)
 	kan_buf_adds(out, "- _____ detected, by whom\n- _____ contained\n- _____ resolved\n");
 }
 
+/* Of a rule, in the language that it speaks. */
+static void said(struct kan_buf *out, const char *s)
+{
+	kan_lang_keep(out);
+	kan_buf_adds(out, s);
+	kan_lang_kept(out);
+}
+
 static void strings(struct kan_buf *out, const char *title, const json_t *list)
 {
 	size_t i = 0;
 	json_t *v = NULL;
+	if (!json_array_size(list))
+		return;
+	kan_buf_adds(out, title);
+	kan_lang_keep(out);
 	json_array_foreach ((json_t *)(uintptr_t)list, i, v)
-		kan_buf_addf(out, "%s%s", i ? "; " : title, json_string_value(v));
-	if (i)
-		kan_buf_addc(out, '\n');
+		kan_buf_addf(out, "%s%s", i ? "; " : "", json_string_value(v));
+	kan_lang_kept(out);
+	kan_buf_addc(out, '\n');
 }
 
 static void finding(struct kan_buf *out, const json_t *f)
 {
-	kan_buf_addf(out, "\n### #%" PRId64 " %s: %s\n", kan_json_int(f, "n"),
-		     kan_json_str(f, "severity"), kan_json_str(f, "title"));
+	kan_buf_addf(out, "\n### #%" PRId64 " %s: ", kan_json_int(f, "n"),
+		     kan_json_str(f, "severity"));
+	said(out, kan_json_str(f, "title"));
+	kan_buf_addc(out, '\n');
 	parts(out, json_object_get(f, "parts"));
-	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: %s\n",
-		     kan_json_str(f, "id"), kan_json_str(f, "rule"), kan_json_str(f, "confidence"),
-		     kan_json_str(f, "why"));
+	kan_buf_addf(out, "\n\n- Id `%s`, rule `%s`, %s confidence\n- Why: ", kan_json_str(f, "id"),
+		     kan_json_str(f, "rule"), kan_json_str(f, "confidence"));
+	said(out, kan_json_str(f, "why"));
+	kan_buf_addc(out, '\n');
 	strings(out, "- It may be benign: ", json_object_get(f, "false_positives"));
 	strings(out, "- Next: ", json_object_get(f, "next"));
 	strings(out, "- ATT&CK: ", json_object_get(f, "attack"));
@@ -430,6 +449,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 			  "action | owner | date |\n"
 			  "|---|---|---|\n| _____ | _____ | _____ |\n");
 	custody(out, m);
+	kan_lang_finish(out, KAN_LANG_MARKDOWN, m->lang);
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.md: the buffer is full") : 0;
 }
 

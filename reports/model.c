@@ -202,6 +202,11 @@ int kan_model_stream(const struct kan_model *m, const char *artefact, kan_row_fn
 	return m->rows ? m->rows(m->from, artefact, fn, arg, err) : 0;
 }
 
+void kan_model_speak(struct kan_model *m, const struct kan_lang *lang)
+{
+	m->lang = lang;
+}
+
 void kan_model_drain(struct kan_model *m, kan_drain_fn *fn, void *arg)
 {
 	m->drain = fn;

@@ -3,6 +3,7 @@
 #define KAN_REPORTS_MODEL_H
 
 #include "reports/drain.h"
+#include "reports/lang.h"
 
 enum {
 	KAN_MODEL_SECTION = 200, /* rows that one section of html or md lists */
@@ -56,7 +57,8 @@ struct kan_model {
 	const void *from;
 	kan_drain_fn *drain; /* NULL: a report stays in its buffer */
 	void *drain_arg;
-	uint64_t counts[4]; /* low, medium, high, critical */
+	const struct kan_lang *lang; /* NULL: English */
+	uint64_t counts[4];          /* low, medium, high, critical */
 	uint64_t total, not_assessed;
 	uint64_t suppressed; /* findings that the user has accepted */
 	struct kan_entries first, do_now, now, talks, entry, changed, hidden, views, reach, secrets,

@@ -225,7 +225,9 @@ static json_t *person(struct kan_redactor *r, const json_t *operator)
 	kan_redact_user(r, &text, kan_json_str(operator, "name"));
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		const char *known = kan_json_str(operator, keys[i]);
-		if (!*known)
+		if (strcmp(known, "root") == 0) /* nobody's name */
+			json_object_set_new(o, keys[i], json_string(known));
+		if (!*known || strcmp(known, "root") == 0)
 			continue;
 		json_object_set_new(r->users, known, json_string(kan_buf_str(&text)));
 		json_object_set_new(o, keys[i], json_string(kan_buf_str(&text)));

@@ -13,7 +13,8 @@
 
 enum { ATTACK_MAX = 1 << 20, ATTACK_DEPTH = 8, DIR_DEPTH = 4, DIR_ENTRIES = 10000 };
 
-const char kan_attack_file[] = "attack.json", kan_rule_fixtures[] = "fixtures";
+const char kan_attack_file[] = "attack.json", kan_rule_fixtures[] = "fixtures",
+	   kan_rule_words[] = "i18n";
 
 int kan_rules_begin(struct kan_rules **out, struct kan_err *err)
 {
@@ -58,6 +59,12 @@ int kan_rules_finish(struct kan_rules *r, struct kan_err *err)
 	return 0;
 }
 
+static bool is_words(const char *name)
+{
+	size_t n = strlen(kan_rule_words);
+	return strncmp(name, kan_rule_words, n) == 0 && name[n] == '/';
+}
+
 int kan_rules_shipped(struct kan_rules **out, struct kan_err *err)
 {
 	struct kan_rules *r = NULL;
@@ -65,7 +72,7 @@ int kan_rules_shipped(struct kan_rules **out, struct kan_err *err)
 		return -1;
 	int rc = 0;
 	for (const struct kan_shipped *f = kan_shipped_rules; f->name && rc == 0; f++)
-		if (strcmp(f->name, kan_attack_file) != 0)
+		if (strcmp(f->name, kan_attack_file) != 0 && !is_words(f->name))
 			rc = kan_rules_add(r, f->name, (struct kan_bytes){f->data, f->n}, err);
 	if (rc < 0 || kan_rules_finish(r, err) < 0) {
 		kan_rules_free(r);
@@ -126,7 +133,8 @@ static int list_names(char ***out, size_t *n, int dir_fd, const char *shown, str
 	if (!d)
 		return kan_fail_sys(err, "%s", shown);
 	for (struct dirent *e = readdir(d); e && *n < DIR_ENTRIES; e = readdir(d)) {
-		if (e->d_name[0] == '.' || strcmp(e->d_name, kan_rule_fixtures) == 0)
+		if (e->d_name[0] == '.' || strcmp(e->d_name, kan_rule_fixtures) == 0 ||
+		    strcmp(e->d_name, kan_rule_words) == 0)
 			continue;
 		*out = kan_xrealloc(*out, *n + 1, sizeof **out);
 		(*out)[(*n)++] = kan_xstrdup(e->d_name);

@@ -123,6 +123,9 @@ int kan_rules_finish(struct kan_rules *r, struct kan_err *err);
  * {"id", "disabled": reason} turns ours off. dir NULL: the shipped ones.
  */
 int kan_rules_with(struct kan_rules **out, const char *dir, struct kan_err *err);
+/* title, says, why, next and false_positives in another language: of a shipped rule from i18n/,
+ * of any rule from its own key i18n. What has no words there keeps its own. */
+int kan_rules_speak(struct kan_rules *r, const char *lang, struct kan_err *err);
 /* {"id", "disabled"}: added to disabled; 0: it is none, and a rule perhaps. */
 int kan_rules_disable(struct kan_rules *r, const char *file, struct kan_bytes text,
 		      struct kan_err *err);
@@ -142,5 +145,7 @@ extern const struct kan_shipped kan_shipped_rules[];
 extern const char kan_attack_file[]; /* "attack.json" */
 /* "fixtures": rows to test rules with, beside them; never read as rules. */
 extern const char kan_rule_fixtures[];
+/* "i18n": words of the shipped rules in other languages, a file each. */
+extern const char kan_rule_words[];
 
 #endif

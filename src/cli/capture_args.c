@@ -44,6 +44,7 @@ const struct kan_option kan_capture_options[] = {
 	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
 	{"rules", 0, "DIR",
 	 "rules of yours: they add to the shipped ones, replace them by id, or turn them off"},
+	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"},
 	{"accepted", 0, "FILE",
 	 "findings that you have accepted: out of the verdict, and still listed"},
 	{"fail-on", 0, "SEVERITY",

@@ -14,7 +14,8 @@ static int try_analysis(const struct kan_args *a)
 	struct kan_err err = {0};
 	struct kan_rules *rules = NULL;
 	const char *dir = kan_arg(a, "rules");
-	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
+	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0 ||
+	    kan_arg_word(a, "lang", kan_languages, 0) < 0)
 		return -1;
 	if (dir && kan_take_rules(&rules, dir, &err) < 0) {
 		kan_say("--rules: %s", err.text);

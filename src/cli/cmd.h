@@ -97,7 +97,8 @@ void kan_name_leftovers(const char *bundles);
 int kan_own_dir(const char *path, struct kan_err *err);
 
 /* reader.c: analysis and rendering, in a sandboxed child. */
-extern const char *const kan_severity_words[]; /* of --fail-on; NULL-terminated */
+extern const char *const kan_severity_words[];
+extern const char *const kan_languages[]; /* of reports */ /* of --fail-on; NULL-terminated */
 struct kan_reading {
 	const char *bundle; /* directory */
 	bool unsealed;
@@ -106,6 +107,7 @@ struct kan_reading {
 	const char *rules;     /* --rules DIR, or NULL */
 	const char *accepted;  /* --accepted FILE, or NULL */
 	const char *yara;      /* --yara FILE|DIR, or NULL */
+	const char *lang;      /* of html and md; NULL: English */
 	bool redact;           /* a copy to give away */
 	const char *tlp;       /* a word of TLP 2.0 as in --tlp, or NULL */
 	const json_t *receipt; /* or NULL */

@@ -245,6 +245,7 @@ static int analyse(struct kan_read *read, struct kan_receipt *derived, struct jo
 		.out_dir = dir,
 		.rules = kan_arg(j->a, "rules"),
 		.accepted = kan_arg(j->a, "accepted"),
+		.lang = kan_arg(j->a, "lang"),
 		.receipt = known,
 		.colour = kan_colour(j->a),
 		.status = status,

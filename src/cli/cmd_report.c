@@ -17,6 +17,7 @@ static const struct kan_option options[] = {
 	 "findings that you have accepted: out of the verdict, and still listed"},
 	{"yara", 0, "FILE|DIR",
 	 "these YARA rules over its changed files, carved bytes and logs, too"},
+	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"},
 	{"redact", 0, NULL,
 	 "a copy to give away: people, hosts and inner addresses as numbers, and nothing that the "
 	 "container says"},
@@ -76,6 +77,7 @@ static int render(struct kan_read *read, const struct kan_args *a, struct kan_er
 		.rules = kan_arg(a, "rules"),
 		.accepted = kan_arg(a, "accepted"),
 		.yara = kan_arg(a, "yara"),
+		.lang = kan_arg(a, "lang"),
 		.redact = kan_flag(a, "redact"),
 		.tlp = kan_arg(a, "tlp"),
 		.receipt = receipt,
@@ -91,7 +93,7 @@ static int run(const struct kan_args *a)
 {
 	struct kan_read read = {0};
 	struct kan_err err = {0};
-	if (kan_arg_word(a, "tlp", labels, 0) < 0)
+	if (kan_arg_word(a, "tlp", labels, 0) < 0 || kan_arg_word(a, "lang", kan_languages, 0) < 0)
 		return KAN_EXIT_USAGE;
 	if (render(&read, a, &err) < 0)
 		return kan_say_err(&err);

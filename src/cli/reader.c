@@ -19,11 +19,14 @@
 #include "cli/box.h"
 #include "cli/cmd.h"
 #include "reports/drain.h"
+#include "reports/lang.h"
 
 enum { YARA_ROWS = 64 << 20 };
 enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32, TLP_OCTETS = 32 };
 
 const char *const kan_severity_words[] = {"low", "medium", "high", "critical", NULL};
+
+const char *const kan_languages[] = {"en", "ja", NULL};
 
 static int severity_rank(const char *word)
 {
@@ -246,6 +249,19 @@ static int own_receipt(const json_t *receipt, const struct kan_bundle *b, struct
 			kan_bundle_name(b));
 }
 
+/* Rules first: what they say goes into the document. */
+static int speak(struct kan_rules *rules, struct kan_lang *lang, const char *code,
+		 struct kan_err *err)
+{
+	json_t *catalogue = NULL;
+	if (!code || strcmp(code, "en") == 0)
+		return 0;
+	if (kan_lang_load(&catalogue, code, err) < 0)
+		return -1;
+	*lang = (struct kan_lang){.code = code, .catalogue = catalogue};
+	return kan_rules_speak(rules, code, err);
+}
+
 static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
 		    struct kan_err *err)
 {
@@ -253,12 +269,13 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	struct kan_rules *rules = NULL;
 	struct kan_model *model = NULL;
 	json_t *analysis = NULL;
+	struct kan_lang lang = {.code = NULL};
 	struct origin origin = {NULL, r->redact ? kan_redactor_new() : NULL};
 	int worst = -1, rc = -1;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
 	if (own_receipt(r->receipt, bundle, err) < 0 || kan_take_rules(&rules, r->rules, err) < 0 ||
-	    kan_rules_accept(rules, r->accepted, err) < 0)
+	    kan_rules_accept(rules, r->accepted, err) < 0 || speak(rules, &lang, r->lang, err) < 0)
 		goto out;
 	if (kan_analyze_with(&analysis, bundle, rules, yara, err) < 0)
 		goto out;
@@ -269,6 +286,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 		goto out;
 	origin.bundle = bundle;
 	kan_model_from(model, rows_of_bundle, &origin);
+	kan_model_speak(model, lang.code ? &lang : NULL);
 	json_object_set_new(answer, "findings", count_findings(&worst, analysis));
 	count_changes(answer, analysis);
 	int status = r->status;
@@ -282,6 +300,7 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	rc = draw(answer, model, r, err);
 out:
 	json_decref(analysis);
+	json_decref((json_t *)(uintptr_t)lang.catalogue);
 	kan_redactor_free(origin.redactor);
 	kan_model_free(model);
 	kan_rules_free(rules);

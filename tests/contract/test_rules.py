@@ -257,7 +257,9 @@ class Redacting(Captured):
         self.assertNotIn("receipt", document)
         self.assertEqual([f["id"] for f in document["findings"]], [f["id"] for f in before["findings"]])
         self.assertEqual(document["verdict"], before["verdict"])
-        self.assertEqual(document["record"]["operator"], {"name": "user-1", "email": "user-1", "login": "user-1"})
+        login = before["record"]["operator"]["login"]
+        self.assertEqual(document["record"]["operator"],
+                         {"name": "user-1", "email": "user-1", "login": login if login == "root" else "user-1"})
         host = before["record"]["host"]
         for path in copy.iterdir():
             text = path.read_text(errors="replace")
@@ -267,6 +269,32 @@ class Redacting(Captured):
         for name in ("report.html", "report.md", "timeline.csv", "timeline.jsonl", "sbom-image.cdx.json", "posture.sarif", "navigator.json"):
             self.assertIn("redacted", (copy / name).read_text().lower(), name)
         self.assertIn("redacted", document)
+
+
+class Speaking(Captured):
+    def test_the_report_in_japanese_has_the_same_facts(self):
+        out = WORK / "ja"
+        status, _, err = kanshiki("report", "--lang", "ja", "-o", out, self.bundle)
+        self.assertEqual((status, err), (0, ""))
+        kanshiki("report", "-o", WORK / "en", self.bundle)
+        japanese, english = (json.loads((WORK / lang / "report.json").read_bytes()) for lang in ("ja", "en"))
+        spoken = ("title", "says", "parts", "why", "next", "false_positives")
+        for document in (japanese, english):
+            for finding in document["findings"]:
+                for key in spoken:
+                    del finding[key]
+        self.assertEqual(japanese, english)
+        page = (out / "report.html").read_text()
+        self.assertIn('<html lang="ja">', page)
+        self.assertIn("cron の表が追加または変更された", page)
+        self.assertIn("/etc/cron.d/again", page)
+        self.assertIn("事後報告", (out / "report.md").read_text())
+
+    def test_a_language_that_is_not_there_is_refused(self):
+        for argv in (["report", self.bundle], ["capture", "web"]):
+            status, _, err = kanshiki(*argv, "--lang", "xx")
+            self.assertEqual(status, 2)
+            self.assertIn("--lang", err)
 
 
 class IntoAFile(Captured):
