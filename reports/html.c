@@ -19,7 +19,7 @@ static const char *const sections[][2] = {
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
-static void head(struct kan_buf *out, const struct kan_model *m)
+void kan_html_head(struct kan_buf *out, const json_t *named)
 {
 	uint8_t digest[KAN_SHA256_SIZE];
 	kan_auto_buf struct kan_buf hash = KAN_BUF(128);
@@ -36,7 +36,7 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 		     "href=\"data:,\">\n<title>");
 	kan_auto_buf struct kan_buf name = KAN_BUF(TITLE_MAX);
 	struct kan_err ignored = {0};
-	if (kan_json_bytes(&name, json_object_get(m->doc, "container"), "name", &ignored) == 0)
+	if (kan_json_bytes(&name, named, "name", &ignored) == 0)
 		kan_html_bytes(out, kan_buf_bytes(&name));
 	kan_buf_adds(out, " – kanshiki report</title>\n<style>");
 	kan_buf_adds(out, kan_html_style);
@@ -52,7 +52,7 @@ static bool is_there(const struct kan_model *m, const char *section)
 }
 
 /* On top and at the end, in the colours that the standard gives them. */
-static void label(struct kan_buf *out, const struct kan_model *m)
+void kan_html_label(struct kan_buf *out, const json_t *doc)
 {
 	static const char *const known[][2] = {{"TLP:RED", "red"},
 					       {"TLP:AMBER+STRICT", "amber"},
@@ -60,7 +60,7 @@ static void label(struct kan_buf *out, const struct kan_model *m)
 					       {"TLP:GREEN", "green"},
 					       {"TLP:CLEAR", "clear"}};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (strcmp(kan_json_str(m->doc, "tlp"), known[i][0]) == 0)
+		if (strcmp(kan_json_str(doc, "tlp"), known[i][0]) == 0)
 			kan_buf_addf(out, "<p class=\"tlp\"><span class=\"%s\">%s</span></p>\n",
 				     known[i][1], known[i][0]);
 }
@@ -69,7 +69,7 @@ static void top(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
 			  "summary</a>\n<header>\n");
-	label(out, m);
+	kan_html_label(out, m->doc);
 	kan_buf_adds(out, "<h1>Container ");
 	kan_html_value(out, json_object_get(m->doc, "container"), "name");
 	kan_buf_adds(out, "</h1>\n<p class=\"meta\">");
@@ -206,7 +206,7 @@ static void people(struct kan_buf *out)
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
-	head(out, m);
+	kan_html_head(out, json_object_get(m->doc, "container"));
 	top(out, m);
 	summary(out, m);
 	scope(out, m);
@@ -224,7 +224,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	people(out);
 	kan_html_rules(out, m);
 	kan_buf_adds(out, "</main>\n<footer>");
-	label(out, m);
+	kan_html_label(out, m->doc);
 	kan_buf_adds(out, "Made by kanshiki ");
 	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"),
 							     "version")));

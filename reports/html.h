@@ -23,6 +23,10 @@ void kan_html_commit(struct kan_buf *out,
 /* "+N more" below a list; nothing for 0. */
 void kan_html_more(struct kan_buf *out, uint64_t n, const char *where);
 
+/* Up to the end of head: policy, title (a name), style. And the label of TLP of a document. */
+void kan_html_head(struct kan_buf *out, const json_t *named);
+void kan_html_label(struct kan_buf *out, const json_t *doc);
+
 void kan_html_tree(struct kan_buf *out, const struct kan_model *m);
 void kan_html_graph(struct kan_buf *out, const struct kan_model *m);
 

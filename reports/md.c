@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/row.h"
-#include "reports/model.h"
+#include "reports/md.h"
 
 enum {
 	MODIFIED_MAX = 20, /* files of rung 5 */
@@ -381,6 +381,21 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 			  "|---|---|---|\n| _____ | _____ | _____ |\n");
 	custody(out, m);
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.md: the buffer is full") : 0;
+}
+
+void kan_md_value(struct kan_buf *out, const json_t *o, const char *key)
+{
+	value(out, o, key);
+}
+
+void kan_md_word(struct kan_buf *out, const json_t *o, const char *key)
+{
+	word(out, o, key);
+}
+
+void kan_md_parts(struct kan_buf *out, const json_t *list)
+{
+	parts(out, list);
 }
 
 extern const struct kan_report kan_report_md;

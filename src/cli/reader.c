@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <kanshiki/bundle.h>
+#include <kanshiki/custody.h>
 #include <kanshiki/report.h>
 #include <kanshiki/rule.h>
 
@@ -16,7 +17,7 @@
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/cmd.h"
-#include "reports/drain.h"
+#include "reports/case.h"
 
 enum { YARA_ROWS = 64 << 20 };
 enum { ANSWER_MAX = 4 << 20, REPORT_MAX = 64 << 20, ANSWER_DEPTH = 32, TLP_OCTETS = 32 };
@@ -200,6 +201,26 @@ static void mark(json_t *analysis, const char *tlp)
 	json_object_set_new(analysis, "tlp", json_string(text));
 }
 
+void kan_first_fault(const struct kan_check *c, void *arg)
+{
+	struct kan_err *fault = arg;
+	if (c->result == KAN_CHECK_FAILED && fault->code == KAN_OK)
+		kan_err_set(fault, KAN_ETAMPER, 0, "%s: %s", *c->path ? c->path : c->name,
+			    c->detail);
+}
+
+/* Nothing of a bundle that was altered is used. */
+static int verify(const char *bundle, const char *seal, struct kan_err *err)
+{
+	struct kan_err fault = {0};
+	if (kan_bundle_verify(bundle, seal, kan_first_fault, &fault, err) < 0 ||
+	    kan_custody_verify_seal(bundle, NULL, kan_first_fault, &fault, err) < 0)
+		return -1;
+	if (fault.code != KAN_OK)
+		return kan_fail(err, fault.code, "its verification failed: %s", fault.text);
+	return 0;
+}
+
 static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
 		    struct kan_err *err)
 {
@@ -208,6 +229,8 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	struct kan_model *model = NULL;
 	json_t *analysis = NULL;
 	int worst = -1, rc = -1;
+	if (r->seal && verify(r->bundle, r->seal, err) < 0)
+		goto out;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
 	if (kan_take_rules(&rules, r->rules, err) < 0)
@@ -226,6 +249,8 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	json_object_set_new(answer, "status", json_integer(status));
 	json_t *paths = json_object();
 	json_object_set_new(answer, "reports", paths);
+	if (r->part_max)
+		json_object_set_new(answer, "part", kan_case_part(model, r->part_max));
 	if (r->out_dir && write_reports(paths, model, r, err) < 0)
 		goto out;
 	rc = draw(answer, model, r, err);
