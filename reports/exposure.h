@@ -2,7 +2,7 @@
 #ifndef KAN_REPORTS_EXPOSURE_H
 #define KAN_REPORTS_EXPOSURE_H
 
-#include "reports/model.h"
+#include "reports/md.h"
 
 /* Where a finding is told: exposure stands apart from intrusion. */
 enum kan_place { KAN_PLACE_FINDINGS, KAN_PLACE_IMAGE, KAN_PLACE_POSTURE };
@@ -20,8 +20,6 @@ void kan_html_image(struct kan_buf *out, const struct kan_model *m);
 void kan_html_posture(struct kan_buf *out, const struct kan_model *m);
 
 /* Pieces of report.md. */
-void kan_md_value(struct kan_buf *out, const json_t *o, const char *key); /* a code span */
-void kan_md_word(struct kan_buf *out, const json_t *o, const char *key);
 void kan_md_mark(struct kan_buf *out, int64_t n);
 void kan_md_image(struct kan_buf *out, const struct kan_model *m);
 void kan_md_posture(struct kan_buf *out, const struct kan_model *m);

@@ -24,12 +24,12 @@ static const char *const sections[][2] = {
 };
 
 /* The policy stands before any content, so that nothing is loaded ahead of it. */
-static void head(struct kan_buf *out, const struct kan_model *m)
+void kan_html_head(struct kan_buf *out, const json_t *doc, const json_t *named)
 {
 	uint8_t digest[KAN_SHA256_SIZE];
 	kan_auto_buf struct kan_buf hash = KAN_BUF(128), style = KAN_BUF(STYLE_MAX);
 	kan_buf_adds(&style, kan_html_style);
-	kan_html_label_style(&style, m);
+	kan_html_label_style(&style, doc);
 	kan_sha256(digest, kan_buf_bytes(&style));
 	kan_base64(&hash, (struct kan_bytes){digest, sizeof digest});
 	kan_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -43,7 +43,7 @@ static void head(struct kan_buf *out, const struct kan_model *m)
 		     "href=\"data:,\">\n<title>");
 	kan_auto_buf struct kan_buf name = KAN_BUF(TITLE_MAX);
 	struct kan_err ignored = {0};
-	if (kan_json_bytes(&name, json_object_get(m->doc, "container"), "name", &ignored) == 0)
+	if (kan_json_bytes(&name, named, "name", &ignored) == 0)
 		kan_html_bytes(out, kan_buf_bytes(&name));
 	kan_buf_adds(out, " – kanshiki report</title>\n<style>");
 	kan_buf_addb(out, kan_buf_bytes(&style));
@@ -62,7 +62,7 @@ static void top(struct kan_buf *out, const struct kan_model *m)
 {
 	kan_buf_adds(out, "<body>\n<a class=\"skip\" href=\"#summary\">Skip to the "
 			  "summary</a>\n<header>\n");
-	kan_html_label(out, m);
+	kan_html_label(out, m->doc);
 	kan_buf_adds(out, "<h1>Container ");
 	kan_html_value(out, json_object_get(m->doc, "container"), "name");
 	kan_buf_adds(out, "</h1>\n<p class=\"meta\">");
@@ -199,7 +199,7 @@ static void people(struct kan_buf *out)
 
 static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err *err)
 {
-	head(out, m);
+	kan_html_head(out, m->doc, json_object_get(m->doc, "container"));
 	top(out, m);
 	summary(out, m);
 	scope(out, m);
@@ -219,7 +219,7 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	people(out);
 	kan_html_rules(out, m);
 	kan_buf_adds(out, "</main>\n<footer>");
-	kan_html_label(out, m);
+	kan_html_label(out, m->doc);
 	kan_buf_adds(out, "Made by kanshiki ");
 	kan_html_text(out, json_string_value(json_object_get(json_object_get(m->doc, "generator"),
 							     "version")));

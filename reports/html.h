@@ -24,9 +24,12 @@ void kan_html_commit(struct kan_buf *out,
 /* "+N more" below a list; nothing for 0. */
 void kan_html_more(struct kan_buf *out, uint64_t n, const char *where);
 
-/* The label of TLP 2.0, and the style that puts it on printed pages; nothing without one. */
-void kan_html_label(struct kan_buf *out, const struct kan_model *m);
-void kan_html_label_style(struct kan_buf *out, const struct kan_model *m);
+/* Up to the end of head: policy, title (a name), style. */
+void kan_html_head(struct kan_buf *out, const json_t *doc, const json_t *named);
+/* Of a document: the label of TLP 2.0, that it is redacted; and the style that puts the label on
+ * printed pages. Nothing without one. */
+void kan_html_label(struct kan_buf *out, const json_t *doc);
+void kan_html_label_style(struct kan_buf *out, const json_t *doc);
 
 void kan_html_tree(struct kan_buf *out, const struct kan_model *m);
 void kan_html_graph(struct kan_buf *out, const struct kan_model *m);

@@ -11,21 +11,21 @@ static const char *const labels[][3] = {{"TLP:RED", "red", "#ff2b2b"},
 					{"TLP:GREEN", "green", "#33ff00"},
 					{"TLP:CLEAR", "clear", "#fff"}};
 
-static const char *const *label_of(const struct kan_model *m)
+static const char *const *label_of(const json_t *doc)
 {
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-		if (strcmp(kan_json_str(m->doc, "tlp"), labels[i][0]) == 0)
+		if (strcmp(kan_json_str(doc, "tlp"), labels[i][0]) == 0)
 			return labels[i];
 	return NULL;
 }
 
-void kan_html_label(struct kan_buf *out, const struct kan_model *m)
+void kan_html_label(struct kan_buf *out, const json_t *doc)
 {
-	const char *const *label = label_of(m);
+	const char *const *label = label_of(doc);
 	if (label)
 		kan_buf_addf(out, "<p class=\"tlp\"><span class=\"%s\">%s</span></p>\n", label[1],
 			     label[0]);
-	const json_t *redacted = json_object_get(m->doc, "redacted");
+	const json_t *redacted = json_object_get(doc, "redacted");
 	if (redacted)
 		kan_buf_addf(out,
 			     "<p class=\"redacted\"><strong>Redacted.</strong> People, hosts and "
@@ -35,10 +35,10 @@ void kan_html_label(struct kan_buf *out, const struct kan_model *m)
 }
 
 /* In the margin, where it covers nothing. */
-void kan_html_label_style(struct kan_buf *out, const struct kan_model *m)
+void kan_html_label_style(struct kan_buf *out, const json_t *doc)
 {
 	static const char *const where[] = {"top-right", "bottom-right"};
-	const char *const *label = label_of(m);
+	const char *const *label = label_of(doc);
 	if (!label)
 		return;
 	kan_buf_adds(out, "@page{margin:16mm 12mm;");

@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/row.h"
 #include "reports/exposure.h"
+#include "reports/md.h"
 
 enum {
 	MODIFIED_MAX = 20, /* files of rung 5 */
@@ -451,6 +452,11 @@ static int render(struct kan_buf *out, const struct kan_model *m, struct kan_err
 	custody(out, m);
 	kan_lang_finish(out, KAN_LANG_MARKDOWN, m->lang);
 	return out->failed ? kan_fail(err, KAN_ELIMIT, "report.md: the buffer is full") : 0;
+}
+
+void kan_md_parts(struct kan_buf *out, const json_t *list)
+{
+	parts(out, list);
 }
 
 extern const struct kan_report kan_report_md;

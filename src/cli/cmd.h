@@ -116,7 +116,18 @@ struct kan_reading {
 	const char *done;        /* what status 0 means; NULL: a capture is complete */
 	const char *fail_on;     /* severity, or NULL */
 	const char *report_path; /* what the screen names */
+	/* Of a case: the bundle is verified whole against this seal before anything is read, and
+	 * model has "part" in at most so many octets. */
+	const char *seal;
+	size_t part_max;
 };
+/* Of a verification, with a struct kan_err: keeps the first check that failed. */
+struct kan_check;
+void kan_first_fault(const struct kan_check *c, void *arg);
+/* case.c: report --case. The exit status. */
+int kan_report_case(const struct kan_args *a);
+/* Reading makes nothing: a mistyped home does not become one. */
+int kan_custody_there(const char *home, struct kan_err *err);
 /* The shipped rules, with what a user's directory adds, replaces and turns off; NULL: none. */
 struct kan_rules;
 int kan_take_rules(struct kan_rules **out, const char *dir, struct kan_err *err);

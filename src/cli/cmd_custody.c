@@ -10,8 +10,12 @@
 #include "base/row.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "custody/act.h"
 
 static const struct kan_option custody_options[] = {
+	{"finding", 0, "F-ID", "note: the finding that it judges"},
+	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays"},
+	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
 	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
 	{NULL, 0, NULL, NULL},
@@ -47,6 +51,17 @@ static void print_act(const json_t *event)
 	}
 }
 
+/* "F-1a2b3c4d dismissed: " */
+static void print_judgement(const json_t *note)
+{
+	if (!json_object_get(note, "finding"))
+		return;
+	kan_print(stdout, kan_bytes_of(kan_json_str(note, "finding")));
+	(void)fputc(' ', stdout);
+	kan_print(stdout, kan_bytes_of(kan_json_str(note, "as")));
+	(void)fputs(": ", stdout);
+}
+
 static int print_event(const json_t *event, const char *commit, void *arg, struct kan_err *err)
 {
 	char when[KAN_RFC3339];
@@ -66,6 +81,7 @@ static int print_event(const json_t *event, const char *commit, void *arg, struc
 	kan_print(stdout, kan_bytes_of(json_string_value(json_object_get(who, "name"))));
 	if (note) {
 		(void)fputs("  ", stdout);
+		print_judgement(note);
 		kan_print(stdout, kan_bytes_of(json_string_value(json_object_get(note, "text"))));
 	}
 	print_act(event);
@@ -85,21 +101,55 @@ static int print_receipt(const struct kan_receipt *r, bool json)
 	return KAN_EXIT_OK;
 }
 
+static const char *const judgements[] = {"confirmed", "dismissed", NULL};
+
+/* F- and 8 hexadecimal digits, as in every report. */
+static bool finding_ok(const char *id)
+{
+	enum { HEX = 8 };
+	return strncmp(id, "F-", 2) == 0 && strlen(id) == 2 + HEX &&
+	       strspn(id + 2, "0123456789abcdef") == HEX;
+}
+
+/* -1: said what is wrong. */
+static int words_ok(const struct kan_args *a)
+{
+	const char *finding = kan_arg(a, "finding");
+	bool closes = strcmp(a->words[0], "close") == 0;
+	if (kan_arg_word(a, "as", judgements, 0) < 0)
+		return -1;
+	if (!kan_arg(a, "case"))
+		kan_say("custody %s wants --case ID: see kanshiki custody log", a->words[0]);
+	else if (!finding != !kan_arg(a, "as") || (closes && finding))
+		kan_say("custody note --finding F-ID goes with --as confirmed or --as dismissed");
+	else if (finding && !finding_ok(finding))
+		kan_say("'%s' is no finding: F- and 8 digits, as in the report", finding);
+	else if (a->n_words == 2 && kan_arg(a, "text"))
+		kan_say("two texts: give --text or the last word");
+	else if (a->n_words < 2 && !kan_arg(a, "text") && !finding)
+		kan_say("custody %s wants a text", a->words[0]);
+	else
+		return 0;
+	return -1;
+}
+
 static int note(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
 {
 	struct kan_receipt r = {0};
 	struct kan_act act = {.case_id = kan_arg(a, "case"), .argv = a->argv};
-	if (!act.case_id) {
-		kan_say("custody note wants --case ID: see kanshiki custody log");
-		return KAN_EXIT_USAGE;
-	}
-	if (kan_custody_note(&r, c, NULL, a->words[1], &act, err) < 0)
-		return kan_say_err(err);
-	return print_receipt(&r, kan_flag(a, "json"));
+	const char *finding = kan_arg(a, "finding"), *text = kan_arg(a, "text");
+	int rc = 0;
+	text = text ? text : a->n_words == 2 ? a->words[1] : "";
+	if (strcmp(a->words[0], "close") == 0)
+		rc = kan_custody_close(&r, c, text, &act, err);
+	else if (finding)
+		rc = kan_custody_judge(&r, c, finding, kan_arg(a, "as"), text, &act, err);
+	else
+		rc = kan_custody_note(&r, c, NULL, text, &act, err);
+	return rc < 0 ? kan_say_err(err) : print_receipt(&r, kan_flag(a, "json"));
 }
 
-/* Reading makes nothing: a mistyped home does not become one. */
-static int there(const char *home, struct kan_err *err)
+int kan_custody_there(const char *home, struct kan_err *err)
 {
 	kan_auto_free char *repo = kan_path(home, "custody.git");
 	if (access(repo, F_OK) == 0)
@@ -124,15 +174,19 @@ static int print_log(struct kan_custody *c, const struct kan_args *a, struct kan
 static int custody(const struct kan_args *a)
 {
 	bool log = strcmp(a->words[0], "log") == 0;
-	if (log ? a->n_words != 1 : strcmp(a->words[0], "note") != 0 || a->n_words != 2) {
-		kan_say("usage: kanshiki custody log | custody note --case ID TEXT");
+	bool writes = strcmp(a->words[0], "note") == 0 || strcmp(a->words[0], "close") == 0;
+	if (log ? a->n_words != 1 : !writes) {
+		kan_say("usage: kanshiki custody log | custody note --case ID TEXT | custody close "
+			"--case ID TEXT");
 		return KAN_EXIT_USAGE;
 	}
+	if (writes && words_ok(a) < 0)
+		return KAN_EXIT_USAGE;
 	struct kan_custody *c = NULL;
 	struct kan_err err = {0};
 	kan_auto_free char *home = kan_home(a);
 	int status = KAN_EXIT_OK;
-	int rc = there(home, &err);
+	int rc = kan_custody_there(home, &err);
 	if (rc == 0)
 		rc = kan_custody_open(&c, home, kan_arg(a, "key"), &err);
 	if (rc == 0 && log)
@@ -145,14 +199,6 @@ static int custody(const struct kan_args *a)
 	return status;
 }
 
-static void first_fault(const struct kan_check *c, void *arg)
-{
-	struct kan_err *fault = arg;
-	if (c->result == KAN_CHECK_FAILED && fault->code == KAN_OK)
-		kan_err_set(fault, KAN_ETAMPER, 0, "%s: %s", *c->path ? c->path : c->name,
-			    c->detail);
-}
-
 /* What was altered is not signed: our signature would vouch for it. */
 static int whole_bundle(char **path, const struct kan_args *a, struct kan_err *err)
 {
@@ -162,7 +208,7 @@ static int whole_bundle(char **path, const struct kan_args *a, struct kan_err *e
 	    kan_bundle_open(&b, *path, false, err) < 0)
 		return -1;
 	kan_bundle_free(b);
-	if (kan_bundle_verify(*path, NULL, first_fault, &fault, err) < 0)
+	if (kan_bundle_verify(*path, NULL, kan_first_fault, &fault, err) < 0)
 		return -1;
 	if (fault.code != KAN_OK)
 		return kan_fail(err, fault.code, "%s: %s", *path, fault.text);
@@ -193,7 +239,7 @@ static int import(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody, kan_cmd_import;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note --case ID TEXT",
+	.args = "log | note --case ID TEXT | close --case ID TEXT",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = custody_options,
 	.min_words = 1,

@@ -10,6 +10,9 @@ static const struct kan_option options[] = {
 	{"format", 0, "LIST",
 	 "html, md, json (default: these three), timeline, bodyfile, csv, stix, navigator, sarif, "
 	 "sbom"},
+	{"case", 0, "ID",
+	 "one report over all bundles and custody events of this case: html, md, json, timeline, "
+	 "csv"},
 	{"out", 'o', "DIR", "where the files go (default: the home's reports/<bundle>)"},
 	{"rules", 0, "DIR",
 	 "rules of yours: they add to the shipped ones, replace them by id, or turn them off"},
@@ -95,6 +98,8 @@ static int run(const struct kan_args *a)
 	struct kan_err err = {0};
 	if (kan_arg_word(a, "tlp", labels, 0) < 0 || kan_arg_word(a, "lang", kan_languages, 0) < 0)
 		return KAN_EXIT_USAGE;
+	if (kan_arg(a, "case"))
+		return kan_report_case(a);
 	if (render(&read, a, &err) < 0)
 		return kan_say_err(&err);
 	int status = read.status;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <kanshiki/bundle.h>
+#include <kanshiki/custody.h>
 #include <kanshiki/report.h>
 #include <kanshiki/rule.h>
 
@@ -18,6 +19,7 @@
 #include "base/row.h"
 #include "cli/box.h"
 #include "cli/cmd.h"
+#include "reports/case.h"
 #include "reports/drain.h"
 #include "reports/lang.h"
 
@@ -262,6 +264,26 @@ static int speak(struct kan_rules *rules, struct kan_lang *lang, const char *cod
 	return kan_rules_speak(rules, code, err);
 }
 
+void kan_first_fault(const struct kan_check *c, void *arg)
+{
+	struct kan_err *fault = arg;
+	if (c->result == KAN_CHECK_FAILED && fault->code == KAN_OK)
+		kan_err_set(fault, KAN_ETAMPER, 0, "%s: %s", *c->path ? c->path : c->name,
+			    c->detail);
+}
+
+/* Nothing of a bundle that was altered is used. */
+static int verify(const char *bundle, const char *seal, struct kan_err *err)
+{
+	struct kan_err fault = {0};
+	if (kan_bundle_verify(bundle, seal, kan_first_fault, &fault, err) < 0 ||
+	    kan_custody_verify_seal(bundle, NULL, kan_first_fault, &fault, err) < 0)
+		return -1;
+	if (fault.code != KAN_OK)
+		return kan_fail(err, fault.code, "its verification failed: %s", fault.text);
+	return 0;
+}
+
 static int read_all(json_t *answer, const struct kan_reading *r, struct kan_bytes yara,
 		    struct kan_err *err)
 {
@@ -272,6 +294,8 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	struct kan_lang lang = {.code = NULL};
 	struct origin origin = {NULL, r->redact ? kan_redactor_new() : NULL};
 	int worst = -1, rc = -1;
+	if (r->seal && verify(r->bundle, r->seal, err) < 0)
+		goto out;
 	if (kan_bundle_open(&bundle, r->bundle, r->unsealed, err) < 0)
 		goto out;
 	if (own_receipt(r->receipt, bundle, err) < 0 || kan_take_rules(&rules, r->rules, err) < 0 ||
@@ -295,6 +319,8 @@ static int read_all(json_t *answer, const struct kan_reading *r, struct kan_byte
 	json_object_set_new(answer, "status", json_integer(status));
 	json_t *paths = json_object();
 	json_object_set_new(answer, "reports", paths);
+	if (r->part_max)
+		json_object_set_new(answer, "part", kan_case_part(model, r->part_max));
 	if (r->out_dir && write_reports(paths, model, r, err) < 0)
 		goto out;
 	rc = draw(answer, model, r, err);

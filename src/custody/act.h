@@ -13,5 +13,12 @@
 int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
 		    const json_t *done, const char *failed, const struct kan_act *act,
 		    struct kan_err *err);
+/* What people say of a finding: as is "confirmed" or "dismissed". A note of the case. */
+int kan_custody_judge(struct kan_receipt *out, struct kan_custody *c, const char *finding,
+		      const char *as, const char *text, const struct kan_act *act,
+		      struct kan_err *err);
+/* The case is resolved: its close event. Evidence and notes may follow all the same. */
+int kan_custody_close(struct kan_receipt *out, struct kan_custody *c, const char *text,
+		      const struct kan_act *act, struct kan_err *err);
 
 #endif

@@ -414,6 +414,50 @@ int kan_custody_note(struct kan_receipt *out, struct kan_custody *c, const struc
 	return kan_write_event(out, c, &w, err);
 }
 
+/* An event of a case that is there: words alone do not begin one. */
+static int about_case(struct kan_receipt *out, struct kan_custody *c, const struct kan_write *of,
+		      struct kan_err *err)
+{
+	struct kan_write w = *of;
+	struct kan_chain_end end = {0};
+	char name[KAN_FORM_CASE], tip[KAN_GIT_ID] = "";
+	kan_auto_close int lock = -1;
+
+	if (!of->act->case_id || !*of->act->case_id)
+		return kan_fail(err, KAN_EUSAGE, "it needs a case");
+	kan_form_case(name, kan_bytes_of(of->act->case_id));
+	if (kan_home_lock(&lock, &c->home, err) < 0 || kan_git_tip(tip, c->git, err) < 0 ||
+	    kan_chain_end(&end, c->git, tip, name, err) < 0)
+		return -1;
+	if (end.seq == 0)
+		return kan_fail(err, KAN_ENOTFOUND, "no case '%s' here", name);
+	w.case_id = name;
+	return kan_write_event(out, c, &w, err);
+}
+
+int kan_custody_judge(struct kan_receipt *out, struct kan_custody *c, const char *finding,
+		      const char *as, const char *text, const struct kan_act *act,
+		      struct kan_err *err)
+{
+	struct kan_write w = {.type = "note",
+			      .act = act,
+			      .bundle = "",
+			      .seal = "",
+			      .note = text,
+			      .finding = finding,
+			      .as = as};
+
+	return about_case(out, c, &w, err);
+}
+
+int kan_custody_close(struct kan_receipt *out, struct kan_custody *c, const char *text,
+		      const struct kan_act *act, struct kan_err *err)
+{
+	struct kan_write w = {.type = "close", .act = act, .bundle = "", .seal = "", .note = text};
+
+	return about_case(out, c, &w, err);
+}
+
 int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
 		    const json_t *done, const char *failed, const struct kan_act *act,
 		    struct kan_err *err)

@@ -102,6 +102,10 @@ static void set_content(json_t *doc, const struct kan_event_input *in)
 		return;
 	note = json_object();
 	json_object_set_new(note, "text", text_json(in->note));
+	if (in->finding) {
+		json_object_set_new(note, "finding", text_json(in->finding));
+		json_object_set_new(note, "as", text_json(in->as));
+	}
 	json_object_set_new(doc, "note", note);
 }
 

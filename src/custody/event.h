@@ -22,10 +22,11 @@ struct kan_event_input {
 	const char *home;
 	const char *key_fpr;
 	bool host_key;
-	const json_t *what; /* {bundle, seal, octets, files}, or NULL */
-	const char *note;   /* text, or NULL */
-	const json_t *done; /* the act object of an act event, or NULL */
-	const char *failed; /* why it was not (wholly) done, or NULL */
+	const json_t *what;       /* {bundle, seal, octets, files}, or NULL */
+	const char *note;         /* text, or NULL */
+	const char *finding, *as; /* of the note: what it judges, and how; or NULL */
+	const json_t *done;       /* the act object of an act event, or NULL */
+	const char *failed;       /* why it was not (wholly) done, or NULL */
 };
 /* The file's bytes. */
 int kan_event_make(struct kan_buf *out, const struct kan_event_input *in, struct kan_err *err);

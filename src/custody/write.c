@@ -154,6 +154,8 @@ static void make_input(struct attempt *a, const struct kan_custody *c, const str
 		.host_key = c->host_key,
 		.what = w->what,
 		.note = w->note,
+		.finding = w->finding,
+		.as = w->as,
 		.done = w->done,
 		.failed = w->failed,
 	};

@@ -18,10 +18,11 @@ struct kan_custody {
 struct kan_write {
 	const char *type, *case_id, *bundle, *seal; /* bundle and seal "" without one */
 	const struct kan_act *act;
-	const json_t *what; /* or NULL */
-	const char *note;   /* or NULL */
-	const json_t *done; /* the act object of an act event, or NULL */
-	const char *failed; /* why that act was not done, or NULL */
+	const json_t *what;       /* or NULL */
+	const char *note;         /* or NULL */
+	const char *finding, *as; /* of the note, or NULL */
+	const json_t *done;       /* the act object of an act event, or NULL */
+	const char *failed;       /* why that act was not done, or NULL */
 	struct kan_git_add *files;
 	size_t n;
 };

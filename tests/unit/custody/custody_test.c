@@ -1,4 +1,5 @@
 /* The repository that a home gets, judged by git, git-lfs and ssh-keygen. */
+#include "custody/act.h"
 #include "fixture.h"
 
 #include "base/digest.h"
@@ -354,6 +355,36 @@ Test(custody, nothing_is_derived_from_a_bundle_that_is_not_here)
 	cr_assert_eq(kan_custody_derive(&d, c, &r, dir, &fixture_act, &err), -1);
 	cr_assert_eq(err.code, KAN_ENOTFOUND);
 	kan_custody_free(c);
+}
+
+Test(custody, a_judgement_and_the_end_of_a_case_are_events_of_a_case_that_is_there)
+{
+	auto_fixture struct fixture f;
+	struct kan_custody *c = NULL;
+	struct kan_receipt r, n;
+	struct kan_err err = {0};
+	struct kan_act other = fixture_act;
+
+	fixture_make(&f);
+	fixture_commit(&r, &f, BUNDLE_A);
+	cr_assert_eq(kan_custody_open(&c, f.home, NULL, &err), 0);
+	cr_assert_eq(kan_custody_judge(&n, c, "F-e24b6005", "dismissed", "our own tool",
+				       &fixture_act, &err),
+		     0, "%s", err.text);
+	cr_assert_eq(kan_custody_close(&n, c, "rebuilt", &fixture_act, &err), 0, "%s", err.text);
+	other.case_id = "inc-43";
+	cr_assert_eq(kan_custody_judge(&n, c, "F-e24b6005", "confirmed", "", &other, &err), -1);
+	cr_assert_eq(err.code, KAN_ENOTFOUND);
+	kan_custody_free(c);
+	git_says(&f,
+		 "cat-file blob main:cases/inc-42/events/000002-note.json | jq -c "
+		 "'[.note.finding,.note.as,.note.text]'",
+		 "[\"F-e24b6005\",\"dismissed\",\"our own tool\"]");
+	git_says(&f,
+		 "cat-file blob main:cases/inc-42/events/000003-close.json | jq -c "
+		 "'[.type,.note.text]'",
+		 "[\"close\",\"rebuilt\"]");
+	git_says(&f, "ls-tree --name-only main:cases", "inc-42");
 }
 
 Test(custody, a_note_is_an_event_with_or_without_a_bundle)
