@@ -30,11 +30,7 @@ static bool contains(struct kan_bytes v, struct kan_bytes w, bool icase)
 static enum kan_truth match_re(struct kan_cond_run *run, const struct kan_cond *c,
 			       struct kan_bytes v)
 {
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	if (!data)
-		return KAN_UNDECIDED;
-	int rc = pcre2_match(c->re, v.n ? v.p : (const uint8_t *)"", v.n, 0, 0, data, c->limits);
-	pcre2_match_data_free(data);
+	int rc = pcre2_match(c->re, v.n ? v.p : (const uint8_t *)"", v.n, 0, 0, c->data, c->limits);
 	if (rc >= 0)
 		return KAN_TRUE;
 	if (rc == PCRE2_ERROR_NOMATCH)

@@ -41,6 +41,7 @@ void kan_cond_free(struct kan_cond *c)
 	kan_sequence_free(c->sequence);
 	pcre2_code_free(c->re);
 	pcre2_match_context_free(c->limits);
+	pcre2_match_data_free(c->data);
 	free(c);
 }
 
@@ -74,7 +75,8 @@ static int parse_re(struct kan_cond *c, struct kan_err *err)
 		return kan_fail(err, KAN_EUSAGE, "re: not a regular expression at byte %zu",
 				(size_t)at);
 	c->limits = pcre2_match_context_create(NULL);
-	if (!c->limits)
+	c->data = pcre2_match_data_create(1, NULL);
+	if (!c->limits || !c->data)
 		return kan_fail(err, KAN_ELIMIT, "re: no memory");
 	pcre2_set_match_limit(c->limits, RE_MATCHES);
 	pcre2_set_depth_limit(c->limits, RE_DEPTH);

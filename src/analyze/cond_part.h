@@ -39,6 +39,7 @@ struct kan_cond {
 	bool icase;
 	pcre2_code *re;
 	pcre2_match_context *limits;
+	pcre2_match_data *data; /* of the match at hand */
 	struct kan_net net;
 	struct kan_count *count;
 	struct kan_sequence *sequence;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "analyze/analyze.h"
+#include "analyze/mask.h"
 #include "analyze/object.h"
+#include "base/row.h"
 
 static const char *const truths[] = {"false", "unknown", "true"};
 
@@ -52,12 +54,33 @@ static void append_once(json_t *clause, const char *list, const char *name)
 	kan_json_add_word(names, name);
 }
 
+/* The value of a variable that is named as a secret: nothing in it says so. */
+static bool secret_value(json_t *values, const struct kan_column *c, const struct kan_view *view,
+			 const struct kan_value *value)
+{
+	kan_auto_buf struct kan_buf scratch = KAN_BUF(0), shown = KAN_BUF(KAN_OBJECT_VALUE);
+	const char *kind = c->speaks && !c->list
+				   ? kan_mask_name(kan_bytes_of(kan_json_str(view->row, "name")))
+				   : NULL;
+	/* What stands around a hit in memory is anything. */
+	bool around = strcmp(view->kind->name, "hit") == 0 &&
+		      (strcmp(c->name, "before") == 0 || strcmp(c->name, "after") == 0);
+	if (!kind && !around)
+		return false;
+	kan_mask_value(&shown, kind ? kind : "memory", kan_value_bytes(value, 0, &scratch));
+	kan_object_bytes(values, c->name, kan_buf_bytes(&shown));
+	return true;
+}
+
 static void on_column(const struct kan_column *c, void *arg)
 {
 	const struct values *v = arg;
 	struct kan_value value = kan_value_get(v->l->view, c, v->l->gaps);
+	json_t *values = json_object_get(v->clause, "values");
+	if (value.known == KAN_KNOWN && secret_value(values, c, v->l->view, &value))
+		return;
 	if (value.known == KAN_KNOWN)
-		kan_object_value(json_object_get(v->clause, "values"), c->name, c, &value);
+		kan_object_value(values, c->name, c, &value);
 	else
 		append_once(v->clause, value.known == KAN_ABSENT ? "absent" : "unknown", c->name);
 }

@@ -6,6 +6,7 @@
 
 #include "analyze/count.h"
 #include "analyze/sequence.h"
+#include "analyze/sieve.h"
 
 enum { NODE_WEIGHT = 96, VALUE_MAX_BYTES = 1 << 20 };
 
@@ -17,6 +18,7 @@ struct pass {
 	struct probe *probes;
 	size_t n_probes;
 	bool gaps;
+	bool again; /* only rules with a sieve, through it */
 };
 
 /* The left values of one join, as hashes: a filter before the exact comparison. */
@@ -62,16 +64,18 @@ static void try_rule(struct pass *p, struct kan_rule_run *r, const struct kan_vi
 {
 	struct kan_cond_run c = {.gaps = p->gaps, .counts = p->run->counts};
 	enum kan_truth t = kan_cond_eval(&c, r->rule->where, v);
-	if (t == KAN_UNDECIDED) {
+	if (t == KAN_UNDECIDED && !p->again) {
 		r->undecided++;
+		r->gave_up += c.over;
 		r->why = c.why;
 		r->why_kind = c.why_kind ? c.why_kind : p->kind;
 	}
-	if (t != KAN_TRUE)
+	if (t != KAN_TRUE || (p->again && !kan_sieve_passes(r->sieve, v)))
 		return;
 	struct kan_view kept;
 	if (r->n_hits == KAN_RUN_HITS || !keep(&kept, p->run, v)) {
 		r->over++;
+		r->lost++;
 		return;
 	}
 	if ((r->n_hits & (r->n_hits - 1)) == 0)
@@ -94,7 +98,7 @@ static int past_rules(const json_t *row, uint64_t line, void *arg, struct kan_er
 	(void)err;
 	struct kan_view v = view_of(p, row, line);
 	for (size_t i = 0; i < p->run->n; i++)
-		if (p->run->rules[i].rule->kind == p->kind)
+		if (p->run->rules[i].rule->kind == p->kind && (!p->again || p->run->rules[i].sieve))
 			try_rule(p, &p->run->rules[i], &v);
 	if (p->observer && p->observer->wants(p->kind))
 		p->observer->see(&v, p->gaps, p->observer->arg);
@@ -323,6 +327,71 @@ int kan_run_rows(struct kan_run *run, const struct kan_kind *k, const struct kan
 	return stream(&p, past_observer, err);
 }
 
+/* --- when more rows of a rule hold than are kept --- */
+
+static void free_hits(struct kan_rule_run *r);
+
+/* Rules that want a row of a join begin again: of their rows only those that can have one count. */
+static bool begin_again(struct kan_run *run)
+{
+	bool any = false;
+	for (size_t i = 0; i < run->n; i++) {
+		struct kan_rule_run *r = &run->rules[i];
+		bool must = false;
+		for (size_t j = 0; j < r->rule->n_joins; j++)
+			must |= !r->rule->joins[j].optional;
+		if (!r->lost || !must)
+			continue;
+		for (size_t h = 0; h < r->n_hits; h++)
+			run->weight -=
+				weight_of(r->hits[h].view.row) + weight_of(r->hits[h].view.extra);
+		free_hits(r);
+		r->over = r->lost = 0;
+		r->sieve = kan_sieve_new(r->rule);
+		any = true;
+	}
+	return any;
+}
+
+static int past_sieves(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
+{
+	struct pass *p = arg;
+	(void)err;
+	struct kan_view v = view_of(p, row, line);
+	for (size_t i = 0; i < p->run->n; i++)
+		if (kan_sieve_wants(p->run->rules[i].sieve, p->kind))
+			kan_sieve_see(p->run->rules[i].sieve, &v, p->gaps);
+	json_decref(v.extra);
+	return 0;
+}
+
+static bool is_sieved(const struct kan_run *run, const struct kan_kind *k, bool joined)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		const struct kan_rule_run *r = &run->rules[i];
+		if (r->sieve && (joined ? kan_sieve_wants(r->sieve, k) : r->rule->kind == k))
+			return true;
+	}
+	return false;
+}
+
+static int run_again(struct kan_run *run, struct kan_err *err)
+{
+	if (!begin_again(run))
+		return 0;
+	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
+		struct pass p = {.run = run, .kind = k};
+		if (is_sieved(run, k, true) && stream(&p, past_sieves, err) < 0)
+			return -1;
+	}
+	for (const struct kan_kind *k = kan_kinds; k->name; k++) {
+		struct pass p = {.run = run, .kind = k, .again = true};
+		if (is_sieved(run, k, false) && stream(&p, past_rules, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int run_all(struct kan_run *run, const struct kan_observer *o, struct kan_err *err)
 {
 	if (run_counts(run, err) < 0)
@@ -332,6 +401,8 @@ static int run_all(struct kan_run *run, const struct kan_observer *o, struct kan
 		if ((used(run, k) || (o && o->wants(k))) && stream(&p, past_rules, err) < 0)
 			return -1;
 	}
+	if (run_again(run, err) < 0)
+		return -1;
 	for (const struct kan_kind *k = kan_kinds; k->name; k++)
 		if (run_joins(run, k, err) < 0)
 			return -1;
@@ -401,14 +472,22 @@ static void free_hit(struct kan_hit *h)
 	}
 }
 
+static void free_hits(struct kan_rule_run *r)
+{
+	for (size_t h = 0; h < r->n_hits; h++)
+		free_hit(&r->hits[h]);
+	free(r->hits);
+	r->hits = NULL;
+	r->n_hits = 0;
+}
+
 void kan_run_free(struct kan_run *run)
 {
 	if (!run)
 		return;
 	for (size_t i = 0; i < run->n; i++) {
-		for (size_t h = 0; h < run->rules[i].n_hits; h++)
-			free_hit(&run->rules[i].hits[h]);
-		free(run->rules[i].hits);
+		free_hits(&run->rules[i]);
+		kan_sieve_free(run->rules[i].sieve);
 	}
 	free(run->rules);
 	kan_counts_free(run->counts);

@@ -25,8 +25,11 @@ struct kan_rule_run {
 	const struct kan_rule *rule;
 	struct kan_hit *hits;
 	size_t n_hits;
-	uint64_t over;      /* true, but not kept */
-	uint64_t undecided; /* rows left at unknown */
+	uint64_t over;           /* true, but not kept */
+	uint64_t lost;           /* of them: before anybody could see whether a join has them */
+	uint64_t gave_up;        /* rows on which a pattern used its budget up */
+	struct kan_sieve *sieve; /* of a rule that had more rows than are kept; NULL: none */
+	uint64_t undecided;      /* rows left at unknown */
 	const struct kan_kind *why_kind;
 	const struct kan_column *why;
 	size_t findings;   /* accepted ones too */

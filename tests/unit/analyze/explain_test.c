@@ -71,6 +71,16 @@ Test(explain, a_secret_is_masked_in_the_values_too)
 	json_decref(o);
 }
 
+Test(explain, the_value_of_a_variable_that_is_named_as_a_secret_is_masked)
+{
+	json_t *o = explained("honest-postgres", "priv.preload-env");
+	char *text = json_dumps(o, 0);
+	cr_expect(strstr(text, "POSTGRES_PASSWORD"), "it is among the nearest: %s", text);
+	cr_expect_null(strstr(text, "Vb7uk29xQ1"));
+	free(text);
+	json_decref(o);
+}
+
 Test(explain, a_rule_that_is_not_there_is_not_found)
 {
 	struct kan_err err = {0};
