@@ -7,9 +7,10 @@
 #include "base/row.h"
 #include "reports/pictures.h"
 
-enum { LEFT = 110, TOP = 18, LANE = 26, TICKS = 6, DATE = 10, CLOCK_AT = 11, CLOCK = 8 };
+enum { LEFT = 110, TOP = 18, LANE = 26, LANES = 6, TICKS = 6, DATE = 10, CLOCK_AT = 11, CLOCK = 8 };
 
-const char *const kan_lane_names[] = {"image", "engine", "processes", "files", "capture", NULL};
+const char *const kan_lane_names[] = {"image", "engine",  "processes", "files",
+				      "logs",  "capture", NULL};
 
 /* Which lane an entry of the timeline is in; -1: none. */
 static int lane_of(const json_t *e)
@@ -20,7 +21,8 @@ static int lane_of(const json_t *e)
 	return strcmp(trust, "engine") == 0           ? 1
 	       : strcmp(trust, "kernel-process") == 0 ? 2
 	       : strcmp(trust, "storage") == 0        ? 3
-	       : strcmp(trust, "host") == 0           ? 4
+	       : strcmp(trust, "container-text") == 0 ? 4
+	       : strcmp(trust, "host") == 0           ? 5
 						      : -1;
 }
 
@@ -114,7 +116,7 @@ void kan_lanes_make(struct kan_lanes *out, const struct kan_model *m)
 	size_t i = 0;
 	json_t *e = NULL;
 	int64_t *v = moments(&s.n, list);
-	*out = (struct kan_lanes){.height = 2 * TOP + 5 * LANE};
+	*out = (struct kan_lanes){.height = 2 * TOP + LANES * LANE};
 	s.v = v;
 	s.columns = s.n < KAN_LANES_COLUMNS ? s.n : KAN_LANES_COLUMNS;
 	out->dots = kan_xalloc((json_array_size(list) + 1) * sizeof *out->dots);

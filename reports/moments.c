@@ -18,7 +18,18 @@ struct telling {
 	void *arg;
 };
 
-/* What the analysis put together: life, events. What it took from rows comes from the rows. */
+static const json_t *finding_of(const struct kan_model *m, const char *id)
+{
+	size_t i = 0;
+	json_t *f = NULL;
+	json_array_foreach (json_object_get(m->doc, "findings"), i, f)
+		if (strcmp(kan_json_str(f, "id"), id) == 0)
+			return f;
+	return NULL;
+}
+
+/* What the analysis put together: life, events, lines of logs. What it took from rows of files and
+ * processes comes from the rows. */
 static int told(struct telling *t, struct kan_err *err)
 {
 	size_t i = 0;
@@ -26,7 +37,8 @@ static int told(struct telling *t, struct kan_err *err)
 	json_array_foreach (json_object_get(t->m->doc, "timeline"), i, e) {
 		kan_auto_buf struct kan_buf text = KAN_BUF(MESSAGE_MAX);
 		struct kan_err ignored = {0};
-		if (json_object_get(e, "finding") ||
+		bool line = strcmp(kan_json_str(e, "trust"), "container-text") == 0;
+		if ((json_object_get(e, "finding") && !line) ||
 		    kan_json_bytes(&text, e, "message", &ignored) < 0)
 			continue;
 		bool engine = strcmp(kan_json_str(e, "trust"), "engine") == 0;
@@ -35,8 +47,11 @@ static int told(struct telling *t, struct kan_err *err)
 			.desc = kan_json_str(e, "desc"),
 			.macb = "....",
 			.trust = kan_json_str(e, "trust"),
-			.source = engine ? "ENGINE" : "HOST",
+			.source = engine ? "ENGINE"
+				  : line ? "LOG"
+					 : "HOST",
 			.message = kan_buf_bytes(&text),
+			.finding = line ? finding_of(t->m, kan_json_str(e, "finding")) : NULL,
 		};
 		if (t->fn(&at, t->arg, err) < 0)
 			return -1;

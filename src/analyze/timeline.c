@@ -125,8 +125,66 @@ json_t *kan_events_unseen(const struct kan_facts *f)
 			 "an exec before that");
 }
 
+/* One value of a row of a log, as it is shown. */
+static void word_of(struct kan_buf *text, const json_t *o, const char *key)
+{
+	kan_auto_buf struct kan_buf value = KAN_BUF(MESSAGE_MAX);
+	struct kan_err ignored = {0};
+	const json_t *n = json_object_get(o, key);
+	if (json_is_integer(n))
+		kan_buf_addf(text, "%lld", (long long)json_integer_value(n));
+	else if (kan_json_bytes(&value, o, key, &ignored) == 0)
+		kan_buf_addb(text, kan_buf_bytes(&value));
+}
+
+/* false: it is no row of a log. */
+static bool log_message(struct kan_buf *text, const json_t *o)
+{
+	static const struct {
+		const char *kind, *words[8]; /* ours and keys in turn */
+	} forms[] = {
+		{"http",
+		 {"request ", "method", " ", "path", " from ", "source", ", answered ", "status"}},
+		{"login", {"login ", "result", ": ", "user", " from ", "source", " by ", "method"}},
+		{"log", {"log line: ", "text"}}};
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		if (strcmp(kan_json_str(o, "kind"), forms[i].kind) != 0)
+			continue;
+		for (size_t k = 0; k + 1 < 8 && forms[i].words[k]; k += 2) {
+			kan_buf_adds(text, forms[i].words[k]);
+			word_of(text, o, forms[i].words[k + 1]);
+		}
+		return true;
+	}
+	return false;
+}
+
+static void named_by(json_t *list, const json_t *finding)
+{
+	json_t *last = json_array_get(list, json_array_size(list) - 1);
+	json_object_set(last, "finding", json_object_get(finding, "id"));
+	json_object_set(last, "n", json_object_get(finding, "n"));
+}
+
+/* The time of a line is the logger's, or the container's own word. */
+static bool add_line(json_t *list, const json_t *finding, const json_t *o)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(MESSAGE_MAX);
+	int64_t ns = kan_get_int(o, "time_ns", 0);
+	if (!log_message(&text, o))
+		return false;
+	if (ns) {
+		add(list, ns, "log line (what it says is the container's own word)",
+		    "container-text", kan_buf_bytes(&text));
+		named_by(list, finding);
+	}
+	return true;
+}
+
 static void add_object(json_t *list, const json_t *finding, const json_t *o)
 {
+	if (add_line(list, finding, o))
+		return;
 	const char *kind = kan_json_str(o, "kind");
 	kan_auto_buf struct kan_buf text = KAN_BUF(MESSAGE_MAX), value = KAN_BUF(MESSAGE_MAX);
 	struct kan_err ignored = {0};
@@ -144,9 +202,7 @@ static void add_object(json_t *list, const json_t *finding, const json_t *o)
 	kan_buf_addb(&text, kan_buf_bytes(&value));
 	add(list, ns, file ? "ctime of the inode" : "process start",
 	    file ? "storage" : "kernel-process", kan_buf_bytes(&text));
-	json_t *last = json_array_get(list, json_array_size(list) - 1);
-	json_object_set(last, "finding", json_object_get(finding, "id"));
-	json_object_set(last, "n", json_object_get(finding, "n"));
+	named_by(list, finding);
 }
 
 /* A whiteout shares its inode with others: its times are not the deletion's. */
