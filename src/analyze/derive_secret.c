@@ -264,6 +264,71 @@ static int on_file(const json_t *row, uint64_t line, void *arg, struct kan_err *
 	return d.what ? tell(l->h, &d, err) : 0;
 }
 
+/* Of an image's files nearly none is asked for: a line whose path does not end so is not parsed. */
+struct sieving {
+	struct kan_buf line;
+	json_t *found; /* {"row", "line"} */
+	uint64_t number;
+};
+
+static bool wanted(struct kan_bytes line)
+{
+	static const char key[] = "\"path\":\"";
+	const uint8_t *at = memmem(line.p, line.n, key, sizeof key - 1);
+	const uint8_t *end = line.p + line.n;
+	if (!at)
+		return false;
+	const uint8_t *from = at += sizeof key - 1;
+	while (at < end && *at != '"')
+		at += *at == '\\' ? 2 : 1;
+	return at < end && file_kind((struct kan_bytes){from, (size_t)(at - from)});
+}
+
+static void take_line(struct sieving *s)
+{
+	json_t *row = NULL;
+	struct kan_err ignored = {0}; /* a row that is none is told by who reads them all */
+	s->number++;
+	if (wanted(kan_buf_bytes(&s->line)) &&
+	    kan_row_parse(&row, kan_buf_bytes(&s->line), &ignored) == 0)
+		json_array_append_new(s->found, json_pack("{s:o,s:I}", "row", row, "line",
+							  (json_int_t)s->number));
+	kan_buf_reset(&s->line);
+}
+
+static int on_piece(struct kan_bytes piece, void *arg, struct kan_err *err)
+{
+	struct sieving *s = arg;
+	(void)err;
+	while (piece.n) {
+		const uint8_t *lf = memchr(piece.p, '\n', piece.n);
+		size_t n = lf ? (size_t)(lf - piece.p) : piece.n;
+		kan_buf_add(&s->line, piece.p, n);
+		if (lf)
+			take_line(s);
+		piece.p += n + (lf != NULL);
+		piece.n -= n + (lf != NULL);
+	}
+	return 0;
+}
+
+/* Rows are told when all bytes are known to be those that were sealed. */
+static int files(struct hunt *h, const char *artefact, struct layered *layer, struct kan_err *err)
+{
+	struct sieving s = {.line = KAN_BUF(KAN_ROW_MAX), .found = json_array()};
+	size_t i = 0;
+	json_t *one = NULL;
+	int rc = kan_source_has(h->f->source, artefact)
+			 ? kan_source_stream(h->f->source, artefact, on_piece, &s, err)
+			 : 0;
+	for (; rc == 0 && (one = json_array_get(s.found, i)); i++)
+		rc = on_file(json_object_get(one, "row"), (uint64_t)kan_json_int(one, "line"),
+			     layer, err);
+	kan_buf_free(&s.line);
+	json_decref(s.found);
+	return rc;
+}
+
 static int rows(struct hunt *h, const char *artefact, kan_derive_row_fn *fn, void *arg,
 		struct kan_err *err)
 {
@@ -285,9 +350,9 @@ int kan_derive_secret(const struct kan_facts *f, kan_derive_row_fn *fn, void *ar
 	if (rc == 0)
 		rc = history(&h, err);
 	if (rc == 0)
-		rc = rows(&h, "data/image/baseline.ndjson", on_file, &layer, err);
+		rc = files(&h, "data/image/baseline.ndjson", &layer, err);
 	if (rc == 0)
-		rc = rows(&h, "data/image/ghosts.ndjson", on_file, &ghost, err);
+		rc = files(&h, "data/image/ghosts.ndjson", &ghost, err);
 	free(h.met);
 	return rc;
 }

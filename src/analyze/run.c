@@ -86,7 +86,8 @@ static void try_rule(struct pass *p, struct kan_rule_run *r, const struct kan_vi
 
 static struct kan_view view_of(const struct pass *p, const json_t *row, uint64_t line)
 {
-	struct kan_view v = {p->kind, (json_t *)(uintptr_t)row, json_object(), line};
+	struct kan_view v = {p->kind, (json_t *)(uintptr_t)row, NULL, line};
+	v.extra = p->kind->join ? json_object() : json_incref(p->run->nothing);
 	if (p->kind->join)
 		p->kind->join(v.extra, row, p->run->facts);
 	return v;
@@ -416,6 +417,7 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	run->facts = f;
 	run->n = r->n;
 	run->accepted = r->accepted;
+	run->nothing = json_object();
 	run->counts = kan_counts_new();
 	run->rules = kan_xalloc((r->n + 1) * sizeof *run->rules);
 	for (size_t i = 0; i < r->n; i++)
@@ -489,6 +491,7 @@ void kan_run_free(struct kan_run *run)
 		free_hits(&run->rules[i]);
 		kan_sieve_free(run->rules[i].sieve);
 	}
+	json_decref(run->nothing);
 	free(run->rules);
 	kan_counts_free(run->counts);
 	free(run);

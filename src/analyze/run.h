@@ -49,6 +49,7 @@ struct kan_run {
 	struct kan_rule_run *rules;
 	size_t n;
 	size_t weight;
+	json_t *nothing;               /* joined columns of a kind that has none */
 	struct kan_accepted *accepted; /* of the rules; NULL: none */
 };
 
