@@ -8,7 +8,14 @@
 #include "base/row.h"
 
 enum { KEEP = 1, KEPT, WORD, WORD_END };
-enum { RUNS = 40, KEY_MAX = 16 << 10, NUMBER_TEXT = 16, ENTITY_MAX = 10, PAGE_MAX = 64 << 20 };
+enum {
+	RUNS = 40,
+	KEY_MAX = 16 << 10,
+	FORM_MAX = 64 << 10,
+	NUMBER_TEXT = 16,
+	ENTITY_MAX = 10,
+	PAGE_MAX = 64 << 20
+};
 
 void kan_lang_keep(struct kan_buf *out)
 {
@@ -56,12 +63,18 @@ static bool is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
-/* What is not in English has been translated before; an id, a digest, a name of a field is none. */
+/* What is not has been translated before, by the rule that says it. */
+static bool is_english(const char *text)
+{
+	for (; *text; text++)
+		if ((uint8_t)*text >= 0x80)
+			return false;
+	return true;
+}
+
+/* An id, a digest, a name of a field is no word. */
 static void note_missing(const struct kan_lang *lang, const char *key)
 {
-	for (const char *c = key; *c; c++)
-		if ((uint8_t)*c >= 0x80)
-			return;
 	if (!strchr(key, ' ') && strpbrk(key, "{._:/-$@<"))
 		return;
 	if (lang->missing)
@@ -82,6 +95,87 @@ static void compose(struct kan_buf *out, const char *form, const struct text *t)
 		}
 		kan_buf_add(out, t->runs.data + t->begin[n], t->begin[n + 1] - t->begin[n]);
 		form = end;
+	}
+}
+
+/* Where a sentence may be taken apart; 0: not here. */
+static size_t separator(const char *at)
+{
+	static const char *const marks[] = {"; ", ", ", ": ", "  ", " (", ")", "."};
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		if (strncmp(at, marks[i], strlen(marks[i])) == 0 &&
+		    (marks[i][0] != '.' || at[1] == '\0'))
+			return strlen(marks[i]);
+	return 0;
+}
+
+static const char *looked_up(const struct kan_lang *lang, const char *key)
+{
+	return json_string_value(json_object_get(lang->catalogue, key));
+}
+
+/* A part of a sentence: its blanks are counted from 0, and stand for those of the whole. */
+static void translate_part(struct kan_buf *form, const struct kan_lang *lang, struct kan_bytes part)
+{
+	kan_auto_buf struct kan_buf key = KAN_BUF(KEY_MAX);
+	unsigned long blanks[RUNS];
+	size_t n = 0;
+	bool letters = false;
+	for (size_t i = 0; i < part.n; i++) {
+		const char *c = (const char *)part.p + i;
+		char *end = NULL;
+		unsigned long k =
+			*c == '{' && is_digit((uint8_t)c[1]) ? strtoul(c + 1, &end, 10) : RUNS;
+		if (end && *end == '}' && n < RUNS) {
+			kan_buf_addf(&key, "{%zu}", n);
+			blanks[n++] = k;
+			i = (size_t)(end - (const char *)part.p);
+			continue;
+		}
+		letters |= is_letter((uint8_t)*c);
+		kan_buf_addc(&key, *c);
+	}
+	const char *said = letters ? looked_up(lang, kan_buf_str(&key)) : NULL;
+	if (!said) {
+		if (letters)
+			note_missing(lang, kan_buf_str(&key));
+		kan_buf_addb(form, part);
+		return;
+	}
+	for (const char *c = said; *c; c++) {
+		char *end = NULL;
+		unsigned long k =
+			*c == '{' && is_digit((uint8_t)c[1]) ? strtoul(c + 1, &end, 10) : RUNS;
+		if (end && *end == '}' && k < n) {
+			kan_buf_addf(form, "{%lu}", blanks[k]);
+			c = end;
+		} else {
+			kan_buf_addc(form, *c);
+		}
+	}
+}
+
+/* The form of a text in that language: of the whole, or else of its parts. */
+static void form_of(struct kan_buf *form, const struct kan_lang *lang, const char *key)
+{
+	const char *whole = looked_up(lang, key), *from = key;
+	if (whole || !is_english(key)) {
+		kan_buf_adds(form, whole ? whole : key);
+		return;
+	}
+	for (const char *at = key;;) {
+		size_t n = *at ? separator(at) : 0;
+		if (*at && !n) {
+			at++;
+			continue;
+		}
+		translate_part(form, lang,
+			       (struct kan_bytes){(const uint8_t *)from, (size_t)(at - from)});
+		kan_buf_add(form, at, n);
+		if (!*at)
+			return;
+		at += n;
+		from = at;
 	}
 }
 
@@ -114,17 +208,15 @@ static void end_text(struct pass *p)
 	kan_auto_buf struct kan_buf key = KAN_BUF(KEY_MAX);
 	struct kan_bytes inner = trimmed(&t->key, &before);
 	kan_buf_addb(&key, inner);
-	const char *whole = kan_buf_str(&t->key), *form = NULL;
-	if (p->lang && t->letters && !t->full)
-		form = json_string_value(json_object_get(p->lang->catalogue, kan_buf_str(&key)));
-	if (!form) {
-		if (p->lang && t->letters)
-			note_missing(p->lang, kan_buf_str(&key));
-		compose(&p->out, whole, t);
-	} else {
+	const char *whole = kan_buf_str(&t->key);
+	if (p->lang && t->letters && !t->full) {
+		kan_auto_buf struct kan_buf form = KAN_BUF(FORM_MAX);
+		form_of(&form, p->lang, kan_buf_str(&key));
 		kan_buf_add(&p->out, whole, before);
-		compose(&p->out, form, t);
+		compose(&p->out, kan_buf_str(&form), t);
 		kan_buf_adds(&p->out, whole + before + inner.n);
+	} else {
+		compose(&p->out, whole, t);
 	}
 	begin_text(t);
 }
@@ -189,12 +281,12 @@ static void one_word(struct kan_buf *out, const struct pass *p, struct kan_bytes
 		t.letters |= is_letter(v.p[i]);
 		kan_buf_addc(&t.key, (char)v.p[i++]);
 	}
-	const char *form = p->lang ? json_string_value(json_object_get(p->lang->catalogue,
-								       kan_buf_str(&t.key)))
-				   : NULL;
-	if (p->lang && !form && t.letters)
-		note_missing(p->lang, kan_buf_str(&t.key));
-	compose(out, form ? form : kan_buf_str(&t.key), &t);
+	kan_auto_buf struct kan_buf form = KAN_BUF(FORM_MAX);
+	if (p->lang && t.letters && !t.full)
+		form_of(&form, p->lang, kan_buf_str(&t.key));
+	else
+		kan_buf_addb(&form, kan_buf_bytes(&t.key));
+	compose(out, kan_buf_str(&form), &t);
 	kan_buf_free(&t.key);
 	kan_buf_free(&t.runs);
 }

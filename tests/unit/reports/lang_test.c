@@ -174,6 +174,16 @@ Test(lang, a_text_is_what_stands_between_two_tags_and_its_words_change_places)
 		 "{\"Kind\":\"K\",\"Why: {0}\":\"W {0}\"}", "## K\n- W Kind|\n\n| K |\n");
 }
 
+Test(lang, a_sentence_that_is_not_known_is_translated_in_parts)
+{
+	finished("<p>public  \1a\2:80  out, 12 B sent; new</p>", KAN_LANG_HTML,
+		 "{\"public\":\"P\",\"out\":\"O\",\"{0} B sent\":\"S {0}\"}",
+		 "<p>P  a:80  O, S 12; new</p>");
+	finished("<p>\3exec (inside)\4: 7 of 9</p>", KAN_LANG_HTML,
+		 "{\"exec\":\"E\",\"inside\":\"I\",\"{0} of {1}\":\"{1}/{0}\"}",
+		 "<p>E (I): 9/7</p>");
+}
+
 Test(lang, what_nobody_made_ends_all_the_same)
 {
 	static const char *const pages[] = {
