@@ -345,6 +345,24 @@ class Label(unittest.TestCase):
                 self.assertEqual((lines[0], lines[-1]), (f"TLP:{word}",) * 2, one)
 
 
+class Languages(unittest.TestCase):
+    def test_the_japanese_page_is_whole_in_chromium_and_takes_the_same_receipt(self):
+        needs(self, "chromium")
+        home, document = sample()
+        made, _ = reported(document["bundle"], "--home", home, "--lang", "ja", kinds="html")
+        place = new("page-")
+        (place / "report.html").write_bytes(made["report.html"])
+        self.assertIn(document["custody"]["commit"].encode(), made["report.html"])
+        with browser.Browser() as page:
+            for scheme, width in (("light", 1200), ("dark", 500)):
+                page.view(width, 900, scheme)
+                page.open(place / "report.html")
+                self.assertEqual((page.messages(), len(page.requests())), ([], 1))
+                self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), width)
+                self.assertEqual(page.evaluate("document.documentElement.lang"), "ja")
+                self.assertEqual(page.evaluate("[...document.querySelectorAll('h2')].filter(h => /^[ -~]*$/.test(h.textContent)).length"), 0)
+
+
 class Version(unittest.TestCase):
     def of_another(self, name, ours):
         """A bundle that is whole and of a version that is not ours."""
