@@ -141,7 +141,7 @@ static void unseen_row(struct kan_buf *out, const json_t *b, const json_t *row)
 	kan_html_text(out, kan_json_str(row, "kind"));
 	kan_buf_adds(out, "</td><td data-l=\"what\">");
 	kan_html_value(out, row, "what");
-	kan_buf_adds(out, "</td><td data-l=\"why\">");
+	kan_buf_adds(out, "</td><td data-l=\"why\" class=\"why\">");
 	kan_html_text(out, kan_json_str(row, "code"));
 	kan_buf_adds(out, *kan_json_str(row, "code") && *kan_json_str(row, "why") ? ": " : "");
 	kan_html_text(out, kan_json_str(row, "why"));

@@ -59,7 +59,7 @@ static void not_seen(struct kan_buf *out, const struct kan_model *m)
 		kan_html_name(out, kan_json_str(row, "collector"));
 		kan_buf_adds(out, "</td><td data-l=\"what\">");
 		kan_html_value(out, row, "what");
-		kan_buf_adds(out, "</td><td data-l=\"why\">");
+		kan_buf_adds(out, "</td><td data-l=\"why\" class=\"why\">");
 		kan_html_text(out, kan_json_str(row, "code"));
 		kan_buf_adds(out,
 			     *kan_json_str(row, "code") && *kan_json_str(row, "why") ? ": " : "");

@@ -79,7 +79,7 @@ const char kan_html_style[] =
 	"th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid "
 	"var(--line)}\n"
 	"th{color:var(--soft);font-weight:600;white-space:nowrap}\n"
-	"td code,td[data-l=why]{overflow-wrap:anywhere}td.word{white-space:nowrap}\n"
+	"td code,td.why{overflow-wrap:anywhere}td.word{white-space:nowrap}\n"
 	"td.num,th.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
 	"time{font-variant-numeric:tabular-nums;white-space:nowrap}\n"
 	".more,.cut{color:var(--soft)}\n"
