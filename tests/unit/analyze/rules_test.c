@@ -267,7 +267,8 @@ static json_t *shipped_doc(const char *id)
 static void put_rule(const char *dir, const char *name, const char *of, const char *id,
 		     const char *title)
 {
-	json_t *rule = json_deep_copy(shipped_doc(of));
+	json_t *shipped = shipped_doc(of), *rule = json_deep_copy(shipped);
+	json_decref(shipped);
 	json_object_set_new(rule, "id", json_string(id));
 	json_object_set_new(rule, "title", json_string(title));
 	char *text = json_dumps(rule, 0);

@@ -222,7 +222,7 @@ SHAPES = {
     "deep": deep, "looping": looping, "wide": wide, "bomb": lambda: oci(lambda o: gzip.compress(o + bytes(70 << 20)), layers=LAYERS[:1]),
     "zeros": lambda: another([ZEROS], zstd),
     "zeros-gzip": lambda: another([ZEROS], gzip.compress), "zeros-plain": lambda: another([ZEROS]), "zeros-often": lambda: another([ZEROS[:30 << 20]] * 9),
-    "trailing": lambda: trailing(9), "trailing-often": lambda: trailing(40),
+    "trailing": lambda: trailing(9), "trailing-often": lambda: trailing(60),
     "newer": lambda: another([*LAYERS[:2], newer()]), "fewer": lambda: another(LAYERS[:2]), "more": lambda: another([*LAYERS, newer()]),
     "platforms": platforms, "crowded": crowded, "rewritten": lambda: oci(config=CONFIG + b" "),
     "odd": lambda: another([odd()]), "broken": lambda: another([LAYERS[0][:3000], LAYERS[2]]),
