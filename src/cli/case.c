@@ -79,6 +79,7 @@ static void read_one(struct job *j, json_t *b, size_t n)
 	struct kan_reading r = {
 		.bundle = path,
 		.rules = kan_arg(j->a, "rules"),
+		.accepted = kan_arg(j->a, "accepted"),
 		.yara = kan_arg(j->a, "yara"),
 		.fail_on = kan_arg(j->a, "fail-on"),
 		.seal = kan_json_str(b, "seal"),
@@ -281,6 +282,18 @@ static int make(struct job *j, struct kan_err *err)
 	return rc;
 }
 
+/* What it does not do is refused: who asks for a copy to give away must not get another one. */
+static bool of_one_bundle(const struct kan_args *a)
+{
+	const char *option = kan_flag(a, "redact")   ? "redact"
+			     : kan_arg(a, "receipt") ? "receipt"
+			     : kan_arg(a, "lang")    ? "lang"
+						     : NULL;
+	if (option)
+		kan_say("--%s is of the report of one bundle, and not of a case", option);
+	return option;
+}
+
 int kan_report_case(const struct kan_args *a)
 {
 	struct kan_err err = {0};
@@ -291,7 +304,7 @@ int kan_report_case(const struct kan_args *a)
 		kan_say("report --case takes all bundles of the case: name none");
 		return KAN_EXIT_USAGE;
 	}
-	if (kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
+	if (of_one_bundle(a) || kan_arg_word(a, "fail-on", kan_severity_words, 0) < 0)
 		return KAN_EXIT_USAGE;
 	if (formats_ok(j.formats, &err) < 0 ||
 	    kan_case_events(&j.of, home, kan_arg(a, "case"), &err) < 0)

@@ -345,6 +345,28 @@ class Label(unittest.TestCase):
                 self.assertEqual((lines[0], lines[-1]), (f"TLP:{word}",) * 2, one)
 
 
+class Case(unittest.TestCase):
+    def test_what_a_report_over_a_case_does_not_do_is_refused_and_not_left_out(self):
+        home, document = sample()
+        for option in (["--redact"], ["--lang", "ja"], ["--receipt", "x"]):
+            out = new("case-")
+            status, _, err = kanshiki("--home", home, "report", "--case", document["case"], *option, "-o", out)
+            self.assertEqual((status, list(out.iterdir())), (2, []), err)
+            self.assertIn(f"{option[0]} is of the report of one bundle, and not of a case", err)
+
+    def test_accepted_findings_are_accepted_in_each_bundle_of_it(self):
+        home, document = sample()
+        one, _ = reported(document["bundle"], "--home", home, kinds="json")
+        findings = json.loads(one["report.json"])["findings"]
+        accepted = new("accepted-") / "accepted.json"
+        accepted.write_text(json.dumps([{"rule": f["rule"], "key": f["key"], "image": "*", "reason": "r", "by": "b", "added": "2026-10-01",
+                                         "expires": "2027-10-01"} for f in findings[:1]]))
+        for more, n in (([], len(findings)), (["--accepted", accepted], len(findings) - 1)):
+            status, out, err = kanshiki("--home", home, "report", "--case", document["case"], *more, "-o", new("case-"))
+            self.assertEqual(status, 0, err)
+            self.assertIn(f", {n} finding".encode(), out)
+
+
 class Languages(unittest.TestCase):
     def test_the_japanese_page_is_whole_in_chromium_and_takes_the_same_receipt(self):
         needs(self, "chromium")
