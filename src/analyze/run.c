@@ -70,7 +70,7 @@ static void try_rule(struct pass *p, struct kan_rule_run *r, const struct kan_vi
 		r->why = c.why;
 		r->why_kind = c.why_kind ? c.why_kind : p->kind;
 	}
-	if (t != KAN_TRUE || (p->again && !kan_sieve_passes(r->sieve, v)))
+	if (t != KAN_TRUE || (p->again && !kan_sieve_passes(r->sieve, v, true)))
 		return;
 	struct kan_view kept;
 	if (r->n_hits == KAN_RUN_HITS || !keep(&kept, p->run, v)) {
@@ -93,10 +93,24 @@ static struct kan_view view_of(const struct pass *p, const json_t *row, uint64_t
 	return v;
 }
 
+/* By what the row itself says: most are done with before anything is joined to them. */
+static bool may_pass(const struct pass *p, const json_t *row)
+{
+	const struct kan_view v = {p->kind, (json_t *)(uintptr_t)row, p->run->nothing, 0};
+	for (size_t i = 0; i < p->run->n; i++) {
+		const struct kan_rule_run *r = &p->run->rules[i];
+		if (r->sieve && r->rule->kind == p->kind && kan_sieve_passes(r->sieve, &v, false))
+			return true;
+	}
+	return false;
+}
+
 static int past_rules(const json_t *row, uint64_t line, void *arg, struct kan_err *err)
 {
 	struct pass *p = arg;
 	(void)err;
+	if (p->again && !may_pass(p, row))
+		return 0;
 	struct kan_view v = view_of(p, row, line);
 	for (size_t i = 0; i < p->run->n; i++)
 		if (p->run->rules[i].rule->kind == p->kind && (!p->again || p->run->rules[i].sieve))
@@ -428,34 +442,6 @@ int kan_run_new(struct kan_run **out, const struct kan_facts *f, const struct ka
 	}
 	*out = run;
 	return 0;
-}
-
-/* Every join that is not optional has a row. A missing row that could still come is undecided. */
-enum kan_truth kan_run_joined(const struct kan_run *run, const struct kan_rule *r,
-			      const struct kan_hit *h)
-{
-	enum kan_truth whole = KAN_TRUE;
-	for (size_t j = 0; j < r->n_joins; j++) {
-		const struct kan_kind *k = r->joins[j].kind;
-		if (r->joins[j].optional || h->joins[j].total)
-			continue;
-		enum kan_coverage c = kan_cover_of(run->facts->cover, run->facts->source,
-						   k->collector, k->artefact);
-		bool lost = h->joins[j].undecided || c == KAN_COVER_NONE || c == KAN_COVER_CUT;
-		if (!lost)
-			return KAN_FALSE;
-		whole = KAN_UNDECIDED;
-	}
-	return whole;
-}
-
-bool kan_run_excused(const struct kan_run *run, const struct kan_rule *r, const struct kan_hit *h)
-{
-	struct kan_cond_run c = {.joins = h->joins, .counts = run->counts};
-	if (r->excuse)
-		return kan_cond_eval(&c, r->excuse, &h->view) == KAN_TRUE;
-	return strcmp(r->kind->name, "change") == 0 &&
-	       json_is_true(json_object_get(h->view.extra, "explained"));
 }
 
 static void free_view(struct kan_view *v)

@@ -66,10 +66,10 @@ static bool in_set(const uint8_t *set, const struct kan_value *value)
 	return false;
 }
 
-bool kan_sieve_passes(const struct kan_sieve *s, const struct kan_view *v)
+bool kan_sieve_passes(const struct kan_sieve *s, const struct kan_view *v, bool joined)
 {
 	for (size_t j = 0; j < s->rule->n_joins; j++) {
-		if (!s->sets[j])
+		if (!s->sets[j] || (!joined && s->rule->joins[j].on[0].left->from))
 			continue;
 		struct kan_value left = kan_value_get(v, s->rule->joins[j].on[0].left, false);
 		if (!in_set(s->sets[j], &left))

@@ -15,6 +15,7 @@ void kan_sieve_free(struct kan_sieve *s);
 bool kan_sieve_wants(const struct kan_sieve *s, const struct kan_kind *k);
 /* A row of a joined kind. */
 void kan_sieve_see(struct kan_sieve *s, const struct kan_view *v, bool gaps);
-bool kan_sieve_passes(const struct kan_sieve *s, const struct kan_view *v);
+/* joined: the view has its joined columns; without them what they decide passes. */
+bool kan_sieve_passes(const struct kan_sieve *s, const struct kan_view *v, bool joined);
 
 #endif
