@@ -7,8 +7,6 @@
 #include <kanshiki/err.h>
 
 struct kan_custody;
-struct kan_check; /* kanshiki/bundle.h: one result per check */
-typedef void kan_check_fn(const struct kan_check *check, void *arg);
 
 /* Who acts, why, and how, as the event records it. Strings are borrowed; NULL where unknown. */
 struct kan_act {
@@ -60,15 +58,5 @@ int kan_custody_find_request(struct kan_receipt *out, struct kan_custody *c, con
 typedef int kan_event_fn(const json_t *event, const char *commit, void *arg, struct kan_err *err);
 int kan_custody_log(struct kan_custody *c, const char *case_id, kan_event_fn *fn, void *arg,
 		    struct kan_err *err);
-
-/*
- * Checks of custody.md section 9 on a repository (and, for a bundle, its seal's signature). Reads
- * no config, runs no hook and no git. allowed_signers: a file, or NULL. Same return rule as
- * kan_bundle_verify.
- */
-int kan_custody_verify(const char *repo, const char *allowed_signers, kan_check_fn *fn, void *arg,
-		       struct kan_err *err);
-int kan_custody_verify_seal(const char *bundle_dir, const char *allowed_signers, kan_check_fn *fn,
-			    void *arg, struct kan_err *err);
 
 #endif

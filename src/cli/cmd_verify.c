@@ -11,6 +11,7 @@
 #include "cli/box.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "custody/check.h"
 
 static const struct kan_option options[] = {
 	{"allowed-signers", 0, "FILE",
@@ -137,8 +138,8 @@ static int readable(const char *path, struct kan_err *err)
 }
 
 /* A bag, a .partial, a repository, or a home. */
-static int check(struct tally *t, const char *path, const char *signers, const struct kan_args *a,
-		 struct kan_err *err)
+static int check(struct tally *t, const char *path, const struct kan_custody_trust *trust,
+		 const struct kan_args *a, struct kan_err *err)
 {
 	if (has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") ||
 	    has(path, "journal.ndjson")) {
@@ -146,16 +147,16 @@ static int check(struct tally *t, const char *path, const char *signers, const s
 			return -1;
 		if (!has(path, "tagmanifest-sha256.txt") && !has(path, "seal"))
 			return 0; /* not sealed: there is nothing that could be signed */
-		return kan_custody_verify_seal(path, signers, on_check, t, err);
+		return kan_custody_verify_seal(path, trust, on_check, t, err);
 	}
 	t->repository = true;
 	if (kan_arg(a, "seal"))
 		return kan_fail(err, KAN_EUSAGE, "--seal is of a bundle: %s is none", path);
 	if (has(path, "HEAD") && has(path, "objects"))
-		return kan_custody_verify(path, signers, on_check, t, err);
+		return kan_custody_verify(path, trust, on_check, t, err);
 	if (has(path, "custody.git")) {
 		kan_auto_free char *repo = kan_path(path, "custody.git");
-		return kan_custody_verify(repo, signers, on_check, t, err);
+		return kan_custody_verify(repo, trust, on_check, t, err);
 	}
 	return kan_fail(err, KAN_ENOTFOUND, "%s: no bundle and no repository there", path);
 }
@@ -218,6 +219,8 @@ static int run(const struct kan_args *a)
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
 	const char *require = kan_arg(a, "require"), *signers = trusted(a);
+	struct kan_custody_trust trust = {.allowed_signers = signers,
+					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(a->words[0]);
 	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
@@ -228,7 +231,7 @@ static int run(const struct kan_args *a)
 				       strerror(errno));
 		else if (readable(path, &err) == 0 &&
 			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
-			(void)check(&t, path, signers, a, &err);
+			(void)check(&t, path, &trust, a, &err);
 		if (err.code == KAN_OK)
 			kan_say_box(&box);
 		status = err.code != KAN_OK ? kan_say_err(&err) : conclude(&t, require, &box);

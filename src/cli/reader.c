@@ -19,6 +19,7 @@
 #include "base/row.h"
 #include "cli/box.h"
 #include "cli/cmd.h"
+#include "custody/check.h"
 #include "reports/case.h"
 #include "reports/drain.h"
 #include "reports/lang.h"

@@ -21,7 +21,7 @@ void kan_custody_free(struct kan_custody *c)
 	if (!c)
 		return;
 	kan_git_free(c->git);
-	kan_key_free(c->key);
+	kan_signer_free(c->signer);
 	kan_home_close(&c->home);
 	free(c);
 }
@@ -29,15 +29,19 @@ void kan_custody_free(struct kan_custody *c)
 int kan_custody_open(struct kan_custody **out, const char *home, const char *key,
 		     struct kan_err *err)
 {
+	return kan_custody_open_as(out, home, &(struct kan_signer_ask){.spec = key}, err);
+}
+
+int kan_custody_open_as(struct kan_custody **out, const char *home,
+			const struct kan_signer_ask *ask, struct kan_err *err)
+{
 	struct kan_custody *c = kan_xalloc(sizeof(*c));
 	int rc;
 
 	c->home.fd = c->home.repo_fd = -1;
-	c->host_key = !key;
 	rc = kan_home_open(&c->home, home, err);
 	if (!rc)
-		rc = key ? kan_key_load(&c->key, AT_FDCWD, key, err)
-			 : kan_home_key(&c->key, &c->home, err);
+		rc = kan_signer_open(&c->signer, ask, &c->home, err);
 	if (!rc)
 		rc = kan_git_open(&c->git, c->home.repo, err);
 	if (rc < 0) {
@@ -51,18 +55,18 @@ int kan_custody_open(struct kan_custody **out, const char *home, const char *key
 int kan_custody_signer_line(struct kan_buf *out, const struct kan_custody *c, const char *email,
 			    struct kan_err *err)
 {
-	const char *comment = kan_key_comment(c->key);
+	const char *comment = kan_signer_comment(c->signer);
 	const char *made = strrchr(comment, ' ');
 	char host[KAN_FORM_HOST];
 
 	kan_home_host(host);
-	if (!email && !c->host_key)
+	if (!email && !kan_signer_is_host(c->signer))
 		return kan_fail(err, KAN_EUSAGE, "whose key is it? give an e-mail");
 	kan_buf_addf(out, "%s namespaces=\"git,file,kanshiki-custody\"", email ? email : host);
-	if (c->host_key && made && strlen(made) == 16)
+	if (kan_signer_is_host(c->signer) && made && strlen(made) == 16)
 		kan_buf_addf(out, ",valid-after=\"%s\"", made + 1);
 	kan_buf_addc(out, ' ');
-	kan_key_line(out, kan_key_blob(c->key));
+	kan_key_line(out, kan_signer_blob(c->signer));
 	kan_buf_addc(out, '\n');
 	return 0;
 }
@@ -103,7 +107,7 @@ int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_e
 	if (open_dir(&dir, bundle_dir, err) < 0)
 		return -1;
 	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, err) < 0 ||
-	    kan_sshsig_sign(&armour, c->key, KAN_NS_FILE, kan_buf_bytes(&manifest), err) < 0 ||
+	    kan_signer_sign(&armour, c->signer, KAN_NS_FILE, kan_buf_bytes(&manifest), err) < 0 ||
 	    kan_mkdirs(dir, "seal", err) < 0 || put_sig(dir, kan_buf_bytes(&armour), err) < 0)
 		return kan_wrap(err, "%s", bundle_dir);
 	seal = openat(dir, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -48,6 +48,8 @@ static json_t *when_json(const struct kan_event_input *in, const json_t *host, c
 	json_object_set_new(when, "boot_id", known(host, "boot_id", json_string("")));
 	json_object_set_new(when, "ntp_synced", known(clock, "ntp_synced", json_false()));
 	json_object_set_new(when, "clock_source", known(clock, "clock_source", json_string("")));
+	if (in->offset_ms)
+		json_object_set_new(when, "clock_offset_ms", json_integer(*in->offset_ms));
 	return when;
 }
 
@@ -82,9 +84,10 @@ static json_t *why_json(const struct kan_act *act)
 
 static void set_content(json_t *doc, const struct kan_event_input *in)
 {
-	json_t *what = json_array(), *result = json_object(), *errors = json_array(), *note;
+	json_t *what = json_is_array(in->what) ? json_deep_copy(in->what) : json_array();
+	json_t *result = json_object(), *errors = json_array(), *note;
 
-	if (in->what)
+	if (json_is_object(in->what))
 		json_array_append_new(what, json_deep_copy(in->what));
 	json_object_set_new(doc, "what", what);
 	if (in->failed)
@@ -98,6 +101,12 @@ static void set_content(json_t *doc, const struct kan_event_input *in)
 		json_object_set_new(doc, "request_id", text_json(in->act->request_id));
 	if (in->done)
 		json_object_set_new(doc, "act", json_deep_copy(in->done));
+	if (in->more) {
+		json_t *copy = json_deep_copy(in->more);
+
+		json_object_update(doc, copy);
+		json_decref(copy);
+	}
 	if (!in->note)
 		return;
 	note = json_object();
@@ -178,8 +187,13 @@ static const struct {
 	{NULL, "result", OBJECT, false},       {"result", "ok", TRUTH, false},
 	{"result", "errors", LIST, false},     {NULL, "impact", LIST, false},
 	{NULL, "act", OBJECT, true},           {NULL, "note", OBJECT, true},
-	{NULL, "transfer", OBJECT, true},      {NULL, "ack", OBJECT, true},
-	{NULL, "anchor", OBJECT, true},        {NULL, "dispose", LIST, true},
+	{NULL, "transfer", OBJECT, true},      {"transfer", "to", TEXT, false},
+	{"transfer", "method", TEXT, false},   {"transfer", "reference", TEXT, false},
+	{NULL, "ack", OBJECT, true},           {"ack", "by", TEXT, false},
+	{"ack", "event", TEXT, false},         {"ack", "signature", TEXT, false},
+	{NULL, "anchor", OBJECT, true},        {"anchor", "kind", TEXT, false},
+	{"anchor", "file", TEXT, false},       {"anchor", "commit", TEXT, true},
+	{"anchor", "seal", TEXT, true},        {NULL, "dispose", LIST, true},
 };
 
 static int check_keys(const json_t *doc, struct kan_err *err)
@@ -190,7 +204,7 @@ static int check_keys(const json_t *doc, struct kan_err *err)
 		const json_t *in = keys[i].in ? json_object_get(doc, keys[i].in) : doc;
 		const json_t *v = json_object_get(in, keys[i].key);
 
-		if (!v && keys[i].optional)
+		if (!v && (keys[i].optional || !in))
 			continue;
 		if (!v || !is_kind(v, keys[i].kind))
 			return kan_fail(err, KAN_EFORMAT, "event without a good \"%s\"",
@@ -209,27 +223,40 @@ static const char *text_of(const json_t *doc, const char *in, const char *key)
 	return json_string_value(json_object_get(at, key));
 }
 
-/* what: nothing, or one bundle. Several bundles in one event are not written by this version. */
+static bool what_ok(const json_t *w)
+{
+	const char *bundle = text_of(w, NULL, "bundle"), *seal = text_of(w, NULL, "seal");
+	const json_t *octets = json_object_get(w, "octets"), *files = json_object_get(w, "files");
+
+	return bundle && kan_form_bundle_ok(bundle) && seal && kan_is_sha256_hex(seal) &&
+	       json_is_integer(octets) && json_integer_value(octets) >= 0 &&
+	       json_is_integer(files) && json_integer_value(files) >= 0 && json_object_size(w) == 4;
+}
+
+/* what: nothing, one bundle, or of a transfer and its ack several, sorted by seal. */
 static int parse_what(struct kan_event *e, struct kan_err *err)
 {
 	const json_t *list = json_object_get(e->doc, "what");
-	const json_t *w = json_array_get(list, 0);
-	json_int_t octets, files;
+	const char *before = "";
 
+	e->n_what = json_array_size(list);
 	e->bundle = e->seal = "";
-	if (json_array_size(list) == 0)
+	if (e->n_what > 1 && strcmp(e->type, "transfer") != 0 && strcmp(e->type, "ack") != 0)
+		return kan_fail(err, KAN_EFORMAT, "event with more than one bundle");
+	for (size_t i = 0; i < e->n_what; i++) {
+		const json_t *w = json_array_get(list, i);
+
+		if (!what_ok(w) || strcmp(text_of(w, NULL, "seal"), before) <= 0)
+			return kan_fail(err, KAN_EFORMAT, "event with a malformed \"what\"");
+		before = text_of(w, NULL, "seal");
+	}
+	if (e->n_what != 1)
 		return 0;
-	e->bundle = text_of(w, NULL, "bundle");
-	e->seal = text_of(w, NULL, "seal");
-	octets = json_integer_value(json_object_get(w, "octets"));
-	files = json_integer_value(json_object_get(w, "files"));
-	if (json_array_size(list) != 1 || !e->bundle || !kan_form_bundle_ok(e->bundle) ||
-	    !e->seal || !kan_is_sha256_hex(e->seal) || octets < 0 || files < 0 ||
-	    !json_is_integer(json_object_get(w, "octets")) ||
-	    !json_is_integer(json_object_get(w, "files")))
-		return kan_fail(err, KAN_EFORMAT, "event with a malformed \"what\"");
-	e->octets = (uint64_t)octets;
-	e->files = (uint64_t)files;
+	e->bundle = text_of(json_array_get(list, 0), NULL, "bundle");
+	e->seal = text_of(json_array_get(list, 0), NULL, "seal");
+	e->octets =
+		(uint64_t)json_integer_value(json_object_get(json_array_get(list, 0), "octets"));
+	e->files = (uint64_t)json_integer_value(json_object_get(json_array_get(list, 0), "files"));
 	return 0;
 }
 

@@ -22,11 +22,13 @@ struct kan_event_input {
 	const char *home;
 	const char *key_fpr;
 	bool host_key;
-	const json_t *what;       /* {bundle, seal, octets, files}, or NULL */
+	const json_t *what;       /* {bundle, seal, octets, files}, an array of them, or NULL */
 	const char *note;         /* text, or NULL */
 	const char *finding, *as; /* of the note: what it judges, and how; or NULL */
 	const json_t *done;       /* the act object of an act event, or NULL */
 	const char *failed;       /* why it was not (wholly) done, or NULL */
+	const json_t *more;       /* object: further members of the event, or NULL */
+	const int64_t *offset_ms; /* genTime less local clock, or NULL */
 };
 /* The file's bytes. */
 int kan_event_make(struct kan_buf *out, const struct kan_event_input *in, struct kan_err *err);
@@ -36,8 +38,9 @@ struct kan_event {
 	json_t *doc;
 	const char *case_id, *type, *prev, *email, *key, *key_fpr, *host;
 	const char *request_id;    /* NULL: none */
-	const char *bundle, *seal; /* what[0], or "" */
-	uint64_t octets, files;
+	size_t n_what;             /* bundles it is about */
+	const char *bundle, *seal; /* of the one bundle, "" when there are none or several */
+	uint64_t octets, files;    /* of that one */
 	int64_t utc_ns;
 	unsigned seq;
 };

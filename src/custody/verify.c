@@ -5,7 +5,6 @@
 #include "custody/files.h"
 
 #include <fcntl.h>
-#include <kanshiki/custody.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,10 +31,17 @@ static const struct {
 	[KAN_VERIFY_SIGNATURE] = {"signature",
 				  "ssh-keygen -Y verify -f ALLOWED -I WHO -n file -s"
 				  " seal/tagmanifest-sha256.txt.sig < tagmanifest-sha256.txt"},
+	[KAN_VERIFY_CMS] = {"cms", "openssl cms -verify -binary -inform DER -in"
+				   " seal/tagmanifest-sha256.txt.p7s -content"
+				   " tagmanifest-sha256.txt -CAfile CA -out /dev/null"},
+	[KAN_VERIFY_TIMESTAMP] = {"timestamp",
+				  "openssl ts -verify -data FILE -in FILE.tsr -CAfile CA -attime"
+				  " GENTIME"},
 	[KAN_VERIFY_POINTERS] = {"pointers", "git -c lfs.url=file://REPO lfs fetch --all &&"
 					     " git -c lfs.fetchexclude= lfs fsck --dry-run main"},
 	[KAN_VERIFY_STORE] = {"store", "cd .git/lfs/objects && find . -type f -printf '%f  %p\\n' |"
 				       " sha256sum -c --quiet"},
+	[KAN_VERIFY_REMOTE] = {"remote", "git ls-remote REMOTE main"},
 	[KAN_VERIFY_ANCHORS] = {"anchors", "git ls-remote REMOTE main"},
 };
 
@@ -124,7 +130,7 @@ void kan_verify_bad_object(struct kan_verify *v, const char *id, const char *pat
 /* What cannot be asked is said, check by check: silence would read as a pass. */
 static void skip_rest(struct kan_verify *v, const char *why)
 {
-	for (int id = KAN_VERIFY_OBJECTS; id < KAN_VERIFY_ANCHORS; id++)
+	for (int id = KAN_VERIFY_OBJECTS; id < KAN_VERIFY_REMOTE; id++)
 		kan_verify_skip(v, (enum kan_verify_id)id, "", "%s", why);
 }
 
@@ -174,14 +180,16 @@ static void clear(struct kan_verify *v)
 	kan_git_free(v->git);
 }
 
-int kan_custody_verify(const char *repo, const char *allowed_signers, kan_check_fn *fn, void *arg,
-		       struct kan_err *err)
+int kan_custody_verify(const char *repo, const struct kan_custody_trust *trust, kan_check_fn *fn,
+		       void *arg, struct kan_err *err)
 {
+	static const struct kan_custody_trust nothing = {0};
 	kan_auto_signers struct kan_signers *signers = NULL;
 	kan_auto_close int fd = -1;
-	struct kan_verify v = {.fn = fn, .arg = arg};
+	struct kan_verify v = {.fn = fn, .arg = arg, .trust = trust ? trust : &nothing};
 
-	if (allowed_signers && kan_signers_load(&signers, allowed_signers, err) < 0)
+	if (v.trust->allowed_signers &&
+	    kan_signers_load(&signers, v.trust->allowed_signers, err) < 0)
 		return -1;
 	if (open_repo(&fd, repo, err) < 0)
 		return -1;

@@ -2,12 +2,11 @@
 #ifndef KAN_CUSTODY_VERIFY_H
 #define KAN_CUSTODY_VERIFY_H
 
+#include "custody/check.h"
 #include "custody/form.h"
 #include "custody/gitobj.h"
 #include "custody/lfs.h"
 #include "custody/signers.h"
-
-#include <kanshiki/bundle.h>
 
 enum kan_verify_id {
 	KAN_VERIFY_REPO,
@@ -17,8 +16,11 @@ enum kan_verify_id {
 	KAN_VERIFY_COMMITS,
 	KAN_VERIFY_SIGNERS,
 	KAN_VERIFY_SIGNATURE,
+	KAN_VERIFY_CMS,
+	KAN_VERIFY_TIMESTAMP,
 	KAN_VERIFY_POINTERS,
 	KAN_VERIFY_STORE,
+	KAN_VERIFY_REMOTE,
 	KAN_VERIFY_ANCHORS,
 	KAN_VERIFY_IDS,
 };
@@ -44,6 +46,7 @@ struct kan_verify_object {
 struct kan_verify {
 	kan_check_fn *fn;
 	void *arg;
+	const struct kan_custody_trust *trust;
 	const struct kan_signers *signers; /* or NULL */
 	struct kan_git *git;
 	int repo_fd;

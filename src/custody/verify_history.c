@@ -175,29 +175,39 @@ static void check_message(struct step *s)
 		event_fail(s, "the commit's dates are not the event's");
 }
 
-/* what: the bag in the tree is the one that the event speaks of. */
-static void check_what(struct step *s)
+/* One bundle that the event speaks of: the bag in the tree is that one. */
+static void check_bundle(struct step *s, const json_t *w)
 {
 	const struct kan_event *e = &s->event;
 	struct kan_verify *v = s->h->v;
+	const char *bundle = json_string_value(json_object_get(w, "bundle"));
+	const char *seal = json_string_value(json_object_get(w, "seal"));
+	uint64_t octets = (uint64_t)json_integer_value(json_object_get(w, "octets"));
+	uint64_t files = (uint64_t)json_integer_value(json_object_get(w, "files"));
 
-	if (!*e->bundle)
-		return;
 	for (size_t i = 0; i < v->n_bags; i++) {
 		struct kan_verify_bag *bag = &v->bags[i];
 
-		if (strcmp(bag->case_id, e->case_id) != 0 || strcmp(bag->bundle, e->bundle) != 0)
+		if (strcmp(bag->case_id, e->case_id) != 0 || strcmp(bag->bundle, bundle) != 0)
 			continue;
 		if (strcmp(e->type, "collect") == 0 || strcmp(e->type, "import") == 0)
 			bag->committed = s->commit.committer.time;
-		if (*bag->seal && strcmp(bag->seal, e->seal) != 0)
+		if (*bag->seal && strcmp(bag->seal, seal) != 0)
 			event_fail(s, "its seal is not that of the bag");
-		if (!v->holes && (bag->octets != e->octets || bag->files != e->files))
+		if (!v->holes && (bag->octets != octets || bag->files != files))
 			event_fail(s, "octets or files are not those of the bag");
 		return;
 	}
 	if (!v->holes)
 		event_fail(s, "its bundle is not in the tree");
+}
+
+static void check_what(struct step *s)
+{
+	const json_t *list = json_object_get(s->event.doc, "what");
+
+	for (size_t i = 0; i < s->event.n_what; i++)
+		check_bundle(s, json_array_get(list, i));
 }
 
 static bool same(struct kan_bytes v, const char *s)

@@ -6,7 +6,6 @@
 #include "custody/verify.h"
 
 #include <fcntl.h>
-#include <kanshiki/custody.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -121,16 +120,18 @@ static void check_dir(struct kan_verify *v, int dir, struct kan_bytes manifest)
 
 /* As with ssh-keygen, a bag alone has no date that anybody vouches for: trust is asked for today.
  */
-int kan_custody_verify_seal(const char *bundle_dir, const char *allowed_signers, kan_check_fn *fn,
-			    void *arg, struct kan_err *err)
+int kan_custody_verify_seal(const char *bundle_dir, const struct kan_custody_trust *trust,
+			    kan_check_fn *fn, void *arg, struct kan_err *err)
 {
+	static const struct kan_custody_trust nothing = {0};
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
 	kan_auto_signers struct kan_signers *signers = NULL;
 	kan_auto_close int dir = -1;
-	struct kan_verify v = {.fn = fn, .arg = arg};
+	struct kan_verify v = {.fn = fn, .arg = arg, .trust = trust ? trust : &nothing};
 	struct kan_err why = {0};
 
-	if (allowed_signers && kan_signers_load(&signers, allowed_signers, err) < 0)
+	if (v.trust->allowed_signers &&
+	    kan_signers_load(&signers, v.trust->allowed_signers, err) < 0)
 		return -1;
 	v.signers = signers;
 	dir = open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

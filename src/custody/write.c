@@ -59,7 +59,9 @@ static int all_adds(struct kan_write *adds, struct kan_custody *c, const struct 
 	prefix(&path, w, seq);
 	n = path.len;
 	for (size_t i = 0; i < w->n; i++) {
-		path.len = n;
+		bool whole = strncmp(w->files[i].path, "cases/", 6) == 0;
+
+		path.len = whole ? 0 : n;
 		kan_buf_adds(&path, w->files[i].path);
 		kan_write_add(adds, kan_buf_str(&path), w->files[i].id);
 	}
@@ -73,7 +75,7 @@ static int sign_commit(struct kan_buf *armour, struct kan_bytes commit, void *ar
 {
 	const struct kan_custody *c = arg;
 
-	return kan_sshsig_sign(armour, c->key, KAN_NS_GIT, commit, err);
+	return kan_signer_sign(armour, c->signer, KAN_NS_GIT, commit, err);
 }
 
 /* git takes these off both ends of a name, and < > out of its middle: so do we, and nothing
@@ -128,8 +130,9 @@ static int set_people(struct people *p, const struct kan_custody *c, const struc
 	snprintf(p->author_email, sizeof(p->author_email), "%s", email);
 	kan_home_host(p->host);
 	p->commit->author = (struct kan_git_person){p->author, p->author_email};
-	p->commit->committer =
-		c->host_key ? (struct kan_git_person){"kanshiki", p->host} : p->commit->author;
+	p->commit->committer = kan_signer_is_host(c->signer)
+				       ? (struct kan_git_person){"kanshiki", p->host}
+				       : p->commit->author;
 	return 0;
 }
 
@@ -150,8 +153,10 @@ static void make_input(struct attempt *a, const struct kan_custody *c, const str
 		.utc_ns = kan_now_ns(),
 		.act = w->act,
 		.home = c->home.path,
-		.key_fpr = kan_key_fpr(c->key),
-		.host_key = c->host_key,
+		.key_fpr = kan_signer_fpr(c->signer),
+		.host_key = kan_signer_is_host(c->signer),
+		.offset_ms = c->offset_known ? &c->offset_ms : NULL,
+		.more = w->more,
 		.what = w->what,
 		.note = w->note,
 		.finding = w->finding,
@@ -217,7 +222,6 @@ static void fill_receipt(struct kan_receipt *out, const struct kan_custody *c)
 {
 	memset(out, 0, sizeof(*out));
 	snprintf(out->repo, sizeof(out->repo), "%s", c->home.repo);
-	out->host_key = c->host_key;
 }
 
 int kan_write_event(struct kan_receipt *out, struct kan_custody *c, const struct kan_write *w,
@@ -237,8 +241,9 @@ int kan_write_event(struct kan_receipt *out, struct kan_custody *c, const struct
 		snprintf(out->bundle, sizeof(out->bundle), "%s", w->bundle);
 		snprintf(out->seal, sizeof(out->seal), "%s", w->seal);
 		snprintf(out->commit, sizeof(out->commit), "%s", a.commit);
-		snprintf(out->signer, sizeof(out->signer), "%s", kan_key_fpr(c->key));
+		snprintf(out->signer, sizeof(out->signer), "%s", kan_signer_fpr(c->signer));
 		out->event = a.event.seq;
+		out->host_key = kan_signer_is_host(c->signer);
 	}
 	kan_buf_free(&a.text);
 	kan_buf_free(&a.message);

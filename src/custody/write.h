@@ -4,17 +4,20 @@
 
 #include "custody/chain.h"
 #include "custody/home.h"
+#include "custody/signer.h"
 
 #include <kanshiki/custody.h>
 
 struct kan_custody {
 	struct kan_home home;
 	struct kan_git *git;
-	struct kan_key *key;
-	bool host_key;
+	struct kan_signer *signer;
+	bool offset_known; /* a stamp has shown how far the local clock is off */
+	int64_t offset_ms; /* genTime less local clock */
 };
 
-/* What one commit adds: blobs that are in the object store already, at paths below a prefix. */
+/* What one commit adds: blobs that are in the object store already, at paths below a prefix, or
+ * with "cases/" in front at just that path. */
 struct kan_write {
 	const char *type, *case_id, *bundle, *seal; /* bundle and seal "" without one */
 	const struct kan_act *act;
@@ -23,6 +26,7 @@ struct kan_write {
 	const char *finding, *as; /* of the note, or NULL */
 	const json_t *done;       /* the act object of an act event, or NULL */
 	const char *failed;       /* why that act was not done, or NULL */
+	const json_t *more;       /* further members of the event: transfer, ack, anchor, dispose */
 	struct kan_git_add *files;
 	size_t n;
 };

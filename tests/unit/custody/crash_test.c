@@ -1,4 +1,5 @@
 /* A writer killed anywhere: what was there stays whole, and the next writer goes on. */
+#include "custody/check.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
 /* The repository that a home gets, judged by git, git-lfs and ssh-keygen. */
 #include "custody/act.h"
+#include "custody/check.h"
 #include "fixture.h"
 
 #include "base/digest.h"

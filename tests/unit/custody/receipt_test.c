@@ -1,5 +1,6 @@
 /* A receipt that is looked up again is the one that the commit returned; a repository that is cut
  * or hostile gives an error, in time. */
+#include "custody/check.h"
 #include "custody/receipt.h"
 #include "fixture.h"
 

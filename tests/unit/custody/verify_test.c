@@ -1,5 +1,6 @@
 /* verify: a good repository passes, and each way to tamper with it is noticed and named. */
 #include "base/sandbox.h"
+#include "custody/check.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +14,10 @@ static void run_verify(struct findings *v, const struct fixture *f, const char *
 {
 	struct kan_err err = {0};
 
-	cr_assert_eq(kan_custody_verify(f->repo, allowed, findings_fn, v, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_verify(f->repo,
+					&(struct kan_custody_trust){.allowed_signers = allowed},
+					findings_fn, v, &err),
+		     0, "%s", err.text);
 }
 
 /* A repository with a bundle, a report and a note in it, and its trust file. */
@@ -375,8 +379,10 @@ static void seal_says(const struct fixture *f, const char *allowed, const char *
 	char bag[512];
 
 	snprintf(bag, sizeof(bag), "%s/" BUNDLE_A, f->dir);
-	cr_assert_eq(kan_custody_verify_seal(bag, allowed, findings_fn, &v, &err), 0, "%s",
-		     err.text);
+	cr_assert_eq(kan_custody_verify_seal(
+			     bag, &(struct kan_custody_trust){.allowed_signers = allowed},
+			     findings_fn, &v, &err),
+		     0, "%s", err.text);
 	cr_expect(said(&v, "signature", result, "", detail), "%s", kan_buf_str(&v.text));
 	kan_buf_free(&v.text);
 }
@@ -563,7 +569,9 @@ static void verify_in_sandbox(const struct fixture *f, const char *allowed)
 	int rc = kan_sandbox_reader(&state, read_paths, none, &err);
 
 	if (!rc)
-		rc = kan_custody_verify(f->repo, allowed, findings_fn, &v, &err);
+		rc = kan_custody_verify(f->repo,
+					&(struct kan_custody_trust){.allowed_signers = allowed},
+					findings_fn, &v, &err);
 	if (rc || v.failed || !said(&v, "signers", "ok", "", "3 commits"))
 		fprintf(stderr, "%s\n%s", err.text, kan_buf_str(&v.text));
 	else

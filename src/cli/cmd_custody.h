@@ -1,0 +1,31 @@
+/* custody: one verb a file, and what they share. */
+#ifndef KAN_CLI_CMD_CUSTODY_H
+#define KAN_CLI_CMD_CUSTODY_H
+
+#include <kanshiki/custody.h>
+
+#include "cli/cmd.h"
+
+struct kan_custody_verb {
+	const char *name;
+	unsigned min_words, max_words; /* behind the verb */
+	const char *usage;             /* behind "kanshiki custody " */
+	/* -1: refused, said on stderr. NULL: everything goes. Before a home is opened. */
+	int (*check)(const struct kan_args *a);
+	/* An exit status. c: the home that is there, opened with --key. */
+	int (*run)(struct kan_custody *c, const struct kan_args *a, struct kan_err *err);
+};
+
+extern const struct kan_custody_verb kan_custody_verb_note, kan_custody_verb_close;
+
+/* The home of a command that does not make one, opened with its --key. */
+int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err);
+/* With what --key names; the password of an encrypted file is asked for on the terminal. */
+int kan_custody_with_key(struct kan_custody **out, const char *home, const struct kan_args *a,
+			 struct kan_err *err);
+/* "event 3 commit ..." or the document. */
+int kan_print_receipt(const struct kan_receipt *r, bool json);
+/* The operator, case, note and request that the options name; strings are borrowed from a. */
+struct kan_act kan_custody_act_of(const struct kan_args *a);
+
+#endif

@@ -1,0 +1,65 @@
+/* import: a sealed bundle that has no commit here. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <kanshiki/bundle.h>
+#include <kanshiki/custody.h>
+
+#include "cli/capture_doc.h"
+#include "cli/cmd.h"
+#include "cli/cmd_custody.h"
+
+static const struct kan_option options[] = {
+	{"case", 0, "ID", "the case (default: the one in the bundle)"},
+	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"note", 0, "TEXT", "why"},
+	{NULL, 0, NULL, NULL},
+};
+
+/* What was altered is not signed: our signature would vouch for it. */
+static int whole_bundle(char **path, const struct kan_args *a, struct kan_err *err)
+{
+	struct kan_bundle *b = NULL;
+	struct kan_err fault = {0};
+	if (kan_find_bundle(path, a, a->words[0], err) < 0 ||
+	    kan_bundle_open(&b, *path, false, err) < 0)
+		return -1;
+	kan_bundle_free(b);
+	if (kan_bundle_verify(*path, NULL, kan_first_fault, &fault, err) < 0)
+		return -1;
+	if (fault.code != KAN_OK)
+		return kan_fail(err, fault.code, "%s: %s", *path, fault.text);
+	return 0;
+}
+
+static int run(const struct kan_args *a)
+{
+	struct kan_custody *c = NULL;
+	struct kan_receipt r = {0};
+	struct kan_err err = {0};
+	struct kan_act act = {
+		.case_id = kan_arg(a, "case"), .purpose = kan_arg(a, "note"), .argv = a->argv};
+	kan_auto_free char *home = kan_home(a);
+	kan_auto_free char *path = NULL;
+	int status = KAN_EXIT_OK;
+	if (whole_bundle(&path, a, &err) < 0 || kan_custody_with_key(&c, home, a, &err) < 0 ||
+	    kan_custody_sign(c, path, &err) < 0 ||
+	    kan_custody_commit(&r, c, path, "import", &act, &err) < 0)
+		status = kan_say_err(&err);
+	else
+		status = kan_print_receipt(&r, kan_flag(a, "json"));
+	kan_custody_free(c);
+	return status;
+}
+
+extern const struct kan_command kan_cmd_import;
+const struct kan_command kan_cmd_import = {
+	.name = "import",
+	.args = "[OPTIONS] BUNDLE",
+	.summary = "commit a sealed bundle directory that has no commit here",
+	.options = options,
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

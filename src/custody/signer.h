@@ -1,0 +1,37 @@
+/* Who signs what custody writes: the home's host key, or what --key names. custody.md section 6. */
+#ifndef KAN_CUSTODY_SIGNER_H
+#define KAN_CUSTODY_SIGNER_H
+
+#include "custody/home.h"
+
+#include <kanshiki/custody.h>
+
+/* The password of an encrypted key file, into out, which its owner wipes. */
+typedef int kan_signer_password_fn(struct kan_buf *out, const char *path, void *arg,
+				   struct kan_err *err);
+/* Borrowed. spec NULL: the host key. */
+struct kan_signer_ask {
+	const char *spec;
+	kan_signer_password_fn *password; /* NULL: nobody can be asked */
+	void *arg;
+};
+
+struct kan_signer;
+
+int kan_signer_open(struct kan_signer **out, const struct kan_signer_ask *ask,
+		    const struct kan_home *home, struct kan_err *err);
+void kan_signer_free(struct kan_signer *s); /* secrets are wiped */
+/* The public key in wire form, its fingerprint, its comment ("" where there is none). */
+struct kan_bytes kan_signer_blob(const struct kan_signer *s);
+const char *kan_signer_fpr(const struct kan_signer *s);
+const char *kan_signer_comment(const struct kan_signer *s);
+bool kan_signer_is_host(const struct kan_signer *s);
+/* Appends the armour of an SSHSIG with its final LF. */
+int kan_signer_sign(struct kan_buf *armour, const struct kan_signer *s, const char *ns,
+		    struct kan_bytes message, struct kan_err *err);
+
+/* kan_custody_open with more ways to name a key. */
+int kan_custody_open_as(struct kan_custody **out, const char *home,
+			const struct kan_signer_ask *ask, struct kan_err *err);
+
+#endif
