@@ -3,10 +3,11 @@
 
 #include <curl/curl.h>
 #include <string.h>
+#include <unistd.h>
 
 struct call {
 	const struct kan_http_request *r;
-	uint64_t got;
+	uint64_t got, sent;
 	size_t headers;
 	unsigned interim;
 	bool over_limit, stopped, too_many_headers;
@@ -41,6 +42,29 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	return c->too_many_headers ? 0 : octets;
 }
 
+/* A file that became shorter meanwhile ends the call: never fewer octets than were announced. */
+static size_t on_read(char *p, size_t size, size_t n, void *arg)
+{
+	struct call *c = arg;
+	uint64_t left = c->r->body_size - c->sent;
+	size_t want = size * n < left ? size * n : (size_t)left;
+	ssize_t got = want ? pread(c->r->body_fd, p, want, (off_t)c->sent) : 0;
+	if (got < 0 || (want && got == 0))
+		return CURL_READFUNC_ABORT;
+	c->sent += (uint64_t)got;
+	return (size_t)got;
+}
+
+/* libcurl begins anew when a connection that was kept is found closed. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct call *c = arg;
+	if (origin != SEEK_SET || offset < 0)
+		return CURL_SEEKFUNC_CANTSEEK;
+	c->sent = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
 static struct curl_slist *headers_of(const struct kan_http_request *r)
 {
 	char type[256];
@@ -49,16 +73,38 @@ static struct curl_slist *headers_of(const struct kan_http_request *r)
 		(void)snprintf(type, sizeof(type), "Content-Type: %s", r->content_type);
 		list = curl_slist_append(list, type);
 	}
+	for (const char *const *h = r->headers; h && *h; h++)
+		list = curl_slist_append(list, *h);
 	return list;
 }
 
-static void set_body(CURL *curl, const struct kan_http_request *r)
+static void set_file(CURL *curl, struct call *c)
 {
+	const struct kan_http_request *r = c->r;
+	bool put = strcmp(r->method, "PUT") == 0;
+	(void)curl_easy_setopt(curl, put ? CURLOPT_INFILESIZE_LARGE : CURLOPT_POSTFIELDSIZE_LARGE,
+			       (curl_off_t)r->body_size);
+	(void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+	(void)curl_easy_setopt(curl, CURLOPT_READDATA, c);
+	(void)curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+	(void)curl_easy_setopt(curl, CURLOPT_SEEKDATA, c);
+}
+
+static void set_body(CURL *curl, struct call *c)
+{
+	const struct kan_http_request *r = c->r;
 	if (strcmp(r->method, "GET") == 0) {
 		(void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
 		return;
 	}
-	(void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	if (strcmp(r->method, "PUT") == 0)
+		(void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+	else
+		(void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	if (r->body_size) {
+		set_file(curl, c);
+		return;
+	}
 	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body.n ? (const char *)r->body.p : "");
 	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
 }
@@ -128,6 +174,10 @@ static int explain(CURLcode code, const struct call *c, struct kan_err *err)
 		return -1;
 	case CURLE_COULDNT_CONNECT:
 		return kan_fail(err, KAN_EENGINE, "cannot connect");
+	case CURLE_ABORTED_BY_CALLBACK:
+		return kan_fail(err, KAN_EIO,
+				"the file that is sent became shorter, or cannot be "
+				"read");
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
@@ -155,9 +205,13 @@ int kan_http_call(int *status, const struct kan_http_request *r, struct kan_err 
 		return kan_fail(err, KAN_EENGINE, "HTTP cannot be had");
 	struct curl_slist *headers = headers_of(r);
 	set_limits(curl, r);
-	set_body(curl, r);
+	set_body(curl, &c);
 	if (r->tls.ca)
 		set_tls(curl, &r->tls);
+	if (r->user) {
+		(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		(void)curl_easy_setopt(curl, CURLOPT_USERPWD, r->user);
+	}
 	if (r->socket)
 		(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, r->socket);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, r->url);

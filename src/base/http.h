@@ -23,12 +23,18 @@ struct kan_http_request {
 	const char *socket; /* unix socket path, or NULL */
 	struct kan_http_tls tls;
 	const char *url;    /* "http://localhost/v1.41/..." */
-	const char *method; /* "GET" or "POST" */
+	const char *method; /* "GET", "POST" or "PUT" */
 	struct kan_bytes body;
-	const char *content_type; /* of the body, or NULL */
-	uint64_t max;             /* octets of the answer's body; beyond: limit */
-	unsigned total_ms;        /* whole call */
-	unsigned silence_s;       /* without a byte; 0: KAN_HTTP_SILENCE_S */
+	/* The body is what this descriptor of a file has, from its beginning, when body_size is not
+	 * 0; it is read by pread, and its offset stays. */
+	int body_fd;
+	uint64_t body_size;
+	const char *content_type;   /* of the body, or NULL */
+	const char *const *headers; /* "Name: value" each, NULL-terminated; or NULL */
+	const char *user;           /* "name:password" for HTTP's Basic, or NULL */
+	uint64_t max;               /* octets of the answer's body; beyond: limit */
+	unsigned total_ms;          /* whole call */
+	unsigned silence_s;         /* without a byte; 0: KAN_HTTP_SILENCE_S */
 	kan_http_data_fn *on_data;
 	void *arg;
 };

@@ -19,6 +19,10 @@ static const struct kan_option options[] = {
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
 	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"credentials", 0, "FILE",
+	 "push: NAME:PASSWORD for an http(s) remote, in a file of mode 0600"},
+	{"remote-ca", 0, "FILE",
+	 "push: PEM certificates that vouch for an https remote (else the system's)"},
 	{NULL, 0, NULL, NULL},
 };
 struct log {
@@ -153,10 +157,7 @@ static const struct kan_custody_verb verb_log = {
 };
 
 static const struct kan_custody_verb *const verbs[] = {
-	&verb_log,
-	&kan_custody_verb_note,
-	&kan_custody_verb_close,
-	NULL,
+	&verb_log, &kan_custody_verb_note, &kan_custody_verb_close, &kan_custody_verb_push, NULL,
 };
 
 static int usage(void)
@@ -188,7 +189,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note --case ID TEXT | close --case ID TEXT",
+	.args = "log | note --case ID TEXT | close --case ID TEXT | push REMOTE",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = options,
 	.min_words = 1,

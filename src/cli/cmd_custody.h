@@ -17,6 +17,7 @@ struct kan_custody_verb {
 };
 
 extern const struct kan_custody_verb kan_custody_verb_note, kan_custody_verb_close;
+extern const struct kan_custody_verb kan_custody_verb_push;
 
 /* The home of a command that does not make one, opened with its --key. */
 int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err);
@@ -27,5 +28,11 @@ int kan_custody_with_key(struct kan_custody **out, const char *home, const struc
 int kan_print_receipt(const struct kan_receipt *r, bool json);
 /* The operator, case, note and request that the options name; strings are borrowed from a. */
 struct kan_act kan_custody_act_of(const struct kan_args *a);
+
+/* The remote that url, --credentials and --remote-ca name. secret: kan_wipe_text it at the end. */
+struct kan_remote;
+int kan_take_remote(struct kan_remote *out, char **secret, const char *url,
+		    const struct kan_args *a, struct kan_err *err);
+void kan_wipe_text(char *secret); /* overwritten and freed; NULL allowed */
 
 #endif

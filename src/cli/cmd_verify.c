@@ -7,17 +7,25 @@
 #include <kanshiki/bundle.h>
 #include <kanshiki/custody.h>
 
+#include "base/file.h"
 #include "base/row.h"
 #include "cli/box.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/cmd_custody.h"
 #include "custody/check.h"
+#include "custody/remote.h"
 
 static const struct kan_option options[] = {
 	{"allowed-signers", 0, "FILE",
 	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
 	{"seal", 0, "HEX", "the seal that was printed at the time"},
-	{"require", 0, "LIST", "signed, known-signer: exit 5 when it does not hold"},
+	{"remote", 0, "URL", "a repository: main there must be the one here"},
+	{"credentials", 0, "FILE", "NAME:PASSWORD for an http(s) remote, in a file of mode 0600"},
+	{"remote-ca", 0, "FILE",
+	 "PEM certificates that vouch for an https remote (else the system's)"},
+	{"require", 0, "LIST",
+	 "signed, known-signer, pushed, anchored: exit 5 when it does not hold"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -27,6 +35,7 @@ static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
 	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer;
+	bool pushed, anchored;
 	unsigned ok, failed, not_done;
 	json_t *checks;
 	char first[1024];
@@ -41,6 +50,8 @@ static void note(struct tally *t, const struct kan_check *c)
 	switch (c->result) {
 	case KAN_CHECK_OK:
 		t->ok++;
+		t->pushed |= strcmp(c->name, "remote") == 0;
+		t->anchored |= strcmp(c->name, "anchors") == 0;
 		break;
 	case KAN_CHECK_FAILED:
 		t->failed++;
@@ -104,13 +115,24 @@ static bool wanted(const char *list, const char *word)
 	return at && (at == list || at[-1] == ',') && (at[n] == 0 || at[n] == ',');
 }
 
+static const char *const requirements[] = {"signed", "known-signer", "pushed", "anchored", NULL};
+
+static bool is_requirement(const char *at, size_t n)
+{
+	for (const char *const *word = requirements; *word; word++)
+		if (strlen(*word) == n && strncmp(at, *word, n) == 0)
+			return true;
+	return false;
+}
+
 static int known_requirements(const char *list)
 {
 	for (const char *at = list; at && *at;) {
 		size_t n = strcspn(at, ",");
-		if (!(n == 6 && strncmp(at, "signed", n) == 0) &&
-		    !(n == 12 && strncmp(at, "known-signer", n) == 0)) {
-			kan_say("--require takes signed and known-signer, not '%.*s'", (int)n, at);
+		if (!is_requirement(at, n)) {
+			kan_say("--require takes signed, known-signer, pushed and anchored, not "
+				"'%.*s'",
+				(int)n, at);
 			return -1;
 		}
 		at += n + (at[n] == ',');
@@ -143,6 +165,9 @@ static int check(struct tally *t, const char *path, const struct kan_custody_tru
 {
 	if (has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") ||
 	    has(path, "journal.ndjson")) {
+		if (trust->remote)
+			return kan_fail(err, KAN_EUSAGE,
+					"--remote is of a repository: %s is a bundle", path);
 		if (kan_bundle_verify(path, kan_arg(a, "seal"), on_check, t, err) < 0)
 			return -1;
 		if (!has(path, "tagmanifest-sha256.txt") && !has(path, "seal"))
@@ -166,7 +191,9 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 	int status = KAN_EXIT_OK;
 	const char *result = "verified", *why = "";
 	bool unmet = (wanted(require, "signed") && t->unsigned_) ||
-		     (wanted(require, "known-signer") && t->unknown_signer);
+		     (wanted(require, "known-signer") && t->unknown_signer) ||
+		     (wanted(require, "pushed") && !t->pushed) ||
+		     (wanted(require, "anchored") && !t->anchored);
 	if (t->failed) {
 		status = KAN_EXIT_TAMPERED;
 		result = "tampered";
@@ -213,8 +240,58 @@ static const char *trusted(const struct kan_args *a)
 	return access(trust_file, R_OK) == 0 ? trust_file : NULL;
 }
 
+/* A child asks, and hands over 40 digits: what a remote answers is parsed where no evidence is. */
+static int ask_remote(char id[KAN_GIT_ID], const struct kan_remote *r, struct kan_err *err)
+{
+	char answer[1 + KAN_ERR_TEXT] = "";
+	struct kan_err why = {0};
+	int end = -1;
+	pid_t pid = 0;
+	if (kan_sandbox_fork(&pid, &end, err) < 0)
+		return -1;
+	if (pid == 0) {
+		int rc = kan_remote_main(id, r, "git-upload-pack", &why);
+		answer[0] = (char)('0' + (rc < 0 ? (int)why.code : KAN_OK));
+		(void)snprintf(answer + 1, sizeof(answer) - 1, "%s", rc < 0 ? why.text : id);
+		_exit(kan_write_all(end, answer, sizeof(answer), NULL) < 0);
+	}
+	struct kan_buf got = KAN_BUF(sizeof(answer));
+	int rc = kan_read_all(&got, end, err);
+	(void)close(end);
+	kan_sandbox_end(pid);
+	if (rc == 0 && got.len != sizeof(answer))
+		rc = kan_fail(err, KAN_EIO, "%s: whoever asked it has died", r->url);
+	if (rc == 0 && got.data[0] != '0' + KAN_OK)
+		rc = kan_fail(err, (enum kan_code)(got.data[0] - '0'), "%s",
+			      (const char *)got.data + 1);
+	else if (rc == 0)
+		(void)snprintf(id, KAN_GIT_ID, "%s", (const char *)got.data + 1);
+	kan_buf_free(&got);
+	return rc;
+}
+
+/* --remote, before the sandbox. */
+static int take_remote(struct kan_custody_trust *trust, struct kan_remote *r, char id[KAN_GIT_ID],
+		       const struct kan_args *a, struct kan_err *err)
+{
+	char *secret = NULL;
+	const char *url = kan_arg(a, "remote");
+	if (!url)
+		return 0;
+	int rc = kan_take_remote(r, &secret, url, a, err);
+	if (rc == 0)
+		rc = ask_remote(id, r, err);
+	kan_wipe_text(secret);
+	r->user = NULL;
+	trust->remote = id;
+	trust->remote_name = r->url;
+	return rc;
+}
+
 static int run(const struct kan_args *a)
 {
+	char remote_main[KAN_GIT_ID] = "";
+	struct kan_remote remote;
 	struct tally t = {.json = kan_flag(a, "json"), .checks = json_array()};
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
@@ -229,7 +306,8 @@ static int run(const struct kan_args *a)
 		if (signers && access(signers, R_OK) < 0)
 			(void)kan_fail(&err, KAN_EUSAGE, "--allowed-signers %s: %s", signers,
 				       strerror(errno));
-		else if (readable(path, &err) == 0 &&
+		else if (take_remote(&trust, &remote, remote_main, a, &err) == 0 &&
+			 readable(path, &err) == 0 &&
 			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, &trust, a, &err);
 		if (err.code == KAN_OK)

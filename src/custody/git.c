@@ -49,6 +49,16 @@ static void free_reference(git_reference **r)
 #define auto_signature __attribute__((cleanup(free_signature)))
 #define auto_odb_object __attribute__((cleanup(free_odb_object)))
 #define auto_reference __attribute__((cleanup(free_reference)))
+static void free_packer(git_packbuilder **p)
+{
+	git_packbuilder_free(*p);
+}
+static void free_walk(git_revwalk **w)
+{
+	git_revwalk_free(*w);
+}
+#define auto_packer __attribute__((cleanup(free_packer)))
+#define auto_walk __attribute__((cleanup(free_walk)))
 #define auto_gitbuf __attribute__((cleanup(git_buf_dispose)))
 
 /* libgit2's words behind ours; its codes end here. */
@@ -376,4 +386,87 @@ int kan_git_commit(char id[KAN_GIT_ID], struct kan_git *g, const struct kan_git_
 	if (!rc)
 		git_oid_tostr(id, KAN_GIT_ID, &oid);
 	return rc;
+}
+
+/* What tip reaches and have does not: commits, their trees, their blobs. */
+static int choose(git_packbuilder **out, struct kan_git *g, const char *tip, const char *have)
+{
+	auto_packer git_packbuilder *packer = NULL;
+	auto_walk git_revwalk *walk = NULL;
+	git_oid oid;
+	int rc = git_packbuilder_new(&packer, g->repo);
+
+	if (!rc) {
+		git_packbuilder_set_threads(packer, 1);
+		rc = git_revwalk_new(&walk, g->repo);
+	}
+	if (!rc)
+		rc = git_oid_fromstr(&oid, tip);
+	if (!rc)
+		rc = git_revwalk_push(walk, &oid);
+	if (!rc && *have)
+		rc = git_oid_fromstr(&oid, have);
+	if (!rc && *have)
+		rc = git_revwalk_hide(walk, &oid);
+	if (!rc)
+		rc = git_packbuilder_insert_walk(packer, walk);
+	if (!rc)
+		*out = kan_take_ptr(packer);
+	return rc;
+}
+
+struct pack_out {
+	int fd;
+	struct kan_err *err;
+};
+
+static int write_piece(void *p, size_t n, void *arg)
+{
+	const struct pack_out *o = arg;
+
+	return kan_write_all(o->fd, p, n, o->err);
+}
+
+int kan_git_pack(int fd, struct kan_git *g, const char *tip, const char *have, struct kan_err *err)
+{
+	auto_packer git_packbuilder *packer = NULL;
+	struct kan_err why = {0};
+	struct pack_out out = {fd, &why};
+	int rc = choose(&packer, g, tip, have);
+
+	if (!rc)
+		rc = git_packbuilder_foreach(packer, write_piece, &out);
+	if (why.code)
+		return kan_fail(err, why.code, "pack: %s", why.text);
+	return rc < 0 ? fail_git(err, rc, "%s: pack", g->path) : 0;
+}
+
+int kan_git_push_local(struct kan_git *g, const char *remote, const char *tip, const char *have,
+		       struct kan_err *err)
+{
+	kan_auto_git struct kan_git *there = NULL;
+	kan_auto_buf struct kan_buf dir = KAN_BUF(PATH_MAX);
+	auto_packer git_packbuilder *packer = NULL;
+	git_oid to, from;
+	int rc;
+
+	if (kan_git_open(&there, remote, err) < 0)
+		return -1;
+	kan_buf_addf(&dir, "%s/objects/pack", remote);
+	if (dir.failed)
+		return kan_fail(err, KAN_EUSAGE, "%s: path too long", remote);
+	rc = choose(&packer, g, tip, have);
+	if (!rc)
+		rc = git_packbuilder_write(packer, kan_buf_str(&dir), 0, NULL, NULL);
+	if (!rc)
+		rc = git_oid_fromstr(&to, tip);
+	if (!rc && *have)
+		rc = git_oid_fromstr(&from, have);
+	if (!rc)
+		rc = git_odb_refresh(there->odb);
+	if (!rc)
+		rc = git_repository_set_ident(there->repo, "kanshiki", "kanshiki@localhost");
+	if (rc < 0)
+		return fail_git(err, rc, "%s", remote);
+	return move_main(there, &to, *have ? &from : NULL, "kanshiki push", err);
 }

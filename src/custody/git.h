@@ -64,4 +64,16 @@ struct kan_git_commit {
 int kan_git_commit(char id[KAN_GIT_ID], struct kan_git *g, const struct kan_git_commit *c,
 		   struct kan_err *err);
 
+/*
+ * A pack of everything that tip reaches and have ("" or one of its ancestors) does not, written to
+ * fd from its offset on. Objects are streamed; nothing is cached.
+ */
+int kan_git_pack(int fd, struct kan_git *g, const char *tip, const char *have, struct kan_err *err);
+/*
+ * The same into another repository of this machine, then its main is moved from have to tip. 1:
+ * somebody moved it meanwhile. denied: it belongs to somebody else.
+ */
+int kan_git_push_local(struct kan_git *g, const char *remote, const char *tip, const char *have,
+		       struct kan_err *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* LFS objects: cloned, linked or copied into the store under their digest, and checked there. */
 #include "custody/lfs.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "custody/files.h"
 
@@ -23,6 +24,22 @@ void kan_lfs_path(char out[KAN_LFS_PATH], const char *oid)
 	snprintf(out, KAN_LFS_PATH, "lfs/objects/%.2s/%.2s/%s", oid, oid + 2, oid);
 }
 
+int kan_lfs_open(int *fd, int repo_fd, const struct kan_lfs_object *o, struct kan_err *err)
+{
+	char path[KAN_LFS_PATH];
+	kan_auto_close int opened = -1;
+	uint64_t size = 0;
+
+	kan_lfs_path(path, o->oid);
+	if (kan_files_open(&opened, &size, repo_fd, path, err) < 0)
+		return -1;
+	if (size != o->size)
+		return kan_fail(err, KAN_ETAMPER,
+				"%s: object was altered: its size is not its pointer's", path);
+	*fd = kan_take_fd(&opened);
+	return 0;
+}
+
 int kan_lfs_check(int repo_fd, const struct kan_lfs_object *o, struct kan_err *err)
 {
 	char path[KAN_LFS_PATH], hex[KAN_SHA256_HEX];
@@ -30,12 +47,7 @@ int kan_lfs_check(int repo_fd, const struct kan_lfs_object *o, struct kan_err *e
 	uint64_t size = 0;
 
 	kan_lfs_path(path, o->oid);
-	if (kan_files_open(&fd, &size, repo_fd, path, err) < 0)
-		return -1;
-	if (size != o->size)
-		return kan_fail(err, KAN_ETAMPER,
-				"%s: object was altered: its size is not its pointer's", path);
-	if (kan_sha256_fd(hex, &size, fd, err) < 0)
+	if (kan_lfs_open(&fd, repo_fd, o, err) < 0 || kan_sha256_fd(hex, &size, fd, err) < 0)
 		return -1;
 	if (strcmp(hex, o->oid) != 0)
 		return kan_fail(err, KAN_ETAMPER, "%s: object was altered", path);
@@ -133,8 +145,9 @@ static int make_copy(char tmp[TMP_NAME], struct kan_lfs_object *o, int repo_fd, 
 	kan_auto_close int fd = -1;
 	int rc;
 
-	/* One writer at a time, by the lock: the pid alone makes the name. */
-	snprintf(tmp, TMP_NAME, "%s/%s%d", tmp_dir, tmp_prefix, (int)getpid());
+	/* A remote has no lock of ours: two machines may have the same pid there. */
+	snprintf(tmp, TMP_NAME, "%s/%s%d-%lld", tmp_dir, tmp_prefix, (int)getpid(),
+		 (long long)kan_now_ns());
 	fd = openat(repo_fd, tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 	if (fd < 0 || fchmod(fd, 0400) < 0)
 		return kan_fail_sys(err, "%s", tmp);
@@ -229,6 +242,20 @@ int kan_lfs_put(struct kan_lfs_object *out, int repo_fd, int src, const char *wa
 	if (!rc)
 		*out = o;
 	return rc;
+}
+
+int kan_lfs_copy(int repo_fd, int src, const struct kan_lfs_object *o, struct kan_err *err)
+{
+	char path[KAN_LFS_PATH];
+	struct kan_lfs_object made = *o;
+	struct stat there;
+
+	kan_lfs_path(path, o->oid);
+	if (fstatat(repo_fd, path, &there, AT_SYMLINK_NOFOLLOW) == 0)
+		return kan_lfs_check(repo_fd, o, err);
+	if (kan_mkdirs(repo_fd, tmp_dir, err) < 0)
+		return -1;
+	return place_copy(&made, repo_fd, src, o->oid, err);
 }
 
 void kan_lfs_sweep(int repo_fd)

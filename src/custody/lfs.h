@@ -23,6 +23,13 @@ struct kan_lfs_object {
  */
 int kan_lfs_put(struct kan_lfs_object *out, int repo_fd, int src, const char *want,
 		struct kan_err *err);
+/*
+ * The object o of one repository into another: cloned or copied, never a second name of one inode.
+ * One that is there already is hashed. -1 tamper: there it has other bytes, or src has.
+ */
+int kan_lfs_copy(int repo_fd, int src, const struct kan_lfs_object *o, struct kan_err *err);
+/* Where it is, opened for reading; errors as kan_files_open. tamper: another size. */
+int kan_lfs_open(int *fd, int repo_fd, const struct kan_lfs_object *o, struct kan_err *err);
 /* What a crash left in lfs/tmp. Under the repository's lock. */
 void kan_lfs_sweep(int repo_fd);
 /* Re-hash an object. not-found: missing. tamper: altered. */

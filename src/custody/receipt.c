@@ -43,32 +43,6 @@ static int seal_of(char seal[KAN_SHA256_HEX], const char *bundle_dir, struct kan
 	return 1;
 }
 
-static void packed_main(const char *id, struct kan_bytes name, void *arg)
-{
-	if (kan_bytes_eq(name, KAN_LIT(KAN_GIT_BRANCH)))
-		memcpy(arg, id, KAN_GIT_ID);
-}
-
-/* A loose ref goes before a packed one, as in git. tip "": there is none. */
-static int read_tip(char tip[KAN_GIT_ID], int repo, struct kan_err *err)
-{
-	kan_auto_buf struct kan_buf loose = KAN_BUF(4096);
-	kan_auto_buf struct kan_buf packed = KAN_BUF(KAN_REFS_PACKED_MAX);
-	struct kan_err none = {0};
-
-	if (kan_files_read(&loose, repo, KAN_GIT_BRANCH, &none) == 0)
-		return kan_refs_id(tip, kan_buf_bytes(&loose))
-			       ? 0
-			       : kan_fail(err, KAN_ETAMPER, "%s: not the id of a commit",
-					  KAN_GIT_BRANCH);
-	if (none.code == KAN_ENOTFOUND) {
-		none = (struct kan_err){0};
-		if (kan_files_read(&packed, repo, "packed-refs", &none) == 0)
-			return kan_refs_packed(kan_buf_bytes(&packed), packed_main, tip, err);
-	}
-	return none.code == KAN_ENOTFOUND ? 0 : kan_fail(err, none.code, "%s", none.text);
-}
-
 static enum kan_tree_next plain(const struct kan_tree_entry *e, void *arg)
 {
 	bool *special = arg;
@@ -126,7 +100,7 @@ int kan_custody_find_receipt(struct kan_receipt *out, const char *repo, const ch
 	if (snprintf(c.home.repo, sizeof(c.home.repo), "%s", repo) >= (int)sizeof(c.home.repo) ||
 	    snprintf(objects, sizeof(objects), "%s/objects", repo) >= (int)sizeof(objects))
 		return kan_fail(err, KAN_EUSAGE, "%s: path too long", repo);
-	if (open_dir(&fd, repo, err) < 0 || read_tip(tip, fd, err) < 0)
+	if (open_dir(&fd, repo, err) < 0 || kan_refs_main(tip, fd, err) < 0)
 		return -1;
 	if (!*tip)
 		return 0;

@@ -1,6 +1,8 @@
 /* Refs as bytes: no git decides for us what main is. */
 #include "custody/refs.h"
 
+#include "custody/files.h"
+
 #include <string.h>
 
 static bool hex40(struct kan_bytes v)
@@ -51,4 +53,30 @@ int kan_refs_packed(struct kan_bytes text, kan_refs_fn *fn, void *arg, struct ka
 		text.n -= n + 1;
 	}
 	return 0;
+}
+
+static void packed_main(const char *id, struct kan_bytes name, void *arg)
+{
+	if (kan_bytes_eq(name, KAN_LIT(KAN_GIT_BRANCH)))
+		memcpy(arg, id, KAN_GIT_ID);
+}
+
+int kan_refs_main(char tip[KAN_GIT_ID], int repo_fd, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf loose = KAN_BUF(4096);
+	kan_auto_buf struct kan_buf packed = KAN_BUF(KAN_REFS_PACKED_MAX);
+	struct kan_err none = {0};
+
+	tip[0] = 0;
+	if (kan_files_read(&loose, repo_fd, KAN_GIT_BRANCH, &none) == 0)
+		return kan_refs_id(tip, kan_buf_bytes(&loose))
+			       ? 0
+			       : kan_fail(err, KAN_ETAMPER, "%s: not the id of a commit",
+					  KAN_GIT_BRANCH);
+	if (none.code == KAN_ENOTFOUND) {
+		none = (struct kan_err){0};
+		if (kan_files_read(&packed, repo_fd, "packed-refs", &none) == 0)
+			return kan_refs_packed(kan_buf_bytes(&packed), packed_main, tip, err);
+	}
+	return none.code == KAN_ENOTFOUND ? 0 : kan_fail(err, none.code, "%s", none.text);
 }

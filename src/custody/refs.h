@@ -12,4 +12,8 @@ typedef void kan_refs_fn(const char *id, struct kan_bytes name, void *arg);
 /* Each ref of a packed-refs file. Else format. */
 int kan_refs_packed(struct kan_bytes text, kan_refs_fn *fn, void *arg, struct kan_err *err);
 
+/* main of the repository at repo_fd, a loose ref before a packed one as in git; "": there is none.
+ * tamper: not the id of a commit. */
+int kan_refs_main(char tip[KAN_GIT_ID], int repo_fd, struct kan_err *err);
+
 #endif

@@ -50,8 +50,9 @@ struct kan_verify {
 	const struct kan_signers *signers; /* or NULL */
 	struct kan_git *git;
 	int repo_fd;
-	bool unsafe; /* a link or special file: what would open by path is not asked */
-	bool holes;  /* a tree of the tip could not be read: what is below it is unknown */
+	bool anchored; /* something outside agrees: an equal remote */
+	bool unsafe;   /* a link or special file: what would open by path is not asked */
+	bool holes;    /* a tree of the tip could not be read: what is below it is unknown */
 	char tip[KAN_GIT_ID];
 	unsigned told[KAN_VERIFY_IDS], silent[KAN_VERIFY_IDS];
 	bool ended[KAN_VERIFY_IDS];
@@ -75,12 +76,15 @@ void kan_verify_done(struct kan_verify *v, enum kan_verify_id id, const char *fm
 void kan_verify_bad_object(struct kan_verify *v, const char *id, const char *path,
 			   const struct kan_err *why);
 
+void kan_verify_clear(struct kan_verify *v); /* what the stages made; git too */
+
 /* The stages, in their order. */
 void kan_verify_files(struct kan_verify *v);   /* repo; sets tip and unsafe */
 void kan_verify_tree(struct kan_verify *v);    /* pointers of the tip; fills bags and objects */
 void kan_verify_history(struct kan_verify *v); /* objects, history, events, commits, signers */
 void kan_verify_seals(struct kan_verify *v);   /* signature of each bag in the tree */
 void kan_verify_store(struct kan_verify *v);
+void kan_verify_remote(struct kan_verify *v);
 
 /* One SSHSIG of a tag manifest; at: the time its signer must be trusted at. */
 void kan_verify_sig(struct kan_verify *v, const char *path, struct kan_bytes armour,

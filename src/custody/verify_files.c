@@ -79,14 +79,36 @@ static void problem(struct kan_bytes path, const struct kan_err *err, void *arg)
 	kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_GENERAL, name, "%s", err->text);
 }
 
+static bool plain_branch(struct kan_bytes v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (!((v.p[i] >= 'a' && v.p[i] <= 'z') || (v.p[i] >= 'A' && v.p[i] <= 'Z') ||
+		      (v.p[i] >= '0' && v.p[i] <= '9') || v.p[i] == '-' || v.p[i] == '_'))
+			return false;
+	return v.n > 0;
+}
+
+/* A bare repository that somebody made for our pushes may have another word there: it leads
+ * nowhere, for there is no second ref. */
 static void check_head(struct kan_verify *v)
 {
+	static const char head[] = "ref: refs/heads/";
 	kan_auto_buf struct kan_buf text = KAN_BUF(4096);
 	struct kan_err err = {0};
+	struct kan_bytes name;
 
-	if (kan_files_read(&text, v->repo_fd, "HEAD", &err) < 0)
+	if (kan_files_read(&text, v->repo_fd, "HEAD", &err) < 0) {
 		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "HEAD", "%s", err.text);
-	else if (!kan_bytes_eq(kan_buf_bytes(&text), KAN_LIT("ref: " KAN_GIT_BRANCH "\n")))
+		return;
+	}
+	name = kan_buf_bytes(&text);
+	if (kan_bytes_eq(name, KAN_LIT("ref: " KAN_GIT_BRANCH "\n")))
+		return;
+	if (kan_bytes_starts(name, head) && name.n > sizeof(head) && name.p[name.n - 1] == '\n' &&
+	    plain_branch((struct kan_bytes){name.p + sizeof(head) - 1, name.n - sizeof(head)}))
+		kan_verify_skip(v, KAN_VERIFY_REPO, "HEAD",
+				"does not name main: clone it with --branch main");
+	else
 		kan_verify_fail(v, KAN_VERIFY_REPO, KAN_CHECK_ALTERED, "HEAD",
 				"does not name main");
 }

@@ -335,7 +335,8 @@ Test(verify, whatever_leads_out_of_the_repository_is_noticed)
 	/* An object of the repository may begin with it: what it is called follows the clock. */
 	planted("rm -rf objects/ab; mkfifo objects/ab", "objects/ab", "a special file");
 	planted("ln -s /etc objects/zz", "objects/zz", "a link");
-	planted("echo ref: refs/heads/other > HEAD", "HEAD", "does not name main");
+	planted("echo ref: refs/remotes/other > HEAD", "HEAD", "does not name main");
+	planted("echo ref: refs/heads/a/../b > HEAD", "HEAD", "does not name main");
 	planted("rm refs/heads/main", "refs/heads/main", "main has no commit");
 	planted("echo junk > refs/heads/main", "refs/heads/main", "not the id");
 }
