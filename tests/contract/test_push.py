@@ -2,69 +2,21 @@
 
 usage: test_push.py KANSHIKI
 """
-import json
 import os
 import pathlib
-import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
 import rows
 from git_server import Server
+from homes import Homes
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-ENGINES = TOP / "tests/fixtures/engines"
-KANSHIKI = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else TOP / "build/kanshiki"
-MAX_SECONDS = 60
-scratch = tempfile.TemporaryDirectory(prefix="kan-push-")
-WORK = pathlib.Path(scratch.name)
-ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": str(WORK), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-
-
-class Done:
-    def __init__(self, done):
-        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr.decode(errors="replace")
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-    def __str__(self):
-        return f"status {self.status}\n{self.out.decode(errors='replace')}\n{self.err}"
-
-
-def kanshiki(*argv):
-    return Done(subprocess.run([str(KANSHIKI), *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, timeout=MAX_SECONDS, check=False,
-                               env=ENVIRONMENT))
-
-
-def new(prefix):
-    return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=WORK))
-
-
-def sample():
-    """A home with one captured bundle."""
-    if not hasattr(sample, "home"):
-        answers = ENGINES / "docker-20.10/running"
-        ident = next(m.group(1) for f in os.listdir(answers) if (m := re.fullmatch("containers-([0-9a-f]{64})-json", f)))
-        sample.home = new("home-") / "home"
-        done = kanshiki("-H", f"replay:{answers}", "--home", sample.home, "--json", "capture", "--operator", "A <a@example.org>", ident)
-        assert done.status in (0, 5), str(done)
-        sample.bundle = pathlib.Path(done.json["bundle"]).name
-        sample.case = done.json["case"]
-    return sample.home
-
-
-def home():
-    copy = new("copy-") / "home"
-    shutil.copytree(sample(), copy, symlinks=True)
-    return copy
+HOMES = Homes(sys.argv.pop(1) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[2] / "build/kanshiki", "kan-push-")
+kanshiki, new, home = HOMES.kanshiki, HOMES.new, HOMES.home
 
 
 def push(where, remote, *flags):
@@ -72,7 +24,7 @@ def push(where, remote, *flags):
 
 
 def note(where, text="seen"):
-    done = kanshiki("--home", where, "custody", "note", "--case", sample.case, text)
+    done = kanshiki("--home", where, "custody", "note", "--case", HOMES.sample()[2], text)
     assert done.status == 0, str(done)
 
 
@@ -80,11 +32,8 @@ def tip(where):
     return git("rev-parse", "refs/heads/main", cwd=where / "custody.git").strip()
 
 
-def git(*argv, cwd=None, status=0, **more):
-    done = subprocess.run(["git", "-c", "safe.directory=*", *map(str, argv)], cwd=cwd, env={**ENVIRONMENT, **more}, capture_output=True, text=True,
-                          timeout=MAX_SECONDS, check=False)
-    assert done.returncode == status, f"git {argv}: {done.stdout}{done.stderr}"
-    return done.stdout
+def git(*argv, cwd=None, **more):
+    return HOMES.git(*argv, cwd=cwd, **more)
 
 
 def bare():
@@ -213,7 +162,7 @@ class Http(Case):
         self.assertEqual(verify()[0], 0)
         self.assertEqual(kanshiki("verify", "--require", "anchored", where).status, 5)
         self.refused(kanshiki("verify", "--remote", "http://127.0.0.1:9/x", where), 1, "cannot connect")
-        self.refused(kanshiki("verify", "--remote", server.url, where / "bundles" / sample.bundle), 2, "is a bundle")
+        self.refused(kanshiki("verify", "--remote", server.url, where / "bundles" / HOMES.sample()[1]), 2, "is a bundle")
 
     def test_credentials_come_from_a_private_file_and_go_to_the_remote_alone(self):
         storage = self.server()
@@ -246,7 +195,7 @@ class Http(Case):
     def test_a_push_that_is_killed_goes_on_where_it_stopped(self):
         where, server = home(), self.server()
         for kill_at in range(1, 12, 3):
-            process = subprocess.Popen([str(KANSHIKI), "--home", str(where), "custody", "push", server.url], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+            process = subprocess.Popen([str(HOMES.binary), "--home", str(where), "custody", "push", server.url], env=HOMES.environment, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             until = time.monotonic() + 20
             while process.poll() is None and len(server.seen) < kill_at and time.monotonic() < until:
