@@ -11,6 +11,7 @@
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
+#include "custody/move.h"
 #include "custody/signer.h"
 
 static const struct kan_option options[] = {
@@ -19,6 +20,24 @@ static const struct kan_option options[] = {
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
 	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"verified", 0, "BUNDLE", "note: verify it now, and record what it said"},
+	{"bundle", 0, "NAME",
+	 "transfer: this one instead of all of the case; dispose: of this one"},
+	{"to", 0, "WHO", "transfer: the receiver"},
+	{"method", 0, "HOW", "transfer: how it travels"},
+	{"reference", 0, "TEXT", "transfer: a ticket, a consignment number"},
+	{"out", 'o', "FILE",
+	 "transfer: the lines to sign; ack --sign: the signature (default: stdout)"},
+	{"sign", 0, "FILE", "ack, at the receiver: the lines that transfer wrote"},
+	{"signature", 0, "FILE", "ack, at the giver: what the receiver signed"},
+	{"by", 0, "WHO", "ack, at the giver: the receiver"},
+	{"allowed-signers", 0, "FILE", "ack, at the giver: whom to trust with it"},
+	{"file", 0, "PATH", "dispose: data/..., several with commas"},
+	{"reason", 0, "TEXT", "dispose: why its keeping ends"},
+	{"authority", 0, "TEXT", "dispose: who decided it"},
+	{"yes", 0, NULL, "dispose: do not ask"},
+	{"break-lock", 0, NULL,
+	 "remove the lock on main that a killed git left; only when no git runs"},
 	{"credentials", 0, "FILE",
 	 "push: NAME:PASSWORD for an http(s) remote, in a file of mode 0600"},
 	{"remote-ca", 0, "FILE",
@@ -157,7 +176,15 @@ static const struct kan_custody_verb verb_log = {
 };
 
 static const struct kan_custody_verb *const verbs[] = {
-	&verb_log, &kan_custody_verb_note, &kan_custody_verb_close, &kan_custody_verb_push, NULL,
+	&verb_log,
+	&kan_custody_verb_note,
+	&kan_custody_verb_close,
+	&kan_custody_verb_transfer,
+	&kan_custody_verb_ack,
+	&kan_custody_verb_push,
+	&kan_custody_verb_derive,
+	&kan_custody_verb_dispose,
+	NULL,
 };
 
 static int usage(void)
@@ -181,7 +208,12 @@ static int run(const struct kan_args *a)
 		return usage();
 	if ((*v)->check && (*v)->check(a) < 0)
 		return KAN_EXIT_USAGE;
-	int status = kan_custody_of(&c, a, &err) < 0 ? kan_say_err(&err) : (*v)->run(c, a, &err);
+	int status = kan_custody_of(&c, a, &err);
+	if (status == 0 && kan_flag(a, "break-lock"))
+		status = kan_custody_break_lock(c, &err);
+	if (status == 1)
+		kan_say("the lock on main is removed");
+	status = status < 0 ? kan_say_err(&err) : (*v)->run(c, a, &err);
 	kan_custody_free(c);
 	return status;
 }
@@ -189,10 +221,10 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note --case ID TEXT | close --case ID TEXT | push REMOTE",
+	.args = "log | note | close | transfer | ack | push | derive | dispose",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = options,
 	.min_words = 1,
-	.max_words = 2,
+	.max_words = 3,
 	.run = run,
 };

@@ -17,7 +17,8 @@ struct kan_custody_verb {
 };
 
 extern const struct kan_custody_verb kan_custody_verb_note, kan_custody_verb_close;
-extern const struct kan_custody_verb kan_custody_verb_push;
+extern const struct kan_custody_verb kan_custody_verb_push, kan_custody_verb_transfer,
+	kan_custody_verb_ack, kan_custody_verb_derive, kan_custody_verb_dispose;
 
 /* The home of a command that does not make one, opened with its --key. */
 int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err);
@@ -34,5 +35,11 @@ struct kan_remote;
 int kan_take_remote(struct kan_remote *out, char **secret, const char *url,
 		    const struct kan_args *a, struct kan_err *err);
 void kan_wipe_text(char *secret); /* overwritten and freed; NULL allowed */
+
+/* The receipt of a bundle by its name or its directory; not-found: no event brought it. */
+int kan_custody_bundle(struct kan_receipt *out, struct kan_custody *c, const char *word,
+		       struct kan_err *err);
+/* note --verified BUNDLE. The exit status. */
+int kan_note_verified(struct kan_custody *c, const struct kan_args *a, struct kan_err *err);
 
 #endif

@@ -25,6 +25,8 @@ static int check(const struct kan_args *a)
 	bool closes = strcmp(a->words[0], "close") == 0;
 	if (kan_arg_word(a, "as", judgements, 0) < 0)
 		return -1;
+	if (kan_arg(a, "verified") && !closes && !finding && a->n_words == 1)
+		return 0;
 	if (!kan_arg(a, "case"))
 		kan_say("custody %s wants --case ID: see kanshiki custody log", a->words[0]);
 	else if (!finding != !kan_arg(a, "as") || (closes && finding))
@@ -46,6 +48,8 @@ static int run(struct kan_custody *c, const struct kan_args *a, struct kan_err *
 	struct kan_act act = {.case_id = kan_arg(a, "case"), .argv = a->argv};
 	const char *finding = kan_arg(a, "finding"), *text = kan_arg(a, "text");
 	int rc = 0;
+	if (kan_arg(a, "verified"))
+		return kan_note_verified(c, a, err);
 	text = text ? text : a->n_words == 2 ? a->words[1] : "";
 	if (strcmp(a->words[0], "close") == 0)
 		rc = kan_custody_close(&r, c, text, &act, err);

@@ -1,7 +1,10 @@
 /* verify: every check of the format, on a bundle or a repository, in the readers' sandbox. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <kanshiki/bundle.h>
@@ -11,6 +14,7 @@
 #include "base/row.h"
 #include "cli/box.h"
 #include "cli/capture_doc.h"
+#include "cli/carry.h"
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
 #include "custody/check.h"
@@ -168,11 +172,7 @@ static int check(struct tally *t, const char *path, const struct kan_custody_tru
 		if (trust->remote)
 			return kan_fail(err, KAN_EUSAGE,
 					"--remote is of a repository: %s is a bundle", path);
-		if (kan_bundle_verify(path, kan_arg(a, "seal"), on_check, t, err) < 0)
-			return -1;
-		if (!has(path, "tagmanifest-sha256.txt") && !has(path, "seal"))
-			return 0; /* not sealed: there is nothing that could be signed */
-		return kan_custody_verify_seal(path, trust, on_check, t, err);
+		return kan_custody_verify_bag(path, kan_arg(a, "seal"), trust, on_check, t, err);
 	}
 	t->repository = true;
 	if (kan_arg(a, "seal"))
@@ -288,7 +288,7 @@ static int take_remote(struct kan_custody_trust *trust, struct kan_remote *r, ch
 	return rc;
 }
 
-static int run(const struct kan_args *a)
+static int run_on(const struct kan_args *a, const char *word)
 {
 	char remote_main[KAN_GIT_ID] = "";
 	struct kan_remote remote;
@@ -299,7 +299,7 @@ static int run(const struct kan_args *a)
 	struct kan_custody_trust trust = {.allowed_signers = signers,
 					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
-	kan_auto_free char *path = kan_absolute(a->words[0]);
+	kan_auto_free char *path = kan_absolute(word);
 	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
 		const char *read_paths[] = {path, signers ? signers : path, NULL};
 		const char *write_paths[] = {NULL};
@@ -318,11 +318,85 @@ static int run(const struct kan_args *a)
 	return status;
 }
 
+/* What removes the place again, also when it is told to end. */
+static pid_t worker;
+
+static void pass_on(int signal_number)
+{
+	if (worker > 0)
+		(void)kill(worker, signal_number);
+}
+
+/* The bundle within place, by a child; whatever becomes of it, its status comes back. */
+static int verify_in(const struct kan_args *a, const char *place, struct kan_err *err)
+{
+	struct kan_carried c = {.fd = -1};
+	int state = 0;
+	worker = fork();
+	if (worker < 0)
+		return kan_fail_sys(err, "fork");
+	if (worker == 0) {
+		(void)signal(SIGINT, SIG_DFL);
+		(void)signal(SIGTERM, SIG_DFL);
+		int status = KAN_EXIT_FAILED;
+		if (kan_carry_unpack(&c, place, a->words[0], err) < 0) {
+			status = kan_say_err(err);
+		} else {
+			kan_auto_close int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			kan_auto_free char *path = kan_path(place, c.bundle);
+			status = kan_carry_keep(&c, fd, err) < 0 ? kan_say_err(err)
+								 : run_on(a, path);
+		}
+		exit(kan_status_written(status));
+	}
+	while (waitpid(worker, &state, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(state)     ? WEXITSTATUS(state)
+	       : WIFSIGNALED(state) ? KAN_EXIT_INTERRUPTED
+				    : KAN_EXIT_FAILED;
+}
+
+static void sweep_place(const char *place)
+{
+	kan_auto_close int fd = open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		kan_carry_empty(fd);
+	(void)rmdir(place);
+}
+
+/* A tar is unpacked as import does it, into a place of its own that is gone afterwards. */
+static int verify_tar(const struct kan_args *a)
+{
+	struct kan_err err = {0};
+	const char *tmp = getenv("TMPDIR");
+	kan_auto_free char *place = kan_path(tmp && *tmp == '/' ? tmp : "/tmp", "kanshiki-XXXXXX");
+	if (!mkdtemp(place)) {
+		(void)kan_fail_sys(&err, "%s", place);
+		return kan_say_err(&err);
+	}
+	(void)signal(SIGINT, pass_on);
+	(void)signal(SIGTERM, pass_on);
+	int status = verify_in(a, place, &err);
+	if (status < 0)
+		status = kan_say_err(&err);
+	sweep_place(place);
+	return status;
+}
+
+static int run(const struct kan_args *a)
+{
+	struct stat st;
+	bool tar = strcmp(a->words[0], "-") == 0 ||
+		   (stat(a->words[0], &st) == 0 && !S_ISDIR(st.st_mode));
+	return tar ? verify_tar(a) : run_on(a, a->words[0]);
+}
+
 extern const struct kan_command kan_cmd_verify;
 const struct kan_command kan_cmd_verify = {
 	.name = "verify",
-	.args = "[OPTIONS] BUNDLE|REPOSITORY",
-	.summary = "check a bundle or a repository; says what failed, and whose tool shows it too",
+	.args = "[OPTIONS] BUNDLE|REPOSITORY|FILE.tar",
+	.summary = "check a bundle, a repository or a tar; says what failed, and whose tool shows "
+		   "it too",
 	.options = options,
 	.min_words = 1,
 	.max_words = 1,

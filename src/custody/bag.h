@@ -3,6 +3,7 @@
 #define KAN_CUSTODY_BAG_H
 
 #include "custody/form.h"
+#include "evidence/tags.h"
 
 #include <kanshiki/bytes.h>
 #include <kanshiki/err.h>
@@ -11,7 +12,6 @@ enum {
 	KAN_BAG_TAGMANIFEST_MAX = 64 << 10,
 	KAN_BAG_TAGFILE_MAX = 16 << 20,
 	KAN_BAG_PROOF_MAX = 1 << 20,
-	KAN_BAG_PROOFS = 64,
 };
 
 #define KAN_BAG_TAGMANIFEST "tagmanifest-sha256.txt"

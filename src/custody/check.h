@@ -25,4 +25,15 @@ int kan_custody_verify(const char *repo, const struct kan_custody_trust *trust, 
 int kan_custody_verify_seal(const char *bundle_dir, const struct kan_custody_trust *trust,
 			    kan_check_fn *fn, void *arg, struct kan_err *err);
 
+/* kan_bundle_verify and kan_custody_verify_seal in one: a file that a tombstone speaks of, signed
+ * by somebody who counts, is told as disposed of. */
+int kan_custody_verify_bag(const char *bundle_dir, const char *want_seal,
+			   const struct kan_custody_trust *trust, kan_check_fn *fn, void *arg,
+			   struct kan_err *err);
+
+/* The same of a copy whose directory has another name than the bundle, with no trust. tamper
+ * through fn when it is not the bundle of that name. */
+int kan_custody_verify_bag_at(const char *dir, const char *bundle, kan_check_fn *fn, void *arg,
+			      struct kan_err *err);
+
 #endif

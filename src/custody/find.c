@@ -1,4 +1,5 @@
 /* What the chain has already: requests, bundles, and the log of its events. */
+#include "custody/move.h"
 #include "custody/write.h"
 
 #include <string.h>
@@ -86,6 +87,18 @@ int kan_write_find_bundle(struct kan_receipt *out, struct kan_custody *c, const 
 {
 	struct search s = {.c = c, .bundle = bundle, .seal = seal};
 	int rc = find_bundle(&s, c, case_id, err);
+
+	json_decref(s.what);
+	if (rc == 1)
+		*out = s.receipt;
+	return rc;
+}
+
+int kan_custody_find_bundle(struct kan_receipt *out, struct kan_custody *c, const char *bundle,
+			    struct kan_err *err)
+{
+	struct search s = {.c = c, .bundle = bundle, .seal = ""};
+	int rc = with_tip(c, NULL, match_bundle, &s, err);
 
 	json_decref(s.what);
 	if (rc == 1)

@@ -337,7 +337,9 @@ static int fail_locked(struct kan_err *err, const struct kan_git *g)
 	kan_buf_addf(&path, "%s/%s.lock", g->path, KAN_GIT_BRANCH);
 	if (stat(kan_buf_str(&path), &st) < 0)
 		return kan_fail(err, KAN_EIO, "%s: main is locked", g->path);
-	return kan_fail(err, KAN_EIO, "%s is there since %lld s: remove it when no git runs",
+	return kan_fail(err, KAN_EIO,
+			"%s is there since %lld s, of a git that runs or died: kanshiki custody "
+			"log --break-lock removes it",
 			kan_buf_str(&path), (long long)(time(NULL) - st.st_mtim.tv_sec));
 }
 

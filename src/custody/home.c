@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/self.h"
 #include "custody/files.h"
+#include "custody/git.h"
 #include "custody/lfs.h"
 
 #include <fcntl.h>
@@ -273,6 +274,35 @@ int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err 
 	return 0;
 }
 
+int kan_home_break_lock(const struct kan_home *h, struct kan_err *err)
+{
+	if (unlinkat(h->repo_fd, KAN_GIT_BRANCH ".lock", 0) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : kan_fail_sys(err, "%s/%s.lock", h->repo, KAN_GIT_BRANCH);
+}
+
+int kan_home_moving(const struct kan_home *h, bool moving, struct kan_err *err)
+{
+	kan_auto_close int fd =
+		openat(h->repo_fd, "kanshiki.lock", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || (moving ? pwrite(fd, "M", 1, 0) != 1 : ftruncate(fd, 0) < 0))
+		return kan_fail_sys(err, "%s/kanshiki.lock", h->repo);
+	return 0;
+}
+
+/* The holder before us died while it moved main: its lock on it is nobody's. */
+static int take_over(const struct kan_home *h, int lock, struct kan_err *err)
+{
+	struct stat st;
+
+	if (fstat(lock, &st) < 0)
+		return kan_fail_sys(err, "%s/kanshiki.lock", h->repo);
+	if (st.st_size == 0)
+		return 0;
+	return kan_home_break_lock(h, err) < 0 ? -1 : kan_home_moving(h, false, err);
+}
+
 int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err)
 {
 	kan_auto_close int lock = openat(h->repo_fd, "kanshiki.lock",
@@ -291,6 +321,8 @@ int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err)
 					h->repo, KAN_HOME_LOCK_S);
 		nanosleep(&pause, NULL);
 	}
+	if (take_over(h, lock, err) < 0)
+		return -1;
 	kan_lfs_sweep(h->repo_fd);
 	kan_files_sweep(h->repo_fd, "objects", "tmp_object_git2_", STALE_OBJECT_S);
 	*fd = kan_take_fd(&lock);

@@ -24,6 +24,11 @@ int kan_home_open(struct kan_home *out, const char *path, struct kan_err *err);
 void kan_home_close(struct kan_home *h);
 /* keys/host, made when absent. */
 int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err *err);
+/* Under the lock: main is about to be moved, or was. Whoever takes the lock of a holder that died
+ * between the two knows that the main.lock which is there was his. */
+int kan_home_moving(const struct kan_home *h, bool moving, struct kan_err *err);
+/* Under the lock: a main.lock that a git left which is no more. 1 removed, 0 there was none. */
+int kan_home_break_lock(const struct kan_home *h, struct kan_err *err);
 /* flock on custody.git/kanshiki.lock, and what crashes left there is swept. close fd to unlock. */
 int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err);
 /* "kanshiki@<this machine>" */

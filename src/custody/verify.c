@@ -3,6 +3,7 @@
 
 #include "custody/bag.h"
 #include "custody/files.h"
+#include "custody/tombstone.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -186,7 +187,9 @@ int kan_custody_verify(const char *repo, const struct kan_custody_trust *trust, 
 	static const struct kan_custody_trust nothing = {0};
 	kan_auto_signers struct kan_signers *signers = NULL;
 	kan_auto_close int fd = -1;
-	struct kan_verify v = {.fn = fn, .arg = arg, .trust = trust ? trust : &nothing};
+	kan_auto_tombstones struct kan_tombstones stones = {0};
+	struct kan_verify v = {
+		.fn = fn, .arg = arg, .trust = trust ? trust : &nothing, .gone = &stones};
 
 	if (v.trust->allowed_signers &&
 	    kan_signers_load(&signers, v.trust->allowed_signers, err) < 0)

@@ -37,6 +37,8 @@ struct kan_verify_bag {
 	int64_t committed;
 };
 
+struct kan_tombstones; /* custody/tombstone.h */
+
 /* An LFS object that a pointer in the tip's tree names. */
 struct kan_verify_object {
 	struct kan_lfs_object object;
@@ -62,6 +64,7 @@ struct kan_verify {
 	size_t n_bags;
 	struct kan_verify_object *objects;
 	size_t n_objects;
+	struct kan_tombstones *gone; /* of a repository's bags, with their full paths */
 };
 
 /* A finding; the first KAN_VERIFY_TOLD of a check are told one by one, the rest by their number. */

@@ -93,8 +93,28 @@ static bool may_add(const struct kan_event *e, const char *path)
 	       kan_bytes_starts(p, kan_buf_str(&bag));
 }
 
+/* The tombstone that a dispose event brings is that event, byte for byte. */
+static void check_stone(struct step *s)
+{
+	kan_auto_buf struct kan_buf want = KAN_BUF(512);
+	const char *event = NULL, *stone = NULL;
+
+	kan_buf_addf(&want, "cases/%s/bundles/%s/seal/%06u-dispose.json", s->event.case_id,
+		     s->event.bundle, s->event.seq);
+	for (size_t i = 0; i < s->diff.n; i++) {
+		if (s->diff.list[i].path == s->path)
+			event = s->diff.list[i].id;
+		if (strcmp(s->diff.list[i].path, kan_buf_str(&want)) == 0)
+			stone = s->diff.list[i].id;
+	}
+	if (!event || !stone || strcmp(event, stone) != 0)
+		event_fail(s, "its tombstone in the bag's seal/ is not this event");
+}
+
 static void check_adds(struct step *s, bool root)
 {
+	if (strcmp(s->event.type, "dispose") == 0)
+		check_stone(s);
 	for (size_t i = 0; i < s->diff.n; i++) {
 		const char *path = s->diff.list[i].path;
 

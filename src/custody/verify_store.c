@@ -1,5 +1,6 @@
 /* Every LFS object that a pointer names, hashed where it lies: git-lfs can be told not to look, we
  * cannot. */
+#include "custody/tombstone.h"
 #include "custody/verify.h"
 
 #include <stdlib.h>
@@ -15,13 +16,30 @@ static int by_object(const void *a, const void *b)
 	return x->object.size < y->object.size ? -1 : x->object.size > y->object.size;
 }
 
+/* Each pointer with this object must be one that was disposed of. */
+static bool disposed(const struct kan_verify *v, const struct kan_verify_object *o)
+{
+	size_t pointers = 0, gone = 0;
+
+	for (size_t i = 0; i < v->n_objects; i++)
+		pointers += strcmp(v->objects[i].object.oid, o->object.oid) == 0;
+	for (size_t i = 0; v->gone && i < v->gone->n; i++)
+		gone += strcmp(v->gone->list[i].object.oid, o->object.oid) == 0 &&
+			v->gone->list[i].object.size == o->object.size;
+	return gone >= pointers;
+}
+
 static void check_one(struct kan_verify *v, const struct kan_verify_object *o)
 {
 	struct kan_err err = {0};
 
 	if (!kan_lfs_check(v->repo_fd, &o->object, &err))
 		return;
-	if (err.code == KAN_ENOTFOUND)
+	if (err.code == KAN_ENOTFOUND && disposed(v, o))
+		kan_verify_skip(v, KAN_VERIFY_STORE, o->path,
+				"disposed of: a signed tombstone in "
+				"the bag's seal/ says so");
+	else if (err.code == KAN_ENOTFOUND)
 		kan_verify_fail(v, KAN_VERIFY_STORE, KAN_CHECK_MISSING, o->path, "%s", err.text);
 	else if (err.code == KAN_ETAMPER)
 		kan_verify_fail(v, KAN_VERIFY_STORE, KAN_CHECK_ALTERED, o->path, "%s", err.text);

@@ -6,6 +6,7 @@
 #include "base/row.h"
 #include "base/self.h"
 #include "custody/sshsig.h"
+#include "custody/tombstone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,25 @@ static int all_adds(struct kan_write *adds, struct kan_custody *c, const struct 
 	kan_buf_reset(&path);
 	kan_form_event_path(&path, w->case_id, seq, w->type);
 	return add_blob(adds, c, kan_buf_str(&path), event, err);
+}
+
+/* Event and signature go into the bag's seal/ by the same commit. */
+static int add_stone(struct kan_write *adds, struct kan_custody *c, const struct kan_write *w,
+		     unsigned seq, struct kan_bytes event, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(512);
+
+	kan_buf_reset(&w->stone->event);
+	kan_buf_reset(&w->stone->sig);
+	kan_buf_addb(&w->stone->event, event);
+	w->stone->seq = seq;
+	prefix(&path, w, seq);
+	kan_tombstone_path(&path, seq);
+	if (kan_signer_sign(&w->stone->sig, c->signer, KAN_NS_FILE, event, err) < 0 ||
+	    add_blob(adds, c, kan_buf_str(&path), event, err) < 0)
+		return -1;
+	kan_buf_adds(&path, ".sig");
+	return add_blob(adds, c, kan_buf_str(&path), kan_buf_bytes(&w->stone->sig), err);
 }
 
 static int sign_commit(struct kan_buf *armour, struct kan_bytes commit, void *arg,
@@ -202,20 +222,26 @@ static int try_once(struct attempt *a, struct kan_custody *c, const struct kan_w
 	kan_auto_write struct kan_write adds = {0};
 	struct kan_git_commit commit = {.sign = sign_commit, .arg = c};
 	struct people people = {.commit = &commit};
+	int rc;
 
 	if (make_event(a, c, w, err) < 0 || set_people(&people, c, w->act, err) < 0)
 		return -1;
 	if (!*a->tip &&
 	    add_blob(&adds, c, KAN_FORM_ATTRIBUTES, kan_bytes_of(kan_form_attributes), err) < 0)
 		return -1;
-	if (all_adds(&adds, c, w, a->event.seq, kan_buf_bytes(&a->text), err) < 0)
+	if (all_adds(&adds, c, w, a->event.seq, kan_buf_bytes(&a->text), err) < 0 ||
+	    (w->stone && add_stone(&adds, c, w, a->event.seq, kan_buf_bytes(&a->text), err) < 0))
 		return -1;
 	commit.tip = a->tip;
 	commit.adds = adds.files;
 	commit.n = adds.n;
 	commit.time = a->event.utc_ns / 1000000000;
 	commit.message = kan_buf_str(&a->message);
-	return kan_git_commit(a->commit, c->git, &commit, err);
+	if (kan_home_moving(&c->home, true, err) < 0)
+		return -1;
+	rc = kan_git_commit(a->commit, c->git, &commit, err);
+	/* On an error too: what is there is now nobody's doubt but git's. */
+	return kan_home_moving(&c->home, false, rc < 0 ? NULL : err) < 0 ? -1 : rc;
 }
 
 static void fill_receipt(struct kan_receipt *out, const struct kan_custody *c)

@@ -27,8 +27,14 @@ struct kan_write {
 	const json_t *done;       /* the act object of an act event, or NULL */
 	const char *failed;       /* why that act was not done, or NULL */
 	const json_t *more;       /* further members of the event: transfer, ack, anchor, dispose */
+	struct kan_write_stone *stone; /* of a dispose event: its tombstone; or NULL */
 	struct kan_git_add *files;
 	size_t n;
+};
+/* A tombstone as it was committed: the event's bytes, the signature over them. */
+struct kan_write_stone {
+	struct kan_buf event, sig;
+	unsigned seq;
 };
 void kan_write_add(struct kan_write *w, const char *path, const char id[KAN_GIT_ID]);
 void kan_write_free(struct kan_write *w);
@@ -52,5 +58,12 @@ int kan_write_find_bundle(struct kan_receipt *out, struct kan_custody *c, const 
 /* The `what` entry of the event that brought this bundle. Yours: json_decref it. */
 int kan_write_what(json_t **out, struct kan_custody *c, const struct kan_receipt *of,
 		   struct kan_err *err);
+
+/* Is this the receipt of a bundle? usage: no. */
+int kan_write_check_of(const struct kan_receipt *of, struct kan_err *err);
+/* Takes the lock, and fills w for an event about that bundle. 1: the request was done before, and
+ * *out has its receipt. */
+int kan_write_about(int *lock, struct kan_write *w, struct kan_receipt *out, struct kan_custody *c,
+		    const struct kan_receipt *of, struct kan_err *err);
 
 #endif

@@ -247,7 +247,7 @@ static int rename_verified(char seal[65], struct left *l, struct kan_err *err)
 {
 	struct kan_err first = {0};
 	kan_auto_buf struct kan_buf tags = KAN_BUF(KAN_BAG_TAGMANIFEST_CAP);
-	if (kan_bagcheck_run(l->s.dir_fd, NULL, first_failure, &first, err) < 0)
+	if (kan_bagcheck_run(l->s.dir_fd, NULL, NULL, first_failure, &first, err) < 0)
 		return -1;
 	if (first.code != KAN_OK)
 		return kan_fail(err, KAN_ETAMPER, "%s", first.text);

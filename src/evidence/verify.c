@@ -190,10 +190,11 @@ static int run(struct kan_bagcheck *c, const char *want_seal, struct kan_err *er
 	return 0;
 }
 
-int kan_bagcheck_run(int dir_fd, const char *want_seal, kan_check_fn *fn, void *arg,
-		     struct kan_err *err)
+int kan_bagcheck_run(int dir_fd, const char *want_seal, const struct kan_bagcheck_gone *gone,
+		     kan_check_fn *fn, void *arg, struct kan_err *err)
 {
 	struct kan_bagcheck c = {.dir_fd = dir_fd,
+				 .gone = gone,
 				 .fn = fn,
 				 .arg = arg,
 				 .journal = KAN_BUF(KAN_BAG_ROWS_CAP),
@@ -234,13 +235,20 @@ static int run_unsealed(int dir_fd, kan_check_fn *fn, void *arg, struct kan_err 
 int kan_bundle_verify(const char *dir, const char *want_seal, kan_check_fn *fn, void *arg,
 		      struct kan_err *err)
 {
+	return kan_bagcheck_dir(dir, want_seal, NULL, fn, arg, err);
+}
+
+int kan_bagcheck_dir(const char *dir, const char *want_seal, const struct kan_bagcheck_gone *gone,
+		     kan_check_fn *fn, void *arg, struct kan_err *err)
+{
 	kan_auto_close int fd = -1;
 	if (kan_bag_open_dir(&fd, dir, err) < 0)
 		return -1;
 	switch (kan_bag_kind_of(fd, dir)) {
 	case KAN_BAG_SEALED:
-		return kan_bagcheck_run(fd, want_seal, fn, arg, err) < 0 ? kan_wrap(err, "%s", dir)
-									 : 0;
+		return kan_bagcheck_run(fd, want_seal, gone, fn, arg, err) < 0
+			       ? kan_wrap(err, "%s", dir)
+			       : 0;
 	case KAN_BAG_UNSEALED:
 		return run_unsealed(fd, fn, arg, err) < 0 ? kan_wrap(err, "%s", dir) : 0;
 	case KAN_BAG_NONE:

@@ -24,8 +24,15 @@ enum kan_bagcheck_id {
 
 enum { KAN_BAGCHECK_TOLD = 64, KAN_BAGCHECK_KINDS = 4 };
 
+/* Was this payload file disposed of? Then its absence is told, and is no fault. */
+struct kan_bagcheck_gone {
+	bool (*fn)(const char *path, const char *sha256, void *arg);
+	void *arg;
+};
+
 struct kan_bagcheck {
 	int dir_fd;
+	const struct kan_bagcheck_gone *gone; /* or NULL */
 	kan_check_fn *fn;
 	void *arg;
 	unsigned told[KAN_BAGCHECK_IDS], silent[KAN_BAGCHECK_IDS][KAN_BAGCHECK_KINDS];
@@ -60,7 +67,10 @@ void kan_bagcheck_journal(struct kan_bagcheck *c, bool sealed);
 int kan_bagcheck_payload(struct kan_bagcheck *c, struct kan_err *err);
 
 /* All of them on a directory, whatever its name. */
-int kan_bagcheck_run(int dir_fd, const char *want_seal, kan_check_fn *fn, void *arg,
-		     struct kan_err *err);
+int kan_bagcheck_run(int dir_fd, const char *want_seal, const struct kan_bagcheck_gone *gone,
+		     kan_check_fn *fn, void *arg, struct kan_err *err);
+/* kan_bundle_verify of a bundle some of whose files may be disposed of. */
+int kan_bagcheck_dir(const char *dir, const char *want_seal, const struct kan_bagcheck_gone *gone,
+		     kan_check_fn *fn, void *arg, struct kan_err *err);
 
 #endif

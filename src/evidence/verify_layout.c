@@ -146,6 +146,15 @@ static void problem(struct kan_bytes path, const struct kan_err *why, void *arg)
 			  text[0] == '/' ? text + 1 : text, "%s", why->text);
 }
 
+static void gone(struct kan_bagcheck *c, const struct kan_bundle_file *f)
+{
+	if (c->gone && c->gone->fn(f->path, f->sha256, c->gone->arg))
+		kan_bagcheck_skip(c, KAN_BAGCHECK_LAYOUT, KAN_CHECK_GENERAL, f->path,
+				  "disposed of: a signed tombstone in seal/ says so");
+	else
+		kan_bagcheck_fail(c, KAN_BAGCHECK_LAYOUT, KAN_CHECK_MISSING, f->path, "missing");
+}
+
 static void missing(struct walk *w)
 {
 	for (size_t i = 0; i <= KAN_TAGS; i++)
@@ -155,8 +164,7 @@ static void missing(struct walk *w)
 					  "missing");
 	for (size_t i = 0; i < w->c->payload.n; i++)
 		if (!w->seen[i])
-			kan_bagcheck_fail(w->c, KAN_BAGCHECK_LAYOUT, KAN_CHECK_MISSING,
-					  w->c->payload.files[i].path, "missing");
+			gone(w->c, &w->c->payload.files[i]);
 }
 
 int kan_bagcheck_layout(struct kan_bagcheck *c, bool sealed, struct kan_err *err)

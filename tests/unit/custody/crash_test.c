@@ -80,8 +80,6 @@ Test(crash, a_writer_killed_at_any_call_leaves_a_whole_chain_that_goes_on, .time
 		ended = killed_at(&f, bag, stops);
 		is_whole(&f, "after the kill", stops);
 		free(fixture_must(f.repo, "git fsck --full --strict 2>&1"));
-		/* A killed git leaves its lock on main; people are told to remove it. */
-		free(fixture_must(f.repo, "rm -f refs/heads/main.lock"));
 		cr_expect_eq(commit_again(&f, bag, &err), 0, "killed at %ld: %s", stops, err.text);
 		is_whole(&f, "after going on", stops);
 		free(fixture_must(f.repo, "test $(git rev-list --count main) = 2 &&"

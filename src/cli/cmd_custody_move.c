@@ -1,0 +1,186 @@
+/* custody transfer, ack and derive: evidence that goes to others, and what is made of it. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/row.h"
+#include "cli/capture_doc.h"
+#include "cli/cmd_custody.h"
+#include "custody/check.h"
+#include "custody/move.h"
+
+static int write_out(const char *path, struct kan_bytes text, struct kan_err *err)
+{
+	if (path)
+		return kan_put_file(AT_FDCWD, path, 0600, text, err);
+	return fwrite(text.p, 1, text.n, stdout) == text.n ? 0
+							   : kan_fail_sys(err, "standard output");
+}
+
+static int check_transfer(const struct kan_args *a)
+{
+	if (kan_arg(a, "case") && kan_arg(a, "to") && kan_arg(a, "method") &&
+	    kan_arg(a, "reference"))
+		return 0;
+	kan_say("custody transfer wants --case ID --to WHO --method HOW --reference TEXT");
+	return -1;
+}
+
+static int transfer(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf lines = KAN_BUF(KAN_ACK_LINES_MAX);
+	struct kan_transfer_ask ask = {.to = kan_arg(a, "to"),
+				       .method = kan_arg(a, "method"),
+				       .reference = kan_arg(a, "reference"),
+				       .bundle = kan_arg(a, "bundle")};
+	struct kan_act act = {
+		.case_id = kan_arg(a, "case"), .purpose = kan_arg(a, "text"), .argv = a->argv};
+	const char *out = kan_arg(a, "out");
+	struct kan_receipt r = {0};
+	/* Before the event: what cannot be written must not be promised. */
+	if (out && access(out, F_OK) == 0) {
+		kan_say("--out %s is there already", out);
+		return KAN_EXIT_REFUSED;
+	}
+	if (kan_custody_transfer(&r, &lines, c, &ask, &act, err) < 0 ||
+	    write_out(out, kan_buf_bytes(&lines), err) < 0)
+		return kan_say_err(err);
+	kan_say("event %u commit %s: the receiver imports the bundles, and signs these lines with "
+		"kanshiki custody ack --sign FILE",
+		r.event, r.commit);
+	return KAN_EXIT_OK;
+}
+
+const struct kan_custody_verb kan_custody_verb_transfer = {
+	.name = "transfer",
+	.usage = "transfer --case ID --to WHO --method HOW --reference TEXT",
+	.check = check_transfer,
+	.run = transfer,
+};
+
+static int check_ack(const struct kan_args *a)
+{
+	bool signs = kan_arg(a, "sign"), records = kan_arg(a, "signature");
+	if (signs && !records)
+		return 0;
+	if (records && !signs && kan_arg(a, "case") && kan_arg(a, "by"))
+		return 0;
+	kan_say("custody ack, at the receiver: --sign FILE; at the giver: --case ID --by WHO "
+		"--signature FILE");
+	return -1;
+}
+
+/* Each seal of the lines is of a bundle that is here, and whole. */
+struct here {
+	struct kan_custody *c;
+	const char *bundles; /* directory */
+	bool found;
+	char seal[KAN_SHA256_HEX], name[64];
+};
+
+static int look(const json_t *event, const char *commit, void *arg, struct kan_err *err)
+{
+	struct here *h = arg;
+	const json_t *w = json_array_get(json_object_get(event, "what"), 0);
+	const char *type = kan_json_str(event, "type");
+	(void)commit;
+	(void)err;
+	if ((strcmp(type, "import") == 0 || strcmp(type, "collect") == 0) &&
+	    strcmp(kan_json_str(w, "seal"), h->seal) == 0) {
+		h->found = true;
+		(void)snprintf(h->name, sizeof(h->name), "%s", kan_json_str(w, "bundle"));
+	}
+	return 0;
+}
+
+static int is_here(const char *seal, void *arg, struct kan_err *err)
+{
+	struct here *h = arg;
+	struct kan_err fault = {0};
+	h->found = false;
+	(void)snprintf(h->seal, sizeof(h->seal), "%s", seal);
+	if (kan_custody_log(h->c, NULL, look, h, err) < 0)
+		return -1;
+	if (!h->found)
+		return kan_fail(err, KAN_ENOTFOUND,
+				"no bundle with the seal %s is here: import it first", seal);
+	kan_auto_free char *path = kan_path(h->bundles, h->name);
+	if (kan_custody_verify_bag(path, seal, NULL, kan_first_fault, &fault, err) < 0)
+		return -1;
+	return fault.code == KAN_OK ? 0 : kan_fail(err, fault.code, "%s: %s", h->name, fault.text);
+}
+
+static int ack_sign(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf lines = KAN_BUF(KAN_ACK_LINES_MAX), armour = KAN_BUF(1 << 20);
+	kan_auto_free char *home = kan_home(a), *bundles = kan_path(home, "bundles");
+	struct here h = {.c = c, .bundles = bundles};
+	char event[KAN_SHA256_HEX];
+	if (kan_read_file(&lines, AT_FDCWD, kan_arg(a, "sign"), err) < 0 ||
+	    kan_ack_lines(event, kan_buf_bytes(&lines), is_here, &h, err) < 0 ||
+	    kan_custody_ack_sign(&armour, c, kan_buf_bytes(&lines), err) < 0 ||
+	    write_out(kan_arg(a, "out"), kan_buf_bytes(&armour), err) < 0)
+		return kan_say_err(err);
+	kan_say("signed: the giver records it with kanshiki custody ack --case ID --by WHO "
+		"--signature FILE");
+	return KAN_EXIT_OK;
+}
+
+static int ack(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf armour = KAN_BUF(1 << 20);
+	struct kan_act act = {
+		.case_id = kan_arg(a, "case"), .purpose = kan_arg(a, "text"), .argv = a->argv};
+	struct kan_ack_done done = {.fpr = ""};
+	struct kan_receipt r = {0};
+	if (kan_arg(a, "sign"))
+		return ack_sign(c, a, err);
+	if (kan_read_file(&armour, AT_FDCWD, kan_arg(a, "signature"), err) < 0 ||
+	    kan_custody_ack(&r, &done, c, kan_arg(a, "by"), kan_buf_bytes(&armour),
+			    kan_arg(a, "allowed-signers"), &act, err) < 0)
+		return kan_say_err(err);
+	if (*done.principal)
+		kan_say("signed by %s, key %s", done.principal, done.fpr);
+	else
+		kan_say("signed by the key %s, for which nobody vouches: --allowed-signers FILE",
+			done.fpr);
+	return kan_print_receipt(&r, kan_flag(a, "json"));
+}
+
+const struct kan_custody_verb kan_custody_verb_ack = {
+	.name = "ack",
+	.usage = "ack --sign FILE | ack --case ID --by WHO --signature FILE",
+	.check = check_ack,
+	.run = ack,
+};
+
+/* The receipt of a bundle by its name, or by its directory's. */
+int kan_custody_bundle(struct kan_receipt *out, struct kan_custody *c, const char *word,
+		       struct kan_err *err)
+{
+	const char *slash = strrchr(word, '/');
+	int found = kan_custody_find_bundle(out, c, slash && slash[1] ? slash + 1 : word, err);
+	if (found == 0)
+		return kan_fail(err, KAN_ENOTFOUND, "%s: no event of this home brought it", word);
+	return found < 0 ? -1 : 0;
+}
+
+static int derive(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+{
+	struct kan_act act = {.purpose = kan_arg(a, "text"), .argv = a->argv};
+	struct kan_receipt of = {0}, r = {0};
+	if (kan_custody_bundle(&of, c, a->words[1], err) < 0 ||
+	    kan_custody_derive(&r, c, &of, a->words[2], &act, err) < 0)
+		return kan_say_err(err);
+	return kan_print_receipt(&r, kan_flag(a, "json"));
+}
+
+const struct kan_custody_verb kan_custody_verb_derive = {
+	.name = "derive",
+	.min_words = 2,
+	.max_words = 2,
+	.usage = "derive BUNDLE DIR",
+	.run = derive,
+};

@@ -1,0 +1,45 @@
+/* Tombstones: signed words in a bag's seal/ that an artefact was disposed of. custody.md section 1,
+ * step 11. */
+#ifndef KAN_CUSTODY_TOMBSTONE_H
+#define KAN_CUSTODY_TOMBSTONE_H
+
+#include "custody/lfs.h"
+#include "custody/verify.h"
+
+struct kan_tombstone {
+	struct kan_lfs_object object;
+	char path[256]; /* data/... */
+	char bundle[KAN_FORM_BUNDLE];
+};
+struct kan_tombstones {
+	struct kan_tombstone *list;
+	size_t n;
+};
+void kan_tombstones_free(struct kan_tombstones *t);
+#define kan_auto_tombstones __attribute__((cleanup(kan_tombstones_free)))
+
+/* "seal/000005-dispose.json": its number in *seq. */
+bool kan_tombstone_is(const char *path, unsigned *seq);
+void kan_tombstone_path(struct kan_buf *out, unsigned seq); /* below the bag */
+
+/* One tombstone as it lies there. Everything is borrowed. */
+struct kan_tombstone_ask {
+	const char *bundle, *path; /* path: for the words */
+	struct kan_bytes event, armour;
+	struct kan_bytes seal_key; /* of seal/tagmanifest-sha256.txt.sig; empty: none */
+	int64_t at;                /* when its signer must be trusted */
+};
+/*
+ * What it says is added to out, when it is signed by whom the trust file trusts, or without a trust
+ * file by the key that signed the seal. Else it is told as a check of the signature, and nothing is
+ * added.
+ */
+void kan_tombstone_take(struct kan_tombstones *out, struct kan_verify *v,
+			const struct kan_tombstone_ask *ask);
+/* All of a bundle's directory; what is wrong with them is told through v. */
+void kan_tombstones_of_dir(struct kan_tombstones *out, struct kan_verify *v, int dir,
+			   const char *bundle);
+/* Is this file of the bundle among them? */
+bool kan_tombstones_have(const struct kan_tombstones *t, const char *path, const char *oid);
+
+#endif
