@@ -23,7 +23,8 @@ int kan_signer_open(struct kan_signer **out, const struct kan_signer_ask *ask,
 		    const struct kan_home *home, struct kan_err *err)
 {
 	struct kan_signer *s = kan_xalloc(sizeof(*s));
-	int rc = ask->spec ? kan_key_load(&s->key, AT_FDCWD, ask->spec, err)
+	const struct kan_key_ask who = {ask->password, ask->arg};
+	int rc = ask->spec ? kan_key_load(&s->key, AT_FDCWD, ask->spec, &who, err)
 			   : kan_home_key(&s->key, home, err);
 
 	s->host = !ask->spec;
