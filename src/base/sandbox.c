@@ -24,7 +24,8 @@ enum { READER_MEMORY = 512 << 20, READER_CPU_S = 600, KEPT_OCTETS = 4096 };
 static const char *const kept[] = {"HOME",          "KANSHIKI_HOME",     "DOCKER_HOST",
 				   "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
 				   "XDG_DATA_HOME", "XDG_RUNTIME_DIR",   "SUDO_USER",
-				   "TERM",          "NO_COLOR",          "TZ"};
+				   "TERM",          "NO_COLOR",          "TZ",
+				   "SSH_AUTH_SOCK", "SSH_CONNECTION"};
 
 static int clean_environment(struct kan_err *err)
 {
