@@ -11,6 +11,7 @@
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
+#include "cli/password.h"
 #include "custody/signer.h"
 
 static const struct kan_option options[] = {
@@ -18,7 +19,9 @@ static const struct kan_option options[] = {
 	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays"},
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
-	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"key", 0, "KEY", KAN_KEY_HELP},
+	{"out", 0, "FILE", "key: make an Ed25519 key there, and FILE.pub beside it"},
+	{"operator", 0, "'NAME <EMAIL>'", "key: whose it is"},
 	{NULL, 0, NULL, NULL},
 };
 struct log {
@@ -117,11 +120,20 @@ int kan_print_receipt(const struct kan_receipt *r, bool json)
 	return KAN_EXIT_OK;
 }
 
+struct kan_signer_ask kan_custody_ask_of(const struct kan_args *a)
+{
+	return (struct kan_signer_ask){.spec = kan_arg(a, "key"), .password = kan_ask_password};
+}
+
 int kan_custody_with_key(struct kan_custody **out, const char *home, const struct kan_args *a,
 			 struct kan_err *err)
 {
-	struct kan_signer_ask ask = {.spec = kan_arg(a, "key")};
-	return kan_custody_open_as(out, home, &ask, err);
+	const struct kan_signer_ask ask = kan_custody_ask_of(a);
+	if (kan_custody_open_as(out, home, &ask, err) < 0)
+		return -1;
+	if (kan_custody_warning(*out))
+		kan_say("warning: %s", kan_custody_warning(*out));
+	return 0;
 }
 
 int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err)
@@ -156,6 +168,7 @@ static const struct kan_custody_verb *const verbs[] = {
 	&verb_log,
 	&kan_custody_verb_note,
 	&kan_custody_verb_close,
+	&kan_custody_verb_key,
 	NULL,
 };
 
@@ -180,7 +193,9 @@ static int run(const struct kan_args *a)
 		return usage();
 	if ((*v)->check && (*v)->check(a) < 0)
 		return KAN_EXIT_USAGE;
-	int status = kan_custody_of(&c, a, &err) < 0 ? kan_say_err(&err) : (*v)->run(c, a, &err);
+	bool bare = (*v)->bare && (*v)->bare(a);
+	int status = !bare && kan_custody_of(&c, a, &err) < 0 ? kan_say_err(&err)
+							      : (*v)->run(c, a, &err);
 	kan_custody_free(c);
 	return status;
 }
@@ -188,7 +203,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note --case ID TEXT | close --case ID TEXT",
+	.args = "log | note --case ID TEXT | close --case ID TEXT | key",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = options,
 	.min_words = 1,

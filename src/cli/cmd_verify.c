@@ -16,6 +16,7 @@
 static const struct kan_option options[] = {
 	{"allowed-signers", 0, "FILE",
 	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
+	{"ca", 0, "FILE", "whose certificates to trust for CMS signatures, as PEM"},
 	{"seal", 0, "HEX", "the seal that was printed at the time"},
 	{"require", 0, "LIST", "signed, known-signer: exit 5 when it does not hold"},
 	{NULL, 0, NULL, NULL},
@@ -26,7 +27,7 @@ enum { SEAL_HEX = 64 };
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
-	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer;
+	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer, ca;
 	unsigned ok, failed, not_done;
 	json_t *checks;
 	char first[1024];
@@ -37,7 +38,9 @@ static const char *const results[] = {"ok", "failed", "not-done"};
 static void note(struct tally *t, const struct kan_check *c)
 {
 	bool about_signer = strcmp(c->name, "signature") == 0 || strcmp(c->name, "commits") == 0 ||
-			    strcmp(c->name, "signers") == 0;
+			    strcmp(c->name, "signers") == 0 ||
+			    (t->ca && strcmp(c->name, "cms") == 0 &&
+			     strncmp(c->detail, "good", 4) == 0);
 	switch (c->result) {
 	case KAN_CHECK_OK:
 		t->ok++;
@@ -215,20 +218,26 @@ static const char *trusted(const struct kan_args *a)
 
 static int run(const struct kan_args *a)
 {
-	struct tally t = {.json = kan_flag(a, "json"), .checks = json_array()};
+	struct tally t = {.json = kan_flag(a, "json"),
+			  .ca = kan_arg(a, "ca") != NULL,
+			  .checks = json_array()};
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
 	const char *require = kan_arg(a, "require"), *signers = trusted(a);
+	const char *ca = kan_arg(a, "ca");
 	struct kan_custody_trust trust = {.allowed_signers = signers,
+					  .ca = ca,
 					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(a->words[0]);
 	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
-		const char *read_paths[] = {path, signers ? signers : path, NULL};
+		const char *read_paths[] = {path, signers ? signers : path, ca ? ca : path, NULL};
 		const char *write_paths[] = {NULL};
 		if (signers && access(signers, R_OK) < 0)
 			(void)kan_fail(&err, KAN_EUSAGE, "--allowed-signers %s: %s", signers,
 				       strerror(errno));
+		else if (ca && access(ca, R_OK) < 0)
+			(void)kan_fail(&err, KAN_EUSAGE, "--ca %s: %s", ca, strerror(errno));
 		else if (readable(path, &err) == 0 &&
 			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, &trust, a, &err);

@@ -165,3 +165,48 @@ int kan_signer_sign(struct kan_buf *armour, const struct kan_signer *s, const ch
 		return sign_by_keygen(armour, s, ns, message, err);
 	return kan_sshsig_sign(armour, s->key, ns, message, err);
 }
+
+/* "... 20261122053000Z", as keys of ours are named: not valid before. */
+static const char *made_at(const char *comment)
+{
+	const char *word = strrchr(comment, ' ');
+	size_t digits = word ? strspn(word + 1, "0123456789") : 0;
+
+	return digits == 14 && strcmp(word + 15, "Z") == 0 ? word + 1 : NULL;
+}
+
+/* Exact names only: what a pattern, a list or a quote could be read from is no name. */
+static int put_line(struct kan_buf *out, struct kan_bytes blob, const char *comment,
+		    const char *name, struct kan_err *err)
+{
+	const char *made = made_at(comment);
+
+	for (const char *p = name; *p || p == name; p++)
+		if (*p <= ' ' || *p >= 0x7f || strchr("*?!,#\"\\", *p))
+			return kan_fail(err, KAN_EUSAGE,
+					"'%.100s' is no name for an allowed_signers file", name);
+	kan_buf_addf(out, "%s namespaces=\"git,file,kanshiki-custody\"", name);
+	if (made)
+		kan_buf_addf(out, ",valid-after=\"%s\"", made);
+	kan_buf_addc(out, ' ');
+	kan_key_line(out, blob);
+	kan_buf_addc(out, '\n');
+	return 0;
+}
+
+int kan_signer_line(struct kan_buf *out, const struct kan_signer *s, const char *email,
+		    struct kan_err *err)
+{
+	char host[KAN_FORM_HOST];
+
+	if (!email && !s->host)
+		return kan_fail(err, KAN_EUSAGE, "whose key is it? give an e-mail");
+	kan_home_host(host);
+	return put_line(out, kan_signer_blob(s), kan_signer_comment(s), email ? email : host, err);
+}
+
+int kan_signer_line_of(struct kan_buf *out, const struct kan_key *k, const char *email,
+		       struct kan_err *err)
+{
+	return put_line(out, kan_key_blob(k), kan_key_comment(k), email, err);
+}

@@ -36,8 +36,18 @@ const char *kan_signer_warning(const struct kan_signer *s);
 int kan_signer_sign(struct kan_buf *armour, const struct kan_signer *s, const char *ns,
 		    struct kan_bytes message, struct kan_err *err);
 
+/* Its line for an allowed_signers file. email: the principal; NULL: the host key's own name. usage:
+ * no name that such a file can have. */
+int kan_signer_line(struct kan_buf *out, const struct kan_signer *s, const char *email,
+		    struct kan_err *err);
+int kan_signer_line_of(struct kan_buf *out, const struct kan_key *k, const char *email,
+		       struct kan_err *err);
+
 /* kan_custody_open with more ways to name a key. */
 int kan_custody_open_as(struct kan_custody **out, const char *home,
 			const struct kan_signer_ask *ask, struct kan_err *err);
+const char *kan_custody_fpr(const struct kan_custody *c);
+/* kan_signer_warning of the signer in use. */
+const char *kan_custody_warning(const struct kan_custody *c);
 
 #endif

@@ -177,6 +177,7 @@ static void clear(struct kan_verify *v)
 		free(v->objects[i].path);
 	free(v->objects);
 	free(v->bags);
+	kan_buf_free(&v->ca);
 	kan_git_free(v->git);
 }
 
@@ -188,13 +189,9 @@ int kan_custody_verify(const char *repo, const struct kan_custody_trust *trust, 
 	kan_auto_close int fd = -1;
 	struct kan_verify v = {.fn = fn, .arg = arg, .trust = trust ? trust : &nothing};
 
-	if (v.trust->allowed_signers &&
-	    kan_signers_load(&signers, v.trust->allowed_signers, err) < 0)
-		return -1;
-	if (open_repo(&fd, repo, err) < 0)
+	if (open_repo(&fd, repo, err) < 0 || kan_verify_trust(&v, &signers, err) < 0)
 		return -1;
 	v.repo_fd = fd;
-	v.signers = signers;
 	kan_verify_files(&v);
 	check_objects(&v, repo);
 	kan_verify_done(&v, KAN_VERIFY_REPO, KAN_VERIFY_REPO_OK);

@@ -48,6 +48,7 @@ struct kan_verify {
 	void *arg;
 	const struct kan_custody_trust *trust;
 	const struct kan_signers *signers; /* or NULL */
+	struct kan_buf ca;                 /* the content of trust->ca */
 	struct kan_git *git;
 	int repo_fd;
 	bool unsafe; /* a link or special file: what would open by path is not asked */
@@ -82,6 +83,8 @@ void kan_verify_history(struct kan_verify *v); /* objects, history, events, comm
 void kan_verify_seals(struct kan_verify *v);   /* signature of each bag in the tree */
 void kan_verify_store(struct kan_verify *v);
 
+/* What trust names is read: the signers into *signers, the certificates into v. */
+int kan_verify_trust(struct kan_verify *v, struct kan_signers **signers, struct kan_err *err);
 /* One SSHSIG of a tag manifest; at: the time its signer must be trusted at. */
 void kan_verify_sig(struct kan_verify *v, const char *path, struct kan_bytes armour,
 		    struct kan_bytes manifest, int64_t at);

@@ -1,6 +1,8 @@
 /* The signatures over a bag's tag manifest: in a bundle's directory, and in the tree of a
  * repository. */
+#include "base/file.h"
 #include "custody/bag.h"
+#include "custody/cms.h"
 #include "custody/files.h"
 #include "custody/sshsig.h"
 #include "custody/verify.h"
@@ -42,6 +44,52 @@ void kan_verify_sig(struct kan_verify *v, const char *path, struct kan_bytes arm
 		kan_verify_fail(v, KAN_VERIFY_SIGNATURE, KAN_CHECK_ALTERED, path, "%s", err.text);
 }
 
+/* As with an SSH key: who vouches for the certificate is another question than what it signed. */
+static void check_cms(struct kan_verify *v, const char *path, struct kan_bytes der,
+		      struct kan_bytes manifest, int64_t at)
+{
+	struct kan_cms_said said = {0};
+	const struct kan_cms_ask ask = {manifest, kan_buf_bytes(&v->ca), at};
+	struct kan_err err = {0};
+
+	if (kan_cms_verify(&said, der, &ask, &err) < 0)
+		kan_verify_fail(v, KAN_VERIFY_CMS, KAN_CHECK_ALTERED, path, "%s", err.text);
+	else if (!v->ca.len)
+		kan_verify_skip(v, KAN_VERIFY_CMS, path,
+				"good, by %s; no --ca: nobody vouches for its certificate",
+				said.signer);
+	else if (!said.trusted)
+		kan_verify_skip(v, KAN_VERIFY_CMS, path, "good, by %s: %s", said.signer, said.why);
+}
+
+/* A kind of proof, in its order. */
+static const struct proof {
+	enum kan_verify_id id;
+	const char *kind, *none;
+	void (*check)(struct kan_verify *v, const char *path, struct kan_bytes proof,
+		      struct kan_bytes manifest, int64_t at);
+} proofs[] = {
+	{KAN_VERIFY_SIGNATURE, "sig", "no signature", kan_verify_sig},
+	{KAN_VERIFY_CMS, "p7s", "no CMS signature", check_cms},
+};
+enum { PROOFS = sizeof(proofs) / sizeof(proofs[0]) };
+
+int kan_verify_trust(struct kan_verify *v, struct kan_signers **signers, struct kan_err *err)
+{
+	v->ca = KAN_BUF(KAN_CMS_CA_MAX);
+	if (v->trust->allowed_signers &&
+	    kan_signers_load(signers, v->trust->allowed_signers, err) < 0)
+		return -1;
+	v->signers = *signers;
+	if (!v->trust->ca)
+		return 0;
+	if (kan_read_file(&v->ca, AT_FDCWD, v->trust->ca, err) == 0 &&
+	    kan_cms_ca_ok(kan_buf_bytes(&v->ca), err) == 0)
+		return 0;
+	kan_buf_free(&v->ca);
+	return kan_wrap(err, "--ca %s", v->trust->ca);
+}
+
 static int bag_blob(struct kan_buf *out, struct kan_verify *v, const struct kan_verify_bag *bag,
 		    const char *path)
 {
@@ -52,70 +100,82 @@ static int bag_blob(struct kan_buf *out, struct kan_verify *v, const struct kan_
 	return found == 1 && !dir && !kan_git_read(out, v->git, id, KAN_GIT_BLOB, NULL) ? 0 : -1;
 }
 
-/* Blobs that cannot be read were told by the stages before: here they are just no signature. */
-static void check_bag(struct kan_verify *v, const struct kan_verify_bag *bag)
+/* Blobs that cannot be read were told by the stages before: here they are just no proof. */
+static void check_bag_for(struct kan_verify *v, const struct kan_verify_bag *bag,
+			  const struct kan_gitobj_tree *seal, struct kan_bytes manifest,
+			  const struct proof *p)
 {
-	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
-	kan_auto_gittree struct kan_gitobj_tree seal = {0};
-	char id[KAN_GIT_ID], where[KAN_VERIFY_PATH];
+	char where[KAN_VERIFY_PATH];
 	unsigned found = 0;
-	bool dir;
 
 	snprintf(where, sizeof(where), "cases/%s/bundles/%s/seal", bag->case_id, bag->bundle);
-	if (bag_blob(&manifest, v, bag, KAN_BAG_TAGMANIFEST) == 0 &&
-	    kan_gitobj_walk(id, &dir, v->git, bag->tree, "seal", NULL) == 1 && dir)
-		(void)kan_gitobj_read_tree(&seal, v->git, id, NULL); /* told before */
-	for (size_t i = 0; i < seal.n; i++) {
-		kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
+	for (size_t i = 0; i < seal->n; i++) {
+		kan_auto_buf struct kan_buf proof = KAN_BUF(KAN_BAG_PROOF_MAX);
 		kan_auto_buf struct kan_buf path = KAN_BUF(256);
 
-		kan_buf_addf(&path, "seal/%s", seal.list[i].name);
-		if (!kan_bag_is_sig(kan_buf_str(&path)) ||
-		    bag_blob(&armour, v, bag, kan_buf_str(&path)) < 0)
+		kan_buf_addf(&path, "seal/%s", seal->list[i].name);
+		if (!kan_bag_is_proof(kan_buf_str(&path), p->kind) ||
+		    bag_blob(&proof, v, bag, kan_buf_str(&path)) < 0)
 			continue;
 		found++;
 		snprintf(where, sizeof(where), "cases/%s/bundles/%s/%s", bag->case_id, bag->bundle,
 			 kan_buf_str(&path));
-		kan_verify_sig(v, where, kan_buf_bytes(&armour), kan_buf_bytes(&manifest),
-			       bag->committed);
+		p->check(v, where, kan_buf_bytes(&proof), manifest, bag->committed);
 	}
 	if (!found)
-		kan_verify_skip(v, KAN_VERIFY_SIGNATURE, where, "no signature");
+		kan_verify_skip(v, p->id, where, "%s", p->none);
+}
+
+static void check_bag(struct kan_verify *v, const struct kan_verify_bag *bag)
+{
+	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
+	kan_auto_gittree struct kan_gitobj_tree seal = {0};
+	char id[KAN_GIT_ID];
+	bool dir;
+
+	if (bag_blob(&manifest, v, bag, KAN_BAG_TAGMANIFEST) == 0 &&
+	    kan_gitobj_walk(id, &dir, v->git, bag->tree, "seal", NULL) == 1 && dir)
+		(void)kan_gitobj_read_tree(&seal, v->git, id, NULL); /* told before */
+	for (size_t i = 0; i < PROOFS; i++)
+		check_bag_for(v, bag, &seal, kan_buf_bytes(&manifest), &proofs[i]);
+}
+
+static void done(struct kan_verify *v)
+{
+	kan_verify_done(v, KAN_VERIFY_SIGNATURE, "every seal is signed by a trusted key");
+	kan_verify_done(v, KAN_VERIFY_CMS, "every seal is signed by a certificate of the CA");
 }
 
 void kan_verify_seals(struct kan_verify *v)
 {
 	for (size_t i = 0; i < v->n_bags; i++)
 		check_bag(v, &v->bags[i]);
-	if (v->holes)
-		kan_verify_skip(v, KAN_VERIFY_SIGNATURE, "", "not every bag could be read");
-	kan_verify_done(v, KAN_VERIFY_SIGNATURE, "every seal is signed by a trusted key");
+	for (size_t i = 0; i < PROOFS && v->holes; i++)
+		kan_verify_skip(v, proofs[i].id, "", "not every bag could be read");
+	done(v);
 }
 
-static void check_dir(struct kan_verify *v, int dir, struct kan_bytes manifest)
+static void check_dir(struct kan_verify *v, int dir, struct kan_bytes manifest,
+		      const struct proof *p)
 {
 	unsigned found = 0;
 
-	for (int i = 1; i <= 99; i++) {
-		kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
+	for (unsigned i = 1; i <= KAN_BAG_PROOF_NAMES; i++) {
+		kan_auto_buf struct kan_buf proof = KAN_BUF(KAN_BAG_PROOF_MAX);
 		struct kan_err err = {0};
-		char path[64];
+		char path[KAN_BAG_PROOF_PATH];
 
-		if (i == 1)
-			snprintf(path, sizeof(path), "%s", KAN_BAG_SIG);
-		else
-			snprintf(path, sizeof(path), "seal/tagmanifest-sha256.txt.%d.sig", i);
-		if (kan_files_read(&armour, dir, path, &err) == 0)
-			kan_verify_sig(v, path, kan_buf_bytes(&armour), manifest, time(NULL));
+		kan_bag_proof(path, i, p->kind);
+		if (kan_files_read(&proof, dir, path, &err) == 0)
+			p->check(v, path, kan_buf_bytes(&proof), manifest, time(NULL));
 		else if (err.code != KAN_ENOTFOUND)
-			kan_verify_fail(v, KAN_VERIFY_SIGNATURE, KAN_CHECK_ALTERED, path, "%s",
-					err.text);
+			kan_verify_fail(v, p->id, KAN_CHECK_ALTERED, path, "%s", err.text);
 		else
 			continue;
 		found++;
 	}
 	if (!found)
-		kan_verify_skip(v, KAN_VERIFY_SIGNATURE, "seal", "no signature");
+		kan_verify_skip(v, p->id, "seal", "%s", p->none);
 }
 
 /* As with ssh-keygen, a bag alone has no date that anybody vouches for: trust is asked for today.
@@ -130,17 +190,18 @@ int kan_custody_verify_seal(const char *bundle_dir, const struct kan_custody_tru
 	struct kan_verify v = {.fn = fn, .arg = arg, .trust = trust ? trust : &nothing};
 	struct kan_err why = {0};
 
-	if (v.trust->allowed_signers &&
-	    kan_signers_load(&signers, v.trust->allowed_signers, err) < 0)
-		return -1;
-	v.signers = signers;
 	dir = open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return kan_fail_sys(err, "%s", bundle_dir);
+	if (kan_verify_trust(&v, &signers, err) < 0)
+		return -1;
 	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, &why) < 0)
-		kan_verify_skip(&v, KAN_VERIFY_SIGNATURE, KAN_BAG_TAGMANIFEST, "%s", why.text);
+		for (size_t i = 0; i < PROOFS; i++)
+			kan_verify_skip(&v, proofs[i].id, KAN_BAG_TAGMANIFEST, "%s", why.text);
 	else
-		check_dir(&v, dir, kan_buf_bytes(&manifest));
-	kan_verify_done(&v, KAN_VERIFY_SIGNATURE, "the seal is signed by a trusted key");
+		for (size_t i = 0; i < PROOFS; i++)
+			check_dir(&v, dir, kan_buf_bytes(&manifest), &proofs[i]);
+	done(&v);
+	kan_buf_free(&v.ca);
 	return 0;
 }

@@ -280,7 +280,7 @@ Test(agent, a_signature_of_another_key_or_over_other_bytes_is_not_taken)
 	lies(&f, "junk", replies, 2, "cut short");
 }
 
-/* Whoever is mute, holds back the end of an answer, or never accepts. */
+/* Whether it is mute, or holds back the end of an answer. */
 Test(agent, a_silent_agent_is_given_up, .timeout = 60)
 {
 	auto_fixture struct fixture f;
