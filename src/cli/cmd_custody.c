@@ -165,11 +165,7 @@ static const struct kan_custody_verb verb_log = {
 };
 
 static const struct kan_custody_verb *const verbs[] = {
-	&verb_log,
-	&kan_custody_verb_note,
-	&kan_custody_verb_close,
-	&kan_custody_verb_key,
-	NULL,
+	&verb_log, &kan_custody_verb_note, &kan_custody_verb_close, &kan_custody_verb_key, NULL,
 };
 
 static int usage(void)

@@ -37,10 +37,10 @@ static const char *const results[] = {"ok", "failed", "not-done"};
 
 static void note(struct tally *t, const struct kan_check *c)
 {
-	bool about_signer = strcmp(c->name, "signature") == 0 || strcmp(c->name, "commits") == 0 ||
-			    strcmp(c->name, "signers") == 0 ||
-			    (t->ca && strcmp(c->name, "cms") == 0 &&
-			     strncmp(c->detail, "good", 4) == 0);
+	bool about_signer =
+		strcmp(c->name, "signature") == 0 || strcmp(c->name, "commits") == 0 ||
+		strcmp(c->name, "signers") == 0 ||
+		(t->ca && strcmp(c->name, "cms") == 0 && strncmp(c->detail, "good", 4) == 0);
 	switch (c->result) {
 	case KAN_CHECK_OK:
 		t->ok++;
@@ -56,7 +56,10 @@ static void note(struct tally *t, const struct kan_check *c)
 	case KAN_CHECK_NOT_DONE:
 		t->not_done++;
 		t->incomplete |= c->kind == KAN_CHECK_INCOMPLETE;
-		t->unsigned_ |= about_signer && strstr(c->detail, "unsigned") != NULL;
+		/* Not there, or nothing that can be verified here: it is not signed for us. */
+		t->unsigned_ |=
+			(strcmp(c->name, "signature") == 0 || strcmp(c->name, "commits") == 0) &&
+			strncmp(c->detail, "good", 4) != 0;
 		t->unknown_signer |= about_signer;
 		break;
 	}
@@ -225,9 +228,8 @@ static int run(const struct kan_args *a)
 	struct kan_err err = {0};
 	const char *require = kan_arg(a, "require"), *signers = trusted(a);
 	const char *ca = kan_arg(a, "ca");
-	struct kan_custody_trust trust = {.allowed_signers = signers,
-					  .ca = ca,
-					  .printed = kan_arg(a, "seal") != NULL};
+	struct kan_custody_trust trust = {
+		.allowed_signers = signers, .ca = ca, .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(a->words[0]);
 	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {

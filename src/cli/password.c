@@ -12,42 +12,62 @@
 #include "base/escape.h"
 #include "base/file.h"
 
-enum { WAIT_S = 120, NS_PER_MS = 1000000, END_OF_TEXT = 3, END_OF_FILE = 4, LINE_OCTETS = 1024 };
+enum { WAIT_S = 120, NS_PER_MS = 1000000, LINE_OCTETS = 1024 };
+enum { END_OF_TEXT = 3, END_OF_FILE = 4, BACKSPACE = 8, KILL = 21, DELETE = 127 };
 
 static int given_up(const char *path, struct kan_err *err)
 {
 	return kan_fail(err, KAN_EDENIED, "key %s: no password was given", path);
 }
 
-/* Up to the end of the line. The terminal is without signals meanwhile: its settings come back
- * whatever is typed. */
+/* The next key. -1: none came in time, or the terminal is gone. */
+static int key(int tty, int64_t until)
+{
+	for (;;) {
+		struct pollfd p = {.fd = tty, .events = POLLIN};
+		int64_t left = until - kan_boot_ns();
+		int ready = left > 0 ? poll(&p, 1, (int)(left / NS_PER_MS) + 1) : 0;
+		unsigned char c;
+		ssize_t n = ready > 0 ? read(tty, &c, 1) : ready;
+		if (n > 0)
+			return c;
+		if (n == 0 || errno != EINTR)
+			return -1;
+	}
+}
+
+/* One character less: of UTF-8 all its octets. */
+static size_t before(const char *line, size_t n)
+{
+	while (n && ((unsigned char)line[--n] & 0xc0) == 0x80)
+		continue;
+	return n;
+}
+
 static int read_line(struct kan_buf *out, int tty, const char *path, struct kan_err *err)
 {
 	const int64_t until = kan_boot_ns() + WAIT_S * (int64_t)1000 * NS_PER_MS;
 	char line[LINE_OCTETS];
 	size_t n = 0;
-	int rc = 1;
-
-	while (rc == 1) {
-		struct pollfd p = {.fd = tty, .events = POLLIN};
-		int64_t left = until - kan_boot_ns();
-		int ready = left > 0 ? poll(&p, 1, (int)(left / NS_PER_MS) + 1) : 0;
-		ssize_t got = ready > 0 ? read(tty, line + n, 1) : -1;
-		if (ready == 0 || got == 0 || (got < 0 && errno != EINTR) || n + 1 == sizeof(line))
-			rc = given_up(path, err);
-		else if (got > 0 && (line[n] == END_OF_TEXT || line[n] == END_OF_FILE))
-			rc = given_up(path, err);
-		else if (got > 0 && (line[n] == '\n' || line[n] == '\r'))
-			rc = 0;
-		else if (got > 0)
-			n++;
+	int c = key(tty, until);
+	for (; c != '\n' && c != '\r'; c = key(tty, until)) {
+		if (c < 0 || c == END_OF_TEXT || c == END_OF_FILE || n == sizeof(line))
+			break;
+		if (c == BACKSPACE || c == DELETE)
+			n = before(line, n);
+		else if (c == KILL)
+			n = 0;
+		else
+			line[n++] = (char)c;
 	}
-	if (rc == 0)
+	bool whole = c == '\n' || c == '\r';
+	if (whole)
 		kan_buf_add(out, line, n);
 	explicit_bzero(line, sizeof(line));
-	return rc;
+	return whole ? 0 : given_up(path, err);
 }
 
+/* Key by key and without signals: its settings come back whatever is typed. */
 static int ask(struct kan_buf *out, int tty, const char *path, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf question = KAN_BUF(8192);
@@ -58,7 +78,9 @@ static int ask(struct kan_buf *out, int tty, const char *path, struct kan_err *e
 	if (tcgetattr(tty, &was) < 0)
 		return kan_fail_sys(err, "terminal");
 	quiet = was;
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG);
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG | ICANON);
+	quiet.c_cc[VMIN] = 1;
+	quiet.c_cc[VTIME] = 0;
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
 		return kan_fail_sys(err, "terminal");
 	int rc = kan_write_all(tty, question.data, question.len, err);

@@ -74,8 +74,7 @@ static int connect_to(int *out, const struct kan_agent *to, struct kan_err *err)
 	memcpy(a.sun_path, to->socket, sizeof(a.sun_path));
 	/* The time to send bounds a connect to a socket that nobody accepts from. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0 ||
-	    connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+	    connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return unreachable(to->socket, err);
 	*out = kan_take_fd(&fd);
 	return 0;
@@ -305,12 +304,12 @@ static int read_public(struct kan_buf *blob, const char *path, struct kan_err *e
 	type = kan_buf_str(&text);
 	key = type + strcspn(type, " \n");
 	line = key + strspn(key, " ");
-	w.bad = kan_base64_decode(blob, (struct kan_bytes){(const uint8_t *)line,
-							   strcspn(line, " \t\r\n")},
-				  NULL) < 0;
+	w.bad = kan_base64_decode(
+			blob, (struct kan_bytes){(const uint8_t *)line, strcspn(line, " \t\r\n")},
+			NULL) < 0;
 	w.rest = kan_buf_bytes(blob);
-	if (w.bad || !kan_bytes_eq(kan_wire_str(&w), (struct kan_bytes){(const uint8_t *)type,
-									(size_t)(key - type)}))
+	if (w.bad || !kan_bytes_eq(kan_wire_str(&w),
+				   (struct kan_bytes){(const uint8_t *)type, (size_t)(key - type)}))
 		return kan_fail(err, KAN_EUSAGE, "%s is no public key of SSH", path);
 	return 0;
 }

@@ -11,8 +11,9 @@ struct kan_agent;
 
 /*
  * which: NULL for the first key that can sign, "SHA256:..." or the path of a public key. The key
- * has signed a trial when this returns, within wait_s, as each later signature is. socket NULL: there is no agent. The error's text names what
- * was tried; its code is never io: nothing of ours is broken.
+ * has signed a trial when this returns, within wait_s, as each later signature is. socket NULL:
+ * there is no agent. The error's text names what was tried; its code is never io: nothing of ours
+ * is broken.
  */
 int kan_agent_open(struct kan_agent **out, const char *socket, const char *which, int wait_s,
 		   struct kan_err *err);

@@ -34,8 +34,8 @@ void kan_agent_put_sign(struct kan_buf *out, struct kan_bytes key, struct kan_by
 	kan_buf_addc(out, SIGN_REQUEST);
 	kan_wire_put_str(out, key);
 	kan_wire_put_str(out, data);
-	kan_wire_put_u32(out, kan_bytes_eq(kan_wire_str(&w), KAN_LIT("ssh-rsa")) ? RSA_SHA2_512
-										  : 0);
+	kan_wire_put_u32(out,
+			 kan_bytes_eq(kan_wire_str(&w), KAN_LIT("ssh-rsa")) ? RSA_SHA2_512 : 0);
 }
 
 /* The message behind its type. */

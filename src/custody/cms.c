@@ -1,4 +1,5 @@
-/* CMS with OpenSSL. What is verified may be anybody's: its parts are counted before they are used. */
+/* CMS with OpenSSL. What is verified may be anybody's: its parts are counted before they are used.
+ */
 #include "custody/cms.h"
 
 #include "custody/keypem.h"
@@ -53,8 +54,7 @@ int kan_cms_sign(struct kan_buf *der, const struct kan_key *k, struct kan_bytes 
 	    CMS_final(cms, bio, NULL, flags) == 1)
 		rc = put_der(der, cms, err);
 	else
-		rc = kan_fail(err, KAN_EUNSUPPORTED,
-			      "OpenSSL would not sign with the certificate");
+		rc = kan_fail(err, KAN_EUNSUPPORTED, "OpenSSL would not sign with the certificate");
 	CMS_ContentInfo_free(cms);
 	BIO_free(bio);
 	return rc;
@@ -171,7 +171,8 @@ static void name_signer(char out[KAN_CMS_NAME], CMS_ContentInfo *cms)
 	BIO *bio = BIO_new(BIO_s_mem());
 	int n = 0;
 
-	if (cert && bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253) >= 0)
+	if (cert && bio &&
+	    X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253) >= 0)
 		n = BIO_read(bio, out, KAN_CMS_NAME - 1);
 	out[n > 0 ? n : 0] = 0;
 	BIO_free(bio);
@@ -268,7 +269,7 @@ int kan_cms_ca_ok(struct kan_bytes ca, struct kan_err *err)
 bool kan_cms_is_by(struct kan_bytes der, const struct kan_key *k, struct kan_bytes content)
 {
 	CMS_ContentInfo *cms = NULL;
-	STACK_OF(X509) *signers;
+	STACK_OF(X509) * signers;
 	bool same;
 
 	if (parse(&cms, der, NULL) < 0)

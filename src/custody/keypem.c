@@ -150,8 +150,7 @@ int kan_keypem_parse(struct kan_keypem *out, struct kan_bytes text, const char *
 	}
 	BIO_free(bio);
 	if (rc == 0 && !p.key)
-		rc = kan_fail(err, KAN_EFORMAT,
-			      "neither a PKCS#8 PEM nor an OpenSSH private key");
+		rc = kan_fail(err, KAN_EFORMAT, "neither a PKCS#8 PEM nor an OpenSSH private key");
 	if (rc < 0) {
 		kan_keypem_free(&p);
 		return -1;

@@ -8,8 +8,8 @@
 
 struct kan_keypem {
 	EVP_PKEY *key;
-	X509 *cert;            /* of that key; or NULL */
-	STACK_OF(X509) *chain; /* the other certificates; or NULL */
+	X509 *cert;             /* of that key; or NULL */
+	STACK_OF(X509) * chain; /* the other certificates; or NULL */
 };
 
 /* unsupported: encrypted, and nobody can be asked; another PEM key form. denied: the password is

@@ -25,7 +25,8 @@ static const char *const types[KINDS] = {
 	[SK_P256] = "sk-ecdsa-sha2-nistp256@openssh.com",
 };
 
-struct public {
+struct public
+{
 	enum kind kind;
 	EVP_PKEY *key;
 	struct kan_bytes application; /* of a security key */

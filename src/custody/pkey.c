@@ -135,8 +135,8 @@ int kan_pkey_sign(struct kan_buf *blob, EVP_PKEY *key, struct kan_bytes message,
 		return kan_fail(err, KAN_EUNSUPPORTED, "OpenSSL would not sign");
 	if (id == EVP_PKEY_EC)
 		return put_ecdsa(blob, sig, n, err);
-	kan_wire_put_str(blob, id == EVP_PKEY_RSA ? KAN_LIT("rsa-sha2-512")
-						  : KAN_LIT(KAN_TYPE_ED25519));
+	kan_wire_put_str(blob,
+			 id == EVP_PKEY_RSA ? KAN_LIT("rsa-sha2-512") : KAN_LIT(KAN_TYPE_ED25519));
 	kan_wire_put_str(blob, (struct kan_bytes){sig, n});
 	return 0;
 }

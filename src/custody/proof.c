@@ -87,8 +87,7 @@ int kan_proof_sign(const char *bundle_dir, const struct kan_signer *s, struct ka
 {
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
 	kan_auto_close int seal = -1;
-	kan_auto_close int dir =
-		open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	kan_auto_close int dir = open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct bag b = {.dir = dir, .signer = s};
 
 	if (dir < 0)

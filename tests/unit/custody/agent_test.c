@@ -207,9 +207,9 @@ static void lies(const struct fixture *f, const char *name, const struct kan_byt
 		struct kan_signer *s = NULL;
 		struct kan_err err = {0};
 
-		cr_expect_eq(kan_signer_open(&s, &(struct kan_signer_ask){.spec = "agent"}, NULL,
-					     &err),
-			     -1, "%s", name);
+		cr_expect_eq(
+			kan_signer_open(&s, &(struct kan_signer_ask){.spec = "agent"}, NULL, &err),
+			-1, "%s", name);
 		cr_expect(strstr(err.text, text), "%s: %s", name, err.text);
 		cr_expect(err.code == KAN_EUSAGE || err.code == KAN_EFORMAT ||
 				  err.code == KAN_ELIMIT || err.code == KAN_EDENIED,
@@ -250,7 +250,8 @@ Test(agent, a_signature_of_another_key_or_over_other_bytes_is_not_taken)
 	auto_fixture struct fixture f;
 	kan_auto_key struct kan_key *k = NULL, *other = NULL;
 	kan_auto_buf struct kan_buf sig = KAN_BUF(1024), body = KAN_BUF(1024), list = KAN_BUF(4096),
-			    wrong = KAN_BUF(4096), foreign = KAN_BUF(4096), junk = KAN_BUF(4096);
+				    wrong = KAN_BUF(4096), foreign = KAN_BUF(4096),
+				    junk = KAN_BUF(4096);
 	struct kan_bytes replies[2];
 
 	fixture_make(&f);

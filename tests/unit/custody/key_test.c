@@ -154,8 +154,9 @@ Test(key, a_key_file_cut_anywhere_is_no_key)
 	for (size_t n = 0; n + 1 < text.len; n++) {
 		struct kan_key *other = NULL;
 
-		cr_expect_eq(kan_key_parse(&other, (struct kan_bytes){text.data, n}, "", NULL, NULL), -1,
-			     "%zu", n);
+		cr_expect_eq(
+			kan_key_parse(&other, (struct kan_bytes){text.data, n}, "", NULL, NULL), -1,
+			"%zu", n);
 	}
 }
 
@@ -240,9 +241,8 @@ Test(sshsig, another_key_type_is_said_not_failed)
 	char path[512];
 
 	fixture_make(&f);
-	free(fixture_must(f.dir,
-			  "ssh-keygen -q -t ecdsa -b 384 -N '' -f e && printf seal > m &&"
-			  " ssh-keygen -q -Y sign -f e -n file m"));
+	free(fixture_must(f.dir, "ssh-keygen -q -t ecdsa -b 384 -N '' -f e && printf seal > m &&"
+				 " ssh-keygen -q -Y sign -f e -n file m"));
 	snprintf(path, sizeof(path), "%s/m.sig", f.dir);
 	fixture_read(&armour, path);
 	cr_assert_eq(verify(&armour, "file", "seal", &err), -1);

@@ -156,9 +156,9 @@ Test(keytypes, rsa_with_sha1_is_malformed_and_with_sha256_is_good)
 		read_in(&raw, &f, "raw");
 		kan_wire_put_str(&sig, kan_bytes_of(how[i].type));
 		kan_wire_put_str(&sig, kan_buf_bytes(&raw));
-		cr_expect_eq(kan_key_verify(kan_key_blob(k), kan_buf_bytes(&sig), KAN_LIT("seal"),
-					    &err),
-			     how[i].rc, "%s: %s", how[i].type, err.text);
+		cr_expect_eq(
+			kan_key_verify(kan_key_blob(k), kan_buf_bytes(&sig), KAN_LIT("seal"), &err),
+			how[i].rc, "%s: %s", how[i].type, err.text);
 		if (strcmp(how[i].type, "ssh-rsa") == 0)
 			cr_expect_eq(err.code, KAN_EFORMAT);
 	}
@@ -264,9 +264,9 @@ static void changed_anywhere(const struct kan_key *k)
 		struct kan_err err = {0};
 
 		*at ^= 0x10;
-		cr_expect_eq(kan_key_verify(kan_buf_bytes(&blob), kan_buf_bytes(&sig), message,
-					    &err),
-			     -1, "octet %zu", i);
+		cr_expect_eq(
+			kan_key_verify(kan_buf_bytes(&blob), kan_buf_bytes(&sig), message, &err),
+			-1, "octet %zu", i);
 		cr_expect(err.code == KAN_ETAMPER || err.code == KAN_EFORMAT ||
 			  err.code == KAN_EUNSUPPORTED);
 		*at ^= 0x10;
@@ -391,10 +391,10 @@ Test(keytypes, the_certificate_beside_a_key_is_found_wherever_it_stands)
 	kan_auto_key struct kan_key *k = NULL, *bare = NULL;
 
 	fixture_make(&f);
-	free(fixture_must(f.dir,
-			  "for n in ca me; do openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=$n"
-			  " -keyout $n.key -out $n.crt 2>/dev/null; done;"
-			  " cat ca.crt me.crt me.key > k; cp me.key b; chmod 600 k b"));
+	free(fixture_must(
+		f.dir, "for n in ca me; do openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=$n"
+		       " -keyout $n.key -out $n.crt 2>/dev/null; done;"
+		       " cat ca.crt me.crt me.key > k; cp me.key b; chmod 600 k b"));
 	k = load(&f, "k");
 	bare = load(&f, "b");
 	cr_assert_not_null(kan_key_pem(k)->cert);
