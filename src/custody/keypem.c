@@ -18,10 +18,17 @@ struct block {
 
 static void block_free(struct block *b)
 {
-	OPENSSL_free(b->name);
-	OPENSSL_free(b->header);
-	OPENSSL_clear_free(b->data, b->n > 0 ? (size_t)b->n : 0);
+	OPENSSL_secure_free(b->name);
+	OPENSSL_secure_free(b->header);
+	OPENSSL_secure_clear_free(b->data, b->n > 0 ? (size_t)b->n : 0);
 	*b = (struct block){0};
+}
+
+/* "Secure": what OpenSSL decodes on the way is wiped, too. */
+static bool next_block(struct block *b, BIO *bio)
+{
+	return bio && PEM_read_bio_ex(bio, &b->name, &b->header, &b->data, &b->n,
+				      PEM_FLAG_SECURE | PEM_FLAG_EAY_COMPATIBLE) == 1;
 }
 
 void kan_keypem_free(struct kan_keypem *p)
@@ -144,7 +151,7 @@ int kan_keypem_parse(struct kan_keypem *out, struct kan_bytes text, const char *
 	BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
 	int rc = 0;
 
-	while (rc == 0 && bio && PEM_read_bio(bio, &b.name, &b.header, &b.data, &b.n) == 1) {
+	while (rc == 0 && next_block(&b, bio)) {
 		rc = add_block(&p, &b, path, ask, err);
 		block_free(&b);
 	}

@@ -88,6 +88,9 @@ int kan_signer_open(struct kan_signer **out, const struct kan_signer_ask *ask,
 	s->blob = KAN_BUF(KAN_KEY_BLOB);
 	s->host = !ask->spec;
 	if (open_as(s, ask, home, err) < 0) {
+		/* io is of our own storage: a key of somebody's that cannot be read is not. */
+		if (ask->spec && err && err->code == KAN_EIO)
+			err->code = KAN_EUNSUPPORTED;
 		kan_signer_free(s);
 		return -1;
 	}
