@@ -28,8 +28,8 @@ struct kan_receipt {
 
 /*
  * Open the repository of a home; made when absent: home 0700 and ours (else refused), keys/host,
- * custody.git. key: NULL for the host key, or a file (PKCS#8 or openssh-key-v1, unencrypted
- * Ed25519), checked now.
+ * custody.git. key: NULL for the host key, or as --key has it: a file, agent, ssh-keygen:FILE; it
+ * is tried now.
  */
 int kan_custody_open(struct kan_custody **out, const char *home, const char *key,
 		     struct kan_err *err);

@@ -25,7 +25,7 @@ static const char *const kept[] = {"HOME",          "KANSHIKI_HOME",     "DOCKER
 				   "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
 				   "XDG_DATA_HOME", "XDG_RUNTIME_DIR",   "SUDO_USER",
 				   "TERM",          "NO_COLOR",          "TZ",
-				   "TMPDIR"};
+				   "TMPDIR",        "SSH_AUTH_SOCK",     "SSH_CONNECTION"};
 
 static int clean_environment(struct kan_err *err)
 {

@@ -37,7 +37,7 @@ const struct kan_option kan_capture_options[] = {
 	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"},
 	{"max-bytes", 0, "N", "raises the budgets for content"},
 	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
-	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"key", 0, "KEY", KAN_KEY_HELP},
 	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
 	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
 	{"no-report", 0, NULL, "do not analyse, write no report"},

@@ -16,6 +16,9 @@ struct kan_option {
 };
 
 enum { KAN_OPTIONS_MAX = 48 };
+#define KAN_KEY_HELP \
+	"sign with FILE, agent[:FINGERPRINT|:FILE.pub] or ssh-keygen:FILE (default: the home's " \
+	"host key)"
 
 struct kan_args {
 	const struct kan_option *options[KAN_OPTIONS_MAX];

@@ -14,6 +14,7 @@
 #include "cli/capture_check.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/cmd_custody.h"
 #include "cli/indicators.h"
 #include "cli/then.h"
 
@@ -71,7 +72,7 @@ static int read_request(struct job *j)
 static int open_custody(struct job *j, struct kan_err *err)
 {
 	const char *key = kan_arg(j->a, "key");
-	if (key && kan_custody_open(&j->custody, j->home, key, err) == 0)
+	if (key && kan_custody_with_key(&j->custody, j->home, j->a, err) == 0)
 		return 0;
 	if (key && err->code != KAN_EREFUSED && err->code != KAN_EIO) {
 		kan_say("warning: %s: signing with this host's own key instead", err->text);

@@ -11,6 +11,7 @@
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
+#include "cli/password.h"
 #include "custody/move.h"
 #include "custody/signer.h"
 
@@ -19,7 +20,8 @@ static const struct kan_option options[] = {
 	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays"},
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
-	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"key", 0, "KEY", KAN_KEY_HELP},
+	{"operator", 0, "'NAME <EMAIL>'", "key: whose it is"},
 	{"verified", 0, "BUNDLE", "note: verify it now, and record what it said"},
 	{"bundle", 0, "NAME",
 	 "transfer: this one instead of all of the case; dispose: of this one"},
@@ -27,7 +29,7 @@ static const struct kan_option options[] = {
 	{"method", 0, "HOW", "transfer: how it travels"},
 	{"reference", 0, "TEXT", "transfer: a ticket, a consignment number"},
 	{"out", 'o', "FILE",
-	 "transfer: the lines to sign; ack --sign: the signature (default: stdout)"},
+	 "transfer: the lines to sign; ack --sign: the signature; key: make an Ed25519 key there"},
 	{"sign", 0, "FILE", "ack, at the receiver: the lines that transfer wrote"},
 	{"signature", 0, "FILE", "ack, at the giver: what the receiver signed"},
 	{"by", 0, "WHO", "ack, at the giver: the receiver"},
@@ -140,11 +142,20 @@ int kan_print_receipt(const struct kan_receipt *r, bool json)
 	return KAN_EXIT_OK;
 }
 
+struct kan_signer_ask kan_custody_ask_of(const struct kan_args *a)
+{
+	return (struct kan_signer_ask){.spec = kan_arg(a, "key"), .password = kan_ask_password};
+}
+
 int kan_custody_with_key(struct kan_custody **out, const char *home, const struct kan_args *a,
 			 struct kan_err *err)
 {
-	struct kan_signer_ask ask = {.spec = kan_arg(a, "key")};
-	return kan_custody_open_as(out, home, &ask, err);
+	const struct kan_signer_ask ask = kan_custody_ask_of(a);
+	if (kan_custody_open_as(out, home, &ask, err) < 0)
+		return -1;
+	if (kan_custody_warning(*out))
+		kan_say("warning: %s", kan_custody_warning(*out));
+	return 0;
 }
 
 int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err)
@@ -179,6 +190,7 @@ static const struct kan_custody_verb *const verbs[] = {
 	&verb_log,
 	&kan_custody_verb_note,
 	&kan_custody_verb_close,
+	&kan_custody_verb_key,
 	&kan_custody_verb_transfer,
 	&kan_custody_verb_ack,
 	&kan_custody_verb_push,
@@ -208,8 +220,9 @@ static int run(const struct kan_args *a)
 		return usage();
 	if ((*v)->check && (*v)->check(a) < 0)
 		return KAN_EXIT_USAGE;
-	int status = kan_custody_of(&c, a, &err);
-	if (status == 0 && kan_flag(a, "break-lock"))
+	bool bare = (*v)->bare && (*v)->bare(a);
+	int status = bare ? 0 : kan_custody_of(&c, a, &err);
+	if (status == 0 && c && kan_flag(a, "break-lock"))
 		status = kan_custody_break_lock(c, &err);
 	if (status == 1)
 		kan_say("the lock on main is removed");
@@ -221,7 +234,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note | close | transfer | ack | push | derive | dispose",
+	.args = "log | note | close | transfer | ack | push | derive | dispose | key",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = options,
 	.min_words = 1,

@@ -17,7 +17,7 @@
 
 static const struct kan_option options[] = {
 	{"case", 0, "ID", "the case (default: the one in the bundle)"},
-	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
+	{"key", 0, "KEY", KAN_KEY_HELP},
 	{"note", 0, "TEXT", "why"},
 	{NULL, 0, NULL, NULL},
 };

@@ -31,15 +31,21 @@ int kan_bag_line(char hex[KAN_SHA256_HEX], char path[256], struct kan_bytes *res
 	return 1;
 }
 
-bool kan_bag_is_sig(const char *path)
+void kan_bag_proof(char out[KAN_BAG_PROOF_PATH], unsigned i, const char *kind)
 {
-	char again[64];
+	if (i == 1)
+		snprintf(out, KAN_BAG_PROOF_PATH, "seal/" KAN_BAG_TAGMANIFEST ".%s", kind);
+	else
+		snprintf(out, KAN_BAG_PROOF_PATH, "seal/" KAN_BAG_TAGMANIFEST ".%u.%s", i, kind);
+}
 
-	if (strcmp(path, KAN_BAG_SIG) == 0)
-		return true;
-	for (int i = 2; i <= 99; i++) {
-		snprintf(again, sizeof(again), "seal/tagmanifest-sha256.txt.%d.sig", i);
-		if (strcmp(path, again) == 0)
+bool kan_bag_is_proof(const char *path, const char *kind)
+{
+	char name[KAN_BAG_PROOF_PATH];
+
+	for (unsigned i = 1; i <= KAN_BAG_PROOF_NAMES; i++) {
+		kan_bag_proof(name, i, kind);
+		if (strcmp(path, name) == 0)
 			return true;
 	}
 	return false;

@@ -16,12 +16,15 @@ enum {
 
 #define KAN_BAG_TAGMANIFEST "tagmanifest-sha256.txt"
 #define KAN_BAG_MANIFEST "manifest-sha256.txt"
-#define KAN_BAG_SIG "seal/tagmanifest-sha256.txt.sig"
+#define KAN_BAG_SIG "seal/tagmanifest-sha256.txt.sig" /* the first of them */
+enum { KAN_BAG_PROOF_NAMES = 99, KAN_BAG_PROOF_PATH = 64 };
 
 /* Next line of a manifest: "<64 hex>  <path>\n". 1 a line, 0 the end, -1 format. */
 int kan_bag_line(char hex[KAN_SHA256_HEX], char path[256], struct kan_bytes *rest,
 		 struct kan_err *err);
-/* "seal/tagmanifest-sha256.txt.sig", or ".N.sig" with N 2 to 99. */
-bool kan_bag_is_sig(const char *path);
+/* The i-th name of a kind of proof: "seal/tagmanifest-sha256.txt.sig" for 1 and "sig", then
+ * ".2.sig" to ".99.sig". */
+void kan_bag_proof(char out[KAN_BAG_PROOF_PATH], unsigned i, const char *kind);
+bool kan_bag_is_proof(const char *path, const char *kind);
 
 #endif

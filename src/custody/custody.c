@@ -3,7 +3,7 @@
 #include "custody/bag.h"
 #include "custody/files.h"
 #include "custody/lfs.h"
-#include "custody/sshsig.h"
+#include "custody/proof.h"
 #include "custody/write.h"
 
 #include "base/file.h"
@@ -55,20 +55,17 @@ int kan_custody_open_as(struct kan_custody **out, const char *home,
 int kan_custody_signer_line(struct kan_buf *out, const struct kan_custody *c, const char *email,
 			    struct kan_err *err)
 {
-	const char *comment = kan_signer_comment(c->signer);
-	const char *made = strrchr(comment, ' ');
-	char host[KAN_FORM_HOST];
+	return kan_signer_line(out, c->signer, email, err);
+}
 
-	kan_home_host(host);
-	if (!email && !kan_signer_is_host(c->signer))
-		return kan_fail(err, KAN_EUSAGE, "whose key is it? give an e-mail");
-	kan_buf_addf(out, "%s namespaces=\"git,file,kanshiki-custody\"", email ? email : host);
-	if (kan_signer_is_host(c->signer) && made && strlen(made) == 16)
-		kan_buf_addf(out, ",valid-after=\"%s\"", made + 1);
-	kan_buf_addc(out, ' ');
-	kan_key_line(out, kan_signer_blob(c->signer));
-	kan_buf_addc(out, '\n');
-	return 0;
+const char *kan_custody_fpr(const struct kan_custody *c)
+{
+	return kan_signer_fpr(c->signer);
+}
+
+const char *kan_custody_warning(const struct kan_custody *c)
+{
+	return kan_signer_warning(c->signer);
 }
 
 static int open_dir(int *fd, const char *path, struct kan_err *err)
@@ -77,43 +74,9 @@ static int open_dir(int *fd, const char *path, struct kan_err *err)
 	return *fd < 0 ? kan_fail_sys(err, "%s", path) : 0;
 }
 
-/* Our proof into seal/, beside those of others: the first name that is free, or that has it
- * already. */
-static int put_sig(int dir, struct kan_bytes armour, struct kan_err *err)
-{
-	for (int i = 1; i <= 99; i++) {
-		kan_auto_buf struct kan_buf there = KAN_BUF(KAN_BAG_PROOF_MAX);
-		struct kan_err why = {0};
-		char name[64];
-
-		if (i == 1)
-			snprintf(name, sizeof(name), "%s", KAN_BAG_SIG);
-		else
-			snprintf(name, sizeof(name), "seal/tagmanifest-sha256.txt.%d.sig", i);
-		if (kan_files_read(&there, dir, name, &why) < 0 && why.code == KAN_ENOTFOUND)
-			return kan_put_file(dir, name, 0400, armour, err);
-		if (why.code == KAN_OK && kan_bytes_eq(kan_buf_bytes(&there), armour))
-			return 0;
-	}
-	return kan_fail(err, KAN_ELIMIT, "seal/ has 99 signatures");
-}
-
 int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
-	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_SSHSIG_MAX);
-	kan_auto_close int dir = -1, seal = -1;
-
-	if (open_dir(&dir, bundle_dir, err) < 0)
-		return -1;
-	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, err) < 0 ||
-	    kan_signer_sign(&armour, c->signer, KAN_NS_FILE, kan_buf_bytes(&manifest), err) < 0 ||
-	    kan_mkdirs(dir, "seal", err) < 0 || put_sig(dir, kan_buf_bytes(&armour), err) < 0)
-		return kan_wrap(err, "%s", bundle_dir);
-	seal = openat(dir, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (seal < 0 || fsync(seal) < 0 || fsync(dir) < 0)
-		return kan_fail_sys(err, "%s/seal", bundle_dir);
-	return 0;
+	return kan_proof_sign(bundle_dir, c->signer, err);
 }
 
 static int add_bytes(struct kan_write *w, struct kan_custody *c, const char *path,

@@ -85,6 +85,7 @@ static json_t *why_json(const struct kan_act *act)
 static void set_content(json_t *doc, const struct kan_event_input *in)
 {
 	json_t *what = json_is_array(in->what) ? json_deep_copy(in->what) : json_array();
+	json_t *impact = in->act->impact ? json_deep_copy(in->act->impact) : json_array();
 	json_t *result = json_object(), *errors = json_array(), *note;
 
 	if (json_is_object(in->what))
@@ -95,8 +96,9 @@ static void set_content(json_t *doc, const struct kan_event_input *in)
 	json_object_set_new(result, "ok", json_boolean(!in->failed));
 	json_object_set_new(result, "errors", errors);
 	json_object_set_new(doc, "result", result);
-	json_object_set_new(doc, "impact",
-			    in->act->impact ? json_deep_copy(in->act->impact) : json_array());
+	if (in->warning)
+		json_array_append_new(impact, text_json(in->warning));
+	json_object_set_new(doc, "impact", impact);
 	if (in->act->request_id)
 		json_object_set_new(doc, "request_id", text_json(in->act->request_id));
 	if (in->done)

@@ -22,6 +22,7 @@ struct kan_event_input {
 	const char *home;
 	const char *key_fpr;
 	bool host_key;
+	const char *warning;      /* one more effect: what is to be known of the key; or NULL */
 	const json_t *what;       /* {bundle, seal, octets, files}, an array of them, or NULL */
 	const char *note;         /* text, or NULL */
 	const char *finding, *as; /* of the note: what it judges, and how; or NULL */

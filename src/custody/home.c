@@ -268,7 +268,7 @@ int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err 
 		if (make_host_key(h, err) < 0)
 			return -1;
 	}
-	if (kan_key_load(&k, h->fd, "keys/host", err) < 0 || put_public(h, k, err) < 0)
+	if (kan_key_load(&k, h->fd, "keys/host", NULL, err) < 0 || put_public(h, k, err) < 0)
 		return -1;
 	*out = kan_take_ptr(k);
 	return 0;

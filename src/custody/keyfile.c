@@ -70,7 +70,8 @@ int kan_keyfile_parse(struct kan_keyfile *out, struct kan_bytes text, struct kan
 	if (w.bad)
 		return kan_fail(err, KAN_EFORMAT, "damaged OpenSSH key");
 	if (!kan_bytes_eq(cipher, KAN_LIT("none")) || !kan_bytes_eq(kdf, KAN_LIT("none")))
-		return kan_fail(err, KAN_EUNSUPPORTED, "the key is encrypted: ssh-add it");
+		return kan_fail(err, KAN_EUNSUPPORTED,
+				"the key is encrypted: ssh-add it, then --key agent");
 	if (kan_wire_u32(&w) != 1)
 		return kan_fail(err, KAN_EFORMAT, "not exactly one key in the file");
 	(void)kan_wire_str(&w); /* the public key again; the private section's is compared */

@@ -1,4 +1,4 @@
-/* SSHSIG envelopes over Ed25519: made, parsed, verified. */
+/* SSHSIG envelopes: made, parsed, verified. */
 #include "custody/sshsig.h"
 
 #include "custody/sshwire.h"
@@ -37,27 +37,37 @@ static int signed_bytes(struct kan_buf *out, struct kan_bytes ns, struct kan_byt
 	return 0;
 }
 
+int kan_sshsig_body(struct kan_buf *out, const char *ns, struct kan_bytes message,
+		    struct kan_err *err)
+{
+	return signed_bytes(out, kan_bytes_of(ns), KAN_LIT("sha512"), message, err);
+}
+
+void kan_sshsig_armour(struct kan_buf *armour, struct kan_bytes key, const char *ns,
+		       struct kan_bytes sig)
+{
+	kan_auto_buf struct kan_buf envelope = KAN_BUF(KAN_SSHSIG_MAX);
+
+	kan_buf_addb(&envelope, magic);
+	kan_wire_put_u32(&envelope, 1);
+	kan_wire_put_str(&envelope, key);
+	kan_wire_put_str(&envelope, kan_bytes_of(ns));
+	kan_wire_put_str(&envelope, (struct kan_bytes){0});
+	kan_wire_put_str(&envelope, KAN_LIT("sha512"));
+	kan_wire_put_str(&envelope, sig);
+	kan_wire_armour(armour, armour_name, kan_buf_bytes(&envelope));
+}
+
 int kan_sshsig_sign(struct kan_buf *armour, const struct kan_key *k, const char *ns,
 		    struct kan_bytes message, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf body = KAN_BUF(1024);
-	kan_auto_buf struct kan_buf envelope = KAN_BUF(4096);
-	kan_auto_buf struct kan_buf sig = KAN_BUF(256);
-	uint8_t raw[KAN_KEY_SIG];
+	kan_auto_buf struct kan_buf sig = KAN_BUF(KAN_KEY_BLOB);
 
-	if (signed_bytes(&body, kan_bytes_of(ns), KAN_LIT("sha512"), message, err) < 0 ||
-	    kan_key_sign(raw, k, kan_buf_bytes(&body), err) < 0)
+	if (kan_sshsig_body(&body, ns, message, err) < 0 ||
+	    kan_key_sign(&sig, k, kan_buf_bytes(&body), err) < 0)
 		return -1;
-	kan_wire_put_str(&sig, KAN_LIT("ssh-ed25519"));
-	kan_wire_put_str(&sig, (struct kan_bytes){raw, sizeof(raw)});
-	kan_buf_addb(&envelope, magic);
-	kan_wire_put_u32(&envelope, 1);
-	kan_wire_put_str(&envelope, kan_key_blob(k));
-	kan_wire_put_str(&envelope, kan_bytes_of(ns));
-	kan_wire_put_str(&envelope, (struct kan_bytes){0});
-	kan_wire_put_str(&envelope, KAN_LIT("sha512"));
-	kan_wire_put_str(&envelope, kan_buf_bytes(&sig));
-	kan_wire_armour(armour, armour_name, kan_buf_bytes(&envelope));
+	kan_sshsig_armour(armour, kan_key_blob(k), ns, kan_buf_bytes(&sig));
 	return 0;
 }
 

@@ -21,6 +21,12 @@ void kan_sshsig_free(struct kan_sshsig *s);
 /* Appends the armour, with its final LF: the bytes that ssh-keygen -Y sign writes. */
 int kan_sshsig_sign(struct kan_buf *armour, const struct kan_key *k, const char *ns,
 		    struct kan_bytes message, struct kan_err *err);
+/* Its two halves, for keys that are somewhere else: what is signed, and the armour around the
+ * signature blob of that. */
+int kan_sshsig_body(struct kan_buf *out, const char *ns, struct kan_bytes message,
+		    struct kan_err *err);
+void kan_sshsig_armour(struct kan_buf *armour, struct kan_bytes key, const char *ns,
+		       struct kan_bytes sig);
 int kan_sshsig_parse(struct kan_sshsig *out, struct kan_bytes armour, struct kan_err *err);
 /* Is it over these bytes and for this namespace? tamper: no. Who the key belongs to is not asked.
  */

@@ -34,6 +34,19 @@ struct kan_bytes kan_wire_str(struct kan_wire *w)
 	return take(w, kan_wire_u32(w));
 }
 
+struct kan_bytes kan_wire_mpint(struct kan_wire *w)
+{
+	struct kan_bytes v = kan_wire_str(w);
+	bool zero = v.n && v.p[0] == 0;
+
+	/* Negative, 0, or a zero in front that nothing needs: RFC 4251 section 5 has none of it. */
+	if (!v.n || v.p[0] >= 0x80 || (zero && (v.n < 2 || v.p[1] < 0x80)))
+		w->bad = true;
+	if (w->bad)
+		return (struct kan_bytes){0};
+	return (struct kan_bytes){v.p + zero, v.n - zero};
+}
+
 void kan_wire_expect(struct kan_wire *w, struct kan_bytes magic)
 {
 	struct kan_bytes v = take(w, magic.n);
@@ -58,6 +71,16 @@ void kan_wire_put_u32(struct kan_buf *out, uint32_t v)
 void kan_wire_put_str(struct kan_buf *out, struct kan_bytes v)
 {
 	kan_wire_put_u32(out, (uint32_t)v.n);
+	kan_buf_addb(out, v);
+}
+
+void kan_wire_put_mpint(struct kan_buf *out, struct kan_bytes v)
+{
+	bool high = v.n && v.p[0] >= 0x80;
+
+	kan_wire_put_u32(out, (uint32_t)(v.n + high));
+	if (high)
+		kan_buf_addc(out, 0);
 	kan_buf_addb(out, v);
 }
 

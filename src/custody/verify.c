@@ -178,6 +178,7 @@ void kan_verify_clear(struct kan_verify *v)
 		free(v->objects[i].path);
 	free(v->objects);
 	free(v->bags);
+	kan_buf_free(&v->ca);
 	kan_git_free(v->git);
 }
 
@@ -191,13 +192,9 @@ int kan_custody_verify(const char *repo, const struct kan_custody_trust *trust, 
 	struct kan_verify v = {
 		.fn = fn, .arg = arg, .trust = trust ? trust : &nothing, .gone = &stones};
 
-	if (v.trust->allowed_signers &&
-	    kan_signers_load(&signers, v.trust->allowed_signers, err) < 0)
-		return -1;
-	if (open_repo(&fd, repo, err) < 0)
+	if (open_repo(&fd, repo, err) < 0 || kan_verify_trust(&v, &signers, err) < 0)
 		return -1;
 	v.repo_fd = fd;
-	v.signers = signers;
 	kan_verify_files(&v);
 	check_objects(&v, repo);
 	kan_verify_done(&v, KAN_VERIFY_REPO, KAN_VERIFY_REPO_OK);

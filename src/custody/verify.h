@@ -50,6 +50,7 @@ struct kan_verify {
 	void *arg;
 	const struct kan_custody_trust *trust;
 	const struct kan_signers *signers; /* or NULL */
+	struct kan_buf ca;                 /* the content of trust->ca */
 	struct kan_git *git;
 	int repo_fd;
 	bool anchored; /* something outside agrees: an equal remote */
@@ -89,8 +90,19 @@ void kan_verify_seals(struct kan_verify *v);   /* signature of each bag in the t
 void kan_verify_store(struct kan_verify *v);
 void kan_verify_remote(struct kan_verify *v);
 
+/* What trust names is read: the signers into *signers, the certificates into v. */
+int kan_verify_trust(struct kan_verify *v, struct kan_signers **signers, struct kan_err *err);
 /* One SSHSIG of a tag manifest; at: the time its signer must be trusted at. */
 void kan_verify_sig(struct kan_verify *v, const char *path, struct kan_bytes armour,
 		    struct kan_bytes manifest, int64_t at);
+
+/* verify_seal.c: the proofs in seal/ of a directory; a blob of a bag in the tree, -1 when it cannot
+ * be had. */
+void kan_verify_dir_seal(struct kan_verify *v, int dir);
+int kan_verify_bag_blob(struct kan_buf *out, struct kan_verify *v, const struct kan_verify_bag *bag,
+			const char *path);
+/* verify_bag.c: the tombstones of a bag in the tree, into v->gone. */
+void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
+		       const struct kan_gitobj_tree *seal);
 
 #endif

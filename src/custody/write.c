@@ -175,6 +175,7 @@ static void make_input(struct attempt *a, const struct kan_custody *c, const str
 		.home = c->home.path,
 		.key_fpr = kan_signer_fpr(c->signer),
 		.host_key = kan_signer_is_host(c->signer),
+		.warning = kan_signer_warning(c->signer),
 		.offset_ms = c->offset_known ? &c->offset_ms : NULL,
 		.more = w->more,
 		.what = w->what,

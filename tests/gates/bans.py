@@ -11,7 +11,10 @@ CALL = re.compile(r"(?<![\w>.])(" + "|".join(CALLS) + r")\s*\(")
 EVERYBODY = re.compile(r"\bkill\(\s*-1\b")
 PRINT = re.compile(r"(?<![\w>.])(printf|puts|putchar|perror|fprintf)\s*\(")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
-ENTER = re.compile(r"\b(execve|execv|execvp|execl|execlp|posix_spawn|posix_spawnp|ptrace|chroot)\s*\(")
+ENTER = re.compile(r"\b(execve|execv|execvp|execvpe|execl|execle|execlp|fexecve|execveat|posix_spawn|posix_spawnp|ptrace|chroot)\s*\(")
+
+# --key ssh-keygen:FILE is a request to run it; no other program is ever started.
+MAY_ENTER = {"src/custody/keygen.c"}
 
 
 def without_text(line):
@@ -31,7 +34,7 @@ def main():
         for number, line in enumerate(text.splitlines(), 1):
             code, where = without_text(line), f"{relative}:{number}"
             for pattern in (CALL, EVERYBODY, ENTER):
-                if pattern.search(code):
+                if pattern.search(code) and not (pattern is ENTER and relative in MAY_ENTER):
                     faults.append(f"{where}: banned: {line.strip()}")
             if PRINT.search(code) and not relative.startswith("src/cli/"):
                 faults.append(f"{where}: only src/cli prints: {line.strip()}")

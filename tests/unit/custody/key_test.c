@@ -18,7 +18,7 @@ static struct kan_key *load(const struct fixture *f, const char *name)
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, NULL, &err), 0, "%s", err.text);
 	return k;
 }
 
@@ -29,7 +29,7 @@ static void refused(const struct fixture *f, const char *name, enum kan_code cod
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, &err), -1, "%s", name);
+	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, NULL, &err), -1, "%s", name);
 	cr_assert_null(k);
 	cr_expect_eq(err.code, code, "%s: %s", name, err.text);
 	cr_expect(strstr(err.text, text), "%s: %s", name, err.text);
@@ -124,13 +124,17 @@ Test(key, a_key_that_cannot_be_used_says_why)
 		"ssh-keygen -q -t ed25519 -N secret -f locked &&"
 		" ssh-keygen -q -t rsa -b 2048 -N '' -f rsa &&"
 		" openssl genpkey -algorithm ed25519 -aes256 -pass pass:x -out pem &&"
-		" openssl genpkey -algorithm rsa -out rsapem && chmod 600 *pem &&"
+		" openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out rsapem &&"
+		" openssl ecparam -name secp384r1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt"
+		" -out ecpem && openssl genrsa -traditional -out oldpem 2048 && chmod 600 *pem &&"
 		" ssh-keygen -q -t ed25519 -N '' -f open && chmod 640 open &&"
 		" ln -s rsa link && mkfifo -m 600 fifo && echo no > text && chmod 600 text"));
-	refused(&f, "locked", KAN_EUNSUPPORTED, "encrypted: ssh-add it");
+	refused(&f, "locked", KAN_EUNSUPPORTED, "encrypted: ssh-add it, then --key agent");
 	refused(&f, "rsa", KAN_EUNSUPPORTED, "not Ed25519");
 	refused(&f, "pem", KAN_EUNSUPPORTED, "encrypted");
-	refused(&f, "rsapem", KAN_EUNSUPPORTED, "not Ed25519");
+	refused(&f, "rsapem", KAN_EUNSUPPORTED, "RSA of 1024 bits");
+	refused(&f, "ecpem", KAN_EUNSUPPORTED, "another curve than P-256");
+	refused(&f, "oldpem", KAN_EUNSUPPORTED, "not PKCS#8: openssl pkcs8 -topk8");
 	refused(&f, "open", KAN_EREFUSED, "open to others");
 	refused(&f, "link", KAN_EREFUSED, "symbolic links");
 	refused(&f, "fifo", KAN_EREFUSED, "not a regular file");
@@ -150,8 +154,9 @@ Test(key, a_key_file_cut_anywhere_is_no_key)
 	for (size_t n = 0; n + 1 < text.len; n++) {
 		struct kan_key *other = NULL;
 
-		cr_expect_eq(kan_key_parse(&other, (struct kan_bytes){text.data, n}, NULL), -1,
-			     "%zu", n);
+		cr_expect_eq(
+			kan_key_parse(&other, (struct kan_bytes){text.data, n}, "", NULL, NULL), -1,
+			"%zu", n);
 	}
 }
 
@@ -236,12 +241,13 @@ Test(sshsig, another_key_type_is_said_not_failed)
 	char path[512];
 
 	fixture_make(&f);
-	free(fixture_must(f.dir, "ssh-keygen -q -t ecdsa -N '' -f e && printf seal > m &&"
+	free(fixture_must(f.dir, "ssh-keygen -q -t ecdsa -b 384 -N '' -f e && printf seal > m &&"
 				 " ssh-keygen -q -Y sign -f e -n file m"));
 	snprintf(path, sizeof(path), "%s/m.sig", f.dir);
 	fixture_read(&armour, path);
 	cr_assert_eq(verify(&armour, "file", "seal", &err), -1);
 	cr_assert_eq(err.code, KAN_EUNSUPPORTED);
+	cr_assert(strstr(err.text, "ecdsa-sha2-nistp384"), "%s", err.text);
 }
 
 Test(sshsig, every_changed_character_of_the_armour_is_noticed)
