@@ -18,6 +18,8 @@ static const struct kan_option options[] = {
 	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays"},
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
+	{"tsa", 0, "URL", "anchor: the time stamp authority that is asked"},
+	{"tsa-ca", 0, "FILE", "anchor: PEM certificates of the authorities whose stamps count"},
 	{"key", 0, "FILE", "sign with this Ed25519 key (default: the home's host key)"},
 	{NULL, 0, NULL, NULL},
 };
@@ -156,6 +158,7 @@ static const struct kan_custody_verb *const verbs[] = {
 	&verb_log,
 	&kan_custody_verb_note,
 	&kan_custody_verb_close,
+	&kan_custody_verb_anchor,
 	NULL,
 };
 
@@ -188,7 +191,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note --case ID TEXT | close --case ID TEXT",
+	.args = "log | note --case ID TEXT | close --case ID TEXT | anchor",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = options,
 	.min_words = 1,

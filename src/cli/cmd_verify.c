@@ -17,16 +17,21 @@ static const struct kan_option options[] = {
 	{"allowed-signers", 0, "FILE",
 	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
 	{"seal", 0, "HEX", "the seal that was printed at the time"},
-	{"require", 0, "LIST", "signed, known-signer: exit 5 when it does not hold"},
+	{"tsa-ca", 0, "FILE", "PEM certificates of the authorities whose time stamps count"},
+	{"require", 0, "LIST",
+	 "signed, known-signer, stamped, anchored: exit 5 when it does not hold"},
 	{NULL, 0, NULL, NULL},
 };
 
 enum { SEAL_HEX = 64 };
 
+/* What --require knows. */
+static const char *const requirements[] = {"signed", "known-signer", "stamped", "anchored"};
+
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
-	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer;
+	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer, stamped, anchored;
 	unsigned ok, failed, not_done;
 	json_t *checks;
 	char first[1024];
@@ -41,6 +46,9 @@ static void note(struct tally *t, const struct kan_check *c)
 	switch (c->result) {
 	case KAN_CHECK_OK:
 		t->ok++;
+		t->stamped |= strcmp(c->name, "timestamp") == 0;
+		t->anchored |= strcmp(c->name, "anchors") == 0 ||
+			       strcmp(c->name, "timestamp") == 0;
 		break;
 	case KAN_CHECK_FAILED:
 		t->failed++;
@@ -104,18 +112,35 @@ static bool wanted(const char *list, const char *word)
 	return at && (at == list || at[-1] == ',') && (at[n] == 0 || at[n] == ',');
 }
 
+static bool required_word(const char *word, size_t n)
+{
+	for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++)
+		if (strlen(requirements[i]) == n && strncmp(word, requirements[i], n) == 0)
+			return true;
+	return false;
+}
+
 static int known_requirements(const char *list)
 {
 	for (const char *at = list; at && *at;) {
 		size_t n = strcspn(at, ",");
-		if (!(n == 6 && strncmp(at, "signed", n) == 0) &&
-		    !(n == 12 && strncmp(at, "known-signer", n) == 0)) {
-			kan_say("--require takes signed and known-signer, not '%.*s'", (int)n, at);
+		if (!required_word(at, n)) {
+			kan_say("--require takes signed, known-signer, stamped and anchored, not "
+				"'%.*s'",
+				(int)n, at);
 			return -1;
 		}
 		at += n + (at[n] == ',');
 	}
 	return 0;
+}
+
+/* A file that the user names and that cannot be read: told before the sandbox is up. */
+static int given_file(const char *option, const char *path, struct kan_err *err)
+{
+	if (!path || access(path, R_OK) == 0)
+		return 0;
+	return kan_fail(err, KAN_EUSAGE, "--%s %s: %s", option, path, strerror(errno));
 }
 
 static int known_seal(const char *seal)
@@ -166,7 +191,9 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 	int status = KAN_EXIT_OK;
 	const char *result = "verified", *why = "";
 	bool unmet = (wanted(require, "signed") && t->unsigned_) ||
-		     (wanted(require, "known-signer") && t->unknown_signer);
+		     (wanted(require, "known-signer") && t->unknown_signer) ||
+		     (wanted(require, "stamped") && !t->stamped) ||
+		     (wanted(require, "anchored") && !t->anchored);
 	if (t->failed) {
 		status = KAN_EXIT_TAMPERED;
 		result = "tampered";
@@ -215,22 +242,25 @@ static const char *trusted(const struct kan_args *a)
 
 static int run(const struct kan_args *a)
 {
-	struct tally t = {.json = kan_flag(a, "json"), .checks = json_array()};
+	struct tally t = {.json = kan_flag(a, "json"),
+			  .checks = json_array(),
+			  .anchored = kan_arg(a, "seal") != NULL}; /* unequal, it fails */
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
 	const char *require = kan_arg(a, "require"), *signers = trusted(a);
 	struct kan_custody_trust trust = {.allowed_signers = signers,
+					  .tsa_ca = kan_arg(a, "tsa-ca"),
 					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(a->words[0]);
 	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
-		const char *read_paths[] = {path, signers ? signers : path, NULL};
+		const char *read_paths[] = {path, signers ? signers : path,
+					    trust.tsa_ca ? trust.tsa_ca : path, NULL};
 		const char *write_paths[] = {NULL};
-		if (signers && access(signers, R_OK) < 0)
-			(void)kan_fail(&err, KAN_EUSAGE, "--allowed-signers %s: %s", signers,
-				       strerror(errno));
-		else if (readable(path, &err) == 0 &&
-			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
+		if (given_file("allowed-signers", signers, &err) == 0 &&
+		    given_file("tsa-ca", trust.tsa_ca, &err) == 0 &&
+		    readable(path, &err) == 0 &&
+		    kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, &trust, a, &err);
 		if (err.code == KAN_OK)
 			kan_say_box(&box);

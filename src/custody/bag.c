@@ -2,6 +2,7 @@
 #include "custody/bag.h"
 
 #include "base/file.h"
+#include "custody/files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,16 +32,44 @@ int kan_bag_line(char hex[KAN_SHA256_HEX], char path[256], struct kan_bytes *res
 	return 1;
 }
 
-bool kan_bag_is_sig(const char *path)
+void kan_bag_proof(char out[KAN_BAG_PROOF_NAME], const char *kind, unsigned n)
 {
-	char again[64];
+	if (n == 1)
+		snprintf(out, KAN_BAG_PROOF_NAME, "seal/" KAN_BAG_TAGMANIFEST "%s", kind);
+	else
+		snprintf(out, KAN_BAG_PROOF_NAME, "seal/" KAN_BAG_TAGMANIFEST ".%u%s", n, kind);
+}
 
-	if (strcmp(path, KAN_BAG_SIG) == 0)
-		return true;
-	for (int i = 2; i <= 99; i++) {
-		snprintf(again, sizeof(again), "seal/tagmanifest-sha256.txt.%d.sig", i);
+bool kan_bag_is_proof(const char *path, const char *kind)
+{
+	char again[KAN_BAG_PROOF_NAME];
+
+	for (unsigned n = 1; n <= KAN_BAG_PROOF_NUMBER; n++) {
+		kan_bag_proof(again, kind, n);
 		if (strcmp(path, again) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool kan_bag_is_sig(const char *path)
+{
+	return kan_bag_is_proof(path, ".sig");
+}
+
+int kan_bag_put_proof(int dir, const char *kind, struct kan_bytes content, struct kan_err *err)
+{
+	char name[KAN_BAG_PROOF_NAME];
+
+	for (unsigned n = 1; n <= KAN_BAG_PROOF_NUMBER; n++) {
+		kan_auto_buf struct kan_buf there = KAN_BUF(KAN_BAG_PROOF_MAX);
+		struct kan_err why = {0};
+
+		kan_bag_proof(name, kind, n);
+		if (kan_files_read(&there, dir, name, &why) < 0 && why.code == KAN_ENOTFOUND)
+			return kan_put_file(dir, name, 0400, content, err);
+		if (why.code == KAN_OK && kan_bytes_eq(kan_buf_bytes(&there), content))
+			return 0;
+	}
+	return kan_fail(err, KAN_ELIMIT, "seal/ has %d files in %s", KAN_BAG_PROOF_NUMBER, kind);
 }

@@ -77,27 +77,6 @@ static int open_dir(int *fd, const char *path, struct kan_err *err)
 	return *fd < 0 ? kan_fail_sys(err, "%s", path) : 0;
 }
 
-/* Our proof into seal/, beside those of others: the first name that is free, or that has it
- * already. */
-static int put_sig(int dir, struct kan_bytes armour, struct kan_err *err)
-{
-	for (int i = 1; i <= 99; i++) {
-		kan_auto_buf struct kan_buf there = KAN_BUF(KAN_BAG_PROOF_MAX);
-		struct kan_err why = {0};
-		char name[64];
-
-		if (i == 1)
-			snprintf(name, sizeof(name), "%s", KAN_BAG_SIG);
-		else
-			snprintf(name, sizeof(name), "seal/tagmanifest-sha256.txt.%d.sig", i);
-		if (kan_files_read(&there, dir, name, &why) < 0 && why.code == KAN_ENOTFOUND)
-			return kan_put_file(dir, name, 0400, armour, err);
-		if (why.code == KAN_OK && kan_bytes_eq(kan_buf_bytes(&there), armour))
-			return 0;
-	}
-	return kan_fail(err, KAN_ELIMIT, "seal/ has 99 signatures");
-}
-
 int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
@@ -108,7 +87,7 @@ int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_e
 		return -1;
 	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, err) < 0 ||
 	    kan_signer_sign(&armour, c->signer, KAN_NS_FILE, kan_buf_bytes(&manifest), err) < 0 ||
-	    kan_mkdirs(dir, "seal", err) < 0 || put_sig(dir, kan_buf_bytes(&armour), err) < 0)
+	    kan_mkdirs(dir, "seal", err) < 0 || kan_bag_put_proof(dir, ".sig", kan_buf_bytes(&armour), err) < 0)
 		return kan_wrap(err, "%s", bundle_dir);
 	seal = openat(dir, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (seal < 0 || fsync(seal) < 0 || fsync(dir) < 0)
@@ -374,6 +353,26 @@ static int open_about(int *lock, struct kan_write *w, struct kan_receipt *out,
 int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
 		       const char *files_dir, const struct kan_act *act, struct kan_err *err)
 {
+	return kan_custody_derive_with(out, c, of, &(struct kan_derived){.files_dir = files_dir},
+				       act, err);
+}
+
+/* The stamp of the commit that `of` names goes along: custody.md section 1, step 7. */
+static int add_stamp(struct kan_write *w, struct kan_custody *c, const struct kan_receipt *of,
+		     struct kan_bytes stamp, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(512);
+
+	if (!stamp.n)
+		return 0;
+	kan_form_anchor_path(&path, of->case_id, of->commit);
+	return add_bytes(w, c, kan_buf_str(&path), stamp, err);
+}
+
+int kan_custody_derive_with(struct kan_receipt *out, struct kan_custody *c,
+			    const struct kan_receipt *of, const struct kan_derived *with,
+			    const struct kan_act *act, struct kan_err *err)
+{
 	kan_auto_write struct kan_write w = {.type = "derive", .act = act};
 	kan_auto_close int lock = -1;
 	json_auto_t *what = NULL;
@@ -382,7 +381,8 @@ int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const str
 	found = open_about(&lock, &w, out, c, of, err);
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (kan_write_what(&what, c, of, err) < 0 || add_derived(&w, c, files_dir, err) < 0)
+	if (kan_write_what(&what, c, of, err) < 0 || add_derived(&w, c, with->files_dir, err) < 0 ||
+	    add_stamp(&w, c, of, with->stamp, err) < 0)
 		return -1;
 	w.what = what;
 	return kan_write_event(out, c, &w, err);
