@@ -314,7 +314,7 @@ static int finish(struct job *j, struct kan_capture_result *c)
 	if (rc < 0)
 		doc.status = after_seal(doc.status, &err);
 	doc.receipt = committed ? &receipt : NULL;
-	doc.stamp = j->stamp;
+	doc.timestamp = kan_stamp_word(j->stamp);
 	if (j->report && analyse(&read, &derived, j, c, doc.receipt, doc.status, &err) < 0)
 		doc.status = after_seal(doc.status, &err);
 	else if (j->report)

@@ -231,8 +231,10 @@ void kan_verify_timestamps(struct kan_verify *v)
 	check_seen(v);
 	kan_rfc3339(first, s->first);
 	kan_rfc3339(last, s->last);
-	if (!s->n)
+	if (!s->n && !v->told[KAN_VERIFY_TIMESTAMP])
 		none_verified(v, last);
+	else if (!s->n)
+		kan_verify_done(v, KAN_VERIFY_TIMESTAMP, "none");
 	else if (repo && (s->seals < v->n_bags || s->commits < v->n_brought))
 		kan_verify_skip(v, KAN_VERIFY_TIMESTAMP, "",
 				"%zu of %zu seals and %zu of %zu of their commits are stamped, from"
