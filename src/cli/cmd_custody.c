@@ -155,11 +155,7 @@ static const struct kan_custody_verb verb_log = {
 };
 
 static const struct kan_custody_verb *const verbs[] = {
-	&verb_log,
-	&kan_custody_verb_note,
-	&kan_custody_verb_close,
-	&kan_custody_verb_anchor,
-	NULL,
+	&verb_log, &kan_custody_verb_note, &kan_custody_verb_close, &kan_custody_verb_anchor, NULL,
 };
 
 static int usage(void)

@@ -31,7 +31,8 @@ static const char *const requirements[] = {"signed", "known-signer", "stamped", 
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
-	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer, stamped, anchored;
+	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer, stamped,
+		anchored;
 	unsigned ok, failed, not_done;
 	json_t *checks;
 	char first[1024];
@@ -47,8 +48,7 @@ static void note(struct tally *t, const struct kan_check *c)
 	case KAN_CHECK_OK:
 		t->ok++;
 		t->stamped |= strcmp(c->name, "timestamp") == 0;
-		t->anchored |= strcmp(c->name, "anchors") == 0 ||
-			       strcmp(c->name, "timestamp") == 0;
+		t->anchored |= strcmp(c->name, "anchors") == 0 || strcmp(c->name, "timestamp") == 0;
 		break;
 	case KAN_CHECK_FAILED:
 		t->failed++;
@@ -258,8 +258,7 @@ static int run(const struct kan_args *a)
 					    trust.tsa_ca ? trust.tsa_ca : path, NULL};
 		const char *write_paths[] = {NULL};
 		if (given_file("allowed-signers", signers, &err) == 0 &&
-		    given_file("tsa-ca", trust.tsa_ca, &err) == 0 &&
-		    readable(path, &err) == 0 &&
+		    given_file("tsa-ca", trust.tsa_ca, &err) == 0 && readable(path, &err) == 0 &&
 		    kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, &trust, a, &err);
 		if (err.code == KAN_OK)

@@ -109,8 +109,8 @@ int kan_anchor_commit(struct kan_receipt *out, struct kan_custody *c, const stru
 	kan_auto_buf struct kan_buf path = KAN_BUF(PATH);
 
 	kan_form_anchor_path(&path, of->case_id, of->commit);
-	return write_proof(out, c, of,
-			   &(struct proof){"stamp", kan_buf_str(&path), stamp, true}, act, err);
+	return write_proof(out, c, of, &(struct proof){"stamp", kan_buf_str(&path), stamp, true},
+			   act, err);
 }
 
 static void tell_failed(struct run *r, const char *path, const struct kan_err *why)

@@ -23,7 +23,8 @@ enum {
 /* Next line of a manifest: "<64 hex>  <path>\n". 1 a line, 0 the end, -1 format. */
 int kan_bag_line(char hex[KAN_SHA256_HEX], char path[256], struct kan_bytes *rest,
 		 struct kan_err *err);
-/* "seal/tagmanifest-sha256.txt<kind>", or ".N<kind>" with N 2 to 99. kind: ".sig", ".tsq", ".tsr". */
+/* "seal/tagmanifest-sha256.txt<kind>", or ".N<kind>" with N 2 to 99. kind: ".sig", ".tsq", ".tsr".
+ */
 void kan_bag_proof(char out[KAN_BAG_PROOF_NAME], const char *kind, unsigned n);
 bool kan_bag_is_proof(const char *path, const char *kind);
 bool kan_bag_is_sig(const char *path);

@@ -87,7 +87,8 @@ int kan_custody_sign(struct kan_custody *c, const char *bundle_dir, struct kan_e
 		return -1;
 	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, err) < 0 ||
 	    kan_signer_sign(&armour, c->signer, KAN_NS_FILE, kan_buf_bytes(&manifest), err) < 0 ||
-	    kan_mkdirs(dir, "seal", err) < 0 || kan_bag_put_proof(dir, ".sig", kan_buf_bytes(&armour), err) < 0)
+	    kan_mkdirs(dir, "seal", err) < 0 ||
+	    kan_bag_put_proof(dir, ".sig", kan_buf_bytes(&armour), err) < 0)
 		return kan_wrap(err, "%s", bundle_dir);
 	seal = openat(dir, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (seal < 0 || fsync(seal) < 0 || fsync(dir) < 0)

@@ -261,8 +261,7 @@ int kan_stamp_seal(enum kan_stamp *out, struct kan_custody *c, int bag,
 int kan_stamp_bundle(enum kan_stamp *out, struct kan_custody *c, const char *bundle_dir,
 		     const struct kan_stamp_ask *ask, struct kan_err *why, struct kan_err *err)
 {
-	kan_auto_close int bag =
-		open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	kan_auto_close int bag = open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (bag < 0)
 		return kan_fail_sys(err, "%s", bundle_dir);

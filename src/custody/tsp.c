@@ -319,8 +319,7 @@ static int check_reply(int64_t *at, TS_RESP *resp, const struct kan_tsp_ask *ask
 {
 	TS_TST_INFO *info = TS_RESP_get_tst_info(resp);
 	PKCS7 *token = TS_RESP_get_token(resp);
-	long status = ASN1_INTEGER_get(
-		TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(resp)));
+	long status = ASN1_INTEGER_get(TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(resp)));
 
 	if (!info || !token || status < TS_STATUS_GRANTED || status > TS_STATUS_GRANTED_WITH_MODS)
 		return no_stamp(resp, err);

@@ -66,7 +66,7 @@ struct kan_verify_reach {
 struct kan_verify_stamped {
 	size_t n, seals, commits; /* verified: all, seals with one, commits that brought a bundle */
 	size_t unchecked, queued;
-	int64_t first, last; /* UTC nanoseconds; last: of the unchecked too */
+	int64_t first, last;        /* UTC nanoseconds; last: of the unchecked too */
 	char foreign[KAN_ERR_TEXT]; /* why the last one asked is by nobody we know, or "" */
 	char late[64];
 };

@@ -258,8 +258,8 @@ static void check_trust(struct step *s, struct kan_bytes key)
 		s->h->untrusted_told = true;
 		return;
 	}
-	if (!kan_signers_find(v->signers,
-			      &(struct kan_signers_ask){email, key, KAN_NS_GIT, at}, &why)) {
+	if (!kan_signers_find(v->signers, &(struct kan_signers_ask){email, key, KAN_NS_GIT, at},
+			      &why)) {
 		kan_verify_skip(v, KAN_VERIFY_SIGNERS, s->id, "%s of %s %s: %s", fpr, email,
 				s->stamped ? kan_verify_at_stamp : kan_verify_at_commit, why);
 		return;

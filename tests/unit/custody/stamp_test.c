@@ -242,17 +242,17 @@ Test(stamp, of_seal_and_commit_reach_as_far_as_the_commit)
 	verify_repo(&v, &m, NULL, m.ca);
 	cr_expect_eq(v.failed, 0, "%s", kan_buf_str(&v.text));
 	says(&v, "timestamp", "ok", "", "1 seals and their commits are stamped");
-	says(&v, "anchors", "ok", "",
-	     "the first 1 of 2 commits, up to event 1 of case inc-42");
+	says(&v, "anchors", "ok", "", "the first 1 of 2 commits, up to event 1 of case inc-42");
 	verify_repo(&v, &m, NULL, NULL);
 	says(&v, "timestamp", "not-done", "", "2 stamps over these bytes");
 	says(&v, "anchors", "not-done", "", "could have rebuilt");
 	/* What git gives of the commit is what was stamped. */
-	free(fixture_must(m.f.repo,
-			  "git cat-file commit %s > ../c && git show main:cases/inc-42/anchors/%s.tsr"
-			  " > ../c.tsr && openssl ts -verify -data ../c -in ../c.tsr -CAfile %s"
-			  " -attime %d | grep 'Verification: OK'",
-			  m.r.commit, m.r.commit, m.ca, AT));
+	free(fixture_must(
+		m.f.repo,
+		"git cat-file commit %s > ../c && git show main:cases/inc-42/anchors/%s.tsr"
+		" > ../c.tsr && openssl ts -verify -data ../c -in ../c.tsr -CAfile %s"
+		" -attime %d | grep 'Verification: OK'",
+		m.r.commit, m.r.commit, m.ca, AT));
 	kan_buf_free(&v.text);
 }
 
@@ -469,7 +469,7 @@ Test(queue, a_request_over_other_bytes_is_not_sent)
 
 Test(queue, a_url_is_one_of_http_or_https)
 {
-	static const char *const bad[] = {"",           "tsa",     "ftp://x/", "http://",
+	static const char *const bad[] = {"",          "tsa",      "ftp://x/",    "http://",
 					  "http:///x", "https:/x", "http://a b/", "http://a\n"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

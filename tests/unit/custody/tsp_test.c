@@ -317,9 +317,10 @@ Test(tsp, a_file_without_certificates_names_no_authority)
 
 	fixture_make(&f);
 	authority_make(&f, "x", NULL, NULL);
-	free(fixture_must(f.dir, "cd x && : > empty && mkfifo fifo && mkdir dir && ln -s ca.pem link"
-				 " && sed 's/^MII/MI!/' ca.pem > bad && cat ca.pem bad > half &&"
-				 " for i in {1..65}; do cat ca.pem; done > many"));
+	free(fixture_must(f.dir,
+			  "cd x && : > empty && mkfifo fifo && mkdir dir && ln -s ca.pem link"
+			  " && sed 's/^MII/MI!/' ca.pem > bad && cat ca.pem bad > half &&"
+			  " for i in {1..65}; do cat ca.pem; done > many"));
 	no_authorities(&f, "none", "No such file");
 	no_authorities(&f, "empty", "no PEM certificate");
 	no_authorities(&f, "tsa.key", "no PEM certificate");
