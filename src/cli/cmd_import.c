@@ -11,6 +11,7 @@
 #include "cli/cmd_custody.h"
 #include "cli/tsa.h"
 #include "custody/anchor.h"
+#include "custody/check.h"
 
 static const struct kan_option options[] = {
 	{"case", 0, "ID", "the case (default: the one in the bundle)"},
@@ -50,16 +51,24 @@ static int stamp_commit(const struct kan_tsa *t, struct kan_custody *c,
 	return kan_anchor_commit(&anchored, c, of, kan_buf_bytes(&stamp), act, err) < 0 ? -1 : 0;
 }
 
-/* Signed, stamped, committed, the commit stamped. */
+/* What is in seal/ goes along for ever: a proof of other bytes is none. */
+static int proofs_fit(const char *path, struct kan_err *err)
+{
+	struct kan_err fault = {0};
+	if (kan_custody_verify_seal(path, NULL, kan_first_fault, &fault, err) < 0)
+		return -1;
+	return fault.code == KAN_OK ? 0 : kan_fail(err, fault.code, "%s: %s", path, fault.text);
+}
+
+/* Stamped, signed, committed, the commit stamped. */
 static int import(struct kan_receipt *r, struct kan_custody *c, const char *path,
 		  const struct kan_tsa *t, const struct kan_act *act, struct kan_err *err)
 {
-	if (kan_custody_sign(c, path, err) < 0)
-		return -1;
 	enum kan_stamp stamp = kan_tsa_seal(t, c, path);
-	if (kan_custody_commit(r, c, path, "import", act, err) < 0)
+	if (proofs_fit(path, err) < 0 || kan_custody_sign(c, path, err) < 0 ||
+	    kan_custody_commit(r, c, path, "import", act, err) < 0)
 		return -1;
-	return stamp < KAN_STAMP_UNCHECKED ? 0 : stamp_commit(t, c, r, act, err);
+	return !t->ask.url || stamp < KAN_STAMP_UNCHECKED ? 0 : stamp_commit(t, c, r, act, err);
 }
 
 static int run(const struct kan_args *a)

@@ -44,10 +44,10 @@ enum kan_stamp kan_tsa_seal(const struct kan_tsa *t, struct kan_custody *c, cons
 {
 	enum kan_stamp state = KAN_STAMP_NONE;
 	struct kan_err why = {0}, err = {0};
-	if (!t->ask.url)
-		return state;
 	if (kan_stamp_bundle(&state, c, bundle_dir, &t->ask, &why, &err) < 0)
 		kan_say("warning: the seal has no time stamp: %s", err.text);
+	else if (!t->ask.url)
+		return state;
 	else if (state == KAN_STAMP_QUEUED)
 		kan_say("warning: %s: the request is kept, kanshiki custody anchor sends it later",
 			why.text);

@@ -13,7 +13,8 @@ struct kan_tsa {
 int kan_tsa_of(struct kan_tsa *out, const struct kan_args *a);
 void kan_tsa_free(struct kan_tsa *t);
 
-/* Warnings on stderr, never a failure. The seal's, and the word of it for a document. */
+/* Warnings on stderr, never a failure. The seal's, and the word of it for a document. Without --tsa
+ * what a crash left of a stamp is put right, and no more. */
 enum kan_stamp kan_tsa_seal(const struct kan_tsa *t, struct kan_custody *c, const char *bundle_dir);
 const char *kan_stamp_word(enum kan_stamp stamp);
 /* Of the commit that the receipt names; empty: there is none. */

@@ -20,10 +20,13 @@ int kan_stamp_url(const char *url, struct kan_err *err)
 	size_t scheme = strncmp(url, "http://", 7) == 0    ? 7
 			: strncmp(url, "https://", 8) == 0 ? 8
 							   : 0;
-	size_t n = strlen(url);
+	size_t n = strlen(url), host = strcspn(url + scheme, "/?#");
 
-	if (!scheme || n > URL_MAX || !url[scheme] || url[scheme] == '/')
+	if (!scheme || n > URL_MAX || !host)
 		return kan_fail(err, KAN_EUSAGE, "'%.200s' is no URL of http or https", url);
+	/* Events have the command line, and are handed on. */
+	if (memchr(url + scheme, '@', host))
+		return kan_fail(err, KAN_EUSAGE, "a URL with a password would be in the events");
 	for (const char *p = url; *p; p++)
 		if (*p <= ' ' || *p >= 0x7f)
 			return kan_fail(err, KAN_EUSAGE, "'%.200s' is no URL of http or https",

@@ -107,6 +107,29 @@ static void check_adds(struct step *s, bool root)
 	}
 }
 
+/* An anchor event names the one file that it brings, and what that is over. */
+static void check_anchor(struct step *s)
+{
+	const json_t *anchor = json_object_get(s->event.doc, "anchor");
+	const char *file = json_string_value(json_object_get(anchor, "file"));
+	const char *commit = json_string_value(json_object_get(anchor, "commit"));
+	const char *seal = json_string_value(json_object_get(anchor, "seal"));
+	kan_auto_buf struct kan_buf path = KAN_BUF(512);
+	size_t brought = 0;
+
+	if (strcmp(s->event.type, "anchor") != 0)
+		return;
+	for (size_t i = 0; file && i < s->diff.n; i++)
+		brought += strcmp(s->diff.list[i].path, file) == 0;
+	if (brought != 1 || s->diff.n != 2)
+		event_fail(s, "it does not bring the one file that it names");
+	if (commit)
+		kan_form_anchor_path(&path, s->event.case_id, commit);
+	if (!commit == !seal || (commit && strcmp(kan_buf_str(&path), file ? file : "") != 0) ||
+	    (seal && strcmp(seal, s->event.seal) != 0))
+		event_fail(s, "it is not over what it names");
+}
+
 /* The one event of the commit: read and parsed. false: told. */
 static bool take_event(struct step *s)
 {
@@ -307,6 +330,7 @@ static void run_step(struct step *s, const char *before)
 	if (!s->h->cut && take_event(s)) {
 		s->h->events++;
 		check_adds(s, !*before);
+		check_anchor(s);
 		check_chain(s);
 		check_message(s);
 		check_what(s);

@@ -169,11 +169,18 @@ void kan_verify_stamps(struct kan_verify *v)
 /* A commit may be stamped in two cases: the first that is good counts. */
 int64_t kan_verify_commit_stamp(struct kan_verify *v, const char *commit)
 {
+	size_t low = 0, high = v->n_stamps;
 	int64_t at = 0;
 
-	for (size_t i = 0; i < v->n_stamps; i++) {
-		if (strcmp(v->stamps[i].commit, commit) != 0)
-			continue;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(v->stamps[middle].commit, commit) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low; i < v->n_stamps && strcmp(v->stamps[i].commit, commit) == 0; i++) {
 		v->stamps[i].seen = true;
 		if (v->stamps[i].good && !at)
 			at = v->stamps[i].at;

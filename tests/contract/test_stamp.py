@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import ssl
 import subprocess
 import threading
 import unittest
@@ -233,6 +234,28 @@ class Up(unittest.TestCase):
         self.assertEqual([e["type"] for e in events(home)], ["import", "anchor"])
         self.assertEqual(verified(home, "--tsa-ca", tsa.ca, "--require", "stamped,anchored")[0], 0)
 
+    def test_import_takes_no_bag_with_a_proof_of_other_bytes_and_puts_right_what_a_crash_cut(self):
+        tsa = authority()
+        _, document = custody.sample()
+        bag = copied(document["bundle"])
+        good = tsa.reply(tsa.query("-data", bag / "tagmanifest-sha256.txt", "-sha256", "-cert"))
+        other = tsa.reply(tsa.query("-data", bag / "bagit.txt", "-sha256", "-cert"))
+        stamp, request = (bag / f"{SEAL}{kind}" for kind in (".tsr", ".tsq"))
+        for content in (other, good[:-7], b""):
+            home = new("home-")
+            stamp.write_bytes(content)
+            status, _, err = kanshiki("--home", home, "import", "--case", "inc-9", bag)
+            self.assertEqual(status, 7, err)
+            self.assertEqual(events(home), [])
+        request.write_bytes(tsa.query("-data", bag / "tagmanifest-sha256.txt", "-sha256", "-cert"))
+        status, _, err = kanshiki("--home", home, "import", "--case", "inc-9", bag)
+        self.assertEqual((status, stamp.exists(), request.exists()), (0, False, True), err)
+        stamp.write_bytes(good)
+        home = new("home-")
+        status, _, err = kanshiki("--home", home, "import", "--case", "inc-9", bag)
+        self.assertEqual((status, warnings(err)), (0, []), err)
+        self.assertEqual(verified(home, "--tsa-ca", tsa.ca)[1]["anchors"][0], "ok")
+
     def test_without_a_report_anchor_stores_the_commits_stamp(self):
         tsa = authority()
         home, document, _ = captured(tsa, "--tsa-ca", tsa.ca, "--no-report")
@@ -344,6 +367,19 @@ class Lying(unittest.TestCase):
         _, document, err = captured(tsa, "--tsa-ca", tsa.ca)
         self.assertEqual(document["timestamp"], "queued")
         self.assertIn("certificate has expired", err)
+
+
+class Https(unittest.TestCase):
+    def test_a_server_that_the_systems_list_does_not_know_is_not_asked(self):
+        tsa = Authority()
+        self.addCleanup(tsa.close)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tsa.home / "server.pem", tsa.home / "server.key")
+        tsa.server.socket = context.wrap_socket(tsa.server.socket, server_side=True)
+        tsa.url = tsa.url.replace("http://", "https://")
+        _, document, err = captured(tsa, "--tsa-ca", tsa.ca)
+        self.assertEqual((document["timestamp"], tsa.asked), ("queued", []))
+        self.assertRegex(err, "no time stamp from https://[^ ]*: TLS: ")
 
 
 class Usage(unittest.TestCase):

@@ -324,6 +324,74 @@ Test(stamp, for_a_commit_that_is_not_in_the_history_is_told)
 	kan_buf_free(&v.text);
 }
 
+/* An anchor event about the bundle, that says this of the file that it brings. */
+static void said_anchor(const struct made *m, const char *path, const char *key, const char *value,
+			const char *file)
+{
+	json_auto_t *more =
+		json_pack("{s:{s:s,s:s,s:s}}", "anchor", "kind", "stamp", "file", file, key, value);
+	json_auto_t *what = NULL;
+	kan_auto_write struct kan_write w = {.type = "anchor",
+					     .case_id = m->r.case_id,
+					     .bundle = m->r.bundle,
+					     .seal = m->r.seal,
+					     .act = &fixture_act,
+					     .more = more};
+	kan_auto_close int lock = -1;
+	struct kan_receipt out;
+	char id[KAN_GIT_ID];
+
+	cr_assert_eq(kan_home_lock(&lock, &m->c->home, NULL), 0);
+	cr_assert_eq(kan_write_what(&what, m->c, &m->r, NULL), 0);
+	cr_assert_eq(kan_git_put_blob(id, m->c->git, KAN_LIT("x"), NULL), 0);
+	kan_write_add(&w, path, id);
+	w.what = what;
+	cr_assert_eq(kan_write_event(&out, m->c, &w, NULL), 0);
+}
+
+static void lying_anchor(const char *path, const char *key, const char *value, const char *words)
+{
+	auto_made struct made m;
+	struct findings v = FINDINGS;
+
+	sealed(&m);
+	committed(&m);
+	said_anchor(&m, path, key, *value ? value : m.r.seal,
+		    "cases/inc-42/bundles/" BUNDLE_A "/seal/a.tsr");
+	verify_repo(&v, &m, NULL, NULL);
+	if (words)
+		says(&v, "events", "failed", "", words);
+	else
+		cr_expect_not(said(&v, "events", "failed", "", ""), "%s", kan_buf_str(&v.text));
+	kan_buf_free(&v.text);
+}
+
+Test(anchor, an_event_that_names_another_file_or_other_bytes_is_told)
+{
+	lying_anchor("seal/a.tsr", "seal", "", NULL);
+	lying_anchor("seal/b.tsr", "seal", "", "the one file that it names");
+	lying_anchor("seal/a.tsr", "seal",
+		     "00000000000000000000000000000000000000000000000000000000000000ff",
+		     "not over what it names");
+	lying_anchor("seal/a.tsr", "commit", "00000000000000000000000000000000000000ff",
+		     "not over what it names");
+}
+
+Test(stamp, that_is_larger_than_any_reply_is_none)
+{
+	auto_made struct made m;
+	struct findings v = FINDINGS;
+
+	sealed(&m);
+	free(fixture_must(m.bag, "head -c 1100000 /dev/zero > seal/tagmanifest-sha256.txt.tsr"));
+	verify_bag(&v, &m, NULL, NULL);
+	says(&v, "timestamp", "failed", ".tsr", "");
+	committed(&m);
+	verify_repo(&v, &m, NULL, NULL);
+	says(&v, "timestamp", "failed", ".tsr", "no reply");
+	kan_buf_free(&v.text);
+}
+
 static void no_fn(const struct kan_anchor_told *told, void *arg)
 {
 	unsigned *failed = arg;
@@ -469,8 +537,9 @@ Test(queue, a_request_over_other_bytes_is_not_sent)
 
 Test(queue, a_url_is_one_of_http_or_https)
 {
-	static const char *const bad[] = {"",          "tsa",      "ftp://x/",    "http://",
-					  "http:///x", "https:/x", "http://a b/", "http://a\n"};
+	static const char *const bad[] = {
+		"",         "tsa",         "ftp://x/",   "http://",      "http:///x",
+		"https:/x", "http://a b/", "http://a\n", "http://u:p@h/"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_expect_eq(kan_stamp_url(bad[i], NULL), -1, "%s", bad[i]);
