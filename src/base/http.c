@@ -126,12 +126,14 @@ static void set_limits(CURL *curl, const struct kan_http_request *r)
 	(void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
-/* Whom to believe is one file; the system's own list is never asked. */
+/* Whom to believe is one file, and then the system's own list is never asked. */
 static void set_tls(CURL *curl, const struct kan_http_tls *t)
 {
 	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	(void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (!t->ca)
+		return;
 	(void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	(void)curl_easy_setopt(curl, CURLOPT_CAINFO, t->ca);
 	(void)curl_easy_setopt(curl, CURLOPT_SSLCERT, t->cert);
@@ -139,8 +141,10 @@ static void set_tls(CURL *curl, const struct kan_http_tls *t)
 	(void)curl_easy_setopt(curl, CURLOPT_KEYPASSWD, ""); /* never asked for on a terminal */
 }
 
-static int explain_tls(CURLcode code, struct kan_err *err)
+static int explain_tls(CURLcode code, const struct kan_http_tls *t, struct kan_err *err)
 {
+	if (!t->ca)
+		return kan_fail(err, KAN_EENGINE, "TLS: %s", curl_easy_strerror(code));
 	switch ((int)code) {
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return kan_fail(err, KAN_EENGINE,
@@ -188,7 +192,7 @@ static int explain(CURLcode code, const struct call *c, struct kan_err *err)
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CONNECT_ERROR:
-		return explain_tls(code, err);
+		return explain_tls(code, &c->r->tls, err);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		return kan_fail(err, KAN_EFORMAT, "the answer is no HTTP");
@@ -206,8 +210,7 @@ int kan_http_call(int *status, const struct kan_http_request *r, struct kan_err 
 	struct curl_slist *headers = headers_of(r);
 	set_limits(curl, r);
 	set_body(curl, &c);
-	if (r->tls.ca)
-		set_tls(curl, &r->tls);
+	set_tls(curl, &r->tls);
 	if (r->user) {
 		(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		(void)curl_easy_setopt(curl, CURLOPT_USERPWD, r->user);

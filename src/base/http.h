@@ -13,7 +13,8 @@ enum {
 	KAN_HTTP_INTERIM_MAX = 16
 };
 
-/* Files of TLS, all three or none: who may sign for the other end, and who we are. */
+/* Files of TLS, all three or none: who may sign for the other end, and who we are. None, and a URL
+ * with https: whom the system's own list trusts, and we stay nobody. */
 struct kan_http_tls {
 	const char *ca, *cert, *key;
 };

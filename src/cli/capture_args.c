@@ -38,6 +38,10 @@ const struct kan_option kan_capture_options[] = {
 	{"max-bytes", 0, "N", "raises the budgets for content"},
 	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
 	{"key", 0, "KEY", KAN_KEY_HELP},
+	{"tsa", 0, "URL", "time stamps of seal and commit by this authority (RFC 3161)"},
+	{"tsa-ca", 0, "FILE",
+	 "PEM certificates of the authorities whose stamps count; without it they are kept "
+	 "unchecked"},
 	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
 	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
 	{"no-report", 0, NULL, "do not analyse, write no report"},

@@ -83,11 +83,25 @@ static int reference(const struct kan_args *a)
 	return -1;
 }
 
+/* Stamps are over what custody signs and commits. */
+static int stamps(const struct kan_args *a)
+{
+	if (kan_arg(a, "tsa") && kan_flag(a, "no-commit")) {
+		kan_say("--tsa stamps what is signed and committed: not with --no-commit");
+		return -1;
+	}
+	if (!kan_arg(a, "tsa-ca") || kan_arg(a, "tsa"))
+		return 0;
+	kan_say("--tsa-ca goes with --tsa");
+	return -1;
+}
+
 int kan_capture_check(const struct kan_args *a)
 {
 	return try_analysis(a) < 0 || not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 ||
 			       not_empty(a, "out") < 0 || not_empty(a, "root") < 0 ||
-			       fits_root(a) < 0 || one_request(a) < 0 || reference(a) < 0
+			       fits_root(a) < 0 || one_request(a) < 0 || reference(a) < 0 ||
+			       stamps(a) < 0
 		       ? -1
 		       : 0;
 }

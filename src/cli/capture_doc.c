@@ -110,7 +110,7 @@ static json_t *custody(const struct kan_capture_doc *d)
 static void add_custody(json_t *o, const struct kan_capture_doc *d)
 {
 	json_object_set_new(o, "signed", json_boolean(d->receipt != NULL));
-	json_object_set_new(o, "timestamp", json_string("none"));
+	json_object_set_new(o, "timestamp", json_string(d->timestamp));
 	if (!d->receipt)
 		return;
 	json_object_set_new(o, "custody", custody(d));

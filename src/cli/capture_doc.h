@@ -12,7 +12,8 @@ struct kan_capture_doc {
 	const struct kan_capture_result *capture;
 	const struct kan_receipt *receipt, *derived; /* NULL: not committed */
 	const struct kan_read *read;
-	json_t *act; /* --then: borrowed, or NULL */
+	json_t *act;           /* --then: borrowed, or NULL */
+	const char *timestamp; /* of the seal: none, queued, unchecked, verified */
 	int status;
 };
 int kan_print_capture(const struct kan_capture_doc *doc);

@@ -17,6 +17,8 @@
 #include "cli/cmd_custody.h"
 #include "cli/indicators.h"
 #include "cli/then.h"
+#include "cli/tsa.h"
+#include "custody/act.h"
 
 enum { CONTAINERS_MAX = 64 };
 
@@ -28,6 +30,8 @@ struct job {
 	char *home, *parent, *name, *email, *case_id;
 	struct kan_custody *custody;
 	struct kan_then then;
+	struct kan_tsa tsa;
+	enum kan_stamp stamp; /* of this container's seal */
 	bool json, quiet, commit, report, opened;
 	bool left_behind; /* a thread of a capture */
 	pid_t first_screen;
@@ -47,7 +51,7 @@ static int read_request(struct job *j)
 	if (kan_capture_policy(&j->request, a) < 0 ||
 	    kan_read_indicators(&j->indicators, kan_arg(a, "indicators")) < 0 ||
 	    kan_capture_operator(&j->name, &j->email, a) < 0 || kan_then_read(&j->then, a) < 0 ||
-	    kan_capture_check(a) < 0)
+	    kan_capture_check(a) < 0 || kan_tsa_of(&j->tsa, a) < 0)
 		return -1;
 	j->request.policy.indicators = j->indicators;
 	j->request.host = kan_arg(a, "host");
@@ -215,9 +219,11 @@ static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan
 		    struct kan_err *err)
 {
 	struct kan_act act = act_of(j);
+	j->stamp = KAN_STAMP_NONE;
 	act.impact = json_object_get(c->capture, "impact");
 	if (kan_custody_sign(j->custody, c->path, err) < 0)
 		return kan_wrap(err, "sealed as %s, not signed", c->path);
+	j->stamp = kan_tsa_seal(&j->tsa, j->custody, c->path);
 	if (kan_custody_commit(receipt, j->custody, c->path, "collect", &act, err) < 0)
 		return kan_wrap(err, "sealed as %s, not committed", c->path);
 	act = act_of(j); /* no impact of the collecting */
@@ -232,6 +238,19 @@ static char *report_dir(const struct job *j, const struct kan_capture_result *c)
 	else
 		kan_buf_addf(&b, "%s/reports/%s", j->home, c->bundle);
 	return (char *)b.data;
+}
+
+/* The authority that gave no stamp for the seal is not waited for again. */
+static int derive(struct kan_receipt *derived, struct job *j, const struct kan_receipt *receipt,
+		  const char *dir, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf stamp = KAN_BUF(KAN_TSP_REPLY_MAX);
+	struct kan_act act = act_of(j);
+	if (j->stamp >= KAN_STAMP_UNCHECKED)
+		kan_tsa_commit(&stamp, &j->tsa, j->custody, receipt);
+	return kan_custody_derive_with(derived, j->custody, receipt,
+				       &(struct kan_derived){dir, kan_buf_bytes(&stamp)}, &act,
+				       err);
 }
 
 static int analyse(struct kan_read *read, struct kan_receipt *derived, struct job *j,
@@ -259,8 +278,7 @@ static int analyse(struct kan_read *read, struct kan_receipt *derived, struct jo
 	json_decref(known);
 	if (rc < 0)
 		return kan_wrap(err, "sealed as %s, no report", c->path);
-	struct kan_act act = act_of(j);
-	if (receipt && kan_custody_derive(derived, j->custody, receipt, dir, &act, err) < 0)
+	if (receipt && derive(derived, j, receipt, dir, err) < 0)
 		return kan_wrap(err, "sealed and committed, the reports are not");
 	return 0;
 }
@@ -297,6 +315,7 @@ static int finish(struct job *j, struct kan_capture_result *c)
 	if (rc < 0)
 		doc.status = after_seal(doc.status, &err);
 	doc.receipt = committed ? &receipt : NULL;
+	doc.timestamp = kan_stamp_word(j->stamp);
 	if (j->report && analyse(&read, &derived, j, c, doc.receipt, doc.status, &err) < 0)
 		doc.status = after_seal(doc.status, &err);
 	else if (j->report)
@@ -416,6 +435,7 @@ static int run(const struct kan_args *a)
 	free(j.email);
 	free(j.case_id);
 	kan_indicators_free(j.indicators);
+	kan_tsa_free(&j.tsa);
 	return status;
 }
 

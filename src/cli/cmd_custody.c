@@ -44,6 +44,8 @@ static const struct kan_option options[] = {
 	 "push: NAME:PASSWORD for an http(s) remote, in a file of mode 0600"},
 	{"remote-ca", 0, "FILE",
 	 "push: PEM certificates that vouch for an https remote (else the system's)"},
+	{"tsa", 0, "URL", "anchor: the time stamp authority that is asked"},
+	{"tsa-ca", 0, "FILE", "anchor: PEM certificates of the authorities whose stamps count"},
 	{NULL, 0, NULL, NULL},
 };
 struct log {
@@ -190,6 +192,7 @@ static const struct kan_custody_verb *const verbs[] = {
 	&verb_log,
 	&kan_custody_verb_note,
 	&kan_custody_verb_close,
+	&kan_custody_verb_anchor,
 	&kan_custody_verb_key,
 	&kan_custody_verb_transfer,
 	&kan_custody_verb_ack,
@@ -234,7 +237,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_custody;
 const struct kan_command kan_cmd_custody = {
 	.name = "custody",
-	.args = "log | note | close | transfer | ack | push | derive | dispose | key",
+	.args = "log | note | close | transfer | ack | push | anchor | derive | dispose | key",
 	.summary = "the chain of events: who did what with the evidence, when",
 	.options = options,
 	.min_words = 1,

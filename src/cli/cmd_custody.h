@@ -22,7 +22,7 @@ struct kan_custody_verb {
 extern const struct kan_custody_verb kan_custody_verb_note, kan_custody_verb_close;
 extern const struct kan_custody_verb kan_custody_verb_push, kan_custody_verb_transfer,
 	kan_custody_verb_ack, kan_custody_verb_derive, kan_custody_verb_dispose,
-	kan_custody_verb_key;
+	kan_custody_verb_key, kan_custody_verb_anchor;
 
 /* The home of a command that does not make one, opened with its --key. */
 int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err);

@@ -25,22 +25,26 @@ static const struct kan_option options[] = {
 	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
 	{"ca", 0, "FILE", "whose certificates to trust for CMS signatures, as PEM"},
 	{"seal", 0, "HEX", "the seal that was printed at the time"},
+	{"tsa-ca", 0, "FILE", "PEM certificates of the authorities whose time stamps count"},
 	{"remote", 0, "URL", "a repository: main there must be the one here"},
 	{"credentials", 0, "FILE", "NAME:PASSWORD for an http(s) remote, in a file of mode 0600"},
 	{"remote-ca", 0, "FILE",
 	 "PEM certificates that vouch for an https remote (else the system's)"},
 	{"require", 0, "LIST",
-	 "signed, known-signer, pushed, anchored: exit 5 when it does not hold"},
+	 "signed, known-signer, stamped, pushed, anchored: exit 5 when it does not hold"},
 	{NULL, 0, NULL, NULL},
 };
 
 enum { SEAL_HEX = 64 };
 
+/* What --require knows. */
+static const char *const requirements[] = {"signed", "known-signer", "stamped", "anchored"};
+
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
 struct tally {
 	bool json, repository, altered, missing, incomplete, unsigned_, unknown_signer, ca;
-	bool pushed, anchored;
+	bool pushed, stamped, anchored;
 	unsigned ok, failed, not_done;
 	json_t *checks;
 	char first[1024];
@@ -57,8 +61,9 @@ static void note(struct tally *t, const struct kan_check *c)
 	switch (c->result) {
 	case KAN_CHECK_OK:
 		t->ok++;
+		t->stamped |= strcmp(c->name, "timestamp") == 0;
+		t->anchored |= strcmp(c->name, "anchors") == 0 || strcmp(c->name, "timestamp") == 0;
 		t->pushed |= strcmp(c->name, "remote") == 0;
-		t->anchored |= strcmp(c->name, "anchors") == 0;
 		break;
 	case KAN_CHECK_FAILED:
 		t->failed++;
@@ -125,12 +130,10 @@ static bool wanted(const char *list, const char *word)
 	return at && (at == list || at[-1] == ',') && (at[n] == 0 || at[n] == ',');
 }
 
-static const char *const requirements[] = {"signed", "known-signer", "pushed", "anchored", NULL};
-
-static bool is_requirement(const char *at, size_t n)
+static bool required_word(const char *word, size_t n)
 {
-	for (const char *const *word = requirements; *word; word++)
-		if (strlen(*word) == n && strncmp(at, *word, n) == 0)
+	for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++)
+		if (strlen(requirements[i]) == n && strncmp(word, requirements[i], n) == 0)
 			return true;
 	return false;
 }
@@ -139,8 +142,9 @@ static int known_requirements(const char *list)
 {
 	for (const char *at = list; at && *at;) {
 		size_t n = strcspn(at, ",");
-		if (!is_requirement(at, n)) {
-			kan_say("--require takes signed, known-signer, pushed and anchored, not "
+		if (!required_word(at, n)) {
+			kan_say("--require takes signed, known-signer, stamped, pushed and "
+				"anchored, not "
 				"'%.*s'",
 				(int)n, at);
 			return -1;
@@ -148,6 +152,14 @@ static int known_requirements(const char *list)
 		at += n + (at[n] == ',');
 	}
 	return 0;
+}
+
+/* A file that the user names and that cannot be read: told before the sandbox is up. */
+static int given_file(const char *option, const char *path, struct kan_err *err)
+{
+	if (!path || access(path, R_OK) == 0)
+		return 0;
+	return kan_fail(err, KAN_EUSAGE, "--%s %s: %s", option, path, strerror(errno));
 }
 
 static int known_seal(const char *seal)
@@ -199,6 +211,7 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 	bool unmet = (wanted(require, "signed") && t->unsigned_) ||
 		     (wanted(require, "known-signer") && t->unknown_signer) ||
 		     (wanted(require, "pushed") && !t->pushed) ||
+		     (wanted(require, "stamped") && !t->stamped) ||
 		     (wanted(require, "anchored") && !t->anchored);
 	if (t->failed) {
 		status = KAN_EXIT_TAMPERED;
@@ -300,26 +313,28 @@ static int run_on(const struct kan_args *a, const char *word)
 	struct kan_remote remote;
 	struct tally t = {.json = kan_flag(a, "json"),
 			  .ca = kan_arg(a, "ca") != NULL,
+			  .anchored = kan_arg(a, "seal") != NULL, /* unequal, it fails */
 			  .checks = json_array()};
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
 	const char *require = kan_arg(a, "require"), *signers = trusted(a);
 	const char *ca = kan_arg(a, "ca");
-	struct kan_custody_trust trust = {
-		.allowed_signers = signers, .ca = ca, .printed = kan_arg(a, "seal") != NULL};
+	struct kan_custody_trust trust = {.allowed_signers = signers,
+					  .ca = ca,
+					  .tsa_ca = kan_arg(a, "tsa-ca"),
+					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(word);
 	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
-		const char *read_paths[] = {path, signers ? signers : path, ca ? ca : path, NULL};
+		const char *read_paths[] = {path, signers ? signers : path, ca ? ca : path,
+					    trust.tsa_ca ? trust.tsa_ca : path, NULL};
 		const char *write_paths[] = {NULL};
-		if (signers && access(signers, R_OK) < 0)
-			(void)kan_fail(&err, KAN_EUSAGE, "--allowed-signers %s: %s", signers,
-				       strerror(errno));
-		else if (ca && access(ca, R_OK) < 0)
-			(void)kan_fail(&err, KAN_EUSAGE, "--ca %s: %s", ca, strerror(errno));
-		else if (take_remote(&trust, &remote, remote_main, a, &err) == 0 &&
-			 readable(path, &err) == 0 &&
-			 kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
+		if (given_file("allowed-signers", signers, &err) == 0 &&
+		    given_file("ca", ca, &err) == 0 &&
+		    given_file("tsa-ca", trust.tsa_ca, &err) == 0 &&
+		    take_remote(&trust, &remote, remote_main, a, &err) == 0 &&
+		    readable(path, &err) == 0 &&
+		    kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)
 			(void)check(&t, path, &trust, a, &err);
 		if (err.code == KAN_OK)
 			kan_say_box(&box);

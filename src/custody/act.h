@@ -13,6 +13,15 @@
 int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
 		    const json_t *done, const char *failed, const struct kan_act *act,
 		    struct kan_err *err);
+/* What a derive commit adds. stamp: an RFC 3161 reply over the bytes of the commit that the receipt
+ * names; empty: none. */
+struct kan_derived {
+	const char *files_dir;
+	struct kan_bytes stamp;
+};
+int kan_custody_derive_with(struct kan_receipt *out, struct kan_custody *c,
+			    const struct kan_receipt *of, const struct kan_derived *with,
+			    const struct kan_act *act, struct kan_err *err);
 /* What people say of a finding: as is "confirmed" or "dismissed". A note of the case. */
 int kan_custody_judge(struct kan_receipt *out, struct kan_custody *c, const char *finding,
 		      const char *as, const char *text, const struct kan_act *act,

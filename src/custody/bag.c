@@ -2,6 +2,7 @@
 #include "custody/bag.h"
 
 #include "base/file.h"
+#include "custody/files.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -337,6 +337,26 @@ int kan_write_about(int *lock, struct kan_write *w, struct kan_receipt *out, str
 int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const struct kan_receipt *of,
 		       const char *files_dir, const struct kan_act *act, struct kan_err *err)
 {
+	return kan_custody_derive_with(out, c, of, &(struct kan_derived){.files_dir = files_dir},
+				       act, err);
+}
+
+/* The stamp of the commit that `of` names goes along: custody.md section 1, step 7. */
+static int add_stamp(struct kan_write *w, struct kan_custody *c, const struct kan_receipt *of,
+		     struct kan_bytes stamp, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(512);
+
+	if (!stamp.n)
+		return 0;
+	kan_form_anchor_path(&path, of->case_id, of->commit);
+	return add_bytes(w, c, kan_buf_str(&path), stamp, err);
+}
+
+int kan_custody_derive_with(struct kan_receipt *out, struct kan_custody *c,
+			    const struct kan_receipt *of, const struct kan_derived *with,
+			    const struct kan_act *act, struct kan_err *err)
+{
 	kan_auto_write struct kan_write w = {.type = "derive", .act = act};
 	kan_auto_close int lock = -1;
 	json_auto_t *what = NULL;
@@ -345,7 +365,8 @@ int kan_custody_derive(struct kan_receipt *out, struct kan_custody *c, const str
 	found = kan_write_about(&lock, &w, out, c, of, err);
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (kan_write_what(&what, c, of, err) < 0 || add_derived(&w, c, files_dir, err) < 0)
+	if (kan_write_what(&what, c, of, err) < 0 || add_derived(&w, c, with->files_dir, err) < 0 ||
+	    add_stamp(&w, c, of, with->stamp, err) < 0)
 		return -1;
 	w.what = what;
 	return kan_write_event(out, c, &w, err);

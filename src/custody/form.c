@@ -174,6 +174,11 @@ void kan_form_event_path(struct kan_buf *out, const char *case_id, unsigned seq,
 	kan_buf_addf(out, "cases/%s/events/%06u-%s.json", case_id, seq, type);
 }
 
+void kan_form_anchor_path(struct kan_buf *out, const char *case_id, const char *commit)
+{
+	kan_buf_addf(out, "cases/%s/anchors/%s.tsr", case_id, commit);
+}
+
 bool kan_form_event_name(unsigned *seq, char type[KAN_FORM_TYPE], const char *name)
 {
 	char again[64];

@@ -52,6 +52,8 @@ bool kan_form_message_parse(char type[KAN_FORM_TYPE], char case_id[KAN_FORM_CASE
 			    struct kan_bytes message);
 /* "cases/<case>/events/<seq6>-<type>.json" */
 void kan_form_event_path(struct kan_buf *out, const char *case_id, unsigned seq, const char *type);
+/* "cases/<case>/anchors/<commit>.tsr" */
+void kan_form_anchor_path(struct kan_buf *out, const char *case_id, const char *commit);
 /* "<seq6>-<type>.json" back; false: not such a name. */
 bool kan_form_event_name(unsigned *seq, char type[KAN_FORM_TYPE], const char *name);
 

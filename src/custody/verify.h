@@ -7,6 +7,7 @@
 #include "custody/gitobj.h"
 #include "custody/lfs.h"
 #include "custody/signers.h"
+#include "custody/tsp.h"
 
 enum kan_verify_id {
 	KAN_VERIFY_REPO,
@@ -45,12 +46,48 @@ struct kan_verify_object {
 	char *path;
 };
 
+/* A stamp over a commit, as the tip's tree has it. */
+struct kan_verify_stamp {
+	char case_id[KAN_FORM_CASE], commit[KAN_GIT_ID];
+	int64_t at; /* UTC nanoseconds */
+	bool good;  /* by an authority that is trusted */
+	bool seen;  /* its commit is in the history */
+};
+
+/* How far the last stamped commit reaches: everything from the root to it. */
+struct kan_verify_reach {
+	int64_t at; /* 0: not stamped */
+	int64_t committed;
+	size_t commits; /* up to it */
+	unsigned seq;
+	char case_id[KAN_FORM_CASE];
+	bool brought; /* its event is a collect or import */
+};
+
+/* All stamps together. */
+struct kan_verify_stamped {
+	size_t n, seals, commits; /* verified: all, seals with one, commits that brought a bundle */
+	size_t unchecked, queued;
+	int64_t first, last;        /* UTC nanoseconds; last: of the unchecked too */
+	char foreign[KAN_ERR_TEXT]; /* why the last one asked is by nobody we know, or "" */
+	char late[64];
+};
+
+/* The stamps over one seal. */
+struct kan_verify_seal_stamps {
+	size_t n;
+	bool queued;
+	int64_t at; /* the earliest verified, 0: none */
+	char path[KAN_VERIFY_PATH], foreign[KAN_ERR_TEXT];
+};
+
 struct kan_verify {
 	kan_check_fn *fn;
 	void *arg;
 	const struct kan_custody_trust *trust;
 	const struct kan_signers *signers; /* or NULL */
 	struct kan_buf ca;                 /* the content of trust->ca */
+	struct kan_tsp_ca *tsa;            /* of trust->tsa_ca, or NULL */
 	struct kan_git *git;
 	int repo_fd;
 	bool anchored; /* something outside agrees: an equal remote */
@@ -58,14 +95,20 @@ struct kan_verify {
 	bool holes;    /* a tree of the tip could not be read: what is below it is unknown */
 	char tip[KAN_GIT_ID];
 	unsigned told[KAN_VERIFY_IDS], silent[KAN_VERIFY_IDS];
-	bool ended[KAN_VERIFY_IDS];
+	bool ended[KAN_VERIFY_IDS], silent_failed[KAN_VERIFY_IDS];
 	char bad[KAN_VERIFY_TOLD][KAN_GIT_ID]; /* objects that were told already */
 	unsigned n_bad;
 	struct kan_verify_bag *bags;
 	size_t n_bags;
 	struct kan_verify_object *objects;
 	size_t n_objects;
-	struct kan_tombstones *gone; /* of a repository's bags, with their full paths */
+	struct kan_tombstones *gone;     /* of a repository's bags, with their full paths */
+	struct kan_verify_stamp *stamps; /* sorted by commit */
+	size_t n_stamps;
+	struct kan_verify_stamped stamped;
+	struct kan_verify_reach reach;
+	size_t n_commits, n_brought; /* commits, and those that brought a bundle */
+	const char *at_words;        /* what the time is that a signer of a seal is asked for */
 };
 
 /* A finding; the first KAN_VERIFY_TOLD of a check are told one by one, the rest by their number. */
@@ -85,13 +128,29 @@ void kan_verify_clear(struct kan_verify *v); /* what the stages made; git too */
 /* The stages, in their order. */
 void kan_verify_files(struct kan_verify *v);   /* repo; sets tip and unsafe */
 void kan_verify_tree(struct kan_verify *v);    /* pointers of the tip; fills bags and objects */
+void kan_verify_stamps(struct kan_verify *v);  /* timestamp; fills stamps */
 void kan_verify_history(struct kan_verify *v); /* objects, history, events, commits, signers */
 void kan_verify_seals(struct kan_verify *v);   /* signature of each bag in the tree */
 void kan_verify_store(struct kan_verify *v);
 void kan_verify_remote(struct kan_verify *v);
+void kan_verify_timestamps(struct kan_verify *v); /* timestamp, after everything that is stamped */
+void kan_verify_anchors(struct kan_verify *v);
 
-/* What trust names is read: the signers into *signers, the certificates into v. */
+/* One reply over a tag manifest, then what all of them come to. */
+void kan_verify_seal_stamp(struct kan_verify_seal_stamps *s, struct kan_verify *v, const char *path,
+			   struct kan_bytes reply, struct kan_bytes manifest);
+void kan_verify_seal_stamped(struct kan_verify *v, const struct kan_verify_seal_stamps *s);
+/* The commit is in the history: when it was stamped, UTC nanoseconds, or 0. */
+int64_t kan_verify_commit_stamp(struct kan_verify *v, const char *commit);
+/* Each commit in turn, from the root. */
+void kan_verify_reach(struct kan_verify *v, const struct kan_verify_reach *reach);
+/* Words for the time at which a signer has to be trusted. */
+extern const char kan_verify_at_stamp[], kan_verify_at_commit[], kan_verify_at_today[];
+
+/* What trust names is read: the signers into *signers, the certificates into v, which
+ * kan_verify_untrust frees. */
 int kan_verify_trust(struct kan_verify *v, struct kan_signers **signers, struct kan_err *err);
+void kan_verify_untrust(struct kan_verify *v);
 /* One SSHSIG of a tag manifest; at: the time its signer must be trusted at. */
 void kan_verify_sig(struct kan_verify *v, const char *path, struct kan_bytes armour,
 		    struct kan_bytes manifest, int64_t at);

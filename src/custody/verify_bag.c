@@ -87,7 +87,7 @@ int kan_custody_verify_seal(const char *bundle_dir, const struct kan_custody_tru
 	if (open_bag(&v, &signers, &dir, bundle_dir, err) < 0)
 		return -1;
 	kan_verify_dir_seal(&v, dir);
-	kan_buf_free(&v.ca);
+	kan_verify_untrust(&v);
 	return 0;
 }
 
@@ -144,7 +144,7 @@ static int verify_bag(struct kan_verify *v, const char *bundle_dir, const char *
 
 	if (!rc)
 		rc = check_bag(v, dir, bundle_dir, named, want_seal, err);
-	kan_buf_free(&v->ca);
+	kan_verify_untrust(v);
 	return rc;
 }
 

@@ -18,7 +18,7 @@ struct case_end {
 struct history {
 	struct kan_verify *v;
 	struct case_end *cases;
-	size_t n_cases, commits, events, trusted;
+	size_t n_cases, commits, events, trusted, trusted_stamped;
 	bool untrusted_told;
 	bool unread; /* an event: told as object, event or history */
 	bool cut;    /* the root was not reached: what came before is unknown */
@@ -34,6 +34,7 @@ struct step {
 	struct kan_event event;
 	struct kan_buf text; /* of the event */
 	const char *path;    /* of the event */
+	int64_t stamped;     /* UTC nanoseconds, 0: by no authority that is trusted */
 };
 
 static struct case_end *end_of(struct history *h, const char *name)
@@ -124,6 +125,29 @@ static void check_adds(struct step *s, bool root)
 		kan_verify_fail(s->h->v, KAN_VERIFY_HISTORY, KAN_CHECK_ALTERED, path,
 				"commit %s adds what its event does not speak of", s->id);
 	}
+}
+
+/* An anchor event names the one file that it brings, and what that is over. */
+static void check_anchor(struct step *s)
+{
+	const json_t *anchor = json_object_get(s->event.doc, "anchor");
+	const char *file = json_string_value(json_object_get(anchor, "file"));
+	const char *commit = json_string_value(json_object_get(anchor, "commit"));
+	const char *seal = json_string_value(json_object_get(anchor, "seal"));
+	kan_auto_buf struct kan_buf path = KAN_BUF(512);
+	size_t brought = 0;
+
+	if (strcmp(s->event.type, "anchor") != 0)
+		return;
+	for (size_t i = 0; file && i < s->diff.n; i++)
+		brought += strcmp(s->diff.list[i].path, file) == 0;
+	if (brought != 1 || s->diff.n != 2)
+		event_fail(s, "it does not bring the one file that it names");
+	if (commit)
+		kan_form_anchor_path(&path, s->event.case_id, commit);
+	if (!commit == !seal || (commit && strcmp(kan_buf_str(&path), file ? file : "") != 0) ||
+	    (seal && strcmp(seal, s->event.seal) != 0))
+		event_fail(s, "it is not over what it names");
 }
 
 /* The one event of the commit: read and parsed. false: told. */
@@ -264,6 +288,7 @@ static void check_trust(struct step *s, struct kan_bytes key)
 {
 	struct kan_verify *v = s->h->v;
 	char email[256], fpr[KAN_KEY_FPR];
+	int64_t at = s->stamped ? s->stamped / 1000000000 : s->commit.committer.time;
 	const char *why;
 
 	snprintf(email, sizeof(email), "%.*s", (int)s->commit.committer.email.n,
@@ -276,14 +301,14 @@ static void check_trust(struct step *s, struct kan_bytes key)
 		s->h->untrusted_told = true;
 		return;
 	}
-	if (kan_signers_find(
-		    v->signers,
-		    &(struct kan_signers_ask){email, key, KAN_NS_GIT, s->commit.committer.time},
-		    &why))
-		s->h->trusted++;
-	else
-		kan_verify_skip(v, KAN_VERIFY_SIGNERS, s->id, "%s of %s at the committer date: %s",
-				fpr, email, why);
+	if (!kan_signers_find(v->signers, &(struct kan_signers_ask){email, key, KAN_NS_GIT, at},
+			      &why)) {
+		kan_verify_skip(v, KAN_VERIFY_SIGNERS, s->id, "%s of %s %s: %s", fpr, email,
+				s->stamped ? kan_verify_at_stamp : kan_verify_at_commit, why);
+		return;
+	}
+	s->h->trusted++;
+	s->h->trusted_stamped += s->stamped != 0;
 }
 
 /* The commit's own signature, whatever its event says. */
@@ -325,6 +350,7 @@ static void run_step(struct step *s, const char *before)
 	if (!s->h->cut && take_event(s)) {
 		s->h->events++;
 		check_adds(s, !*before);
+		check_anchor(s);
 		check_chain(s);
 		check_message(s);
 		check_what(s);
@@ -332,6 +358,21 @@ static void run_step(struct step *s, const char *before)
 		s->h->unread = true;
 	}
 	check_signature(s);
+}
+
+static void reach(const struct step *s)
+{
+	const struct kan_event *e = &s->event;
+	bool event = e->doc != NULL;
+	struct kan_verify_reach r = {.at = s->stamped,
+				     .committed = s->commit.committer.time,
+				     .commits = s->h->commits,
+				     .seq = event ? e->seq : 0,
+				     .brought = event && (strcmp(e->type, "collect") == 0 ||
+							  strcmp(e->type, "import") == 0)};
+
+	snprintf(r.case_id, sizeof(r.case_id), "%s", event ? e->case_id : "");
+	kan_verify_reach(s->h->v, &r);
 }
 
 /* before: the parent's tree, replaced by this commit's. false: the commit cannot be read, told. */
@@ -345,7 +386,9 @@ static bool one_commit(struct history *h, const char *id, char before[KAN_GIT_ID
 		return false;
 	}
 	h->commits++;
+	s.stamped = kan_verify_commit_stamp(h->v, id);
 	run_step(&s, before);
+	reach(&s);
 	memcpy(before, s.commit.tree, KAN_GIT_ID);
 	kan_gitobj_commit_free(&s.commit);
 	kan_verify_diff_free(&s.diff);
@@ -418,6 +461,9 @@ void kan_verify_history(struct kan_verify *v)
 			h.n_cases);
 	kan_verify_done(v, KAN_VERIFY_COMMITS, "%zu commits with a good signature", h.commits);
 	kan_verify_done(v, KAN_VERIFY_SIGNERS,
-			"%zu commits by trusted signers, at their committer dates", h.trusted);
+			"%zu commits by trusted signers, %zu at their stamped times, the others at"
+			" their committer dates",
+			h.trusted, h.trusted_stamped);
+	v->n_commits = h.commits;
 	free(h.cases);
 }

@@ -1,12 +1,15 @@
 #!/bin/bash
-# Runs docs/verify-without-kanshiki.md as written: verify_page.sh PAGE BUNDLE REPO ALLOWED WHO CASE SEAL.
+# Runs docs/verify-without-kanshiki.md as written: verify_page.sh PAGE BUNDLE REPO ALLOWED WHO CASE SEAL [TSA_CA].
+# With TSA_CA, of a stamped bundle, the blocks about time stamps too.
 # Prints "ok ID" a command; status 1 at the first that does not say what the page says it says.
 set -eu -o pipefail
-[ $# -eq 7 ] || { echo "usage: $0 PAGE BUNDLE REPO ALLOWED WHO CASE SEAL" >&2; exit 2; }
+[ $# -eq 7 ] || [ $# -eq 8 ] || { echo "usage: $0 PAGE BUNDLE REPO ALLOWED WHO CASE SEAL [TSA_CA]" >&2; exit 2; }
 PAGE=$(realpath "$1") BUNDLE=$(realpath "$2")
 export REPO ALLOWED WHO=$5 CASE=$6 LC_ALL=C
 REPO=$(realpath "$3") ALLOWED=$(realpath "$4")
 SEAL=$7
+TSA_CA=${8:+$(realpath "$8")}
+export TSA_CA
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 # A user's git configuration has no part in this.
@@ -47,6 +50,7 @@ bag()
 	says B3 "$1" ""
 	says B4 "$1" ""
 	has B5 "$1" 'Good "file" signature'
+	[ -z "$TSA_CA" ] || has B7 "$1" 'Verification: OK'
 }
 
 bag "$BUNDLE"
@@ -57,6 +61,7 @@ awk '/Good "git" signature/ {next} NF != 4 || $2 != "G" || $3 != $4 {bad = 1} {n
 	END {exit bad || !n}' <<<"$out" || { printf 'R3 said:\n%s\n' "$out" >&2; exit 1; }
 echo "ok R3"
 says R4 "$work/v" ""
+[ -z "$TSA_CA" ] || has R5 "$work/v" 'Verification: OK'
 has R6 "$work/v" "Git LFS fsck OK"
 says R7 "$work/v" ""
 has R8 "$work/v" "$(git -C "$work/v" rev-parse main)"
