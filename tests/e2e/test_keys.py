@@ -25,10 +25,15 @@ class Agent:
         process = subprocess.Popen(["ssh-agent", "-D", "-a", str(self.socket)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         test.addCleanup(process.wait)
         test.addCleanup(process.kill)
-        world.wait_until(self.socket.exists, 20, "the agent's socket")
         self.environment = {"SSH_AUTH_SOCK": str(self.socket)}
+        # 2: nobody answers. The socket is there a moment before that.
+        world.wait_until(lambda: self.add("-l").returncode != 2, 20, "an answer of the agent")
         for path in keys:
-            subprocess.run(["ssh-add", "-q", str(path)], env={**os.environ, **self.environment}, check=True)
+            self.add("-q", str(path)).check_returncode()
+
+    def add(self, *flags):
+        return subprocess.run(["ssh-add", *flags], env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def fingerprint(path):

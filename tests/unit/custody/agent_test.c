@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,21 +37,37 @@ static void agent_end(struct agent *a)
 }
 #define auto_agent __attribute__((cleanup(agent_end)))
 
-/* The named private keys are in it, in this order. */
+/* In the child: nothing of the test's is held open by it, and it ends with the test. */
+static void alone(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	(void)syscall(SYS_close_range, 3u, ~0u, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+/* The named private keys are in it, in this order. A copy of the program: the installed one may be
+ * setgid, which would outlive the test. */
 static void agent_start(struct agent *a, const struct fixture *f, const char *keys)
 {
+	char program[320];
+
+	free(fixture_must(f->dir, "cp /usr/bin/ssh-agent a && chmod 700 a"));
+	snprintf(program, sizeof(program), "%s/a", f->dir);
 	snprintf(a->socket, sizeof(a->socket), "%s/sock", f->dir);
 	a->pid = fork();
 	if (a->pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, 1);
-		execl("/usr/bin/ssh-agent", "ssh-agent", "-D", "-a", a->socket, (char *)NULL);
+		alone();
+		execl(program, "ssh-agent", "-D", "-a", a->socket, (char *)NULL);
 		_exit(127);
 	}
+	/* ssh-add says 2 until somebody answers: the socket is there before that. */
 	free(fixture_must(f->dir,
-			  "for i in $(seq 100); do test -S sock && break; sleep 0.05; done;"
-			  " export SSH_AUTH_SOCK=$PWD/sock; for k in %s; do ssh-add -q $k; done",
+			  "export SSH_AUTH_SOCK=$PWD/sock; for i in $(seq 200); do ssh-add -l;"
+			  " test $? -ne 2 && break; sleep 0.05; done >/dev/null 2>&1;"
+			  " for k in %s; do ssh-add -q $k; done",
 			  keys));
 }
 
@@ -155,6 +173,7 @@ static pid_t liar(const char *path, const struct kan_bytes *replies, size_t n, b
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	enum { LISTENER = 3 };
 	pid_t pid;
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
@@ -162,6 +181,9 @@ static pid_t liar(const char *path, const struct kan_bytes *replies, size_t n, b
 	cr_assert_eq(listen(fd, 8), 0);
 	pid = fork();
 	if (pid == 0) {
+		fd = dup2(fd, LISTENER);
+		(void)syscall(SYS_close_range, LISTENER + 1u, ~0u, 0);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		for (size_t i = 0;; i++) {
 			int c = accept(fd, NULL, NULL);
 			uint8_t request[4096];
