@@ -137,9 +137,12 @@ static int ack(struct kan_custody *c, const struct kan_args *a, struct kan_err *
 	struct kan_receipt r = {0};
 	if (kan_arg(a, "sign"))
 		return ack_sign(c, a, err);
-	if (kan_read_file(&armour, AT_FDCWD, kan_arg(a, "signature"), err) < 0 ||
-	    kan_custody_ack(&r, &done, c, kan_arg(a, "by"), kan_buf_bytes(&armour),
-			    kan_arg(a, "allowed-signers"), &act, err) < 0)
+	struct kan_ack_ask ask = {.by = kan_arg(a, "by"),
+				  .allowed_signers = kan_arg(a, "allowed-signers")};
+	if (kan_read_file(&armour, AT_FDCWD, kan_arg(a, "signature"), err) < 0)
+		return kan_say_err(err);
+	ask.armour = kan_buf_bytes(&armour);
+	if (kan_custody_ack(&r, &done, c, &ask, &act, err) < 0)
 		return kan_say_err(err);
 	if (*done.principal)
 		kan_say("signed by %s, key %s", done.principal, done.fpr);

@@ -38,7 +38,8 @@ static const struct kan_option options[] = {
 enum { SEAL_HEX = 64 };
 
 /* What --require knows. */
-static const char *const requirements[] = {"signed", "known-signer", "stamped", "anchored"};
+static const char *const requirements[] = {"signed", "known-signer", "stamped", "pushed",
+					   "anchored"};
 
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 

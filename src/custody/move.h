@@ -37,9 +37,13 @@ int kan_custody_ack_sign(struct kan_buf *armour, struct kan_custody *c, struct k
 struct kan_ack_done {
 	char fpr[64], principal[256];
 };
+struct kan_ack_ask {
+	const char *by;              /* the receiver, in the giver's words */
+	struct kan_bytes armour;     /* what he signed */
+	const char *allowed_signers; /* a file, or NULL */
+};
 int kan_custody_ack(struct kan_receipt *out, struct kan_ack_done *done, struct kan_custody *c,
-		    const char *by, struct kan_bytes armour, const char *allowed_signers,
-		    const struct kan_act *act, struct kan_err *err);
+		    const struct kan_ack_ask *ask, const struct kan_act *act, struct kan_err *err);
 
 struct kan_dispose_ask {
 	const char *bundle_dir;   /* the bag in the home, or NULL: it is not here any more */

@@ -235,23 +235,23 @@ static int vouch(struct kan_ack_done *done, const struct kan_sshsig *sig, const 
 }
 
 static int record(struct kan_receipt *out, struct kan_custody *c, const struct answered *a,
-		  const char *by, struct kan_bytes armour, const char *case_id,
-		  const struct kan_act *act, struct kan_err *err)
+		  const struct kan_ack_ask *ask, const struct kan_act *act, struct kan_err *err)
 {
-	struct kan_write w = {.type = "ack", .act = act, .case_id = case_id};
-	json_auto_t *more = json_pack("{s:{s:s,s:s,s:s%}}", "ack", "by", by, "event", a->event,
-				      "signature", (const char *)armour.p, armour.n);
+	char name[KAN_FORM_CASE];
+	struct kan_write w = {.type = "ack", .act = act, .case_id = name};
+	json_auto_t *more = json_pack("{s:{s:s,s:s,s:s%}}", "ack", "by", ask->by, "event", a->event,
+				      "signature", (const char *)ask->armour.p, ask->armour.n);
 
 	if (!more)
 		return kan_fail(err, KAN_EUSAGE, "the words of an acknowledgement must be UTF-8");
+	kan_form_case(name, kan_bytes_of(act->case_id));
 	w.more = more;
 	name_one(&w, a->what);
 	return kan_write_event(out, c, &w, err);
 }
 
 int kan_custody_ack(struct kan_receipt *out, struct kan_ack_done *done, struct kan_custody *c,
-		    const char *by, struct kan_bytes armour, const char *allowed_signers,
-		    const struct kan_act *act, struct kan_err *err)
+		    const struct kan_ack_ask *ask, const struct kan_act *act, struct kan_err *err)
 {
 	kan_auto_sshsig struct kan_sshsig sig = {0};
 	struct answered a = {.sig = &sig};
@@ -259,8 +259,8 @@ int kan_custody_ack(struct kan_receipt *out, struct kan_ack_done *done, struct k
 	char name[KAN_FORM_CASE];
 	int rc;
 
-	if (case_of(name, act, err) < 0 || kan_sshsig_parse(&sig, armour, err) < 0 ||
-	    vouch(done, &sig, allowed_signers, kan_now_ns() / 1000000000, err) < 0 ||
+	if (case_of(name, act, err) < 0 || kan_sshsig_parse(&sig, ask->armour, err) < 0 ||
+	    vouch(done, &sig, ask->allowed_signers, kan_now_ns() / 1000000000, err) < 0 ||
 	    kan_home_lock(&lock, &c->home, err) < 0)
 		return -1;
 	rc = each_event(c, name, match, &a, err);
@@ -268,7 +268,7 @@ int kan_custody_ack(struct kan_receipt *out, struct kan_ack_done *done, struct k
 		rc = kan_fail(err, KAN_ETAMPER,
 			      "the signature is over the lines of no transfer of case %s", name);
 	if (rc == 1)
-		rc = record(out, c, &a, by, armour, name, act, err);
+		rc = record(out, c, &a, ask, act, err);
 	json_decref(a.what);
 	return rc;
 }

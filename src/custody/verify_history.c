@@ -2,6 +2,7 @@
 #include "custody/bag.h"
 #include "custody/chain.h"
 #include "custody/sshsig.h"
+#include "custody/verify_ack.h"
 #include "custody/verify_diff.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@ struct case_end {
 struct history {
 	struct kan_verify *v;
 	struct case_end *cases;
+	struct kan_verify_acks acks;
 	size_t n_cases, commits, events, trusted, trusted_stamped;
 	bool untrusted_told;
 	bool unread; /* an event: told as object, event or history */
@@ -254,6 +256,17 @@ static void check_what(struct step *s)
 		check_bundle(s, json_array_get(list, i));
 }
 
+static void check_ack(struct step *s)
+{
+	char sha[KAN_SHA256_HEX];
+	const char *wrong;
+
+	kan_sha256_hex(sha, kan_buf_bytes(&s->text));
+	wrong = kan_verify_ack(&s->h->acks, &s->event, sha);
+	if (wrong)
+		event_fail(s, wrong);
+}
+
 static bool same(struct kan_bytes v, const char *s)
 {
 	return kan_bytes_eq(v, kan_bytes_of(s));
@@ -354,6 +367,7 @@ static void run_step(struct step *s, const char *before)
 		check_chain(s);
 		check_message(s);
 		check_what(s);
+		check_ack(s);
 	} else {
 		s->h->unread = true;
 	}
@@ -466,4 +480,5 @@ void kan_verify_history(struct kan_verify *v)
 			h.trusted, h.trusted_stamped);
 	v->n_commits = h.commits;
 	free(h.cases);
+	kan_verify_acks_free(&h.acks);
 }

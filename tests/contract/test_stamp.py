@@ -145,6 +145,8 @@ def git(home, *argv):
 
 def events(home):
     status, out, err = kanshiki("--home", home, "--json", "custody", "log")
+    if status == 3:  # nothing was ever committed there
+        return []
     assert status == 0, err
     return [json.loads(line) for line in out.decode().splitlines()]
 

@@ -344,6 +344,37 @@ class Transfer(Case):
         other.write_text(re.sub(r"[0-9a-f]{64}\n", "1" * 64 + "\n", lines.read_text()))
         self.refused(kanshiki("--home", receiver, "custody", "ack", "--sign", other), 3, "import it first")
 
+    def test_an_acknowledgement_in_the_chain_that_is_of_something_else_is_found(self):
+        giver, _, lines = self.transferred()
+        repo, case = giver / "custody.git", f"cases/{HOMES.sample()[2]}"
+        event = events(giver)[-1]
+        sha = lines.read_text().split()[1]
+        signed = lines.with_suffix(".other")
+        signed.write_text("other bytes\n")
+        subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", giver / "keys/host", "-n", "kanshiki-custody", signed], check=True, capture_output=True)
+        forged = {**event, "type": "ack", "seq": event["seq"] + 1, "prev": sha,
+                  "ack": {"by": "x", "event": sha, "signature": pathlib.Path(f"{signed}.sig").read_text()}}
+        del forged["transfer"]
+        text = (json.dumps(forged, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+        (lines.parent / "event").write_bytes(text)
+        index = {"GIT_INDEX_FILE": str(lines.parent / "index")}
+        blob = HOMES.git("hash-object", "-w", lines.parent / "event", cwd=repo)
+        HOMES.git("read-tree", "main", cwd=repo, **index)
+        HOMES.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{case}/events/{forged['seq']:06}-ack.json", cwd=repo, **index)
+        tree = HOMES.git("write-tree", cwd=repo, **index)
+        when = f"{event['when']['utc_ns'] // 10**9} +0000"
+        before = HOMES.git("log", "-1", "--format=%an%n%ae%n%cn%n%ce", "main", cwd=repo).splitlines()
+        people = dict(zip(("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"), before))
+        message = (f"kanshiki: ack {HOMES.sample()[2]} {HOMES.sample()[1]}\n\nKanshiki-Event: {forged['seq']}\n"
+                   f"Kanshiki-Event-SHA256: {hashlib.sha256(text).hexdigest()}\nKanshiki-Seal: {HOMES.sample()[3]}\n")
+        commit = HOMES.git("-c", "gpg.format=ssh", "-c", f"user.signingkey={giver}/keys/host", "commit-tree", "-S", tree, "-p", "main", "-m", message,
+                           cwd=repo, GIT_AUTHOR_DATE=when, GIT_COMMITTER_DATE=when, **people)
+        HOMES.git("update-ref", "refs/heads/main", commit, cwd=repo)
+        status, document = verify(giver)
+        failed = [(c["name"], c["detail"]) for c in document["checks"] if c["result"] == "failed"]
+        self.assertEqual((status, [name for name, _ in failed]), (7, ["events"]), failed)
+        self.assertIn("not over the lines of the transfer", failed[0][1])
+
     def test_a_receiver_whose_copy_was_altered_does_not_sign(self):
         _, receiver, lines = self.transferred()
         victim = bundle_of(receiver) / INSPECT
