@@ -91,10 +91,9 @@ static void facts(struct kan_buf *out, const struct kan_model *m)
 	else
 		kan_buf_adds(out, "<dt>Commit</dt><dd>no receipt: the bundle was not committed, or "
 				  "its repository was not at hand</dd>\n");
-	kan_buf_adds(out,
-		     "<dt>Time-stamp</dt><dd>no time-stamp is shown here: the times are "
-		     "this host's own word; kanshiki verify --tsa-ca checks the stamps of seal "
-		     "and commit, when there are any</dd>\n</dl>\n");
+	kan_buf_adds(out, "<dt>Time-stamp</dt><dd>no time-stamp is shown here: the times are "
+			  "this host's own word; kanshiki verify checks the stamps of seal "
+			  "and commit, when there are any</dd>\n</dl>\n");
 }
 
 static void bag_commands(struct kan_buf *out, const char *seal)

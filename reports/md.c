@@ -344,7 +344,7 @@ static void committed(struct kan_buf *out, const json_t *receipt)
 					  : "\n");
 	}
 	kan_buf_adds(out, "- No time-stamp is shown here: the times are this host's own word; "
-			  "kanshiki verify --tsa-ca checks the stamps of seal and commit, when "
+			  "kanshiki verify checks the stamps of seal and commit, when "
 			  "there are any\n"
 			  "- To check, in the bundle's directory: `sha256sum "
 			  "tagmanifest-sha256.txt` prints the seal; `sha256sum -c --strict --quiet "
