@@ -241,6 +241,21 @@ static int not_stamped(struct run *r, const char *path, const struct kan_err *wh
 	return 0;
 }
 
+/* Stamped or not, the repository knows; where the bundle lies, it does not. */
+static int absent_bag(struct run *r, const struct kan_receipt *of, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(PATH);
+	char name[KAN_BAG_PROOF_NAME], id[KAN_GIT_ID];
+	int there;
+
+	kan_bag_proof(name, ".tsr", 1);
+	kan_buf_addf(&path, "cases/%s/bundles/%s/%s", of->case_id, of->bundle, name);
+	there = in_tree(id, r->c, kan_buf_str(&path), err);
+	r->sum.absent += there == 0;
+	r->sum.waiting += there == 0;
+	return there < 0 ? -1 : 0;
+}
+
 static int anchor_seal(struct run *r, const struct kan_receipt *of, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
@@ -254,7 +269,7 @@ static int anchor_seal(struct run *r, const struct kan_receipt *of, struct kan_e
 		return 0;
 	}
 	if (bag < 0)
-		return 0;
+		return absent_bag(r, of, err);
 	if (kan_stamp_seal(&state, r->c, bag, &r->ask->tsa, &why, err) < 0)
 		return kan_wrap(err, "%s", of->bundle);
 	rc = why.code ? not_stamped(r, of->bundle, &why, err) : 0;
