@@ -46,6 +46,13 @@ struct kan_verify_object {
 	char *path;
 };
 
+/* The blob of a disposal's tombstone, and when its commit was made: stamped time, else committer
+ * date. */
+struct kan_verify_said {
+	char id[KAN_GIT_ID];
+	int64_t at; /* seconds */
+};
+
 /* A stamp over a commit, as the tip's tree has it. */
 struct kan_verify_stamp {
 	char case_id[KAN_FORM_CASE], commit[KAN_GIT_ID];
@@ -103,6 +110,8 @@ struct kan_verify {
 	struct kan_verify_object *objects;
 	size_t n_objects;
 	struct kan_tombstones *gone;     /* of a repository's bags, with their full paths */
+	struct kan_verify_said *said;
+	size_t n_said;
 	struct kan_verify_stamp *stamps; /* sorted by commit */
 	size_t n_stamps;
 	struct kan_verify_stamped stamped;

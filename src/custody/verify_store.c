@@ -19,14 +19,13 @@ static int by_object(const void *a, const void *b)
 /* Each pointer with this object must be one that was disposed of. */
 static bool disposed(const struct kan_verify *v, const struct kan_verify_object *o)
 {
-	size_t pointers = 0, gone = 0;
+	const char *oid = o->object.oid;
 
 	for (size_t i = 0; i < v->n_objects; i++)
-		pointers += strcmp(v->objects[i].object.oid, o->object.oid) == 0;
-	for (size_t i = 0; v->gone && i < v->gone->n; i++)
-		gone += strcmp(v->gone->list[i].object.oid, o->object.oid) == 0 &&
-			v->gone->list[i].object.size == o->object.size;
-	return gone >= pointers;
+		if (strcmp(v->objects[i].object.oid, oid) == 0 &&
+		    !(v->gone && kan_tombstones_have(v->gone, v->objects[i].path, oid)))
+			return false;
+	return true;
 }
 
 static void check_one(struct kan_verify *v, const struct kan_verify_object *o)

@@ -472,6 +472,49 @@ class Dispose(Case):
         self.assertEqual(verify(home)[0], 0)
         self.assertTrue((bundle_of(home) / GONE).exists())
 
+    def test_of_two_artefacts_with_one_content_the_tombstones_of_one_do_not_speak_for_the_other(self):
+        home = HOMES.home()
+        self.assertEqual(self.dispose(home, INSPECT).status, 0)
+        self.assertEqual(self.dispose(home, INSPECT, GONE).status, 0)
+        oid = hashlib.sha256((bundle_of(HOMES.sample()[0]) / INSPECT).read_bytes()).hexdigest()
+        (home / "custody.git/lfs/objects" / oid[:2] / oid[2:4] / oid).unlink()
+        status, document = verify(home)
+        failed = [c["path"] for c in checks(document, "store") if c["result"] == "failed"]
+        self.assertEqual((status, len(failed)), (7, 1), document)
+        self.assertTrue(failed[0].endswith("/inspect.json"), failed)
+
+    def test_who_disposes_years_later_needs_to_be_trusted_then_and_not_when_the_bundle_came(self):
+        home, keys = HOMES.home(), HOMES.new("keys-")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "k"], check=True)
+        time.sleep(2 - time.time() % 1)
+        after = time.strftime("%Y%m%d%H%M%SZ", time.gmtime())
+        self.assertEqual(self.dispose(home, GONE, flags=(*self.FLAGS, "--key", keys / "k")).status, 0)
+        emails = ",".join(set(HOMES.git("log", "--format=%ce", cwd=home / "custody.git").split()))
+        allowed = keys / "allowed"
+
+        def told(options):
+            lines = [f"{emails} {options} {' '.join((keys / 'k.pub').read_text().split()[:2])}",
+                     f"{emails} {' '.join((home / 'keys/host.pub').read_text().split()[:2])}"]
+            allowed.write_text("\n".join(lines) + "\n")
+            return verify(home, "--allowed-signers", allowed)
+
+        status, document = told(f'valid-after="{after}"')
+        self.assertEqual(status, 0, document)
+        self.assertTrue([c for c in checks(document, "store") if "disposed of" in c["detail"]])
+        status, document = told(f'valid-before="{after[:8]}000000Z"')
+        self.assertEqual(status, 7, document)
+
+    def test_an_event_without_its_signature_is_never_in_the_bag(self):
+        home = HOMES.home()
+        stone = bundle_of(home) / f"seal/{len(events(home)) + 1:06}-dispose.json"
+        block = stone.with_name(stone.name + ".sig")
+        block.mkdir()
+        self.assertNotEqual(self.dispose(home, GONE).status, 0)
+        block.rmdir()
+        self.assertEqual(verify(bundle_of(home))[0], 0)
+        self.assertEqual(self.dispose(home, GONE).status, 0)
+        self.assertEqual((verify(bundle_of(home))[0], verify(home)[0]), (0, 0))
+
     def test_killed_anywhere_it_is_finished_by_the_next_and_never_half_told(self):
         for n in range(1, 25, 2):
             home = HOMES.home()
