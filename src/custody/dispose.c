@@ -198,7 +198,7 @@ static int put_once(int dir, const char *path, struct kan_bytes content, struct 
 	} else if (why.code != KAN_ENOTFOUND) {
 		return kan_fail(err, why.code, "%s", why.text);
 	}
-	return kan_put_file(dir, path, 0400, content, err);
+	return kan_put_whole(dir, path, 0400, content, err);
 }
 
 /* The signature first: an event without one would fail in verify, after a crash between the two. */

@@ -200,7 +200,7 @@ static int put(int bag, const char *kind, unsigned n, const struct kan_buf *cont
 
 	kan_bag_proof(name, n, kind);
 	if (kan_mkdirs(bag, "seal", err) < 0 ||
-	    kan_put_file(bag, name, 0400, kan_buf_bytes(content), err) < 0)
+	    kan_put_whole(bag, name, 0400, kan_buf_bytes(content), err) < 0)
 		return -1;
 	return synced(bag, err);
 }

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -242,6 +243,27 @@ class Import(Case):
         foreign = next((other / "bundles").iterdir())
         # The same name on another bundle: its own identifier is part of the seal, so it is altered, too.
         shutil.copytree(foreign, HOMES.new("x-") / HOMES.sample()[1])
+
+    def test_a_full_disk_or_a_crash_while_it_is_signed_leaves_a_bundle_that_is_whole_and_can_be_committed(self):
+        def full():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        for crash in (False, True):
+            home = HOMES.home()
+            bag = bundle_of(home)
+            (home / "custody.git/refs/heads/main").unlink()
+            for path in (bag / "seal").iterdir():
+                path.unlink()
+            if not crash:
+                (bag / "seal").rmdir()
+                done = kanshiki("--home", home, "import", bag, preexec_fn=full)
+                self.assertNotEqual(done.status, 0, str(done))
+            self.assertEqual(verify(bag)[0], 0, verify(bag))
+            done = kanshiki("--home", home, "import", bag)
+            self.assertEqual(done.status, 0, str(done))
+            self.assertEqual((verify(bag)[0], verify(home)[0]), (0, 0))
+            self.assertEqual([p.name for p in (bag / "seal").iterdir()], ["tagmanifest-sha256.txt.sig"])
 
     def test_what_a_killed_import_left_is_taken_away_by_the_next_and_a_running_one_is_not(self):
         home, name = self.fresh(), HOMES.sample()[1]
