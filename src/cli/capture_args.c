@@ -42,6 +42,8 @@ const struct kan_option kan_capture_options[] = {
 	{"tsa-ca", 0, "FILE",
 	 "PEM certificates of the authorities whose stamps count; without it they are kept "
 	 "unchecked"},
+	{"require", 0, "LIST",
+	 "signed, known-signer, stamped, anchored: exit 5 when it does not hold"},
 	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
 	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
 	{"no-report", 0, NULL, "do not analyse, write no report"},

@@ -1,5 +1,6 @@
 /* What is tried before a capture begins. */
 #include "cli/capture_check.h"
+#include "cli/require.h"
 
 #include <kanshiki/rule.h>
 #include <string.h>
@@ -96,12 +97,25 @@ static int stamps(const struct kan_args *a)
 	return -1;
 }
 
+/* What a capture can hold: it hands nothing over. */
+static int requirements(const struct kan_args *a)
+{
+	const char *list = kan_arg(a, "require");
+	if (kan_require_check(list) < 0)
+		return -1;
+	if (!kan_require_has(list, "pushed"))
+		return 0;
+	kan_say("capture pushes nothing: kanshiki custody push, then verify --remote --require "
+		"pushed");
+	return -1;
+}
+
 int kan_capture_check(const struct kan_args *a)
 {
 	return try_analysis(a) < 0 || not_empty(a, "case") < 0 || not_empty(a, "request-id") < 0 ||
 			       not_empty(a, "out") < 0 || not_empty(a, "root") < 0 ||
 			       fits_root(a) < 0 || one_request(a) < 0 || reference(a) < 0 ||
-			       stamps(a) < 0
+			       stamps(a) < 0 || requirements(a) < 0
 		       ? -1
 		       : 0;
 }

@@ -16,6 +16,7 @@
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
 #include "cli/indicators.h"
+#include "cli/require.h"
 #include "cli/then.h"
 #include "cli/tsa.h"
 #include "custody/act.h"
@@ -215,6 +216,31 @@ static int status_of(const struct job *j, const struct kan_capture_result *c)
 	return status;
 }
 
+/* What of --require does not hold now that the evidence is where it is, or NULL. */
+static const char *unmet(const struct job *j, const struct kan_receipt *r)
+{
+	const char *list = kan_arg(j->a, "require");
+	bool committed = r->commit[0];
+	if (kan_require_has(list, "signed") && !committed)
+		return "signed";
+	if (kan_require_has(list, "known-signer") && (!committed || r->host_key))
+		return "known-signer";
+	if (kan_require_has(list, "stamped") && j->stamp != KAN_STAMP_VERIFIED)
+		return "stamped";
+	if (kan_require_has(list, "anchored") && j->stamp != KAN_STAMP_VERIFIED)
+		return "anchored";
+	return NULL;
+}
+
+static int required(int status, const struct job *j, const struct kan_receipt *r)
+{
+	const char *word = unmet(j, r);
+	if (!word)
+		return status;
+	kan_say("--require %s does not hold; the evidence is kept all the same", word);
+	return kan_status_worst(status, KAN_EXIT_MISSING);
+}
+
 static int preserve(struct kan_receipt *receipt, struct job *j, const struct kan_capture_result *c,
 		    struct kan_err *err)
 {
@@ -314,6 +340,7 @@ static int finish(struct job *j, struct kan_capture_result *c)
 		j->request.case_id = j->case_id = kan_xstrdup(receipt.case_id);
 	if (rc < 0)
 		doc.status = after_seal(doc.status, &err);
+	doc.status = required(doc.status, j, &receipt);
 	doc.receipt = committed ? &receipt : NULL;
 	doc.timestamp = kan_stamp_word(j->stamp);
 	if (j->report && analyse(&read, &derived, j, c, doc.receipt, doc.status, &err) < 0)

@@ -38,16 +38,26 @@ static void print_sum(const struct kan_anchor_sum *sum, bool asked)
 {
 	if (!sum->events && !sum->failed && !sum->waiting)
 		(void)printf("nothing to do: %u bundles looked at\n", sum->bundles);
-	else if (sum->waiting && !asked)
+	else if (sum->waiting > sum->absent && !asked)
 		(void)printf("%u seals and commits have no stamp: --tsa URL asks an authority\n",
 			     sum->waiting);
 }
 
+/* A stamp is kept beside its seal, and nobody says where these are. */
+static void say_absent(const struct kan_anchor_sum *sum)
+{
+	if (sum->absent)
+		kan_say("%u bundles whose seals have no stamp are not in bundles/ of this home: "
+			"put "
+			"them there",
+			sum->absent);
+}
+
 static int print_document(const struct said *s, const struct kan_anchor_sum *sum, int status)
 {
-	json_t *o = json_pack("{s:s,s:i,s:O,s:i,s:i,s:i}", "schema", "kanshiki.anchor/1", "exit",
-			      status, "events", s->events, "bundles", (int)sum->bundles, "failed",
-			      (int)sum->failed, "waiting", (int)sum->waiting);
+	json_t *o = json_pack("{s:i,s:O,s:i,s:i,s:i,s:i}", "exit", status, "events", s->events,
+			      "bundles", (int)sum->bundles, "failed", (int)sum->failed, "waiting",
+			      (int)sum->waiting, "absent", (int)sum->absent);
 	(void)kan_print_json(o);
 	json_decref(o);
 	return status;
@@ -77,6 +87,7 @@ static int run(struct kan_custody *c, const struct kan_args *a, struct kan_err *
 		} else if (sum.failed) {
 			status = KAN_EXIT_FAILED;
 		}
+		say_absent(&sum);
 		if (said.json)
 			status = print_document(&said, &sum, status);
 		else if (status == KAN_EXIT_OK)

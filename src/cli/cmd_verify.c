@@ -17,6 +17,7 @@
 #include "cli/carry.h"
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
+#include "cli/require.h"
 #include "custody/check.h"
 #include "custody/remote.h"
 
@@ -36,10 +37,6 @@ static const struct kan_option options[] = {
 };
 
 enum { SEAL_HEX = 64 };
-
-/* What --require knows. */
-static const char *const requirements[] = {"signed", "known-signer", "stamped", "pushed",
-					   "anchored"};
 
 static const char trust_file[] = "/etc/kanshiki/allowed_signers";
 
@@ -124,37 +121,6 @@ static bool has(const char *dir, const char *name)
 	return lstat(path, &st) == 0;
 }
 
-static bool wanted(const char *list, const char *word)
-{
-	const char *at = list ? strstr(list, word) : NULL;
-	size_t n = strlen(word);
-	return at && (at == list || at[-1] == ',') && (at[n] == 0 || at[n] == ',');
-}
-
-static bool required_word(const char *word, size_t n)
-{
-	for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++)
-		if (strlen(requirements[i]) == n && strncmp(word, requirements[i], n) == 0)
-			return true;
-	return false;
-}
-
-static int known_requirements(const char *list)
-{
-	for (const char *at = list; at && *at;) {
-		size_t n = strcspn(at, ",");
-		if (!required_word(at, n)) {
-			kan_say("--require takes signed, known-signer, stamped, pushed and "
-				"anchored, not "
-				"'%.*s'",
-				(int)n, at);
-			return -1;
-		}
-		at += n + (at[n] == ',');
-	}
-	return 0;
-}
-
 /* A file that the user names and that cannot be read: told before the sandbox is up. */
 static int given_file(const char *option, const char *path, struct kan_err *err)
 {
@@ -209,11 +175,11 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 {
 	int status = KAN_EXIT_OK;
 	const char *result = "verified", *why = "";
-	bool unmet = (wanted(require, "signed") && t->unsigned_) ||
-		     (wanted(require, "known-signer") && t->unknown_signer) ||
-		     (wanted(require, "pushed") && !t->pushed) ||
-		     (wanted(require, "stamped") && !t->stamped) ||
-		     (wanted(require, "anchored") && !t->anchored);
+	bool unmet = (kan_require_has(require, "signed") && t->unsigned_) ||
+		     (kan_require_has(require, "known-signer") && t->unknown_signer) ||
+		     (kan_require_has(require, "pushed") && !t->pushed) ||
+		     (kan_require_has(require, "stamped") && !t->stamped) ||
+		     (kan_require_has(require, "anchored") && !t->anchored);
 	if (t->failed) {
 		status = KAN_EXIT_TAMPERED;
 		result = "tampered";
@@ -326,7 +292,7 @@ static int run_on(const struct kan_args *a, const char *word)
 					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(word);
-	if (known_requirements(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
+	if (kan_require_check(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
 		const char *read_paths[] = {path, signers ? signers : path, ca ? ca : path,
 					    trust.tsa_ca ? trust.tsa_ca : path, NULL};
 		const char *write_paths[] = {NULL};

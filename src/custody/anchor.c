@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "custody/bag.h"
+#include "custody/cms.h"
 #include "custody/files.h"
 #include "custody/sshsig.h"
 #include "custody/write.h"
@@ -133,12 +134,23 @@ static int write_told(struct run *r, const struct kan_receipt *of, const struct 
 }
 
 /* What is committed stays for ever: only what is good over the manifest goes in. */
+static bool is_cms(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 4 && strcmp(path + n - 4, ".p7s") == 0;
+}
+
 static int good_proof(const struct run *r, const struct proof *p, struct kan_bytes manifest,
 		      struct kan_err *err)
 {
 	kan_auto_sshsig struct kan_sshsig sig = {0};
+	struct kan_cms_said said = {0};
 	int64_t at;
 
+	if (is_cms(p->path))
+		return kan_cms_verify(&said, p->content, &(struct kan_cms_ask){.content = manifest},
+				      err);
 	if (strcmp(p->kind, "stamp") == 0)
 		return kan_tsp_verify(
 			&at, p->content,
@@ -241,6 +253,21 @@ static int not_stamped(struct run *r, const char *path, const struct kan_err *wh
 	return 0;
 }
 
+/* Stamped or not, the repository knows; where the bundle lies, it does not. */
+static int absent_bag(struct run *r, const struct kan_receipt *of, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf path = KAN_BUF(PATH);
+	char name[KAN_BAG_PROOF_PATH], id[KAN_GIT_ID];
+	int there;
+
+	kan_bag_proof(name, 1, "tsr");
+	kan_buf_addf(&path, "cases/%s/bundles/%s/%s", of->case_id, of->bundle, name);
+	there = in_tree(id, r->c, kan_buf_str(&path), err);
+	r->sum.absent += there == 0;
+	r->sum.waiting += there == 0;
+	return there < 0 ? -1 : 0;
+}
+
 static int anchor_seal(struct run *r, const struct kan_receipt *of, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
@@ -254,7 +281,7 @@ static int anchor_seal(struct run *r, const struct kan_receipt *of, struct kan_e
 		return 0;
 	}
 	if (bag < 0)
-		return 0;
+		return absent_bag(r, of, err);
 	if (kan_stamp_seal(&state, r->c, bag, &r->ask->tsa, &why, err) < 0)
 		return kan_wrap(err, "%s", of->bundle);
 	rc = why.code ? not_stamped(r, of->bundle, &why, err) : 0;
@@ -263,6 +290,8 @@ static int anchor_seal(struct run *r, const struct kan_receipt *of, struct kan_e
 		rc = take_proofs(r, of, bag, "tsr", kan_buf_bytes(&manifest), err);
 	if (!rc)
 		rc = take_proofs(r, of, bag, "sig", kan_buf_bytes(&manifest), err);
+	if (rc == 0)
+		rc = take_proofs(r, of, bag, "p7s", kan_buf_bytes(&manifest), err);
 	return rc;
 }
 

@@ -23,6 +23,7 @@ struct kan_anchor_sum {
 	unsigned events;
 	unsigned failed;  /* told by fn */
 	unsigned waiting; /* seals and commits that have no stamp */
+	unsigned absent;  /* of these, seals whose bundle is not in the home: nobody is asked */
 };
 /*
  * Of each bundle of the chain: its seal's stamp, the proofs that seal/ of the home's copy has and

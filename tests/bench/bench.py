@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import custody
 import files
 import measure
 import reports
@@ -162,6 +163,9 @@ class Bench:
     def p9(self):
         files.p9(self)
 
+    def p13(self):
+        custody.p13(self, TOP)
+
     def report(self):
         self.busy_item(reports.report)
 
@@ -195,7 +199,7 @@ class Bench:
             os.mkdir(self.work)
             if self.scale != 1:
                 print("asked for, or less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p12", "p16", "p10b", "p7", "p8", "report"):
+            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p16", "p10b", "p7", "p8", "report"):
                 if not self.wanted(item.upper().removesuffix("B")):
                     continue
                 try:
@@ -235,7 +239,7 @@ def first(row, *keys):
 
 def main():
     parser = argparse.ArgumentParser(description="side-by-side benchmark")
-    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P16 REPORT; none: all")
+    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P16 REPORT; none: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="everything at a tenth")
     parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))

@@ -258,6 +258,17 @@ class Up(unittest.TestCase):
         self.assertEqual((status, warnings(err)), (0, []), err)
         self.assertEqual(verified(home, "--tsa-ca", tsa.ca)[1]["anchors"][0], "ok")
 
+    def test_a_bundle_that_lies_elsewhere_is_told_and_its_commit_stamped(self):
+        tsa = authority()
+        home, document, _ = captured(None, "-o", new("elsewhere-"))
+        status, out, err = anchored(home, "--tsa", tsa.url)
+        self.assertEqual((status, len(tsa.asked)), (0, 1))
+        self.assertRegex(out.decode(), "^event 3 commit [0-9a-f]{40}  cases/inc-7/anchors/")
+        self.assertIn("1 bundles whose seals have no stamp are not in bundles/ of this home", err)
+        status, out, err = anchored(home, "--tsa", tsa.url)
+        self.assertEqual((status, out), (0, b""))
+        self.assertIn("not in bundles/ of this home", err)
+
     def test_without_a_report_anchor_stores_the_commits_stamp(self):
         tsa = authority()
         home, document, _ = captured(tsa, "--tsa-ca", tsa.ca, "--no-report")
@@ -277,6 +288,7 @@ class Up(unittest.TestCase):
         status, out, err = kanshiki("--home", home, "--json", "custody", "anchor", "--tsa", tsa.url)
         self.assertEqual(status, 0, err)
         document = json.loads(out)
+        self.assertEqual({k: v for k, v in document.items() if k != "events"}, {"exit": 0, "bundles": 1, "failed": 0, "waiting": 0, "absent": 0})
         self.assertEqual([pathlib.Path(e["file"]).suffix for e in document["events"]], [".tsr", ".tsr"])
         for name in git(home, "ls-tree", "-r", "--name-only", "main").splitlines():
             if "/events/" in name:
