@@ -238,6 +238,10 @@ class Import(Case):
         self.assertEqual({k: v for k, v in after.items() if k in before}, before)
         self.assertEqual(after["seal/tagmanifest-sha256.txt.2.sig"], (bag / "seal/tagmanifest-sha256.txt.2.sig").read_bytes())
         self.assertEqual(verify(bundle_of(home))[0], 0)
+        victim = bundle_of(home) / INSPECT
+        victim.chmod(0o600)
+        victim.write_bytes(b"{}")
+        self.refused(kanshiki("--home", home, "import", tar_of()), 7, "inspect.json")
         other = self.fresh()
         self.assertIn(HOMES.capture(other).status, (0, 5))
         foreign = next((other / "bundles").iterdir())
