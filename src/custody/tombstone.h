@@ -39,7 +39,7 @@ void kan_tombstone_take(struct kan_tombstones *out, struct kan_verify *v,
 /* All of a bundle's directory; what is wrong with them is told through v. */
 void kan_tombstones_of_dir(struct kan_tombstones *out, struct kan_verify *v, int dir,
 			   const char *bundle);
-/* Is this file among them? path: with the bag that it is in, as above. */
-bool kan_tombstones_have(const struct kan_tombstones *t, const char *path, const char *oid);
-
+/* The one of this file, or NULL; path: with the bag that it is in, as above. */
+const struct kan_tombstone *kan_tombstones_find(const struct kan_tombstones *t, const char *path,
+						const char *oid);
 #endif

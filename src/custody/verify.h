@@ -97,6 +97,7 @@ struct kan_verify {
 	struct kan_tsp_ca *tsa;            /* of trust->tsa_ca, or NULL */
 	struct kan_git *git;
 	int repo_fd;
+	bool ours;     /* our own repository: whoever signed a disposal there could do so */
 	bool anchored; /* something outside agrees: an equal remote */
 	bool unsafe;   /* a link or special file: what would open by path is not asked */
 	bool holes;    /* a tree of the tip could not be read: what is below it is unknown */
@@ -172,5 +173,10 @@ int kan_verify_bag_blob(struct kan_buf *out, struct kan_verify *v, const struct 
 /* verify_bag.c: the tombstones of a bag in the tree, into v->gone. */
 void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 		       const struct kan_gitobj_tree *seal);
+
+/* All of them, of every bag. */
+void kan_verify_all_stones(struct kan_verify *v);
+/* Each pointer to this object is one that was disposed of. */
+bool kan_verify_disposed(const struct kan_verify *v, const struct kan_lfs_object *o);
 
 #endif

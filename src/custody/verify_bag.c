@@ -83,6 +83,19 @@ void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 	}
 }
 
+void kan_verify_all_stones(struct kan_verify *v)
+{
+	for (size_t i = 0; i < v->n_bags; i++) {
+		kan_auto_gittree struct kan_gitobj_tree seal = {0};
+		char id[KAN_GIT_ID];
+		bool dir;
+
+		if (kan_gitobj_walk(id, &dir, v->git, v->bags[i].tree, "seal", NULL) == 1 && dir &&
+		    kan_gitobj_read_tree(&seal, v->git, id, NULL) == 0)
+			kan_verify_stones(v, &v->bags[i], &seal);
+	}
+}
+
 static int open_bag(struct kan_verify *v, struct kan_signers **signers, int *dir,
 		    const char *bundle_dir, struct kan_err *err)
 {
@@ -106,7 +119,7 @@ int kan_custody_verify_seal(const char *bundle_dir, const struct kan_custody_tru
 
 static bool gone(const char *path, const char *sha256, void *arg)
 {
-	return kan_tombstones_have(arg, path, sha256);
+	return kan_tombstones_find(arg, path, sha256) != NULL;
 }
 
 /* The name by which a tombstone must call it. */

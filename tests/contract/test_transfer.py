@@ -498,6 +498,33 @@ class Dispose(Case):
         self.assertEqual(verify(home)[0], 0)
         self.assertTrue((bundle_of(home) / GONE).exists())
 
+    def test_a_bundle_with_a_disposed_file_is_still_pushed_exported_and_imported(self):
+        home, remote, receiver = HOMES.home(), HOMES.new("remote-") / "r.git", HOMES.new("receiver-") / "home"
+        HOMES.git("init", "-q", "--bare", "-b", "main", remote)
+        keys = HOMES.new("keys-")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "k"], check=True)
+        self.assertEqual(self.dispose(home, GONE).status, 0)
+        done = kanshiki("--home", home, "custody", "push", remote)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertIn("1 objects were disposed of", done.out.decode())
+        self.assertEqual(verify(remote, "--remote", home / "custody.git", "--require", "pushed")[0], 0)
+        done = kanshiki("--home", receiver, "import", tar_of(bundle_of(home)))
+        self.assertEqual(done.status, 0, str(done))
+        for target in (receiver, bundle_of(receiver)):
+            status, document = verify(target)
+            self.assertEqual(status, 0, document)
+            self.assertTrue([c for c in document["checks"] if "disposed of" in c["detail"]], document)
+        self.assertEqual(events(receiver)[0]["what"], events(home)[0]["what"])
+        self.assertEqual(self.dispose(home, INSPECT, "data/engine-after/inspect.json", flags=(*self.FLAGS, "--key", keys / "k")).status, 0)
+        second = HOMES.new("remote-") / "r.git"
+        HOMES.git("init", "-q", "--bare", "-b", "main", second)
+        self.assertEqual(kanshiki("--home", home, "custody", "push", second).status, 0)
+        lost = next(p for p in (home / "custody.git/lfs/objects").rglob("*") if p.is_file())
+        lost.unlink()
+        third = HOMES.new("remote-") / "r.git"
+        HOMES.git("init", "-q", "--bare", "-b", "main", third)
+        self.assertNotEqual(kanshiki("--home", home, "custody", "push", third).status, 0)
+
     def test_of_two_artefacts_with_one_content_the_tombstones_of_one_do_not_speak_for_the_other(self):
         home = HOMES.home()
         self.assertEqual(self.dispose(home, INSPECT).status, 0)
