@@ -355,6 +355,19 @@ class Transfer(Case):
         for e in events(giver):
             self.assertEqual(rows.document_faults(json.dumps(e).encode(), "kanshiki.event/1"), [])
 
+    def test_lines_that_cannot_be_written_are_not_promised(self):
+        home, there = HOMES.home(), HOMES.new("out-") / "lines"
+        there.write_text("mine")
+        before = len(events(home))
+        for out, statuses in ((there, {8}), (there / "below", {1, 3}), (there.parent / "none/lines", {3})):
+            done = kanshiki("--home", home, "custody", "transfer", "--case", HOMES.sample()[2], "--to", "x", "--method", "y", "--reference", "z", "-o", out)
+            self.assertIn(done.status, statuses, str(done))
+            self.assertIn(str(out), done.err)
+        self.assertEqual((len(events(home)), there.read_text()), (before, "mine"))
+        gone = there.parent / "new"
+        done = kanshiki("--home", home, "custody", "transfer", "--case", "no-case", "--to", "x", "--method", "y", "--reference", "z", "-o", gone)
+        self.assertEqual((done.status, gone.exists()), (3, False), str(done))
+
     def test_a_signature_over_something_else_is_not_recorded(self):
         giver, receiver, lines = self.transferred()
         signature = lines.with_suffix(".sig")
@@ -494,6 +507,7 @@ class Dispose(Case):
         self.refused(self.dispose(home, GONE, flags=("--reason", "x", "--authority", "y")), 8, "--yes")
         self.refused(self.dispose(home, "data/none.json"), 3, "no such artefact")
         self.refused(self.dispose(home, "bag-info.txt"), 3, "no such artefact")
+        self.refused(self.dispose(home, *(f"data/x{n}.json" for n in range(257))), 2, "second call")
         self.refused(self.dispose(home, "data/../../../etc/passwd"), 3)
         self.assertEqual(verify(home)[0], 0)
         self.assertTrue((bundle_of(home) / GONE).exists())
