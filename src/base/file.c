@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -126,6 +127,45 @@ int kan_put_file(int dirfd, const char *path, mode_t mode, struct kan_bytes cont
 	if (fsync(fd) < 0)
 		return kan_fail_sys(err, "%s", path);
 	return close(kan_take_fd(&fd)) < 0 ? kan_fail_sys(err, "%s", path) : 0;
+}
+
+static int put_plain(int dir, const char *name, mode_t mode, struct kan_bytes content,
+		     struct kan_err *err)
+{
+	struct kan_err why = {0};
+	if (kan_put_file(dir, name, mode, content, &why) == 0)
+		return 0;
+	if (why.sys != EEXIST)
+		(void)unlinkat(dir, name, 0);
+	if (err)
+		*err = why;
+	return -1;
+}
+
+int kan_put_whole(int dirfd, const char *path, mode_t mode, struct kan_bytes content,
+		  struct kan_err *err)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	kan_auto_free char *dir = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	kan_auto_close int at = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	kan_auto_close int fd = -1;
+	char self[64];
+	if (at < 0)
+		return kan_fail_sys(err, "%s", path);
+	fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return put_plain(at, name, mode, content, err);
+	if (fchmod(fd, mode) < 0)
+		return kan_fail_sys(err, "%s", path);
+	if (kan_write_all(fd, content.p, content.n, err) < 0)
+		return kan_wrap(err, "%s", path);
+	if (fsync(fd) < 0)
+		return kan_fail_sys(err, "%s", path);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, at, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	return errno == EEXIST ? kan_fail_sys(err, "%s", path)
+			       : put_plain(at, name, mode, content, err);
 }
 
 int kan_open_beneath(int *fd, int dirfd, const char *path, int flags, uint64_t extra,

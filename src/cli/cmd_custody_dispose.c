@@ -47,16 +47,20 @@ static bool confirmed(const struct kan_args *a)
 	return false;
 }
 
-/* "a,b": no path of a bundle has a comma. */
-static size_t split(const char *paths[FILES_MAX + 1], char *list)
+/* "a,b": no path of a bundle has a comma. Some of what was asked for is not all of it: -1. */
+static int split(const char *paths[FILES_MAX + 1], char *list, struct kan_err *err)
 {
 	size_t n = 0;
 	char *save = NULL;
-	for (char *p = strtok_r(list, ",", &save); p && n < FILES_MAX;
-	     p = strtok_r(NULL, ",", &save))
+	for (char *p = strtok_r(list, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
+		if (n == FILES_MAX)
+			return kan_fail(err, KAN_EUSAGE,
+					"--file takes %d paths at once: the rest in a second call",
+					FILES_MAX);
 		paths[n++] = p;
+	}
 	paths[n] = NULL;
-	return n;
+	return 0;
 }
 
 static int print(const struct kan_dispose_done *d, const struct kan_receipt *r, bool json)
@@ -85,8 +89,8 @@ static int dispose(struct kan_custody *c, const struct kan_args *a, struct kan_e
 	struct kan_dispose_done done;
 	struct kan_receipt of = {0}, r = {0};
 	struct stat st;
-	(void)split(paths, list);
-	if (kan_custody_bundle(&of, c, kan_arg(a, "bundle"), err) < 0)
+	if (split(paths, list, err) < 0 ||
+	    kan_custody_bundle(&of, c, kan_arg(a, "bundle"), err) < 0)
 		return kan_say_err(err);
 	if (!confirmed(a))
 		return KAN_EXIT_REFUSED;

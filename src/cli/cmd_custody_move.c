@@ -11,12 +11,36 @@
 #include "custody/check.h"
 #include "custody/move.h"
 
-static int write_out(const char *path, struct kan_bytes text, struct kan_err *err)
+/* Before the event: what cannot be written must not be promised. *fd stays -1 for standard output.
+ */
+static int open_out(int *fd, const char *path, struct kan_err *err)
 {
-	if (path)
-		return kan_put_file(AT_FDCWD, path, 0600, text, err);
-	return fwrite(text.p, 1, text.n, stdout) == text.n ? 0
-							   : kan_fail_sys(err, "standard output");
+	struct kan_err why = {0};
+	if (!path || kan_create(fd, AT_FDCWD, path, 0600, &why) == 0)
+		return 0;
+	return why.sys == EEXIST ? kan_fail(err, KAN_EREFUSED, "--out %s is there already", path)
+				 : kan_fail(err, why.code, "%s", why.text);
+}
+
+static int write_text(int fd, const char *path, struct kan_bytes text, struct kan_err *err)
+{
+	if (!path)
+		return fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0
+			       ? 0
+			       : kan_fail_sys(err, "standard output");
+	if (kan_write_all(fd, text.p, text.n, err) < 0)
+		return kan_wrap(err, "%s", path);
+	return fsync(fd) < 0 ? kan_fail_sys(err, "%s", path) : 0;
+}
+
+/* rc: of what made the text. A file with half of it, or with nothing, does not stay. */
+static int write_out(int fd, const char *path, int rc, struct kan_bytes text, struct kan_err *err)
+{
+	if (rc == 0)
+		rc = write_text(fd, path, text, err);
+	if (rc < 0 && fd >= 0)
+		(void)unlink(path);
+	return rc;
 }
 
 static int check_transfer(const struct kan_args *a)
@@ -39,13 +63,11 @@ static int transfer(struct kan_custody *c, const struct kan_args *a, struct kan_
 		.case_id = kan_arg(a, "case"), .purpose = kan_arg(a, "text"), .argv = a->argv};
 	const char *out = kan_arg(a, "out");
 	struct kan_receipt r = {0};
-	/* Before the event: what cannot be written must not be promised. */
-	if (out && access(out, F_OK) == 0) {
-		kan_say("--out %s is there already", out);
-		return KAN_EXIT_REFUSED;
-	}
-	if (kan_custody_transfer(&r, &lines, c, &ask, &act, err) < 0 ||
-	    write_out(out, kan_buf_bytes(&lines), err) < 0)
+	kan_auto_close int fd = -1;
+	int rc = open_out(&fd, out, err);
+	if (rc == 0)
+		rc = kan_custody_transfer(&r, &lines, c, &ask, &act, err);
+	if (write_out(fd, out, rc, kan_buf_bytes(&lines), err) < 0)
 		return kan_say_err(err);
 	kan_say("event %u commit %s: the receiver imports the bundles, and signs these lines with "
 		"kanshiki custody ack --sign FILE",
@@ -118,10 +140,15 @@ static int ack_sign(struct kan_custody *c, const struct kan_args *a, struct kan_
 	kan_auto_free char *home = kan_home(a), *bundles = kan_path(home, "bundles");
 	struct here h = {.c = c, .bundles = bundles};
 	char event[KAN_SHA256_HEX];
+	const char *out = kan_arg(a, "out");
+	kan_auto_close int fd = -1;
 	if (kan_read_file(&lines, AT_FDCWD, kan_arg(a, "sign"), err) < 0 ||
-	    kan_ack_lines(event, kan_buf_bytes(&lines), is_here, &h, err) < 0 ||
-	    kan_custody_ack_sign(&armour, c, kan_buf_bytes(&lines), err) < 0 ||
-	    write_out(kan_arg(a, "out"), kan_buf_bytes(&armour), err) < 0)
+	    kan_ack_lines(event, kan_buf_bytes(&lines), is_here, &h, err) < 0)
+		return kan_say_err(err);
+	int rc = open_out(&fd, out, err);
+	if (rc == 0)
+		rc = kan_custody_ack_sign(&armour, c, kan_buf_bytes(&lines), err);
+	if (write_out(fd, out, rc, kan_buf_bytes(&armour), err) < 0)
 		return kan_say_err(err);
 	kan_say("signed: the giver records it with kanshiki custody ack --case ID --by WHO "
 		"--signature FILE");

@@ -83,6 +83,9 @@ static int print_done(const struct kan_push_done *d, const struct kan_remote *r,
 	kan_print(stdout, kan_bytes_of(r->url));
 	(void)printf("\n%zu objects sent (%llu octets), %zu were there; main was read back\n",
 		     d->sent, (unsigned long long)d->octets, d->there);
+	if (d->disposed)
+		(void)printf("%zu objects were disposed of, and are not here to be sent\n",
+			     d->disposed);
 	return KAN_EXIT_OK;
 }
 

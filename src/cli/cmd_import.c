@@ -16,6 +16,7 @@
 #include "cli/tsa.h"
 #include "custody/anchor.h"
 #include "custody/check.h"
+#include "custody/stamp.h"
 
 static const struct kan_option options[] = {
 	{"case", 0, "ID", "the case (default: the one in the bundle)"},
@@ -37,6 +38,15 @@ static int whole(const char *path, struct kan_err *err)
 	if (kan_custody_verify_bag(path, NULL, NULL, kan_first_fault, &fault, err) < 0)
 		return -1;
 	return fault.code == KAN_OK ? 0 : kan_fail(err, fault.code, "%s: %s", path, fault.text);
+}
+
+/* Ours, and not committed: what a crash of ours left is no alteration. */
+static int mended(const char *path, struct kan_err *err)
+{
+	kan_auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		kan_stamp_mend(fd);
+	return whole(path, err);
 }
 
 /* The copy, under the name that makes no bundle of it, by every check of a bag. */
@@ -71,6 +81,8 @@ static int merge(const struct kan_carried *c, const char *parent, const char *th
 	if (!kan_bytes_eq(kan_buf_bytes(&ours), kan_buf_bytes(&theirs)))
 		return kan_fail(err, KAN_EREFUSED,
 				"%s: a bundle of this name and another seal is here", c->bundle);
+	if (mended(there, err) < 0)
+		return -1;
 	kan_say("%s is here already: only proofs that are new are added", c->bundle);
 	return kan_carry_proofs(there, copy, err);
 }
@@ -133,7 +145,7 @@ static int bring(char **path, const struct kan_args *a, const char *home, struct
 		return -1;
 	if (given && at_home(given, parent)) {
 		*path = kan_take_ptr(given);
-		return whole(*path, err);
+		return mended(*path, err);
 	}
 	if (given && whole(given, err) < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include "custody/files.h"
 #include "custody/lfs.h"
 #include "custody/proof.h"
+#include "custody/tombstone.h"
 #include "custody/write.h"
 
 #include "base/file.h"
@@ -11,9 +12,11 @@
 #include <kanshiki/bundle.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void kan_custody_free(struct kan_custody *c)
@@ -147,10 +150,18 @@ static int add_proofs(struct kan_write *w, struct kan_custody *c, int dir, struc
 	return 0;
 }
 
+static int add_pointer(struct kan_write *w, struct kan_custody *c, const char *path,
+		       const struct kan_lfs_object *o, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf pointer = KAN_BUF(KAN_FORM_POINTER_MAX);
+
+	kan_form_pointer(&pointer, o->oid, o->size);
+	return add_bytes(w, c, path, kan_buf_bytes(&pointer), err);
+}
+
 static int add_object(struct kan_write *w, struct kan_custody *c, int dir, const char *path,
 		      const char *want, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf pointer = KAN_BUF(KAN_FORM_POINTER_MAX);
 	kan_auto_close int fd = -1;
 	struct kan_lfs_object o;
 	uint64_t size;
@@ -159,8 +170,7 @@ static int add_object(struct kan_write *w, struct kan_custody *c, int dir, const
 		return -1;
 	if (kan_lfs_put(&o, c->home.repo_fd, fd, want, err) < 0)
 		return kan_wrap(err, "%s", path);
-	kan_form_pointer(&pointer, o.oid, o.size);
-	return add_bytes(w, c, path, kan_buf_bytes(&pointer), err);
+	return add_pointer(w, c, path, &o, err);
 }
 
 static int no_data(struct kan_bytes piece, void *arg, struct kan_err *err)
@@ -171,17 +181,55 @@ static int no_data(struct kan_bytes piece, void *arg, struct kan_err *err)
 	return 0;
 }
 
+static void unheard(const struct kan_check *check, void *arg)
+{
+	(void)check;
+	(void)arg;
+}
+
+/* What a bag from elsewhere was disposed of before it came; verify told the rest. */
+static void read_stones(struct kan_tombstones *out, const struct kan_bundle *b)
+{
+	static const struct kan_custody_trust nothing = {0};
+	kan_auto_close int dir =
+		open(kan_bundle_dir(b), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct kan_verify v = {.fn = unheard, .trust = &nothing};
+
+	if (dir >= 0)
+		kan_tombstones_of_dir(out, &v, dir, kan_bundle_name(b));
+}
+
+/* What the tombstone says of a file that is not there; NULL: it is there, or missing. */
+static const struct kan_lfs_object *gone(const struct kan_tombstones *stones,
+					 const struct kan_bundle *b,
+					 const struct kan_bundle_file *f)
+{
+	const struct kan_tombstone *t = kan_tombstones_find(stones, f->path, f->sha256);
+	kan_auto_buf struct kan_buf path = KAN_BUF(PATH_MAX);
+	struct stat st;
+
+	if (!t)
+		return NULL;
+	kan_buf_addf(&path, "%s/%s", kan_bundle_dir(b), f->path);
+	return lstat(kan_buf_str(&path), &st) < 0 && errno == ENOENT ? &t->object : NULL;
+}
+
 /* check: a bag from elsewhere is hashed first; one that was just sealed here was hashed while
  * written. */
 static int add_payload(struct kan_write *w, struct kan_custody *c, const struct kan_bundle *b,
-		       int dir, struct kan_err *err)
+		       const struct kan_tombstones *stones, int dir, struct kan_err *err)
 {
 	bool check = strcmp(w->type, "collect") != 0;
 
 	for (size_t i = 0; i < kan_bundle_count(b); i++) {
 		const struct kan_bundle_file *f = kan_bundle_file(b, i);
+		const struct kan_lfs_object *o = gone(stones, b, f);
 
 		if (strncmp(f->path, "data/", 5) != 0)
+			continue;
+		if (o && add_pointer(w, c, f->path, o, err) < 0)
+			return -1;
+		if (o)
 			continue;
 		if (check && kan_bundle_stream(b, f->path, no_data, NULL, err) < 0)
 			return -1;
@@ -191,7 +239,7 @@ static int add_payload(struct kan_write *w, struct kan_custody *c, const struct 
 	return 0;
 }
 
-static json_t *what_json(const struct kan_bundle *b)
+static json_t *what_json(const struct kan_bundle *b, const struct kan_tombstones *stones)
 {
 	json_t *what = json_object();
 	json_int_t octets = 0, files = 0;
@@ -200,7 +248,9 @@ static json_t *what_json(const struct kan_bundle *b)
 		const struct kan_bundle_file *f = kan_bundle_file(b, i);
 
 		if (strncmp(f->path, "data/", 5) == 0) {
-			octets += (json_int_t)f->size;
+			const struct kan_lfs_object *o = gone(stones, b, f);
+
+			octets += (json_int_t)(o ? o->size : f->size);
 			files++;
 		}
 	}
@@ -244,7 +294,8 @@ static int done_before(struct kan_receipt *out, struct kan_custody *c, const str
 }
 
 static int commit_bundle(struct kan_receipt *out, struct kan_custody *c, const struct kan_bundle *b,
-			 struct kan_write *w, struct kan_err *err)
+			 const struct kan_tombstones *stones, struct kan_write *w,
+			 struct kan_err *err)
 {
 	kan_auto_close int lock = -1, dir = -1;
 	int found;
@@ -257,7 +308,7 @@ static int commit_bundle(struct kan_receipt *out, struct kan_custody *c, const s
 	if (found)
 		return found < 0 ? -1 : 0;
 	if (add_tags(w, c, dir, err) < 0 || add_proofs(w, c, dir, err) < 0 ||
-	    add_payload(w, c, b, dir, err) < 0)
+	    add_payload(w, c, b, stones, dir, err) < 0)
 		return kan_wrap(err, "%s", kan_bundle_name(b));
 	return kan_write_event(out, c, w, err);
 }
@@ -266,6 +317,7 @@ int kan_custody_commit(struct kan_receipt *out, struct kan_custody *c, const cha
 		       const char *type, const struct kan_act *act, struct kan_err *err)
 {
 	kan_auto_write struct kan_write w = {.type = type, .act = act};
+	kan_auto_tombstones struct kan_tombstones stones = {0};
 	json_auto_t *what = NULL;
 	struct kan_bundle *b = NULL;
 	char name[KAN_FORM_CASE];
@@ -279,12 +331,14 @@ int kan_custody_commit(struct kan_receipt *out, struct kan_custody *c, const cha
 		     ? case_name(name, b, act, err)
 		     : kan_fail(err, KAN_EFORMAT, "%s: not a bundle's name", kan_bundle_name(b));
 	if (!rc) {
-		what = what_json(b);
+		if (strcmp(type, "import") == 0)
+			read_stones(&stones, b);
+		what = what_json(b, &stones);
 		w.case_id = name;
 		w.bundle = kan_bundle_name(b);
 		w.seal = kan_bundle_seal(b);
 		w.what = what;
-		rc = commit_bundle(out, c, b, &w, err);
+		rc = commit_bundle(out, c, b, &stones, &w, err);
 	}
 	kan_bundle_free(b);
 	return rc;

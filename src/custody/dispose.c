@@ -198,20 +198,20 @@ static int put_once(int dir, const char *path, struct kan_bytes content, struct 
 	} else if (why.code != KAN_ENOTFOUND) {
 		return kan_fail(err, why.code, "%s", why.text);
 	}
-	return kan_put_file(dir, path, 0400, content, err);
+	return kan_put_whole(dir, path, 0400, content, err);
 }
 
+/* The signature first: an event without one would fail in verify, after a crash between the two. */
 static int put_stone(struct dispose *d, int bag, struct kan_err *err)
 {
-	kan_auto_buf struct kan_buf path = KAN_BUF(128);
+	kan_auto_buf struct kan_buf path = KAN_BUF(128), sig = KAN_BUF(128);
 	kan_auto_close int seal = -1;
 
 	kan_tombstone_path(&path, d->stone.seq);
+	kan_buf_addf(&sig, "%s.sig", kan_buf_str(&path));
 	if (kan_mkdirs(bag, "seal", err) < 0 ||
+	    put_once(bag, kan_buf_str(&sig), kan_buf_bytes(&d->stone.sig), err) < 0 ||
 	    put_once(bag, kan_buf_str(&path), kan_buf_bytes(&d->stone.event), err) < 0)
-		return -1;
-	kan_buf_adds(&path, ".sig");
-	if (put_once(bag, kan_buf_str(&path), kan_buf_bytes(&d->stone.sig), err) < 0)
 		return -1;
 	seal = openat(bag, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return seal < 0 || fsync(seal) < 0 || fsync(bag) < 0 ? kan_fail_sys(err, "seal") : 0;

@@ -66,7 +66,7 @@ static int put(const struct bag *b, const struct kind *k, struct kan_err *err)
 				continue; /* verify tells of it */
 			if (k->make(&made, b, err) < 0)
 				return -1;
-			return kan_put_file(b->dir, name, 0400, kan_buf_bytes(&made), err);
+			return kan_put_whole(b->dir, name, 0400, kan_buf_bytes(&made), err);
 		}
 		if (k->mine(b, kan_buf_bytes(&there)))
 			return 0;

@@ -8,6 +8,7 @@
 #include "custody/files.h"
 #include "custody/lfsapi.h"
 #include "custody/pktline.h"
+#include "custody/tombstone.h"
 #include "custody/verify.h"
 #include "custody/write.h"
 
@@ -47,8 +48,21 @@ static int by_oid(const void *a, const void *b)
 		      ((const struct kan_lfs_object *)b)->oid);
 }
 
+/* What was disposed of is not here to be sent; whoever got it before has it still. */
+static bool gone(const struct push *p, const struct kan_verify *v, const struct kan_lfs_object *o)
+{
+	char path[KAN_LFS_PATH];
+	struct stat st;
+
+	kan_lfs_path(path, o->oid);
+	return fstatat(p->c->home.repo_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+	       kan_verify_disposed(v, o);
+}
+
 static void keep_objects(struct push *p, const struct kan_verify *v)
 {
+	size_t kept = 0;
+
 	p->objects = kan_xrealloc(NULL, v->n_objects + 1, sizeof(*p->objects));
 	for (size_t i = 0; i < v->n_objects; i++)
 		p->objects[i] = v->objects[i].object;
@@ -57,6 +71,11 @@ static void keep_objects(struct push *p, const struct kan_verify *v)
 	for (size_t i = 0; i < v->n_objects; i++)
 		if (!p->n || by_oid(&p->objects[p->n - 1], &p->objects[i]) != 0)
 			p->objects[p->n++] = p->objects[i];
+	for (size_t i = 0; i < p->n; i++)
+		if (!gone(p, v, &p->objects[i]))
+			p->objects[kept++] = p->objects[i];
+	p->done->disposed = p->n - kept;
+	p->n = kept;
 }
 
 /* The objects that the tip names, by the checks of verify: what is damaged here does not travel as
@@ -65,15 +84,20 @@ static int list_objects(struct push *p, struct kan_err *err)
 {
 	static const struct kan_custody_trust nothing = {0};
 	struct kan_err fault = {0};
+	kan_auto_tombstones struct kan_tombstones stones = {0};
 	struct kan_verify v = {.fn = first_fault,
 			       .arg = &fault,
 			       .trust = &nothing,
+			       .gone = &stones,
+			       .ours = true,
 			       .repo_fd = p->c->home.repo_fd,
 			       .git = p->c->git};
 
 	kan_verify_files(&v);
 	if (!fault.code)
 		kan_verify_tree(&v);
+	if (!fault.code)
+		kan_verify_all_stones(&v);
 	if (!fault.code)
 		keep_objects(p, &v);
 	memcpy(p->done->tip, v.tip, KAN_GIT_ID);

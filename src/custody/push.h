@@ -10,6 +10,7 @@ struct kan_push_done {
 	char tip[KAN_GIT_ID];    /* ours, and main of the remote as it was read back */
 	char before[KAN_GIT_ID]; /* main of the remote before, "" for none */
 	size_t sent, there;      /* LFS objects sent now, and those it had */
+	size_t disposed;         /* objects that are here no more, by signed tombstones */
 	uint64_t octets;         /* sent as LFS objects */
 };
 /*

@@ -133,6 +133,20 @@ static bool torn(int bag, unsigned n, const struct kan_err *why)
 	       unlinkat(bag, name, 0) == 0;
 }
 
+void kan_stamp_mend(int bag)
+{
+	for (unsigned n = 1; n <= KAN_BAG_PROOF_NAMES; n++) {
+		kan_auto_buf struct kan_buf reply = KAN_BUF(KAN_BAG_PROOF_MAX);
+		struct kan_err why = {0};
+		int64_t at;
+
+		if (read_proof(&reply, bag, "tsr", n, NULL) == 1 &&
+		    kan_tsp_verify(&at, kan_buf_bytes(&reply), &(struct kan_tsp_ask){.ca = NULL},
+				   &why) < 0)
+			(void)torn(bag, n, &why);
+	}
+}
+
 /* 1: this name has a reply. */
 static int look_at_reply(struct found *f, int bag, unsigned n, const struct kan_tsp_ask *ask,
 			 struct kan_err *err)
@@ -200,7 +214,7 @@ static int put(int bag, const char *kind, unsigned n, const struct kan_buf *cont
 
 	kan_bag_proof(name, n, kind);
 	if (kan_mkdirs(bag, "seal", err) < 0 ||
-	    kan_put_file(bag, name, 0400, kan_buf_bytes(content), err) < 0)
+	    kan_put_whole(bag, name, 0400, kan_buf_bytes(content), err) < 0)
 		return -1;
 	return synced(bag, err);
 }

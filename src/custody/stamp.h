@@ -36,6 +36,9 @@ int kan_stamp_seal(enum kan_stamp *out, struct kan_custody *c, int bag,
 		   const struct kan_stamp_ask *ask, struct kan_err *why, struct kan_err *err);
 int kan_stamp_bundle(enum kan_stamp *out, struct kan_custody *c, const char *bundle_dir,
 		     const struct kan_stamp_ask *ask, struct kan_err *why, struct kan_err *err);
+/* Replies that a crash cut short are taken away; their requests wait again. Of a bundle that is
+ * ours. */
+void kan_stamp_mend(int bag);
 /* Of a commit's own bytes, as `git cat-file commit` gives them. Nothing is stored. */
 int kan_stamp_commit(struct kan_buf *reply, struct kan_custody *c, const char *commit,
 		     const struct kan_stamp_ask *ask, struct kan_err *err);

@@ -40,12 +40,13 @@ bool kan_tombstone_is(const char *path, unsigned *seq)
 	return strcmp(kan_buf_str(&again), path) == 0;
 }
 
-bool kan_tombstones_have(const struct kan_tombstones *t, const char *path, const char *oid)
+const struct kan_tombstone *kan_tombstones_find(const struct kan_tombstones *t, const char *path,
+						const char *oid)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (strcmp(t->list[i].path, path) == 0 && strcmp(t->list[i].object.oid, oid) == 0)
-			return true;
-	return false;
+			return &t->list[i];
+	return NULL;
 }
 
 static void fault(struct kan_verify *v, const struct kan_tombstone_ask *ask, const char *what)
@@ -61,6 +62,8 @@ static bool signer_counts(struct kan_verify *v, const struct kan_tombstone_ask *
 	char fpr[KAN_KEY_FPR];
 	const char *why = "it is not the key that signed the seal";
 
+	if (v->ours)
+		return true;
 	kan_key_fingerprint(fpr, sig->key);
 	if (v->signers &&
 	    kan_signers_find(v->signers,
@@ -73,7 +76,8 @@ static bool signer_counts(struct kan_verify *v, const struct kan_tombstone_ask *
 	return false;
 }
 
-static bool one(struct kan_tombstones *out, const struct kan_event *e, const json_t *entry)
+static bool one(struct kan_tombstones *out, const struct kan_event *e, const char *bag,
+		const json_t *entry)
 {
 	struct kan_tombstone t = {.path = ""};
 	const char *bundle = json_string_value(json_object_get(entry, "bundle"));
@@ -81,11 +85,10 @@ static bool one(struct kan_tombstones *out, const struct kan_event *e, const jso
 	const char *oid = json_string_value(json_object_get(entry, "oid"));
 	json_int_t size = json_integer_value(json_object_get(entry, "size"));
 
-	if (!bundle || strcmp(bundle, e->bundle) != 0 || !path || strlen(path) >= sizeof(t.path) ||
-	    strncmp(path, "data/", 5) != 0 || !oid || !kan_is_sha256_hex(oid) || size < 0)
+	if (!bundle || strcmp(bundle, e->bundle) != 0 || !path || strncmp(path, "data/", 5) != 0 ||
+	    snprintf(t.path, sizeof(t.path), "%s%s", bag, path) >= (int)sizeof(t.path) || !oid ||
+	    !kan_is_sha256_hex(oid) || size < 0)
 		return false;
-	snprintf(t.path, sizeof(t.path), "%s", path);
-	snprintf(t.bundle, sizeof(t.bundle), "%s", bundle);
 	memcpy(t.object.oid, oid, KAN_SHA256_HEX);
 	t.object.size = (uint64_t)size;
 	out->list = kan_xrealloc(out->list, out->n + 1, sizeof(*out->list));
@@ -105,7 +108,7 @@ static void take_event(struct kan_tombstones *out, struct kan_verify *v,
 		return;
 	}
 	json_array_foreach (list, i, entry)
-		if (!one(out, e, entry))
+		if (!one(out, e, ask->bag, entry))
 			fault(v, ask, "an entry of another form");
 }
 
@@ -143,7 +146,8 @@ static void of_file(struct kan_tombstones *out, struct kan_verify *v, int dir, c
 	kan_auto_buf struct kan_buf path = KAN_BUF(256), beside = KAN_BUF(256);
 	kan_auto_buf struct kan_buf event = KAN_BUF(KAN_BAG_PROOF_MAX);
 	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
-	struct kan_tombstone_ask ask = {.bundle = bundle, .seal_key = key, .at = time(NULL)};
+	struct kan_tombstone_ask ask = {
+		.bundle = bundle, .bag = "", .seal_key = key, .at = time(NULL)};
 	struct kan_err err = {0};
 	unsigned seq;
 

@@ -8,8 +8,7 @@
 
 struct kan_tombstone {
 	struct kan_lfs_object object;
-	char path[256]; /* data/... */
-	char bundle[KAN_FORM_BUNDLE];
+	char path[512]; /* bag, and behind it data/... */
 };
 struct kan_tombstones {
 	struct kan_tombstone *list;
@@ -25,6 +24,7 @@ void kan_tombstone_path(struct kan_buf *out, unsigned seq); /* below the bag */
 /* One tombstone as it lies there. Everything is borrowed. */
 struct kan_tombstone_ask {
 	const char *bundle, *path; /* path: for the words */
+	const char *bag;           /* what its files are below, "cases/.../BUNDLE/", or "" */
 	struct kan_bytes event, armour;
 	struct kan_bytes seal_key; /* of seal/tagmanifest-sha256.txt.sig; empty: none */
 	int64_t at;                /* when its signer must be trusted */
@@ -39,7 +39,7 @@ void kan_tombstone_take(struct kan_tombstones *out, struct kan_verify *v,
 /* All of a bundle's directory; what is wrong with them is told through v. */
 void kan_tombstones_of_dir(struct kan_tombstones *out, struct kan_verify *v, int dir,
 			   const char *bundle);
-/* Is this file of the bundle among them? */
-bool kan_tombstones_have(const struct kan_tombstones *t, const char *path, const char *oid);
-
+/* The one of this file, or NULL; path: with the bag that it is in, as above. */
+const struct kan_tombstone *kan_tombstones_find(const struct kan_tombstones *t, const char *path,
+						const char *oid);
 #endif

@@ -182,6 +182,7 @@ void kan_verify_clear(struct kan_verify *v)
 	free(v->objects);
 	free(v->bags);
 	kan_verify_untrust(v);
+	free(v->said);
 	free(v->stamps);
 	kan_git_free(v->git);
 }

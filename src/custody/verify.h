@@ -46,6 +46,13 @@ struct kan_verify_object {
 	char *path;
 };
 
+/* The blob of a disposal's tombstone, and when its commit was made: stamped time, else committer
+ * date. */
+struct kan_verify_said {
+	char id[KAN_GIT_ID];
+	int64_t at; /* seconds */
+};
+
 /* A stamp over a commit, as the tip's tree has it. */
 struct kan_verify_stamp {
 	char case_id[KAN_FORM_CASE], commit[KAN_GIT_ID];
@@ -90,6 +97,7 @@ struct kan_verify {
 	struct kan_tsp_ca *tsa;            /* of trust->tsa_ca, or NULL */
 	struct kan_git *git;
 	int repo_fd;
+	bool ours;     /* our own repository: whoever signed a disposal there could do so */
 	bool anchored; /* something outside agrees: an equal remote */
 	bool unsafe;   /* a link or special file: what would open by path is not asked */
 	bool holes;    /* a tree of the tip could not be read: what is below it is unknown */
@@ -103,6 +111,8 @@ struct kan_verify {
 	struct kan_verify_object *objects;
 	size_t n_objects;
 	struct kan_tombstones *gone;     /* of a repository's bags, with their full paths */
+	struct kan_verify_said *said;
+	size_t n_said;
 	struct kan_verify_stamp *stamps; /* sorted by commit */
 	size_t n_stamps;
 	struct kan_verify_stamped stamped;
@@ -163,5 +173,10 @@ int kan_verify_bag_blob(struct kan_buf *out, struct kan_verify *v, const struct 
 /* verify_bag.c: the tombstones of a bag in the tree, into v->gone. */
 void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 		       const struct kan_gitobj_tree *seal);
+
+/* All of them, of every bag. */
+void kan_verify_all_stones(struct kan_verify *v);
+/* Each pointer to this object is one that was disposed of. */
+bool kan_verify_disposed(const struct kan_verify *v, const struct kan_lfs_object *o);
 
 #endif

@@ -29,13 +29,24 @@ static void bag_key(struct kan_sshsig *sig, struct kan_verify *v, const struct k
 		sig->key = (struct kan_bytes){0};
 }
 
+/* One that came with the bag was there when the bag was committed. */
+static int64_t said_at(const struct kan_verify *v, const struct kan_verify_bag *bag, const char *id)
+{
+	for (size_t i = 0; i < v->n_said; i++)
+		if (strcmp(v->said[i].id, id) == 0)
+			return v->said[i].at;
+	return bag->committed;
+}
+
 static void take_tombstone(struct kan_verify *v, const struct kan_verify_bag *bag, const char *path,
-			   const char *where, struct kan_bytes key)
+			   const char *where, int64_t at, struct kan_bytes key)
 {
 	kan_auto_buf struct kan_buf event = KAN_BUF(KAN_BAG_PROOF_MAX);
 	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
 	kan_auto_buf struct kan_buf beside = KAN_BUF(256);
+	char files[KAN_FORM_CASE + KAN_FORM_BUNDLE + 32];
 
+	snprintf(files, sizeof(files), "cases/%s/bundles/%s/", bag->case_id, bag->bundle);
 	kan_buf_addf(&beside, "%s.sig", path);
 	if (kan_verify_bag_blob(&event, v, bag, path) < 0 ||
 	    kan_verify_bag_blob(&armour, v, bag, kan_buf_str(&beside)) < 0)
@@ -45,10 +56,11 @@ static void take_tombstone(struct kan_verify *v, const struct kan_verify_bag *ba
 		kan_tombstone_take(v->gone, v,
 				   &(struct kan_tombstone_ask){.bundle = bag->bundle,
 							       .path = where,
+							       .bag = files,
 							       .event = kan_buf_bytes(&event),
 							       .armour = kan_buf_bytes(&armour),
 							       .seal_key = key,
-							       .at = bag->committed});
+							       .at = at});
 }
 
 void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
@@ -66,7 +78,21 @@ void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 		snprintf(where, sizeof(where), "cases/%s/bundles/%s/%s", bag->case_id, bag->bundle,
 			 kan_buf_str(&path));
 		if (kan_tombstone_is(kan_buf_str(&path), &seq))
-			take_tombstone(v, bag, kan_buf_str(&path), where, first.key);
+			take_tombstone(v, bag, kan_buf_str(&path), where,
+				       said_at(v, bag, seal->list[i].id), first.key);
+	}
+}
+
+void kan_verify_all_stones(struct kan_verify *v)
+{
+	for (size_t i = 0; i < v->n_bags; i++) {
+		kan_auto_gittree struct kan_gitobj_tree seal = {0};
+		char id[KAN_GIT_ID];
+		bool dir;
+
+		if (kan_gitobj_walk(id, &dir, v->git, v->bags[i].tree, "seal", NULL) == 1 && dir &&
+		    kan_gitobj_read_tree(&seal, v->git, id, NULL) == 0)
+			kan_verify_stones(v, &v->bags[i], &seal);
 	}
 }
 
@@ -93,7 +119,7 @@ int kan_custody_verify_seal(const char *bundle_dir, const struct kan_custody_tru
 
 static bool gone(const char *path, const char *sha256, void *arg)
 {
-	return kan_tombstones_have(arg, path, sha256);
+	return kan_tombstones_find(arg, path, sha256) != NULL;
 }
 
 /* The name by which a tombstone must call it. */

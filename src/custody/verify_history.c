@@ -96,6 +96,18 @@ static bool may_add(const struct kan_event *e, const char *path)
 	       kan_bytes_starts(p, kan_buf_str(&bag));
 }
 
+/* When a tombstone's signer must be trusted: years may lie between the bag's commit and this. */
+static void keep_said(struct step *s, const char *stone)
+{
+	struct kan_verify *v = s->h->v;
+	struct kan_verify_said *at;
+
+	v->said = kan_xrealloc(v->said, v->n_said + 1, sizeof(*v->said));
+	at = &v->said[v->n_said++];
+	memcpy(at->id, stone, KAN_GIT_ID);
+	at->at = s->stamped ? s->stamped / 1000000000 : s->commit.committer.time;
+}
+
 /* The tombstone that a dispose event brings is that event, byte for byte. */
 static void check_stone(struct step *s)
 {
@@ -112,6 +124,8 @@ static void check_stone(struct step *s)
 	}
 	if (!event || !stone || strcmp(event, stone) != 0)
 		event_fail(s, "its tombstone in the bag's seal/ is not this event");
+	else
+		keep_said(s, stone);
 }
 
 static void check_adds(struct step *s, bool root)

@@ -16,17 +16,13 @@ static int by_object(const void *a, const void *b)
 	return x->object.size < y->object.size ? -1 : x->object.size > y->object.size;
 }
 
-/* Each pointer with this object must be one that was disposed of. */
-static bool disposed(const struct kan_verify *v, const struct kan_verify_object *o)
+bool kan_verify_disposed(const struct kan_verify *v, const struct kan_lfs_object *o)
 {
-	size_t pointers = 0, gone = 0;
-
 	for (size_t i = 0; i < v->n_objects; i++)
-		pointers += strcmp(v->objects[i].object.oid, o->object.oid) == 0;
-	for (size_t i = 0; v->gone && i < v->gone->n; i++)
-		gone += strcmp(v->gone->list[i].object.oid, o->object.oid) == 0 &&
-			v->gone->list[i].object.size == o->object.size;
-	return gone >= pointers;
+		if (strcmp(v->objects[i].object.oid, o->oid) == 0 &&
+		    !(v->gone && kan_tombstones_find(v->gone, v->objects[i].path, o->oid)))
+			return false;
+	return true;
 }
 
 static void check_one(struct kan_verify *v, const struct kan_verify_object *o)
@@ -35,7 +31,7 @@ static void check_one(struct kan_verify *v, const struct kan_verify_object *o)
 
 	if (!kan_lfs_check(v->repo_fd, &o->object, &err))
 		return;
-	if (err.code == KAN_ENOTFOUND && disposed(v, o))
+	if (err.code == KAN_ENOTFOUND && kan_verify_disposed(v, &o->object))
 		kan_verify_skip(v, KAN_VERIFY_STORE, o->path,
 				"disposed of: a signed tombstone in "
 				"the bag's seal/ says so");

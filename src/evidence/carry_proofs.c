@@ -43,7 +43,7 @@ static int add(int dir, const char *name, struct kan_bytes content, struct kan_e
 		if (has(dir, path, content))
 			return 0;
 		struct kan_err why = {0};
-		if (kan_put_file(dir, path, 0400, content, &why) == 0)
+		if (kan_put_whole(dir, path, 0400, content, &why) == 0)
 			return 0;
 		if (why.sys != EEXIST || !*end)
 			return kan_fail(err, why.sys == EEXIST ? KAN_EREFUSED : why.code, "%s: %s",
@@ -54,7 +54,7 @@ static int add(int dir, const char *name, struct kan_bytes content, struct kan_e
 
 int kan_carry_proofs(const char *bundle, const char *copy, struct kan_err *err)
 {
-	kan_auto_close int to = -1, from = -1, seal = -1;
+	kan_auto_close int to = -1, from = -1, seal = -1, ours = -1;
 	struct kan_carry_list list = {0};
 	if (open_dir(&to, bundle, err) < 0 || open_dir(&from, copy, err) < 0)
 		return -1;
@@ -64,12 +64,17 @@ int kan_carry_proofs(const char *bundle, const char *copy, struct kan_err *err)
 	int rc = kan_carry_files(&list, seal, err);
 	if (rc == 0)
 		rc = kan_mkdirs(to, "seal", err);
-	for (size_t i = 0; rc == 0 && i < list.n; i++) {
+	/* The last first: a tombstone's signature, then what it is over. */
+	for (size_t i = list.n; rc == 0 && i-- > 0;) {
 		kan_auto_buf struct kan_buf content = KAN_BUF(KAN_BAG_PROOF_CAP);
 		rc = kan_bag_read(&content, seal, list.path[i], KAN_BAG_PROOF_CAP, err);
 		if (rc == 0)
 			rc = add(to, list.path[i], kan_buf_bytes(&content), err);
 	}
 	kan_carry_files_free(&list);
-	return rc == 0 && fsync(to) < 0 ? kan_fail_sys(err, "%s", bundle) : rc;
+	if (rc < 0)
+		return -1;
+	ours = openat(to, "seal", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return ours < 0 || fsync(ours) < 0 || fsync(to) < 0 ? kan_fail_sys(err, "%s/seal", bundle)
+							    : 0;
 }

@@ -104,6 +104,16 @@ static void file(struct walk *w, const char *path, const struct statx *st)
 				  (unsigned)st->stx_nlink);
 }
 
+/* An empty seal/ is as none: whoever made it was stopped before the first proof was in it. */
+static void empty(struct walk *w, const char *path)
+{
+	if (strcmp(path, seal_dir) == 0)
+		kan_bagcheck_skip(w->c, KAN_BAGCHECK_LAYOUT, KAN_CHECK_GENERAL, path,
+				  "empty: whoever was to sign was stopped");
+	else
+		fault(w, path, "an empty directory");
+}
+
 static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 {
 	char path[PATH_OCTETS];
@@ -116,7 +126,7 @@ static enum kan_tree_next visit(const struct kan_tree_entry *e, void *arg)
 		       (const char *)e->path.p + 1);
 	if (e->post) {
 		if (!w->filled[e->depth] && w->sealed)
-			fault(w, path, "an empty directory");
+			empty(w, path);
 		return KAN_TREE_GO;
 	}
 	if (e->depth >= DEPTH_MAX) {

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import re
 import ssl
 import subprocess
@@ -250,8 +251,11 @@ class Up(unittest.TestCase):
             self.assertEqual(status, 7, err)
             self.assertEqual(events(home), [])
         request.write_bytes(tsa.query("-data", bag / "tagmanifest-sha256.txt", "-sha256", "-cert"))
-        status, _, err = kanshiki("--home", home, "import", "--case", "inc-9", bag)
-        self.assertEqual((status, stamp.exists(), request.exists()), (0, False, True), err)
+        ours = home / "bundles" / bag.name
+        home.mkdir(0o700, exist_ok=True)
+        shutil.copytree(bag, ours)
+        status, _, err = kanshiki("--home", home, "import", "--case", "inc-9", ours)
+        self.assertEqual((status, (ours / f"{SEAL}.tsr").exists(), (ours / f"{SEAL}.tsq").exists()), (0, False, True), err)
         stamp.write_bytes(good)
         home = new("home-")
         status, _, err = kanshiki("--home", home, "import", "--case", "inc-9", bag)

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -250,11 +251,36 @@ class Import(Case):
         self.assertEqual({k: v for k, v in after.items() if k in before}, before)
         self.assertEqual(after["seal/tagmanifest-sha256.txt.2.sig"], (bag / "seal/tagmanifest-sha256.txt.2.sig").read_bytes())
         self.assertEqual(verify(bundle_of(home))[0], 0)
+        victim = bundle_of(home) / INSPECT
+        victim.chmod(0o600)
+        victim.write_bytes(b"{}")
+        self.refused(kanshiki("--home", home, "import", tar_of()), 7, "inspect.json")
         other = self.fresh()
         self.assertIn(HOMES.capture(other).status, (0, 5))
         foreign = next((other / "bundles").iterdir())
         # The same name on another bundle: its own identifier is part of the seal, so it is altered, too.
         shutil.copytree(foreign, HOMES.new("x-") / HOMES.sample()[1])
+
+    def test_a_full_disk_or_a_crash_while_it_is_signed_leaves_a_bundle_that_is_whole_and_can_be_committed(self):
+        def full():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        for crash in (False, True):
+            home = HOMES.home()
+            bag = bundle_of(home)
+            (home / "custody.git/refs/heads/main").unlink()
+            for path in (bag / "seal").iterdir():
+                path.unlink()
+            if not crash:
+                (bag / "seal").rmdir()
+                done = kanshiki("--home", home, "import", bag, preexec_fn=full)
+                self.assertNotEqual(done.status, 0, str(done))
+            self.assertEqual(verify(bag)[0], 0, verify(bag))
+            done = kanshiki("--home", home, "import", bag)
+            self.assertEqual(done.status, 0, str(done))
+            self.assertEqual((verify(bag)[0], verify(home)[0]), (0, 0))
+            self.assertEqual([p.name for p in (bag / "seal").iterdir()], ["tagmanifest-sha256.txt.sig"])
 
     def test_what_a_killed_import_left_is_taken_away_by_the_next_and_a_running_one_is_not(self):
         home, name = self.fresh(), HOMES.sample()[1]
@@ -346,6 +372,19 @@ class Transfer(Case):
         self.assertEqual(verify(giver)[0], 0)
         for e in events(giver):
             self.assertEqual(rows.document_faults(json.dumps(e).encode(), "kanshiki.event/1"), [])
+
+    def test_lines_that_cannot_be_written_are_not_promised(self):
+        home, there = HOMES.home(), HOMES.new("out-") / "lines"
+        there.write_text("mine")
+        before = len(events(home))
+        for out, statuses in ((there, {8}), (there / "below", {1, 3}), (there.parent / "none/lines", {3})):
+            done = kanshiki("--home", home, "custody", "transfer", "--case", HOMES.sample()[2], "--to", "x", "--method", "y", "--reference", "z", "-o", out)
+            self.assertIn(done.status, statuses, str(done))
+            self.assertIn(str(out), done.err)
+        self.assertEqual((len(events(home)), there.read_text()), (before, "mine"))
+        gone = there.parent / "new"
+        done = kanshiki("--home", home, "custody", "transfer", "--case", "no-case", "--to", "x", "--method", "y", "--reference", "z", "-o", gone)
+        self.assertEqual((done.status, gone.exists()), (3, False), str(done))
 
     def test_a_signature_over_something_else_is_not_recorded(self):
         giver, receiver, lines = self.transferred()
@@ -489,9 +528,80 @@ class Dispose(Case):
         self.refused(self.dispose(home, GONE, flags=("--reason", "x", "--authority", "y")), 8, "--yes")
         self.refused(self.dispose(home, "data/none.json"), 3, "no such artefact")
         self.refused(self.dispose(home, "bag-info.txt"), 3, "no such artefact")
+        self.refused(self.dispose(home, *(f"data/x{n}.json" for n in range(257))), 2, "second call")
         self.refused(self.dispose(home, "data/../../../etc/passwd"), 3)
         self.assertEqual(verify(home)[0], 0)
         self.assertTrue((bundle_of(home) / GONE).exists())
+
+    def test_a_bundle_with_a_disposed_file_is_still_pushed_exported_and_imported(self):
+        home, remote, receiver = HOMES.home(), HOMES.new("remote-") / "r.git", HOMES.new("receiver-") / "home"
+        HOMES.git("init", "-q", "--bare", "-b", "main", remote)
+        keys = HOMES.new("keys-")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "k"], check=True)
+        self.assertEqual(self.dispose(home, GONE).status, 0)
+        done = kanshiki("--home", home, "custody", "push", remote)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertIn("1 objects were disposed of", done.out.decode())
+        self.assertEqual(verify(remote, "--remote", home / "custody.git", "--require", "pushed")[0], 0)
+        done = kanshiki("--home", receiver, "import", tar_of(bundle_of(home)))
+        self.assertEqual(done.status, 0, str(done))
+        for target in (receiver, bundle_of(receiver)):
+            status, document = verify(target)
+            self.assertEqual(status, 0, document)
+            self.assertTrue([c for c in document["checks"] if "disposed of" in c["detail"]], document)
+        self.assertEqual(events(receiver)[0]["what"], events(home)[0]["what"])
+        self.assertEqual(self.dispose(home, INSPECT, "data/engine-after/inspect.json", flags=(*self.FLAGS, "--key", keys / "k")).status, 0)
+        second = HOMES.new("remote-") / "r.git"
+        HOMES.git("init", "-q", "--bare", "-b", "main", second)
+        self.assertEqual(kanshiki("--home", home, "custody", "push", second).status, 0)
+        lost = next(p for p in (home / "custody.git/lfs/objects").rglob("*") if p.is_file())
+        lost.unlink()
+        third = HOMES.new("remote-") / "r.git"
+        HOMES.git("init", "-q", "--bare", "-b", "main", third)
+        self.assertNotEqual(kanshiki("--home", home, "custody", "push", third).status, 0)
+
+    def test_of_two_artefacts_with_one_content_the_tombstones_of_one_do_not_speak_for_the_other(self):
+        home = HOMES.home()
+        self.assertEqual(self.dispose(home, INSPECT).status, 0)
+        self.assertEqual(self.dispose(home, INSPECT, GONE).status, 0)
+        oid = hashlib.sha256((bundle_of(HOMES.sample()[0]) / INSPECT).read_bytes()).hexdigest()
+        (home / "custody.git/lfs/objects" / oid[:2] / oid[2:4] / oid).unlink()
+        status, document = verify(home)
+        failed = [c["path"] for c in checks(document, "store") if c["result"] == "failed"]
+        self.assertEqual((status, len(failed)), (7, 1), document)
+        self.assertTrue(failed[0].endswith("/inspect.json"), failed)
+
+    def test_who_disposes_years_later_needs_to_be_trusted_then_and_not_when_the_bundle_came(self):
+        home, keys = HOMES.home(), HOMES.new("keys-")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "k"], check=True)
+        time.sleep(2 - time.time() % 1)
+        after = time.strftime("%Y%m%d%H%M%SZ", time.gmtime())
+        self.assertEqual(self.dispose(home, GONE, flags=(*self.FLAGS, "--key", keys / "k")).status, 0)
+        emails = ",".join(set(HOMES.git("log", "--format=%ce", cwd=home / "custody.git").split()))
+        allowed = keys / "allowed"
+
+        def told(options):
+            lines = [f"{emails} {options} {' '.join((keys / 'k.pub').read_text().split()[:2])}",
+                     f"{emails} {' '.join((home / 'keys/host.pub').read_text().split()[:2])}"]
+            allowed.write_text("\n".join(lines) + "\n")
+            return verify(home, "--allowed-signers", allowed)
+
+        status, document = told(f'valid-after="{after}"')
+        self.assertEqual(status, 0, document)
+        self.assertTrue([c for c in checks(document, "store") if "disposed of" in c["detail"]])
+        status, document = told(f'valid-before="{after[:8]}000000Z"')
+        self.assertEqual(status, 7, document)
+
+    def test_an_event_without_its_signature_is_never_in_the_bag(self):
+        home = HOMES.home()
+        stone = bundle_of(home) / f"seal/{len(events(home)) + 1:06}-dispose.json"
+        block = stone.with_name(stone.name + ".sig")
+        block.mkdir()
+        self.assertNotEqual(self.dispose(home, GONE).status, 0)
+        block.rmdir()
+        self.assertEqual(verify(bundle_of(home))[0], 0)
+        self.assertEqual(self.dispose(home, GONE).status, 0)
+        self.assertEqual((verify(bundle_of(home))[0], verify(home)[0]), (0, 0))
 
     def test_killed_anywhere_it_is_finished_by_the_next_and_never_half_told(self):
         for n in range(1, 25, 2):

@@ -1,4 +1,6 @@
 /* Our own files and the names of bundles. */
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "place.h"
@@ -64,6 +66,33 @@ Test(file, a_file_is_created_once_with_exactly_its_mode)
 	cr_assert_eq(symlinkat("elsewhere", p.fd, "link"), 0);
 	cr_assert_eq(kan_put_file(p.fd, "link", 0444, KAN_LIT("x"), NULL), -1,
 		     "a link is not written through");
+	test_leave(&p);
+}
+
+Test(file, a_whole_file_is_there_with_its_mode_or_not_at_all)
+{
+	const struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+	struct test_place p = test_place();
+	struct kan_err err = {0};
+	struct stat st;
+	(void)umask(077);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(mkdirat(p.fd, "seal", 0700), 0);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	cr_assert_eq(kan_put_whole(p.fd, "seal/f", 0400, KAN_LIT("proof"), &err), -1);
+	cr_assert_eq(err.sys, EFBIG, "%s", err.text);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+	cr_assert_eq(unlinkat(p.fd, "seal", AT_REMOVEDIR), 0, "nothing is left in it");
+	cr_assert_eq(mkdirat(p.fd, "seal", 0700), 0);
+	cr_assert_eq(kan_put_whole(p.fd, "seal/f", 0400, KAN_LIT("proof"), &err), 0, "%s", err.text);
+	cr_assert_eq(fstatat(p.fd, "seal/f", &st, 0), 0);
+	cr_assert_eq(st.st_mode & 07777, 0400);
+	cr_assert_eq(st.st_size, 5);
+	cr_assert_eq(kan_put_whole(p.fd, "seal/f", 0400, KAN_LIT("other"), &err), -1);
+	cr_assert_eq(err.sys, EEXIST);
+	cr_assert_eq(symlinkat("seal", p.fd, "link"), 0);
+	cr_assert_eq(kan_put_whole(p.fd, "link/g", 0400, KAN_LIT("x"), NULL), -1, "no link on the way");
+	cr_assert_eq(kan_put_whole(p.fd, "g", 0400, KAN_LIT("x"), &err), 0, "%s", err.text);
 	test_leave(&p);
 }
 
