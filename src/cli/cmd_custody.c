@@ -72,6 +72,33 @@ static void print_act(const json_t *event)
 	}
 }
 
+static void print_text(const char *before, const json_t *in, const char *key)
+{
+	const char *text = kan_json_str(in, key);
+	if (!*text)
+		return;
+	(void)fputs(before, stdout);
+	kan_print(stdout, kan_bytes_of(text));
+}
+
+/* To whom and how; by whom; what is gone and on whose word; which proof. */
+static void print_more(const json_t *event)
+{
+	const json_t *transfer = json_object_get(event, "transfer"), *gone;
+	size_t i;
+	print_text("  to ", transfer, "to");
+	print_text(" by ", transfer, "method");
+	print_text(", ", transfer, "reference");
+	print_text("  received by ", json_object_get(event, "ack"), "by");
+	print_text("  ", json_object_get(event, "anchor"), "kind");
+	print_text(" over ", json_object_get(event, "anchor"), "commit");
+	print_text(" over the seal ", json_object_get(event, "anchor"), "seal");
+	json_array_foreach (json_object_get(event, "dispose"), i, gone)
+		print_text(i ? ", " : "  disposed of ", gone, "path");
+	if (json_object_get(event, "dispose"))
+		print_text(" on the authority of ", json_object_get(event, "why"), "authority");
+}
+
 /* "F-1a2b3c4d dismissed: " */
 static void print_judgement(const json_t *note)
 {
@@ -106,6 +133,7 @@ static int print_event(const json_t *event, const char *commit, void *arg, struc
 		kan_print(stdout, kan_bytes_of(json_string_value(json_object_get(note, "text"))));
 	}
 	print_act(event);
+	print_more(event);
 	(void)fputc('\n', stdout);
 	return 0;
 }
@@ -202,13 +230,16 @@ static const struct kan_custody_verb *const verbs[] = {
 	NULL,
 };
 
-static int usage(void)
+/* Of the verb that was meant; of none of them: each on a line of its own. */
+static int usage(const struct kan_custody_verb *verb, const char *word)
 {
-	struct kan_buf list = KAN_BUF(4096);
+	if (verb) {
+		kan_say("usage: kanshiki custody %s", verb->usage);
+		return KAN_EXIT_USAGE;
+	}
+	kan_say("'%s' is no verb of custody. There are:", word);
 	for (const struct kan_custody_verb *const *v = verbs; *v; v++)
-		kan_buf_addf(&list, "%scustody %s", v == verbs ? "" : " | ", (*v)->usage);
-	kan_say("usage: kanshiki %s", kan_buf_str(&list));
-	kan_buf_free(&list);
+		(void)fprintf(stderr, "  kanshiki custody %s\n", (*v)->usage);
 	return KAN_EXIT_USAGE;
 }
 
@@ -220,7 +251,7 @@ static int run(const struct kan_args *a)
 	while (*v && strcmp((*v)->name, a->words[0]) != 0)
 		v++;
 	if (!*v || a->n_words - 1 < (*v)->min_words || a->n_words - 1 > (*v)->max_words)
-		return usage();
+		return usage(*v, a->words[0]);
 	if ((*v)->check && (*v)->check(a) < 0)
 		return KAN_EXIT_USAGE;
 	bool bare = (*v)->bare && (*v)->bare(a);

@@ -117,9 +117,17 @@ int kan_bag_open_dir(int *out, const char *dir, struct kan_err *err)
 	return 0;
 }
 
-/* What is gone from a sealed bundle was taken away. */
-static int gone_is_tamper(struct kan_err *err, const struct kan_err *why, const char *path)
+/* What is gone from a sealed bundle was taken away. Whether it was disposed of is not known here:
+ * who signed a tombstone is verify's to say. */
+static int gone_is_tamper(struct kan_err *err, const struct kan_err *why,
+			  const struct kan_bundle *b, const char *path)
 {
+	char stone[KAN_STONE_PATH];
+	if (why->code == KAN_ENOTFOUND && kan_bag_stone(stone, b->dir_fd, path))
+		return kan_fail(err, KAN_ETAMPER,
+				"%s: missing; %s says that it was disposed of: kanshiki verify "
+				"tells whether that counts",
+				path, stone);
 	if (why->code == KAN_ENOTFOUND)
 		return kan_fail(err, KAN_ETAMPER, "%s: missing", path);
 	if (err)
@@ -131,8 +139,9 @@ static int read_tag(struct kan_buf *out, const struct kan_bundle *b, const char 
 		    struct kan_err *err)
 {
 	struct kan_err why = {0};
-	return kan_bag_read(out, b->dir_fd, path, cap, &why) < 0 ? gone_is_tamper(err, &why, path)
-								 : 0;
+	return kan_bag_read(out, b->dir_fd, path, cap, &why) < 0
+		       ? gone_is_tamper(err, &why, b, path)
+		       : 0;
 }
 
 static int form_is_tamper(struct kan_err *err, const struct kan_err *why, const char *path)
@@ -341,7 +350,7 @@ int kan_bundle_pull_open(struct kan_bundle_pull **out, const struct kan_bundle *
 	if (!f)
 		return kan_fail(err, KAN_ENOTFOUND, "%s: not in %s", path, b->name);
 	if (kan_bag_open(&fd, &size, b->dir_fd, path, INT64_MAX, &why) < 0)
-		return gone_is_tamper(err, &why, path);
+		return gone_is_tamper(err, &why, b, path);
 	if (size != f->size || !as_recorded(b, f))
 		return altered(f, err);
 	struct kan_bundle_pull *p = kan_xalloc(sizeof(*p));

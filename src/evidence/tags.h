@@ -61,4 +61,8 @@ int kan_bag_read(struct kan_buf *out, int dirfd, const char *path, size_t cap, s
 /* Does the name end in ".partial"? */
 bool kan_bag_is_partial_name(const char *name);
 
+enum { KAN_STONE_PATH = 64 };
+/* A tombstone in seal/ that names this file; its signature is not looked at. */
+bool kan_bag_stone(char out[KAN_STONE_PATH], int dirfd, const char *path);
+
 #endif

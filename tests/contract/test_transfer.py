@@ -480,6 +480,8 @@ class Dispose(Case):
         said = run_block("D1", bundle_of(home), ALLOWED=str(allowed), WHO="host")
         self.assertIn('Good "file" signature', said)
         self.assertIn(f"J. Judge\ncourt order 7\n{GONE} {oid}", said)
+        told = kanshiki("cat", "-b", bundle_of(home), GONE)
+        self.refused(told, 7, f"{stone.relative_to(bundle_of(home))} says that it was disposed of")
         again = self.dispose(home, GONE)
         self.assertEqual(again.status, 0, str(again))
         self.assertEqual(len([e for e in events(home) if e["type"] == "dispose"]), 1)
