@@ -305,6 +305,19 @@ class Import(Case):
         self.assertEqual(list(place.iterdir()), [])
 
 
+    def test_a_verify_whose_worker_was_killed_is_no_interrupt_and_leaves_nothing(self):
+        place = HOMES.new("tmp-")
+        with subprocess.Popen([str(HOMES.binary), "verify", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env={**HOMES.environment, "TMPDIR": str(place)}) as process:
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            while not children.read_text().split():
+                time.sleep(0.01)
+            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+            _, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, list(place.iterdir())), (1, []), err)
+        self.assertIn(b"not verified", err)
+
+
 def rename(member, old, new):
     m, content = member
     m.name = m.name.replace(old, new, 1)
@@ -609,6 +622,26 @@ class Words(Case):
         self.assertEqual(events(home)[-1]["type"], "derive")
         self.assertEqual(verify(home)[0], 0)
         self.refused(kanshiki("--home", home, "custody", "derive", "20200101t000000z-0123456789ab-0000", made), 3)
+
+    @unittest.skipIf(pathlib.Path("/etc/kanshiki/allowed_signers").exists(), "this machine has a trust file of its own")
+    def test_the_trust_file_of_a_person_is_found_where_configuration_lies(self):
+        home, config = HOMES.home(), HOMES.new("config-")
+        (config / "kanshiki").mkdir()
+        emails = ",".join(set(HOMES.git("log", "--format=%ce", cwd=home / "custody.git").split()))
+        trust = config / "kanshiki/allowed_signers"
+        trust.write_text(f"{emails} {' '.join((home / 'keys/host.pub').read_text().split()[:2])}\n")
+
+        def run(**more):
+            return subprocess.run([str(HOMES.binary), "verify", "--require", "known-signer", str(home)], capture_output=True, check=False, timeout=60,
+                                  env={**HOMES.environment, **more}, stdin=subprocess.DEVNULL)
+
+        self.assertEqual(run(XDG_CONFIG_HOME=str(config)).returncode, 0)
+        self.assertEqual(run(HOME=str(config.parent), XDG_CONFIG_HOME=".").returncode, 5)
+        shutil.copytree(config, home.parent / ".config")
+        self.assertEqual(run(HOME=str(home.parent)).returncode, 0)
+        trust.unlink()
+        trust.symlink_to(trust.name)
+        self.assertIn(b"nobody is trusted by it", run(XDG_CONFIG_HOME=str(config)).stderr)
 
     def test_a_verification_is_recorded_with_what_it_said(self):
         home = HOMES.home()
