@@ -167,6 +167,9 @@ static int check(struct tally *t, const char *path, const struct kan_custody_tru
 		return kan_custody_verify(path, trust, on_check, t, err);
 	if (has(path, "custody.git")) {
 		kan_auto_free char *repo = kan_path(path, "custody.git");
+		kan_say("the repository of this home; a bag in %s/bundles is verified by its own "
+			"name",
+			path);
 		return kan_custody_verify(repo, trust, on_check, t, err);
 	}
 	return kan_fail(err, KAN_ENOTFOUND, "%s: no bundle and no repository there", path);

@@ -29,6 +29,13 @@ static void bag_key(struct kan_sshsig *sig, struct kan_verify *v, const struct k
 		sig->key = (struct kan_bytes){0};
 }
 
+void kan_verify_keep_said(struct kan_verify *v, const char *stone, int64_t at)
+{
+	v->said = kan_xrealloc(v->said, v->n_said + 1, sizeof(*v->said));
+	memcpy(v->said[v->n_said].id, stone, KAN_GIT_ID);
+	v->said[v->n_said++].at = at;
+}
+
 /* One that came with the bag was there when the bag was committed. */
 static int64_t said_at(const struct kan_verify *v, const struct kan_verify_bag *bag, const char *id)
 {

@@ -624,6 +624,25 @@ class Words(Case):
         self.refused(kanshiki("--home", home, "custody", "derive", "20200101t000000z-0123456789ab-0000", made), 3)
 
     @unittest.skipIf(pathlib.Path("/etc/kanshiki/allowed_signers").exists(), "this machine has a trust file of its own")
+    def test_without_a_trust_file_each_key_that_signed_is_told(self):
+        home, keys = HOMES.home(), HOMES.new("keys-")
+        for name in ("a", "b"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+            for n in range(2):
+                done = kanshiki("--home", home, "custody", "note", "--case", HOMES.sample()[2], "--key", keys / name, f"note {n}")
+                self.assertEqual(done.status, 0, str(done))
+        done = kanshiki("verify", home)
+        lines = [line for line in done.out.decode().splitlines() if line.startswith("not-done  signers")]
+        self.assertEqual(len(lines), 3, lines)
+        for name in ("a", "b"):
+            fpr = subprocess.run(["ssh-keygen", "-lf", keys / name], check=True, capture_output=True).stdout.decode().split()[1]
+            self.assertEqual(sum(fpr in line for line in lines), 1, lines)
+        self.assertIn("the repository of this home", done.err)
+        bag = kanshiki("verify", bundle_of(home))
+        self.assertIn("whoever holds the key could have rebuilt everything", bag.out.decode())
+        self.assertNotIn("whoever holds", kanshiki("verify", "--seal", HOMES.sample()[3], bundle_of(home)).out.decode())
+
+    @unittest.skipIf(pathlib.Path("/etc/kanshiki/allowed_signers").exists(), "this machine has a trust file of its own")
     def test_the_trust_file_of_a_person_is_found_where_configuration_lies(self):
         home, config = HOMES.home(), HOMES.new("config-")
         (config / "kanshiki").mkdir()
