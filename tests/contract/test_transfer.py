@@ -552,6 +552,29 @@ class Dispose(Case):
         HOMES.git("init", "-q", "--bare", "-b", "main", third)
         self.assertNotEqual(kanshiki("--home", home, "custody", "push", third).status, 0)
 
+    def test_a_receiver_disposes_of_what_he_signed_and_a_key_that_signed_no_seal_is_warned_of(self):
+        receiver, keys = HOMES.new("receiver-") / "home", HOMES.new("keys-")
+        self.assertEqual(kanshiki("--home", receiver, "import", tar_of()).status, 0)
+        done = self.dispose(receiver, GONE)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertNotIn("warning", done.err)
+        for target in (receiver, bundle_of(receiver)):
+            status, document = verify(target)
+            self.assertEqual(status, 0, document)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "k"], check=True)
+        strange = ("--reason", "x", "--authority", "y", "--yes", "--key", keys / "k")
+        done = self.dispose(receiver, "data/engine/version.json", flags=strange[:4] + strange[5:])
+        self.refused(done, 8, "warning: this key has not signed the bundle", "--yes")
+        self.assertEqual(verify(receiver)[0], 0)
+        self.assertEqual(kanshiki("--home", receiver, "import", "--key", keys / "k", bundle_of(receiver)).status, 0)
+        self.assertEqual(kanshiki("--home", receiver, "custody", "anchor").status, 0)
+        done = self.dispose(receiver, "data/engine/version.json", flags=strange)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertNotIn("warning", done.err)
+        for target in (receiver, bundle_of(receiver)):
+            status, document = verify(target)
+            self.assertEqual(status, 0, document)
+
     def test_of_two_artefacts_with_one_content_the_tombstones_of_one_do_not_speak_for_the_other(self):
         home = HOMES.home()
         self.assertEqual(self.dispose(home, INSPECT).status, 0)
