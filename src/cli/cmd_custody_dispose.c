@@ -94,7 +94,8 @@ static int dispose(struct kan_custody *c, const struct kan_args *a, struct kan_e
 	kan_auto_free char *list = kan_xstrdup(kan_arg(a, "file")), *dir = NULL;
 	const char *paths[FILES_MAX + 1];
 	json_auto_t *impact = json_pack(
-		"[s]", "copies that were pushed, exported or handed over are not removed by this");
+		"[s,s]", "copies that were pushed, exported or handed over are not removed by this",
+		"reports and files that were derived from it stay");
 	struct kan_act act = {.purpose = kan_arg(a, "reason"),
 			      .authority = kan_arg(a, "authority"),
 			      .argv = a->argv,

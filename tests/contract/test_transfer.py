@@ -456,6 +456,7 @@ class Dispose(Case):
         self.assertEqual((event["type"], event["why"]), ("dispose", {"purpose": "court order 7", "authority": "J. Judge"}))
         self.assertEqual([(d["path"], d["oid"]) for d in event["dispose"]], [(GONE, oid)])
         self.assertTrue(any("copies" in text for text in event["impact"]))
+        self.assertTrue(any("derived" in text for text in event["impact"]))
         for target, name in ((bundle_of(home), "layout"), (home, "store"), (tar_of(bundle_of(home)), "layout")):
             status, document = verify(target)
             self.assertEqual(status, 0, document)
