@@ -93,7 +93,8 @@ static int print_done(const struct kan_push_done *d, const struct kan_remote *r,
 static bool loopback(const char *host)
 {
 	size_t n = strcspn(host, ":/");
-	return (n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0) || strncmp(host, "[::1]", 5) == 0 ||
+	return (n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0) ||
+	       strncmp(host, "[::1]", 5) == 0 ||
 	       (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n);
 }
 

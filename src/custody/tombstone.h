@@ -38,8 +38,8 @@ void kan_tombstone_key(struct kan_buf *keys, struct kan_bytes armour, struct kan
 bool kan_tombstone_by_sealer(int dir, const char *fpr);
 /*
  * What it says is added to out, when it is signed by whom the trust file trusts, or without a trust
- * file by a key that signed the seal, too. Else it is told as a check of the signature, and nothing is
- * added.
+ * file by a key that signed the seal, too. Else it is told as a check of the signature, and nothing
+ * is added.
  */
 void kan_tombstone_take(struct kan_tombstones *out, struct kan_verify *v,
 			const struct kan_tombstone_ask *ask);

@@ -110,7 +110,7 @@ struct kan_verify {
 	size_t n_bags;
 	struct kan_verify_object *objects;
 	size_t n_objects;
-	struct kan_tombstones *gone;     /* of a repository's bags, with their full paths */
+	struct kan_tombstones *gone; /* of a repository's bags, with their full paths */
 	struct kan_verify_said *said;
 	size_t n_said;
 	struct kan_verify_stamp *stamps; /* sorted by commit */

@@ -24,9 +24,9 @@ struct history {
 	struct kan_verify_acks acks;
 	size_t n_cases, commits, events, trusted, trusted_stamped;
 	struct kan_buf strangers; /* each once, without a trust file */
-	bool unread; /* an event: told as object, event or history */
-	bool cut;    /* the root was not reached: what came before is unknown */
-	bool holes;  /* a tree could not be read: what its commit changed is unknown */
+	bool unread;              /* an event: told as object, event or history */
+	bool cut;                 /* the root was not reached: what came before is unknown */
+	bool holes;               /* a tree could not be read: what its commit changed is unknown */
 };
 
 /* One commit with what belongs to it. */
