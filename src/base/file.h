@@ -25,8 +25,9 @@ int kan_create(int *fd, int dirfd, const char *path, mode_t mode, struct kan_err
 /* Write a new file whole (excl), fsync it. */
 int kan_put_file(int dirfd, const char *path, mode_t mode, struct kan_bytes content,
 		 struct kan_err *err);
-/* The same, and never half of it or nothing under that name, whatever ends us. path: a name, or one in a
- * directory. Where the file system cannot: as kan_put_file, and what an error leaves is removed. */
+/* The same, and never half of it or nothing under that name, whatever ends us. path: a name, or one
+ * in a directory. Where the file system cannot: as kan_put_file, and what an error leaves is
+ * removed. */
 int kan_put_whole(int dirfd, const char *path, mode_t mode, struct kan_bytes content,
 		  struct kan_err *err);
 /* openat2 with RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS (+extra); several components. */

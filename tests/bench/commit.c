@@ -8,7 +8,8 @@ int main(int argc, char **argv)
 	struct kan_custody *c = NULL;
 	struct kan_receipt receipt = {0};
 	struct kan_err err = {0};
-	const struct kan_act act = {.name = "Bench", .email = "bench@example.org", .purpose = "bench"};
+	const struct kan_act act = {
+		.name = "Bench", .email = "bench@example.org", .purpose = "bench"};
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: commit HOME BUNDLE\n");

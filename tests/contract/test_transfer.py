@@ -47,6 +47,19 @@ def verify(target, *flags):
     return done.status, done.json
 
 
+def page_block(name):
+    """A command of docs/verify-without-kanshiki.md, as it stands there."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs/verify-without-kanshiki.md").read_text()
+    return re.search(rf"^```bash {name}$\n(.*?)^```$", text, re.M | re.S)[1]
+
+
+def run_block(name, cwd, **names):
+    done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", page_block(name)], cwd=cwd, env={**HOMES.environment, **names}, capture_output=True,
+                          text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def checks(document, name):
     return [c for c in document["checks"] if c["name"] == name]
 
@@ -364,6 +377,11 @@ class Transfer(Case):
         last = events(giver)[-1]
         self.assertEqual((last["type"], last["ack"]["by"], last["ack"]["event"], last["ack"]["signature"]), ("ack", "Kei", sha, signature.read_text()))
         self.assertEqual(last["what"], event["what"])
+        clone = HOMES.new("clone-") / "v"
+        HOMES.git("clone", "-q", "--no-local", f"file://{giver}/custody.git", clone)
+        said = run_block("D2", clone, ALLOWED=str(allowed), RECEIVER="kei@example.net", CASE=HOMES.sample()[2])
+        self.assertIn('Good "kanshiki-custody" signature', said)
+        self.assertIn(f"{sha}  cases/", said)
         self.assertEqual(verify(giver)[0], 0)
         for e in events(giver):
             self.assertEqual(rows.document_faults(json.dumps(e).encode(), "kanshiki.event/1"), [])
@@ -473,6 +491,9 @@ class Dispose(Case):
         done = subprocess.run(["sha256sum", "-c", "--strict", "--quiet", "--ignore-missing", "manifest-sha256.txt"], cwd=bundle_of(home), check=False,
                               capture_output=True)
         self.assertEqual(done.returncode, 0)
+        said = run_block("D1", bundle_of(home), ALLOWED=str(allowed), WHO="host")
+        self.assertIn('Good "file" signature', said)
+        self.assertIn(f"J. Judge\ncourt order 7\n{GONE} {oid}", said)
         again = self.dispose(home, GONE)
         self.assertEqual(again.status, 0, str(again))
         self.assertEqual(len([e for e in events(home) if e["type"] == "dispose"]), 1)

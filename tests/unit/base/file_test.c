@@ -84,14 +84,16 @@ Test(file, a_whole_file_is_there_with_its_mode_or_not_at_all)
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
 	cr_assert_eq(unlinkat(p.fd, "seal", AT_REMOVEDIR), 0, "nothing is left in it");
 	cr_assert_eq(mkdirat(p.fd, "seal", 0700), 0);
-	cr_assert_eq(kan_put_whole(p.fd, "seal/f", 0400, KAN_LIT("proof"), &err), 0, "%s", err.text);
+	cr_assert_eq(kan_put_whole(p.fd, "seal/f", 0400, KAN_LIT("proof"), &err), 0, "%s",
+		     err.text);
 	cr_assert_eq(fstatat(p.fd, "seal/f", &st, 0), 0);
 	cr_assert_eq(st.st_mode & 07777, 0400);
 	cr_assert_eq(st.st_size, 5);
 	cr_assert_eq(kan_put_whole(p.fd, "seal/f", 0400, KAN_LIT("other"), &err), -1);
 	cr_assert_eq(err.sys, EEXIST);
 	cr_assert_eq(symlinkat("seal", p.fd, "link"), 0);
-	cr_assert_eq(kan_put_whole(p.fd, "link/g", 0400, KAN_LIT("x"), NULL), -1, "no link on the way");
+	cr_assert_eq(kan_put_whole(p.fd, "link/g", 0400, KAN_LIT("x"), NULL), -1,
+		     "no link on the way");
 	cr_assert_eq(kan_put_whole(p.fd, "g", 0400, KAN_LIT("x"), &err), 0, "%s", err.text);
 	test_leave(&p);
 }

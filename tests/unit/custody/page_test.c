@@ -127,3 +127,26 @@ Test(page, its_commands_notice_what_they_are_there_for)
 		   "B2");
 	page_fails("sed -i s/AAAA/AAAB/ " BUNDLE_A "/seal/*.sig", "B5");
 }
+
+Test(page, its_command_for_cms_is_content_with_what_we_make)
+{
+	auto_fixture struct fixture f;
+	struct kan_custody *c = NULL;
+	struct kan_err err = {0};
+	char bag[512], key[600];
+
+	fixture_make(&f);
+	fixture_bag(bag, &f, BUNDLE_A, "a");
+	free(fixture_must(
+		f.dir, "umask 077; openssl req -x509 -nodes -newkey rsa:2048 -subj /CN=me -days 9"
+		       " -keyout key -out ca 2>/dev/null && cat key ca > both"));
+	snprintf(key, sizeof(key), "%s/both", f.dir);
+	cr_assert_eq(kan_custody_open(&c, f.home, key, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_custody_sign(c, bag, &err), 0, "%s", err.text);
+	kan_custody_free(c);
+	free(fixture_must(bag,
+			  "export CA=%s/ca; sed -n '/^```bash B6$/,/^```$/p' " KAN_SOURCE
+			  "/docs/verify-without-kanshiki.md | sed '1d;$d' | bash -e |"
+			  " grep -x 'CMS Verification successful'",
+			  f.dir));
+}
