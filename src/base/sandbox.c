@@ -21,11 +21,22 @@
 enum { READER_MEMORY = 512 << 20, READER_CPU_S = 600, KEPT_OCTETS = 4096 };
 
 /* What of the environment anything of ours reads. No LD_*, GIT_*, OPENSSL_CONF, proxies. */
-static const char *const kept[] = {"HOME",          "KANSHIKI_HOME",     "DOCKER_HOST",
-				   "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
-				   "XDG_DATA_HOME", "XDG_RUNTIME_DIR",   "SUDO_USER",
-				   "TERM",          "NO_COLOR",          "TZ",
-				   "TMPDIR",        "SSH_AUTH_SOCK",     "SSH_CONNECTION"};
+static const char *const kept[] = {"HOME",
+				   "KANSHIKI_HOME",
+				   "DOCKER_HOST",
+				   "DOCKER_CONFIG",
+				   "DOCKER_TLS_VERIFY",
+				   "DOCKER_CERT_PATH",
+				   "XDG_DATA_HOME",
+				   "XDG_CONFIG_HOME",
+				   "XDG_RUNTIME_DIR",
+				   "SUDO_USER",
+				   "TERM",
+				   "NO_COLOR",
+				   "TZ",
+				   "TMPDIR",
+				   "SSH_AUTH_SOCK",
+				   "SSH_CONNECTION"};
 
 static int clean_environment(struct kan_err *err)
 {

@@ -1,4 +1,5 @@
 /* custody dispose, and note --verified. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 #include "cli/cmd_custody.h"
 #include "custody/check.h"
 #include "custody/move.h"
+#include "custody/signer.h"
+#include "custody/tombstone.h"
 
 enum { FILES_MAX = 256, ANSWER = 256 };
 
@@ -75,13 +78,24 @@ static int print(const struct kan_dispose_done *d, const struct kan_receipt *r, 
 	return KAN_EXIT_OK;
 }
 
+/* Before it is done, for it cannot be undone. */
+static void warn_of_stranger(const struct kan_custody *c, const char *bundle_dir)
+{
+	kan_auto_close int dir = open(bundle_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir >= 0 && !kan_tombstone_by_sealer(dir, kan_custody_fpr(c)))
+		kan_say("warning: this key has not signed the bundle: verify will call the file "
+			"missing, unless its --allowed-signers has the key (kanshiki import with "
+			"this --key signs the bundle, custody anchor commits that)");
+}
+
 static int dispose(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
 {
 	kan_auto_free char *home = kan_home(a), *bundles = kan_path(home, "bundles");
 	kan_auto_free char *list = kan_xstrdup(kan_arg(a, "file")), *dir = NULL;
 	const char *paths[FILES_MAX + 1];
 	json_auto_t *impact = json_pack(
-		"[s]", "copies that were pushed, exported or handed over are not removed by this");
+		"[s,s]", "copies that were pushed, exported or handed over are not removed by this",
+		"reports and files that were derived from it stay");
 	struct kan_act act = {.purpose = kan_arg(a, "reason"),
 			      .authority = kan_arg(a, "authority"),
 			      .argv = a->argv,
@@ -92,9 +106,10 @@ static int dispose(struct kan_custody *c, const struct kan_args *a, struct kan_e
 	if (split(paths, list, err) < 0 ||
 	    kan_custody_bundle(&of, c, kan_arg(a, "bundle"), err) < 0)
 		return kan_say_err(err);
+	dir = kan_path(bundles, of.bundle);
+	warn_of_stranger(c, dir);
 	if (!confirmed(a))
 		return KAN_EXIT_REFUSED;
-	dir = kan_path(bundles, of.bundle);
 	struct kan_dispose_ask ask = {.bundle_dir = stat(dir, &st) == 0 ? dir : NULL,
 				      .paths = paths};
 	if (kan_custody_dispose(&r, &done, c, &of, &ask, &act, err) < 0)

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,22 @@ static int print_done(const struct kan_push_done *d, const struct kan_remote *r,
 	return KAN_EXIT_OK;
 }
 
+static bool loopback(const char *host)
+{
+	size_t n = strcspn(host, ":/");
+	return (n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0) ||
+	       strncmp(host, "[::1]", 5) == 0 ||
+	       (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n);
+}
+
+static void warn_of_plain(const char *url)
+{
+	static const char scheme[] = "http://";
+	if (strncasecmp(url, scheme, sizeof(scheme) - 1) == 0 &&
+	    !loopback(url + sizeof(scheme) - 1))
+		kan_say("warning: the password goes to %s in the clear: https keeps it", url);
+}
+
 int kan_take_remote(struct kan_remote *out, char **secret, const char *url,
 		    const struct kan_args *a, struct kan_err *err)
 {
@@ -96,6 +113,8 @@ int kan_take_remote(struct kan_remote *out, char **secret, const char *url,
 	    read_credentials(secret, kan_arg(a, "credentials"), err) < 0)
 		return -1;
 	out->user = *secret;
+	if (*secret)
+		warn_of_plain(out->url);
 	out->ca = kan_arg(a, "remote-ca");
 	if (out->ca && access(out->ca, R_OK) < 0)
 		return kan_fail_sys(err, "--remote-ca %s", out->ca);

@@ -82,6 +82,17 @@ static int write_tar(struct sink *s, const char *path, const char *name, struct 
 	return kan_carry_out(dir, name, gather, s, err) < 0 ? -1 : drain(s, err);
 }
 
+/* The file's name is on the disk, too. */
+static int sync_parent(const char *path, struct kan_err *err)
+{
+	kan_auto_free char *dir = kan_xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = 0;
+	kan_auto_close int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? kan_fail_sys(err, "%s", slash ? dir : ".") : 0;
+}
+
 static int run(const struct kan_args *a)
 {
 	char name[KAN_BAG_NAME];
@@ -102,6 +113,8 @@ static int run(const struct kan_args *a)
 	rc = write_tar(&s, path, name, &err);
 	if (rc == 0 && out && fsync(fd) < 0)
 		rc = kan_fail_sys(&err, "%s", out);
+	if (rc == 0 && out)
+		rc = sync_parent(out, &err);
 	free(s.piece);
 	if (rc < 0 && out) /* half a tar is none */
 		(void)unlink(out);

@@ -23,7 +23,8 @@
 
 static const struct kan_option options[] = {
 	{"allowed-signers", 0, "FILE",
-	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers)"},
+	 "whom to trust, in ssh-keygen's format (else /etc/kanshiki/allowed_signers, else "
+	 "~/.config/kanshiki/allowed_signers)"},
 	{"ca", 0, "FILE", "whose certificates to trust for CMS signatures, as PEM"},
 	{"seal", 0, "HEX", "the seal that was printed at the time"},
 	{"tsa-ca", 0, "FILE", "PEM certificates of the authorities whose time stamps count"},
@@ -166,6 +167,9 @@ static int check(struct tally *t, const char *path, const struct kan_custody_tru
 		return kan_custody_verify(path, trust, on_check, t, err);
 	if (has(path, "custody.git")) {
 		kan_auto_free char *repo = kan_path(path, "custody.git");
+		kan_say("the repository of this home; a bag in %s/bundles is verified by its own "
+			"name",
+			path);
 		return kan_custody_verify(repo, trust, on_check, t, err);
 	}
 	return kan_fail(err, KAN_ENOTFOUND, "%s: no bundle and no repository there", path);
@@ -218,12 +222,29 @@ static int conclude(struct tally *t, const char *require, const struct kan_sandb
 	return status;
 }
 
-static const char *trusted(const struct kan_args *a)
+/* A trust file where one is looked for: silence about one that cannot be read would be a no. */
+static char *trust_at(char *path)
+{
+	if (access(path, R_OK) == 0)
+		return path;
+	if (errno != ENOENT && errno != ENOTDIR)
+		kan_say("%s: %s: nobody is trusted by it", path, strerror(errno));
+	free(path);
+	return NULL;
+}
+
+static char *trusted(const struct kan_args *a)
 {
 	const char *given = kan_arg(a, "allowed-signers");
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	if (given)
-		return given;
-	return access(trust_file, R_OK) == 0 ? trust_file : NULL;
+		return kan_xstrdup(given);
+	char *found = trust_at(kan_xstrdup(trust_file));
+	if (!found && config && *config == '/')
+		return trust_at(kan_path(config, "kanshiki/allowed_signers"));
+	if (!found && home && *home == '/')
+		return trust_at(kan_path(home, ".config/kanshiki/allowed_signers"));
+	return found;
 }
 
 /* A child asks, and hands over 40 digits: what a remote answers is parsed where no evidence is. */
@@ -284,7 +305,8 @@ static int run_on(const struct kan_args *a, const char *word)
 			  .checks = json_array()};
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
-	const char *require = kan_arg(a, "require"), *signers = trusted(a);
+	const char *require = kan_arg(a, "require");
+	kan_auto_free char *signers = trusted(a);
 	const char *ca = kan_arg(a, "ca");
 	struct kan_custody_trust trust = {.allowed_signers = signers,
 					  .ca = ca,
@@ -344,9 +366,13 @@ static int verify_in(const struct kan_args *a, const char *place, struct kan_err
 	}
 	while (waitpid(worker, &state, 0) < 0 && errno == EINTR)
 		;
-	return WIFEXITED(state)     ? WEXITSTATUS(state)
-	       : WIFSIGNALED(state) ? KAN_EXIT_INTERRUPTED
-				    : KAN_EXIT_FAILED;
+	if (WIFEXITED(state))
+		return WEXITSTATUS(state);
+	int by = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+	if (by == SIGINT || by == SIGTERM)
+		return KAN_EXIT_INTERRUPTED;
+	return kan_fail(err, KAN_EIO, "%s: whoever verified it has died of signal %d: not verified",
+			a->words[0], by);
 }
 
 static void sweep_place(const char *place)

@@ -55,12 +55,34 @@ static void fault(struct kan_verify *v, const struct kan_tombstone_ask *ask, con
 			what);
 }
 
+void kan_tombstone_key(struct kan_buf *keys, struct kan_bytes armour, struct kan_bytes manifest)
+{
+	kan_auto_sshsig struct kan_sshsig sig = {0};
+	char fpr[KAN_KEY_FPR];
+
+	if (kan_sshsig_parse(&sig, armour, NULL) < 0 ||
+	    kan_sshsig_verify(&sig, KAN_NS_FILE, manifest, NULL) < 0)
+		return;
+	kan_key_fingerprint(fpr, sig.key);
+	kan_buf_addf(keys, "%s\n", fpr);
+}
+
+static bool listed(const char *keys, const char *fpr)
+{
+	size_t n = strlen(fpr);
+
+	for (const char *at = strstr(keys, fpr); at; at = strstr(at + 1, fpr))
+		if ((at == keys || at[-1] == '\n') && at[n] == '\n')
+			return true;
+	return false;
+}
+
 /* Whose word counts. false: told. */
 static bool signer_counts(struct kan_verify *v, const struct kan_tombstone_ask *ask,
 			  const struct kan_sshsig *sig)
 {
 	char fpr[KAN_KEY_FPR];
-	const char *why = "it is not the key that signed the seal";
+	const char *why = "its key has not signed the seal";
 
 	if (v->ours)
 		return true;
@@ -69,7 +91,7 @@ static bool signer_counts(struct kan_verify *v, const struct kan_tombstone_ask *
 	    kan_signers_find(v->signers,
 			     &(struct kan_signers_ask){NULL, sig->key, KAN_NS_FILE, ask->at}, &why))
 		return true;
-	if (!v->signers && ask->seal_key.n && kan_bytes_eq(ask->seal_key, sig->key))
+	if (!v->signers && listed(ask->seal_keys, fpr))
 		return true;
 	kan_verify_skip(v, KAN_VERIFY_SIGNATURE, ask->path, "tombstone by %s does not count: %s",
 			fpr, why);
@@ -127,27 +149,39 @@ void kan_tombstone_take(struct kan_tombstones *out, struct kan_verify *v,
 		take_event(out, v, ask, &e);
 }
 
-/* The key of the first signature over the tag manifest; empty when it does not verify. */
-static void seal_key(struct kan_sshsig *sig, int dir)
+/* Who signed the seal: where it was sealed, and each station that it came to. */
+static void seal_keys(struct kan_buf *keys, int dir)
 {
 	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
-	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
 
-	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, NULL) == 0 &&
-	    kan_files_read(&armour, dir, KAN_BAG_SIG, NULL) == 0 &&
-	    kan_sshsig_parse(sig, kan_buf_bytes(&armour), NULL) == 0 &&
-	    kan_sshsig_verify(sig, KAN_NS_FILE, kan_buf_bytes(&manifest), NULL) < 0)
-		sig->key = (struct kan_bytes){0};
+	if (kan_files_read(&manifest, dir, KAN_BAG_TAGMANIFEST, NULL) < 0)
+		return;
+	for (unsigned n = 1; n <= KAN_BAG_PROOF_NAMES; n++) {
+		kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
+		char name[KAN_BAG_PROOF_PATH];
+
+		kan_bag_proof(name, n, "sig");
+		if (kan_files_read(&armour, dir, name, NULL) == 0)
+			kan_tombstone_key(keys, kan_buf_bytes(&armour), kan_buf_bytes(&manifest));
+	}
+}
+
+bool kan_tombstone_by_sealer(int dir, const char *fpr)
+{
+	kan_auto_buf struct kan_buf keys = KAN_BUF(KAN_TOMBSTONE_KEYS);
+
+	seal_keys(&keys, dir);
+	return listed(kan_buf_str(&keys), fpr);
 }
 
 static void of_file(struct kan_tombstones *out, struct kan_verify *v, int dir, const char *bundle,
-		    const char *name, struct kan_bytes key)
+		    const char *name, const char *keys)
 {
 	kan_auto_buf struct kan_buf path = KAN_BUF(256), beside = KAN_BUF(256);
 	kan_auto_buf struct kan_buf event = KAN_BUF(KAN_BAG_PROOF_MAX);
 	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
 	struct kan_tombstone_ask ask = {
-		.bundle = bundle, .bag = "", .seal_key = key, .at = time(NULL)};
+		.bundle = bundle, .bag = "", .seal_keys = keys, .at = time(NULL)};
 	struct kan_err err = {0};
 	unsigned seq;
 
@@ -169,14 +203,14 @@ static void of_file(struct kan_tombstones *out, struct kan_verify *v, int dir, c
 void kan_tombstones_of_dir(struct kan_tombstones *out, struct kan_verify *v, int dir,
 			   const char *bundle)
 {
-	kan_auto_sshsig struct kan_sshsig sig = {0};
+	kan_auto_buf struct kan_buf keys = KAN_BUF(KAN_TOMBSTONE_KEYS);
 	kan_auto_files struct kan_files_list list = {0};
 	kan_auto_close int seal = -1;
 
 	if (kan_open_beneath(&seal, dir, "seal", O_RDONLY | O_DIRECTORY, 0, NULL) < 0 ||
 	    kan_files_list(&list, seal, NULL) < 0) /* the layout tells */
 		return;
-	seal_key(&sig, dir);
+	seal_keys(&keys, dir);
 	for (size_t i = 0; i < list.n && i < KAN_BAG_PROOFS; i++)
-		of_file(out, v, dir, bundle, list.path[i], sig.key);
+		of_file(out, v, dir, bundle, list.path[i], kan_buf_str(&keys));
 }

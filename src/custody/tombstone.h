@@ -6,6 +6,8 @@
 #include "custody/lfs.h"
 #include "custody/verify.h"
 
+enum { KAN_TOMBSTONE_KEYS = 16 << 10 };
+
 struct kan_tombstone {
 	struct kan_lfs_object object;
 	char path[512]; /* bag, and behind it data/... */
@@ -26,13 +28,18 @@ struct kan_tombstone_ask {
 	const char *bundle, *path; /* path: for the words */
 	const char *bag;           /* what its files are below, "cases/.../BUNDLE/", or "" */
 	struct kan_bytes event, armour;
-	struct kan_bytes seal_key; /* of seal/tagmanifest-sha256.txt.sig; empty: none */
-	int64_t at;                /* when its signer must be trusted */
+	const char *seal_keys; /* as kan_tombstone_key writes them */
+	int64_t at;            /* when its signer must be trusted */
 };
+/* When this is a good signature of the tag manifest: its key's fingerprint, and LF. */
+void kan_tombstone_key(struct kan_buf *keys, struct kan_bytes armour, struct kan_bytes manifest);
+/* Has this key, as a fingerprint, signed the seal of the bundle in dir? If not, its tombstones
+ * count for nobody who has no trust file. */
+bool kan_tombstone_by_sealer(int dir, const char *fpr);
 /*
  * What it says is added to out, when it is signed by whom the trust file trusts, or without a trust
- * file by the key that signed the seal. Else it is told as a check of the signature, and nothing is
- * added.
+ * file by a key that signed the seal, too. Else it is told as a check of the signature, and nothing
+ * is added.
  */
 void kan_tombstone_take(struct kan_tombstones *out, struct kan_verify *v,
 			const struct kan_tombstone_ask *ask);

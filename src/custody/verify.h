@@ -174,6 +174,9 @@ int kan_verify_bag_blob(struct kan_buf *out, struct kan_verify *v, const struct 
 void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 		       const struct kan_gitobj_tree *seal);
 
+/* When a disposal was committed: years may lie between the bag's commit and that. stone: the id of
+ * its blob; at: seconds. */
+void kan_verify_keep_said(struct kan_verify *v, const char *stone, int64_t at);
 /* All of them, of every bag. */
 void kan_verify_all_stones(struct kan_verify *v);
 /* Each pointer to this object is one that was disposed of. */

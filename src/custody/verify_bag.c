@@ -16,17 +16,37 @@
 
 static const struct kan_custody_trust nothing = {0};
 
-/* The key of the bag's first signature, when it fits; the views live in sig. */
-static void bag_key(struct kan_sshsig *sig, struct kan_verify *v, const struct kan_verify_bag *bag)
+static void bag_key(struct kan_buf *keys, struct kan_verify *v, const struct kan_verify_bag *bag,
+		    const char *path, const struct kan_buf *manifest)
 {
-	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
 	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
 
-	if (kan_verify_bag_blob(&manifest, v, bag, KAN_BAG_TAGMANIFEST) == 0 &&
-	    kan_verify_bag_blob(&armour, v, bag, KAN_BAG_SIG) == 0 &&
-	    kan_sshsig_parse(sig, kan_buf_bytes(&armour), NULL) == 0 &&
-	    kan_sshsig_verify(sig, KAN_NS_FILE, kan_buf_bytes(&manifest), NULL) < 0)
-		sig->key = (struct kan_bytes){0};
+	if (kan_verify_bag_blob(&armour, v, bag, path) == 0)
+		kan_tombstone_key(keys, kan_buf_bytes(&armour), kan_buf_bytes(manifest));
+}
+
+/* Who signed the seal. */
+static void bag_keys(struct kan_buf *keys, struct kan_verify *v, const struct kan_verify_bag *bag,
+		     const struct kan_gitobj_tree *seal)
+{
+	kan_auto_buf struct kan_buf manifest = KAN_BUF(KAN_BAG_TAGMANIFEST_MAX);
+
+	if (kan_verify_bag_blob(&manifest, v, bag, KAN_BAG_TAGMANIFEST) < 0)
+		return;
+	for (size_t i = 0; i < seal->n; i++) {
+		kan_auto_buf struct kan_buf path = KAN_BUF(256);
+
+		kan_buf_addf(&path, "seal/%s", seal->list[i].name);
+		if (kan_bag_is_proof(kan_buf_str(&path), "sig"))
+			bag_key(keys, v, bag, kan_buf_str(&path), &manifest);
+	}
+}
+
+void kan_verify_keep_said(struct kan_verify *v, const char *stone, int64_t at)
+{
+	v->said = kan_xrealloc(v->said, v->n_said + 1, sizeof(*v->said));
+	memcpy(v->said[v->n_said].id, stone, KAN_GIT_ID);
+	v->said[v->n_said++].at = at;
 }
 
 /* One that came with the bag was there when the bag was committed. */
@@ -39,7 +59,7 @@ static int64_t said_at(const struct kan_verify *v, const struct kan_verify_bag *
 }
 
 static void take_tombstone(struct kan_verify *v, const struct kan_verify_bag *bag, const char *path,
-			   const char *where, int64_t at, struct kan_bytes key)
+			   const char *where, int64_t at, const char *keys)
 {
 	kan_auto_buf struct kan_buf event = KAN_BUF(KAN_BAG_PROOF_MAX);
 	kan_auto_buf struct kan_buf armour = KAN_BUF(KAN_BAG_PROOF_MAX);
@@ -59,18 +79,18 @@ static void take_tombstone(struct kan_verify *v, const struct kan_verify_bag *ba
 							       .bag = files,
 							       .event = kan_buf_bytes(&event),
 							       .armour = kan_buf_bytes(&armour),
-							       .seal_key = key,
+							       .seal_keys = keys,
 							       .at = at});
 }
 
 void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 		       const struct kan_gitobj_tree *seal)
 {
-	kan_auto_sshsig struct kan_sshsig first = {0};
+	kan_auto_buf struct kan_buf keys = KAN_BUF(KAN_TOMBSTONE_KEYS);
 	char where[KAN_VERIFY_PATH];
 	unsigned seq;
 
-	bag_key(&first, v, bag);
+	bag_keys(&keys, v, bag, seal);
 	for (size_t i = 0; v->gone && i < seal->n; i++) {
 		kan_auto_buf struct kan_buf path = KAN_BUF(256);
 
@@ -79,7 +99,7 @@ void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 			 kan_buf_str(&path));
 		if (kan_tombstone_is(kan_buf_str(&path), &seq))
 			take_tombstone(v, bag, kan_buf_str(&path), where,
-				       said_at(v, bag, seal->list[i].id), first.key);
+				       said_at(v, bag, seal->list[i].id), kan_buf_str(&keys));
 	}
 }
 

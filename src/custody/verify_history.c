@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NS = 1000000000 };
+
 struct case_end {
 	char name[KAN_FORM_CASE];
 	unsigned seq;
@@ -21,10 +23,10 @@ struct history {
 	struct case_end *cases;
 	struct kan_verify_acks acks;
 	size_t n_cases, commits, events, trusted, trusted_stamped;
-	bool untrusted_told;
-	bool unread; /* an event: told as object, event or history */
-	bool cut;    /* the root was not reached: what came before is unknown */
-	bool holes;  /* a tree could not be read: what its commit changed is unknown */
+	struct kan_buf strangers; /* each once, without a trust file */
+	bool unread;              /* an event: told as object, event or history */
+	bool cut;                 /* the root was not reached: what came before is unknown */
+	bool holes;               /* a tree could not be read: what its commit changed is unknown */
 };
 
 /* One commit with what belongs to it. */
@@ -96,18 +98,6 @@ static bool may_add(const struct kan_event *e, const char *path)
 	       kan_bytes_starts(p, kan_buf_str(&bag));
 }
 
-/* When a tombstone's signer must be trusted: years may lie between the bag's commit and this. */
-static void keep_said(struct step *s, const char *stone)
-{
-	struct kan_verify *v = s->h->v;
-	struct kan_verify_said *at;
-
-	v->said = kan_xrealloc(v->said, v->n_said + 1, sizeof(*v->said));
-	at = &v->said[v->n_said++];
-	memcpy(at->id, stone, KAN_GIT_ID);
-	at->at = s->stamped ? s->stamped / 1000000000 : s->commit.committer.time;
-}
-
 /* The tombstone that a dispose event brings is that event, byte for byte. */
 static void check_stone(struct step *s)
 {
@@ -125,7 +115,8 @@ static void check_stone(struct step *s)
 	if (!event || !stone || strcmp(event, stone) != 0)
 		event_fail(s, "its tombstone in the bag's seal/ is not this event");
 	else
-		keep_said(s, stone);
+		kan_verify_keep_said(s->h->v, stone,
+				     s->stamped ? s->stamped / NS : s->commit.committer.time);
 }
 
 static void check_adds(struct step *s, bool root)
@@ -230,7 +221,7 @@ static void check_message(struct step *s)
 							   .seq = s->event.seq});
 	if (!kan_bytes_eq(kan_buf_bytes(&again), s->commit.message))
 		event_fail(s, "the commit's message does not fit the event");
-	if (s->commit.committer.time != s->event.utc_ns / 1000000000 ||
+	if (s->commit.committer.time != s->event.utc_ns / NS ||
 	    s->commit.author.time != s->commit.committer.time)
 		event_fail(s, "the commit's dates are not the event's");
 }
@@ -311,21 +302,30 @@ static void check_who(struct step *s, struct kan_bytes key)
 				"commit %s: %s", s->id, wrong);
 }
 
+static void tell_stranger(struct step *s, const char *fpr, const char *email)
+{
+	kan_auto_buf struct kan_buf who = KAN_BUF(512);
+
+	kan_buf_addf(&who, "%s of %s\n", fpr, email);
+	if (strstr(kan_buf_str(&s->h->strangers), kan_buf_str(&who)))
+		return;
+	kan_buf_addb(&s->h->strangers, kan_buf_bytes(&who));
+	kan_verify_skip(s->h->v, KAN_VERIFY_SIGNERS, "",
+			"no trust file: nobody vouches for %s of %s", fpr, email);
+}
+
 static void check_trust(struct step *s, struct kan_bytes key)
 {
 	struct kan_verify *v = s->h->v;
 	char email[256], fpr[KAN_KEY_FPR];
-	int64_t at = s->stamped ? s->stamped / 1000000000 : s->commit.committer.time;
+	int64_t at = s->stamped ? s->stamped / NS : s->commit.committer.time;
 	const char *why;
 
 	snprintf(email, sizeof(email), "%.*s", (int)s->commit.committer.email.n,
 		 (const char *)s->commit.committer.email.p);
 	kan_key_fingerprint(fpr, key);
 	if (!v->signers) {
-		if (!s->h->untrusted_told)
-			kan_verify_skip(v, KAN_VERIFY_SIGNERS, "",
-					"no trust file: nobody vouches for %s of %s", fpr, email);
-		s->h->untrusted_told = true;
+		tell_stranger(s, fpr, email);
 		return;
 	}
 	if (!kan_signers_find(v->signers, &(struct kan_signers_ask){email, key, KAN_NS_GIT, at},
@@ -463,7 +463,7 @@ static struct kan_chain_ids all_ids(struct history *h)
 
 void kan_verify_history(struct kan_verify *v)
 {
-	struct history h = {.v = v};
+	struct history h = {.v = v, .strangers = KAN_BUF(1 << 20)};
 	struct kan_chain_ids ids = all_ids(&h);
 	char before[KAN_GIT_ID] = "";
 
@@ -494,5 +494,6 @@ void kan_verify_history(struct kan_verify *v)
 			h.trusted, h.trusted_stamped);
 	v->n_commits = h.commits;
 	free(h.cases);
+	kan_buf_free(&h.strangers);
 	kan_verify_acks_free(&h.acks);
 }

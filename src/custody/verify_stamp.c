@@ -218,7 +218,11 @@ static void none_verified(struct kan_verify *v, const char *last)
 				" them",
 				s->queued);
 	else
-		kan_verify_skip(v, KAN_VERIFY_TIMESTAMP, "", "no time stamp");
+		kan_verify_skip(v, KAN_VERIFY_TIMESTAMP, "", "%s",
+				v->git || v->trust->printed
+					? "no time stamp"
+					: "no time stamp and no --seal: whoever holds the key"
+					  " could have rebuilt everything");
 }
 
 static void say_late(char out[64], int64_t at, int64_t committed)

@@ -179,6 +179,12 @@ class Http(Case):
         self.assertEqual(done.status, 0, str(done))
         secret.write_text("no colon\n")
         self.refused(push(where, server.url, "--credentials", secret), 2, "NAME:PASSWORD")
+        secret.write_text("ir:s3cret\n")
+        self.assertNotIn("in the clear", push(where, server.url, "--credentials", secret).err)
+        done = push(where, "http://0.0.0.0:1/x.git", "--credentials", secret)
+        self.assertIn("warning: the password goes to http://0.0.0.0:1/x.git in the clear", done.err)
+        self.assertNotIn("s3cret", done.err)
+        self.assertNotIn("in the clear", push(where, "http://0.0.0.0:1/x.git").err)
         self.refused(push(where, server.url.replace("//", "//ir:s3cret@")), 2, "--credentials")
 
     def test_https_is_believed_by_the_certificates_that_are_named(self):

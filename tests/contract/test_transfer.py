@@ -318,6 +318,19 @@ class Import(Case):
         self.assertEqual(list(place.iterdir()), [])
 
 
+    def test_a_verify_whose_worker_was_killed_is_no_interrupt_and_leaves_nothing(self):
+        place = HOMES.new("tmp-")
+        with subprocess.Popen([str(HOMES.binary), "verify", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env={**HOMES.environment, "TMPDIR": str(place)}) as process:
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            while not children.read_text().split():
+                time.sleep(0.01)
+            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+            _, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, list(place.iterdir())), (1, []), err)
+        self.assertIn(b"not verified", err)
+
+
 def rename(member, old, new):
     m, content = member
     m.name = m.name.replace(old, new, 1)
@@ -461,6 +474,7 @@ class Dispose(Case):
         self.assertEqual((event["type"], event["why"]), ("dispose", {"purpose": "court order 7", "authority": "J. Judge"}))
         self.assertEqual([(d["path"], d["oid"]) for d in event["dispose"]], [(GONE, oid)])
         self.assertTrue(any("copies" in text for text in event["impact"]))
+        self.assertTrue(any("derived" in text for text in event["impact"]))
         for target, name in ((bundle_of(home), "layout"), (home, "store"), (tar_of(bundle_of(home)), "layout")):
             status, document = verify(target)
             self.assertEqual(status, 0, document)
@@ -562,6 +576,29 @@ class Dispose(Case):
         HOMES.git("init", "-q", "--bare", "-b", "main", third)
         self.assertNotEqual(kanshiki("--home", home, "custody", "push", third).status, 0)
 
+    def test_a_receiver_disposes_of_what_he_signed_and_a_key_that_signed_no_seal_is_warned_of(self):
+        receiver, keys = HOMES.new("receiver-") / "home", HOMES.new("keys-")
+        self.assertEqual(kanshiki("--home", receiver, "import", tar_of()).status, 0)
+        done = self.dispose(receiver, GONE)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertNotIn("warning", done.err)
+        for target in (receiver, bundle_of(receiver)):
+            status, document = verify(target)
+            self.assertEqual(status, 0, document)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "k"], check=True)
+        strange = ("--reason", "x", "--authority", "y", "--yes", "--key", keys / "k")
+        done = self.dispose(receiver, "data/engine/version.json", flags=strange[:4] + strange[5:])
+        self.refused(done, 8, "warning: this key has not signed the bundle", "--yes")
+        self.assertEqual(verify(receiver)[0], 0)
+        self.assertEqual(kanshiki("--home", receiver, "import", "--key", keys / "k", bundle_of(receiver)).status, 0)
+        self.assertEqual(kanshiki("--home", receiver, "custody", "anchor").status, 0)
+        done = self.dispose(receiver, "data/engine/version.json", flags=strange)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertNotIn("warning", done.err)
+        for target in (receiver, bundle_of(receiver)):
+            status, document = verify(target)
+            self.assertEqual(status, 0, document)
+
     def test_of_two_artefacts_with_one_content_the_tombstones_of_one_do_not_speak_for_the_other(self):
         home = HOMES.home()
         self.assertEqual(self.dispose(home, INSPECT).status, 0)
@@ -632,6 +669,45 @@ class Words(Case):
         self.assertEqual(events(home)[-1]["type"], "derive")
         self.assertEqual(verify(home)[0], 0)
         self.refused(kanshiki("--home", home, "custody", "derive", "20200101t000000z-0123456789ab-0000", made), 3)
+
+    @unittest.skipIf(pathlib.Path("/etc/kanshiki/allowed_signers").exists(), "this machine has a trust file of its own")
+    def test_without_a_trust_file_each_key_that_signed_is_told(self):
+        home, keys = HOMES.home(), HOMES.new("keys-")
+        for name in ("a", "b"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+            for n in range(2):
+                done = kanshiki("--home", home, "custody", "note", "--case", HOMES.sample()[2], "--key", keys / name, f"note {n}")
+                self.assertEqual(done.status, 0, str(done))
+        done = kanshiki("verify", home)
+        lines = [line for line in done.out.decode().splitlines() if line.startswith("not-done  signers")]
+        self.assertEqual(len(lines), 3, lines)
+        for name in ("a", "b"):
+            fpr = subprocess.run(["ssh-keygen", "-lf", keys / name], check=True, capture_output=True).stdout.decode().split()[1]
+            self.assertEqual(sum(fpr in line for line in lines), 1, lines)
+        self.assertIn("the repository of this home", done.err)
+        bag = kanshiki("verify", bundle_of(home))
+        self.assertIn("whoever holds the key could have rebuilt everything", bag.out.decode())
+        self.assertNotIn("whoever holds", kanshiki("verify", "--seal", HOMES.sample()[3], bundle_of(home)).out.decode())
+
+    @unittest.skipIf(pathlib.Path("/etc/kanshiki/allowed_signers").exists(), "this machine has a trust file of its own")
+    def test_the_trust_file_of_a_person_is_found_where_configuration_lies(self):
+        home, config = HOMES.home(), HOMES.new("config-")
+        (config / "kanshiki").mkdir()
+        emails = ",".join(set(HOMES.git("log", "--format=%ce", cwd=home / "custody.git").split()))
+        trust = config / "kanshiki/allowed_signers"
+        trust.write_text(f"{emails} {' '.join((home / 'keys/host.pub').read_text().split()[:2])}\n")
+
+        def run(**more):
+            return subprocess.run([str(HOMES.binary), "verify", "--require", "known-signer", str(home)], capture_output=True, check=False, timeout=60,
+                                  env={**HOMES.environment, **more}, stdin=subprocess.DEVNULL)
+
+        self.assertEqual(run(XDG_CONFIG_HOME=str(config)).returncode, 0)
+        self.assertEqual(run(HOME=str(config.parent), XDG_CONFIG_HOME=".").returncode, 5)
+        shutil.copytree(config, home.parent / ".config")
+        self.assertEqual(run(HOME=str(home.parent)).returncode, 0)
+        trust.unlink()
+        trust.symlink_to(trust.name)
+        self.assertIn(b"nobody is trusted by it", run(XDG_CONFIG_HOME=str(config)).stderr)
 
     def test_a_verification_is_recorded_with_what_it_said(self):
         home = HOMES.home()

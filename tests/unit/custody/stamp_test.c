@@ -117,7 +117,7 @@ Test(stamp, of_a_seal_is_verified_as_of_its_own_time)
 
 	sealed(&m);
 	verify_bag(&v, &m, NULL, m.ca);
-	says(&v, "timestamp", "not-done", "", "no time stamp");
+	says(&v, "timestamp", "not-done", "", "no time stamp and no --seal: whoever holds the key");
 	put_stamp(&m, ".tsr", "tsa", false);
 	verify_bag(&v, &m, NULL, m.ca);
 	says(&v, "timestamp", "ok", "", "stamped at 2020-05-20T18:40:00");
