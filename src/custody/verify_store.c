@@ -16,13 +16,17 @@ static int by_object(const void *a, const void *b)
 	return x->object.size < y->object.size ? -1 : x->object.size > y->object.size;
 }
 
-/* Each pointer with this object must be one that was disposed of. */
+/* Each pointer with this object must be one that was disposed of. They are sorted: those with the
+ * same object follow, or with another size are before it. */
 static bool disposed(const struct kan_verify *v, const struct kan_verify_object *o)
 {
+	const struct kan_verify_object *end = v->objects + v->n_objects, *first = o;
 	size_t pointers = 0, gone = 0;
 
-	for (size_t i = 0; i < v->n_objects; i++)
-		pointers += strcmp(v->objects[i].object.oid, o->object.oid) == 0;
+	while (first > v->objects && strcmp(first[-1].object.oid, o->object.oid) == 0)
+		first--;
+	for (; first < end && strcmp(first->object.oid, o->object.oid) == 0; first++)
+		pointers++;
 	for (size_t i = 0; v->gone && i < v->gone->n; i++)
 		gone += strcmp(v->gone->list[i].object.oid, o->object.oid) == 0 &&
 			v->gone->list[i].object.size == o->object.size;
