@@ -8,6 +8,7 @@
 enum {
 	KAN_GIT_ID = 41, /* 40 hex and NUL */
 	KAN_GIT_OBJECT_MAX = 16 << 20,
+	KAN_GIT_LOOSE_MAX = 2 * KAN_GIT_OBJECT_MAX, /* of a file of one object, packed */
 	KAN_GIT_REF_LOCK_S = 10,
 };
 #define KAN_GIT_BRANCH "refs/heads/main"

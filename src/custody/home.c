@@ -7,6 +7,7 @@
 #include "custody/files.h"
 #include "custody/git.h"
 #include "custody/lfs.h"
+#include "custody/plain.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCK_POLL_MS = 20, STALE_OBJECT_S = 3600, REPO_FILE_MAX = 1 << 20 };
+enum { LOCK_POLL_MS = 20, STALE_OBJECT_S = 3600 };
 
 static const char repo_config[] = "[core]\n"
 				  "\trepositoryformatversion = 0\n"
@@ -146,28 +147,6 @@ static int make_repo(const struct kan_home *h, struct kan_err *err)
 	return rc;
 }
 
-/*
- * libgit2 opens these by name and reads them whole: a FIFO would hold us for ever, a hole fill the
- * memory, a link lead elsewhere. A home that came from somebody else may have any of it.
- */
-static int plain_files(const struct kan_home *h, struct kan_err *err)
-{
-	static const char *const names[] = {"config", "HEAD", "packed-refs", "refs/heads/main",
-					    "kanshiki.lock"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct stat st;
-
-		if (fstatat(h->repo_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (!S_ISREG(st.st_mode) || st.st_size > REPO_FILE_MAX)
-			return kan_fail(err, KAN_ETAMPER,
-					"%s/%s: not a regular file, or a huge one", h->repo,
-					names[i]);
-	}
-	return 0;
-}
-
 int kan_home_open(struct kan_home *out, const char *path, struct kan_err *err)
 {
 	struct kan_home h = {.fd = -1, .repo_fd = -1};
@@ -185,7 +164,7 @@ int kan_home_open(struct kan_home *out, const char *path, struct kan_err *err)
 	if (!rc && h.repo_fd < 0)
 		rc = kan_fail_sys(err, "%s", h.repo);
 	if (!rc)
-		rc = plain_files(&h, err);
+		rc = kan_plain_repo(h.repo_fd, h.repo, KAN_ETAMPER, err);
 	if (rc < 0) {
 		kan_home_close(&h);
 		return -1;

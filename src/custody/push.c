@@ -8,6 +8,7 @@
 #include "custody/files.h"
 #include "custody/lfsapi.h"
 #include "custody/pktline.h"
+#include "custody/plain.h"
 #include "custody/tombstone.h"
 #include "custody/verify.h"
 #include "custody/write.h"
@@ -98,6 +99,7 @@ static int list_objects(struct push *p, struct kan_err *err)
 		kan_verify_tree(&v);
 	if (!fault.code)
 		kan_verify_all_stones(&v);
+	kan_verify_sort(&v);
 	if (!fault.code)
 		keep_objects(p, &v);
 	memcpy(p->done->tip, v.tip, KAN_GIT_ID);
@@ -159,30 +161,21 @@ static int copy_objects(const struct push *p, struct kan_err *err)
 	return 0;
 }
 
-/* libgit2 opens these by name: a FIFO there would hold us for ever. */
-static int plain_remote(const char *path, struct kan_err *err)
+/* Before anything is asked of it, or written to it. */
+static int plain_remote(const struct kan_remote *r, struct kan_err *err)
 {
-	static const char *const names[] = {"config", "HEAD", "packed-refs", "refs/heads/main"};
-	kan_auto_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	kan_auto_close int fd = -1;
 
-	for (size_t i = 0; fd >= 0 && i < sizeof(names) / sizeof(names[0]); i++) {
-		struct stat st;
-
-		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    (!S_ISREG(st.st_mode) || st.st_size > REPORT_MAX))
-			return kan_fail(err, KAN_EREFUSED,
-					"%s/%s: not a regular file, or a huge one", path, names[i]);
-	}
-	return fd < 0 ? kan_fail_sys(err, "%s", path) : 0;
+	if (r->kind != KAN_REMOTE_FILE)
+		return 0;
+	fd = open(r->url, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? kan_fail_sys(err, "%s", r->url)
+		      : kan_plain_repo(fd, r->url, KAN_EREFUSED, err);
 }
 
 static int push_file(const struct push *p, struct kan_err *err)
 {
-	int rc;
-
-	if (plain_remote(p->remote->url, err) < 0)
-		return -1;
-	rc = kan_git_push_local(p->c->git, p->remote->url, p->done->tip, p->done->before, err);
+	int rc = kan_git_push_local(p->c->git, p->remote->url, p->done->tip, p->done->before, err);
 	return rc == 1 ? kan_fail(err, KAN_EIO, "%s: somebody else pushed meanwhile: try again",
 				  p->remote->url)
 		       : rc;
@@ -277,7 +270,8 @@ static int run(struct push *p, struct kan_err *err)
 
 	if (found <= 0)
 		return found < 0 ? -1 : kan_fail(err, KAN_ENOTFOUND, "there is no event to push");
-	if (kan_remote_main(p->done->before, p->remote,
+	if (plain_remote(p->remote, err) < 0 ||
+	    kan_remote_main(p->done->before, p->remote,
 			    http ? "git-receive-pack" : "git-upload-pack", err) < 0 ||
 	    list_objects(p, err) < 0 || check_ancestor(p, err) < 0)
 		return -1;

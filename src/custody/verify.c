@@ -116,6 +116,25 @@ void kan_verify_done(struct kan_verify *v, enum kan_verify_id id, const char *fm
 	}
 }
 
+bool kan_verify_tree_more(struct kan_verify *v)
+{
+	return ++v->trees <= KAN_VERIFY_TREES;
+}
+
+bool kan_verify_was_read(struct kan_verify *v, const char *id)
+{
+	char slot[4] = "", *seen;
+
+	if (!v->read)
+		v->read = kan_xalloc(KAN_VERIFY_READ * sizeof(*v->read));
+	memcpy(slot, id, 3);
+	seen = v->read[strtoul(slot, NULL, 16) % KAN_VERIFY_READ];
+	if (strcmp(seen, id) == 0)
+		return true;
+	memcpy(seen, id, KAN_GIT_ID);
+	return false;
+}
+
 void kan_verify_bad_object(struct kan_verify *v, const char *id, const char *path,
 			   const struct kan_err *why)
 {
@@ -181,6 +200,7 @@ void kan_verify_clear(struct kan_verify *v)
 		free(v->objects[i].path);
 	free(v->objects);
 	free(v->bags);
+	free(v->read);
 	kan_verify_untrust(v);
 	free(v->said);
 	free(v->stamps);

@@ -26,7 +26,12 @@ enum kan_verify_id {
 	KAN_VERIFY_IDS,
 };
 
-enum { KAN_VERIFY_TOLD = 64, KAN_VERIFY_PATH = 4096 };
+enum {
+	KAN_VERIFY_TOLD = 64,
+	KAN_VERIFY_PATH = 4096,
+	KAN_VERIFY_TREES = 1000000, /* read in one verification; more is a bomb of few objects */
+	KAN_VERIFY_READ = 4096,
+};
 
 #define KAN_VERIFY_REPO_OK "one branch, and no way out of the repository"
 
@@ -106,6 +111,8 @@ struct kan_verify {
 	bool ended[KAN_VERIFY_IDS], silent_failed[KAN_VERIFY_IDS];
 	char bad[KAN_VERIFY_TOLD][KAN_GIT_ID]; /* objects that were told already */
 	unsigned n_bad;
+	size_t trees;             /* read so far: one tree may be in many places */
+	char (*read)[KAN_GIT_ID]; /* KAN_VERIFY_READ blobs that were read, each in its own slot */
 	struct kan_verify_bag *bags;
 	size_t n_bags;
 	struct kan_verify_object *objects;
@@ -122,6 +129,10 @@ struct kan_verify {
 };
 
 /* A finding; the first KAN_VERIFY_TOLD of a check are told one by one, the rest by their number. */
+/* One more tree is read. false: there were too many. */
+bool kan_verify_tree_more(struct kan_verify *v);
+/* Was this blob read? true until another one takes its slot; false: now it counts as read. */
+bool kan_verify_was_read(struct kan_verify *v, const char *id);
 void kan_verify_fail(struct kan_verify *v, enum kan_verify_id id, enum kan_check_kind kind,
 		     const char *path, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void kan_verify_skip(struct kan_verify *v, enum kan_verify_id id, const char *path, const char *fmt,
@@ -179,7 +190,8 @@ void kan_verify_stones(struct kan_verify *v, const struct kan_verify_bag *bag,
 void kan_verify_keep_said(struct kan_verify *v, const char *stone, int64_t at);
 /* All of them, of every bag. */
 void kan_verify_all_stones(struct kan_verify *v);
-/* Each pointer to this object is one that was disposed of. */
+void kan_verify_sort(struct kan_verify *v); /* objects, by oid */
+/* Each pointer to this object is one that was disposed of. The objects are sorted. */
 bool kan_verify_disposed(const struct kan_verify *v, const struct kan_lfs_object *o);
 
 #endif

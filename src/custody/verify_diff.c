@@ -21,22 +21,29 @@ static void told(struct kan_verify_diff *d, const char *path, const char *what)
 			d->commit, what);
 }
 
+static void over(struct kan_verify_diff *d, const char *path, const char *what)
+{
+	d->over = true;
+	told(d, path, what);
+}
+
 /* A new file: remembered, and read once so that its bytes are known to fit its id. */
 static void added(struct kan_verify_diff *d, const char *path, const char *id)
 {
 	kan_auto_buf struct kan_buf bytes = KAN_BUF(KAN_GIT_OBJECT_MAX);
 	struct kan_err err = {0};
 
-	if (d->n >= ADDED_MAX)
+	if (d->over)
 		return;
-	if (kan_git_read(&bytes, d->v->git, id, KAN_GIT_BLOB, &err) < 0)
+	if (!kan_verify_was_read(d->v, id) &&
+	    kan_git_read(&bytes, d->v->git, id, KAN_GIT_BLOB, &err) < 0)
 		kan_verify_bad_object(d->v, id, path, &err);
 	if (d->n % 64 == 0)
 		d->list = kan_xrealloc(d->list, d->n + 64, sizeof(*d->list));
 	d->list[d->n].path = kan_xstrdup(path);
 	memcpy(d->list[d->n++].id, id, KAN_GIT_ID);
 	if (d->n == ADDED_MAX)
-		told(d, path, "adds more files than the format allows");
+		over(d, path, "adds more files than the format allows");
 }
 
 static bool read_tree(struct kan_gitobj_tree *t, struct kan_verify_diff *d, const char *id,
@@ -80,16 +87,20 @@ static void compare(struct kan_verify_diff *d, const char *before, const char *a
 {
 	kan_auto_gittree struct kan_gitobj_tree b = {0}, a = {0};
 
-	if (depth > DEPTH) {
-		told(d, path, "is deeper here than the format allows");
+	if (d->over)
 		return;
-	}
+	if (depth > DEPTH)
+		over(d, path, "is deeper here than the format allows");
+	else if (++d->trees > ADDED_MAX || !kan_verify_tree_more(d->v))
+		over(d, path, "adds more directories than the format allows");
+	if (d->over)
+		return;
 	if (!read_tree(&b, d, before, path) || !read_tree(&a, d, after, path))
 		return;
-	for (size_t i = 0; i < b.n; i++)
+	for (size_t i = 0; i < b.n && !d->over; i++)
 		if (!kan_gitobj_find(&a, b.list[i].name))
 			one(d, &b.list[i], NULL, path, depth);
-	for (size_t i = 0; i < a.n; i++)
+	for (size_t i = 0; i < a.n && !d->over; i++)
 		one(d, kan_gitobj_find(&b, a.list[i].name), &a.list[i], path, depth);
 }
 

@@ -13,6 +13,8 @@ struct kan_verify_diff {
 	const char *commit;
 	struct kan_verify_added *list;
 	size_t n;
+	size_t trees;
+	bool over;  /* more than the format allows, told: the rest was not looked at */
 	bool holes; /* a tree could not be read, told: what it added is unknown */
 };
 void kan_verify_diff_free(struct kan_verify_diff *d);

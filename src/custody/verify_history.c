@@ -26,7 +26,8 @@ struct history {
 	struct kan_buf strangers; /* each once, without a trust file */
 	bool unread;              /* an event: told as object, event or history */
 	bool cut;                 /* the root was not reached: what came before is unknown */
-	bool holes;               /* a tree could not be read: what its commit changed is unknown */
+	bool over;  /* a commit adds more than any may: it is the last that was looked at */
+	bool holes; /* a tree could not be read: what its commit changed is unknown */
 };
 
 /* One commit with what belongs to it. */
@@ -171,7 +172,7 @@ static bool take_event(struct step *s)
 			id = s->diff.list[i].id;
 			found++;
 		}
-	if (!found && s->diff.holes)
+	if (!found && (s->diff.holes || s->diff.over))
 		return false;
 	if (found != 1) {
 		kan_verify_fail(s->h->v, KAN_VERIFY_HISTORY, KAN_CHECK_ALTERED, "",
@@ -373,7 +374,8 @@ static void run_step(struct step *s, const char *before)
 		kan_verify_fail(s->h->v, KAN_VERIFY_HISTORY, KAN_CHECK_ALTERED, s->id, "a merge");
 	if (!s->h->cut)
 		kan_verify_diff(&s->diff, before, s->commit.tree);
-	s->h->holes |= s->diff.holes;
+	s->h->holes |= s->diff.holes || s->diff.over;
+	s->h->over |= s->diff.over;
 	if (!s->h->cut && take_event(s)) {
 		s->h->events++;
 		check_adds(s, !*before);
@@ -468,15 +470,15 @@ void kan_verify_history(struct kan_verify *v)
 	char before[KAN_GIT_ID] = "";
 
 	for (size_t i = ids.n; i > 0; i--)
-		if (!one_commit(&h, ids.id[i - 1], before))
+		if (!one_commit(&h, ids.id[i - 1], before) || h.over)
 			break;
 	free(ids.id);
-	if (h.unread || h.cut)
+	if (h.unread || h.cut || h.over)
 		kan_verify_skip(v, KAN_VERIFY_EVENTS, "", "not every event can be read");
 	if (h.holes)
 		kan_verify_skip(v, KAN_VERIFY_HISTORY, "",
 				"not every tree can be read: what was changed is unknown");
-	if (h.cut) {
+	if (h.cut || h.over) {
 		kan_verify_skip(v, KAN_VERIFY_COMMITS, "", "not every commit can be read");
 		kan_verify_skip(v, KAN_VERIFY_SIGNERS, "", "not every commit can be read");
 	}

@@ -16,11 +16,26 @@ static int by_object(const void *a, const void *b)
 	return x->object.size < y->object.size ? -1 : x->object.size > y->object.size;
 }
 
+void kan_verify_sort(struct kan_verify *v)
+{
+	if (v->n_objects)
+		qsort(v->objects, v->n_objects, sizeof(*v->objects), by_object);
+}
+
+static int by_oid(const void *oid, const void *b)
+{
+	return strcmp(oid, ((const struct kan_verify_object *)b)->object.oid);
+}
+
 bool kan_verify_disposed(const struct kan_verify *v, const struct kan_lfs_object *o)
 {
-	for (size_t i = 0; i < v->n_objects; i++)
-		if (strcmp(v->objects[i].object.oid, o->oid) == 0 &&
-		    !(v->gone && kan_tombstones_find(v->gone, v->objects[i].path, o->oid)))
+	const struct kan_verify_object *end = v->objects + v->n_objects, *at;
+
+	at = v->n_objects ? bsearch(o->oid, v->objects, v->n_objects, sizeof(*at), by_oid) : NULL;
+	while (at && at > v->objects && strcmp(at[-1].object.oid, o->oid) == 0)
+		at--;
+	for (; at && at < end && strcmp(at->object.oid, o->oid) == 0; at++)
+		if (!(v->gone && kan_tombstones_find(v->gone, at->path, o->oid)))
 			return false;
 	return true;
 }
@@ -47,8 +62,7 @@ void kan_verify_store(struct kan_verify *v)
 {
 	size_t distinct = 0;
 
-	if (v->n_objects)
-		qsort(v->objects, v->n_objects, sizeof(*v->objects), by_object);
+	kan_verify_sort(v);
 	for (size_t i = 0; i < v->n_objects; i++) {
 		if (i && by_object(&v->objects[i - 1], &v->objects[i]) == 0)
 			continue;

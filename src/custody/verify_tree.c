@@ -20,7 +20,9 @@ struct flat {
 	const char *where; /* "cases/CASE/bundles/BUNDLE" */
 	struct file *list;
 	size_t n;
+	size_t trees;
 	bool whole; /* everything could be read */
+	bool over;  /* more than the format allows, told */
 };
 
 static void flat_free(struct flat *f)
@@ -55,7 +57,11 @@ static void flatten(struct flat *f, const char *tree, const char *prefix, int de
 	struct kan_err err = {0};
 	char path[KAN_VERIFY_PATH];
 
-	if (depth > DEPTH || f->n > FILES_MAX) {
+	if (f->over)
+		return;
+	if (depth > DEPTH || f->n > FILES_MAX || ++f->trees > FILES_MAX ||
+	    !kan_verify_tree_more(f->v)) {
+		f->over = true;
 		shown(path, f, prefix);
 		kan_verify_fail(f->v, KAN_VERIFY_POINTERS, KAN_CHECK_ALTERED, path,
 				"deeper or larger than the format allows");
@@ -69,7 +75,7 @@ static void flatten(struct flat *f, const char *tree, const char *prefix, int de
 		f->v->holes = true;
 		return;
 	}
-	for (size_t i = 0; i < t.n; i++) {
+	for (size_t i = 0; i < t.n && f->n <= FILES_MAX; i++) {
 		kan_auto_buf struct kan_buf below = KAN_BUF(KAN_VERIFY_PATH);
 
 		if (!t.list[i].dir) {

@@ -39,7 +39,7 @@ PUBLIC = {
 # third-party header (prefix) -> where it may be seen
 FOREIGN = {
     "archive": {"src/base/tar.c", "src/base/tar_read.c", "src/base/unpack.c"},
-    "git2": {"src/custody/git.c"},
+    "git2": {"src/custody/git.c", "src/custody/guard.c", "src/custody/guard.h"},
     "curl/": {"src/base/http.c"},
     "openssl/": {"src/base", "src/custody"},
     "libmnl/": {"src/kernel"},
