@@ -206,6 +206,24 @@ static bool entry(struct kan_gitobj_entry *e, struct kan_bytes *rest)
 	return true;
 }
 
+static int by_entry(const void *a, const void *b)
+{
+	return entry_cmp(a, b);
+}
+
+/* A name is a file and a directory at once: "a", "a.b", "a/" are in git's order, and git fsck
+ * refuses them. Whoever asks for "a" would be told of one alone. */
+static bool named_twice(const struct kan_gitobj_tree *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct kan_gitobj_entry file = {.name = t->list[i].name};
+
+		if (t->list[i].dir && bsearch(&file, t->list, t->n, sizeof(file), by_entry))
+			return true;
+	}
+	return false;
+}
+
 int kan_gitobj_tree_parse(struct kan_gitobj_tree *out, struct kan_bytes bytes, struct kan_err *err)
 {
 	kan_auto_gittree struct kan_gitobj_tree t = {0};
@@ -224,14 +242,11 @@ int kan_gitobj_tree_parse(struct kan_gitobj_tree *out, struct kan_bytes bytes, s
 				strcmp(t.list[t.n - 2].name, t.list[t.n - 1].name) == 0))
 			return kan_fail(err, KAN_EFORMAT, "tree is not sorted");
 	}
+	if (named_twice(&t))
+		return kan_fail(err, KAN_EFORMAT, "tree has a name twice");
 	*out = t;
 	memset(&t, 0, sizeof(t));
 	return 0;
-}
-
-static int by_entry(const void *a, const void *b)
-{
-	return entry_cmp(a, b);
 }
 
 const struct kan_gitobj_entry *kan_gitobj_find(const struct kan_gitobj_tree *t, const char *name)

@@ -31,12 +31,14 @@ static int check_text(const char *text, enum kan_remote_kind kind, struct kan_er
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return kan_fail(err, KAN_EUSAGE, "a remote's address has no such bytes");
-	if (kind != KAN_REMOTE_HTTP)
-		return 0;
-	if (memchr(host + 3, '@', n))
+	/* Of ssh the name alone belongs there: what is after a colon is a password. */
+	const char *at = host ? memchr(host + 3, '@', n) : NULL;
+	if (at && (kind == KAN_REMOTE_HTTP || memchr(host + 3, ':', (size_t)(at - host) - 3)))
 		return kan_fail(err, KAN_EUSAGE,
 				"credentials do not belong into an address, which is recorded: "
 				"--credentials FILE");
+	if (kind != KAN_REMOTE_HTTP)
+		return 0;
 	if (!n || strpbrk(text, " ?#\"<>\\^`{|}"))
 		return kan_fail(err, KAN_EUSAGE, "'%s' is no address of a repository", text);
 	return 0;

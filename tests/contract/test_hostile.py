@@ -183,10 +183,13 @@ class Bombs(unittest.TestCase):
             leaf = self.tree({f"d{i:04d}": (leaf, True) for i in range(width)})
         return leaf
 
-    def ends(self, path, oid):
+    def committed(self, path, oid):
         root = HOMES.git("-C", self.repo, "rev-parse", "main^{tree}")
         body = f"tree {self.with_tree(root, path, oid)}\nparent {tip(self.repo)}\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\nx\n"
         write(self.repo / "refs/heads/main", self.put(b"commit", body.encode()).encode() + b"\n")
+
+    def ends(self, path, oid):
+        self.committed(path, oid)
         begin = time.monotonic()
         done = run("verify", self.repo)
         self.assertEqual(done.status, 7, str(done))
@@ -195,6 +198,14 @@ class Bombs(unittest.TestCase):
 
     def files(self, content):
         return self.tree({f"f{i:05}": (self.put(b"blob", content), False) for i in range(1000)})
+
+    def test_a_name_that_is_a_file_and_a_directory(self):
+        """What is asked for by that name would be one of the two: git fsck refuses such a tree."""
+        blob, directory = bytes.fromhex(self.put(b"blob", b"x")), bytes.fromhex(self.tree({}))
+        self.committed("zzz", self.put(b"tree", b"100644 a\0" + blob + b"100644 a.b\0" + blob + b"40000 a\0" + directory))
+        done = run("verify", self.repo)
+        self.assertEqual(done.status, 7)
+        self.assertIn("has a name twice", done.out.decode())
 
     def test_directories_in_directories(self):
         self.ends("zzz", self.bomb(50, 13, self.tree({})))

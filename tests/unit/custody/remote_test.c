@@ -37,6 +37,8 @@ Test(remote, an_address_is_read_as_git_reads_it)
 	kind_is("https://example.org/a/r.git/", KAN_REMOTE_HTTP, "https://example.org/a/r.git");
 	kind_is("http://[::1]:8080/r.git", KAN_REMOTE_HTTP, "http://[::1]:8080/r.git");
 	kind_is("git@example.org:r.git", KAN_REMOTE_OTHER, "git@example.org:r.git");
+	kind_is("ssh://git@example.org:22/r.git", KAN_REMOTE_OTHER,
+		"ssh://git@example.org:22/r.git");
 	kind_is("ssh://example.org/r.git", KAN_REMOTE_OTHER, "ssh://example.org/r.git");
 }
 
@@ -45,6 +47,8 @@ Test(remote, an_address_with_a_password_a_query_or_controls_is_refused)
 	no_remote("", "which remote");
 	no_remote("https://a:b@example.org/r.git", "--credentials");
 	no_remote("https://a@example.org", "--credentials");
+	no_remote("ssh://a:b@example.org/r.git", "--credentials");
+	no_remote("file://a:b@example.org/r.git", "--credentials");
 	no_remote("https://example.org/r.git?x=1", "no address");
 	no_remote("https://example.org/r.git#x", "no address");
 	no_remote("https:///r.git", "no address");
