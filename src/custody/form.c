@@ -224,3 +224,17 @@ bool kan_form_message_parse(char type[KAN_FORM_TYPE], char case_id[KAN_FORM_CASE
 	*seq = (unsigned)strtoul(number, NULL, 10);
 	return *seq && kan_form_type_ok(type) && kan_form_case_ok(case_id);
 }
+
+bool kan_form_event_at(const char *path, char case_id[KAN_FORM_CASE], unsigned *seq,
+		       char type[KAN_FORM_TYPE])
+{
+	const char *slash;
+
+	if (strncmp(path, "cases/", 6) != 0)
+		return false;
+	slash = strchr(path + 6, '/');
+	if (!slash || slash - path - 6 >= KAN_FORM_CASE || strncmp(slash, "/events/", 8) != 0)
+		return false;
+	snprintf(case_id, KAN_FORM_CASE, "%.*s", (int)(slash - path - 6), path + 6);
+	return kan_form_event_name(seq, type, slash + 8);
+}

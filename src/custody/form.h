@@ -57,4 +57,8 @@ void kan_form_anchor_path(struct kan_buf *out, const char *case_id, const char *
 /* "<seq6>-<type>.json" back; false: not such a name. */
 bool kan_form_event_name(unsigned *seq, char type[KAN_FORM_TYPE], const char *name);
 
+/* Is this an event's path in the tree? Its case, number and type come out of it. */
+bool kan_form_event_at(const char *path, char case_id[KAN_FORM_CASE], unsigned *seq,
+		       char type[KAN_FORM_TYPE]);
+
 #endif

@@ -60,21 +60,6 @@ static void event_fail(const struct step *s, const char *what)
 			"commit %s: %s", s->id, what);
 }
 
-/* Is this an event's path? Its case and number come out of it. */
-static bool event_path(const char *path, char case_id[KAN_FORM_CASE], unsigned *seq,
-		       char type[KAN_FORM_TYPE])
-{
-	const char *slash;
-
-	if (strncmp(path, "cases/", 6) != 0)
-		return false;
-	slash = strchr(path + 6, '/');
-	if (!slash || slash - path - 6 >= KAN_FORM_CASE || strncmp(slash, "/events/", 8) != 0)
-		return false;
-	snprintf(case_id, KAN_FORM_CASE, "%.*s", (int)(slash - path - 6), path + 6);
-	return kan_form_event_name(seq, type, slash + 8);
-}
-
 /* May an event of this type, about this bundle, add this file? */
 static bool may_add(const struct kan_event *e, const char *path)
 {
@@ -167,7 +152,7 @@ static bool take_event(struct step *s)
 	unsigned seq, found = 0;
 
 	for (size_t i = 0; i < s->diff.n; i++)
-		if (event_path(s->diff.list[i].path, case_id, &seq, type)) {
+		if (kan_form_event_at(s->diff.list[i].path, case_id, &seq, type)) {
 			s->path = s->diff.list[i].path;
 			id = s->diff.list[i].id;
 			found++;
