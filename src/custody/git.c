@@ -1,4 +1,5 @@
-/* libgit2: objects in and out, signed commits, the one branch. Beside guard.c the only file that knows it. */
+/* libgit2: objects in and out, signed commits, the one branch. Beside guard.c the only file that
+ * knows it. */
 #include "custody/git.h"
 
 #include "base/clock.h"
