@@ -70,6 +70,9 @@ static enum kan_tree_next entry(const struct kan_tree_entry *e, void *arg)
 	struct kan_bytes path = {e->path.p + 1, e->path.n - 1};
 	const char *wrong;
 
+	/* Nothing here runs them, and servers link them to a place of their own. */
+	if (kan_bytes_eq(path, KAN_LIT("hooks")))
+		return KAN_TREE_SKIP;
 	if (S_ISDIR(e->st->stx_mode))
 		return kan_bytes_eq(path, KAN_LIT("lfs/objects")) ? KAN_TREE_SKIP : KAN_TREE_GO;
 	wrong = wrong_with(path, e->st);

@@ -8,7 +8,7 @@
  * libgit2 and our writes follow links, wait at a FIFO, and read whole what is asked for: a home or
  * a remote that came from somebody else may have any of it. repo_fd: of a bare repository; name is
  * for the message. -1: code, and the path within; io when it cannot be walked.
- * Not below lfs/objects: what is opened there is opened beneath, and checked each time.
+ * Not below lfs/objects: what is opened there is opened beneath, and checked each time. Not hooks.
  */
 int kan_plain_repo(int repo_fd, const char *name, enum kan_code code, struct kan_err *err);
 

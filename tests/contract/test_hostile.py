@@ -120,6 +120,15 @@ class Traps(unittest.TestCase):
                 self.assertEqual((done.status, seen(outside)), (8, before), str(done))
 
 
+    def test_a_remote_whose_hooks_are_a_link_to_the_servers_is_pushed_to(self):
+        for name in ("hooks", "hooks/update"):
+            remote = HOMES.new("remote-") / "r.git"
+            HOMES.git("init", "-q", "--bare", "-b", "main", "--template=", remote)
+            (remote / name).parent.mkdir(exist_ok=True)
+            (remote / name).symlink_to(HOMES.work)
+            self.assertEqual(run("--home", HOMES.home(), "custody", "push", remote).status, 0)
+
+
 class Objects(unittest.TestCase):
     def altered(self, repo, oid, packed, words):
         path = loose(repo, oid)
