@@ -130,9 +130,10 @@ class Keys(unittest.TestCase):
 
     def test_a_second_station_signs_beside_the_first_and_both_verify(self):
         path = key(self.folder, "-t", "ecdsa", "-b", "256")
-        agent, bag, home = Agent(self, path), demo_copy(), world.new_directory("station")
+        agent, given, home = Agent(self, path), demo_copy(), world.new_directory("station")
+        bag = home / "bundles" / given.name
         for _ in range(2):  # a second time it adds nothing
-            done = world.kanshiki("--home", home, "--json", "import", "--key", f"agent:{fingerprint(path)}", bag,
+            done = world.kanshiki("--home", home, "--json", "import", "--key", f"agent:{fingerprint(path)}", given,
                                   env=world.environment(**agent.environment))
             self.assertEqual(done.status, 0, str(done))
         self.assertEqual(sorted(p.name for p in (bag / "seal").iterdir()),
