@@ -118,12 +118,26 @@ static bool one(struct kan_tombstones *out, const struct kan_event *e, const cha
 	return true;
 }
 
+/* Under another number it would count a second time, for a file that it does not speak of. */
+static bool own_name(const struct kan_tombstone_ask *ask, const struct kan_event *e)
+{
+	kan_auto_buf struct kan_buf want = KAN_BUF(64);
+	size_t n = strlen(ask->path);
+
+	kan_tombstone_path(&want, e->seq);
+	return n >= want.len && strcmp(ask->path + n - want.len, kan_buf_str(&want)) == 0;
+}
+
 static void take_event(struct kan_tombstones *out, struct kan_verify *v,
 		       const struct kan_tombstone_ask *ask, const struct kan_event *e)
 {
 	const json_t *list = json_object_get(e->doc, "dispose"), *entry;
 	size_t i;
 
+	if (!own_name(ask, e)) {
+		fault(v, ask, "its name is another event's");
+		return;
+	}
 	if (strcmp(e->type, "dispose") != 0 || strcmp(e->bundle, ask->bundle) != 0 ||
 	    !json_array_size(list)) {
 		fault(v, ask, "it is not about this bundle");

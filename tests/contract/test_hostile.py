@@ -161,6 +161,21 @@ class Objects(unittest.TestCase):
             self.assertIn(run("--home", home, "custody", "derive", HOMES.sample()[1], files).status, (0, 7), path)
 
 
+class Tombstones(unittest.TestCase):
+    def test_a_tombstone_under_the_number_of_another_event_is_told(self):
+        home, name = HOMES.home(), HOMES.sample()[1]
+        done = run("--home", home, "custody", "dispose", "--yes", "--bundle", name, "--file", "data/engine/inspect.json", "--reason", "r",
+                   "--authority", "a")
+        self.assertEqual(done.status, 0, str(done))
+        seal = home / "bundles" / name / "seal"
+        self.assertEqual(run("verify", seal.parent).status, 0)
+        for stone in list(seal.glob("*-dispose.json*")):
+            shutil.copy(stone, seal / ("000099" + stone.name[6:]))
+        done = run("verify", seal.parent)
+        self.assertEqual(done.status, 7, str(done))
+        self.assertIn("its name is another event's", done.out.decode())
+
+
 class Bombs(unittest.TestCase):
     """A few objects that are billions of files."""
 
