@@ -120,11 +120,16 @@ static void act(struct watch *w)
 		resume(w);
 }
 
-/* A lease that still lives can do without us; one that is stopped holds nothing, and would stay. */
-static void leave(const struct watch *w, bool idle)
+/*
+ * One that is stopped holds nothing, and would stay for ever. One that lives ends by itself, and is
+ * waited for: a signal that stops it may be on its way, and it may be about to pause.
+ */
+static bool lease_is_done(const struct watch *w, bool idle)
 {
+	struct pollfd gone = {.fd = w->lease, .events = POLLIN};
 	if (idle)
 		(void)syscall(SYS_pidfd_send_signal, w->lease, SIGKILL, NULL, 0);
+	return idle || w->lease < 0 || poll(&gone, 1, 0) != 0;
 }
 
 static void watch(struct watch *w)
@@ -138,10 +143,8 @@ static void watch(struct watch *w)
 		bool idle = lease_is_idle(w);
 		if (held && idle && (w->orphan || kan_boot_ns() > late))
 			act(w);
-		else if (w->orphan && !held) {
-			leave(w, idle);
+		else if (w->orphan && !held && lease_is_done(w, idle))
 			return;
-		}
 	}
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "capture/guard.h"
 #include "capture/lease.h"
 #include "evidence/channel.h"
 
@@ -396,4 +397,51 @@ Test(lease, an_orphan_writes_nothing_into_a_bag_that_is_whole, .timeout = 60)
 	cr_assert_eq(seen->unpauses, 1);
 	int dir = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cr_assert(faccessat(dir, "lease.json", F_OK, 0) < 0);
+}
+
+/* A conductor that dies with its lease alive, which does not hear of it: somebody else has its pipe
+ * open. Its pids come out of the pipe. */
+static void die_unheard(int told)
+{
+	struct kan_lease_setup setup = {
+		.id = id, .bundle_fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	struct kan_lease *l = NULL;
+	struct kan_guard *g = NULL;
+	pid_t pids[2];
+	(void)kan_engine_open(&setup.engine, host, NULL);
+	(void)kan_lease_share_new(&setup.share, NULL);
+	(void)kan_lease_start(&l, &setup, NULL);
+	(void)kan_guard_start(&g, &setup, l, NULL);
+	pids[0] = kan_lease_pid(l);
+	pids[1] = fork();
+	if (pids[1] == 0) {
+		kan_guard_drop(g);
+		(void)pause();
+	}
+	(void)!write(told, pids, sizeof(pids));
+	raise(SIGKILL);
+}
+
+Test(guard, a_lease_that_is_stopped_when_its_conductor_is_dead_already_does_not_stay, .timeout = 60)
+{
+	enum { LATER_US = 800000, TRIES = 100, TRY_US = 100000 };
+	int told[2];
+	pid_t pids[2] = {0};
+	start_engine();
+	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && pipe(told) == 0);
+	pid_t conductor = fork();
+	if (conductor == 0)
+		die_unheard(told[1]);
+	cr_assert(read(told[0], pids, sizeof(pids)) == (ssize_t)sizeof(pids));
+	cr_assert(waitpid(conductor, NULL, 0) == conductor);
+	(void)usleep(LATER_US);
+	cr_assert(kill(pids[0], SIGSTOP) == 0, "it lives");
+	bool gone = false;
+	for (int i = 0; i < TRIES && !gone; i++) {
+		gone = waitpid(pids[0], NULL, WNOHANG) == pids[0];
+		(void)usleep(TRY_US);
+	}
+	(void)kill(pids[1], SIGKILL);
+	(void)kill(pids[0], SIGKILL);
+	cr_assert(gone, "the guard has ended it");
 }
