@@ -121,20 +121,24 @@ int kan_take_remote(struct kan_remote *out, char **secret, const char *url,
 	return 0;
 }
 
-static int run(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+static int push(struct kan_custody *c, const struct kan_args *a, const struct kan_remote *remote,
+		struct kan_err *err)
 {
 	struct kan_push_done done;
+	if (remote->kind == KAN_REMOTE_OTHER)
+		return say_commands(a, remote);
+	if (kan_custody_push(&done, c, remote, err) < 0)
+		return kan_say_err(err);
+	return print_done(&done, remote, kan_flag(a, "json"));
+}
+
+static int run(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
+{
 	struct kan_remote remote;
 	char *secret = NULL;
-	int status = KAN_EXIT_OK;
-	if (kan_take_remote(&remote, &secret, a->words[1], a, err) < 0)
-		status = kan_say_err(err);
-	else if (remote.kind == KAN_REMOTE_OTHER)
-		status = say_commands(a, &remote);
-	else if (kan_custody_push(&done, c, &remote, err) < 0)
-		status = kan_say_err(err);
-	else
-		status = print_done(&done, &remote, kan_flag(a, "json"));
+	int status = kan_take_remote(&remote, &secret, a->words[1], a, err) < 0
+			     ? kan_say_err(err)
+			     : push(c, a, &remote, err);
 	kan_wipe_text(secret);
 	return status;
 }

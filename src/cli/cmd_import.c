@@ -132,25 +132,39 @@ static bool at_home(const char *path, const char *parent)
 	       !strchr(real + n + 1, '/');
 }
 
+static int places(const char *home, const char *parent, struct kan_err *err)
+{
+	return kan_own_dir(home, err) < 0 || kan_own_dir(parent, err) < 0 ? -1 : 0;
+}
+
+/* A directory: of this home, where it stays; or of somebody else. */
+static int bring_dir(char **path, const struct kan_args *a, const char *home, const char *parent,
+		     struct kan_err *err)
+{
+	kan_auto_free char *given = NULL;
+	struct kan_carried c = {.fd = -1};
+	if (kan_find_bundle(&given, a, a->words[0], err) < 0)
+		return -1;
+	if (at_home(given, parent)) {
+		*path = kan_take_ptr(given);
+		return mended(*path, err);
+	}
+	if (whole(given, err) < 0 || places(home, parent, err) < 0 ||
+	    copy_in(&c, parent, given, err) < 0)
+		return -1;
+	return settle(path, &c, parent, err);
+}
+
 /* The bundle in the home, verified. */
 static int bring(char **path, const struct kan_args *a, const char *home, struct kan_err *err)
 {
 	const char *word = a->words[0];
-	kan_auto_free char *parent = kan_path(home, "bundles"), *given = NULL;
+	kan_auto_free char *parent = kan_path(home, "bundles");
 	struct kan_carried c = {.fd = -1};
-	struct kan_err none = {0};
 	struct stat st;
-	bool tar = strcmp(word, "-") == 0 || (stat(word, &st) == 0 && !S_ISDIR(st.st_mode));
-	if (!tar && kan_find_bundle(&given, a, word, tar ? &none : err) < 0)
-		return -1;
-	if (given && at_home(given, parent)) {
-		*path = kan_take_ptr(given);
-		return mended(*path, err);
-	}
-	if (given && whole(given, err) < 0)
-		return -1;
-	if (kan_own_dir(home, err) < 0 || kan_own_dir(parent, err) < 0 ||
-	    (tar ? kan_carry_unpack(&c, parent, word, err) : copy_in(&c, parent, given, err)) < 0)
+	if (strcmp(word, "-") != 0 && (stat(word, &st) < 0 || S_ISDIR(st.st_mode)))
+		return bring_dir(path, a, home, parent, err);
+	if (places(home, parent, err) < 0 || kan_carry_unpack(&c, parent, word, err) < 0)
 		return -1;
 	return settle(path, &c, parent, err);
 }
