@@ -422,7 +422,7 @@ static void die_unheard(int told)
 	raise(SIGKILL);
 }
 
-Test(guard, a_lease_that_is_stopped_when_its_conductor_is_dead_already_does_not_stay, .timeout = 60)
+Test(lease, one_that_is_stopped_when_its_conductor_is_dead_already_does_not_stay, .timeout = 60)
 {
 	enum { LATER_US = 800000, TRIES = 100, TRY_US = 100000 };
 	int told[2];
