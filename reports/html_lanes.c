@@ -1,11 +1,19 @@
 /* The lanes of time, as SVG. The timeline below is its table. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/escape.h"
 #include "reports/html.h"
 #include "reports/pictures.h"
 
-enum { RADIUS = 4, MORE = 6, NAME_X = 14, TICK_UP = 5 };
+enum { RADIUS = 4, MORE = 6, NAME_X = 14, TICK_UP = 5, CHARACTER = 8 };
+
+/* Under its column, or as far to the right as the whole label fits. */
+static int tick_x(int x, const char *text)
+{
+	int last = KAN_PICTURE_WIDTH - TICK_UP - CHARACTER * (int)strlen(text);
+	return x - 4 < last ? x - 4 : last;
+}
 
 static void frame(struct kan_buf *out, const struct kan_lanes *l)
 {
@@ -19,7 +27,8 @@ static void frame(struct kan_buf *out, const struct kan_lanes *l)
 	}
 	for (size_t i = 0; i < l->n_ticks; i++)
 		kan_buf_addf(out, "<text class=\"lbl\" x=\"%d\" y=\"%d\">%s</text>\n",
-			     l->ticks[i].x - 4, l->height - TICK_UP, l->ticks[i].text);
+			     tick_x(l->ticks[i].x, l->ticks[i].text), l->height - TICK_UP,
+			     l->ticks[i].text);
 }
 
 static void dot(struct kan_buf *out, const struct kan_dot *d)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "incident.h"
@@ -75,6 +76,45 @@ Test(golden, a_buffer_that_is_full_is_an_error_and_no_short_report)
 		struct kan_err err = {0};
 		cr_assert(((*r)->render(&small, m, &err) < 0) || small.failed, "%s", (*r)->name);
 	}
+	kan_model_free(m);
+	json_decref(doc);
+}
+
+/* The labels of a rendered page: each must end before the picture does. */
+static unsigned labels_within(const char *html)
+{
+	enum { WIDTH = 760, CHARACTER = 7 };
+	unsigned n = 0;
+	for (const char *at = html; (at = strstr(at, "<text class=\"lbl\" x=\"")); at++) {
+		char text[12] = "";
+		int x = 0, y = 0;
+		int got = sscanf(at, "<text class=\"lbl\" x=\"%d\" y=\"%d\">%11[0-9:.-]<", &x, &y,
+				 text);
+		if (got != 3 || !strchr(text, ':'))
+			continue;
+		cr_expect_leq(x + CHARACTER * (int)strlen(text), WIDTH, "%s at %d", text, x);
+		n++;
+	}
+	return n;
+}
+
+Test(golden, no_time_under_the_lanes_is_drawn_beyond_the_edge)
+{
+	enum { MOMENTS = 6 }; /* the last column has a label, too */
+	json_t *doc = incident(), *list = json_array();
+	for (int i = 0; i < MOMENTS; i++)
+		json_array_append_new(
+			list,
+			json_pack("{s:I,s:s,s:s}", "time_ns",
+				  (json_int_t)1795325470000000000 + (json_int_t)i * 1000000000,
+				  "trust", "kernel-process", "desc", "started"));
+	json_object_set_new(doc, "timeline", list);
+	struct kan_model *m = model_of(doc, NULL);
+	kan_auto_buf struct kan_buf page = KAN_BUF(FILE_MAX);
+	for (const struct kan_report *const *r = kan_reports; *r; r++)
+		if (strcmp((*r)->name, "html") == 0)
+			cr_assert_eq((*r)->render(&page, m, NULL), 0);
+	cr_assert_gt(labels_within(kan_buf_str(&page)), 0);
 	kan_model_free(m);
 	json_decref(doc);
 }
