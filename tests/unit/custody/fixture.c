@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "base/digest.h"
+#include "custody/key.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -309,4 +310,15 @@ bool said(const struct findings *f, const char *name, const char *result, const 
 		if (strncmp(l, head, strlen(head)) == 0 && strstr(l, path) && strstr(l, detail))
 			return true;
 	return false;
+}
+
+struct kan_key *fixture_key(const struct fixture *f, const char *name)
+{
+	struct kan_key *k = NULL;
+	struct kan_err err = {0};
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, NULL, &err), 0, "%s", err.text);
+	return k;
 }

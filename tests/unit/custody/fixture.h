@@ -32,6 +32,8 @@ void fixture_bag(char path[512], const struct fixture *f, const char *name, cons
 /* Write a file, whatever was there. */
 void fixture_write(const char *dir, const char *path, const void *p, size_t n);
 void fixture_read(struct kan_buf *out, const char *path);
+/* The key in f->dir/name; the test fails when it cannot be loaded. For kan_key_free. */
+struct kan_key *fixture_key(const struct fixture *f, const char *name);
 
 /* Home opened, bag made, signed and committed as case inc-42 by Aiko Mori. */
 void fixture_commit(struct kan_receipt *out, struct fixture *f, const char *bundle);

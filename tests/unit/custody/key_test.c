@@ -11,17 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static struct kan_key *load(const struct fixture *f, const char *name)
-{
-	struct kan_key *k = NULL;
-	struct kan_err err = {0};
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, NULL, &err), 0, "%s", err.text);
-	return k;
-}
-
 static void refused(const struct fixture *f, const char *name, enum kan_code code, const char *text)
 {
 	struct kan_key *k = NULL;
@@ -78,7 +67,7 @@ Test(key, a_key_file_of_ours_comes_back_with_its_comment)
 
 	fixture_make(&f);
 	k = make(&f);
-	again = load(&f, "ours");
+	again = fixture_key(&f, "ours");
 	cr_assert_str_eq(kan_key_fpr(again), kan_key_fpr(k));
 	cr_assert_str_eq(kan_key_comment(again), "kanshiki@web-03 20261122053000Z");
 }
@@ -91,7 +80,7 @@ Test(key, a_key_made_by_ssh_keygen_is_read)
 
 	fixture_make(&f);
 	public = fixture_must(f.dir, "ssh-keygen -q -t ed25519 -N '' -C aiko -f k && cat k.pub");
-	k = load(&f, "k");
+	k = fixture_key(&f, "k");
 	public_line_is(k, public);
 	cr_assert_str_eq(kan_key_comment(k), "aiko");
 }
@@ -107,7 +96,7 @@ Test(key, a_key_made_by_openssl_is_read)
 	hex = fixture_must(f.dir,
 			   "openssl genpkey -algorithm ed25519 -out k && chmod 600 k && "
 			   "openssl pkey -in k -pubout -outform DER | tail -c 32 | xxd -p -c 64");
-	k = load(&f, "k");
+	k = fixture_key(&f, "k");
 	for (int i = 0; i < 32; i++)
 		snprintf(ours + 2 * i, 3, "%02x",
 			 kan_key_blob(k).p[kan_key_blob(k).n - 32 + (size_t)i]);

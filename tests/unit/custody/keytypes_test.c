@@ -32,17 +32,6 @@ static void read_in(struct kan_buf *out, const struct fixture *f, const char *na
 	fixture_read(out, path);
 }
 
-static struct kan_key *load(const struct fixture *f, const char *name)
-{
-	struct kan_key *k = NULL;
-	struct kan_err err = {0};
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-	cr_assert_eq(kan_key_load(&k, AT_FDCWD, path, NULL, &err), 0, "%s", err.text);
-	return k;
-}
-
 /* ssh-keygen is told to trust the key for aiko, and verifies "seal" with it. */
 static void ssh_keygen_verifies(const struct fixture *f, struct kan_bytes blob,
 				const struct kan_buf *armour)
@@ -66,7 +55,7 @@ static void both_ways(const struct fixture *f, const char *pem, const char *ssh_
 
 	free(fixture_must(f->dir, "rm -rf k t t.pub m.sig; %s && chmod 600 k && %s", pem,
 			  ssh_keygen));
-	k = load(f, "k");
+	k = fixture_key(f, "k");
 	cr_assert_eq(kan_sshsig_sign(&ours, k, "file", KAN_LIT("seal"), &err), 0, "%s", err.text);
 	ssh_keygen_verifies(f, kan_key_blob(k), &ours);
 	cr_assert_eq(verify(&ours, "seal", &err), 0, "%s", err.text);
@@ -96,7 +85,7 @@ Test(keytypes, ecdsa_goes_both_ways_with_ssh_keygen)
 		  "ssh-keygen -q -t ecdsa -b 256 -N '' -f t");
 	/* r and s are numbers: of a hundred signatures some are shorter, some need a zero. */
 	for (int i = 0; i < 100; i++) {
-		kan_auto_key struct kan_key *k = load(&f, "k");
+		kan_auto_key struct kan_key *k = fixture_key(&f, "k");
 		kan_auto_buf struct kan_buf ours = KAN_BUF(8192);
 		struct kan_err err = {0};
 
@@ -128,7 +117,7 @@ Test(keytypes, the_fingerprint_is_ssh_keygens)
 
 		listed = fixture_must(f.dir, "%s 2>/dev/null && chmod 600 k && ssh-keygen -l -f k",
 				      commands[i]);
-		k = load(&f, "k");
+		k = fixture_key(&f, "k");
 		cr_assert(strstr(listed, kan_key_fpr(k)), "%s: %s", listed, kan_key_fpr(k));
 	}
 }
@@ -146,7 +135,7 @@ Test(keytypes, rsa_with_sha1_is_malformed_and_with_sha256_is_good)
 
 	fixture_make(&f);
 	free(fixture_must(f.dir, "openssl genpkey -algorithm rsa -out k && chmod 600 k"));
-	k = load(&f, "k");
+	k = fixture_key(&f, "k");
 	fixture_write(f.dir, "m", "seal", 4);
 	for (size_t i = 0; i < 3; i++) {
 		kan_auto_buf struct kan_buf raw = KAN_BUF(4096), sig = KAN_BUF(4096);
@@ -209,7 +198,7 @@ static void token_sign(struct token *t, const struct kan_key *k, const char *typ
 
 static void token_test(const struct fixture *f, const char *type)
 {
-	kan_auto_key struct kan_key *k = load(f, "k");
+	kan_auto_key struct kan_key *k = fixture_key(f, "k");
 	auto_token struct token t = {KAN_BUF(4096), KAN_BUF(4096)}, idle = t;
 	kan_auto_buf struct kan_buf body = KAN_BUF(4096), armour = KAN_BUF(8192);
 	struct kan_err err = {0};
@@ -294,7 +283,7 @@ Test(keytypes, a_signature_changed_in_any_field_is_noticed)
 		kan_auto_key struct kan_key *k = NULL;
 
 		free(fixture_must(f.dir, "%s && chmod 600 k", commands[i]));
-		k = load(&f, "k");
+		k = fixture_key(&f, "k");
 		changed_anywhere(k);
 	}
 }
@@ -395,8 +384,8 @@ Test(keytypes, the_certificate_beside_a_key_is_found_wherever_it_stands)
 		f.dir, "for n in ca me; do openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=$n"
 		       " -keyout $n.key -out $n.crt 2>/dev/null; done;"
 		       " cat ca.crt me.crt me.key > k; cp me.key b; chmod 600 k b"));
-	k = load(&f, "k");
-	bare = load(&f, "b");
+	k = fixture_key(&f, "k");
+	bare = fixture_key(&f, "b");
 	cr_assert_not_null(kan_key_pem(k)->cert);
 	cr_assert_not_null(kan_key_pem(k)->chain);
 	cr_assert_null(kan_key_pem(bare)->cert);
