@@ -2,10 +2,12 @@
 #include "engine/control.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "engine/transport.h"
 
-enum { BODY_OCTETS = 64 << 10, ALREADY = 409, STOPPED_ALREADY = 304 };
+enum { BODY_OCTETS = 64 << 10, ALREADY = 409, STOPPED_ALREADY = 304, NAME_OCTETS = 255 };
 
 static int post(int *status, struct kan_engine *e, const char *path, struct kan_bytes json,
 		struct kan_err *err)
@@ -21,7 +23,7 @@ static int post(int *status, struct kan_engine *e, const char *path, struct kan_
 static int order(int *status, struct kan_engine *e, const char *id, const char *what, int fine,
 		 struct kan_err *err)
 {
-	char path[128];
+	char path[512];
 	struct kan_err why = {0};
 	(void)snprintf(path, sizeof(path), "/containers/%.64s/%s", id, what);
 	if (post(status, e, path, (struct kan_bytes){0}, &why) == 0 || (fine && *status == fine))
@@ -76,4 +78,55 @@ int kan_control_disconnect(int *status, struct kan_engine *e, const char *id, co
 	/* A full id of hex digits: nothing in it needs escaping. */
 	int n = snprintf(body, sizeof(body), "{\"Container\":\"%.64s\",\"Force\":false}", id);
 	return post(status, e, path, (struct kan_bytes){(const uint8_t *)body, (size_t)n}, err);
+}
+
+/* Takes body. */
+static int post_json(int *status, struct kan_engine *e, const char *path, json_t *body,
+		     struct kan_err *err)
+{
+	char *text = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	int rc = text ? post(status, e, path, kan_bytes_of(text), err)
+		      : kan_fail(err, KAN_EUSAGE, "%s: what is asked for is no JSON", path);
+	free(text);
+	return rc;
+}
+
+int kan_control_connect(int *status, struct kan_engine *e, const char *id, const char *network,
+			json_t *endpoint, struct kan_err *err)
+{
+	char path[384];
+	json_t *body = json_pack("{s:s}", "Container", id);
+	(void)snprintf(path, sizeof(path), "/networks/%.255s/connect", network);
+	if (endpoint)
+		json_object_set(body, "EndpointConfig", endpoint);
+	return post_json(status, e, path, body, err);
+}
+
+int kan_control_start(int *status, struct kan_engine *e, const char *id, struct kan_err *err)
+{
+	return order(status, e, id, "start", STOPPED_ALREADY, err); /* 304: it runs */
+}
+
+int kan_control_restart_policy(int *status, struct kan_engine *e, const char *id,
+			       const char *policy, int tries, struct kan_err *err)
+{
+	char path[128];
+	(void)snprintf(path, sizeof(path), "/containers/%.64s/update", id);
+	return post_json(status, e, path,
+			 json_pack("{s:{s:s,s:i}}", "RestartPolicy", "Name", policy,
+				   "MaximumRetryCount", tries),
+			 err);
+}
+
+int kan_control_rename(int *status, struct kan_engine *e, const char *id, const char *name,
+		       struct kan_err *err)
+{
+	char what[NAME_OCTETS + 16];
+	size_t n =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+	if (name[n] || n == 0 || n > NAME_OCTETS || strchr("_.-", name[0]))
+		return kan_fail(err, KAN_EUSAGE, "'%.64s' is no name for a container", name);
+	(void)snprintf(what, sizeof(what), "rename?name=%s", name);
+	return order(status, e, id, what, 0, err);
 }

@@ -18,6 +18,16 @@ int kan_control_stop(int *status, struct kan_engine *e, const char *id, struct k
 /* Takes the container off one network. network: its id as inspect names it. */
 int kan_control_disconnect(int *status, struct kan_engine *e, const char *id, const char *network,
 			   struct kan_err *err);
+/* Puts it on one. endpoint: {Aliases, Links, IPAMConfig}, or NULL. */
+int kan_control_connect(int *status, struct kan_engine *e, const char *id, const char *network,
+			json_t *endpoint, struct kan_err *err);
+int kan_control_start(int *status, struct kan_engine *e, const char *id, struct kan_err *err);
+/* Its restart policy: no, always, unless-stopped, or on-failure with so many tries (0: endless). */
+int kan_control_restart_policy(int *status, struct kan_engine *e, const char *id,
+			       const char *policy, int tries, struct kan_err *err);
+/* usage: name is none that an engine takes: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255. */
+int kan_control_rename(int *status, struct kan_engine *e, const char *id, const char *name,
+		       struct kan_err *err);
 /* Does the engine call it paused now? 1, 0 (also when it has no such container any more), or -1. */
 int kan_control_paused(struct kan_engine *e, const char *id);
 

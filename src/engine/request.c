@@ -14,6 +14,8 @@ enum {
 	PAUSE_MS = 4000,   /* what the lease waits for: a container may stand still meanwhile */
 	UNPAUSE_MS = 2000, /* then the kernel's own file ends the pause */
 	NETWORK_MS = 20000,
+	UPDATE_MS = 20000,
+	START_MS = 45000,
 	END_MS = 45000, /* ten seconds of grace, then the engine kills, and waits as long again */
 	END_SILENCE_S = 30,
 	/* Bounded by silence and size, not by a minute; its collector has 900 s, so that the gap of
@@ -48,6 +50,9 @@ static const struct kan_request table[] = {
 	{"POST", "/containers/{id}/unpause", UNPAUSE_MS, 0},
 	{"POST", "/containers/{id}/kill", END_MS, END_SILENCE_S}, /* no query: SIGKILL */
 	{"POST", "/containers/{id}/stop?", END_MS, END_SILENCE_S},
+	{"POST", "/containers/{id}/start", START_MS, 0},
+	{"POST", "/containers/{id}/update", UPDATE_MS, 0},
+	{"POST", "/containers/{id}/rename?", UPDATE_MS, 0},
 	{"POST", "/networks/{id}/connect", NETWORK_MS, 0},
 	{"POST", "/networks/{id}/disconnect", NETWORK_MS, 0},
 };

@@ -6,6 +6,15 @@
 
 #include "base/row.h"
 
+void kan_state_read(struct kan_seen_state *out, const json_t *inspect)
+{
+	const json_t *state = json_object_get(inspect, "State");
+	out->status = kan_json_str(state, "Status");
+	out->paused = json_is_true(json_object_get(state, "Paused"));
+	out->live = out->paused || json_is_true(json_object_get(state, "Running")) ||
+		    json_is_true(json_object_get(state, "Restarting"));
+}
+
 int kan_state_look(struct kan_seen_state *out, struct kan_engine *e, const char *id,
 		   struct kan_err *err)
 {
@@ -23,11 +32,7 @@ int kan_state_look(struct kan_seen_state *out, struct kan_engine *e, const char 
 	}
 	if (kan_engine_parse(&out->doc, kan_buf_bytes(&raw), err) < 0)
 		return -1;
-	const json_t *state = json_object_get(out->doc, "State");
-	out->status = kan_json_str(state, "Status");
-	out->paused = json_is_true(json_object_get(state, "Paused"));
-	out->live = out->paused || json_is_true(json_object_get(state, "Running")) ||
-		    json_is_true(json_object_get(state, "Restarting"));
+	kan_state_read(out, out->doc);
 	if (strcmp(kan_json_str(out->doc, "Id"), id) == 0 && *out->status)
 		return 0;
 	kan_state_free(out);
@@ -104,4 +109,18 @@ bool kan_state_on(const json_t *inspect, const char *network_id)
 		if (strcmp(kan_json_str(n, "NetworkID"), network_id) == 0)
 			return true;
 	return false;
+}
+
+const char *kan_state_restart(const json_t *inspect, int *tries)
+{
+	const json_t *policy =
+		json_object_get(json_object_get(inspect, "HostConfig"), "RestartPolicy");
+	*tries = (int)kan_json_int(policy, "MaximumRetryCount");
+	return kan_json_str(policy, "Name");
+}
+
+const char *kan_state_name(const json_t *inspect)
+{
+	const char *name = kan_json_str(inspect, "Name");
+	return name[0] == '/' ? name + 1 : name;
 }

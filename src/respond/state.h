@@ -11,6 +11,8 @@ struct kan_seen_state {
 };
 int kan_state_look(struct kan_seen_state *out, struct kan_engine *e, const char *id,
 		   struct kan_err *err);
+/* The words of an inspect document, borrowed from it; doc stays NULL. */
+void kan_state_read(struct kan_seen_state *out, const json_t *inspect);
 void kan_state_free(struct kan_seen_state *s);
 #define kan_auto_state __attribute__((cleanup(kan_state_free)))
 
@@ -20,11 +22,18 @@ json_t *kan_state_networks(const json_t *inspect);
 /* Is it on a network of that id now? */
 bool kan_state_on(const json_t *inspect, const char *network_id);
 
+/* Its restart policy: a word of the engine's, "" where it has none; *tries of on-failure. */
+const char *kan_state_restart(const json_t *inspect, int *tries);
+/* Its name without the slash. */
+const char *kan_state_name(const json_t *inspect);
+
 /* undo.c: commands of the engine's own client. */
 void kan_undo_simple(struct kan_buf *out, const char *host, const char *verb, const char *id);
 /* One `network connect` a network, joined by "&&", in their order. */
 void kan_undo_connect(struct kan_buf *out, const char *host, const json_t *networks,
 		      const char *id);
+void kan_undo_restart(struct kan_buf *out, const char *host, const json_t *restart, const char *id);
+void kan_undo_rename(struct kan_buf *out, const char *host, const char *name, const char *id);
 /* What connecting again does not bring back. Yours. */
 json_t *kan_undo_lost(const json_t *networks);
 

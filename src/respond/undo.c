@@ -49,6 +49,24 @@ void kan_undo_connect(struct kan_buf *out, const char *host, const json_t *netwo
 	}
 }
 
+void kan_undo_restart(struct kan_buf *out, const char *host, const json_t *restart, const char *id)
+{
+	int tries = (int)json_integer_value(json_object_get(restart, "tries"));
+	kan_client(out, host);
+	kan_buf_adds(out, " update --restart=");
+	kan_shell_word(out, json_string_value(json_object_get(restart, "policy")));
+	if (tries > 0)
+		kan_buf_addf(out, ":%d", tries);
+	kan_buf_addf(out, " %.12s", id);
+}
+
+void kan_undo_rename(struct kan_buf *out, const char *host, const char *name, const char *id)
+{
+	kan_client(out, host);
+	kan_buf_addf(out, " rename %.12s ", id);
+	kan_shell_word(out, name);
+}
+
 json_t *kan_undo_lost(const json_t *networks)
 {
 	size_t i = 0;

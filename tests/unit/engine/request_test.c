@@ -30,6 +30,9 @@ Test(request, what_the_collectors_ask_is_allowed)
 	cr_expect(kan_request_allowed("POST", HEX64 "/unpause"));
 	cr_expect(kan_request_allowed("POST", HEX64 "/kill"));
 	cr_expect(kan_request_allowed("POST", HEX64 "/stop?t=10"));
+	cr_expect(kan_request_allowed("POST", HEX64 "/start"));
+	cr_expect(kan_request_allowed("POST", HEX64 "/update"));
+	cr_expect(kan_request_allowed("POST", HEX64 "/rename?name=web-quarantined"));
 	cr_expect(kan_request_allowed("POST", "/networks/shop/connect"));
 	cr_expect(kan_request_allowed("POST", "/networks/shop/disconnect"));
 }
@@ -48,9 +51,10 @@ Test(request, nothing_that_changes_or_runs_is_allowed)
 		     {"GET", HEX64 "/stop"},
 		     {"POST", HEX64 "/restart"},
 		     {"POST", HEX64 "/exec"},
-		     {"POST", HEX64 "/start"},
-		     {"POST", HEX64 "/rename?name=x"},
-		     {"POST", HEX64 "/update"},
+		     {"POST", HEX64 "/start?checkpoint=x"},
+		     {"POST", HEX64 "/update?x"},
+		     {"GET", HEX64 "/start"},
+		     {"GET", HEX64 "/update"},
 		     {"POST", "/exec/1/start"},
 		     {"POST", "/containers/create"},
 		     {"POST", "/commit"},
