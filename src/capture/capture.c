@@ -49,53 +49,13 @@ static void record_contradictions(struct kan_conductor *c)
 	}
 }
 
-/* Is name a word of a comma list? */
-static bool listed(const char *list, const char *name)
-{
-	size_t n = strlen(name);
-	for (const char *at = list; at && *at;) {
-		size_t len = strcspn(at, ",");
-		if (len == n && strncmp(at, name, n) == 0)
-			return true;
-		at += len + (at[len] == ',');
-	}
-	return false;
-}
-
-static int known(const char *list, struct kan_err *err)
-{
-	for (const char *at = list; at && *at;) {
-		size_t len = strcspn(at, ",");
-		bool found = false;
-		for (const struct kan_collector *const *k = kan_collectors; *k; k++)
-			found |= strlen((*k)->name) == len && strncmp(at, (*k)->name, len) == 0;
-		if (!found)
-			return kan_fail(err, KAN_EUSAGE,
-					"no collector is called '%.*s': see kanshiki collectors",
-					(int)(len > 64 ? 64 : len), at);
-		at += len + (at[len] == ',');
-	}
-	return 0;
-}
-
-static bool asks_for_memory(const struct kan_policy *p)
-{
-	return p->memory != KAN_MEMORY_NONE || p->indicators;
-}
-
 static void choose_collectors(struct kan_conductor *c)
 {
 	for (const struct kan_collector *const *k = kan_collectors;
 	     *k && c->n_children < KAN_CHILDREN; k++) {
-		bool left_out = (c->req->only && !listed(c->req->only, (*k)->name)) ||
-				listed(c->req->skip, (*k)->name);
-		if (left_out) {
-			kan_record_scope(c, (*k)->name, (*k)->name,
-					 c->req->only ? "--only" : "--skip");
-			continue;
-		}
-		if ((*k)->needs & KAN_NEEDS_ASKED && !asks_for_memory(&c->req->policy)) {
-			kan_record_scope(c, (*k)->name, (*k)->name, "--memory none");
+		const char *why = kan_left_out(c->req, *k);
+		if (why) {
+			kan_record_scope(c, (*k)->name, (*k)->name, why);
 			continue;
 		}
 		c->children[c->n_children++] = (struct kan_child){
@@ -313,7 +273,7 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 			struct kan_err *err)
 {
 	kan_auto_free struct kan_early *early = kan_xalloc(sizeof(*early));
-	if (known(c->req->only, err) < 0 || known(c->req->skip, err) < 0)
+	if (kan_known_collectors(c->req, err) < 0)
 		return -1;
 	if (kan_source_open(c, early, err) < 0) {
 		out->stopped_by = c->stopped_by;
@@ -338,7 +298,7 @@ static int find_and_run(struct kan_capture_result *out, struct kan_conductor *c,
 	return rc;
 }
 
-static int listen_to_signals(struct kan_conductor *c, sigset_t *before, struct kan_err *err)
+int kan_listen_to_signals(struct kan_conductor *c, sigset_t *before, struct kan_err *err)
 {
 	sigset_t set;
 	(void)sigemptyset(&set);
@@ -351,7 +311,7 @@ static int listen_to_signals(struct kan_conductor *c, sigset_t *before, struct k
 	return c->signal_fd < 0 ? kan_fail_sys(err, "signals") : 0;
 }
 
-static void release(struct kan_conductor *c)
+void kan_conductor_release(struct kan_conductor *c)
 {
 	kan_lease_free(c->lease);
 	kan_guard_free(c->guard);
@@ -379,13 +339,13 @@ static void *share(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static void defaults(struct kan_capture_request *r)
+void kan_capture_defaults(struct kan_capture_request *r)
 {
 	if (!r->policy.timeout_s)
 		r->policy.timeout_s = DEFAULT_TIMEOUT_S;
 	if (r->root) /* nothing runs there */
 		r->policy.freeze = KAN_FREEZE_NEVER;
-	bool full = r->policy.freeze == KAN_FREEZE_FULL || asks_for_memory(&r->policy);
+	bool full = r->policy.freeze == KAN_FREEZE_FULL || kan_asks_for_memory(&r->policy);
 	if (r->then.act) /* held until the act: nothing shorter would reach it */
 		r->policy.max_freeze_ms = r->policy.timeout_s * 1000;
 	if (!r->policy.max_freeze_ms)
@@ -399,7 +359,7 @@ int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_req
 	struct kan_conductor c = {.req = &r, .parent_fd = -1, .bundle_fd = -1, .signal_fd = -1};
 	sigset_t before;
 	*out = (struct kan_capture_result){0};
-	defaults(&r);
+	kan_capture_defaults(&r);
 	c.started_boot = kan_boot_ns();
 	c.deadline_boot = c.started_boot + (int64_t)r.policy.timeout_s * 1000000000;
 	c.gaps = json_array();
@@ -408,14 +368,14 @@ int kan_capture_run(struct kan_capture_result *out, const struct kan_capture_req
 	c.window = share(sizeof(*c.window));
 	if (!c.window) {
 		(void)kan_fail_sys(err, "memory");
-		release(&c);
+		kan_conductor_release(&c);
 		return -1;
 	}
 	c.window->holders = share(sizeof(*c.window->holders));
-	int rc = listen_to_signals(&c, &before, err);
+	int rc = kan_listen_to_signals(&c, &before, err);
 	if (rc == 0)
 		rc = find_and_run(out, &c, err);
-	release(&c);
+	kan_conductor_release(&c);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }

@@ -33,7 +33,9 @@ typedef void kan_capture_progress_fn(const struct kan_capture_progress *p, void 
 struct kan_capture_hold {
 	struct kan_engine *engine;
 	const struct kan_target *target;
-	bool held; /* paused by the capture, which still holds it */
+	const char *path;      /* the sealed bundle */
+	const json_t *capture; /* its capture.json */
+	bool held;             /* paused by the capture, which still holds it */
 	struct kan_conductor *conductor;
 };
 struct kan_capture_then {
@@ -88,6 +90,16 @@ struct kan_capture_result {
 	struct kan_err no_act; /* why it was not done */
 };
 void kan_capture_result_free(struct kan_capture_result *r);
+
+/*
+ * What kan_capture_run would do, with nothing paused, written or made: {engine, container{id, name,
+ * image, state}, depth, pause{mode, max_ms} or its why, collect[{name, summary}], leave_out[{name,
+ * why}], space{place, free, needed, upper, log}, inspect}. needed is an estimate in octets; upper
+ * and log are null where nobody tells. *out is yours. -1: it would be refused or would fail, as err
+ * says. left_behind: as of a result.
+ */
+int kan_capture_plan(json_t **out, bool *left_behind, const struct kan_capture_request *r,
+		     struct kan_err *err);
 
 /*
  * Take it and seal it. -1: nothing is sealed, err says why; out->path is set when a .partial stays.

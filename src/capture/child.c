@@ -141,26 +141,7 @@ static void finish(struct kan_conductor *c, struct kan_child *k, const char *sta
 /* Is something missing that the collector cannot do without? Then the reason is recorded. */
 static bool applicable(struct kan_conductor *c, struct kan_child *k)
 {
-	const struct kan_target *t = c->target;
-	unsigned needs = k->collector->needs;
-	const char *code = NULL, *why = NULL;
-	bool stopped = t->state == KAN_STATE_CREATED || t->state == KAN_STATE_EXITED ||
-		       t->state == KAN_STATE_DEAD || t->state == KAN_STATE_RESTARTING;
-	if ((needs & (KAN_NEEDS_ENGINE | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_OFFLINE) {
-		code = "not-applicable";
-		why = needs & KAN_NEEDS_PROCESS ? "a data root has no processes"
-						: "a data root has no engine that answers, and its "
-						  "machine is not this one";
-	} else if ((needs & (KAN_NEEDS_HOST | KAN_NEEDS_PROCESS)) && t->depth == KAN_DEPTH_API) {
-		code = "denied";
-		why = geteuid() == 0 ? "depth is api-only: the engine's claims could not be proven "
-				       "on this host"
-				     : "depth is api-only: run as root on the engine's host";
-	} else if ((needs & KAN_NEEDS_PROCESS) && t->pid <= 0) {
-		code = stopped ? "not-applicable" : "vanished";
-		why = stopped ? "the container is not running"
-			      : "no live process of the container was found";
-	}
+	const char *why = NULL, *code = kan_not_applicable(&why, c->target, k->collector->needs);
 	if (!code)
 		return true;
 	bool asked = c->req->api_only && strcmp(code, "denied") == 0;

@@ -2,6 +2,8 @@
 #ifndef KAN_CAPTURE_CONDUCTOR_H
 #define KAN_CAPTURE_CONDUCTOR_H
 
+#include <signal.h>
+
 #include <kanshiki/collector.h>
 #include <kanshiki/engine.h>
 
@@ -88,6 +90,19 @@ int kan_record_start(struct kan_conductor *c, struct kan_err *err);
 void kan_record_sync(struct kan_conductor *c);
 /* The document capture.json. Yours. */
 int kan_record_document(json_t **out, struct kan_conductor *c, struct kan_err *err);
+
+/* choose.c */
+int kan_known_collectors(const struct kan_capture_request *r, struct kan_err *err);
+bool kan_asks_for_memory(const struct kan_policy *p);
+/* The option that leaves it out, or NULL. */
+const char *kan_left_out(const struct kan_capture_request *r, const struct kan_collector *k);
+/* The gap code of what it cannot do without here, and why; NULL: there is all it needs. */
+const char *kan_not_applicable(const char **why, const struct kan_target *t, unsigned needs);
+
+/* capture.c, for a run that only plans */
+void kan_capture_defaults(struct kan_capture_request *r);
+int kan_listen_to_signals(struct kan_conductor *c, sigset_t *before, struct kan_err *err);
+void kan_conductor_release(struct kan_conductor *c);
 
 /* child.c */
 void kan_child_start(struct kan_conductor *c, struct kan_child *child);

@@ -77,9 +77,13 @@ static void on_fail(struct kan_capture_result *out, struct kan_conductor *c)
 	}
 }
 
-static bool act(struct kan_conductor *c, struct kan_err *err)
+static bool act(const struct kan_capture_result *of, struct kan_conductor *c, struct kan_err *err)
 {
+	kan_auto_buf struct kan_buf path = KAN_BUF(8192);
+	kan_buf_addf(&path, "%s/%s", c->req->parent_dir, c->bundle);
 	struct kan_capture_hold h = {.engine = c->engine,
+				     .path = kan_buf_str(&path),
+				     .capture = of->capture,
 				     .target = c->target,
 				     .held = c->hold && c->window_open,
 				     .conductor = c};
@@ -115,7 +119,7 @@ void kan_hand_over(struct kan_capture_result *out, struct kan_conductor *c, bool
 	if (why)
 		kan_err_set(&out->no_act, KAN_EREFUSED, 0, "%s", why);
 	else
-		out->acted = act(c, &out->no_act);
+		out->acted = act(out, c, &out->no_act);
 	if (!out->acted)
 		on_fail(out, c);
 	c->hold = false;

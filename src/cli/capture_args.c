@@ -5,56 +5,85 @@
 
 enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
 
+/* What both commands take. */
+#define COLLECTING \
+	{"case", 0, "ID", \
+	 "the case this capture belongs to (default: one for day and container)"}, \
+		{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"}, \
+		{"note", 0, "TEXT", "why: goes into the custody event"}, \
+		{"freeze", 0, "WHEN", \
+		 "auto, full or never: how much is read while the container is paused; cgroup: " \
+		 "as auto, " \
+		 "by the kernel's freezer"}, \
+		{"max-freeze", 0, "SEC", \
+		 "the pause ends after so many seconds (2; with full or memory 10)"}, \
+		{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"}, \
+		{"indicators", 0, "FILE", \
+		 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"}, \
+		{"image", 0, "WHAT", "full: a digest of every file of the image; none"}, \
+		{"verify-image", 0, NULL, \
+		 "the image's layers against their digests, every file against its header and " \
+		 "its package"}, \
+		{"reference", 0, "WHAT", \
+		 "the image from a clean machine: docker-save FILE.tar[.gz], OCI layout, or " \
+		 "sha256:DIGEST"}, \
+		{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"}, \
+		{"only", 0, "LIST", "only these collectors"}, \
+		{"skip", 0, "LIST", "all but these collectors"}, \
+		{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"}, \
+		{"max-bytes", 0, "N", "raises the budgets for content"}, \
+		{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"}, \
+		{"key", 0, "KEY", KAN_KEY_HELP}, \
+		{"tsa", 0, "URL", "time stamps of seal and commit by this authority (RFC 3161)"}, \
+		{"tsa-ca", 0, "FILE", \
+		 "PEM certificates of the authorities whose stamps count; without it they are " \
+		 "kept " \
+		 "unchecked"}, \
+		{"require", 0, "LIST", \
+		 "signed, known-signer, stamped, anchored: exit 5 when it does not hold"}, \
+		{"out", 'o', "DIR", \
+		 "put the bundle into DIR, the reports into DIR/<bundle>-report"}, \
+		{"no-report", 0, NULL, "do not analyse, write no report"}, \
+		{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"}, \
+		{"rules", 0, "DIR", \
+		 "rules of yours: they add to the shipped ones, replace them by id, or turn them " \
+		 "off"}, \
+		{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"}, \
+		{"accepted", 0, "FILE", \
+		 "findings that you have accepted: out of the verdict, and still listed"}, \
+		{"fail-on", 0, "SEVERITY", \
+		 "exit 9 when there is a finding of low, medium, high, critical or above"}, \
+	{ \
+		"dry-run", 0, NULL, \
+			"change nothing: what would be read, paused, changed and written, and " \
+			"the space it needs" \
+	}
+
 const struct kan_option kan_capture_options[] = {
-	{"case", 0, "ID", "the case this capture belongs to (default: one for day and container)"},
-	{"operator", 0, "'NAME <EMAIL>'", "who acts (default: login@host)"},
-	{"note", 0, "TEXT", "why: goes into the custody event"},
-	{"freeze", 0, "WHEN",
-	 "auto, full or never: how much is read while the container is paused; cgroup: as auto, "
-	 "by the kernel's freezer"},
-	{"max-freeze", 0, "SEC",
-	 "the pause ends after so many seconds (2; with full or memory 10)"},
-	{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"},
-	{"indicators", 0, "FILE",
-	 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"},
+	COLLECTING,
 	{"then", 0, "ACT",
 	 "after the seal, held paused until then: pause, disconnect, kill, or stop (SIGTERM: its "
 	 "handler runs)"},
-	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused"},
-	{"yes-loses-original", 0, NULL,
-	 "kill or stop also what the engine then removes (--rm, Swarm)"},
-	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
-	{"verify-image", 0, NULL,
-	 "the image's layers against their digests, every file against its header and its package"},
 	{"root", 0, "DIR",
 	 "a data root of Docker or a store of Podman instead of an engine: a dead disk's, or a "
 	 "copy"},
-	{"reference", 0, "WHAT",
-	 "the image from a clean machine: docker-save FILE.tar[.gz], OCI layout, or sha256:DIGEST"},
-	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
-	{"only", 0, "LIST", "only these collectors"},
-	{"skip", 0, "LIST", "all but these collectors"},
-	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"},
-	{"max-bytes", 0, "N", "raises the budgets for content"},
-	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
-	{"key", 0, "KEY", KAN_KEY_HELP},
-	{"tsa", 0, "URL", "time stamps of seal and commit by this authority (RFC 3161)"},
-	{"tsa-ca", 0, "FILE",
-	 "PEM certificates of the authorities whose stamps count; without it they are kept "
-	 "unchecked"},
-	{"require", 0, "LIST",
-	 "signed, known-signer, stamped, anchored: exit 5 when it does not hold"},
-	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
 	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
-	{"no-report", 0, NULL, "do not analyse, write no report"},
-	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
-	{"rules", 0, "DIR",
-	 "rules of yours: they add to the shipped ones, replace them by id, or turn them off"},
-	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"},
-	{"accepted", 0, "FILE",
-	 "findings that you have accepted: out of the verdict, and still listed"},
-	{"fail-on", 0, "SEVERITY",
-	 "exit 9 when there is a finding of low, medium, high, critical or above"},
+	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused"},
+	{"yes-loses-original", 0, NULL,
+	 "kill or stop also what the engine then removes (--rm, Swarm)"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct kan_option kan_quarantine_options[] = {
+	{"action", 0, "LIST",
+	 "of pause, disconnect, no-restart, stop, kill, label (default: pause,disconnect)"},
+	{"yes", 0, NULL, "do not ask for the container's name; without a terminal it is wanted"},
+	{"undo", 0, NULL, "take back what was done, in reverse order"},
+	{"on-fail", 0, "WHAT",
+	 "the evidence is not sealed or not whole: resume (default) or stay-paused"},
+	{"yes-loses-original", 0, NULL,
+	 "kill or stop also what the engine then removes (--rm, Swarm)"},
+	COLLECTING,
 	{NULL, 0, NULL, NULL},
 };
 

@@ -5,7 +5,7 @@
 #include "capture/capture.h"
 #include "cli/cmd.h"
 
-extern const struct kan_option kan_capture_options[];
+extern const struct kan_option kan_capture_options[], kan_quarantine_options[];
 
 /* How it is collected. -1: a word or number that is none. */
 int kan_capture_policy(struct kan_capture_request *r, const struct kan_args *a);

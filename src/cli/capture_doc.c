@@ -126,7 +126,7 @@ static void add_analysis(json_t *o, const json_t *model)
 	json_object_set(o, "report", json_object_get(model, "reports"));
 }
 
-int kan_print_capture(const struct kan_capture_doc *d)
+json_t *kan_capture_json(const struct kan_capture_doc *d)
 {
 	const struct kan_capture_result *c = d->capture;
 	char started[KAN_RFC3339];
@@ -149,9 +149,13 @@ int kan_print_capture(const struct kan_capture_doc *d)
 	if (d->act)
 		json_object_set(o, "act", d->act);
 	add_analysis(o, d->read->model);
-	int status = kan_print_json(o);
-	json_decref(o);
-	return status;
+	return o;
+}
+
+int kan_print_capture(const struct kan_capture_doc *d)
+{
+	json_auto_t *o = kan_capture_json(d);
+	return kan_print_json(o);
 }
 
 int kan_print_seen(const struct kan_receipt *r, int status)

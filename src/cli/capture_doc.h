@@ -16,6 +16,7 @@ struct kan_capture_doc {
 	const char *timestamp; /* of the seal: none, queued, unchecked, verified */
 	int status;
 };
+json_t *kan_capture_json(const struct kan_capture_doc *doc); /* yours */
 int kan_print_capture(const struct kan_capture_doc *doc);
 
 /* For a request id that was done before: what the receipt knows. */

@@ -15,7 +15,7 @@ struct kan_option {
 	const char *help;
 };
 
-enum { KAN_OPTIONS_MAX = 48 };
+enum { KAN_OPTIONS_MAX = 64 };
 #define KAN_KEY_HELP \
 	"sign with FILE, agent[:FINGERPRINT|:FILE.pub] or ssh-keygen:FILE (default: the home's " \
 	"host key)"

@@ -6,6 +6,7 @@
 #include "cli/capture_args.h"
 #include "cli/capture_doc.h"
 #include "cli/job.h"
+#include "cli/plan.h"
 
 enum { CONTAINERS_MAX = 64 };
 
@@ -60,6 +61,26 @@ static int capture_one(struct kan_job *j, const char *container)
 	return status;
 }
 
+/* --dry-run, of each container. */
+static int plan_all(struct kan_job *j)
+{
+	int status = KAN_EXIT_OK;
+	kan_job_name_places(j);
+	for (const char *const *w = j->a->words; *w; w++) {
+		struct kan_err err = {0};
+		json_auto_t *plan = NULL;
+		bool left_behind = false;
+		j->request.container = *w;
+		int rc = kan_capture_plan(&plan, &left_behind, &j->request, &err);
+		j->left_behind |= left_behind;
+		const enum kan_respond_do then = (enum kan_respond_do)j->then.what;
+		const struct kan_plan_acts acts = {&then, j->then.asked};
+		int one = rc < 0 ? kan_say_err(&err) : kan_plan_print(plan, &acts, j->json);
+		status = kan_status_worst(status, one);
+	}
+	return status;
+}
+
 static int capture_all(struct kan_job *j)
 {
 	kan_job_name_places(j);
@@ -88,7 +109,7 @@ static int run(const struct kan_args *a)
 		if (j.then.asked)
 			j.request.then =
 				(struct kan_capture_then){j.then.stay_paused, allowed, act};
-		status = capture_all(&j);
+		status = kan_flag(a, "dry-run") ? plan_all(&j) : capture_all(&j);
 	}
 	return kan_job_end(&j, status);
 }

@@ -9,6 +9,7 @@
 #include "base/row.h"
 #include "base/sandbox.h"
 #include "cli/capture_doc.h"
+#include "cli/checked.h"
 #include "cli/cmd_custody.h"
 #include "custody/check.h"
 #include "custody/move.h"
@@ -126,62 +127,16 @@ const struct kan_custody_verb kan_custody_verb_dispose = {
 	.run = dispose,
 };
 
-struct count {
-	unsigned ok, failed, not_done;
-	bool incomplete;
-	char first[KAN_ERR_TEXT];
-};
-
-static void on_check(const struct kan_check *k, void *arg)
-{
-	struct count *n = arg;
-	n->ok += k->result == KAN_CHECK_OK;
-	n->not_done += k->result == KAN_CHECK_NOT_DONE;
-	n->incomplete |= k->kind == KAN_CHECK_INCOMPLETE;
-	if (k->result == KAN_CHECK_FAILED && n->failed++ == 0)
-		(void)snprintf(n->first, sizeof(n->first), "%s: %s",
-			       k->path && *k->path ? k->path : k->name, k->detail);
-}
-
-/* As verify does it: by a process that can do nothing else. */
-static int count_checks(struct count *n, const char *dir, struct kan_err *err)
-{
-	const char *reads[] = {dir, NULL}, *writes[] = {NULL};
-	struct kan_sandbox_state box = {0};
-	kan_auto_close int end = -1;
-	pid_t pid = 0;
-	if (kan_sandbox_fork(&pid, &end, err) < 0)
-		return -1;
-	if (pid == 0) {
-		bool good = kan_sandbox_reader(&box, reads, writes, NULL) == 0 &&
-			    kan_custody_verify_bag(dir, NULL, NULL, on_check, n, NULL) == 0 &&
-			    kan_write_all(end, n, sizeof(*n), NULL) == 0;
-		_exit(!good);
-	}
-	struct kan_buf got = KAN_BUF(sizeof(*n));
-	int rc = kan_read_all(&got, end, err);
-	kan_sandbox_end(pid);
-	if (rc == 0 && got.len != sizeof(*n))
-		rc = kan_fail(err, KAN_EIO, "%s could not be verified: run kanshiki verify", dir);
-	else if (rc == 0)
-		memcpy(n, got.data, sizeof(*n));
-	kan_buf_free(&got);
-	n->first[sizeof(n->first) - 1] = 0;
-	return rc;
-}
-
 int kan_note_verified(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)
 {
 	kan_auto_free char *dir = NULL;
 	struct kan_act act = {.purpose = kan_arg(a, "text"), .argv = a->argv};
 	struct kan_receipt of = {0}, r = {0};
-	struct count n = {0};
+	struct kan_checked n = {0};
 	if (kan_find_bundle(&dir, a, kan_arg(a, "verified"), err) < 0 ||
-	    kan_custody_bundle(&of, c, dir, err) < 0 || count_checks(&n, dir, err) < 0)
+	    kan_custody_bundle(&of, c, dir, err) < 0 || kan_check_bag(&n, dir, err) < 0)
 		return kan_say_err(err);
-	struct kan_verified v = {.result = n.failed       ? "tampered"
-					   : n.incomplete ? "incomplete"
-							  : "verified",
+	struct kan_verified v = {.result = kan_checked_word(&n),
 				 .why = n.first,
 				 .ok = n.ok,
 				 .failed = n.failed,

@@ -13,6 +13,8 @@
 #include "cli/cmd_custody.h"
 #include "cli/indicators.h"
 
+enum { HOUR_S = 3600 };
+
 static void progress(const struct kan_capture_progress *p, void *arg);
 
 int kan_job_read_request(struct kan_job *j, const struct kan_args *a)
@@ -157,6 +159,11 @@ struct kan_act kan_job_act_of(const struct kan_job *j)
 		.request_id = j->request.request_id,
 		.argv = j->a->argv,
 	};
+}
+
+unsigned kan_job_timeout_s(const struct kan_job *j)
+{
+	return j->request.policy.timeout_s ? j->request.policy.timeout_s : HOUR_S;
 }
 
 int kan_job_run(struct kan_capture_result *c, struct kan_job *j, const char *container,

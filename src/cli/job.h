@@ -33,6 +33,7 @@ void kan_job_name_places(struct kan_job *j);
 int kan_job_open_places(void *job, struct kan_err *err);
 /* Frees it; the process ends with status. */
 int kan_job_end(struct kan_job *j, int status);
+unsigned kan_job_timeout_s(const struct kan_job *j); /* --timeout, else an hour */
 struct kan_act kan_job_act_of(const struct kan_job *j);
 /* kan_capture_run of one container, with its progress. */
 int kan_job_run(struct kan_capture_result *c, struct kan_job *j, const char *container,

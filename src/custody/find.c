@@ -8,6 +8,7 @@ struct search {
 	const struct kan_custody *c;
 	const char *request_id, *type; /* type NULL: any */
 	const char *bundle, *seal;
+	const json_t *act;
 	struct kan_receipt receipt;
 	json_t *what;
 	bool other_seal;
@@ -45,6 +46,39 @@ int kan_write_find_request(struct kan_receipt *out, struct kan_custody *c, const
 	if (!request_id)
 		return 0;
 	rc = with_tip(c, NULL, match_request, &s, err);
+	if (rc == 1)
+		*out = s.receipt;
+	return rc;
+}
+
+/* Done, and of the same thing: an undo names the event that it takes back. */
+static int match_act(const struct kan_chain_item *item, void *arg, struct kan_err *err)
+{
+	struct search *s = arg;
+	const struct kan_event *e = item->event;
+	const json_t *act = json_object_get(e->doc, "act");
+
+	(void)err;
+	if (!e->request_id || strcmp(e->request_id, s->request_id) != 0 ||
+	    strcmp(e->type, "act") != 0 ||
+	    !json_is_true(json_object_get(json_object_get(e->doc, "result"), "ok")) ||
+	    !json_equal(json_object_get(act, "do"), json_object_get(s->act, "do")) ||
+	    json_integer_value(json_object_get(act, "of")) !=
+		    json_integer_value(json_object_get(s->act, "of")))
+		return 0;
+	kan_write_receipt(&s->receipt, s->c, item);
+	return 1;
+}
+
+int kan_write_find_act(struct kan_receipt *out, struct kan_custody *c, const char *request_id,
+		       const json_t *act, struct kan_err *err)
+{
+	struct search s = {.c = c, .request_id = request_id, .act = act};
+	int rc;
+
+	if (!request_id)
+		return 0;
+	rc = with_tip(c, NULL, match_act, &s, err);
 	if (rc == 1)
 		*out = s.receipt;
 	return rc;

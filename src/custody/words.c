@@ -89,7 +89,13 @@ int kan_custody_act(struct kan_receipt *out, struct kan_custody *c, const struct
 	json_auto_t *what = NULL;
 	int found;
 
-	found = kan_write_about(&lock, &w, out, c, of, err);
+	if (kan_write_check_of(of, err) < 0 || kan_home_lock(&lock, &c->home, err) < 0)
+		return -1;
+	w.case_id = of->case_id;
+	w.bundle = of->bundle;
+	w.seal = of->seal;
+	/* A request may ask for several acts, and each may fail before it is done. */
+	found = failed ? 0 : kan_write_find_act(out, c, act->request_id, done, err);
 	if (found)
 		return found < 0 ? -1 : 0;
 	if (kan_write_what(&what, c, of, err) < 0)

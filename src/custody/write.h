@@ -53,6 +53,9 @@ void kan_write_receipt(struct kan_receipt *out, const struct kan_custody *c,
  */
 int kan_write_find_request(struct kan_receipt *out, struct kan_custody *c, const char *request_id,
 			   const char *type, struct kan_err *err);
+/* An act that was done for this request: the same do, and of (the event that it takes back). */
+int kan_write_find_act(struct kan_receipt *out, struct kan_custody *c, const char *request_id,
+		       const json_t *act, struct kan_err *err);
 int kan_write_find_bundle(struct kan_receipt *out, struct kan_custody *c, const char *case_id,
 			  const char *bundle, const char *seal, struct kan_err *err);
 /* The `what` entry of the event that brought this bundle. Yours: json_decref it. */

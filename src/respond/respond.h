@@ -59,6 +59,10 @@ void kan_respond_left_paused(json_t **act, const char *host, const char *id, con
 int kan_respond_back(json_t **act, struct kan_engine *e, const json_t *done, struct kan_err *err);
 /* Is what the act did in force now? 1, 0, or -1: the engine cannot say. */
 int kan_respond_holds(struct kan_engine *e, const json_t *done, struct kan_err *err);
+/* The container as the engine has it, by name or id; *out NULL: it has none. Yours. */
+int kan_respond_inspect(json_t **out, struct kan_engine *e, const char *word, struct kan_err *err);
+/* "paused, on no network, not started again by the engine". inspect NULL: gone. */
+void kan_respond_condition(struct kan_buf *out, const json_t *inspect);
 /* The word of the act that takes this one back, or NULL. */
 const char *kan_respond_back_word(const char *what);
 

@@ -75,9 +75,40 @@ void kan_respond_sentence(struct kan_buf *out, const json_t *act, const char *na
 {
 	bool already = json_is_true(json_object_get(act, "already"));
 	const char *undo = json_string_value(json_object_get(act, "undo"));
+	const char *to = kan_json_str(json_object_get(act, "renamed"), "to");
 	kan_buf_addf(out, "container %s %s", name, now_words(act, already));
+	if (*to)
+		kan_buf_addf(out, " to %.255s", to);
 	if (undo && *undo)
 		kan_buf_addf(out, "; undo: %s", undo);
-	else if (!already)
+	else if (!already && !json_object_get(act, "of"))
 		kan_buf_adds(out, "; it cannot be undone");
+}
+
+static void networks_words(struct kan_buf *out, const json_t *inspect)
+{
+	size_t i = 0;
+	json_t *n = NULL;
+	json_auto_t *list = kan_state_networks(inspect);
+	if (!json_array_size(list)) {
+		kan_buf_adds(out, ", on no network");
+		return;
+	}
+	json_array_foreach (list, i, n)
+		kan_buf_addf(out, "%s%.255s", i ? ", " : ", on network ", kan_json_str(n, "name"));
+}
+
+void kan_respond_condition(struct kan_buf *out, const json_t *inspect)
+{
+	struct kan_seen_state s = {0};
+	int tries = 0;
+	if (!inspect) {
+		kan_buf_adds(out, "gone: the engine has it no more");
+		return;
+	}
+	kan_state_read(&s, inspect);
+	kan_buf_addf(out, "%.32s", s.paused ? "paused" : s.status);
+	networks_words(out, inspect);
+	const char *policy = kan_state_restart(inspect, &tries);
+	kan_buf_addf(out, ", restart policy %.32s", *policy ? policy : "no");
 }

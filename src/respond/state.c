@@ -6,6 +6,8 @@
 
 #include "base/row.h"
 
+enum { PATH_OCTETS = 320 };
+
 void kan_state_read(struct kan_seen_state *out, const json_t *inspect)
 {
 	const json_t *state = json_object_get(inspect, "State");
@@ -123,4 +125,20 @@ const char *kan_state_name(const json_t *inspect)
 {
 	const char *name = kan_json_str(inspect, "Name");
 	return name[0] == '/' ? name + 1 : name;
+}
+
+int kan_respond_inspect(json_t **out, struct kan_engine *e, const char *word, struct kan_err *err)
+{
+	char path[PATH_OCTETS];
+	struct kan_err why = {0};
+	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
+	*out = NULL;
+	(void)snprintf(path, sizeof(path), "/containers/%.255s/json", word);
+	if (kan_engine_get_raw(&raw, e, path, &why) == 0)
+		return kan_engine_parse(out, kan_buf_bytes(&raw), err);
+	if (why.code == KAN_ENOTFOUND)
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
 }
