@@ -47,6 +47,8 @@ struct kan_capture_then {
 };
 /* Let it run before the act, or after it. */
 int kan_capture_let_run(struct kan_capture_hold *h, struct kan_err *err);
+/* From now on it stays paused whatever becomes of us. Without a hold: nothing to do. */
+int kan_capture_keep(struct kan_capture_hold *h, struct kan_err *err);
 
 /* Open data; strings are borrowed, NULL where not given. */
 struct kan_capture_request {

@@ -51,6 +51,16 @@ static void keep(struct kan_conductor *c)
 		(void)kan_loop_step(c, until);
 }
 
+int kan_capture_keep(struct kan_capture_hold *h, struct kan_err *err)
+{
+	struct kan_conductor *c = h->conductor;
+	if (!h->held || c->kept)
+		return 0;
+	if (c->lease && c->window_open)
+		keep(c);
+	return c->kept ? 0 : kan_fail(err, KAN_EENGINE, "the pause was lost during the act");
+}
+
 /* The act had let it run, or nothing was held: it is paused by the engine alone. */
 static bool pause_again(const struct kan_conductor *c)
 {

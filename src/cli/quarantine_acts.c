@@ -104,6 +104,9 @@ static void one(struct kan_quarantine *q, struct kan_engine *e, enum kan_respond
 	if (what == KAN_RESPOND_PAUSE || ends(what))
 		r.let_run = h ? let_run : NULL;
 	int rc = kan_respond(&act, &r, &err);
+	/* Its event must not be there before the pause outlives us. */
+	if (rc == 0 && what == KAN_RESPOND_PAUSE && h)
+		rc = kan_capture_keep(h, &err);
 	if (rc == 0 && (what == KAN_RESPOND_PAUSE || ends(what)))
 		q->contained = true;
 	kan_quarantine_record(q, act, rc < 0 ? err.text : NULL);

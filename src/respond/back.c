@@ -139,12 +139,12 @@ static json_t *endpoint(const json_t *network)
 	return o;
 }
 
-static const json_t *find_network(const json_t *networks, const char *id)
+static const json_t *find_network(const json_t *networks, const json_t *network)
 {
 	size_t i = 0;
 	json_t *n = NULL;
 	json_array_foreach (networks, i, n)
-		if (strcmp(kan_json_str(n, "id"), id) == 0)
+		if (kan_state_same(n, network))
 			return n;
 	return NULL;
 }
@@ -178,11 +178,11 @@ static int join(struct kan_doing *d, const json_t *network, json_t *lost, struct
 	const char *id = kan_json_str(network, "id"), *name = kan_json_str(network, "name");
 	json_auto_t *wanted = endpoint(network), *networks = NULL;
 	kan_auto_buf struct kan_buf b = KAN_BUF(512);
-	int rc = kan_control_connect(&status, d->engine, d->id, id, wanted, &why);
+	int rc = kan_control_connect(&status, d->engine, d->id, *id ? id : name, wanted, &why);
 	if (kan_state_look(&now, d->engine, d->id, err) < 0)
 		return -1;
 	networks = kan_state_networks(now.doc);
-	const json_t *is = find_network(networks, id);
+	const json_t *is = find_network(networks, network);
 	if (!is)
 		return kan_fail(err, KAN_EENGINE, "it is not on network %.200s: %.300s", name,
 				rc < 0 ? why.text : "the engine said that it is");
@@ -202,7 +202,7 @@ static int connect_all(struct kan_doing *d, const json_t *done, const struct kan
 	json_auto_t *lost = json_array();
 	json_array_append_new(lost, json_string("connections that were open"));
 	json_array_foreach (json_object_get(done, "networks"), i, n) {
-		if (s->doc && kan_state_on(s->doc, kan_json_str(n, "id")))
+		if (s->doc && kan_state_on(s->doc, n))
 			continue;
 		if (join(d, n, lost, err) < 0)
 			rc = -1;
@@ -220,7 +220,7 @@ static bool is_off(const json_t *done, const struct kan_seen_state *s)
 	size_t i = 0;
 	json_t *n = NULL;
 	json_array_foreach (json_object_get(done, "networks"), i, n)
-		if (s->doc && kan_state_on(s->doc, kan_json_str(n, "id")))
+		if (s->doc && kan_state_on(s->doc, n))
 			return false;
 	return true;
 }

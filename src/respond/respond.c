@@ -193,14 +193,11 @@ static int leave(const struct kan_respond *r, const json_t *n, struct kan_err *e
 	int status = 0;
 	struct kan_err why = {0};
 	kan_auto_state struct kan_seen_state now = {0};
-	const char *id = json_string_value(json_object_get(n, "id")),
-		   *name = json_string_value(json_object_get(n, "name"));
-	if (!id)
-		return kan_fail(err, KAN_EENGINE, "network %.200s has no id in inspect", name);
-	int rc = kan_control_disconnect(&status, r->engine, r->id, id, &why);
+	const char *id = kan_json_str(n, "id"), *name = kan_json_str(n, "name");
+	int rc = kan_control_disconnect(&status, r->engine, r->id, *id ? id : name, &why);
 	if (kan_state_look(&now, r->engine, r->id, err) < 0)
 		return -1;
-	if (now.doc && kan_state_on(now.doc, id))
+	if (now.doc && kan_state_on(now.doc, n))
 		return kan_fail(err, KAN_EENGINE, "it is still on network %.200s: %.200s", name,
 				rc < 0 ? why.text : "the engine said that it left");
 	return 0;
@@ -230,7 +227,7 @@ static void left_before(struct kan_doing *d, const struct kan_seen_state *s, jso
 	json_t *n = NULL;
 	json_auto_t *then = d->r->sealed ? kan_state_networks(d->r->sealed) : NULL;
 	json_array_foreach (then, i, n)
-		if (s->doc && !kan_state_on(s->doc, kan_json_str(n, "id")))
+		if (s->doc && !kan_state_on(s->doc, n))
 			json_array_append(left, n);
 	if (json_array_size(left))
 		(void)kan_doing_since_seal(d);

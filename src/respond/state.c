@@ -102,13 +102,22 @@ json_t *kan_state_networks(const json_t *inspect)
 	return list;
 }
 
-bool kan_state_on(const json_t *inspect, const char *network_id)
+/* One that does not run has networks without an id: then the name is all there is. */
+bool kan_state_same(const json_t *one, const json_t *other)
 {
-	json_t *all = json_object_get(json_object_get(inspect, "NetworkSettings"), "Networks");
-	const char *name = NULL;
+	const char *a = kan_json_str(one, "id"), *b = kan_json_str(other, "id");
+	if (*a && *b)
+		return strcmp(a, b) == 0;
+	return strcmp(kan_json_str(one, "name"), kan_json_str(other, "name")) == 0;
+}
+
+bool kan_state_on(const json_t *inspect, const json_t *network)
+{
+	size_t i = 0;
 	json_t *n = NULL;
-	json_object_foreach (all, name, n)
-		if (strcmp(kan_json_str(n, "NetworkID"), network_id) == 0)
+	json_auto_t *list = kan_state_networks(inspect);
+	json_array_foreach (list, i, n)
+		if (kan_state_same(n, network))
 			return true;
 	return false;
 }

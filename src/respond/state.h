@@ -19,8 +19,10 @@ void kan_state_free(struct kan_seen_state *s);
 /* Its networks but `none`: [{id, name, ip, ip6, mac, aliases[], fixed{}}], keys only where known.
  */
 json_t *kan_state_networks(const json_t *inspect);
-/* Is it on a network of that id now? */
-bool kan_state_on(const json_t *inspect, const char *network_id);
+/* Are the two the same network, by id, or by name where one has none? */
+bool kan_state_same(const json_t *one, const json_t *other);
+/* Is it on that network (as above) now? */
+bool kan_state_on(const json_t *inspect, const json_t *network);
 
 /* Its restart policy: a word of the engine's, "" where it has none; *tries of on-failure. */
 const char *kan_state_restart(const json_t *inspect, int *tries);
