@@ -17,6 +17,7 @@
 #include "cli/cmd_custody.h"
 #include "cli/indicators.h"
 #include "cli/require.h"
+#include "cli/seen.h"
 #include "cli/then.h"
 #include "cli/tsa.h"
 #include "custody/act.h"
@@ -388,19 +389,14 @@ static int seen_before(struct job *j)
 {
 	struct kan_receipt receipt = {0};
 	struct kan_err err = {0};
-	kan_auto_free char *git = kan_path(j->home, "custody.git");
-	if (!j->request.request_id || !j->commit || access(git, F_OK) < 0)
-		return -1; /* no request was ever recorded in this home */
-	if (open_places(j, &err) < 0) {
-		struct kan_capture_result none = {0};
-		return say_failed(j, &none, &err);
-	}
-	int found = kan_custody_find_request(&receipt, j->custody, j->request.request_id, &err);
+	if (!j->request.request_id || !j->commit)
+		return -1;
+	int found = kan_seen_request(&receipt, j->home, j->request.request_id, &err);
 	if (found < 0)
 		return kan_say_err(&err);
 	if (found == 0)
 		return -1;
-	int acted = kan_then_was_done(&j->then, j->custody, j->request.request_id, &err);
+	int acted = kan_then_was_done(&j->then, j->home, j->request.request_id, &err);
 	if (acted < 0)
 		return kan_say_err(&err);
 	int status = acted ? KAN_EXIT_OK : KAN_EXIT_FAILED;
