@@ -7,6 +7,7 @@
 #include "cli/capture_doc.h"
 #include "cli/job.h"
 #include "cli/plan.h"
+#include "cli/seen.h"
 
 enum { CONTAINERS_MAX = 64 };
 
@@ -26,19 +27,14 @@ static int seen_before(struct kan_job *j)
 {
 	struct kan_receipt receipt = {0};
 	struct kan_err err = {0};
-	kan_auto_free char *git = kan_path(j->home, "custody.git");
-	if (!j->request.request_id || !j->commit || access(git, F_OK) < 0)
-		return -1; /* no request was ever recorded in this home */
-	if (kan_job_open_places(j, &err) < 0) {
-		struct kan_capture_result none = {0};
-		return kan_job_say_failed(j, &none, &err);
-	}
-	int found = kan_custody_find_request(&receipt, j->custody, j->request.request_id, &err);
+	if (!j->request.request_id || !j->commit)
+		return -1;
+	int found = kan_seen_request(&receipt, j->home, j->request.request_id, &err);
 	if (found < 0)
 		return kan_say_err(&err);
 	if (found == 0)
 		return -1;
-	int acted = kan_then_was_done(&j->then, j->custody, j->request.request_id, &err);
+	int acted = kan_then_was_done(&j->then, j->home, j->request.request_id, &err);
 	if (acted < 0)
 		return kan_say_err(&err);
 	int status = acted ? KAN_EXIT_OK : KAN_EXIT_FAILED;
@@ -55,7 +51,9 @@ static int capture_one(struct kan_job *j, const char *container)
 	struct kan_capture_result c = {0};
 	struct kan_err err = {0};
 	int rc = kan_job_run(&c, j, container, &err);
-	int status = rc < 0 ? kan_job_say_failed(j, &c, &err) : kan_job_finish(j, &c);
+	int status = rc < 0 && j->seen ? seen_before(j)
+		     : rc < 0          ? kan_job_say_failed(j, &c, &err)
+				       : kan_job_finish(j, &c);
 	kan_then_reset(&j->then);
 	kan_capture_result_free(&c);
 	return status;
@@ -106,6 +104,7 @@ static int run(const struct kan_args *a)
 	struct kan_job j;
 	int status = KAN_EXIT_USAGE;
 	if (kan_job_read_request(&j, a) == 0 && kan_then_read(&j.then, a) == 0) {
+		j.by_turns = true;
 		if (j.then.asked)
 			j.request.then =
 				(struct kan_capture_then){j.then.stay_paused, allowed, act};

@@ -142,7 +142,8 @@ static int conclude(struct kan_quarantine *q, const struct kan_capture_result *c
 		const struct kan_job_bundle b = {slash ? slash + 1 : q->path, q->path,
 						 q->receipt.commit[0] ? &q->receipt : NULL,
 						 q->status, NULL};
-		if (kan_job_analyse(&read, &derived, &q->job, &b, &err) < 0)
+		if (kan_job_open_places(&q->job, &err) < 0 ||
+		    kan_job_analyse(&read, &derived, &q->job, &b, &err) < 0)
 			q->status = kan_job_after_seal(q->status, &err);
 		else
 			q->status = read.status;
@@ -222,8 +223,12 @@ static int again(struct kan_quarantine *q)
 static int take_up(struct kan_quarantine *q)
 {
 	q->job.request.request_id = q->request;
+	struct kan_err err = {0};
 	kan_say("going on with %s, which was sealed for this request and not committed", q->path);
-	(void)kan_quarantine_commit(q, NULL);
+	if (kan_job_open_places(&q->job, &err) < 0)
+		q->status = kan_status_worst(q->status, kan_say_err(&err));
+	else
+		(void)kan_quarantine_commit(q, NULL);
 	return again(q);
 }
 

@@ -12,6 +12,8 @@
 #include "cli/capture_doc.h"
 #include "cli/cmd_custody.h"
 #include "cli/indicators.h"
+#include "cli/seen.h"
+#include "cli/turn.h"
 
 enum { HOUR_S = 3600 };
 
@@ -19,7 +21,7 @@ static void progress(const struct kan_capture_progress *p, void *arg);
 
 int kan_job_read_request(struct kan_job *j, const struct kan_args *a)
 {
-	*j = (struct kan_job){.a = a};
+	*j = (struct kan_job){.a = a, .turn = -1};
 	j->json = kan_flag(a, "json");
 	j->quiet = kan_flag(a, "quiet") || j->json;
 	j->commit = !kan_flag(a, "no-commit");
@@ -62,11 +64,28 @@ static int open_custody(struct kan_job *j, struct kan_err *err)
 }
 
 /* Not before the container is found: a place within its reach is left as it was. */
+/* Two runbooks with one request: the second waits, and finds that it was done. */
+static int take_turn(struct kan_job *j, struct kan_err *err)
+{
+	struct kan_receipt receipt = {0};
+	if (!j->by_turns || !j->commit || !j->request.request_id || j->turn >= 0)
+		return 0;
+	if (kan_take_turn(&j->turn, j->home, j->request.request_id, kan_job_timeout_s(j), err) < 0)
+		return -1;
+	int found = kan_seen_request(&receipt, j->home, j->request.request_id, err);
+	j->seen = found > 0;
+	return found == 0  ? 0
+	       : found < 0 ? -1
+			   : kan_fail(err, KAN_EREFUSED, "the request was done meanwhile");
+}
+
 int kan_job_open_places(void *arg, struct kan_err *err)
 {
 	struct kan_job *j = arg;
 	if (j->opened)
 		return 0;
+	if (take_turn(j, err) < 0)
+		return -1;
 	if (j->commit && open_custody(j, err) < 0)
 		return -1;
 	if (!kan_arg(j->a, "out") && !j->commit && kan_own_dir(j->home, err) < 0)
@@ -181,6 +200,8 @@ int kan_job_run(struct kan_capture_result *c, struct kan_job *j, const char *con
 int kan_job_end(struct kan_job *j, int status)
 {
 	kan_custody_free(j->custody);
+	if (j->turn >= 0)
+		(void)close(j->turn);
 	/* A thread that was left behind may be within a library that exit takes apart. */
 	if (j->left_behind)
 		_exit(kan_status_written(status));

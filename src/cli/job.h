@@ -22,6 +22,9 @@ struct kan_job {
 	enum kan_stamp stamp; /* of this container's seal */
 	bool json, quiet, commit, report, opened;
 	bool left_behind; /* a thread of a capture */
+	bool by_turns;    /* one capture of a request at a time */
+	bool seen;        /* whoever had the turn before has done it */
+	int turn;
 	pid_t first_screen;
 };
 

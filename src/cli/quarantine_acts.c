@@ -198,6 +198,8 @@ int kan_quarantine_rest(struct kan_quarantine *q, struct kan_err *err)
 {
 	struct kan_engine *e = NULL;
 	size_t missing = missing_acts(q);
+	if (missing && kan_job_open_places(&q->job, err) < 0)
+		return -1;
 	if (missing && q->path && (verify(q, err) < 0 || read_sealed(q, err) < 0))
 		return -1;
 	if (kan_engine_open(&e, q->job.request.host, err) < 0)

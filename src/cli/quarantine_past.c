@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/row.h"
 #include "cli/quarantine.h"
+#include "cli/seen.h"
 
 enum { CAPTURE_OCTETS = 4 << 20, CAPTURE_DEPTH = 64, SHORT_ID = 12, ID_AT = 17 };
 
@@ -44,8 +45,7 @@ static int of_request(const json_t *event, const char *commit, void *arg, struct
 {
 	struct walk *w = arg;
 	(void)err;
-	if (strcmp(text(event, "request_id"), w->request) == 0)
-		json_array_append_new(w->q->past, entry(event, commit));
+	json_array_append_new(w->q->past, entry(event, commit));
 	return 0;
 }
 
@@ -58,31 +58,21 @@ static int open_chain(struct kan_quarantine *q, struct kan_err *err)
 	return kan_job_open_places(&q->job, err) < 0 ? -1 : 1;
 }
 
-static int receipt_of(struct kan_quarantine *q, struct kan_err *err)
-{
-	size_t i = 0;
-	json_t *e = NULL;
-	bool collected = false;
-	json_array_foreach (q->past, i, e) {
-		collected |= strcmp(text(e, "type"), "collect") == 0;
-		q->derived |= strcmp(text(e, "type"), "derive") == 0;
-	}
-	if (!collected)
-		return 0;
-	return kan_custody_find_request(&q->receipt, q->job.custody, q->request, err);
-}
-
 int kan_quarantine_past(struct kan_quarantine *q, const char *request, struct kan_err *err)
 {
 	struct walk w = {.q = q, .request = request};
+	size_t i = 0;
+	json_t *e = NULL;
 	json_decref(q->past);
 	q->past = json_array();
-	int there = open_chain(q, err);
-	if (there <= 0)
-		return there;
-	if (kan_custody_log(q->job.custody, NULL, of_request, &w, err) < 0)
+	int found = kan_seen_request(&q->receipt, q->job.home, request, err);
+	if (found <= 0)
+		return found;
+	if (kan_seen_events(q->job.home, request, of_request, &w, err) < 0)
 		return -1;
-	return receipt_of(q, err);
+	json_array_foreach (q->past, i, e)
+		q->derived |= strcmp(text(e, "type"), "derive") == 0;
+	return 1;
 }
 
 /* The act that an undo names is open no more. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "cli/seen.h"
 #include "custody/act.h"
 #include "respond/respond.h"
 
@@ -80,7 +81,7 @@ int kan_then_commit(struct kan_then *t, struct kan_custody *custody, const struc
 
 /* The act of a request that was seen before. */
 struct seen_act {
-	const char *request_id, *what;
+	const char *what;
 	bool done;
 };
 
@@ -90,19 +91,18 @@ static int is_the_act(const json_t *event, const char *commit, void *arg, struct
 	(void)commit;
 	(void)err;
 	s->done |= strcmp(kan_json_str(event, "type"), "act") == 0 &&
-		   strcmp(kan_json_str(event, "request_id"), s->request_id) == 0 &&
 		   strcmp(kan_json_str(json_object_get(event, "act"), "do"), s->what) == 0 &&
 		   json_is_true(json_object_get(json_object_get(event, "result"), "ok"));
 	return 0;
 }
 
-int kan_then_was_done(const struct kan_then *t, struct kan_custody *custody, const char *request_id,
+int kan_then_was_done(const struct kan_then *t, const char *home, const char *request_id,
 		      struct kan_err *err)
 {
-	struct seen_act s = {.request_id = request_id, .what = kan_respond_words[t->what]};
+	struct seen_act s = {.what = kan_respond_words[t->what]};
 	if (!t->asked)
 		return 1;
-	if (kan_custody_log(custody, NULL, is_the_act, &s, err) < 0)
+	if (kan_seen_events(home, request_id, is_the_act, &s, err) < 0)
 		return -1;
 	if (!s.done)
 		kan_say("--then %s was not done with that request, and is not done now: another "

@@ -29,7 +29,7 @@ void kan_then_say(FILE *out, const struct kan_then *t, const struct kan_capture_
 json_t *kan_then_json(const struct kan_then *t, const struct kan_capture_result *c);
 /* Of a request that was seen before: 1 there is an event of this act, and it was done, or no act is
  * asked for; 0 not, and it is said; -1 error. */
-int kan_then_was_done(const struct kan_then *t, struct kan_custody *custody, const char *request_id,
+int kan_then_was_done(const struct kan_then *t, const char *home, const char *request_id,
 		      struct kan_err *err);
 void kan_then_reset(struct kan_then *t); /* for the next container */
 

@@ -102,8 +102,8 @@ static int event_bytes(struct kan_buf *out, struct kan_git *g, const struct kan_
 	return kan_git_read(out, g, id, KAN_GIT_BLOB, err);
 }
 
-static bool message_fits(const struct kan_gitobj_commit *c, const struct kan_event *e,
-			 struct kan_bytes text)
+bool kan_chain_fits(const struct kan_gitobj_commit *c, const struct kan_event *e,
+		    struct kan_bytes text)
 {
 	kan_auto_buf struct kan_buf again = KAN_BUF(4096);
 	char sha[KAN_SHA256_HEX];
@@ -138,7 +138,7 @@ static int visit(struct kan_git *g, const char *id, const char *case_id, kan_cha
 	if (event_bytes(&text, g, &c, kan_buf_str(&path), err) < 0 ||
 	    kan_event_parse(&e, kan_buf_bytes(&text), err) < 0)
 		return -1;
-	if (!message_fits(&c, &e, kan_buf_bytes(&text)))
+	if (!kan_chain_fits(&c, &e, kan_buf_bytes(&text)))
 		return kan_fail(err, KAN_ETAMPER, "commit %s does not fit its event: run verify",
 				id);
 	return fn(&(struct kan_chain_item){&e, id, kan_buf_bytes(&c.sig)}, arg, err);

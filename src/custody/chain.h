@@ -24,6 +24,10 @@ struct kan_chain_ids {
 int kan_chain_ids(struct kan_chain_ids *out, struct kan_git *g, const char *tip,
 		  struct kan_err *err);
 
+/* Does the commit's message say just what the event's bytes are? */
+bool kan_chain_fits(const struct kan_gitobj_commit *c, const struct kan_event *e,
+		    struct kan_bytes text);
+
 /* One event with its commit. Everything is borrowed for the call. */
 struct kan_chain_item {
 	const struct kan_event *event;

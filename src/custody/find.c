@@ -1,5 +1,6 @@
 /* What the chain has already: requests, bundles, and the log of its events. */
 #include "custody/move.h"
+#include "custody/newest.h"
 #include "custody/write.h"
 
 #include <string.h>
@@ -24,6 +25,17 @@ static int with_tip(struct kan_custody *c, const char *case_id, kan_chain_fn *fn
 	return kan_chain_each(c->git, tip, case_id, fn, arg, err);
 }
 
+/* From the end, where what is looked for most often is. */
+static int with_newest(struct kan_custody *c, const struct kan_newest_ask *ask, struct kan_err *err)
+{
+	kan_auto_newest struct kan_newest *main = NULL;
+	char tip[KAN_GIT_ID] = "";
+
+	if (kan_git_tip(tip, c->git, err) < 0 || kan_newest_open(&main, c->git, tip, err) < 0)
+		return -1;
+	return kan_newest_each(main, ask, err);
+}
+
 static int match_request(const struct kan_chain_item *item, void *arg, struct kan_err *err)
 {
 	struct search *s = arg;
@@ -41,11 +53,13 @@ int kan_write_find_request(struct kan_receipt *out, struct kan_custody *c, const
 			   const char *type, struct kan_err *err)
 {
 	struct search s = {.c = c, .request_id = request_id, .type = type};
+	const struct kan_newest_ask ask = {.type = type, .fn = match_request, .arg = &s};
 	int rc;
 
 	if (!request_id)
 		return 0;
-	rc = with_tip(c, NULL, match_request, &s, err);
+	/* One of its type is the only one. Of any type it is the first. */
+	rc = type ? with_newest(c, &ask, err) : with_tip(c, NULL, match_request, &s, err);
 	if (rc == 1)
 		*out = s.receipt;
 	return rc;
@@ -108,7 +122,9 @@ static int match_bundle(const struct kan_chain_item *item, void *arg, struct kan
 static int find_bundle(struct search *s, struct kan_custody *c, const char *case_id,
 		       struct kan_err *err)
 {
-	int rc = with_tip(c, case_id, match_bundle, s, err);
+	const struct kan_newest_ask ask = {
+		.case_id = case_id, .needle = s->bundle, .fn = match_bundle, .arg = s};
+	int rc = with_newest(c, &ask, err);
 
 	if (rc == 1 && s->other_seal)
 		return kan_fail(err, KAN_EREFUSED,
@@ -132,7 +148,8 @@ int kan_custody_find_bundle(struct kan_receipt *out, struct kan_custody *c, cons
 			    struct kan_err *err)
 {
 	struct search s = {.c = c, .bundle = bundle, .seal = ""};
-	int rc = with_tip(c, NULL, match_bundle, &s, err);
+	const struct kan_newest_ask ask = {.needle = bundle, .fn = match_bundle, .arg = &s};
+	int rc = with_newest(c, &ask, err);
 
 	json_decref(s.what);
 	if (rc == 1)

@@ -57,24 +57,39 @@ static int make_parents(const char *path, struct kan_err *err)
 	return 0;
 }
 
-static int open_home(struct kan_home *h, const char *path, struct kan_err *err)
+/* The directory that is there: of ours alone, and its resolved name. */
+static int open_own(int *fd, char whole[PATH_MAX], const char *path, struct kan_err *err)
 {
 	struct stat st;
 
-	if (make_parents(path, err) < 0)
-		return -1;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != ENOTDIR)
-		return kan_fail_sys(err, "home %s", path);
-	h->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (h->fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+	*fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return kan_fail(err, KAN_EREFUSED,
 				"home %s is a link or no directory: name another with --home",
 				path);
-	if (h->fd < 0 || fstat(h->fd, &st) < 0 || !realpath(path, h->path))
+	if (*fd < 0 || fstat(*fd, &st) < 0 || !realpath(path, whole))
 		return kan_fail_sys(err, "home %s", path);
 	if (st.st_uid != geteuid() || st.st_mode & 077)
 		return kan_fail(err, KAN_EREFUSED,
 				"home %s must be yours alone: chown it, chmod 700", path);
+	return 0;
+}
+
+int kan_home_look(int *fd, char whole[PATH_MAX], const char *path, struct kan_err *err)
+{
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	return open_own(fd, whole, path, err) < 0 ? -1 : 1;
+}
+
+static int open_home(struct kan_home *h, const char *path, struct kan_err *err)
+{
+	if (make_parents(path, err) < 0)
+		return -1;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != ENOTDIR)
+		return kan_fail_sys(err, "home %s", path);
+	if (open_own(&h->fd, h->path, path, err) < 0)
+		return -1;
 	if (snprintf(h->repo, sizeof(h->repo), "%s/custody.git", h->path) >= (int)sizeof(h->repo))
 		return kan_fail(err, KAN_EUSAGE, "home: path too long");
 	return kan_mkdirs(h->fd, "bundles", err) < 0 || kan_mkdirs(h->fd, "reports", err) < 0 ||

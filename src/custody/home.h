@@ -22,6 +22,9 @@ struct kan_home {
  */
 int kan_home_open(struct kan_home *out, const char *path, struct kan_err *err);
 void kan_home_close(struct kan_home *h);
+/* The home that is there, for reading: 1 and its directory and resolved name; 0 there is none;
+ * refused as above. Makes nothing. */
+int kan_home_look(int *fd, char whole[PATH_MAX], const char *path, struct kan_err *err);
 /* keys/host, made when absent. */
 int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err *err);
 /* Under the lock: main is about to be moved, or was. Whoever takes the lock of a holder that died

@@ -12,4 +12,8 @@
  */
 int kan_plain_repo(int repo_fd, const char *name, enum kan_code code, struct kan_err *err);
 
+/* Only what libgit2 opens by name when it reads objects alone: the packs. Loose objects are looked
+ * at one by one (guard.h). repo_fd as above. */
+int kan_plain_packs(int repo_fd, const char *name, struct kan_err *err);
+
 #endif

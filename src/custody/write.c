@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/row.h"
 #include "base/self.h"
+#include "custody/seen.h"
 #include "custody/sshsig.h"
 #include "custody/tombstone.h"
 
@@ -271,6 +272,8 @@ int kan_write_event(struct kan_receipt *out, struct kan_custody *c, const struct
 		snprintf(out->signer, sizeof(out->signer), "%s", kan_signer_fpr(c->signer));
 		out->event = a.event.seq;
 		out->host_key = kan_signer_is_host(c->signer);
+		if (w->act->request_id)
+			kan_seen_note(c->home.fd, w->act->request_id, a.commit);
 	}
 	kan_buf_free(&a.text);
 	kan_buf_free(&a.message);

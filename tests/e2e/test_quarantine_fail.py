@@ -1,4 +1,5 @@
 """quarantine when something goes wrong between and during its steps: a status, a line each, and a rerun that completes."""
+import json
 import os
 import signal
 import subprocess
@@ -196,6 +197,18 @@ class QuarantineFail(quarantining.Quarantine):
         self.assertEqual(len({e[0].decode().splitlines()[-1].split(", verified")[0].split(";")[0] for e in ends}), 1, ends)
         self.assertEqual(self.types(), ["collect", "verify", "pause", "disconnect"])
         self.contained()
+
+    def test_two_captures_of_one_request_at_once_are_one_bundle(self):
+        self.container()
+        argv = [str(world.KANSHIKI), *map(str, world.capture_argv(NAME, *LIGHT, "--request-id", "r1", home=self.home))]
+        runs = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=world.environment())
+                for _ in range(3)]
+        ends = [r.communicate(timeout=world.MAX_SECONDS) for r in runs]
+        self.assertEqual([r.returncode for r in runs], [0, 0, 0], ends)
+        documents = [json.loads(out) for out, _ in ends]
+        self.assertEqual(len({d["seal"] for d in documents}), 1, documents)
+        self.assertEqual(sorted(d["status"] for d in documents), ["complete", "done-before", "done-before"])
+        self.assertEqual(len(list(self.home.glob("bundles/*"))), 1)
 
     def test_who_waits_for_another_says_for_whom(self):
         self.container()

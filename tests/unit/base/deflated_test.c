@@ -6,49 +6,39 @@
 
 enum { PLAIN = 5000, ROOM = 8192 };
 
-static bool whole(struct kan_zlib_seen *seen, const uint8_t *packed, size_t n, uint64_t max)
-{
-	return kan_zlib_look(seen, (struct kan_bytes){packed, n}, max);
-}
-
 Test(deflated, every_prefix_is_cut_and_the_whole_is_not)
 {
+	kan_auto_buf struct kan_buf out = KAN_BUF(PLAIN);
 	uint8_t plain[PLAIN], packed[ROOM];
-	struct kan_zlib_seen seen;
 	uLongf n = sizeof packed;
 	for (size_t i = 0; i < sizeof plain; i++)
 		plain[i] = (uint8_t)(i * i >> 3);
 	cr_assert_eq(compress(packed, &n, plain, sizeof plain), Z_OK);
-	for (uLongf i = 0; i < n; i++)
-		cr_assert_not(whole(&seen, packed, i, PLAIN), "%lu of %lu", i, n);
-	cr_assert(whole(&seen, packed, n, PLAIN));
-	cr_assert(whole(&seen, packed, n + 9, PLAIN), "more behind it");
-	cr_assert_eq(seen.octets, PLAIN);
-	cr_assert_eq(seen.n_head, KAN_ZLIB_HEAD);
-	cr_assert_arr_eq(seen.head, plain, KAN_ZLIB_HEAD);
+	for (uLongf i = 0; i < n; i++) {
+		kan_buf_reset(&out);
+		cr_assert_not(kan_zlib_take(&out, (struct kan_bytes){packed, i}), "%lu of %lu", i,
+			      n);
+	}
+	for (uLongf more = 0; more < 10; more += 9) { /* and behind it */
+		kan_buf_reset(&out);
+		cr_assert(kan_zlib_take(&out, (struct kan_bytes){packed, n + more}));
+		cr_assert_eq(out.len, PLAIN);
+		cr_assert_arr_eq(out.data, plain, PLAIN);
+	}
 }
 
-Test(deflated, of_a_short_one_all_is_seen)
+Test(deflated, noise_is_none_and_what_gives_too_much_is_cut_at_the_bound)
 {
-	uint8_t packed[ROOM];
-	struct kan_zlib_seen seen;
-	uLongf n = sizeof packed;
-	cr_assert_eq(compress(packed, &n, (const uint8_t *)"abc", 3), Z_OK);
-	cr_assert(whole(&seen, packed, n, PLAIN));
-	cr_assert_eq(seen.octets, 3);
-	cr_assert_eq(seen.n_head, 3);
-	cr_assert_arr_eq(seen.head, "abc", 3);
-}
-
-Test(deflated, noise_is_none_and_what_gives_too_much_is_not_looked_at_to_its_end)
-{
+	kan_auto_buf struct kan_buf out = KAN_BUF(100000), room = KAN_BUF(1 << 20);
 	uint8_t *plain = kan_xalloc(1 << 20), packed[ROOM];
-	struct kan_zlib_seen seen;
 	uLongf n = sizeof packed;
-	cr_assert_not(kan_zlib_look(&seen, KAN_LIT("neither this nor that"), PLAIN));
+	cr_assert_not(kan_zlib_take(&out, KAN_LIT("neither this nor that")));
+	cr_assert_not(out.failed);
+	plain[0] = 'x';
 	cr_assert_eq(compress(packed, &n, plain, 1 << 20), Z_OK);
-	cr_assert(whole(&seen, packed, n - 4, 1000), "it stops at max");
-	cr_assert_gt(seen.octets, 1000);
-	cr_assert_not(whole(&seen, packed, n - 4, 1 << 20));
+	cr_assert_not(kan_zlib_take(&out, (struct kan_bytes){packed, n}));
+	cr_assert(out.failed);
+	cr_assert(out.len > 0 && out.data[0] == 'x', "its beginning is there");
+	cr_assert(kan_zlib_take(&room, (struct kan_bytes){packed, n}), "a bound that is just met");
 	free(plain);
 }
