@@ -163,10 +163,9 @@ int kan_custody_there(const char *home, struct kan_err *err)
 int kan_print_receipt(const struct kan_receipt *r, bool json)
 {
 	if (json) {
-		json_t *o = kan_receipt_json(r);
-		int status = kan_print_json(o);
-		json_decref(o);
-		return status;
+		json_auto_t *o = kan_receipt_json(r);
+		json_object_set_new(o, "schema", json_string("kanshiki.receipt/1"));
+		return kan_print_json(o);
 	}
 	(void)printf("event %u commit %s\n", r->event, r->commit);
 	return KAN_EXIT_OK;

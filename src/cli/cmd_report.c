@@ -105,6 +105,7 @@ static int run(const struct kan_args *a)
 	int status = read.status;
 	if (kan_flag(a, "json")) {
 		json_object_del(read.model, "screen");
+		json_object_set_new(read.model, "schema", json_string("kanshiki.reports/1"));
 		(void)kan_print_json(read.model);
 	} else {
 		(void)fputs(read.screen, stdout);

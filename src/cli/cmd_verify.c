@@ -366,8 +366,10 @@ static int verify_in(const struct kan_args *a, const char *place, struct kan_err
 	}
 	while (waitpid(worker, &state, 0) < 0 && errno == EINTR)
 		;
-	if (WIFEXITED(state))
+	if (WIFEXITED(state)) {
+		kan_json_told(); /* by the child */
 		return WEXITSTATUS(state);
+	}
 	int by = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
 	if (by == SIGINT || by == SIGTERM)
 		return KAN_EXIT_INTERRUPTED;

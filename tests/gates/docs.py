@@ -27,6 +27,7 @@ class Check:
     def __init__(self, top, binary):
         self.top, self.binary, self.count, self.faults = top, binary, 0, []
         self.manual, self.readme = page(top, "docs/man/kanshiki.1"), page(top, "README.md")
+        self.json = page(top, "docs/json.md")
         self.errors, self.format = page(top, "docs/errors.md"), page(top, "docs/bundle-format.md")
 
     def want(self, found, text):
@@ -79,11 +80,14 @@ class Check:
 
     def schemas(self):
         """kanshiki.processes.fds-1.json: fds in a line of the table that begins with processes/."""
+        for name in re.findall(r"^\|.*\| `kanshiki\.([a-z-]+)/1` \|$", self.json, re.M):
+            self.want((self.top / f"docs/schema/kanshiki.{name}-1.json").exists(), f"docs/json.md names kanshiki.{name}/1, which is not in docs/schema")
         for path in sorted((self.top / "docs/schema").glob("kanshiki.*-1.json")):
             words = path.name.removesuffix("-1.json").split(".")[1:]
             if len(words) == 1:
-                self.want(f"`kanshiki.{words[0]}/1`" in self.format or f"`{words[0]}.ndjson`" in self.format,
-                          f"{path.name} is not in docs/bundle-format.md")
+                name = f"`kanshiki.{words[0]}/1`"
+                self.want(name in self.format or name in self.json or f"`{words[0]}.ndjson`" in self.format,
+                          f"{path.name} is neither in docs/bundle-format.md nor in docs/json.md")
                 continue
             lines = re.findall(rf"^\| `{words[0]}/.*$", self.format, re.M)
             self.want(any(re.search(rf"\b{words[1]}\b", line) for line in lines), f"rows of {path.name} are not in docs/bundle-format.md")
