@@ -3,7 +3,18 @@
 
 #include <string.h>
 
+#include "cli/then.h"
+#include "respond/respond.h"
+
 enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
+
+static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
+static const char *const mounts[] = {"auto", "all", "none", NULL};
+static const char *const memories[] = {"none", "writable", NULL};
+static const char *const images[] = {"full", "none", NULL};
+static const char *const depths[] = {"host", "api", NULL};
+/* A capture hands nothing over: not "pushed". */
+static const char *const requirements[] = {"signed", "known-signer", "stamped", "anchored", NULL};
 
 const struct kan_option kan_capture_options[] = {
 	{"case", 0, "ID", "the case this capture belongs to (default: one for day and container)"},
@@ -11,19 +22,22 @@ const struct kan_option kan_capture_options[] = {
 	{"note", 0, "TEXT", "why: goes into the custody event"},
 	{"freeze", 0, "WHEN",
 	 "auto, full or never: how much is read while the container is paused; cgroup: as auto, "
-	 "by the kernel's freezer"},
+	 "by the kernel's freezer",
+	 freezes},
 	{"max-freeze", 0, "SEC",
 	 "the pause ends after so many seconds (2; with full or memory 10)"},
-	{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"},
+	{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files", memories},
 	{"indicators", 0, "FILE",
 	 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"},
 	{"then", 0, "ACT",
 	 "after the seal, held paused until then: pause, disconnect, kill, or stop (SIGTERM: its "
-	 "handler runs)"},
-	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused"},
+	 "handler runs)",
+	 kan_respond_words},
+	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused",
+	 kan_on_fail_words},
 	{"yes-loses-original", 0, NULL,
 	 "kill or stop also what the engine then removes (--rm, Swarm)"},
-	{"image", 0, "WHAT", "full: a digest of every file of the image; none"},
+	{"image", 0, "WHAT", "full: a digest of every file of the image; none", images},
 	{"verify-image", 0, NULL,
 	 "the image's layers against their digests, every file against its header and its package"},
 	{"root", 0, "DIR",
@@ -31,10 +45,10 @@ const struct kan_option kan_capture_options[] = {
 	 "copy"},
 	{"reference", 0, "WHAT",
 	 "the image from a clean machine: docker-save FILE.tar[.gz], OCI layout, or sha256:DIGEST"},
-	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"},
-	{"only", 0, "LIST", "only these collectors"},
-	{"skip", 0, "LIST", "all but these collectors"},
-	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"},
+	{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives", depths},
+	{"only", 0, "LIST", "only these collectors", kan_words_collectors},
+	{"skip", 0, "LIST", "all but these collectors", kan_words_collectors},
+	{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds", mounts},
 	{"max-bytes", 0, "N", "raises the budgets for content"},
 	{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"},
 	{"key", 0, "KEY", KAN_KEY_HELP},
@@ -43,26 +57,21 @@ const struct kan_option kan_capture_options[] = {
 	 "PEM certificates of the authorities whose stamps count; without it they are kept "
 	 "unchecked"},
 	{"require", 0, "LIST",
-	 "signed, known-signer, stamped, anchored: exit 5 when it does not hold"},
+	 "signed, known-signer, stamped, anchored: exit 5 when it does not hold", requirements},
 	{"out", 'o', "DIR", "put the bundle into DIR, the reports into DIR/<bundle>-report"},
 	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
 	{"no-report", 0, NULL, "do not analyse, write no report"},
 	{"request-id", 0, "ID", "seen before: that receipt again, nothing is collected"},
 	{"rules", 0, "DIR",
 	 "rules of yours: they add to the shipped ones, replace them by id, or turn them off"},
-	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"},
+	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja", kan_languages},
 	{"accepted", 0, "FILE",
 	 "findings that you have accepted: out of the verdict, and still listed"},
 	{"fail-on", 0, "SEVERITY",
-	 "exit 9 when there is a finding of low, medium, high, critical or above"},
+	 "exit 9 when there is a finding of low, medium, high, critical or above",
+	 kan_severity_words},
 	{NULL, 0, NULL, NULL},
 };
-
-static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
-static const char *const mounts[] = {"auto", "all", "none", NULL};
-static const char *const memories[] = {"none", "writable", NULL};
-static const char *const images[] = {"full", "none", NULL};
-static const char *const depths[] = {"host", "api", NULL};
 
 int kan_capture_policy(struct kan_capture_request *r, const struct kan_args *a)
 {

@@ -13,7 +13,12 @@ struct kan_option {
 	char letter;      /* 0: none */
 	const char *arg;  /* what its value is called, or NULL for a flag */
 	const char *help;
+	/* What its value may be, NULL-terminated, or NULL: of a LIST each word of it. The parser
+	 * and the completion share it. */
+	const char *const *words;
 };
+/* Stand for the names in a registry. */
+extern const char *const kan_words_collectors[], *const kan_words_formats[];
 
 enum { KAN_OPTIONS_MAX = 48 };
 #define KAN_KEY_HELP \

@@ -17,7 +17,8 @@
 
 static const struct kan_option options[] = {
 	{"finding", 0, "F-ID", "note: the finding that it judges"},
-	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays"},
+	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays",
+	 kan_judgement_words},
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
 	{"key", 0, "KEY", KAN_KEY_HELP},

@@ -33,7 +33,8 @@ static const struct kan_option options[] = {
 	{"remote-ca", 0, "FILE",
 	 "PEM certificates that vouch for an https remote (else the system's)"},
 	{"require", 0, "LIST",
-	 "signed, known-signer, stamped, pushed, anchored: exit 5 when it does not hold"},
+	 "signed, known-signer, stamped, pushed, anchored: exit 5 when it does not hold",
+	 kan_require_words},
 	{NULL, 0, NULL, NULL},
 };
 

@@ -16,6 +16,7 @@ struct kan_then {
 	const char *failed;       /* why what was asked for was not done; NULL: it was */
 	struct kan_receipt event; /* commit "" without one */
 };
+extern const char *const kan_on_fail_words[];                    /* NULL-terminated */
 int kan_then_read(struct kan_then *t, const struct kan_args *a); /* -1: said why on stderr */
 int kan_then_allowed(const struct kan_then *t, const struct kan_target *target,
 		     struct kan_err *err);
