@@ -416,7 +416,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_verify;
 const struct kan_command kan_cmd_verify = {
 	.name = "verify",
-	.args = "[OPTIONS] BUNDLE|REPOSITORY|FILE.tar",
+	.args = "[OPTIONS] BUNDLE|REPOSITORY|FILE.tar|-",
 	.summary = "check a bundle, a repository or a tar; says what failed, and whose tool shows "
 		   "it too",
 	.options = options,
