@@ -3,7 +3,18 @@
 
 #include <string.h>
 
+#include "cli/then.h"
+#include "respond/respond.h"
+
 enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
+
+static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
+static const char *const mounts[] = {"auto", "all", "none", NULL};
+static const char *const memories[] = {"none", "writable", NULL};
+static const char *const images[] = {"full", "none", NULL};
+static const char *const depths[] = {"host", "api", NULL};
+/* A capture hands nothing over: not "pushed". */
+static const char *const requirements[] = {"signed", "known-signer", "stamped", "anchored", NULL};
 
 /* What both commands take. */
 #define COLLECTING \
@@ -14,23 +25,27 @@ enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
 		{"freeze", 0, "WHEN", \
 		 "auto, full or never: how much is read while the container is paused; cgroup: " \
 		 "as auto, " \
-		 "by the kernel's freezer"}, \
+		 "by the kernel's freezer", \
+		 freezes}, \
 		{"max-freeze", 0, "SEC", \
 		 "the pause ends after so many seconds (2; with full or memory 10)"}, \
-		{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files"}, \
+		{"memory", 0, "WHAT", "none, or writable: memory of the processes as core files", \
+		 memories}, \
 		{"indicators", 0, "FILE", \
 		 "look for its strings, hex:PATTERNs and sha256:DIGESTs in memory"}, \
-		{"image", 0, "WHAT", "full: a digest of every file of the image; none"}, \
+		{"image", 0, "WHAT", "full: a digest of every file of the image; none", images}, \
 		{"verify-image", 0, NULL, \
 		 "the image's layers against their digests, every file against its header and " \
 		 "its package"}, \
 		{"reference", 0, "WHAT", \
 		 "the image from a clean machine: docker-save FILE.tar[.gz], OCI layout, or " \
 		 "sha256:DIGEST"}, \
-		{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives"}, \
-		{"only", 0, "LIST", "only these collectors"}, \
-		{"skip", 0, "LIST", "all but these collectors"}, \
-		{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds"}, \
+		{"depth", 0, "WHAT", "host, or api: ask for no more than the engine gives", \
+		 depths}, \
+		{"only", 0, "LIST", "only these collectors", kan_words_collectors}, \
+		{"skip", 0, "LIST", "all but these collectors", kan_words_collectors}, \
+		{"mounts", 0, "WHAT", "auto, all or none: content of volumes, tmpfs and binds", \
+		 mounts}, \
 		{"max-bytes", 0, "N", "raises the budgets for content"}, \
 		{"timeout", 0, "SEC", "stop then, and seal what is there as partial (3600)"}, \
 		{"key", 0, "KEY", KAN_KEY_HELP}, \
@@ -40,7 +55,8 @@ enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
 		 "kept " \
 		 "unchecked"}, \
 		{"require", 0, "LIST", \
-		 "signed, known-signer, stamped, anchored: exit 5 when it does not hold"}, \
+		 "signed, known-signer, stamped, anchored: exit 5 when it does not hold", \
+		 requirements}, \
 		{"out", 'o', "DIR", \
 		 "put the bundle into DIR, the reports into DIR/<bundle>-report"}, \
 		{"no-report", 0, NULL, "do not analyse, write no report"}, \
@@ -48,11 +64,13 @@ enum { TIMEOUT_MAX_S = 86400, FREEZE_MAX_S = 600 };
 		{"rules", 0, "DIR", \
 		 "rules of yours: they add to the shipped ones, replace them by id, or turn them " \
 		 "off"}, \
-		{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"}, \
+		{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja", \
+		 kan_languages}, \
 		{"accepted", 0, "FILE", \
 		 "findings that you have accepted: out of the verdict, and still listed"}, \
 		{"fail-on", 0, "SEVERITY", \
-		 "exit 9 when there is a finding of low, medium, high, critical or above"}, \
+		 "exit 9 when there is a finding of low, medium, high, critical or above", \
+		 kan_severity_words}, \
 	{ \
 		"dry-run", 0, NULL, \
 			"change nothing: what would be read, paused, changed and written, and " \
@@ -63,35 +81,33 @@ const struct kan_option kan_capture_options[] = {
 	COLLECTING,
 	{"then", 0, "ACT",
 	 "after the seal, held paused until then: pause, disconnect, kill, or stop (SIGTERM: its "
-	 "handler runs)"},
+	 "handler runs)",
+	 kan_then_words},
+	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused",
+	 kan_on_fail_words},
+	{"yes-loses-original", 0, NULL,
+	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	{"root", 0, "DIR",
 	 "a data root of Docker or a store of Podman instead of an engine: a dead disk's, or a "
 	 "copy"},
 	{"no-commit", 0, NULL, "do not commit to the home's repository, do not sign"},
-	{"on-fail", 0, "WHAT", "with --then, no act: resume (default) or stay-paused"},
-	{"yes-loses-original", 0, NULL,
-	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct kan_option kan_quarantine_options[] = {
 	{"action", 0, "LIST",
-	 "of pause, disconnect, no-restart, stop, kill, label (default: pause,disconnect)"},
+	 "of pause, disconnect, no-restart, stop, kill, label (default: pause,disconnect)",
+	 kan_respond_words},
 	{"yes", 0, NULL, "do not ask for the container's name; without a terminal it is wanted"},
 	{"undo", 0, NULL, "take back what was done, in reverse order"},
 	{"on-fail", 0, "WHAT",
-	 "the evidence is not sealed or not whole: resume (default) or stay-paused"},
+	 "the evidence is not sealed or not whole: resume (default) or stay-paused",
+	 kan_on_fail_words},
 	{"yes-loses-original", 0, NULL,
 	 "kill or stop also what the engine then removes (--rm, Swarm)"},
 	COLLECTING,
 	{NULL, 0, NULL, NULL},
 };
-
-static const char *const freezes[] = {"auto", "full", "never", "cgroup", NULL};
-static const char *const mounts[] = {"auto", "all", "none", NULL};
-static const char *const memories[] = {"none", "writable", NULL};
-static const char *const images[] = {"full", "none", NULL};
-static const char *const depths[] = {"host", "api", NULL};
 
 int kan_capture_policy(struct kan_capture_request *r, const struct kan_args *a)
 {

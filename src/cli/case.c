@@ -229,7 +229,8 @@ static void print(const struct job *j, const json_t *answer)
 	size_t i = 0;
 	json_t *v = NULL;
 	if (kan_flag(j->a, "json")) {
-		json_t *o = json_pack("{s:s,s:i,s:O,s:O,s:O}", "case", j->of.id, "status",
+		json_t *o = json_pack("{s:s,s:s,s:i,s:O,s:O,s:O}", "schema",
+				      "kanshiki.case-reports/1", "case", j->of.id, "status",
 				      j->status, "reports", json_object_get(answer, "reports"),
 				      "times", json_object_get(answer, "times"), "shared",
 				      json_object_get(answer, "shared"));

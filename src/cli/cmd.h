@@ -13,7 +13,12 @@ struct kan_option {
 	char letter;      /* 0: none */
 	const char *arg;  /* what its value is called, or NULL for a flag */
 	const char *help;
+	/* What its value may be, NULL-terminated, or NULL: of a LIST each word of it. The parser
+	 * and the completion share it. */
+	const char *const *words;
 };
+/* Stand for the names in a registry. */
+extern const char *const kan_words_collectors[], *const kan_words_formats[];
 
 enum { KAN_OPTIONS_MAX = 64 };
 #define KAN_KEY_HELP \
@@ -62,7 +67,8 @@ struct kan_status_row {
 extern const struct kan_status_row kan_statuses[]; /* ends with NULL words */
 int kan_status_of(const struct kan_err *err);
 int kan_status_worst(int a, int b);
-/* At the very end: the status, or failed when what was printed did not get out. */
+/* At the very end: the status, or failed when what was printed did not get out. With --json, a
+ * command that failed and has not said so in a document prints kanshiki.error/1 here. */
 int kan_status_written(int status);
 const char *kan_status_words(int status);
 const char *kan_done_words(int status); /* below a capture: nothing was verified */
@@ -88,6 +94,13 @@ void kan_print(FILE *out, struct kan_bytes text);
 int kan_print_line(const json_t *doc, bool sorted, struct kan_err *err);
 int kan_print_json(const json_t *doc); /* one document on stdout: exit status 0, or 1 when it cannot
 					  be written */
+/* --json was given: a failure is a document, too. */
+void kan_json_asked(bool asked);
+/* A document has gone out that tells the status (by another process, or piece by piece). */
+void kan_json_told(void);
+/* Standard output gets bytes that are no document (a tar, an artefact): nothing goes behind them.
+ */
+void kan_stdout_taken(void);
 
 /* where.c: the home, and bundles in it. Yours: free() them. */
 char *kan_home(const struct kan_args *a);

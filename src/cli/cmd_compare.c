@@ -11,7 +11,8 @@
 
 static const struct kan_option options[] = {
 	{"only", 0, "LIST",
-	 "only these change words: added, changed, metadata, identical, deleted, parent, engine"},
+	 "only these change words: added, changed, metadata, identical, deleted, parent, engine",
+	 kan_change_words},
 	{"text", 0, NULL, "unified differences of the text files, too"},
 	{"all", 0, "IMAGE",
 	 "every container of an image (name or id) over the bundles of the home, outliers first"},

@@ -17,7 +17,8 @@
 
 static const struct kan_option options[] = {
 	{"finding", 0, "F-ID", "note: the finding that it judges"},
-	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays"},
+	{"as", 0, "WORD", "note: confirmed or dismissed; the computed verdict stays",
+	 kan_judgement_words},
 	{"text", 0, "TEXT", "note, close: the text, instead of the last word"},
 	{"case", 0, "ID", "which case (log: default all)"},
 	{"key", 0, "KEY", KAN_KEY_HELP},
@@ -163,10 +164,9 @@ int kan_custody_there(const char *home, struct kan_err *err)
 int kan_print_receipt(const struct kan_receipt *r, bool json)
 {
 	if (json) {
-		json_t *o = kan_receipt_json(r);
-		int status = kan_print_json(o);
-		json_decref(o);
-		return status;
+		json_auto_t *o = kan_receipt_json(r);
+		json_object_set_new(o, "schema", json_string("kanshiki.receipt/1"));
+		return kan_print_json(o);
 	}
 	(void)printf("event %u commit %s\n", r->event, r->commit);
 	return KAN_EXIT_OK;

@@ -24,6 +24,8 @@ extern const struct kan_custody_verb kan_custody_verb_push, kan_custody_verb_tra
 	kan_custody_verb_ack, kan_custody_verb_derive, kan_custody_verb_dispose,
 	kan_custody_verb_key, kan_custody_verb_anchor;
 
+extern const char *const kan_judgement_words[]; /* of --as; NULL-terminated */
+
 /* The home of a command that does not make one, opened with its --key. */
 int kan_custody_of(struct kan_custody **out, const struct kan_args *a, struct kan_err *err);
 /* With what --key names; the password of an encrypted file is asked for on the terminal. What is to

@@ -55,9 +55,10 @@ static void say_absent(const struct kan_anchor_sum *sum)
 
 static int print_document(const struct said *s, const struct kan_anchor_sum *sum, int status)
 {
-	json_t *o = json_pack("{s:i,s:O,s:i,s:i,s:i,s:i}", "exit", status, "events", s->events,
-			      "bundles", (int)sum->bundles, "failed", (int)sum->failed, "waiting",
-			      (int)sum->waiting, "absent", (int)sum->absent);
+	json_t *o = json_pack("{s:s,s:i,s:O,s:i,s:i,s:i,s:i}", "schema", "kanshiki.anchor/1",
+			      "exit", status, "events", s->events, "bundles", (int)sum->bundles,
+			      "failed", (int)sum->failed, "waiting", (int)sum->waiting, "absent",
+			      (int)sum->absent);
 	(void)kan_print_json(o);
 	json_decref(o);
 	return status;

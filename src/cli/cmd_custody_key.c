@@ -38,7 +38,7 @@ static int print_line(const struct kan_buf *line, const char *fpr, const char *f
 		(void)fputs(kan_buf_str(line), stdout);
 		return KAN_EXIT_OK;
 	}
-	json_auto_t *o = json_object();
+	json_auto_t *o = json_pack("{s:s}", "schema", "kanshiki.key/1");
 	kan_json_set_bytes(o, "allowed_signers",
 			   (struct kan_bytes){line->data, line->len ? line->len - 1 : 0});
 	kan_json_set_bytes(o, "fingerprint", kan_bytes_of(fpr));

@@ -22,25 +22,54 @@ static int open_out(int *fd, const char *path, struct kan_err *err)
 				 : kan_fail(err, why.code, "%s", why.text);
 }
 
-static int write_text(int fd, const char *path, struct kan_bytes text, struct kan_err *err)
+/* Where it goes: a file, standard output, or the document that --json prints afterwards. */
+struct place {
+	int fd; /* -1: no file */
+	const char *path;
+	bool json;
+};
+
+static int write_text(const struct place *p, struct kan_bytes text, struct kan_err *err)
 {
-	if (!path)
+	if (!p->path && p->json)
+		return 0;
+	if (!p->path)
 		return fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0
 			       ? 0
 			       : kan_fail_sys(err, "standard output");
-	if (kan_write_all(fd, text.p, text.n, err) < 0)
-		return kan_wrap(err, "%s", path);
-	return fsync(fd) < 0 ? kan_fail_sys(err, "%s", path) : 0;
+	if (kan_write_all(p->fd, text.p, text.n, err) < 0)
+		return kan_wrap(err, "%s", p->path);
+	return fsync(p->fd) < 0 ? kan_fail_sys(err, "%s", p->path) : 0;
 }
 
 /* rc: of what made the text. A file with half of it, or with nothing, does not stay. */
-static int write_out(int fd, const char *path, int rc, struct kan_bytes text, struct kan_err *err)
+static int write_out(const struct place *p, int rc, struct kan_bytes text, struct kan_err *err)
 {
 	if (rc == 0)
-		rc = write_text(fd, path, text, err);
-	if (rc < 0 && fd >= 0)
-		(void)unlink(path);
+		rc = write_text(p, text, err);
+	if (rc < 0 && p->fd >= 0)
+		(void)unlink(p->path);
 	return rc;
+}
+
+/* The text under its key, or the file that holds it. Both texts are ASCII of ours, with line feeds.
+ */
+static int print_written(json_t *o, const char *key, const struct place *p, struct kan_bytes text)
+{
+	if (p->path)
+		kan_json_set_bytes(o, "file", kan_bytes_of(p->path));
+	else
+		json_object_set_new(o, key, json_stringn((const char *)text.p, text.n));
+	int status = kan_print_json(o);
+	json_decref(o);
+	return status;
+}
+
+static json_t *transfer_doc(const struct kan_receipt *r)
+{
+	json_t *o = kan_receipt_json(r);
+	json_object_set_new(o, "schema", json_string("kanshiki.transfer/1"));
+	return o;
 }
 
 static int check_transfer(const struct kan_args *a)
@@ -67,12 +96,14 @@ static int transfer(struct kan_custody *c, const struct kan_args *a, struct kan_
 	int rc = open_out(&fd, out, err);
 	if (rc == 0)
 		rc = kan_custody_transfer(&r, &lines, c, &ask, &act, err);
-	if (write_out(fd, out, rc, kan_buf_bytes(&lines), err) < 0)
+	const struct place place = {fd, out, kan_flag(a, "json")};
+	if (write_out(&place, rc, kan_buf_bytes(&lines), err) < 0)
 		return kan_say_err(err);
 	kan_say("event %u commit %s: the receiver imports the bundles, and signs these lines with "
 		"kanshiki custody ack --sign FILE",
 		r.event, r.commit);
-	return KAN_EXIT_OK;
+	return place.json ? print_written(transfer_doc(&r), "lines", &place, kan_buf_bytes(&lines))
+			  : KAN_EXIT_OK;
 }
 
 const struct kan_custody_verb kan_custody_verb_transfer = {
@@ -148,11 +179,14 @@ static int ack_sign(struct kan_custody *c, const struct kan_args *a, struct kan_
 	int rc = open_out(&fd, out, err);
 	if (rc == 0)
 		rc = kan_custody_ack_sign(&armour, c, kan_buf_bytes(&lines), err);
-	if (write_out(fd, out, rc, kan_buf_bytes(&armour), err) < 0)
+	const struct place place = {fd, out, kan_flag(a, "json")};
+	if (write_out(&place, rc, kan_buf_bytes(&armour), err) < 0)
 		return kan_say_err(err);
 	kan_say("signed: the giver records it with kanshiki custody ack --case ID --by WHO "
 		"--signature FILE");
-	return KAN_EXIT_OK;
+	return place.json ? print_written(json_pack("{s:s}", "schema", "kanshiki.ack/1"),
+					  "signature", &place, kan_buf_bytes(&armour))
+			  : KAN_EXIT_OK;
 }
 
 static int ack(struct kan_custody *c, const struct kan_args *a, struct kan_err *err)

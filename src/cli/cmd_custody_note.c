@@ -8,7 +8,7 @@
 #include "cli/cmd_custody.h"
 #include "custody/act.h"
 
-static const char *const judgements[] = {"confirmed", "dismissed", NULL};
+const char *const kan_judgement_words[] = {"confirmed", "dismissed", NULL};
 
 /* F- and 8 hexadecimal digits, as in every report. */
 static bool finding_ok(const char *id)
@@ -23,7 +23,7 @@ static int check(const struct kan_args *a)
 {
 	const char *finding = kan_arg(a, "finding");
 	bool closes = strcmp(a->words[0], "close") == 0;
-	if (kan_arg_word(a, "as", judgements, 0) < 0)
+	if (kan_arg_word(a, "as", kan_judgement_words, 0) < 0)
 		return -1;
 	if (kan_arg(a, "verified") && !closes && !finding && a->n_words == 1)
 		return 0;

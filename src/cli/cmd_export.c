@@ -7,7 +7,9 @@
 
 #include <kanshiki/bundle.h>
 
+#include "base/digest.h"
 #include "base/file.h"
+#include "base/row.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "custody/check.h"
@@ -50,13 +52,15 @@ static int gather(void *arg, const void *p, size_t n, struct kan_err *err)
 }
 
 /* What was altered does not leave as if it were whole. */
-static int whole(char name[KAN_BAG_NAME], const char *path, struct kan_err *err)
+static int whole(char name[KAN_BAG_NAME], char seal[KAN_SHA256_HEX], const char *path,
+		 struct kan_err *err)
 {
 	struct kan_err fault = {0};
 	struct kan_bundle *b = NULL;
 	if (kan_bundle_open(&b, path, false, err) < 0)
 		return -1;
 	(void)snprintf(name, KAN_BAG_NAME, "%s", kan_bundle_name(b));
+	(void)snprintf(seal, KAN_SHA256_HEX, "%s", kan_bundle_seal(b));
 	kan_bundle_free(b);
 	if (kan_custody_verify_bag(path, NULL, NULL, kan_first_fault, &fault, err) < 0)
 		return -1;
@@ -70,6 +74,7 @@ static int open_out(int *fd, const char *out, struct kan_err *err)
 	if (isatty(STDOUT_FILENO))
 		return kan_fail(err, KAN_EUSAGE,
 				"a tar does not go to a terminal: -o FILE, or a pipe");
+	kan_stdout_taken();
 	*fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	return *fd < 0 ? kan_fail_sys(err, "standard output") : 0;
 }
@@ -93,9 +98,17 @@ static int sync_parent(const char *path, struct kan_err *err)
 	return fd < 0 || fsync(fd) < 0 ? kan_fail_sys(err, "%s", slash ? dir : ".") : 0;
 }
 
+static int print_document(const char *name, const char *seal, const char *out, uint64_t octets)
+{
+	json_auto_t *o = json_pack("{s:s,s:s,s:s,s:I}", "schema", "kanshiki.export/1", "bundle",
+				   name, "seal", seal, "octets", (json_int_t)octets);
+	kan_json_set_bytes(o, "file", kan_bytes_of(out));
+	return kan_print_json(o);
+}
+
 static int run(const struct kan_args *a)
 {
-	char name[KAN_BAG_NAME];
+	char name[KAN_BAG_NAME], seal[KAN_SHA256_HEX];
 	struct kan_err err = {0};
 	const char *out = kan_arg(a, "out");
 	kan_auto_free char *path = NULL;
@@ -103,7 +116,7 @@ static int run(const struct kan_args *a)
 	struct sink s = {.fd = -1};
 	int rc = kan_find_bundle(&path, a, a->words[0], &err);
 	if (rc == 0)
-		rc = whole(name, path, &err);
+		rc = whole(name, seal, path, &err);
 	if (rc == 0)
 		rc = open_out(&fd, out, &err);
 	if (rc < 0)
@@ -123,7 +136,7 @@ static int run(const struct kan_args *a)
 	if (out)
 		kan_say("%s: %llu octets; the receiver runs kanshiki import, and compares the seal",
 			out, (unsigned long long)s.octets);
-	return KAN_EXIT_OK;
+	return out && kan_flag(a, "json") ? print_document(name, seal, out, s.octets) : KAN_EXIT_OK;
 }
 
 extern const struct kan_command kan_cmd_export;

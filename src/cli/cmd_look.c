@@ -68,18 +68,26 @@ static int list(const struct kan_args *a)
 	struct kan_bundle *b = NULL;
 	if (kan_arg(a, "root"))
 		return kan_list_root(a);
-	json_auto_t *files = kan_flag(a, "json") ? json_array() : NULL;
+	json_auto_t *doc = kan_flag(a, "json") ? json_object() : NULL;
+	json_t *files = doc ? json_array() : NULL;
+	json_object_set_new(doc, "files", files);
 	if (open_boxed(&b, NULL, a, a->n_words ? a->words[0] : kan_arg(a, "bundle"), &err) < 0)
 		return kan_say_err(&err);
 	for (size_t i = 0; i < kan_bundle_count(b); i++)
 		print_file(kan_bundle_file(b, i), files);
+	if (doc) {
+		json_object_set_new(doc, "schema", json_string("kanshiki.ls/1"));
+		kan_json_set_bytes(doc, "bundle", kan_bytes_of(kan_bundle_name(b)));
+		kan_json_set_bytes(doc, "seal", kan_bytes_of(kan_bundle_seal(b)));
+	}
 	kan_bundle_free(b);
-	return files ? kan_print_json(files) : KAN_EXIT_OK;
+	return doc ? kan_print_json(doc) : KAN_EXIT_OK;
 }
 
 static int write_out(struct kan_bytes piece, void *arg, struct kan_err *err)
 {
 	(void)arg;
+	kan_stdout_taken();
 	if (fwrite(piece.p, 1, piece.n, stdout) != piece.n)
 		return kan_fail_sys(err, "standard output");
 	return 0;
@@ -163,6 +171,14 @@ static void print_accepted(const json_t *entry)
 	print_text("until", entry, "expires");
 }
 
+/* A finding; or the entry that accepted it, with it. */
+static int print_document(const json_t *found)
+{
+	json_auto_t *o = json_copy((json_t *)(uintptr_t)found);
+	json_object_set_new(o, "schema", json_string("kanshiki.show/1"));
+	return kan_print_json(o);
+}
+
 static int find_finding(const json_t *analysis, const char *asked, bool json)
 {
 	size_t i = 0;
@@ -176,7 +192,7 @@ static int find_finding(const json_t *analysis, const char *asked, bool json)
 		if (numeric ? n != i + 1 : !id || strcmp(id, asked) != 0)
 			continue;
 		if (json)
-			return kan_print_json(f);
+			return print_document(f);
 		print_finding(f, i + 1);
 		return KAN_EXIT_OK;
 	}
@@ -185,7 +201,7 @@ static int find_finding(const json_t *analysis, const char *asked, bool json)
 		if (!of || strcmp(kan_json_str(of, "id"), asked) != 0)
 			continue;
 		if (json)
-			return kan_print_json(f);
+			return print_document(f);
 		print_accepted(f);
 		print_finding(of, 0);
 		return KAN_EXIT_OK;

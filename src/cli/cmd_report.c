@@ -6,10 +6,13 @@
 #include "cli/cmd.h"
 #include "cli/receipt.h"
 
+static const char *const labels[] = {"RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR", NULL};
+
 static const struct kan_option options[] = {
 	{"format", 0, "LIST",
 	 "html, md, json (default: these three), timeline, bodyfile, csv, stix, navigator, sarif, "
-	 "sbom"},
+	 "sbom",
+	 kan_words_formats},
 	{"case", 0, "ID",
 	 "one report over all bundles and custody events of this case: html, md, json, timeline, "
 	 "csv"},
@@ -20,24 +23,24 @@ static const struct kan_option options[] = {
 	 "findings that you have accepted: out of the verdict, and still listed"},
 	{"yara", 0, "FILE|DIR",
 	 "these YARA rules over its changed files, carved bytes and logs, too"},
-	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja"},
+	{"lang", 0, "LANG", "of report.html and report.md: en (default) or ja", kan_languages},
 	{"redact", 0, NULL,
 	 "a copy to give away: people, hosts and inner addresses as numbers, and nothing that the "
 	 "container says"},
 	{"tlp", 0, "LABEL",
 	 "RED, AMBER+STRICT, AMBER, GREEN or CLEAR: the label of TLP 2.0 on top of what has a "
 	 "place "
-	 "for one"},
+	 "for one",
+	 labels},
 	{"receipt", 0, "FILE",
 	 "the receipt of its commit, as capture --json or import --json printed it (default: "
 	 "looked "
 	 "up in the home's custody repository)"},
 	{"fail-on", 0, "SEVERITY",
-	 "exit 9 when there is a finding of low, medium, high, critical or above"},
+	 "exit 9 when there is a finding of low, medium, high, critical or above",
+	 kan_severity_words},
 	{NULL, 0, NULL, NULL},
 };
-
-static const char *const labels[] = {"RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR", NULL};
 
 static char *default_dir(const struct kan_args *a, const char *bundle)
 {
@@ -105,6 +108,7 @@ static int run(const struct kan_args *a)
 	int status = read.status;
 	if (kan_flag(a, "json")) {
 		json_object_del(read.model, "screen");
+		json_object_set_new(read.model, "schema", json_string("kanshiki.reports/1"));
 		(void)kan_print_json(read.model);
 	} else {
 		(void)fputs(read.screen, stdout);

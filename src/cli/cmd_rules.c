@@ -50,8 +50,8 @@ static int list(const struct kan_args *a)
 	json_array_foreach (rules, i, one)
 		if (!kan_flag(a, "json"))
 			print_rule(one);
-	int status = kan_flag(a, "json") ? kan_print_json(rules) : KAN_EXIT_OK;
-	json_decref(rules);
+	json_auto_t *doc = json_pack("{s:s,s:o}", "schema", "kanshiki.rules/1", "rules", rules);
+	int status = kan_flag(a, "json") ? kan_print_json(doc) : KAN_EXIT_OK;
 	kan_rules_free(r);
 	return status;
 }

@@ -33,7 +33,8 @@ static const struct kan_option options[] = {
 	{"remote-ca", 0, "FILE",
 	 "PEM certificates that vouch for an https remote (else the system's)"},
 	{"require", 0, "LIST",
-	 "signed, known-signer, stamped, pushed, anchored: exit 5 when it does not hold"},
+	 "signed, known-signer, stamped, pushed, anchored: exit 5 when it does not hold",
+	 kan_require_words},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -366,8 +367,10 @@ static int verify_in(const struct kan_args *a, const char *place, struct kan_err
 	}
 	while (waitpid(worker, &state, 0) < 0 && errno == EINTR)
 		;
-	if (WIFEXITED(state))
+	if (WIFEXITED(state)) {
+		kan_json_told(); /* by the child */
 		return WEXITSTATUS(state);
+	}
 	int by = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
 	if (by == SIGINT || by == SIGTERM)
 		return KAN_EXIT_INTERRUPTED;
@@ -413,7 +416,7 @@ static int run(const struct kan_args *a)
 extern const struct kan_command kan_cmd_verify;
 const struct kan_command kan_cmd_verify = {
 	.name = "verify",
-	.args = "[OPTIONS] BUNDLE|REPOSITORY|FILE.tar",
+	.args = "[OPTIONS] BUNDLE|REPOSITORY|FILE.tar|-",
 	.summary = "check a bundle, a repository or a tar; says what failed, and whose tool shows "
 		   "it too",
 	.options = options,

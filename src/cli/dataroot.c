@@ -233,6 +233,7 @@ static void end_document(struct listing *l, int status)
 	json_array_foreach (l->unreadable, i, one)
 		print_element(l, one, i == 0);
 	(void)printf("],\"exit\":%d}\n", status);
+	kan_json_told();
 }
 
 static int list_all(struct listing *l, const struct kan_args *a, bool live)

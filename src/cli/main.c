@@ -9,13 +9,15 @@
 
 extern const struct kan_command kan_cmd_capture, kan_cmd_quarantine, kan_cmd_verify,
 	kan_cmd_compare, kan_cmd_report, kan_cmd_seal, kan_cmd_ls, kan_cmd_show, kan_cmd_cat,
-	kan_cmd_custody, kan_cmd_import, kan_cmd_export, kan_cmd_collectors, kan_cmd_rules;
+	kan_cmd_custody, kan_cmd_import, kan_cmd_export, kan_cmd_collectors, kan_cmd_rules,
+	kan_cmd_completion;
 
 static int version(const struct kan_args *a)
 {
 	if (a && kan_flag(a, "json")) {
-		json_auto_t *o = json_pack("{s:s,s:s,s:s}", "tool", KAN_NAME, "version",
-					   kan_version(), "commit", kan_commit());
+		json_auto_t *o =
+			json_pack("{s:s,s:s,s:s,s:s}", "schema", "kanshiki.version/1", "tool",
+				  KAN_NAME, "version", kan_version(), "commit", kan_commit());
 		return kan_print_json(o);
 	}
 	(void)printf("%s %s (%s)\n", KAN_NAME, kan_version(), kan_commit());
@@ -30,10 +32,23 @@ static const struct kan_command cmd_version = {
 };
 
 const struct kan_command *const kan_commands[] = {
-	&kan_cmd_capture, &kan_cmd_quarantine, &kan_cmd_verify, &kan_cmd_compare,
-	&kan_cmd_report,  &kan_cmd_seal,       &kan_cmd_ls,     &kan_cmd_show,
-	&kan_cmd_cat,     &kan_cmd_custody,    &kan_cmd_export, &kan_cmd_import,
-	&kan_cmd_rules,   &kan_cmd_collectors, &cmd_version,    NULL,
+	&kan_cmd_capture,
+	&kan_cmd_quarantine,
+	&kan_cmd_verify,
+	&kan_cmd_compare,
+	&kan_cmd_report,
+	&kan_cmd_seal,
+	&kan_cmd_ls,
+	&kan_cmd_show,
+	&kan_cmd_cat,
+	&kan_cmd_custody,
+	&kan_cmd_export,
+	&kan_cmd_import,
+	&kan_cmd_rules,
+	&kan_cmd_collectors,
+	&kan_cmd_completion,
+	&cmd_version,
+	NULL,
 };
 
 static const struct kan_command *find(const char *name)
@@ -75,6 +90,7 @@ static void command_first(char **argv, int at)
 
 static int perform(const struct kan_command *cmd, const struct kan_args *args)
 {
+	kan_json_asked(kan_flag(args, "json"));
 	if (!kan_flag(args, "help"))
 		return cmd->run(args);
 	kan_help(stdout, cmd);
@@ -91,6 +107,8 @@ static int run(int argc, char **argv)
 		if (argc == 2 && strcmp(argv[1], "--version") == 0)
 			return version(NULL);
 		kan_help(asked ? stdout : stderr, about);
+		if (!asked)
+			kan_say("no command was given");
 		return asked ? KAN_EXIT_OK : KAN_EXIT_USAGE;
 	}
 	const struct kan_command *cmd = find(argv[at]);
@@ -112,10 +130,19 @@ static int run(int argc, char **argv)
 	return status;
 }
 
+/* Where words cannot be parsed, the failure is told to who would have read the document. */
+static bool asks_json(char **argv)
+{
+	while (*argv && strcmp(*argv, "--") != 0 && strcmp(*argv, "--json") != 0)
+		argv++;
+	return *argv && strcmp(*argv, "--json") == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct kan_err err = {0};
+	kan_json_asked(asks_json(argv));
 	if (kan_process_clean(&err) < 0 || kan_http_global_init(&err) < 0)
-		return kan_say_err(&err);
+		return kan_status_written(kan_say_err(&err));
 	return kan_status_written(run(argc, argv));
 }

@@ -8,17 +8,17 @@
 
 enum { FIRST_LONG = 256, SHORT_MAX = KAN_OPTIONS_MAX * 2 + 2, HELP_COLUMN = 28 };
 
+static const char *const colours[] = {"auto", "always", "never", NULL};
+
 const struct kan_option kan_common_options[] = {
 	{"host", 'H', "HOST", "the engine: unix:///path or tcp://host:port (else DOCKER_HOST)"},
 	{"home", 0, "DIR", "where bundles, reports and the repository live (else KANSHIKI_HOME)"},
 	{"json", 0, NULL, "one JSON document on stdout instead of text"},
 	{"quiet", 'q', NULL, "no progress lines"},
-	{"color", 0, "WHEN", "auto, always or never"},
+	{"color", 0, "WHEN", "auto, always or never", colours},
 	{"help", 'h', NULL, "this text"},
 	{NULL, 0, NULL, NULL},
 };
-
-static const char *const colours[] = {"auto", "always", "never", NULL};
 
 static void gather(struct kan_args *a, const struct kan_option *table)
 {

@@ -43,13 +43,11 @@ static unsigned asked_for(const char *list)
 	return set;
 }
 
-static const char *const on_fail[] = {"resume", "stay-paused", NULL};
-
 int kan_quarantine_words(struct kan_quarantine *q, const struct kan_args *a)
 {
 	const char *list = kan_arg(a, "action");
 	unsigned set = asked_for(list ? list : "pause,disconnect");
-	int fail = kan_arg_word(a, "on-fail", on_fail, 0);
+	int fail = kan_arg_word(a, "on-fail", kan_on_fail_words, 0);
 	if (!set || fail < 0)
 		return -1;
 	for (size_t i = 0; i < KAN_ACTS; i++)

@@ -4,7 +4,8 @@
 #include "cli/cmd.h"
 #include "cli/require.h"
 
-static const char *const words[] = {"signed", "known-signer", "stamped", "pushed", "anchored"};
+const char *const kan_require_words[] = {"signed", "known-signer", "stamped",
+					 "pushed", "anchored",     NULL};
 
 bool kan_require_has(const char *list, const char *word)
 {
@@ -20,8 +21,8 @@ bool kan_require_has(const char *list, const char *word)
 
 static bool known(const char *word, size_t n)
 {
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strlen(words[i]) == n && strncmp(word, words[i], n) == 0)
+	for (const char *const *w = kan_require_words; *w; w++)
+		if (strlen(*w) == n && strncmp(word, *w, n) == 0)
 			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+extern const char *const kan_require_words[]; /* NULL-terminated */
 /* Is each word of the list one of: signed, known-signer, stamped, pushed, anchored? -1: said. */
 int kan_require_check(const char *list);
 bool kan_require_has(const char *list, const char *word);

@@ -9,6 +9,13 @@
 
 enum { LINE_MAX_OCTETS = 8192 };
 
+/* What was said last, for the failure document of --json. told: a document went out behind it. */
+static struct {
+	bool json, told, taken;
+	enum kan_code code; /* KAN_OK: it came with no error */
+	char text[LINE_MAX_OCTETS];
+} last;
+
 const struct kan_status_row kan_statuses[] = {
 	{KAN_EXIT_OK, "all that was asked for is preserved; verify: integrity holds"},
 	{KAN_EXIT_FAILED,
@@ -99,6 +106,8 @@ void kan_say(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	memcpy(last.text, line, strlen(line) + 1);
+	last.code = KAN_OK;
 	(void)fputs("kanshiki: ", stderr);
 	kan_print(stderr, kan_bytes_of(line));
 	(void)fputc('\n', stderr);
@@ -107,6 +116,8 @@ void kan_say(const char *fmt, ...)
 int kan_say_err(const struct kan_err *err)
 {
 	kan_say("%s", err->text);
+	last.code = err->code;
+	last.told = false;
 	return kan_status_of(err);
 }
 
@@ -119,6 +130,7 @@ int kan_print_line(const json_t *doc, bool sorted, struct kan_err *err)
 		return -1;
 	if (fwrite(line.data, 1, line.len, stdout) != line.len)
 		return kan_fail_sys(err, "standard output");
+	last.told = true;
 	return 0;
 }
 
@@ -131,8 +143,66 @@ int kan_print_json(const json_t *doc)
 	return good ? KAN_EXIT_OK : KAN_EXIT_FAILED;
 }
 
+void kan_json_asked(bool asked)
+{
+	last.json = asked;
+}
+
+void kan_json_told(void)
+{
+	last.told = true;
+}
+
+void kan_stdout_taken(void)
+{
+	last.taken = true;
+}
+
+/* The code of an error, or the nearest to a status that came without one. */
+static const char *code_word(enum kan_code code, int status)
+{
+	static const char *const words[] = {
+		[KAN_EUSAGE] = "usage",
+		[KAN_ENOTFOUND] = "not-found",
+		[KAN_EENGINE] = "engine",
+		[KAN_EDENIED] = "denied",
+		[KAN_EIO] = "io",
+		[KAN_EFORMAT] = "format",
+		[KAN_ELIMIT] = "limit",
+		[KAN_ETAMPER] = "tamper",
+		[KAN_EUNSUPPORTED] = "unsupported",
+		[KAN_EREFUSED] = "refused",
+	};
+	static const char *const of_status[] = {
+		[KAN_EXIT_FAILED] = "failed",       [KAN_EXIT_USAGE] = "usage",
+		[KAN_EXIT_NOT_FOUND] = "not-found", [KAN_EXIT_ENGINE] = "engine",
+		[KAN_EXIT_MISSING] = "missing",     [KAN_EXIT_PERMISSION] = "denied",
+		[KAN_EXIT_TAMPERED] = "tamper",     [KAN_EXIT_REFUSED] = "refused",
+	};
+	if (code != KAN_OK)
+		return words[code];
+	if (status > 0 && (size_t)status < sizeof(of_status) / sizeof(*of_status))
+		return of_status[status];
+	return status == KAN_EXIT_TIME          ? "time"
+	       : status == KAN_EXIT_INTERRUPTED ? "interrupted"
+						: "failed";
+}
+
+static void print_failure(int status)
+{
+	json_auto_t *o = json_pack("{s:s,s:i,s:s}", "schema", "kanshiki.error/1", "exit", status,
+				   "code", code_word(last.code, status));
+	const char *text = last.text[0] ? last.text : kan_status_words(status);
+	kan_json_set_bytes(o, "error", kan_bytes_of(text));
+	/* Where it cannot be written, the stream's flag tells. */
+	(void)kan_print_line(o, true, NULL);
+	last.told = true;
+}
+
 int kan_status_written(int status)
 {
+	if (last.json && status != KAN_EXIT_OK && !last.told && !last.taken)
+		print_failure(status);
 	/* What was flushed before, and failed, shows in the stream's flag alone. */
 	bool lost = fflush(stdout) != 0 || ferror(stdout);
 	return lost ? kan_status_worst(status, KAN_EXIT_FAILED) : status;

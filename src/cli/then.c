@@ -9,12 +9,13 @@
 #include "respond/respond.h"
 
 /* As in enum kan_respond_do; what else there is belongs to quarantine. */
-static const char *const acts[] = {"pause", "disconnect", "kill", "stop", NULL};
-static const char *const on_fail[] = {"resume", "stay-paused", NULL};
+const char *const kan_then_words[] = {"pause", "disconnect", "kill", "stop", NULL};
+const char *const kan_on_fail_words[] = {"resume", "stay-paused", NULL};
 
 int kan_then_read(struct kan_then *t, const struct kan_args *a)
 {
-	int what = kan_arg_word(a, "then", acts, 0), fail = kan_arg_word(a, "on-fail", on_fail, 0);
+	int what = kan_arg_word(a, "then", kan_then_words, 0),
+	    fail = kan_arg_word(a, "on-fail", kan_on_fail_words, 0);
 	if (what < 0 || fail < 0)
 		return -1;
 	t->asked = kan_arg(a, "then") != NULL;

@@ -16,7 +16,8 @@ struct kan_then {
 	const char *failed;       /* why what was asked for was not done; NULL: it was */
 	struct kan_receipt event; /* commit "" without one */
 };
-int kan_then_read(struct kan_then *t, const struct kan_args *a); /* -1: said why on stderr */
+extern const char *const kan_then_words[], *const kan_on_fail_words[]; /* NULL-terminated */
+int kan_then_read(struct kan_then *t, const struct kan_args *a);       /* -1: said why on stderr */
 int kan_then_allowed(const struct kan_then *t, const struct kan_target *target,
 		     struct kan_err *err);
 int kan_then_do(struct kan_then *t, struct kan_capture_hold *h, struct kan_err *err);

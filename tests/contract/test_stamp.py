@@ -292,7 +292,7 @@ class Up(unittest.TestCase):
         status, out, err = kanshiki("--home", home, "--json", "custody", "anchor", "--tsa", tsa.url)
         self.assertEqual(status, 0, err)
         document = json.loads(out)
-        self.assertEqual({k: v for k, v in document.items() if k != "events"}, {"exit": 0, "bundles": 1, "failed": 0, "waiting": 0, "absent": 0})
+        self.assertEqual({k: v for k, v in document.items() if k != "events"}, {"schema": "kanshiki.anchor/1", "exit": 0, "bundles": 1, "failed": 0, "waiting": 0, "absent": 0})
         self.assertEqual([pathlib.Path(e["file"]).suffix for e in document["events"]], [".tsr", ".tsr"])
         for name in git(home, "ls-tree", "-r", "--name-only", "main").splitlines():
             if "/events/" in name:

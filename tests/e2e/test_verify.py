@@ -127,7 +127,9 @@ class Verify(unittest.TestCase):
         self.assertEqual(world.kanshiki("verify", "--seal", seal, demo().home / "custody.git").status, 2)
 
     def test_the_list_of_artefacts_is_one_document_with_json(self):
-        files = world.kanshiki("--json", "ls", demo().bundle.path).json
+        document = world.kanshiki("--json", "ls", demo().bundle.path).json
+        files = document["files"]
+        self.assertEqual((document["bundle"], document["seal"]), (demo().bundle.path.name, demo().result.json["seal"]))
         self.assertIn("data/engine/inspect.json", [f["path"] for f in files])
 
     def test_the_record_has_the_words_as_they_were_typed(self):
