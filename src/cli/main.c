@@ -26,6 +26,7 @@ static const struct kan_command cmd_version = {
 	.name = "version",
 	.args = "",
 	.summary = "which kanshiki this is",
+	.bare = true,
 	.run = version,
 };
 
