@@ -6,6 +6,9 @@
 #include <kanshiki/err.h>
 #include <kanshiki/target.h>
 
+/* Octets that must be free where a bundle is written. */
+enum { KAN_CAPTURE_SPACE_MIN = 64 << 20 };
+
 enum kan_capture_event {
 	KAN_CAPTURE_TARGET,       /* found and proven; path is the .partial */
 	KAN_CAPTURE_BEGIN,        /* a collector starts */

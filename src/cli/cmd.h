@@ -103,7 +103,8 @@ char *kan_home(const struct kan_args *a);
 char *kan_path(const char *dir, const char *name);
 /* A bundle by path, by name in the home, or NULL for the newest of the home. */
 int kan_find_bundle(char **out, const struct kan_args *a, const char *word, struct kan_err *err);
-/* One warning for each .partial in the directory that no running capture holds. */
+/* Each .partial in the directory that no running capture holds; and one warning for each. */
+void kan_each_leftover(const char *bundles, void (*fn)(const char *path, void *arg), void *arg);
 void kan_name_leftovers(const char *bundles);
 /* Makes a directory 0700 (parents too) that must be ours. */
 int kan_own_dir(const char *path, struct kan_err *err);
