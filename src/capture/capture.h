@@ -64,6 +64,7 @@ struct kan_capture_request {
 	const char *only, *skip; /* comma lists of collector names */
 	bool api_only;           /* --depth api: the missing host is asked for, no gap */
 	const char *const *argv;
+	const json_t *settings; /* what a file said beside argv: [{key, value, from}], or NULL */
 	kan_capture_progress_fn *progress;
 	struct kan_capture_then then;
 	void *arg;

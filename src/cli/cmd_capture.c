@@ -15,6 +15,7 @@
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
+#include "cli/config.h"
 #include "cli/indicators.h"
 #include "cli/require.h"
 #include "cli/then.h"
@@ -32,6 +33,7 @@ struct job {
 	struct kan_custody *custody;
 	struct kan_then then;
 	struct kan_tsa tsa;
+	json_t *settings;
 	enum kan_stamp stamp; /* of this container's seal */
 	bool json, quiet, commit, report, opened;
 	bool left_behind; /* a thread of a capture */
@@ -65,6 +67,7 @@ static int read_request(struct job *j)
 	j->request.only = kan_arg(a, "only");
 	j->request.skip = kan_arg(a, "skip");
 	j->request.argv = a->argv;
+	j->request.settings = j->settings = kan_settings_json(a);
 	j->request.progress = progress;
 	j->request.arg = j;
 	if (j->then.asked)
@@ -461,6 +464,7 @@ static int run(const struct kan_args *a)
 	free(j.name);
 	free(j.email);
 	free(j.case_id);
+	json_decref(j.settings);
 	kan_indicators_free(j.indicators);
 	kan_tsa_free(&j.tsa);
 	return status;

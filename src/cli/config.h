@@ -45,6 +45,8 @@ int kan_config_load(struct kan_config *c, const char *named, struct kan_err *err
  */
 int kan_settings_use(struct kan_args *a, const struct kan_command *cmd, const struct kan_config *c,
 		     struct kan_err *err);
+/* [{key, value, from}]: what this command takes from files. Yours. */
+json_t *kan_settings_json(const struct kan_args *a);
 /* The variable of the environment that stands for this option and is set, or NULL. */
 const char *kan_setting_variable(const char *key);
 

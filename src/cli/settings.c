@@ -2,8 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/row.h"
 #include "cli/config.h"
 
+enum { FROM_OCTETS = 8192 };
 enum kind { TEXT, YES_NO, PATH, KEY };
 
 /*
@@ -171,4 +173,20 @@ int kan_settings_use(struct kan_args *a, const struct kan_command *cmd, const st
 		use(a, cmd, &c->v[i]);
 	a->config = c;
 	return 0;
+}
+
+json_t *kan_settings_json(const struct kan_args *a)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < a->n_options; i++) {
+		kan_auto_buf struct kan_buf from = KAN_BUF(FROM_OCTETS);
+		const struct kan_setting *s = a->settings[i];
+		if (!s)
+			continue;
+		json_t *o = json_pack("{s:s,s:s}", "key", s->key, "value", s->value);
+		kan_buf_addf(&from, "%s:%u", s->file, s->line);
+		kan_json_set_bytes(o, "from", kan_buf_bytes(&from));
+		json_array_append_new(list, o);
+	}
+	return list;
 }
