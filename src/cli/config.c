@@ -95,32 +95,34 @@ static char *text_of(struct kan_bytes b)
 	return s;
 }
 
-/* Where a key goes: a new place, or that of an earlier file. -1: twice in this one, or no room. */
-static int place_of(struct kan_setting **out, struct kan_config *c, struct kan_bytes key,
-		    const struct place *at, struct kan_err *err)
+/* Where a key goes: a new place, or that of an earlier file. NULL: twice in this one, or no room.
+ */
+static struct kan_setting *place_of(struct kan_config *c, struct kan_bytes key,
+				    const struct place *at, struct kan_err *err)
 {
 	size_t of_this = 0;
-	*out = NULL;
+	struct kan_setting *found = NULL;
 	for (size_t i = 0; i < c->n; i++) {
 		struct kan_setting *s = &c->v[i];
 		of_this += s->file == at->file;
 		if (!kan_bytes_eq(kan_bytes_of(s->key), key))
 			continue;
-		if (s->file == at->file)
-			return wrong(at, err, "%s stands in line %u already", s->key, s->line);
-		*out = s;
+		if (s->file == at->file) {
+			(void)wrong(at, err, "%s stands in line %u already", s->key, s->line);
+			return NULL;
+		}
+		found = s;
 	}
-	if (of_this == KAN_CONFIG_SETTINGS)
-		return wrong(at, err, "more than %d settings", KAN_CONFIG_SETTINGS);
-	if (!*out)
-		*out = &c->v[c->n++];
-	return 0;
+	if (of_this == KAN_CONFIG_SETTINGS) {
+		(void)wrong(at, err, "more than %d settings", KAN_CONFIG_SETTINGS);
+		return NULL;
+	}
+	return found ? found : &c->v[c->n++];
 }
 
 static int take(struct kan_config *c, struct kan_bytes line, const struct place *at,
 		struct kan_err *err)
 {
-	struct kan_setting *s = NULL;
 	size_t n = key_octets(line);
 	struct kan_bytes key = {line.p, n},
 			 value = trimmed((struct kan_bytes){line.p + n, line.n - n});
@@ -133,7 +135,8 @@ static int take(struct kan_config *c, struct kan_bytes line, const struct place 
 			     "%.*s: a control character, or a byte that is no UTF-8 (a line "
 			     "ends in LF alone)",
 			     (int)n, (const char *)key.p);
-	if (place_of(&s, c, key, at, err) < 0)
+	struct kan_setting *s = place_of(c, key, at, err);
+	if (!s)
 		return -1;
 	free(s->key);
 	free(s->value);

@@ -52,8 +52,8 @@ static void look_at_space(json_t *o, const char *home)
 	kan_auto_close int fd = kan_nearest_dir(home);
 	if (fd < 0 || fstatvfs(fd, &v) < 0)
 		return;
-	json_object_set_new(o, "free",
-			    json_integer((json_int_t)((uint64_t)v.f_bavail * v.f_frsize)));
+	uint64_t octets = (uint64_t)v.f_bavail * v.f_frsize;
+	json_object_set_new(o, "free", json_integer((json_int_t)octets));
 	if (!json_is_true(json_object_get(o, "exists")) && faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
 		set_bad(o, "not there, and cannot be made", "name another with --home");
 }

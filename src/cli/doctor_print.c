@@ -37,14 +37,20 @@ static void print_wrapped(const char *text)
 	(void)fputc('\n', stdout);
 }
 
-/* What is well is one line; what is not is whole. */
+/* What is well is one line, but for a list of names; what is not is whole. */
+static bool one_line(const json_t *c)
+{
+	return strcmp(kan_json_str(c, "state"), kan_health_words[KAN_HEALTHY]) == 0 &&
+	       strcmp(kan_json_str(c, "what"), "collectors") != 0;
+}
+
 static void print_check(const json_t *c)
 {
 	kan_auto_buf struct kan_buf clean = KAN_BUF(TEXT_OCTETS), cut = KAN_BUF(TEXT_OCTETS);
 	const char *state = kan_json_str(c, "state"), *todo = kan_json_str(c, "do");
 	kan_escape_terminal(&clean, kan_bytes_of(kan_json_str(c, "why")));
 	(void)printf("%-8s %-11s ", state, kan_json_str(c, "what"));
-	if (strcmp(state, kan_health_words[KAN_HEALTHY]) == 0) {
+	if (one_line(c)) {
 		kan_cut_columns(&cut, kan_buf_bytes(&clean), WIDTH - INDENT);
 		(void)printf("%s\n", kan_buf_str(&cut));
 		return;
@@ -67,6 +73,15 @@ static void print_setting(const json_t *s)
 	(void)fputs(")\n", stdout);
 }
 
+static size_t warnings(const struct kan_doctor *d)
+{
+	size_t i = 0, n = 0;
+	json_t *o = NULL;
+	json_array_foreach (d->checks, i, o)
+		n += strcmp(kan_json_str(o, "state"), kan_health_words[KAN_HEALTH_WARN]) == 0;
+	return n;
+}
+
 static int print_text(const struct kan_doctor *d)
 {
 	size_t i = 0;
@@ -75,9 +90,13 @@ static int print_text(const struct kan_doctor *d)
 		print_check(o);
 	json_array_foreach (d->settings, i, o)
 		print_setting(o);
-	(void)printf("exit %d: %s\n", d->status,
-		     d->status == KAN_EXIT_OK ? "a capture with these defaults takes all there is"
-					      : kan_status_words(d->status));
+	(void)printf("exit %d: ", d->status);
+	if (d->status == KAN_EXIT_OK)
+		(void)printf(
+			"ready: a capture with these defaults misses nothing; %zu to look at\n",
+			warnings(d));
+	else
+		(void)printf("%s\n", kan_status_words(d->status));
 	return d->status;
 }
 

@@ -1,5 +1,6 @@
 /* Which protocols of netlink the kernel has loaded, out of /proc/net/netlink. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/netlink.h"
@@ -9,11 +10,12 @@ enum { LINE_OCTETS = 160 };
 /* "sk Eth Pid ...": the protocol is the second word, and the kernel's own end has pid 0. */
 static bool names(struct kan_bytes line, unsigned protocol)
 {
-	char text[LINE_OCTETS];
-	unsigned number = 0, pid = 0;
+	char text[LINE_OCTETS], *rest = NULL, *end = NULL;
 	(void)snprintf(text, sizeof(text), "%.*s",
 		       (int)(line.n < LINE_OCTETS ? line.n : LINE_OCTETS), (const char *)line.p);
-	return sscanf(text, "%*s %u %u", &number, &pid) == 2 && number == protocol && pid == 0;
+	const char *second = text + strcspn(text, " ");
+	unsigned long number = strtoul(second, &rest, 10), pid = strtoul(rest, &end, 10);
+	return rest > second && end > rest && number == protocol && pid == 0;
 }
 
 bool kan_netlink_loaded(struct kan_bytes table, unsigned protocol)
