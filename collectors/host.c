@@ -4,17 +4,16 @@
 #include <kanshiki/target.h>
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/row.h"
 #include "base/self.h"
 #include "collectors/binfmt.h"
+#include "kernel/cgroup.h"
 #include "kernel/procfs.h"
 
 enum {
@@ -63,19 +62,6 @@ static void set_file(json_t *o, const char *key, const char *path, struct kan_si
 		kan_sink_gap_err(sink, kan_bytes_of(path), &why);
 }
 
-static const char *cgroup_mode(void)
-{
-	struct statfs top, unified;
-	if (statfs("/sys/fs/cgroup", &top) < 0)
-		return "none";
-	if (top.f_type == CGROUP2_SUPER_MAGIC)
-		return "v2";
-	if (statfs("/sys/fs/cgroup/unified", &unified) == 0 &&
-	    unified.f_type == CGROUP2_SUPER_MAGIC)
-		return "hybrid";
-	return "v1";
-}
-
 static void set_mask(json_t *o, const char *key, uint64_t mask)
 {
 	char text[24];
@@ -118,7 +104,7 @@ static int host(const struct kan_target *t, struct kan_sink *sink, struct kan_er
 	kan_json_set_bytes(o, "sysname", kan_bytes_of(u.sysname));
 	kan_json_set_bytes(o, "version", kan_bytes_of(u.version));
 	kan_json_set_bytes(o, "machine", kan_bytes_of(u.machine));
-	json_object_set_new(o, "cgroup_mode", json_string(cgroup_mode()));
+	json_object_set_new(o, "cgroup_mode", json_string(kan_cgroup_mode()));
 	set_file(o, "lsm", "/sys/kernel/security/lsm", sink);
 	set_file(o, "lockdown", "/sys/kernel/security/lockdown", sink);
 	set_file(o, "cmdline", "/proc/cmdline", sink);

@@ -6,6 +6,9 @@
 #include <kanshiki/err.h>
 #include <kanshiki/target.h>
 
+/* Octets that must be free where a bundle is written. */
+enum { KAN_CAPTURE_SPACE_MIN = 64 << 20 };
+
 enum kan_capture_event {
 	KAN_CAPTURE_TARGET,       /* found and proven; path is the .partial */
 	KAN_CAPTURE_BEGIN,        /* a collector starts */
@@ -65,6 +68,7 @@ struct kan_capture_request {
 	const char *only, *skip; /* comma lists of collector names */
 	bool api_only;           /* --depth api: the missing host is asked for, no gap */
 	const char *const *argv;
+	const json_t *settings; /* what a file said beside argv: [{key, value, from}], or NULL */
 	kan_capture_progress_fn *progress;
 	struct kan_capture_then then;
 	void *arg;

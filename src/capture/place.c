@@ -10,60 +10,24 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/within.h"
 #include "capture/conductor.h"
 
 enum {
-	SPACE_MIN = 64 << 20,
-	ANCESTORS = 256, /* directories from the bundle up to the root */
 	NAME_TRIES = 16,
 };
-
-struct place {
-	dev_t dev;
-	ino_t ino;
-};
-
-/* The directory and all above it: what a bind of the target must not be. */
-static size_t ancestors(struct place *out, int fd)
-{
-	size_t n = 0;
-	int at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	while (at >= 0 && n < ANCESTORS) {
-		struct stat st;
-		if (fstat(at, &st) < 0 ||
-		    (n && out[n - 1].dev == st.st_dev && out[n - 1].ino == st.st_ino))
-			break;
-		out[n++] = (struct place){st.st_dev, st.st_ino};
-		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		(void)close(at);
-		at = up;
-	}
-	if (at >= 0)
-		(void)close(at);
-	return n;
-}
-
-static bool holds(const struct place *up, size_t n, int fd)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (up[i].dev == st.st_dev && up[i].ino == st.st_ino)
-			return true;
-	return false;
-}
 
 /* A bind of "/" reaches every place there is: refusing would leave no place at all, so it is said.
  */
 static int reach_of_mounts(const struct kan_conductor *c, const char *dir, int dir_fd,
 			   struct kan_err *err)
 {
-	struct place up[ANCESTORS];
-	size_t i = 0, n = ancestors(up, dir_fd);
+	struct kan_ancestors up;
+	size_t i = 0;
+	kan_ancestors_of(&up, dir_fd);
 	json_t *mount = NULL;
 	bool offline = c->target->depth == KAN_DEPTH_OFFLINE;
-	if (offline && holds(up, n, c->target->data_root_fd))
+	if (offline && kan_ancestors_have(&up, c->target->data_root_fd))
 		return kan_fail(err, KAN_EREFUSED,
 				"%s is inside the data root that is to be read: choose another "
 				"place with -o or --home",
@@ -75,13 +39,13 @@ static int reach_of_mounts(const struct kan_conductor *c, const char *dir, int d
 		/* Followed as the engine follows it; only its inode is looked at. */
 		kan_auto_close int fd =
 			openat(c->target->engine_root_fd, source + 1, O_PATH | O_CLOEXEC);
-		if (fd >= 0 && holds(up, n, fd))
+		if (fd >= 0 && kan_ancestors_have(&up, fd))
 			return kan_fail(err, KAN_EREFUSED,
 					"%s is inside %s, which the container has mounted: choose "
 					"another place with -o or --home",
 					dir, source);
 	}
-	if (c->target->upper_fd >= 0 && holds(up, n, c->target->upper_fd))
+	if (c->target->upper_fd >= 0 && kan_ancestors_have(&up, c->target->upper_fd))
 		return kan_fail(err, KAN_EREFUSED,
 				"%s is inside the container's own filesystem: choose another place",
 				dir);
@@ -91,14 +55,7 @@ static int reach_of_mounts(const struct kan_conductor *c, const char *dir, int d
 /* The directory, or what there is of the way to it. */
 static int reach_of(const struct kan_conductor *c, const char *dir, struct kan_err *err)
 {
-	kan_auto_close int fd = -1;
-	kan_auto_free char *path = kan_xstrdup(dir);
-	for (char *slash = path; path && fd < 0 && slash;) {
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		slash = strrchr(path, '/');
-		if (slash)
-			slash[slash == path && path[1]] = 0;
-	}
+	kan_auto_close int fd = kan_nearest_dir(dir);
 	return fd < 0 ? 0 : reach_of_mounts(c, dir, fd, err);
 }
 
@@ -130,7 +87,7 @@ static int space_left(const char *dir, int fd, struct kan_err *err)
 	struct statvfs v;
 	if (fstatvfs(fd, &v) < 0)
 		return kan_fail_sys(err, "%s", dir);
-	if ((uint64_t)v.f_bavail * v.f_frsize < SPACE_MIN)
+	if ((uint64_t)v.f_bavail * v.f_frsize < KAN_CAPTURE_SPACE_MIN)
 		return kan_fail(
 			err, KAN_EIO,
 			"%s has less than 64 MiB free: make space, or choose another place with -o",

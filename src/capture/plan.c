@@ -13,7 +13,6 @@
 #include "capture/conductor.h"
 
 enum {
-	SPACE_MIN = 64 << 20,
 	COPIES = 2, /* of a changed file: as it is, and as it was */
 	PATH_OCTETS = 512,
 };
@@ -142,9 +141,9 @@ static void space(json_t *plan, const struct kan_conductor *c)
 	json_object_set_new(o, "free", free_space(c->req->parent_dir));
 	json_object_set_new(o, "upper", known_size(upper));
 	json_object_set_new(o, "log", known_size(log));
-	json_object_set_new(
-		o, "needed",
-		json_integer(SPACE_MIN + (upper > 0 ? COPIES * upper : 0) + (log > 0 ? log : 0)));
+	json_object_set_new(o, "needed",
+			    json_integer(KAN_CAPTURE_SPACE_MIN + (upper > 0 ? COPIES * upper : 0) +
+					 (log > 0 ? log : 0)));
 	json_object_set_new(plan, "space", o);
 }
 

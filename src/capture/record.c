@@ -329,6 +329,8 @@ int kan_record_document(json_t **out, struct kan_conductor *c, struct kan_err *e
 	if (c->req->request_id)
 		kan_json_set_bytes(o, "request_id", kan_bytes_of(c->req->request_id));
 	json_object_set_new(o, "tool", tool);
+	if (json_array_size(c->req->settings))
+		json_object_set_new(o, "settings", json_deep_copy(c->req->settings));
 	json_object_set_new(o, "operator",
 			    kan_operator_json(c->req->operator_name, c->req->operator_email));
 	json_object_set_new(o, "host", kan_host_json());

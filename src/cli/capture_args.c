@@ -141,7 +141,7 @@ int kan_capture_operator(char **name, char **email, const struct kan_args *a)
 		return 0;
 	const char *open = strrchr(text, '<'), *shut = open ? strchr(open, '>') : NULL;
 	if (!open || !shut || shut[1] || open == text || shut == open + 1) {
-		kan_say("--operator takes 'NAME <EMAIL>', not '%s'", text);
+		kan_say("%s takes 'NAME <EMAIL>', not '%s'", kan_arg_called(a, "operator"), text);
 		return -1;
 	}
 	size_t n = (size_t)(open - text);

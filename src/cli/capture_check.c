@@ -19,14 +19,14 @@ static int try_analysis(const struct kan_args *a)
 	    kan_arg_word(a, "lang", kan_languages, 0) < 0)
 		return -1;
 	if (dir && kan_take_rules(&rules, dir, &err) < 0) {
-		kan_say("--rules: %s", err.text);
+		kan_say("%s: %s", kan_arg_called(a, "rules"), err.text);
 		return -1;
 	}
 	kan_rules_free(rules);
 	struct kan_accepted *accepted = NULL;
 	const char *file = kan_arg(a, "accepted");
 	if (file && kan_accepted_load(&accepted, file, &err) < 0) {
-		kan_say("--accepted: %s", err.text);
+		kan_say("%s: %s", kan_arg_called(a, "accepted"), err.text);
 		return -1;
 	}
 	kan_accepted_free(accepted);
@@ -60,7 +60,7 @@ static int fits_root(const struct kan_args *a)
 	if (!kan_arg(a, "root"))
 		return 0;
 	for (const char *const *o = live; *o; o++) {
-		const char *said = kan_arg(a, *o);
+		const char *said = kan_arg_given(a, *o);
 		if (!said || strcmp(said, "never") == 0 || strcmp(said, "none") == 0)
 			continue;
 		kan_say("--root reads the files of an engine that does not run: --%s has no "
@@ -87,23 +87,23 @@ static int reference(const struct kan_args *a)
 /* Stamps are over what custody signs and commits. */
 static int stamps(const struct kan_args *a)
 {
-	if (kan_arg(a, "tsa") && kan_flag(a, "no-commit")) {
+	if (kan_arg_given(a, "tsa") && kan_flag(a, "no-commit")) {
 		kan_say("--tsa stamps what is signed and committed: not with --no-commit");
 		return -1;
 	}
-	if (!kan_arg(a, "tsa-ca") || kan_arg(a, "tsa"))
+	if (!kan_arg_given(a, "tsa-ca") || kan_arg(a, "tsa"))
 		return 0;
 	kan_say("--tsa-ca goes with --tsa");
 	return -1;
 }
 
-/* What a capture can hold: it hands nothing over. */
+/* What a capture can hold: it hands nothing over. A site's own list is for verify, too. */
 static int requirements(const struct kan_args *a)
 {
 	const char *list = kan_arg(a, "require");
 	if (kan_require_check(list) < 0)
 		return -1;
-	if (!kan_require_has(list, "pushed"))
+	if (!kan_require_has(kan_arg_given(a, "require"), "pushed"))
 		return 0;
 	kan_say("capture pushes nothing: kanshiki custody push, then verify --remote --require "
 		"pushed");

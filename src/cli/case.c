@@ -286,10 +286,10 @@ static int make(struct job *j, struct kan_err *err)
 /* What it does not do is refused: who asks for a copy to give away must not get another one. */
 static bool of_one_bundle(const struct kan_args *a)
 {
-	const char *option = kan_flag(a, "redact")   ? "redact"
-			     : kan_arg(a, "receipt") ? "receipt"
-			     : kan_arg(a, "lang")    ? "lang"
-						     : NULL;
+	const char *option = kan_flag(a, "redact")      ? "redact"
+			     : kan_arg(a, "receipt")    ? "receipt"
+			     : kan_arg_given(a, "lang") ? "lang"
+							: NULL;
 	if (option)
 		kan_say("--%s is of the report of one bundle, and not of a case", option);
 	return option;

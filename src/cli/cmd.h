@@ -25,9 +25,13 @@ enum { KAN_OPTIONS_MAX = 64 };
 	"sign with FILE, agent[:FINGERPRINT|:FILE.pub] or ssh-keygen:FILE (default: the home's " \
 	"host key)"
 
+struct kan_setting;
+struct kan_config;
 struct kan_args {
 	const struct kan_option *options[KAN_OPTIONS_MAX];
-	const char *values[KAN_OPTIONS_MAX]; /* NULL: not given; "" for a flag */
+	const char *values[KAN_OPTIONS_MAX];                 /* NULL: not given; "" for a flag */
+	const struct kan_setting *settings[KAN_OPTIONS_MAX]; /* where config.h's value is from */
+	const struct kan_config *config;                     /* all that was read, or NULL */
 	size_t n_options;
 	const char *const *words; /* positional, NULL-terminated */
 	size_t n_words;
@@ -38,6 +42,7 @@ struct kan_command {
 	const char *name, *args, *summary;
 	const struct kan_option *options; /* ends with a NULL name; NULL: only the common ones */
 	unsigned min_words, max_words;
+	bool bare;                            /* reads no configuration */
 	int (*run)(const struct kan_args *a); /* returns the exit status */
 };
 extern const struct kan_command *const kan_commands[]; /* NULL-terminated */
@@ -76,6 +81,10 @@ const char *kan_done_words(int status); /* below a capture: nothing was verified
 /* opt.c. -1: said what is wrong on stderr. */
 int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv);
 const char *kan_arg(const struct kan_args *a, const char *name); /* NULL when not given */
+/* The same, of the command line alone: what a person just said, for what contradicts it. */
+const char *kan_arg_given(const struct kan_args *a, const char *name);
+/* What a message calls it: "--tsa", or "/etc/kanshiki/config:3: tsa". Lives until the next call. */
+const char *kan_arg_called(const struct kan_args *a, const char *name);
 bool kan_flag(const struct kan_args *a, const char *name);
 int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, uint64_t fallback,
 		   uint64_t max);
@@ -107,7 +116,8 @@ char *kan_home(const struct kan_args *a);
 char *kan_path(const char *dir, const char *name);
 /* A bundle by path, by name in the home, or NULL for the newest of the home. */
 int kan_find_bundle(char **out, const struct kan_args *a, const char *word, struct kan_err *err);
-/* One warning for each .partial in the directory that no running capture holds. */
+/* Each .partial in the directory that no running capture holds; and one warning for each. */
+void kan_each_leftover(const char *bundles, void (*fn)(const char *path, void *arg), void *arg);
 void kan_name_leftovers(const char *bundles);
 /* Makes a directory 0700 (parents too) that must be ours. */
 int kan_own_dir(const char *path, struct kan_err *err);

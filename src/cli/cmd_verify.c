@@ -124,11 +124,14 @@ static bool has(const char *dir, const char *name)
 }
 
 /* A file that the user names and that cannot be read: told before the sandbox is up. */
-static int given_file(const char *option, const char *path, struct kan_err *err)
+static int given_file(const struct kan_args *a, const char *option, const char *path,
+		      struct kan_err *err)
 {
 	if (!path || access(path, R_OK) == 0)
 		return 0;
-	return kan_fail(err, KAN_EUSAGE, "--%s %s: %s", option, path, strerror(errno));
+	int why = errno;
+	return kan_fail(err, KAN_EUSAGE, "%s %s: %s", kan_arg_called(a, option), path,
+			strerror(why));
 }
 
 static int known_seal(const char *seal)
@@ -150,12 +153,17 @@ static int readable(const char *path, struct kan_err *err)
 	return 0;
 }
 
+static bool is_bag(const char *path)
+{
+	return has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") ||
+	       has(path, "journal.ndjson");
+}
+
 /* A bag, a .partial, a repository, or a home. */
 static int check(struct tally *t, const char *path, const struct kan_custody_trust *trust,
 		 const struct kan_args *a, struct kan_err *err)
 {
-	if (has(path, "tagmanifest-sha256.txt") || has(path, "bagit.txt") ||
-	    has(path, "journal.ndjson")) {
+	if (is_bag(path)) {
 		if (trust->remote)
 			return kan_fail(err, KAN_EUSAGE,
 					"--remote is of a repository: %s is a bundle", path);
@@ -278,12 +286,12 @@ static int ask_remote(char id[KAN_GIT_ID], const struct kan_remote *r, struct ka
 	return rc;
 }
 
-/* --remote, before the sandbox. */
+/* The remote that trust names, before the sandbox. */
 static int take_remote(struct kan_custody_trust *trust, struct kan_remote *r, char id[KAN_GIT_ID],
 		       const struct kan_args *a, struct kan_err *err)
 {
 	char *secret = NULL;
-	const char *url = kan_arg(a, "remote");
+	const char *url = trust->remote_name;
 	if (!url)
 		return 0;
 	int rc = kan_take_remote(r, &secret, url, a, err);
@@ -315,13 +323,15 @@ static int run_on(const struct kan_args *a, const char *word)
 					  .printed = kan_arg(a, "seal") != NULL};
 	int status = KAN_EXIT_USAGE;
 	kan_auto_free char *path = kan_absolute(word);
+	/* A site's remote is of its repositories: a bundle has none. */
+	trust.remote_name = is_bag(path) ? kan_arg_given(a, "remote") : kan_arg(a, "remote");
 	if (kan_require_check(require) == 0 && known_seal(kan_arg(a, "seal")) == 0) {
 		const char *read_paths[] = {path, signers ? signers : path, ca ? ca : path,
 					    trust.tsa_ca ? trust.tsa_ca : path, NULL};
 		const char *write_paths[] = {NULL};
-		if (given_file("allowed-signers", signers, &err) == 0 &&
-		    given_file("ca", ca, &err) == 0 &&
-		    given_file("tsa-ca", trust.tsa_ca, &err) == 0 &&
+		if (given_file(a, "allowed-signers", signers, &err) == 0 &&
+		    given_file(a, "ca", ca, &err) == 0 &&
+		    given_file(a, "tsa-ca", trust.tsa_ca, &err) == 0 &&
 		    take_remote(&trust, &remote, remote_main, a, &err) == 0 &&
 		    readable(path, &err) == 0 &&
 		    kan_sandbox_reader(&box, read_paths, write_paths, &err) == 0)

@@ -11,6 +11,7 @@
 #include "cli/capture_check.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd_custody.h"
+#include "cli/config.h"
 #include "cli/indicators.h"
 #include "cli/seen.h"
 #include "cli/turn.h"
@@ -42,6 +43,7 @@ int kan_job_read_request(struct kan_job *j, const struct kan_args *a)
 	j->request.only = kan_arg(a, "only");
 	j->request.skip = kan_arg(a, "skip");
 	j->request.argv = a->argv;
+	j->request.settings = j->settings = kan_settings_json(a);
 	j->request.progress = progress;
 	j->request.arg = j;
 	return 0;
@@ -205,6 +207,7 @@ int kan_job_end(struct kan_job *j, int status)
 	/* A thread that was left behind may be within a library that exit takes apart. */
 	if (j->left_behind)
 		_exit(kan_status_written(status));
+	json_decref(j->settings);
 	free(j->home);
 	free(j->parent);
 	free(j->name);

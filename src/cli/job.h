@@ -16,6 +16,7 @@ struct kan_job {
 	struct kan_indicators *indicators;
 	struct kan_capture_request request;
 	char *home, *parent, *name, *email, *case_id;
+	json_t *settings; /* what files said beside the command line */
 	struct kan_custody *custody;
 	struct kan_then then;
 	struct kan_tsa tsa;

@@ -4,15 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cmd.h"
+#include "cli/config.h"
 
-enum { FIRST_LONG = 256, SHORT_MAX = KAN_OPTIONS_MAX * 2 + 2, HELP_COLUMN = 28 };
+enum {
+	FIRST_LONG = 256,
+	SHORT_MAX = KAN_OPTIONS_MAX * 2 + 2,
+	HELP_COLUMN = 28,
+	CALLED_OCTETS = 300
+};
 
 static const char *const colours[] = {"auto", "always", "never", NULL};
 
 const struct kan_option kan_common_options[] = {
 	{"host", 'H', "HOST", "the engine: unix:///path or tcp://host:port (else DOCKER_HOST)"},
 	{"home", 0, "DIR", "where bundles, reports and the repository live (else KANSHIKI_HOME)"},
+	{"config", 0, "FILE",
+	 "settings from FILE alone (else /etc/kanshiki/config, then ~/.config/kanshiki/config)"},
 	{"json", 0, NULL, "one JSON document on stdout instead of text"},
 	{"quiet", 'q', NULL, "no progress lines"},
 	{"color", 0, "WHEN", "auto, always or never", colours},
@@ -74,6 +81,22 @@ static int refuse(const char *word, const char *why, const struct kan_command *c
 	return -1;
 }
 
+/* What was read stays for as long as the program runs: values point into it. */
+static int configure(struct kan_args *a, const struct kan_command *cmd)
+{
+	static struct kan_config config;
+	struct kan_err err = {0};
+	if (cmd->bare)
+		return 0;
+	kan_config_free(&config);
+	if (kan_config_load(&config, kan_arg(a, "config"), &err) < 0 ||
+	    kan_settings_use(a, cmd, &config, &err) < 0) {
+		kan_say("%s", err.text);
+		return -1;
+	}
+	return 0;
+}
+
 int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc, char **argv)
 {
 	struct option longs[KAN_OPTIONS_MAX + 1];
@@ -99,7 +122,7 @@ int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc
 	*out = a;
 	if (kan_flag(&a, "help"))
 		return 0;
-	if (kan_arg_word(&a, "color", colours, 0) < 0)
+	if (configure(out, cmd) < 0 || kan_arg_word(out, "color", colours, 0) < 0)
 		return -1;
 	if (a.n_words < cmd->min_words || a.n_words > cmd->max_words) {
 		kan_say("usage: kanshiki %s %s: see kanshiki %s --help", cmd->name, cmd->args,
@@ -109,12 +132,36 @@ int kan_args_parse(struct kan_args *out, const struct kan_command *cmd, int argc
 	return 0;
 }
 
+static size_t named(const struct kan_args *a, const char *name)
+{
+	size_t i = 0;
+	while (i < a->n_options && strcmp(a->options[i]->name, name) != 0)
+		i++;
+	return i;
+}
+
 const char *kan_arg(const struct kan_args *a, const char *name)
 {
-	for (size_t i = 0; i < a->n_options; i++)
-		if (strcmp(a->options[i]->name, name) == 0)
-			return a->values[i];
-	return NULL;
+	size_t i = named(a, name);
+	return i < a->n_options ? a->values[i] : NULL;
+}
+
+const char *kan_arg_given(const struct kan_args *a, const char *name)
+{
+	size_t i = named(a, name);
+	return i < a->n_options && !a->settings[i] ? a->values[i] : NULL;
+}
+
+const char *kan_arg_called(const struct kan_args *a, const char *name)
+{
+	static char text[CALLED_OCTETS];
+	size_t i = named(a, name);
+	const struct kan_setting *s = i < a->n_options ? a->settings[i] : NULL;
+	if (s)
+		(void)snprintf(text, sizeof(text), "%.200s:%u: %s", s->file, s->line, name);
+	else
+		(void)snprintf(text, sizeof(text), "--%s", name);
+	return text;
 }
 
 bool kan_flag(const struct kan_args *a, const char *name)
@@ -134,7 +181,8 @@ int kan_arg_number(uint64_t *out, const struct kan_args *a, const char *name, ui
 	errno = 0;
 	unsigned long long v = strtoull(text, &end, 10);
 	if (errno || *end || text[0] < '0' || text[0] > '9' || v > max) {
-		kan_say("--%s takes a whole number up to %" PRIu64 ", not '%s'", name, max, text);
+		kan_say("%s takes a whole number up to %" PRIu64 ", not '%s'",
+			kan_arg_called(a, name), max, text);
 		return -1;
 	}
 	*out = v;
@@ -152,7 +200,7 @@ int kan_arg_word(const struct kan_args *a, const char *name, const char *const *
 	struct kan_buf list = KAN_BUF(512);
 	for (int i = 0; words[i]; i++)
 		kan_buf_addf(&list, "%s%s", i ? ", " : "", words[i]);
-	kan_say("--%s takes one of %s, not '%s'", name, kan_buf_str(&list), text);
+	kan_say("%s takes one of %s, not '%s'", kan_arg_called(a, name), kan_buf_str(&list), text);
 	kan_buf_free(&list);
 	return -1;
 }

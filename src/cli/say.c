@@ -20,7 +20,7 @@ const struct kan_status_row kan_statuses[] = {
 	{KAN_EXIT_OK, "all that was asked for is preserved; verify: integrity holds"},
 	{KAN_EXIT_FAILED,
 	 "evidence could not be preserved, an act was not done, or an internal error"},
-	{KAN_EXIT_USAGE, "usage, or a malformed rule"},
+	{KAN_EXIT_USAGE, "usage, configuration, or a malformed rule"},
 	{KAN_EXIT_NOT_FOUND, "no such container, bundle or repository"},
 	{KAN_EXIT_ENGINE, "the engine cannot be reached or used"},
 	{KAN_EXIT_MISSING,

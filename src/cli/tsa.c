@@ -7,11 +7,11 @@ int kan_tsa_of(struct kan_tsa *out, const struct kan_args *a)
 	const char *url = kan_arg(a, "tsa"), *ca = kan_arg(a, "tsa-ca");
 	struct kan_tsa t = {.ask = {.url = url, .queue = true}};
 	if (url && kan_stamp_url(url, &err) < 0) {
-		kan_say("--tsa: %s", err.text);
+		kan_say("%s: %s", kan_arg_called(a, "tsa"), err.text);
 		return -1;
 	}
 	if (ca && kan_tsp_ca_load(&t.ca, ca, &err) < 0) {
-		kan_say("--tsa-ca: %s", err.text);
+		kan_say("%s: %s", kan_arg_called(a, "tsa-ca"), err.text);
 		return -1;
 	}
 	t.ask.ca = t.ca;

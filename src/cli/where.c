@@ -94,7 +94,7 @@ static bool held(const char *partial)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-void kan_name_leftovers(const char *bundles)
+void kan_each_leftover(const char *bundles, void (*fn)(const char *path, void *arg), void *arg)
 {
 	DIR *d = opendir(bundles);
 	for (struct dirent *e; d && (e = readdir(d));) {
@@ -103,12 +103,23 @@ void kan_name_leftovers(const char *bundles)
 			continue;
 		kan_auto_free char *path = kan_path(bundles, e->d_name);
 		if (is_dir(path) && !held(path))
-			kan_say("warning: %s was left by a capture that did not end: kanshiki seal "
-				"--partial finishes it",
-				path);
+			fn(path, arg);
 	}
 	if (d)
 		(void)closedir(d);
+}
+
+static void name_leftover(const char *path, void *arg)
+{
+	(void)arg;
+	kan_say("warning: %s was left by a capture that did not end: kanshiki seal --partial "
+		"finishes it",
+		path);
+}
+
+void kan_name_leftovers(const char *bundles)
+{
+	kan_each_leftover(bundles, name_leftover, NULL);
 }
 
 int kan_find_bundle(char **out, const struct kan_args *a, const char *word, struct kan_err *err)

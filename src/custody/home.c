@@ -275,6 +275,22 @@ int kan_home_break_lock(const struct kan_home *h, struct kan_err *err)
 	return errno == ENOENT ? 0 : kan_fail_sys(err, "%s/%s.lock", h->repo, KAN_GIT_BRANCH);
 }
 
+enum kan_home_locks kan_home_locks(const char *home)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%.4000s/custody.git/kanshiki.lock", home);
+	kan_auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return KAN_HOME_WRITES;
+	bool died = fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0;
+	(void)snprintf(path, sizeof(path), "%.4000s/custody.git/" KAN_GIT_BRANCH ".lock", home);
+	if (lstat(path, &st) < 0)
+		return KAN_HOME_FREE;
+	return died ? KAN_HOME_DIED : KAN_HOME_GIT_LEFT;
+}
+
 int kan_home_moving(const struct kan_home *h, bool moving, struct kan_err *err)
 {
 	kan_auto_close int fd =

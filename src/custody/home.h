@@ -32,6 +32,14 @@ int kan_home_key(struct kan_key **out, const struct kan_home *h, struct kan_err 
 int kan_home_moving(const struct kan_home *h, bool moving, struct kan_err *err);
 /* Under the lock: a main.lock that a git left which is no more. 1 removed, 0 there was none. */
 int kan_home_break_lock(const struct kan_home *h, struct kan_err *err);
+/* What of locks is in the home's repository; takes and changes nothing. */
+enum kan_home_locks {
+	KAN_HOME_FREE,
+	KAN_HOME_WRITES,   /* another kanshiki holds it now */
+	KAN_HOME_DIED,     /* one that died left it: the next one puts it right */
+	KAN_HOME_GIT_LEFT, /* a git that is no more, or still runs, has main.lock */
+};
+enum kan_home_locks kan_home_locks(const char *home);
 /* flock on custody.git/kanshiki.lock, and what crashes left there is swept. close fd to unlock. */
 int kan_home_lock(int *fd, const struct kan_home *h, struct kan_err *err);
 /* "kanshiki@<this machine>" */

@@ -11,9 +11,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-enum { CALL_MS = 10000, HTTP_OK = 200, URL_MAX = 2048, MS = 1000000 };
+enum { CALL_MS = 10000, HTTP_OK = 200, URL_MAX = 2048, MS = 1000000, NONCE_OCTETS = 32 };
 
 int kan_stamp_url(const char *url, struct kan_err *err)
 {
@@ -66,30 +67,56 @@ static int post(struct kan_buf *reply, const char *url, struct kan_bytes request
 }
 
 /* The local clock's error at the middle of the call. */
-static void learn_offset(struct kan_custody *c, int64_t at, int64_t before)
+static int64_t offset_ms(int64_t at, int64_t before)
 {
 	int64_t now = kan_now_ns();
 
-	c->offset_ms = (at - (before + (now - before) / 2)) / MS;
-	c->offset_known = true;
+	return (at - (before + (now - before) / 2)) / MS;
+}
+
+static int ask_once(int64_t *at, struct kan_buf *reply, const struct kan_stamp_ask *ask,
+		    struct kan_bytes message, struct kan_bytes request, struct kan_err *err)
+{
+	int rc = post(reply, ask->url, request, err);
+
+	if (!rc)
+		rc = kan_tsp_verify(at, kan_buf_bytes(reply),
+				    &(struct kan_tsp_ask){message, request, ask->ca}, err);
+	return rc < 0 ? kan_wrap(err, "no time stamp from %.200s", ask->url) : 0;
+}
+
+int kan_stamp_clock(int64_t *out, const struct kan_stamp_ask *ask, struct kan_err *err)
+{
+	kan_auto_buf struct kan_buf reply = KAN_BUF(KAN_TSP_REPLY_MAX);
+	kan_auto_buf struct kan_buf request = KAN_BUF(KAN_TSP_REQUEST_MAX);
+	uint8_t random[NONCE_OCTETS];
+	struct kan_bytes message = {random, sizeof(random)};
+	int64_t at = 0, before;
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return kan_fail_sys(err, "random");
+	if (kan_tsp_request(&request, message, err) < 0)
+		return -1;
+	before = kan_now_ns();
+	if (ask_once(&at, &reply, ask, message, kan_buf_bytes(&request), err) < 0)
+		return -1;
+	*out = offset_ms(at, before);
+	return 0;
 }
 
 int kan_stamp_get(struct kan_buf *reply, struct kan_custody *c, const struct kan_stamp_ask *ask,
 		  struct kan_bytes message, struct kan_bytes request, struct kan_err *err)
 {
 	int64_t at = 0, before = kan_now_ns();
-	int rc;
 
 	kan_buf_reset(reply);
-	rc = post(reply, ask->url, request, err);
-	if (!rc)
-		rc = kan_tsp_verify(&at, kan_buf_bytes(reply),
-				    &(struct kan_tsp_ask){message, request, ask->ca}, err);
-	if (rc < 0)
-		return kan_wrap(err, "no time stamp from %.200s", ask->url);
+	if (ask_once(&at, reply, ask, message, request, err) < 0)
+		return -1;
 	/* Whoever is on the way can answer for an authority that nobody checks. */
-	if (ask->ca)
-		learn_offset(c, at, before);
+	if (ask->ca) {
+		c->offset_ms = offset_ms(at, before);
+		c->offset_known = true;
+	}
 	return 0;
 }
 

@@ -24,6 +24,10 @@ enum kan_stamp {
 /* http or https and a host. -1: usage. */
 int kan_stamp_url(const char *url, struct kan_err *err);
 
+/* How far the local clock is from the authority's, in milliseconds (its time less ours): a stamp
+ * over random bytes is asked for and thrown away. Errors as of kan_stamp_get. */
+int kan_stamp_clock(int64_t *offset_ms, const struct kan_stamp_ask *ask, struct kan_err *err);
+
 /* One call, at most 10 s. reply gets the raw bytes, verified. engine: no answer, so that a second
  * call would fail as well; else what kan_tsp_verify says of the answer. */
 int kan_stamp_get(struct kan_buf *reply, struct kan_custody *c, const struct kan_stamp_ask *ask,

@@ -8,6 +8,12 @@
 
 struct kan_cgroup;
 
+/* cgroup_host.c: what this host has. "v1", "v2", "hybrid" or "none". */
+const char *kan_cgroup_mode(void);
+/* 0: a freezer is mounted at its usual place, and a file of it could be written; nothing is. -1:
+ * unsupported, or denied: mounted read-only. */
+int kan_cgroup_freezer(struct kan_err *err);
+
 /* Pure: does one component of a line of /proc/PID/cgroup name the container ("ID",
  * "docker-ID.scope", "libpod-ID", ...)? */
 bool kan_cgroup_names(struct kan_bytes proc_cgroup_text, const char *id);

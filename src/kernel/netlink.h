@@ -38,6 +38,10 @@ int kan_netlink_dump_some(struct kan_buf *out, const struct kan_netlink_some *wh
 /* Prepare a socket before the pause: receive buffer, time limit. */
 int kan_netlink_prepare(int fd, struct kan_err *err);
 
+/* Pure: does the table /proc/net/netlink have the kernel's own end of this protocol? Asked without
+ * a socket: to open one makes the kernel load the module. */
+bool kan_netlink_loaded(struct kan_bytes table, unsigned protocol);
+
 /* Pure: each message of a dump. payload is behind its header; a cut message ends with format. */
 typedef int kan_netlink_fn(uint16_t type, struct kan_bytes payload, void *arg, struct kan_err *err);
 int kan_netlink_each(struct kan_bytes dump, kan_netlink_fn *fn, void *arg, struct kan_err *err);

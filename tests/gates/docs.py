@@ -160,7 +160,7 @@ class Check:
             self.want(re.search(rf"^\| {status} \|", self.errors, re.M), f"exit status {status} is not in docs/errors.md")
 
     def collectors(self):
-        found = json.loads(run(self.binary, "collectors", "--json") or "[]")
+        found = (json.loads(run(self.binary, "collectors", "--json") or "{}")).get("collectors", [])
         known = found["collectors"] if isinstance(found, dict) else found
         told = self.manual.split(".SH COLLECTORS")[1].split(".SH")[0]
         self.want(known, "the program names no collector")
