@@ -109,8 +109,10 @@ static int name_request(struct kan_quarantine *q, struct kan_err *err)
 	}
 	char stamp[KAN_COMPACT];
 	kan_auto_buf struct kan_buf b = KAN_BUF(128);
-	kan_compact_utc(stamp, kan_now_ns());
-	kan_buf_addf(&b, "quarantine-%.12s-%s", q->id, stamp);
+	/* Two of one second, and of a clock that was put back, are two. */
+	int64_t now = kan_now_ns();
+	kan_compact_utc(stamp, now);
+	kan_buf_addf(&b, "quarantine-%.12s-%s-%04x", q->id, stamp, (unsigned)(now / 1000 & 0xffff));
 	q->request = kan_xstrdup(kan_buf_str(&b));
 	return 0;
 }
