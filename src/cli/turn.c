@@ -55,13 +55,13 @@ int kan_take_turn(int *fd, const char *home, const char *key, unsigned seconds, 
 	for (bool said = false; fcntl(*fd, F_SETLK, &lock) < 0; said = true) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return kan_fail_sys(err, "%s/locks", home);
+		if (!said)
+			say_who(*fd);
 		if (kan_boot_ns() > until)
 			return kan_fail(err, KAN_EREFUSED,
 					"another kanshiki has been at work on this for %u s: look "
 					"for it, and run this again",
 					seconds);
-		if (!said)
-			say_who(*fd);
 		(void)nanosleep(&nap, NULL);
 	}
 	return 0;

@@ -107,7 +107,7 @@ void kan_respond_condition(struct kan_buf *out, const json_t *inspect)
 		return;
 	}
 	kan_state_read(&s, inspect);
-	kan_buf_addf(out, "%.32s", s.paused ? "paused" : s.status);
+	kan_buf_addf(out, "%.32s", s.paused ? "paused" : *s.status ? s.status : "in no state");
 	networks_words(out, inspect);
 	const char *policy = kan_state_restart(inspect, &tries);
 	kan_buf_addf(out, ", restart policy %.32s", *policy ? policy : "no");
