@@ -44,7 +44,17 @@ static const char head[] =
 	"\tend\n"
 	"end\n"
 	"function __kanshiki_names\n"
-	"\tcommand kanshiki completion $argv[1] 2>/dev/null\n"
+	"\tset -l words (commandline -opc)\n"
+	"\tset -l pass\n"
+	"\tfor i in (seq 2 (count $words))\n"
+	"\t\tswitch $words[$i]\n"
+	"\t\t\tcase -H --host --home\n"
+	"\t\t\t\tset -a pass $words[$i] $words[(math $i + 1)]\n"
+	"\t\t\tcase '--host=*' '--home=*'\n"
+	"\t\t\t\tset -a pass $words[$i]\n"
+	"\t\tend\n"
+	"\tend\n"
+	"\tcommand $words[1] $pass completion $argv[1] 2>/dev/null\n"
 	"end\n";
 
 /* 'what is between quotes', as fish reads it */

@@ -3,15 +3,16 @@
 
 #include "cli/completion.h"
 
-static const char head[] = "#compdef kanshiki\n"
-			   "# zsh completion of kanshiki; made by: kanshiki completion zsh\n"
-			   "_kanshiki_names() {\n"
-			   "\tlocal -a names expl\n"
-			   "\tnames=(${(f)\"$(command kanshiki completion $1 2>/dev/null)\"})\n"
-			   "\t_wanted names expl $1 compadd -a - names\n"
-			   "}\n"
-			   "_kanshiki_containers() { _kanshiki_names containers }\n"
-			   "_kanshiki_bundles() { _kanshiki_names bundles; _files }\n";
+static const char head[] =
+	"#compdef kanshiki\n"
+	"# zsh completion of kanshiki; made by: kanshiki completion zsh\n"
+	"_kanshiki_names() {\n"
+	"\tlocal -a names expl\n"
+	"\tnames=(${(f)\"$(command $program $pass completion $1 2>/dev/null)\"})\n"
+	"\t_wanted names expl $1 compadd -a - names\n"
+	"}\n"
+	"_kanshiki_containers() { _kanshiki_names containers }\n"
+	"_kanshiki_bundles() { _kanshiki_names bundles; _files }\n";
 
 static const char tail[] = "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n"
 			   "\t_kanshiki \"$@\"\n"
@@ -135,10 +136,19 @@ void kan_completion_zsh(FILE *out)
 		command(out, *c);
 	(void)fputs(
 		"_kanshiki() {\n\tlocal curcontext=$curcontext state line\n\tlocal -A opt_args\n"
+		"\tlocal program=$words[1] word option=\n\tlocal -a pass\n"
+		"\tfor word in $words; do\n"
+		"\t\t[[ -n $option ]] && pass+=($option ${(Q)word})\n"
+		"\t\toption=\n"
+		"\t\tcase $word in\n"
+		"\t\t-H | --host | --home) option=$word ;;\n"
+		"\t\t--host=* | --home=*) pass+=(${(Q)word}) ;;\n"
+		"\t\tesac\n"
+		"\tdone\n"
 		"\t_arguments -C",
 		out);
 	specs(out, kan_common_options);
-	(void)fputs(" \\\n\t\t'1: :_kanshiki_commands' \\\n\t\t'*:: :->words'\n"
+	(void)fputs(" \\\n\t\t'(-): :_kanshiki_commands' \\\n\t\t'(-)*:: :->words'\n"
 		    "\t[[ $state == words ]] || return\n"
 		    "\tcase $words[1] in\n\thelp) _arguments '1: :_kanshiki_commands' ;;\n\t",
 		    out);
