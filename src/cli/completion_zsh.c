@@ -128,6 +128,19 @@ static void commands(FILE *out)
 		    out);
 }
 
+/* Common options go along when names are asked for: of that engine, of that home. */
+static void passed(FILE *out)
+{
+	for (const struct kan_option *o = kan_common_options; o->name; o++) {
+		if (!o->arg)
+			continue;
+		(void)fprintf(out, "\t\t--%s) option=$word ;;\n\t\t--%s=*) pass+=(${(Q)word}) ;;\n",
+			      o->name, o->name);
+		if (o->letter)
+			(void)fprintf(out, "\t\t-%c) option=$word ;;\n", o->letter);
+	}
+}
+
 void kan_completion_zsh(FILE *out)
 {
 	(void)fputs(head, out);
@@ -140,13 +153,13 @@ void kan_completion_zsh(FILE *out)
 		"\tfor word in $words; do\n"
 		"\t\t[[ -n $option ]] && pass+=($option ${(Q)word})\n"
 		"\t\toption=\n"
-		"\t\tcase $word in\n"
-		"\t\t-H | --host | --home) option=$word ;;\n"
-		"\t\t--host=* | --home=*) pass+=(${(Q)word}) ;;\n"
-		"\t\tesac\n"
-		"\tdone\n"
-		"\t_arguments -C",
+		"\t\tcase $word in\n",
 		out);
+	passed(out);
+	(void)fputs("\t\tesac\n"
+		    "\tdone\n"
+		    "\t_arguments -C",
+		    out);
 	specs(out, kan_common_options);
 	(void)fputs(" \\\n\t\t'(-): :_kanshiki_commands' \\\n\t\t'(-)*:: :->words'\n"
 		    "\t[[ $state == words ]] || return\n"
