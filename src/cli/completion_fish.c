@@ -44,7 +44,18 @@ static const char head[] =
 	"\tend\n"
 	"end\n"
 	"function __kanshiki_names\n"
-	"\tcommand kanshiki completion $argv[1] 2>/dev/null\n"
+	"\tset -l words (commandline -opc)\n"
+	"\tset -l pass\n"
+	"\tfor i in (seq 2 (count $words))\n"
+	"\t\t# What stands before any command's name takes a value: a common option.\n"
+	"\t\tif __kanshiki_takes \" $words[$i]\"\n"
+	"\t\t\tset -a pass $words[$i] $words[(math $i + 1)]\n"
+	"\t\telse if string match -q -- '--*=*' $words[$i]; and __kanshiki_takes \" \"(string "
+	"replace -r '=.*' '' -- $words[$i])\n"
+	"\t\t\tset -a pass $words[$i]\n"
+	"\t\tend\n"
+	"\tend\n"
+	"\tcommand $words[1] $pass completion $argv[1] 2>/dev/null\n"
 	"end\n";
 
 /* 'what is between quotes', as fish reads it */

@@ -3,15 +3,16 @@
 
 #include "cli/completion.h"
 
-static const char head[] = "#compdef kanshiki\n"
-			   "# zsh completion of kanshiki; made by: kanshiki completion zsh\n"
-			   "_kanshiki_names() {\n"
-			   "\tlocal -a names expl\n"
-			   "\tnames=(${(f)\"$(command kanshiki completion $1 2>/dev/null)\"})\n"
-			   "\t_wanted names expl $1 compadd -a - names\n"
-			   "}\n"
-			   "_kanshiki_containers() { _kanshiki_names containers }\n"
-			   "_kanshiki_bundles() { _kanshiki_names bundles; _files }\n";
+static const char head[] =
+	"#compdef kanshiki\n"
+	"# zsh completion of kanshiki; made by: kanshiki completion zsh\n"
+	"_kanshiki_names() {\n"
+	"\tlocal -a names expl\n"
+	"\tnames=(${(f)\"$(command $program $pass completion $1 2>/dev/null)\"})\n"
+	"\t_wanted names expl $1 compadd -a - names\n"
+	"}\n"
+	"_kanshiki_containers() { _kanshiki_names containers }\n"
+	"_kanshiki_bundles() { _kanshiki_names bundles; _files }\n";
 
 static const char tail[] = "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n"
 			   "\t_kanshiki \"$@\"\n"
@@ -127,6 +128,19 @@ static void commands(FILE *out)
 		    out);
 }
 
+/* Common options go along when names are asked for: of that engine, of that home. */
+static void passed(FILE *out)
+{
+	for (const struct kan_option *o = kan_common_options; o->name; o++) {
+		if (!o->arg)
+			continue;
+		(void)fprintf(out, "\t\t--%s) option=$word ;;\n\t\t--%s=*) pass+=(${(Q)word}) ;;\n",
+			      o->name, o->name);
+		if (o->letter)
+			(void)fprintf(out, "\t\t-%c) option=$word ;;\n", o->letter);
+	}
+}
+
 void kan_completion_zsh(FILE *out)
 {
 	(void)fputs(head, out);
@@ -135,10 +149,19 @@ void kan_completion_zsh(FILE *out)
 		command(out, *c);
 	(void)fputs(
 		"_kanshiki() {\n\tlocal curcontext=$curcontext state line\n\tlocal -A opt_args\n"
-		"\t_arguments -C",
+		"\tlocal program=$words[1] word option=\n\tlocal -a pass\n"
+		"\tfor word in $words; do\n"
+		"\t\t[[ -n $option ]] && pass+=($option ${(Q)word})\n"
+		"\t\toption=\n"
+		"\t\tcase $word in\n",
 		out);
+	passed(out);
+	(void)fputs("\t\tesac\n"
+		    "\tdone\n"
+		    "\t_arguments -C",
+		    out);
 	specs(out, kan_common_options);
-	(void)fputs(" \\\n\t\t'1: :_kanshiki_commands' \\\n\t\t'*:: :->words'\n"
+	(void)fputs(" \\\n\t\t'(-): :_kanshiki_commands' \\\n\t\t'(-)*:: :->words'\n"
 		    "\t[[ $state == words ]] || return\n"
 		    "\tcase $words[1] in\n\thelp) _arguments '1: :_kanshiki_commands' ;;\n\t",
 		    out);

@@ -81,7 +81,9 @@ class Bash:
             '((${#COMPREPLY[@]})) && printf "%s\\n" "${COMPREPLY[@]}"; echo ' + END + '; done')
 
     def ask(self, queries, cwd):
-        lines = "".join("\t".join((*words[:-1], words[-1] or "<>")) + "\n" for words in queries)
+        # As bash splits them: = and : are words of their own.
+        split = [[part for w in words[:-1] for part in re.split(r"([:=]+)", w) if part] + [words[-1] or "<>"] for words in queries]
+        lines = "".join("\t".join(words) + "\n" for words in split)
         done = subprocess.run(["bash", "--norc", "--noprofile", "-c", self.LOOP, str(script("bash"))], input=lines, capture_output=True,
                               text=True, check=True, timeout=MAX_SECONDS, env=environment(), cwd=cwd)
         assert done.stderr == "", done.stderr
@@ -293,6 +295,18 @@ class Completion(unittest.TestCase):
             for query in queries[3:]:
                 self.assertEqual(words_of(got[query]), {GOOD[0]}, (shell, query))
 
+    def test_names_are_of_the_engine_and_the_home_that_the_line_names(self):
+        self.bundles()
+        self.engine()
+        other = WORK / "other/bundles/20261126t031758z-c6160e794381-b616"
+        other.mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, WORK / "other")
+        queries = [("kanshiki", "-H", f"unix://{WORK}/s", "--home", "/nowhere", "capture", "w"),
+                   ("kanshiki", "-H", f"unix://{WORK}/none", "capture", "w"), ("kanshiki", f"--host=unix://{WORK}/none", "capture", "w"),
+                   ("kanshiki", "show", "--home", str(WORK / "other"), "-b", "2"), ("kanshiki", f"--home={WORK / 'other'}", "show", "-b", "2")]
+        for shell, got in self.both(queries):
+            self.assertEqual([words_of(got[q]) for q in queries], [{"web"}, set(), set(), {other.name}, {other.name}], shell)
+
     def test_no_name_is_run_by_a_shell(self):
         self.bundles()
         self.engine()
@@ -323,7 +337,7 @@ class Completion(unittest.TestCase):
             os.chdir(self.cwd)
             os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "-i"], {**environment(), "PS1": "> "})
         said = b""
-        os.write(fd, f"source {script('bash')}; kanshiki() {{ echo \"<$*>\"; }}\nkanshiki capture --memory=w\t\nkanshiki comp\tz\t\nexit\n".encode())
+        os.write(fd, f"source {script('bash')}; kanshiki() {{ echo \"<$*>\"; }}\nkanshiki -H unix:///x capture --memory=w\t\nkanshiki comp\tz\t\nexit\n".encode())
         try:
             while chunk := os.read(fd, 65536):
                 said += chunk
@@ -331,7 +345,7 @@ class Completion(unittest.TestCase):
             pass
         os.waitpid(pid, 0)
         os.close(fd)
-        self.assertIn(b"<capture --memory=writable>", said)
+        self.assertIn(b"<-H unix:///x capture --memory=writable>", said)
 
     def test_another_shell_is_refused(self):
         done = kanshiki("completion", "ksh")
