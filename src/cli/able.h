@@ -1,5 +1,5 @@
-/* What can be collected on this host, by whom we are and which engine there is: asked without
- * changing anything. */
+/* What can be collected on this host, by whom we are and which engine there is: nothing
+ * is made. */
 #ifndef KAN_CLI_ABLE_H
 #define KAN_CLI_ABLE_H
 

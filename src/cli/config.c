@@ -254,6 +254,14 @@ static bool own_file(char path[PATH_OCTETS])
 	return n > 0 && n < PATH_OCTETS;
 }
 
+/* HOME may still be that of who we were before: what we may not enter is not ours. */
+static bool enterable(const char *path)
+{
+	char dir[PATH_OCTETS];
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+	return faccessat(AT_FDCWD, dir, X_OK, AT_EACCESS) == 0 || errno != EACCES;
+}
+
 int kan_config_load(struct kan_config *c, const char *named, struct kan_err *err)
 {
 	char path[PATH_OCTETS];
@@ -262,7 +270,7 @@ int kan_config_load(struct kan_config *c, const char *named, struct kan_err *err
 	if (named)
 		rc = load(c, named, true, &why);
 	else if (load(c, system_file, false, &why) < 0 ||
-		 (own_file(path) && load(c, path, false, &why) < 0))
+		 (own_file(path) && enterable(path) && load(c, path, false, &why) < 0))
 		rc = -1;
 	return rc < 0 ? kan_fail(err, why.code, "%s", why.text) : 0;
 }

@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import unittest
 
 import test_custody as custody
@@ -129,6 +130,28 @@ class Settings(unittest.TestCase):
                 self.assertIn(str(path), err)
         self.assertFalse(home.exists())
         self.assertEqual(kanshiki("--config", cases[0][0], "capture", "--help")[0], 0)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can become somebody else")
+    def test_a_home_that_one_may_not_enter_is_not_ones_own_and_the_systems_file_is(self):
+        """As nobody, with root's HOME; the file itself, where it can be reached, has to be readable."""
+        program = pathlib.Path(tempfile.mkdtemp(prefix="kan-settings-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, program)
+        program.chmod(0o755)
+        shutil.copy(custody.KANSHIKI, program / "kanshiki")
+        home = program / "home"
+        (home / ".config/kanshiki").mkdir(parents=True)
+        (home / ".config/kanshiki/config").write_text("tsaa x\n")
+        (home / ".config/kanshiki/config").chmod(0o600)
+
+        def nobody():
+            done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program / "kanshiki", "-H", "unix:///none",
+                                   "collectors"], capture_output=True, env=dict(custody.ENVIRONMENT, HOME=str(home)), timeout=60, check=False)
+            return done.returncode, done.stderr.decode()
+        home.chmod(0o700)
+        self.assertEqual(nobody()[0], 0)
+        home.chmod(0o755)
+        self.assertEqual(nobody()[0], 2)
+        self.assertIn("Permission denied", nobody()[1])
 
     def test_the_users_own_file_is_read_and_dev_null_is_none(self):
         own = pathlib.Path(custody.ENVIRONMENT["HOME"]) / ".config/kanshiki"
