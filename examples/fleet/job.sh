@@ -1,7 +1,7 @@
 #!/bin/sh
 # The task of the swarm: has the engine of its node start one helper with the rights that a service cannot have, waits for it,
-# says what it did, and removes it. Ends with 0 always: a job of a swarm that ends with anything else is started again, at
-# once and for ever, whatever its restart policy says.
+# says what it did, and removes it. Ends with 0 always: a job of a swarm that ends with anything else is started again, for ever,
+# and at once where its restart policy names no delay.
 #
 # Of the environment: KANSHIKI_REQUEST, _LABEL, _DIR, _SOCKET, _TASK (this container's name), _NODE, _MINUTES; the rest is the
 # helper's (node.sh). The engine's socket is at /run/engine.sock, the remote's NAME:PASSWORD in /run/secrets/remote.

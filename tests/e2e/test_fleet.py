@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import tarfile
+import types
 import unittest
 
 import world
@@ -36,7 +37,7 @@ class Node:
     def __init__(self, name):
         self.name, self.address = name, NODES[name]
         self.engine = world.Engine(f"-{name}", KAN_ENGINE="docker20", KAN_ENGINE_HOSTNAME=name)
-        self.home = world.scratch() / f"fleet-{name}"
+        self.home, self.socket = world.scratch() / f"fleet-{name}", self.engine.socket
         self.secret = f"only-on-{name}-{os.urandom(4).hex()}"
         self.meant = self.run("meant", "--label", LABEL, "--label", "kanshiki.fleet=helper")
         self.other = self.run("other")
@@ -113,14 +114,17 @@ class Swarm:
         return sh(self.client, *argv, env=dict(self.nodes[0].engine.environment, **more.pop("environment", {})), **more).strip()
 
     def deploy(self, request, nodes=NODES, **more):
+        return self.finished(lambda: self.start(request, **more), nodes)
+
+    def start(self, request, stack="fleet", **more):
         socket = str(self.nodes[0].engine.socket).replace("node1", HERE)
         words = {"KANSHIKI_REQUEST": request, "KANSHIKI_LABEL": LABEL, "KANSHIKI_SOCKET": socket,
                  "KANSHIKI_DIR": f"{world.scratch()}/fleet-{HERE}", "KANSHIKI_REMOTE": f"{self.server.base}/evidence-{HERE}.git", **more}
-        argv = ("stack", "deploy", "--resolve-image", "never", "--detach=true", "-c", FLEET / "swarm/stack.yaml", "fleet")
-        return self.finished(lambda: self.docker(*argv, environment=words), nodes)
+        argv = ("stack", "deploy", "--resolve-image", "never", "--detach=true", "-c", FLEET / "swarm/stack.yaml", stack)
+        self.docker(*argv, environment=words)
 
-    def tasks(self):
-        lines = self.docker("service", "ps", SERVICE, "--no-trunc", "--format", "{{.ID}} {{.Node}} {{.DesiredState}} {{.CurrentState}} {{.Error}}",
+    def tasks(self, service=SERVICE):
+        lines = self.docker("service", "ps", service, "--no-trunc", "--format", "{{.ID}} {{.Node}} {{.DesiredState}} {{.CurrentState}} {{.Error}}",
                             check=False)
         return [line.split(" ", 3) for line in lines.splitlines()]
 
@@ -147,10 +151,10 @@ class Swarm:
 def start_job(node, image=IMAGE, **more):
     """The task as the swarm makes it, by hand on one node; its id."""
     words = {"KANSHIKI_REQUEST": "by-hand", "KANSHIKI_LABEL": LABEL, "KANSHIKI_DIR": f"{node.home}-by-hand", "KANSHIKI_NODE": node.name,
-             "KANSHIKI_SOCKET": node.engine.socket, "KANSHIKI_TASK": "by-hand", **more}
+             "KANSHIKI_SOCKET": node.socket, "KANSHIKI_TASK": "by-hand", **more}
     flags = [word for key, value in words.items() for word in ("-e", f"{key}={value}")]
     return node.engine.docker("run", "-d", "--name", "by-hand", "--read-only", "--cap-drop", "ALL", "--network", "host",
-                              "-v", f"{node.engine.socket}:/run/engine.sock", *flags, "--entrypoint", "/fleet/job", image)
+                              "-v", f"{node.socket}:/run/engine.sock", *flags, "--entrypoint", "/fleet/job", image)
 
 
 def run_job(node, image=IMAGE, **more):
@@ -316,6 +320,15 @@ class Failing(Case):
         self.assertFalse(world.is_paused(node.meant))
         self.ended_once()
 
+    def test_where_the_task_cannot_start_the_next_one_waits_and_is_not_started_at_once(self):
+        self.addCleanup(swarm().docker, "stack", "rm", "lost")
+        swarm().start("lost-1", stack="lost", KANSHIKI_SOCKET="/nowhere/docker.sock")
+
+        def states():
+            return sorted((t[1], t[2]) for t in swarm().tasks("lost_capture"))
+        waiting = [("node1", "Ready"), ("node1", "Shutdown"), ("node2", "Ready"), ("node2", "Shutdown")]
+        world.wait_until(lambda: states() == waiting, 30, f"one rejected task and one that waits on each node: {states()}")
+
     def ended_once(self):
         """A task that ends badly would have been started again at once, which would make more of them."""
         self.assertEqual(sorted((t[1], t[3].split()[0]) for t in swarm().tasks()), [("node1", "Complete"), ("node2", "Complete")])
@@ -369,6 +382,50 @@ class Failing(Case):
         self.assertFalse(world.is_paused(node.meant))
         self.assertTrue(world.is_paused(before))
         self.assertEqual([n for n in node.containers() if n.startswith("kanshiki-fleet")], [])
+
+
+class OtherEngines(unittest.TestCase):
+    """One node of a newer engine, with cgroup v2 and images in containerd's store, and of Podman: paths are the engine's own there."""
+
+    def node(self, kind):
+        try:
+            engine = world.Engine(f"-fleet-{kind}", KAN_ENGINE=kind)
+        except world.NoPackages as none:
+            self.skipTest(str(none))
+        self.addCleanup(engine.down)
+        inner = "/kan-" + world.sha256(str(engine.directory).encode())[:10]
+        engine.docker("import", self.tar(), IMAGE)
+        engine.docker("run", "-d", "--name", "meant", "--label", LABEL, "--network", "none", world.IMAGE, "/bin/sh", "-c",
+                      "echo planted >/tmp/meant-planted; exec sleep 100000")
+        return engine, inner
+
+    @staticmethod
+    def tar():
+        tar = new_directory("image") / "fleet.tar"
+        tar.write_bytes(image())
+        return tar
+
+    def captured(self, engine):
+        said = json.loads((engine.directory / "home/status.json").read_text())
+        self.assertEqual((said["exit"], said["why"], [c["name"] for c in said["containers"]]), (0, None, ["meant"]), said)
+        path = engine.on_host(said["containers"][0]["bundle"])
+        self.assertEqual(world.verify(path).json["result"], "verified")
+        bundle = Bundle(path)
+        self.assertEqual((bundle.json("capture.json")["depth"], bundle.gaps()), ("host", []))
+        self.assertIn("/tmp/meant-planted", [r.get("path") for r in bundle.rows("filesystem/changes.ndjson")])
+
+    def capture(self, kind):
+        engine, inner = self.node(kind)
+        node = types.SimpleNamespace(engine=engine, name="node", home=f"{inner}/home", socket=f"{inner}/docker.sock")
+        log = run_job(node, KANSHIKI_DIR=node.home)
+        self.assertIn("kanshiki.fleet/1", log)
+        self.captured(engine)
+
+    def test_the_task_captures_on_docker_28_with_cgroup_v2(self):
+        self.capture("docker28")
+
+    def test_the_task_captures_on_podman(self):
+        self.capture("podman4")
 
 
 class Image(unittest.TestCase):

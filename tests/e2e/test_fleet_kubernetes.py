@@ -128,9 +128,9 @@ class Stack(unittest.TestCase):
         self.assertEqual(self.service["secrets"], [{"source": "remote", "target": "remote", "mode": 0o400}])
         self.assertNotIn("privileged", self.service)
 
-    def test_it_runs_once_on_every_node(self):
+    def test_it_runs_once_on_every_node_and_what_fails_waits(self):
         self.assertEqual(self.service["deploy"]["mode"], "global-job")
-        self.assertEqual(self.service["deploy"]["restart_policy"], {"condition": "none"})
+        self.assertEqual(self.service["deploy"]["restart_policy"], {"condition": "on-failure", "delay": "1h"})
 
     def test_no_message_of_a_variable_holds_a_dash_which_the_client_takes_for_a_default(self):
         messages = re.findall(r"\$\{\w+:?\?([^}]*)\}", self.text)
