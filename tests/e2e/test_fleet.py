@@ -153,7 +153,7 @@ def start_job(node, image=IMAGE, **more):
     words = {"KANSHIKI_REQUEST": "by-hand", "KANSHIKI_LABEL": LABEL, "KANSHIKI_DIR": f"{node.home}-by-hand", "KANSHIKI_NODE": node.name,
              "KANSHIKI_SOCKET": node.socket, "KANSHIKI_TASK": "by-hand", **more}
     flags = [word for key, value in words.items() for word in ("-e", f"{key}={value}")]
-    return node.engine.docker("run", "-d", "--name", "by-hand", "--read-only", "--cap-drop", "ALL", "--network", "host",
+    return node.engine.docker("run", "-d", "--name", "by-hand", "--label", "kanshiki.fleet=helper", "--read-only", "--cap-drop", "ALL", "--network", "host",
                               "-v", f"{node.socket}:/run/engine.sock", *flags, "--entrypoint", "/fleet/job", image)
 
 
@@ -343,6 +343,22 @@ class Failing(Case):
         self.assertFalse(pathlib.Path("/nowhere").exists())
         self.assertEqual([n for n in node.containers() if n.startswith("kanshiki-fleet")], [])
 
+    def captured_by(self, node, **more):
+        run_job(node, **more)
+        said = json.loads(pathlib.Path(f"{node.home}-by-hand/status.json").read_text())
+        return [(c["name"], c["status"]) for c in said["containers"]]
+
+    def test_helper_and_task_are_not_captured_when_the_label_is_theirs_and_a_container_that_poses_as_one_is(self):
+        done = self.captured_by(swarm().nodes[0], KANSHIKI_REQUEST="self-1", KANSHIKI_LABEL="kanshiki.fleet=helper")
+        self.assertEqual(done, [("meant", "complete")])
+
+    def test_a_pod_is_not_captured_by_itself(self):
+        node = swarm().nodes[0]
+        for name in ("pod-1", "pod-2"):
+            node.run(name, "--label", "pod=yes", "--label", f"io.kubernetes.pod.uid={name}")
+        self.addCleanup(node.engine.docker, "rm", "-f", "pod-1", "pod-2")
+        self.assertEqual(self.captured_by(node, KANSHIKI_LABEL="pod=yes", KANSHIKI_POD="pod-1"), [("pod-2", "complete")])
+
     def test_without_a_label_nothing_is_captured(self):
         node = swarm().nodes[0]
         run_job(node, KANSHIKI_LABEL="")
@@ -365,6 +381,21 @@ class Failing(Case):
         self.assertNotEqual(said["exit"], 0)
         self.assertLess(len([c for c in said["containers"] if c["status"] == "complete"]), len(ids))
         self.assertEqual([i for i in ids if world.is_paused(i)], [])
+        self.assertEqual([n for n in node.containers() if n.startswith("kanshiki-fleet")], [])
+
+    def test_a_helper_whose_task_was_killed_runs_to_its_end_and_the_next_task_removes_it(self):
+        node = swarm().nodes[0]
+        job = start_job(node, KANSHIKI_REQUEST="orphan-1")
+        world.wait_until(lambda: "kanshiki-fleet-orphan-1" in node.running(), 30, "the helper runs")
+        node.engine.docker("kill", job)
+        node.engine.docker("rm", "-f", job)
+        self.assertEqual(node.engine.docker("wait", "kanshiki-fleet-orphan-1"), "0")
+        self.assertIn("kanshiki-fleet-orphan-1", node.containers())
+        first = json.loads(pathlib.Path(f"{node.home}-by-hand/status.json").read_text())
+        self.assertEqual((first["request"], first["exit"], first["containers"][0]["status"]), ("orphan-1", 0, "complete"))
+        run_job(node, KANSHIKI_REQUEST="orphan-1")
+        second = json.loads(pathlib.Path(f"{node.home}-by-hand/status.json").read_text())
+        self.assertEqual([c["status"] for c in second["containers"]], ["done-before"])
         self.assertEqual([n for n in node.containers() if n.startswith("kanshiki-fleet")], [])
 
     def test_a_helper_that_is_killed_leaves_no_container_paused_but_one_that_was(self):
