@@ -21,19 +21,14 @@ class Quiet(http.server.ThreadingHTTPServer):
 class Server:
     """root/repo.git is the repository, root/objects the store. faults: name to value, see Handler; seen: (method, path, headers)."""
 
-    def __init__(self, root, user=None, tls=None, storage=None):
+    def __init__(self, root, user=None, tls=None, storage=None, address="127.0.0.1"):
         self.root, self.user, self.storage = pathlib.Path(root), user, storage
         self.objects = self.root / "objects"
         self.objects.mkdir(parents=True, exist_ok=True)
-        self.repo = self.root / "repo.git"
-        if not self.repo.exists():
-            subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(self.repo)], check=True, capture_output=True)
-            subprocess.run(["git", "-C", str(self.repo), "config", "http.receivepack", "true"], check=True)
-            for rule in ("receive.denyNonFastForwards", "receive.denyDeletes"):
-                subprocess.run(["git", "-C", str(self.repo), "config", rule, "true"], check=True)
+        self.repo = self.repository("repo.git")
         self.faults, self.seen, self.lock = {}, [], threading.Lock()
         handler = type("Bound", (Handler,), {"site": self})
-        self.http = Quiet(("127.0.0.1", 0), handler)
+        self.http = Quiet((address, 0), handler)
         self.scheme = "http"
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -42,8 +37,17 @@ class Server:
             self.scheme = "https"
         self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
         self.thread.start()
-        self.base = f"{self.scheme}://127.0.0.1:{self.http.server_address[1]}"
+        self.base = f"{self.scheme}://{address}:{self.http.server_address[1]}"
         self.url = self.base + "/repo.git"
+
+    def repository(self, name):
+        """A bare repository of this server, made where there is none; all share one store."""
+        where = self.root / name
+        if not where.exists():
+            subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(where)], check=True, capture_output=True)
+            for rule in ("http.receivepack", "receive.denyNonFastForwards", "receive.denyDeletes"):
+                subprocess.run(["git", "-C", str(where), "config", rule, "true"], check=True)
+        return where
 
     def main(self):
         done = subprocess.run(["git", "-C", str(self.repo), "rev-parse", "-q", "--verify", "refs/heads/main"], capture_output=True, text=True, check=False)

@@ -18,7 +18,7 @@
 # KAN_ENGINE_REMAP: with --userns-remap. KAN_ENGINE_ROOTLESS: as a user who is not root (podman4, docker26; with
 # KAN_ENGINE_CGROUP=2).
 # KAN_ENGINE_ACTIVATE: another process listens, and hands its socket over as systemd does. KAN_ENGINE_TLS=PORT: also tcp with
-# TLS, keys in DIR/tls (tls.sh).
+# TLS, keys in DIR/tls (tls.sh). KAN_ENGINE_HOSTNAME: in a UTS namespace of its own, with this name (docker20). link.sh joins two engines.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -145,8 +145,9 @@ cgroup_parent() { printf 'kanshiki-engine-%s' "$(printf '%s' "$1" | sha256sum | 
 # Runs inside the new namespaces, with nothing else there; ends as dockerd.
 inside='
 	set -eu
-	dir=$1; parent=$2; iptables=$3; cgroup=$4
+	dir=$1; parent=$2; iptables=$3; cgroup=$4; name=$5
 	mount --make-rprivate /
+	[ -z "$name" ] || hostname "$name"
 	[ "$cgroup" != 2 ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	mount -t tmpfs -o mode=755 run /run
 	if [ -e /sys/module/apparmor/parameters/enabled ]; then
@@ -154,7 +155,7 @@ inside='
 		mount --bind "$dir/apparmor" /sys/module/apparmor/parameters/enabled
 	fi
 	ip link set lo up
-	shift 4
+	shift 5
 	exec dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root "$dir/exec" \
 		--pidfile "$dir/docker.pid" --group root \
 		--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$parent" --iptables="$iptables" \
@@ -187,8 +188,8 @@ start_engine()
 	# shellcheck disable=SC2046
 	env -i PATH="$(engine_path "$kind")" LD_LIBRARY_PATH="$(library_path)" XTABLES_LIBDIR="$(xtables_dir)" \
 		HOME="$dir" TMPDIR="$dir" LC_ALL=C \
-		setsid $(launcher "$dir") unshare --net --mount sh -c "$inside" sh "$dir" "$(cgroup_parent "$dir")" "$iptables" \
-		"${KAN_ENGINE_CGROUP:-1}" $(docker_hosts "$dir") </dev/null >"$dir/dockerd.log" 2>&1 &
+		setsid $(launcher "$dir") unshare --net --mount ${KAN_ENGINE_HOSTNAME:+--uts} sh -c "$inside" sh "$dir" "$(cgroup_parent "$dir")" \
+		"$iptables" "${KAN_ENGINE_CGROUP:-1}" "${KAN_ENGINE_HOSTNAME:-}" $(docker_hosts "$dir") </dev/null >"$dir/dockerd.log" 2>&1 &
 	engine=$!
 }
 
