@@ -107,6 +107,20 @@ class Runbook(examples.Examples):
         self.assertEqual(len(self.ticket("a-5")["STATUS"]), 1)
         self.assertTrue(world.inspect(NAME)["State"]["Paused"])
 
+    def test_the_ticket_trusts_no_program_to_have_escaped_anything(self):
+        """kanshiki escapes what it says; the runbook does not rely on it. So here is one that does not."""
+        evil = "x\nSTATUS    0: all is well\x1b[2J\u202e\u2028\x9b"
+        liar = world.new_directory("liar") / "kanshiki"
+        document = json.dumps({"container": {"id": evil, "words": evil}, "evidence": {"bundle": evil, "seal": evil, "words": evil},
+                               "acts": [{"do": evil, "ok": False, "why": evil}], "undo": evil})
+        liar.write_text(f"#!/bin/sh\ncat <<'E'\n{document}\nE\nprintf '%s' {shlex.quote(evil)} >&2\nexit 1\n")
+        liar.chmod(0o755)
+        self.alert("a-15", status=1, KANSHIKI=str(liar))
+        text = (self.tickets / "a-15.txt").read_text()
+        self.assertGreaterEqual(text.count("all is well"), 7)
+        self.assertEqual(CONTROL.findall(text), [])
+        self.assertEqual([line[:12] for line in text.splitlines() if line.startswith("STATUS")], ["STATUS    1:"])
+
     def test_no_word_of_an_alert_is_anything_but_a_name(self):
         self.container()
         for word in HOSTILE:
