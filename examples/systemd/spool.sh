@@ -3,7 +3,7 @@
 #
 #   spool.sh SPOOL
 #
-# What it does: for each file in SPOOL/new, oldest name first: moves it to SPOOL/work, calls the runbook with the file's name as
+# What it does: for each file in SPOOL/new, in the order of names: moves it to SPOOL/work, calls the runbook with the file's name as
 #   ALERT and its one line as CONTAINER, and moves it to SPOOL/done (status 0 or 5) or SPOOL/failed, with .STATUS at its end.
 #   What an interrupted run left in work/ is done again: the same ALERT is the same request, so it captures nothing twice.
 # What it needs: runbook.sh beside it or in the directory above, or RUNBOOK; flock (util-linux).
