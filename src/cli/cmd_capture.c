@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "cli/cmd.h"
 #include "cli/cmd_custody.h"
 #include "cli/indicators.h"
+#include "cli/progress.h"
 #include "cli/require.h"
 #include "cli/seen.h"
 #include "cli/then.h"
@@ -36,6 +38,7 @@ struct job {
 	enum kan_stamp stamp; /* of this container's seal */
 	bool json, quiet, commit, report, opened;
 	bool left_behind; /* a thread of a capture */
+	struct kan_progress *progress;
 	pid_t first_screen;
 };
 
@@ -116,23 +119,20 @@ static void name_places(struct job *j)
 	j->request.home_dir = j->commit || !out ? j->home : NULL;
 }
 
-static void line(const struct kan_capture_progress *p)
-{
-	char size[32];
-	kan_size_words(size, sizeof(size), p->bytes);
-	(void)fprintf(stderr, "  %-14s %-15s %8llu items %10s %8.1f ms%s\n", p->collector,
-		      p->status, (unsigned long long)p->items, size, p->ms,
-		      p->gaps ? "  gaps" : "");
-}
-
 /* The first screen comes from a process of its own: the capture does not wait for it. */
 static void first_screen(struct job *j, const char *partial)
 {
 	if (j->quiet || !j->report || !isatty(STDOUT_FILENO))
 		return;
 	(void)fflush(NULL);
-	j->first_screen = fork();
-	if (j->first_screen != 0)
+	/* Where lines fill in it is shown between them. */
+	int aside = kan_progress_live(j->progress) ? memfd_create("screen", MFD_CLOEXEC) : -1;
+	pid_t pid = fork();
+	if (pid > 0 && aside >= 0)
+		kan_progress_aside(j->progress, pid, aside);
+	else if (pid != 0)
+		j->first_screen = pid;
+	if (pid != 0)
 		return;
 	struct kan_reading r = {.bundle = partial,
 				.unsealed = true,
@@ -141,6 +141,8 @@ static void first_screen(struct job *j, const char *partial)
 				.colour = kan_colour(j->a)};
 	struct kan_read read = {0};
 	if (kan_read_bundle(&read, &r, NULL) == 0) {
+		if (aside >= 0)
+			(void)dup2(aside, STDOUT_FILENO);
 		(void)fputs(read.screen, stdout);
 		(void)fflush(stdout);
 	}
@@ -150,31 +152,10 @@ static void first_screen(struct job *j, const char *partial)
 static void progress(const struct kan_capture_progress *p, void *arg)
 {
 	struct job *j = arg;
-	switch (p->event) {
-	case KAN_CAPTURE_FIRST_SCREEN:
+	if (p->event == KAN_CAPTURE_FIRST_SCREEN)
 		first_screen(j, p->path);
-		return;
-	case KAN_CAPTURE_WARNING:
-		kan_say("warning: %s", p->why);
-		return;
-	case KAN_CAPTURE_TARGET:
-	case KAN_CAPTURE_BEGIN:
-	case KAN_CAPTURE_END:
-	case KAN_CAPTURE_RESUMED:
-	case KAN_CAPTURE_SEALING:
-		break;
-	}
-	if (j->quiet)
-		return;
-	if (p->event == KAN_CAPTURE_TARGET) {
-		(void)fputs("collecting ", stderr);
-		kan_print(stderr, kan_bytes_of(p->target->name));
-		(void)fprintf(stderr, " (%.12s)\n", p->target->id);
-	} else if (p->event == KAN_CAPTURE_END) {
-		line(p);
-	} else if (p->event == KAN_CAPTURE_RESUMED) {
-		(void)fprintf(stderr, "  resumed after %.1f ms of pause\n", p->ms);
-	}
+	else
+		kan_progress_event(j->progress, p);
 }
 
 static int allowed(const struct kan_target *t, void *arg, struct kan_err *err)
@@ -414,7 +395,10 @@ static int capture_one(struct job *j, const char *container)
 	struct kan_err err = {0};
 	j->request.container = container;
 	j->first_screen = 0;
+	j->progress = kan_progress_open(j->a, j->quiet);
+	j->request.watch = kan_progress_live(j->progress);
 	int rc = kan_capture_run(&c, &j->request, &err);
+	kan_progress_close(j->progress);
 	if (j->first_screen > 0)
 		(void)waitpid(j->first_screen, NULL, 0);
 	j->left_behind |= c.left_behind;
