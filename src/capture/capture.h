@@ -18,11 +18,14 @@ enum kan_capture_event {
 				     here */
 	KAN_CAPTURE_WARNING,      /* why: one line */
 	KAN_CAPTURE_SEALING,
+	KAN_CAPTURE_RUNNING, /* a collector goes on: status, bytes so far, total, ms; when watched
+			      */
+	KAN_CAPTURE_TICK,    /* all that run were told */
 };
 struct kan_capture_progress {
 	enum kan_capture_event event;
 	const char *collector, *status, *path, *why;
-	uint64_t items, bytes;
+	uint64_t items, bytes, total; /* total: octets it means to read, 0 when not known */
 	double ms;
 	unsigned gaps;
 	const struct kan_target *target;
@@ -70,6 +73,7 @@ struct kan_capture_request {
 	const char *const *argv;
 	const json_t *settings; /* what a file said beside argv: [{key, value, from}], or NULL */
 	kan_capture_progress_fn *progress;
+	bool watch; /* somebody looks: progress is told of what runs, some times a second */
 	struct kan_capture_then then;
 	void *arg;
 };

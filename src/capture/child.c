@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "capture/conductor.h"
 
 enum {
@@ -21,6 +22,8 @@ enum {
 	LINGER_S = 3,       /* after its last word */
 	DRAIN_MAX = 256, /* messages read in one go, so that one child cannot starve the others */
 	CHANNEL_BYTES = 1 << 20,
+	TELL_MS = 100,
+	UNKNOWN_ENTRIES = 1 << 30, /* collectors that cannot tell say so */
 };
 
 /* Wall-clock limit of a collector, by tier. */
@@ -54,6 +57,53 @@ void kan_child_progress(struct kan_conductor *c, const struct kan_child *k,
 		.gaps = k->gaps,
 		.target = c->target,
 	};
+	c->req->progress(&p, c->req->arg);
+}
+
+/* What it has written until now, by the kernel's count; no less than what it has told. */
+static uint64_t written(const struct kan_child *k)
+{
+	kan_auto_buf struct kan_buf text = KAN_BUF(4096);
+	char path[64];
+	(void)snprintf(path, sizeof(path), "/proc/%d/io", (int)k->pid);
+	if (kan_read_pseudo(&text, AT_FDCWD, path, NULL) < 0)
+		return k->bytes;
+	const char *at = strstr(kan_buf_str(&text), "wchar: ");
+	uint64_t n = at ? strtoull(at + strlen("wchar: "), NULL, 10) : 0;
+	return n > k->bytes ? n : k->bytes;
+}
+
+static const char *doing(const struct kan_child *k)
+{
+	if (k->killed_ns)
+		return "stopping";
+	return k->state == KAN_CHILD_PREPARING ? "preparing"
+	       : k->state == KAN_CHILD_READY   ? "waiting"
+					       : "reading";
+}
+
+void kan_child_tell_running(struct kan_conductor *c, int64_t now)
+{
+	struct kan_capture_progress p = {.event = KAN_CAPTURE_TICK, .target = c->target};
+	if (!c->req->watch || now - c->told_ns < (int64_t)TELL_MS * 1000000)
+		return;
+	c->told_ns = now;
+	for (size_t i = 0; i < c->n_children; i++) {
+		const struct kan_child *k = &c->children[i];
+		if (!kan_child_running(k))
+			continue;
+		struct kan_capture_progress one = {
+			.event = KAN_CAPTURE_RUNNING,
+			.collector = k->collector->name,
+			.status = doing(k),
+			.bytes = written(k),
+			.total = k->est_entries < UNKNOWN_ENTRIES ? k->est_bytes : 0,
+			.ms = (double)(now - k->began_ns) / 1e6,
+			.gaps = k->gaps,
+			.target = c->target,
+		};
+		c->req->progress(&one, c->req->arg);
+	}
 	c->req->progress(&p, c->req->arg);
 }
 

@@ -68,7 +68,7 @@ struct kan_conductor {
 	bool closed;      /* the journal is: nothing may be recorded any more */
 	bool left_behind; /* the thread that looks for the target */
 	int stopped_by;
-	int64_t started_ns, started_boot, deadline_boot;
+	int64_t started_ns, started_boot, deadline_boot, told_ns;
 	struct kan_err fatal_err;
 };
 
@@ -115,6 +115,8 @@ void kan_child_check_time(struct kan_conductor *c, struct kan_child *child, int6
 bool kan_child_running(const struct kan_child *child);
 void kan_child_progress(struct kan_conductor *c, const struct kan_child *child,
 			enum kan_capture_event event);
+/* To whom watches, now and then: what each that runs is at. */
+void kan_child_tell_running(struct kan_conductor *c, int64_t now);
 
 /* window.c: tiers 1 and 2 with the pause; and the loop all tiers share. */
 void kan_window_run(struct kan_conductor *c);

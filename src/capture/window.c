@@ -227,6 +227,7 @@ bool kan_loop_step(struct kan_conductor *c, int64_t until_ns)
 	int64_t now = kan_boot_ns();
 	for (size_t i = 0; i < c->n_children; i++)
 		kan_child_check_time(c, &c->children[i], now);
+	kan_child_tell_running(c, now);
 	if (now > c->deadline_boot && !c->stopped_by)
 		c->stopped_by = SIGALRM;
 	return !c->stopped_by && !c->fatal;

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "cli/cmd_custody.h"
 #include "cli/config.h"
 #include "cli/indicators.h"
+#include "cli/progress.h"
 #include "cli/seen.h"
 #include "cli/turn.h"
 
@@ -109,23 +111,20 @@ void kan_job_name_places(struct kan_job *j)
 	j->request.home_dir = j->commit || !out ? j->home : NULL;
 }
 
-static void line(const struct kan_capture_progress *p)
-{
-	char size[32];
-	kan_size_words(size, sizeof(size), p->bytes);
-	(void)fprintf(stderr, "  %-14s %-15s %8llu items %10s %8.1f ms%s\n", p->collector,
-		      p->status, (unsigned long long)p->items, size, p->ms,
-		      p->gaps ? "  gaps" : "");
-}
-
 /* The first screen comes from a process of its own: the capture does not wait for it. */
 static void first_screen(struct kan_job *j, const char *partial)
 {
 	if (j->quiet || !j->report || !isatty(STDOUT_FILENO))
 		return;
 	(void)fflush(NULL);
-	j->first_screen = fork();
-	if (j->first_screen != 0)
+	/* Where lines fill in it is shown between them. */
+	int aside = kan_progress_live(j->progress) ? memfd_create("screen", MFD_CLOEXEC) : -1;
+	pid_t pid = fork();
+	if (pid > 0 && aside >= 0)
+		kan_progress_aside(j->progress, pid, aside);
+	else if (pid != 0)
+		j->first_screen = pid;
+	if (pid != 0)
 		return;
 	struct kan_reading r = {.bundle = partial,
 				.unsealed = true,
@@ -134,6 +133,8 @@ static void first_screen(struct kan_job *j, const char *partial)
 				.colour = kan_colour(j->a)};
 	struct kan_read read = {0};
 	if (kan_read_bundle(&read, &r, NULL) == 0) {
+		if (aside >= 0)
+			(void)dup2(aside, STDOUT_FILENO);
 		(void)fputs(read.screen, stdout);
 		(void)fflush(stdout);
 	}
@@ -143,31 +144,10 @@ static void first_screen(struct kan_job *j, const char *partial)
 static void progress(const struct kan_capture_progress *p, void *arg)
 {
 	struct kan_job *j = arg;
-	switch (p->event) {
-	case KAN_CAPTURE_FIRST_SCREEN:
+	if (p->event == KAN_CAPTURE_FIRST_SCREEN)
 		first_screen(j, p->path);
-		return;
-	case KAN_CAPTURE_WARNING:
-		kan_say("warning: %s", p->why);
-		return;
-	case KAN_CAPTURE_TARGET:
-	case KAN_CAPTURE_BEGIN:
-	case KAN_CAPTURE_END:
-	case KAN_CAPTURE_RESUMED:
-	case KAN_CAPTURE_SEALING:
-		break;
-	}
-	if (j->quiet)
-		return;
-	if (p->event == KAN_CAPTURE_TARGET) {
-		(void)fputs("collecting ", stderr);
-		kan_print(stderr, kan_bytes_of(p->target->name));
-		(void)fprintf(stderr, " (%.12s)\n", p->target->id);
-	} else if (p->event == KAN_CAPTURE_END) {
-		line(p);
-	} else if (p->event == KAN_CAPTURE_RESUMED) {
-		(void)fprintf(stderr, "  resumed after %.1f ms of pause\n", p->ms);
-	}
+	else
+		kan_progress_event(j->progress, p);
 }
 
 struct kan_act kan_job_act_of(const struct kan_job *j)
@@ -192,7 +172,10 @@ int kan_job_run(struct kan_capture_result *c, struct kan_job *j, const char *con
 {
 	j->request.container = container;
 	j->first_screen = 0;
+	j->progress = kan_progress_open(j->a, j->quiet);
+	j->request.watch = kan_progress_live(j->progress);
 	int rc = kan_capture_run(c, &j->request, err);
+	kan_progress_close(j->progress);
 	if (j->first_screen > 0)
 		(void)waitpid(j->first_screen, NULL, 0);
 	j->left_behind |= c->left_behind;

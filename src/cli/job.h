@@ -10,6 +10,7 @@
 #include "cli/tsa.h"
 
 struct kan_capture_doc;
+struct kan_progress;
 
 struct kan_job {
 	const struct kan_args *a;
@@ -26,6 +27,7 @@ struct kan_job {
 	bool by_turns;    /* one capture of a request at a time */
 	bool seen;        /* whoever had the turn before has done it */
 	int turn;
+	struct kan_progress *progress;
 	pid_t first_screen;
 };
 

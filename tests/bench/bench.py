@@ -11,7 +11,9 @@ import tempfile
 
 import custody
 import files
+import incident
 import measure
+import repeat
 import reports
 import volatile
 import workload
@@ -172,6 +174,12 @@ class Bench:
     def p16(self):
         reports.p16(self)
 
+    def p15(self):
+        incident.p15(self)
+
+    def repeat(self):
+        repeat.repeat(self, TOP)
+
     def p12(self):
         self.need_image()
         files.p12(self)
@@ -184,6 +192,13 @@ class Bench:
                           **{k: round(v, 3) for k, v in more.items()}})
         print(f"{item:4} {what:34} {', '.join(f'{k} {v:.3f}' for k, v in more.items())}  cost {ratio:.2f} of the loop  "
               f"goal {goal}  {met}", flush=True)
+
+    def add_limit(self, item, what, times, limit, has_goal=True):
+        """Milliseconds of a command that has to be done within a limit; without a goal: to be known."""
+        met = "-" if not has_goal else "met" if min(times) <= limit else "missed"
+        self.rows.append({"item": item, "what": what, "ms": round(min(times), 1), "all_ms": [round(t, 1) for t in times],
+                          "goal_ms": limit if has_goal else "-", "met": met})
+        print(f"{item:4} {what:34} min {min(times):.1f} ms max {max(times):.1f} ms  goal {limit if has_goal else '-'} ms  {met}", flush=True)
 
     def head(self):
         model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
@@ -199,7 +214,7 @@ class Bench:
             os.mkdir(self.work)
             if self.scale != 1:
                 print("asked for, or less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p16", "p10b", "p7", "p8", "report"):
+            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p15", "repeat", "p16", "p10b", "p7", "p8", "report"):
                 if not self.wanted(item.upper().removesuffix("B")):
                     continue
                 try:
@@ -239,7 +254,7 @@ def first(row, *keys):
 
 def main():
     parser = argparse.ArgumentParser(description="side-by-side benchmark")
-    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P16 REPORT; none: all")
+    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P15 P16 REPEAT REPORT; none: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="everything at a tenth")
     parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))

@@ -14,12 +14,13 @@ SAME_CONTENT = 2    # two artefacts of one content are one object: that the engi
 LIBRARIES = ("libgit2", "libcrypto", "jansson", "libcurl", "libarchive", "zlib", "libseccomp")
 
 
-def commit_program(bench, top):
-    program = os.path.join(bench.work, "commit")
+def c_program(bench, top, name):
+    """One of the C files here, linked with what was built."""
+    program = os.path.join(bench.work, name)
     if not os.path.exists(program):
         build = pathlib.Path(bench.binary).resolve().parent
         flags = subprocess.run(["pkg-config", "--libs", *LIBRARIES], check=True, capture_output=True, text=True).stdout.split()
-        subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", f"-I{top}/include", f"-I{top}/src", "-o", program, str(HERE / "commit.c"), "-Wl,--start-group",
+        subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", f"-I{top}/include", f"-I{top}/src", "-o", program, str(HERE / f"{name}.c"), "-Wl,--start-group",
                         *map(str, sorted(build.glob("src/*/libkan_*.a"))), "-Wl,--end-group", *flags], check=True)
     return program
 
@@ -67,7 +68,7 @@ def committed(bench, program, bundle):
 
 
 def p13(bench, top):
-    program = commit_program(bench, top)
+    program = c_program(bench, top, "commit")
     bundle, size = big_bundle(bench)
     print(f"P13  evidence of {sum(p.stat().st_size for p in bundle.rglob('*') if p.is_file()) / MIB:.0f} MiB", flush=True)
     ours, _ = committed(bench, program, bundle)
