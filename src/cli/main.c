@@ -9,7 +9,7 @@
 
 extern const struct kan_command kan_cmd_capture, kan_cmd_verify, kan_cmd_compare, kan_cmd_report,
 	kan_cmd_seal, kan_cmd_ls, kan_cmd_show, kan_cmd_cat, kan_cmd_custody, kan_cmd_import,
-	kan_cmd_export, kan_cmd_collectors, kan_cmd_rules;
+	kan_cmd_export, kan_cmd_collectors, kan_cmd_rules, kan_cmd_hunt;
 
 static int version(const struct kan_args *a)
 {
@@ -30,9 +30,10 @@ static const struct kan_command cmd_version = {
 };
 
 const struct kan_command *const kan_commands[] = {
-	&kan_cmd_capture, &kan_cmd_verify, &kan_cmd_compare,    &kan_cmd_report,  &kan_cmd_seal,
-	&kan_cmd_ls,      &kan_cmd_show,   &kan_cmd_cat,        &kan_cmd_custody, &kan_cmd_export,
-	&kan_cmd_import,  &kan_cmd_rules,  &kan_cmd_collectors, &cmd_version,     NULL,
+	&kan_cmd_capture, &kan_cmd_verify,     &kan_cmd_compare, &kan_cmd_report,
+	&kan_cmd_seal,    &kan_cmd_ls,         &kan_cmd_show,    &kan_cmd_cat,
+	&kan_cmd_custody, &kan_cmd_export,     &kan_cmd_import,  &kan_cmd_rules,
+	&kan_cmd_hunt,    &kan_cmd_collectors, &cmd_version,     NULL,
 };
 
 static const struct kan_command *find(const char *name)
