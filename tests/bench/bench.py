@@ -11,6 +11,7 @@ import tempfile
 
 import custody
 import files
+import hunt
 import measure
 import reports
 import volatile
@@ -172,6 +173,9 @@ class Bench:
     def p16(self):
         reports.p16(self)
 
+    def hunt(self):
+        hunt.hunt(self, TOP)
+
     def p12(self):
         self.need_image()
         files.p12(self)
@@ -199,7 +203,7 @@ class Bench:
             os.mkdir(self.work)
             if self.scale != 1:
                 print("asked for, or less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p16", "p10b", "p7", "p8", "report"):
+            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p16", "hunt", "p10b", "p7", "p8", "report"):
                 if not self.wanted(item.upper().removesuffix("B")):
                     continue
                 try:
@@ -239,7 +243,7 @@ def first(row, *keys):
 
 def main():
     parser = argparse.ArgumentParser(description="side-by-side benchmark")
-    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P16 REPORT; none: all")
+    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P16 HUNT REPORT; none: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="everything at a tenth")
     parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))
