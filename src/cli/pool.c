@@ -97,15 +97,17 @@ static void end_child(char why[64], struct child *c)
 static bool next_answer(json_t **out, struct child *c)
 {
 	uint8_t piece[PIECE];
-	const uint8_t *lf = NULL;
-	while (!(lf = c->text.len ? memchr(c->text.data, '\n', c->text.len) : NULL)) {
+	const uint8_t *lf = c->text.len ? memchr(c->text.data, '\n', c->text.len) : NULL;
+	while (!lf) {
 		ssize_t n = read(c->end, piece, sizeof piece);
+		size_t had = c->text.len;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n > 0)
 			kan_buf_add(&c->text, piece, (size_t)n);
 		if (n <= 0 || c->text.failed)
 			return false;
+		lf = memchr(c->text.data + had, '\n', (size_t)n);
 	}
 	size_t n = (size_t)(lf - c->text.data);
 	bool good = kan_json_parse(out, (struct kan_bytes){c->text.data, n}, KAN_POOL_ANSWER,
