@@ -8,7 +8,7 @@
 #include "base/digest.h"
 #include "base/row.h"
 
-enum { OVERLAP = 2 * KAN_IOC_LONGEST, DOC_DEPTH = 32 };
+enum { OVERLAP = 2 * KAN_IOC_LONGEST, DOC_DEPTH = 32, FEW = 4 << 10 };
 
 enum form { FORM_NONE, FORM_ROWS, FORM_DOCUMENT, FORM_TEXT };
 
@@ -106,17 +106,31 @@ static void count_lines(struct scan *s, struct kan_bytes lines)
 	}
 }
 
-static void on_lines(struct scan *s, struct kan_bytes lines)
+static void each_line(struct scan *s, struct kan_bytes lines)
 {
-	if (!kan_ioc_sieve_may(s->at.h->sieve, lines)) {
-		count_lines(s, lines);
-		return;
-	}
 	for (const uint8_t *lf = NULL; lines.n && (lf = memchr(lines.p, '\n', lines.n));) {
 		next_line(s, (struct kan_bytes){lines.p, (size_t)(lf - lines.p)});
 		lines.n -= (size_t)(lf + 1 - lines.p);
 		lines.p = lf + 1;
 	}
+}
+
+/* Where the sieve lets something pass, the halves are asked again: few lines are looked at one by
+ * one. */
+static void on_lines(struct scan *s, struct kan_bytes lines)
+{
+	const uint8_t *lf = lines.n > FEW ? memrchr(lines.p, '\n', lines.n / 2) : NULL;
+	if (!kan_ioc_sieve_may(s->at.h->sieve, lines)) {
+		count_lines(s, lines);
+		return;
+	}
+	if (!lf) {
+		each_line(s, lines);
+		return;
+	}
+	size_t half = (size_t)(lf + 1 - lines.p);
+	on_lines(s, (struct kan_bytes){lines.p, half});
+	on_lines(s, (struct kan_bytes){lines.p + half, lines.n - half});
 }
 
 /* A line without an end is looked at piece by piece, and what may go over a border twice. */
