@@ -12,6 +12,7 @@
 #include "cli/box.h"
 #include "cli/capture_doc.h"
 #include "cli/cmd.h"
+#include "cli/cmd_bundles.h"
 #include "cli/dataroot.h"
 
 static const struct kan_option with_bundle[] = {
@@ -19,7 +20,7 @@ static const struct kan_option with_bundle[] = {
 	{NULL, 0, NULL, NULL},
 };
 static const struct kan_option list_options[] = {
-	{"bundle", 'b', "BUNDLE", "which bundle (default: the newest of the home)"},
+	{"bundle", 'b', "BUNDLE", "the artefacts of this one"},
 	{"root", 0, "DIR",
 	 "the containers of a data root of Docker or Podman instead: of a dead disk, or a copy"},
 	{NULL, 0, NULL, NULL},
@@ -68,6 +69,8 @@ static int list(const struct kan_args *a)
 	struct kan_bundle *b = NULL;
 	if (kan_arg(a, "root"))
 		return kan_list_root(a);
+	if (!a->n_words && !kan_arg(a, "bundle"))
+		return kan_list_bundles(a);
 	json_auto_t *doc = kan_flag(a, "json") ? json_object() : NULL;
 	json_t *files = doc ? json_array() : NULL;
 	json_object_set_new(doc, "files", files);
@@ -236,7 +239,7 @@ extern const struct kan_command kan_cmd_ls, kan_cmd_cat, kan_cmd_show;
 const struct kan_command kan_cmd_ls = {
 	.name = "ls",
 	.args = "[BUNDLE | --root DIR]",
-	.summary = "the artefacts of a bundle; the containers of a data root",
+	.summary = "the bundles of the home; the artefacts of one; the containers of a data root",
 	.options = list_options,
 	.max_words = 1,
 	.run = list,

@@ -10,7 +10,7 @@
 extern const struct kan_command kan_cmd_capture, kan_cmd_quarantine, kan_cmd_verify,
 	kan_cmd_compare, kan_cmd_report, kan_cmd_seal, kan_cmd_ls, kan_cmd_show, kan_cmd_cat,
 	kan_cmd_custody, kan_cmd_import, kan_cmd_export, kan_cmd_collectors, kan_cmd_rules,
-	kan_cmd_completion, kan_cmd_doctor;
+	kan_cmd_completion, kan_cmd_doctor, kan_cmd_hunt;
 
 static int version(const struct kan_args *a)
 {
@@ -33,12 +33,25 @@ static const struct kan_command cmd_version = {
 };
 
 const struct kan_command *const kan_commands[] = {
-	&kan_cmd_capture,    &kan_cmd_quarantine, &kan_cmd_verify,
-	&kan_cmd_compare,    &kan_cmd_report,     &kan_cmd_seal,
-	&kan_cmd_ls,         &kan_cmd_show,       &kan_cmd_cat,
-	&kan_cmd_custody,    &kan_cmd_export,     &kan_cmd_import,
-	&kan_cmd_rules,      &kan_cmd_doctor,     &kan_cmd_collectors,
-	&kan_cmd_completion, &cmd_version,        NULL,
+	&kan_cmd_capture,
+	&kan_cmd_quarantine,
+	&kan_cmd_verify,
+	&kan_cmd_compare,
+	&kan_cmd_report,
+	&kan_cmd_seal,
+	&kan_cmd_ls,
+	&kan_cmd_show,
+	&kan_cmd_cat,
+	&kan_cmd_hunt,
+	&kan_cmd_custody,
+	&kan_cmd_export,
+	&kan_cmd_import,
+	&kan_cmd_rules,
+	&kan_cmd_doctor,
+	&kan_cmd_collectors,
+	&kan_cmd_completion,
+	&cmd_version,
+	NULL,
 };
 
 static const struct kan_command *find(const char *name)

@@ -5,6 +5,7 @@
 #include "custody/bag.h"
 #include "custody/chain.h"
 #include "custody/files.h"
+#include "custody/lookup.h"
 #include "custody/refs.h"
 #include "custody/write.h"
 
@@ -86,27 +87,40 @@ static int match(const struct kan_chain_item *item, void *arg, struct kan_err *e
 	return 1;
 }
 
-int kan_custody_find_receipt(struct kan_receipt *out, const char *repo, const char *bundle_dir,
-			     struct kan_err *err)
+int kan_custody_look(const char *repo, const char *case_id, kan_look_fn *fn, void *arg,
+		     struct kan_err *err)
 {
-	struct kan_custody c = {.home = {.fd = -1, .repo_fd = -1}};
-	struct lookup l = {.c = &c, .out = out};
 	kan_auto_close int fd = -1;
+	kan_auto_git struct kan_git *git = NULL;
 	char tip[KAN_GIT_ID] = "", objects[PATH_MAX];
-	int rc = seal_of(l.seal, bundle_dir, err);
 
-	if (rc <= 0)
-		return rc;
-	if (snprintf(c.home.repo, sizeof(c.home.repo), "%s", repo) >= (int)sizeof(c.home.repo) ||
-	    snprintf(objects, sizeof(objects), "%s/objects", repo) >= (int)sizeof(objects))
+	if (snprintf(objects, sizeof(objects), "%s/objects", repo) >= (int)sizeof(objects))
 		return kan_fail(err, KAN_EUSAGE, "%s: path too long", repo);
 	if (open_dir(&fd, repo, err) < 0 || kan_refs_main(tip, fd, err) < 0)
 		return -1;
 	if (!*tip)
 		return 0;
-	if (plain_objects(objects, err) < 0 || kan_git_open_objects(&c.git, objects, err) < 0)
+	if (plain_objects(objects, err) < 0 || kan_git_open_objects(&git, objects, err) < 0)
 		return -1;
-	rc = kan_chain_each(c.git, tip, NULL, match, &l, err);
-	kan_git_free(c.git);
-	return rc;
+	return fn(git, tip, case_id, arg, err);
+}
+
+static int find(struct kan_git *git, const char *tip, const char *case_id, void *arg,
+		struct kan_err *err)
+{
+	return kan_chain_each(git, tip, case_id, match, arg, err);
+}
+
+int kan_custody_find_receipt(struct kan_receipt *out, const char *repo, const char *bundle_dir,
+			     struct kan_err *err)
+{
+	struct kan_custody c = {.home = {.fd = -1, .repo_fd = -1}};
+	struct lookup l = {.c = &c, .out = out};
+	int rc = seal_of(l.seal, bundle_dir, err);
+
+	if (rc <= 0)
+		return rc;
+	if (snprintf(c.home.repo, sizeof(c.home.repo), "%s", repo) >= (int)sizeof(c.home.repo))
+		return kan_fail(err, KAN_EUSAGE, "%s: path too long", repo);
+	return kan_custody_look(repo, NULL, find, &l, err);
 }

@@ -11,6 +11,7 @@ import tempfile
 
 import custody
 import files
+import hunt
 import incident
 import measure
 import repeat
@@ -180,6 +181,9 @@ class Bench:
     def repeat(self):
         repeat.repeat(self, TOP)
 
+    def hunt(self):
+        hunt.hunt(self, TOP)
+
     def p12(self):
         self.need_image()
         files.p12(self)
@@ -214,7 +218,7 @@ class Bench:
             os.mkdir(self.work)
             if self.scale != 1:
                 print("asked for, or less than 8 GiB free: the image is a tenth, 100 MB")
-            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p15", "repeat", "p16", "p10b", "p7", "p8", "report"):
+            for item in ("p10", "p2", "p5", "p1", "p4", "p9", "p6", "p13", "p12", "p15", "hunt", "repeat", "p16", "p10b", "p7", "p8", "report"):
                 if not self.wanted(item.upper().removesuffix("B")):
                     continue
                 try:
@@ -254,7 +258,7 @@ def first(row, *keys):
 
 def main():
     parser = argparse.ArgumentParser(description="side-by-side benchmark")
-    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P15 P16 REPEAT REPORT; none: all")
+    parser.add_argument("items", nargs="*", help="P1 P2 P4 P5 P6 P7 P8 P9 P10 P12 P13 P15 P16 HUNT REPEAT REPORT; none: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="everything at a tenth")
     parser.add_argument("--binary", default=os.environ.get("KANSHIKI", str(TOP / "build/kanshiki")))
