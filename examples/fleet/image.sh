@@ -10,13 +10,17 @@
 #   ca-certificates.crt, where this machine has it: for remotes by https (KANSHIKI_CA names another file here)
 #   /fleet      job (asks the engine for a helper) and node (captures, pushes, writes the status)
 # No package manager, no other user, no setuid file. The same files make the same octets.
+#
+# What it does: writes a tar on stdout, and nothing else.
+# What it needs: kanshiki, curl, jq and busybox-static on this machine.
+# Which rights it takes: none; what the image gets, the stack says.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
 say() { printf 'image: %s\n' "$*" >&2; }
 die() { status=$1; shift; say "$*"; exit "$status"; }
 
-[ $# -eq 1 ] && [ -x "$1" ] || die 2 "usage: image.sh KANSHIKI >image.tar"
+if [ $# -ne 1 ] || [ ! -x "$1" ]; then die 2 "usage: image.sh KANSHIKI >image.tar"; fi
 for name in busybox curl jq; do
 	command -v "$name" >/dev/null || die 1 "$name is not installed (Debian: busybox-static curl jq)"
 done

@@ -5,6 +5,10 @@
 #
 # Of the environment: KANSHIKI_REQUEST, _LABEL, _DIR, _SOCKET, _TASK (this container's name), _NODE, _MINUTES; the rest is the
 # helper's (node.sh). The engine's socket is at /run/engine.sock, the remote's NAME:PASSWORD in /run/secrets/remote.
+#
+# What it does: starts one helper container, waits for it, removes it.
+# What it needs: the engine's socket, and the secret for the remote where there is one.
+# Which rights it takes: the socket's, which are those of root on this node. docs/fleet.md says who gains what.
 set -u
 trap 'exit 0' EXIT
 

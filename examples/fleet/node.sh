@@ -9,6 +9,10 @@
 #   KANSHIKI_CASE, KANSHIKI_OPERATOR, KANSHIKI_FLAGS  for kanshiki capture; flags are split at blanks
 #   KANSHIKI_REMOTE   where to push, or empty; KANSHIKI_SECRET: a file with NAME:PASSWORD for it, where there is one
 #   KANSHIKI_WHY      nothing is captured, and the status says this
+#
+# What it does: captures and pushes; changes no container but for the pause of a capture.
+# What it needs: kanshiki, curl and jq, the engine's socket, room in KANSHIKI_DIR.
+# Which rights it takes: root's on this node, as far as the job gives them.
 set -u
 set -f
 umask 077
@@ -28,6 +32,7 @@ ask() { curl -sS --fail-with-body --max-time 60 --unix-socket /run/engine.sock "
 last_word() { tail -n 1 "$1" | head -c 300; }
 
 # Told to end: kanshiki seals what it has and lets its container go, which takes its time.
+# shellcheck disable=SC2317 # the traps call it
 ended() { stopped=1; [ -z "$running" ] || kill -TERM "$running" 2>/dev/null; }
 trap ended TERM INT
 

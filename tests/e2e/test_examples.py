@@ -198,7 +198,7 @@ class Runbook(examples.Examples):
 
     def test_each_script_is_clean_to_shellcheck_and_says_its_needs_and_rights(self):
         scripts = [p for p in EXAMPLES.rglob("*") if p.suffix in (".sh", ".yml", ".service", ".path")]
-        self.assertEqual(len(scripts), 7)
+        self.assertEqual(len(scripts), 10)
         sh("shellcheck", *[p for p in scripts if p.suffix == ".sh"])
         for path in scripts:
             for header in ("# What it does: ", "# What it needs: ", "# Which rights it takes: "):
