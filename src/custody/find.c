@@ -25,15 +25,40 @@ static int with_tip(struct kan_custody *c, const char *case_id, kan_chain_fn *fn
 	return kan_chain_each(c->git, tip, case_id, fn, arg, err);
 }
 
+static int open_main(struct kan_newest **out, struct kan_custody *c, struct kan_err *err)
+{
+	char tip[KAN_GIT_ID] = "";
+
+	return kan_git_tip(tip, c->git, err) < 0 ? -1 : kan_newest_open(out, c->git, tip, err);
+}
+
 /* From the end, where what is looked for most often is. */
 static int with_newest(struct kan_custody *c, const struct kan_newest_ask *ask, struct kan_err *err)
 {
 	kan_auto_newest struct kan_newest *main = NULL;
-	char tip[KAN_GIT_ID] = "";
 
-	if (kan_git_tip(tip, c->git, err) < 0 || kan_newest_open(&main, c->git, tip, err) < 0)
-		return -1;
-	return kan_newest_each(main, ask, err);
+	return open_main(&main, c, err) < 0 ? -1 : kan_newest_each(main, ask, err);
+}
+
+static int names_it(struct kan_bytes event, void *arg, struct kan_err *err)
+{
+	const char *name = arg;
+
+	(void)err;
+	return memmem(event.p, event.n, name, strlen(name)) != NULL;
+}
+
+/* Does any event of the case name the bundle? One case is read sooner than the whole chain is
+ * walked: it is a new one nearly always. */
+static int named_in_case(struct kan_custody *c, const char *case_id, const char *bundle,
+			 struct kan_err *err)
+{
+	kan_auto_newest struct kan_newest *main = NULL;
+	kan_auto_free char *name = kan_xstrdup(bundle);
+
+	return open_main(&main, c, err) < 0
+		       ? -1
+		       : kan_newest_case(main, case_id, 1, names_it, name, err);
 }
 
 static int match_request(const struct kan_chain_item *item, void *arg, struct kan_err *err)
@@ -124,8 +149,10 @@ static int find_bundle(struct search *s, struct kan_custody *c, const char *case
 {
 	const struct kan_newest_ask ask = {
 		.case_id = case_id, .needle = s->bundle, .fn = match_bundle, .arg = s};
-	int rc = with_newest(c, &ask, err);
+	int rc = named_in_case(c, case_id, s->bundle, err);
 
+	if (rc == 1)
+		rc = with_newest(c, &ask, err);
 	if (rc == 1 && s->other_seal)
 		return kan_fail(err, KAN_EREFUSED,
 				"%s: a bundle of this name and another seal is there", s->bundle);

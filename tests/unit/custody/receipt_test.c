@@ -129,3 +129,49 @@ Test(receipt, links_and_special_files_below_objects_are_not_opened)
 		cr_assert_eq(err.code, KAN_ETAMPER, "%s", err.text);
 	}
 }
+
+/* Its directories of loose objects are known by their lists: what is no regular file stands out. */
+Test(receipt, a_home_with_such_among_its_loose_objects_is_not_opened_for_writing)
+{
+	static const char *const traps[] = {
+		"ln -s /etc/passwd $d/0123456789012345678901234567890123456789",
+		"mkfifo $d/0123456789012345678901234567890123456789",
+		"mkdir $d/more && ln -s /etc $d/more/link",
+		"mv $d ../away && ln -s ../../away $d",
+	};
+	for (size_t i = 0; i < sizeof(traps) / sizeof(traps[0]); i++) {
+		auto_fixture struct fixture f;
+		struct kan_custody *c = NULL;
+		struct kan_receipt r;
+		struct kan_err err = {0};
+
+		fixture_make(&f);
+		fixture_commit(&r, &f, BUNDLE_A);
+		free(fixture_must(f.repo, "d=$(ls -d objects/[0-9a-f][0-9a-f] | head -1); %s",
+				  traps[i]));
+		alarm(PATIENCE_S);
+		cr_assert_eq(kan_custody_open(&c, f.home, NULL, &err), -1, "%s", traps[i]);
+		alarm(0);
+		cr_assert_eq(err.code, KAN_ETAMPER, "%s", err.text);
+		cr_assert(strstr(err.text, "not a regular file"), "%s", err.text);
+	}
+}
+
+Test(receipt, a_loose_object_that_is_a_hole_of_a_terabyte_is_altered_and_not_read)
+{
+	auto_fixture struct fixture f;
+	struct kan_custody *c = NULL;
+	struct kan_receipt r, found;
+	struct kan_err err = {0};
+
+	fixture_make(&f);
+	fixture_commit(&r, &f, BUNDLE_A);
+	free(fixture_must(f.repo, "o=objects/$(git rev-parse main | sed 's,^..,&/,');"
+				  " chmod u+w $o; truncate -s 1T $o"));
+	cr_assert_eq(kan_custody_open(&c, f.home, NULL, &err), 0, "%s", err.text);
+	alarm(PATIENCE_S);
+	cr_assert_eq(kan_custody_find_request(&found, c, "request-0", &err), -1);
+	alarm(0);
+	cr_assert_eq(err.code, KAN_ETAMPER, "%s", err.text);
+	kan_custody_free(c);
+}
