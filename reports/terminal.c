@@ -291,27 +291,34 @@ static size_t total_lines(const struct screen *sc)
 	return n;
 }
 
+/* What follows has its room on the same screen; half of it is ours whatever follows. */
+static size_t lines_max(const struct screen *sc)
+{
+	size_t below = sc->s->below;
+	return LINES_MAX - (below < LINES_MAX / 2 ? below : LINES_MAX / 2);
+}
+
 /* AFTER is there when there is room. First it goes, then NOT SEEN shrinks line by line, then FIRST
  * to one line: the verdict and the report have the others. Then whole blocks go from the end.
  * VERDICT stays. */
 static void drop(struct screen *sc)
 {
 	struct block *unseen = &sc->blocks[sc->n - 1], *after = &sc->blocks[sc->n - 2];
-	after->gone = total_lines(sc) > LINES_MAX;
-	if (total_lines(sc) > LINES_MAX && unseen->n > 2) {
+	after->gone = total_lines(sc) > lines_max(sc);
+	if (total_lines(sc) > lines_max(sc) && unseen->n > 2) {
 		unseen->n = 2;
 		kan_buf_reset(&unseen->lines[1]);
 		kan_buf_addf(&unseen->lines[1], "+%zu more, see the report", sc->m->not_seen.n - 1);
 	}
-	if (total_lines(sc) > LINES_MAX && unseen->n > 1) {
+	if (total_lines(sc) > lines_max(sc) && unseen->n > 1) {
 		unseen->n = 1;
 		kan_buf_reset(&unseen->lines[0]);
 		kan_buf_addf(&unseen->lines[0], "%zu things, see the report", sc->m->not_seen.n);
 	}
 	for (struct block *first = &sc->blocks[FIRST_AT];
-	     first->n > 1 && total_lines(sc) > LINES_MAX;)
+	     first->n > 1 && total_lines(sc) > lines_max(sc);)
 		first->n--;
-	for (size_t i = sc->n - 2; i-- > 1 && total_lines(sc) > LINES_MAX;)
+	for (size_t i = sc->n - 2; i-- > 1 && total_lines(sc) > lines_max(sc);)
 		if (sc->blocks[i].n)
 			sc->blocks[i].gone = true;
 }

@@ -24,11 +24,12 @@ void kan_model_free(struct kan_model *m);
 typedef int kan_row_fn(const json_t *row, uint64_t line, void *arg, struct kan_err *err);
 typedef int kan_rows_fn(const void *from, const char *of, kan_row_fn *fn, void *, struct kan_err *);
 void kan_model_from(struct kan_model *m, kan_rows_fn *rows, const void *from);
-struct kan_screen { /* the terminal summary: at most 23 lines */
+struct kan_screen { /* the terminal summary: at most 23 lines, less those that follow it */
 	int columns;
 	bool colour, provisional;
 	const char *bundle_path, *report_path, *exit_words;
 	int exit_status;
+	unsigned below; /* lines that the caller prints below it */
 };
 int kan_report_terminal(struct kan_buf *out, const struct kan_model *m, const struct kan_screen *s,
 			struct kan_err *err);

@@ -142,6 +142,7 @@ struct kan_reading {
 	const char *done;        /* what status 0 means; NULL: a capture is complete */
 	const char *fail_on;     /* severity, or NULL */
 	const char *report_path; /* what the screen names */
+	unsigned below;          /* lines that follow the screen */
 	/* Of a case: the bundle is verified whole against this seal before anything is read, and
 	 * model has "part" in at most so many octets. */
 	const char *seal;

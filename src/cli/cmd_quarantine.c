@@ -11,7 +11,7 @@
 #include "cli/quarantine.h"
 #include "cli/turn.h"
 
-enum { SHORT_ID = 12 };
+enum { NS_PER_US = 1000, US_PER_S = 1000000, BELOW = 5 };
 
 int kan_take_turn_of(struct kan_quarantine *q, struct kan_err *err)
 {
@@ -32,25 +32,6 @@ static int allowed(const struct kan_target *t, void *arg, struct kan_err *err)
 	for (size_t i = 0; i < q->n; i++)
 		if (kan_respond_allowed(t, q->what[i], q->loses, err) < 0)
 			return -1;
-	return 0;
-}
-
-int kan_quarantine_marked_name(struct kan_quarantine *q, struct kan_err *err)
-{
-	struct kan_engine *e = NULL;
-	json_auto_t *doc = NULL, *marked = NULL;
-	kan_auto_buf struct kan_buf name = KAN_BUF(512);
-	kan_buf_addf(&name, "%.255s-quarantined", q->asked);
-	int rc = kan_engine_open(&e, q->job.request.host, err);
-	if (rc == 0)
-		rc = kan_respond_inspect(&doc, e, q->asked, err);
-	if (rc == 0 && !doc)
-		rc = kan_respond_inspect(&marked, e, kan_buf_str(&name), err);
-	kan_engine_free(e);
-	if (rc < 0 || !marked)
-		return rc;
-	free(q->asked);
-	q->asked = kan_xstrdup(kan_buf_str(&name));
 	return 0;
 }
 
@@ -109,10 +90,12 @@ static int name_request(struct kan_quarantine *q, struct kan_err *err)
 	}
 	char stamp[KAN_COMPACT];
 	kan_auto_buf struct kan_buf b = KAN_BUF(128);
-	/* Two of one second, and of a clock that was put back, are two. */
 	int64_t now = kan_now_ns();
 	kan_compact_utc(stamp, now);
-	kan_buf_addf(&b, "quarantine-%.12s-%s-%04x", q->id, stamp, (unsigned)(now / 1000 & 0xffff));
+	/* A clock may be put back, and a second has room for a quarantine, its undo, and another
+	 * one. */
+	kan_buf_addf(&b, "quarantine-%.12s-%s-%06u", q->id, stamp,
+		     (unsigned)(now / NS_PER_US % US_PER_S));
 	q->request = kan_xstrdup(kan_buf_str(&b));
 	return 0;
 }
@@ -143,7 +126,7 @@ static int conclude(struct kan_quarantine *q, const struct kan_capture_result *c
 		const char *slash = strrchr(q->path, '/');
 		const struct kan_job_bundle b = {slash ? slash + 1 : q->path, q->path,
 						 q->receipt.commit[0] ? &q->receipt : NULL,
-						 q->status, NULL};
+						 q->status, BELOW + q->not_done};
 		if (kan_job_open_places(&q->job, &err) < 0 ||
 		    kan_job_analyse(&read, &derived, &q->job, &b, &err) < 0)
 			q->status = kan_job_after_seal(q->status, &err);
@@ -205,15 +188,30 @@ static int fresh(struct kan_quarantine *q)
 	return status;
 }
 
+/* The bundle of the receipt, and what it says of itself: what is missing in it is missing still. */
+static void find_evidence(struct kan_quarantine *q)
+{
+	bool whole = false;
+	struct kan_err err = {0};
+	if (!q->path && q->receipt.bundle[0]) {
+		kan_auto_free char *path = kan_path(q->job.parent, q->receipt.bundle);
+		q->path = access(path, F_OK) == 0 ? kan_xstrdup(path) : NULL;
+	}
+	if (!q->path)
+		(void)snprintf(q->evidence, sizeof q->evidence, "not found in %.400s",
+			       q->job.parent);
+	else if (kan_quarantine_whole(&whole, q->path, &err) < 0)
+		q->status = kan_status_worst(q->status, kan_say_err(&err));
+	if (!whole)
+		q->status = kan_status_worst(q->status, KAN_EXIT_MISSING);
+}
+
 /* What was sealed stays as it is; what was not done is done. */
 static int again(struct kan_quarantine *q)
 {
 	struct kan_err err = {0};
 	q->repeated = true;
-	if (!q->path && q->receipt.bundle[0]) {
-		kan_auto_free char *path = kan_path(q->job.parent, q->receipt.bundle);
-		q->path = access(path, F_OK) == 0 ? kan_xstrdup(path) : NULL;
-	}
+	find_evidence(q);
 	if (kan_quarantine_rest(q, &err) < 0)
 		q->status = kan_status_worst(q->status, kan_say_err(&err));
 	if (q->not_held)
@@ -234,35 +232,6 @@ static int take_up(struct kan_quarantine *q)
 	return again(q);
 }
 
-/* Of a request whose evidence is there: is it about this container? */
-static int same_container(struct kan_quarantine *q, struct kan_err *err)
-{
-	struct kan_engine *e = NULL;
-	json_auto_t *doc = NULL;
-	const char *of = strrchr(q->receipt.bundle, 'z');
-	char id[SHORT_ID + 1] = "";
-	(void)snprintf(id, sizeof id, "%.12s", of && of[1] == '-' ? of + 2 : "");
-	int rc = kan_engine_open(&e, q->job.request.host, err);
-	if (rc == 0)
-		rc = kan_respond_inspect(&doc, e, id, err);
-	kan_engine_free(e);
-	if (rc < 0)
-		return -1;
-	(void)snprintf(q->id, sizeof q->id, "%s", doc ? kan_json_str(doc, "Id") : id);
-	const char *name = kan_json_str(doc, "Name");
-	name += name[0] == '/';
-	q->name = kan_xstrdup(*name ? name : q->asked);
-	size_t n = strlen(name), asked = strlen(q->asked);
-	bool is = !doc || strcmp(name, q->asked) == 0 || strncmp(q->id, q->asked, asked) == 0 ||
-		  (n > asked && strncmp(name, q->asked, asked) == 0 &&
-		   strncmp(name + asked, "-quarantined", 12) == 0);
-	return is ? 0
-		  : kan_fail(err, KAN_EREFUSED,
-			     "the request id %.80s was used for container %.12s, %.200s: give "
-			     "another one",
-			     q->request, q->id, name);
-}
-
 /* Before anything is asked of the container: a repeated request costs little. */
 static int seen(struct kan_quarantine *q, struct kan_err *err)
 {
@@ -276,7 +245,7 @@ static int seen(struct kan_quarantine *q, struct kan_err *err)
 		q->request = NULL;
 		return found;
 	}
-	return same_container(q, err) < 0 ? -1 : 1;
+	return kan_quarantine_same(q, err) < 0 ? -1 : 1;
 }
 
 static int first_time(struct kan_quarantine *q)
@@ -287,7 +256,7 @@ static int first_time(struct kan_quarantine *q)
 	if (kan_flag(q->job.a, "dry-run"))
 		return kan_plan_print(q->plan, &(struct kan_plan_acts){q->what, q->n}, q->job.json);
 	if (!kan_quarantine_confirmed(q))
-		return KAN_EXIT_REFUSED;
+		return q->status;
 	if (kan_take_turn_of(q, &err) < 0 || name_request(q, &err) < 0)
 		goto failed;
 	/* Whoever had the turn before may have done it. */
@@ -322,7 +291,7 @@ static int perform(struct kan_quarantine *q)
 		return first_time(q);
 	/* Acts that are missing change something: then it is asked for, and one at a time. */
 	if (!kan_quarantine_confirmed(q))
-		return KAN_EXIT_REFUSED;
+		return q->status;
 	if (kan_take_turn_of(q, &err) < 0 || kan_quarantine_past(q, q->request, &err) < 0) {
 		q->status = kan_say_err(&err);
 		kan_quarantine_say(q, NULL, NULL);

@@ -58,7 +58,7 @@ struct kan_job_bundle {
 	const char *name, *path;
 	const struct kan_receipt *receipt;
 	int status;
-	const char *done; /* what status 0 means; NULL: a capture is complete */
+	unsigned below; /* lines that follow the screen */
 };
 int kan_job_analyse(struct kan_read *read, struct kan_receipt *derived, struct kan_job *j,
 		    const struct kan_job_bundle *b, struct kan_err *err);

@@ -115,7 +115,7 @@ int kan_job_analyse(struct kan_read *read, struct kan_receipt *derived, struct k
 		.receipt = known,
 		.colour = kan_colour(j->a),
 		.status = b->status,
-		.done = b->done,
+		.below = b->below,
 		.fail_on = kan_arg(j->a, "fail-on"),
 		.report_path = html,
 	};
@@ -164,7 +164,7 @@ int kan_job_finish(struct kan_job *j, struct kan_capture_result *c)
 	doc.status = kan_job_required(doc.status, j, &receipt);
 	doc.receipt = committed ? &receipt : NULL;
 	doc.timestamp = kan_stamp_word(j->stamp);
-	const struct kan_job_bundle of = {c->bundle, c->path, doc.receipt, doc.status, NULL};
+	const struct kan_job_bundle of = {c->bundle, c->path, doc.receipt, doc.status, 0};
 	if (j->report && kan_job_analyse(&read, &derived, j, &of, &err) < 0)
 		doc.status = kan_job_after_seal(doc.status, &err);
 	else if (j->report)

@@ -40,6 +40,8 @@ int kan_quarantine_past(struct kan_quarantine *q, const char *request, struct ka
  */
 int kan_quarantine_open_acts(json_t **open, bool *any, struct kan_quarantine *q,
 			     const char *request, struct kan_err *err);
+/* Whom we have renamed from asked, and to what: {id: name}, yours. */
+int kan_quarantine_renamed(json_t **out, struct kan_quarantine *q, struct kan_err *err);
 /* A bundle of this container that was sealed for this request, and is in no chain. 1 or 0. */
 int kan_quarantine_left_over(struct kan_quarantine *q, struct kan_err *err);
 
@@ -55,16 +57,29 @@ void kan_quarantine_record(struct kan_quarantine *q, json_t *act, const char *fa
 
 /* cmd_quarantine.c: one at a time on this container. */
 int kan_take_turn_of(struct kan_quarantine *q, struct kan_err *err);
-/* asked is a name that it does not have any more, because we gave it another one: then that. */
+
+/* quarantine_find.c */
+/* asked is a name that it does not have any more, because we gave it another one: then that, as the
+ * chain tells. usage: several were called so. */
 int kan_quarantine_marked_name(struct kan_quarantine *q, struct kan_err *err);
+/* Of a request whose evidence is there: is it about the container that is asked for? Sets id, name.
+ */
+int kan_quarantine_same(struct kan_quarantine *q, struct kan_err *err);
+/* A sealed bag, as it says of itself: neither partial nor with gaps. */
+int kan_quarantine_whole(bool *whole, const char *path, struct kan_err *err);
+/* Is each act that was not done for this request still allowed? inspect: as the engine has it now.
+ */
+int kan_quarantine_may(const struct kan_quarantine *q, const json_t *inspect,
+		       bool (*done)(const struct kan_quarantine *q, const char *word),
+		       struct kan_err *err);
 
 /* quarantine_undo.c. The exit status. */
 int kan_quarantine_undo(struct kan_quarantine *q);
 
 /* quarantine_ask.c */
 int kan_quarantine_words(struct kan_quarantine *q, const struct kan_args *a); /* -1: said */
-/* The name is typed, or --yes says it. False: refused, and said. */
-bool kan_quarantine_confirmed(const struct kan_quarantine *q);
+/* The name is typed, or --yes says it. False: refused, which is said and in status. */
+bool kan_quarantine_confirmed(struct kan_quarantine *q);
 
 /* quarantine_say.c: the last two lines, or the document. capture, read: NULL where there is none.
  */

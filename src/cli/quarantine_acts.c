@@ -186,6 +186,11 @@ static void tell_again(struct kan_quarantine *q, struct kan_engine *e, const jso
 	json_array_append_new(q->acts, act);
 }
 
+static bool was_done(const struct kan_quarantine *q, const char *word)
+{
+	return done_before(q, word) != NULL;
+}
+
 static size_t missing_acts(const struct kan_quarantine *q)
 {
 	size_t n = 0;
@@ -194,16 +199,30 @@ static size_t missing_acts(const struct kan_quarantine *q)
 	return n;
 }
 
+/* No act without evidence that is seen to be whole, and none that was refused to begin with. */
+static int ready(struct kan_quarantine *q, struct kan_engine *e, struct kan_err *err)
+{
+	json_auto_t *now = NULL;
+	if (!q->path)
+		return kan_fail(err, KAN_ENOTFOUND,
+				"no act: the sealed bundle %s is not in %.300s: say where with -o, "
+				"or give another --request-id",
+				q->receipt.bundle, q->job.parent);
+	if (kan_respond_inspect(&now, e, q->id, err) < 0 ||
+	    kan_quarantine_may(q, now, was_done, err) < 0 || kan_job_open_places(&q->job, err) < 0)
+		return -1;
+	return verify(q, err) < 0 ? -1 : read_sealed(q, err);
+}
+
 int kan_quarantine_rest(struct kan_quarantine *q, struct kan_err *err)
 {
 	struct kan_engine *e = NULL;
-	size_t missing = missing_acts(q);
-	if (missing && kan_job_open_places(&q->job, err) < 0)
-		return -1;
-	if (missing && q->path && (verify(q, err) < 0 || read_sealed(q, err) < 0))
-		return -1;
 	if (kan_engine_open(&e, q->job.request.host, err) < 0)
 		return -1;
+	if (missing_acts(q) && ready(q, e, err) < 0) {
+		kan_engine_free(e);
+		return -1;
+	}
 	for (size_t i = 0; i < q->n; i++) {
 		const json_t *before = done_before(q, kan_respond_words[q->what[i]]);
 		if (before)

@@ -56,8 +56,9 @@ int kan_quarantine_words(struct kan_quarantine *q, const struct kan_args *a)
 	q->undo = kan_flag(a, "undo");
 	q->loses = kan_flag(a, "yes-loses-original");
 	q->job.request.then.stay_paused = fail == 1;
-	if (q->undo && list) {
-		kan_say("--undo takes back what was done: it goes without --action");
+	if (q->undo && (list || kan_flag(a, "dry-run"))) {
+		kan_say("--undo takes back what was done: it goes without --action and --dry-run; "
+			"custody log tells what that is");
 		return -1;
 	}
 	return 0;
@@ -69,7 +70,7 @@ static bool is_its_name(const struct kan_quarantine *q, const char *line)
 			 (strlen(line) >= 12 && strncmp(line, q->id, strlen(line)) == 0));
 }
 
-bool kan_quarantine_confirmed(const struct kan_quarantine *q)
+static bool confirmed(const struct kan_quarantine *q)
 {
 	char line[ANSWER] = "";
 	if (kan_flag(q->job.a, "yes"))
@@ -90,5 +91,15 @@ bool kan_quarantine_confirmed(const struct kan_quarantine *q)
 	if (is_its_name(q, line))
 		return true;
 	kan_say("that is not its name: nothing was done");
+	return false;
+}
+
+bool kan_quarantine_confirmed(struct kan_quarantine *q)
+{
+	if (confirmed(q))
+		return true;
+	q->status = KAN_EXIT_REFUSED;
+	if (q->job.json)
+		kan_quarantine_say(q, NULL, NULL);
 	return false;
 }

@@ -93,16 +93,16 @@ static int of_container(const json_t *event, const char *commit, void *arg, stru
 	(void)err;
 	if (!act || strcmp(kan_json_str(act, "target"), w->q->id) != 0)
 		return 0;
-	bool ok = json_is_true(json_object_get(json_object_get(event, "result"), "ok"));
+	bool ok = json_is_true(json_object_get(json_object_get(event, "result"), "ok")),
+	     wanted = !w->request || strcmp(text(event, "request_id"), w->request) == 0;
 	json_int_t of = kan_json_int(act, "of");
-	w->any = true;
+	w->any |= wanted;
 	if (of && ok)
 		take_back(w->open, event, of);
 	/* What was found done is not ours to take back; what failed may have done a part. */
 	if (of || json_is_true(json_object_get(act, "already")) ||
 	    !kan_respond_back_word(kan_json_str(act, "do")) ||
-	    (!ok && !json_array_size(json_object_get(act, "networks"))) ||
-	    (w->request && strcmp(text(event, "request_id"), w->request) != 0))
+	    (!ok && !json_array_size(json_object_get(act, "networks"))) || !wanted)
 		return 0;
 	json_array_append_new(w->open, entry(event, commit));
 	return 0;
@@ -118,6 +118,27 @@ int kan_quarantine_open_acts(json_t **open, bool *any, struct kan_quarantine *q,
 	*any = w.any;
 	*open = w.open;
 	return there < 0 ? -1 : rc < 0 ? -1 : 0;
+}
+
+static int renamed_from(const json_t *event, const char *commit, void *arg, struct kan_err *err)
+{
+	struct walk *w = arg;
+	const json_t *act = json_object_get(event, "act"),
+		     *renamed = json_object_get(act, "renamed");
+	(void)commit;
+	(void)err;
+	if (renamed && strcmp(kan_json_str(renamed, "from"), w->q->asked) == 0)
+		json_object_set(w->open, kan_json_str(act, "target"),
+				json_object_get(renamed, "to"));
+	return 0;
+}
+
+int kan_quarantine_renamed(json_t **out, struct kan_quarantine *q, struct kan_err *err)
+{
+	struct walk w = {.q = q, .open = json_object()};
+	int there = open_chain(q, err);
+	*out = w.open;
+	return there > 0 ? kan_custody_log(q->job.custody, NULL, renamed_from, &w, err) : there;
 }
 
 /* capture.json of a bag: was it taken for this request? */

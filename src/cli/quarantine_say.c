@@ -31,7 +31,7 @@ static void container_words(struct kan_buf *out, const struct kan_quarantine *q)
 	kan_engine_free(e);
 }
 
-static void evidence_words(struct kan_buf *out, const struct kan_quarantine *q)
+static void evidence_words(struct kan_buf *out, const struct kan_quarantine *q, bool where)
 {
 	const struct kan_receipt *r = &q->receipt;
 	kan_buf_adds(out, "evidence: ");
@@ -55,7 +55,8 @@ static void evidence_words(struct kan_buf *out, const struct kan_quarantine *q)
 		kan_buf_addf(out, ", %s", q->verified);
 	if (q->evidence[0])
 		kan_buf_addf(out, ", %s", q->evidence);
-	kan_buf_addf(out, "; bundle %s", q->path ? q->path : r->bundle);
+	if (where)
+		kan_buf_addf(out, "; bundle %s", q->path ? q->path : r->bundle);
 }
 
 static void say_act(const struct kan_quarantine *q, const json_t *act)
@@ -96,6 +97,34 @@ static void given(struct kan_buf *out, const struct kan_quarantine *q, const cha
 		return;
 	kan_buf_addf(out, " --%s ", option);
 	kan_shell_word(out, value);
+}
+
+/* Done now, by us, and with nothing more to be said of it: its undo is in the chain. */
+static bool is_plain(const struct kan_quarantine *q, const json_t *act)
+{
+	return !q->undo && json_is_true(json_object_get(act, "ok")) &&
+	       !json_object_get(act, "already") && !json_object_get(act, "since_seal") &&
+	       !json_object_get(act, "before_this_run");
+}
+
+/* "done: pause (event 3), disconnect (event 4)" */
+static void say_plain(const struct kan_quarantine *q)
+{
+	size_t i = 0, n = 0;
+	json_t *act = NULL;
+	json_array_foreach (q->acts, i, act) {
+		if (!is_plain(q, act))
+			continue;
+		const char *to = kan_json_str(json_object_get(act, "renamed"), "to");
+		(void)printf("%s%s", n++ ? ", " : "done: ", kan_json_str(act, "do"));
+		if (*to)
+			(void)fputs(" as ", stdout);
+		kan_print(stdout, kan_bytes_of(to));
+		if (json_object_get(act, "event"))
+			(void)printf(" (event %lld)", (long long)kan_json_int(act, "event"));
+	}
+	if (n)
+		(void)fputc('\n', stdout);
 }
 
 /* Taking back everything at once, by the id: a name may mean another container by then. */
@@ -171,18 +200,20 @@ void kan_quarantine_say(struct kan_quarantine *q, const char *screen, json_t *ca
 	size_t i = 0;
 	json_t *act = NULL;
 	container_words(&container, q);
-	evidence_words(&evidence, q);
+	evidence_words(&evidence, q, !screen || q->job.json);
 	if (q->job.json) {
 		print_document(q, kan_buf_str(&container), kan_buf_str(&evidence), capture);
 		return;
 	}
 	if (screen)
 		(void)fputs(screen, stdout);
+	say_plain(q);
 	json_array_foreach (q->acts, i, act)
-		say_act(q, act);
+		if (!is_plain(q, act))
+			say_act(q, act);
 	undo_words(&undo, q);
 	if (undo.len)
-		(void)printf("undo all of it: %s\n", kan_buf_str(&undo));
+		(void)printf("undo: %s\n", kan_buf_str(&undo));
 	if (q->undo && q->repeated)
 		(void)puts("nothing is left to take back");
 	print_line(&container);

@@ -75,7 +75,7 @@ int kan_quarantine_undo(struct kan_quarantine *q)
 		rc = find(q, e, &err);
 	if (rc == 0 && !kan_quarantine_confirmed(q)) {
 		kan_engine_free(e);
-		return KAN_EXIT_REFUSED;
+		return q->status;
 	}
 	if (rc == 0)
 		rc = kan_take_turn_of(q, &err);

@@ -162,6 +162,7 @@ static int draw(json_t *answer, const struct kan_model *m, const struct kan_read
 		.provisional = r->unsealed,
 		.bundle_path = r->bundle,
 		.report_path = r->report_path,
+		.below = r->below,
 		.exit_status = (int)json_integer_value(json_object_get(answer, "status")),
 	};
 	s.exit_words =

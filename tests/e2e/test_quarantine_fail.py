@@ -272,3 +272,102 @@ class QuarantineFail(quarantining.Quarantine):
         self.quarantine("--undo")
         self.runs()
 
+
+    # --- asked again with something else
+
+    def test_an_act_that_loses_the_original_is_refused_for_a_request_that_was_seen_as_well(self):
+        self.container("--rm")
+        self.quarantine("--request-id", "r1", "--action", "pause")
+        done = self.quarantine("--request-id", "r1", "--action", "pause,kill", status=8)
+        self.assertIn("--yes-loses-original", done.messages)
+        self.stands_still()
+        self.assertEqual(self.types(), ["collect", "verify", "pause"])
+
+    def test_evidence_that_is_not_where_it_was_gets_no_act(self):
+        self.container()
+        self.quarantine("--request-id", "r1", "--action", "no-restart")
+        bundle = next(self.home.glob("bundles/*"))
+        bundle.rename(self.home / "elsewhere")
+        done = self.quarantine("--request-id", "r1", "--action", "no-restart,pause", status=3)
+        self.assertIn("is not in", done.messages)
+        self.assertIn("not found", done.json["evidence"]["words"])
+        self.runs()
+        self.quarantine("--request-id", "r1", "--action", "no-restart", status=5)
+        (self.home / "elsewhere").rename(bundle)
+        self.quarantine("--request-id", "r1", "--action", "no-restart,pause")
+        self.stands_still()
+
+    def test_what_was_missing_in_the_evidence_is_told_by_its_status_each_time(self):
+        self.container()
+        with faulty({"path": "/changes$", "do": "status", "arg": 500}) as (url, _):
+            self.quarantine("--request-id", "r1", url=url, status=5)
+        self.quarantine("--request-id", "r1", status=5)
+        self.contained()
+
+    def test_a_dry_run_of_an_undo_is_usage_and_takes_nothing_back(self):
+        self.container()
+        self.quarantine("--action", "pause")
+        self.assertEqual(self.run_it("--undo", "--dry-run").status, 2)
+        self.stands_still()
+
+    def test_the_undo_of_a_request_that_never_was_is_3(self):
+        self.container()
+        self.quarantine("--request-id", "r1", "--action", "pause")
+        done = self.run_it("--undo", "--request-id", "r11")
+        self.assertEqual(done.status, 3, str(done))
+        self.assertIn("no act on", done.messages)
+        self.stands_still()
+
+    def test_a_name_that_two_marked_containers_had_is_ambiguous_and_neither_is_let_go(self):
+        self.container()
+        first = self.info["Id"]
+        self.quarantine("--action", "pause,label")
+        self.container()
+        self.quarantine("--action", "pause,label", name=self.info["Id"])
+        try:
+            done = self.run_it("--undo")
+            self.assertEqual(done.status, 2, str(done))
+            self.assertIn(first[:12], done.messages)
+            self.assertIn(self.info["Id"][:12], done.messages)
+            self.assertTrue(world.is_paused(first))
+            docker("unpause", first)
+            docker("rm", "-f", first)
+            self.quarantine("--undo")   # one is left that was called so
+            self.runs()
+        finally:
+            docker("rm", "-f", self.info["Id"])
+
+    def test_a_name_of_240_characters_is_marked_found_again_and_given_back(self):
+        name = "n" * 240
+        info = world.run_container(name, "sleep", "1000")
+        try:
+            self.quarantine("--request-id", "r1", "--action", "pause,label", name=name)
+            self.quarantine("--request-id", "r1", "--action", "pause,label", name=name)
+            self.quarantine("--undo", name=name)
+            self.assertEqual(world.inspect(info["Id"])["Name"], f"/{name}")
+        finally:
+            docker("rm", "-f", info["Id"])
+
+    def test_a_container_that_is_named_like_the_id_of_another_is_not_taken_for_it(self):
+        self.container()
+        self.quarantine("--request-id", "r1", "--action", "no-restart")
+        short = self.info["Id"][:12]
+        decoy = docker("run", "-d", "--name", short, world.IMAGE, "sleep", "1000")
+        try:
+            self.quarantine("--request-id", "r1", "--action", "no-restart,pause", name=short)
+            self.assertFalse(world.is_paused(decoy))
+            self.stands_still()
+        finally:
+            docker("rm", "-f", decoy)
+
+    def test_one_document_also_where_it_is_refused(self):
+        self.container()
+        for flags in ((), ("--undo",), ("--request-id", "r1")):
+            with self.subTest(flags):
+                if flags and flags[0] == "--request-id":
+                    self.quarantine(*flags, "--action", "no-restart")
+                done = self.run_it(*LIGHT, *flags, yes=False)
+                self.assertEqual(done.status, 8, str(done))
+                self.schema(done.json)
+                self.assertEqual(done.json["exit"], 8)
+        self.runs()

@@ -80,7 +80,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(told["tsa"], ("https://own.example/tsr", f"{own}/kanshiki/config:1"))
         os.chown(own / "kanshiki/config", 65534, 65534)
         done = doctor()
-        self.assertEqual((done.status, done.out), (2, b""), str(done))
+        self.assertEqual((done.status, done.json["schema"], done.json["exit"]), (2, "kanshiki.error/1", 2), str(done))
         self.assertIn(f"{own}/kanshiki/config: it belongs to uid 65534", done.messages)
 
     # --- doctor
