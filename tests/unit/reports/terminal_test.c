@@ -10,18 +10,29 @@ static const char bundle_path[] = "/var/lib/kanshiki/bundles/20261122t053312z-3f
 static const char report_path[] =
 	"/var/lib/kanshiki/reports/20261122t053312z-3f2a9c41d0be-7c1e/report.html";
 
-static void draw(struct kan_buf *out, const json_t *doc, const char *bundle, bool provisional)
+/* provisional is the only thing that a capture's two screens differ in. */
+static void draw_with(struct kan_buf *out, const json_t *doc, const struct kan_screen *s)
 {
 	struct kan_err err = {0};
 	struct kan_model *m = model_of(doc, NULL);
-	const struct kan_screen s = {.columns = 80,
-				     .provisional = provisional,
-				     .bundle_path = bundle,
-				     .report_path = report_path,
-				     .exit_words = "something that was asked for is missing",
-				     .exit_status = 5};
-	cr_assert_eq(kan_report_terminal(out, m, &s, &err), 0, "%s", err.text);
+	cr_assert_eq(kan_report_terminal(out, m, s, &err), 0, "%s", err.text);
 	kan_model_free(m);
+}
+
+static struct kan_screen screen_of(const char *bundle)
+{
+	return (struct kan_screen){.columns = 80,
+				   .bundle_path = bundle,
+				   .report_path = report_path,
+				   .exit_words = "something that was asked for is missing",
+				   .exit_status = 5};
+}
+
+static void draw(struct kan_buf *out, const json_t *doc, const char *bundle, bool provisional)
+{
+	struct kan_screen s = screen_of(bundle);
+	s.provisional = provisional;
+	draw_with(out, doc, &s);
 }
 
 /* Lines as a screen of 80 columns shows them. */
@@ -93,6 +104,22 @@ Test(terminal, what_the_last_line_says_is_broken_and_never_cut)
 	cr_assert_not_null(strstr(last, " not assessed\n"), "%s", last);
 	cr_assert_not_null(strstr(last, "views"), "%s", last);
 	cr_assert_leq(screen_lines(&out), 23);
+	json_decref(doc);
+}
+
+Test(terminal, what_follows_it_has_its_room_on_the_same_screen)
+{
+	json_t *doc = incident();
+	for (unsigned below = 0; below < 40; below++) {
+		kan_auto_buf struct kan_buf out = KAN_BUF(1 << 20);
+		struct kan_screen s = screen_of(bundle_path);
+		s.below = below;
+		draw_with(&out, doc, &s);
+		/* At least half of the screen is the summary's own. */
+		cr_assert_leq(screen_lines(&out), 23 - (below < 11 ? below : 11), "%u", below);
+		has_foot(&out, bundle_path);
+		cr_assert_eq(strncmp(kan_buf_str(&out), "VERDICT", 7), 0);
+	}
 	json_decref(doc);
 }
 
