@@ -45,18 +45,23 @@ def p15(bench):
     script = pathlib.Path(bench.work) / "runbook.sh"
     script.write_text(text.replace(" c\n", f" {name}\n").replace(" c ", f" {name} ").replace(" c)", f" {name})"))
 
-    def cleared():
+    # Each side clears its own place: what the last one of ours left is looked at.
+    def no_home():
         shutil.rmtree(home, ignore_errors=True)
+        os.sync()
+
+    def no_place():
         shutil.rmtree(place, ignore_errors=True)
         os.makedirs(place)
         os.sync()
 
-    ours = measure.Side("kanshiki capture", [bench.binary, "-q", "--home", home, "capture", name, "--freeze", "full", "--note", "bench"], cleared)
-    theirs = measure.Side("the runbook of a shell", ["sh", str(script)], cleared)
+    ours = measure.Side("kanshiki capture", [bench.binary, "-q", "--home", home, "capture", name, "--freeze", "full", "--note", "bench"], no_home)
+    theirs = measure.Side("the runbook of a shell", ["sh", str(script)], no_place)
     measure.side_by_side(ours, theirs, max(2, bench.options.rounds - 2), bench.engine.env, bench.engine.pid)
     check(home)
     bench.add("P15", f"incident of {CHANGES} changes, end to end", ours, theirs, GOAL)
-    cleared()
+    no_home()
+    no_place()
 
 
 def check(home):
