@@ -10,6 +10,7 @@
 #include "cli/plan.h"
 #include "cli/quarantine.h"
 #include "cli/turn.h"
+#include "engine/client.h"
 
 enum { NS_PER_US = 1000, US_PER_S = 1000000, BELOW = 5 };
 
@@ -54,15 +55,47 @@ static int look(struct kan_quarantine *q, struct kan_err *err)
 	return 0;
 }
 
+static bool holds_it(const char *what)
+{
+	return strcmp(what, "pause") == 0 || strcmp(what, "kill") == 0 || strcmp(what, "stop") == 0;
+}
+
+/* Do all open acts of the last request hold, and one of them keeps it from running? */
+static bool stands_as_left(struct kan_engine *e, const json_t *open, const char *request)
+{
+	size_t i = 0;
+	json_t *o = NULL;
+	bool stands = false;
+	json_array_foreach (open, i, o) {
+		const json_t *act = json_object_get(o, "act");
+		if (strcmp(kan_json_str(o, "request"), request) != 0)
+			continue;
+		if (kan_respond_holds(e, act, NULL) != 1)
+			return false;
+		stands |= holds_it(kan_json_str(act, "do"));
+	}
+	return stands;
+}
+
+/* A clock may be put back, and a second has room for a quarantine, its undo, and another one. */
+static char *new_request(const struct kan_quarantine *q)
+{
+	char stamp[KAN_COMPACT];
+	kan_auto_buf struct kan_buf b = KAN_BUF(128);
+	int64_t now = kan_now_ns();
+	kan_compact_utc(stamp, now);
+	kan_buf_addf(&b, "quarantine-%.12s-%s-%06u", q->id, stamp,
+		     (unsigned)(now / NS_PER_US % US_PER_S));
+	return kan_xstrdup(kan_buf_str(&b));
+}
+
 /* Named by the user, else made here; the same container gets the same one while it is contained. */
 static int name_request(struct kan_quarantine *q, struct kan_err *err)
 {
 	const char *given = kan_arg(q->job.a, "request-id");
 	json_auto_t *open = NULL;
 	struct kan_engine *e = NULL;
-	bool any = false, holds = true;
-	size_t i = 0;
-	json_t *o = NULL;
+	bool any = false;
 	if (given) {
 		q->request = kan_xstrdup(given);
 		return 0;
@@ -70,33 +103,10 @@ static int name_request(struct kan_quarantine *q, struct kan_err *err)
 	if (kan_quarantine_open_acts(&open, &any, q, NULL, err) < 0 ||
 	    kan_engine_open(&e, q->job.request.host, err) < 0)
 		return -1;
-	const char *last = kan_json_str(
-		json_array_get(open, json_array_size(open) ? json_array_size(open) - 1 : 0),
-		"request");
-	bool stands = false;
-	json_array_foreach (open, i, o) {
-		const json_t *act = json_object_get(o, "act");
-		if (strcmp(kan_json_str(o, "request"), last) != 0)
-			continue;
-		holds = holds && kan_respond_holds(e, act, NULL) == 1;
-		stands |= strcmp(kan_json_str(act, "do"), "pause") == 0 ||
-			  strcmp(kan_json_str(act, "do"), "kill") == 0 ||
-			  strcmp(kan_json_str(act, "do"), "stop") == 0;
-	}
+	size_t n = json_array_size(open);
+	const char *last = kan_json_str(n ? json_array_get(open, n - 1) : NULL, "request");
+	q->request = *last && stands_as_left(e, open, last) ? kan_xstrdup(last) : new_request(q);
 	kan_engine_free(e);
-	if (*last && holds && stands) {
-		q->request = kan_xstrdup(last);
-		return 0;
-	}
-	char stamp[KAN_COMPACT];
-	kan_auto_buf struct kan_buf b = KAN_BUF(128);
-	int64_t now = kan_now_ns();
-	kan_compact_utc(stamp, now);
-	/* A clock may be put back, and a second has room for a quarantine, its undo, and another
-	 * one. */
-	kan_buf_addf(&b, "quarantine-%.12s-%s-%06u", q->id, stamp,
-		     (unsigned)(now / NS_PER_US % US_PER_S));
-	q->request = kan_xstrdup(kan_buf_str(&b));
 	return 0;
 }
 
@@ -159,6 +169,16 @@ static void no_act(struct kan_quarantine *q, const struct kan_capture_result *c)
 		q->status = kan_status_worst(q->status, KAN_EXIT_FAILED);
 }
 
+static void say_left_paused(const struct kan_capture_result *c)
+{
+	kan_auto_buf struct kan_buf undo = KAN_BUF(8192);
+	if (c->by_hand)
+		kan_buf_adds(&undo, c->by_hand);
+	else
+		kan_client_says(&undo, c->engine, "unpause", c->id);
+	kan_say("it stays paused: --on-fail stay-paused; undo: %s", kan_buf_str(&undo));
+}
+
 static int fresh(struct kan_quarantine *q)
 {
 	struct kan_capture_result c = {0};
@@ -181,8 +201,7 @@ static int fresh(struct kan_quarantine *q)
 	if (!c.acted && q->verified && c.no_act.code != KAN_OK)
 		kan_say("%s", c.no_act.text);
 	if (c.left_paused)
-		kan_say("it stays paused: --on-fail stay-paused; undo: %s",
-			c.by_hand ? c.by_hand : "docker unpause");
+		say_left_paused(&c);
 	int status = conclude(q, rc < 0 ? NULL : &c);
 	kan_capture_result_free(&c);
 	return status;
@@ -248,31 +267,37 @@ static int seen(struct kan_quarantine *q, struct kan_err *err)
 	return kan_quarantine_same(q, err) < 0 ? -1 : 1;
 }
 
-static int first_time(struct kan_quarantine *q)
+static int failed(struct kan_quarantine *q, const struct kan_err *err)
+{
+	q->status = kan_status_worst(q->status, kan_say_err(err));
+	kan_quarantine_say(q, NULL, NULL);
+	return q->status;
+}
+
+/* With the turn: whoever had it before may have done it. */
+static int first_in_turn(struct kan_quarantine *q)
 {
 	struct kan_err err = {0};
-	if (look(q, &err) < 0)
-		goto failed;
-	if (kan_flag(q->job.a, "dry-run"))
-		return kan_plan_print(q->plan, &(struct kan_plan_acts){q->what, q->n}, q->job.json);
-	if (!kan_quarantine_confirmed(q))
-		return q->status;
-	if (kan_take_turn_of(q, &err) < 0 || name_request(q, &err) < 0)
-		goto failed;
-	/* Whoever had the turn before may have done it. */
+	if (name_request(q, &err) < 0)
+		return failed(q, &err);
 	int found = kan_quarantine_past(q, q->request, &err);
 	if (found > 0)
 		return again(q);
 	if (found == 0)
 		found = kan_quarantine_left_over(q, &err);
-	if (found > 0)
-		return take_up(q);
-	if (found == 0)
-		return fresh(q);
-failed:
-	q->status = kan_status_worst(q->status, kan_say_err(&err));
-	kan_quarantine_say(q, NULL, NULL);
-	return q->status;
+	return found < 0 ? failed(q, &err) : found > 0 ? take_up(q) : fresh(q);
+}
+
+static int first_time(struct kan_quarantine *q)
+{
+	struct kan_err err = {0};
+	if (look(q, &err) < 0)
+		return failed(q, &err);
+	if (kan_flag(q->job.a, "dry-run"))
+		return kan_plan_print(q->plan, &(struct kan_plan_acts){q->what, q->n}, q->job.json);
+	if (!kan_quarantine_confirmed(q))
+		return q->status;
+	return kan_take_turn_of(q, &err) < 0 ? failed(q, &err) : first_in_turn(q);
 }
 
 static int perform(struct kan_quarantine *q)
@@ -282,21 +307,15 @@ static int perform(struct kan_quarantine *q)
 	if (q->undo)
 		return kan_quarantine_undo(q);
 	int found = seen(q, &err);
-	if (found < 0) {
-		q->status = kan_say_err(&err);
-		kan_quarantine_say(q, NULL, NULL);
-		return q->status;
-	}
+	if (found < 0)
+		return failed(q, &err);
 	if (found == 0)
 		return first_time(q);
 	/* Acts that are missing change something: then it is asked for, and one at a time. */
 	if (!kan_quarantine_confirmed(q))
 		return q->status;
-	if (kan_take_turn_of(q, &err) < 0 || kan_quarantine_past(q, q->request, &err) < 0) {
-		q->status = kan_say_err(&err);
-		kan_quarantine_say(q, NULL, NULL);
-		return q->status;
-	}
+	if (kan_take_turn_of(q, &err) < 0 || kan_quarantine_past(q, q->request, &err) < 0)
+		return failed(q, &err);
 	return again(q);
 }
 

@@ -125,6 +125,14 @@ class QuarantineFail(quarantining.Quarantine):
         self.quarantine("--request-id", "r1")
         self.contained()
 
+    def test_what_stays_paused_because_no_act_was_done_is_told_with_the_command_that_resumes_it(self):
+        self.container()
+        with faulty({"method": "POST", "path": "/disconnect$", "do": "status", "arg": 500}) as (url, _):
+            done = self.quarantine("--action", "disconnect", "--on-fail", "stay-paused", url=url, status=1)
+        self.stands_still()
+        self.assertRegex(done.messages, rf"it stays paused.*; undo: docker .*unpause {self.info['Id'][:12]}")
+        docker("unpause", NAME)
+
     def test_an_engine_that_says_done_and_did_not_is_not_believed(self):
         self.container()
         with faulty({"method": "POST", "path": "/(disconnect|update|rename)", "do": "empty"}) as (url, _):
