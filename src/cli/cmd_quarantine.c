@@ -188,9 +188,10 @@ static int fresh(struct kan_quarantine *q)
 	int rc = kan_job_run(&c, &q->job, q->id, &err);
 	q->status = kan_status_worst(q->status, kan_job_status_of(&c));
 	if (rc < 0) {
-		int said = kan_say_err(&err);
-		q->status = kan_status_worst(
-			q->status, c.stopped_by && !c.path ? kan_job_status_of(&c) : said);
+		int before = q->status, said = kan_quarantine_fault(q, &err);
+		if (c.stopped_by && !c.path) /* it was told to end: no fault of its own */
+			said = kan_status_worst(before, kan_job_status_of(&c));
+		q->status = said;
 		q->unsealed = c.path ? kan_xstrdup(c.path) : NULL;
 	} else if (!q->path) {
 		/* Sealed, and no act may be done: it is kept all the same. */
@@ -232,7 +233,7 @@ static int again(struct kan_quarantine *q)
 	q->repeated = true;
 	find_evidence(q);
 	if (kan_quarantine_rest(q, &err) < 0)
-		q->status = kan_status_worst(q->status, kan_say_err(&err));
+		(void)kan_quarantine_fault(q, &err);
 	if (q->not_held)
 		q->status = kan_status_worst(q->status, KAN_EXIT_MISSING);
 	return conclude(q, NULL);
@@ -269,7 +270,7 @@ static int seen(struct kan_quarantine *q, struct kan_err *err)
 
 static int failed(struct kan_quarantine *q, const struct kan_err *err)
 {
-	q->status = kan_status_worst(q->status, kan_say_err(err));
+	(void)kan_quarantine_fault(q, err);
 	kan_quarantine_say(q, NULL, NULL);
 	return q->status;
 }

@@ -29,6 +29,7 @@ struct kan_quarantine {
 	unsigned not_held;          /* done before, and not so now */
 	bool contained;             /* it stands still, or has ended */
 	char evidence[KAN_ERR_TEXT]; /* what is wrong with it; "" nothing */
+	char error[KAN_ERR_TEXT];    /* what ended the run before its end; "" nothing */
 	int status, turn;
 };
 
@@ -81,6 +82,8 @@ int kan_quarantine_words(struct kan_quarantine *q, const struct kan_args *a); /*
 /* The name is typed, or --yes says it. False: refused, which is said and in status. */
 bool kan_quarantine_confirmed(struct kan_quarantine *q);
 
+/* What failed is said, and kept for the document. The worst status so far. */
+int kan_quarantine_fault(struct kan_quarantine *q, const struct kan_err *err);
 /* quarantine_say.c: the last two lines, or the document. capture, read: NULL where there is none.
  */
 void kan_quarantine_say(struct kan_quarantine *q, const char *screen, json_t *capture);

@@ -144,6 +144,13 @@ static void undo_words(struct kan_buf *out, const struct kan_quarantine *q)
 	kan_buf_addf(out, " quarantine %.12s --undo", q->id);
 }
 
+int kan_quarantine_fault(struct kan_quarantine *q, const struct kan_err *err)
+{
+	(void)snprintf(q->error, sizeof q->error, "%s", err->text);
+	q->status = kan_status_worst(q->status, kan_say_err(err));
+	return q->status;
+}
+
 static json_t *evidence_json(const struct kan_quarantine *q, const char *words)
 {
 	json_t *o = json_object();
@@ -169,6 +176,8 @@ static void print_document(const struct kan_quarantine *q, const char *container
 	kan_auto_buf struct kan_buf undo = KAN_BUF(16384);
 	json_object_set_new(o, "schema", json_string("kanshiki.quarantine/1"));
 	json_object_set_new(o, "exit", json_integer(q->status));
+	if (q->error[0])
+		kan_json_set_bytes(o, "error", kan_bytes_of(q->error));
 	if (q->request)
 		kan_json_set_bytes(o, "request_id", kan_bytes_of(q->request));
 	json_object_set_new(o, "repeated", json_boolean(q->repeated));

@@ -83,7 +83,7 @@ int kan_quarantine_undo(struct kan_quarantine *q)
 		rc = back_all(q, e, &err);
 	kan_engine_free(e);
 	if (rc < 0)
-		q->status = kan_status_worst(q->status, kan_say_err(&err));
+		(void)kan_quarantine_fault(q, &err);
 	kan_quarantine_say(q, NULL, NULL);
 	return q->status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/row.h"
+#include "engine/control.h"
 
 enum { PATH_OCTETS = 320 };
 
@@ -143,6 +144,8 @@ int kan_respond_inspect(json_t **out, struct kan_engine *e, const char *word, st
 	kan_auto_buf struct kan_buf raw = KAN_BUF(KAN_ENGINE_ANSWER_MAX);
 	*out = NULL;
 	(void)snprintf(path, sizeof(path), "/containers/%.255s/json", word);
+	if (!kan_request_allowed("GET", path)) /* no container can be called so */
+		return 0;
 	if (kan_engine_get_raw(&raw, e, path, &why) == 0)
 		return kan_engine_parse(out, kan_buf_bytes(&raw), err);
 	if (why.code == KAN_ENOTFOUND)

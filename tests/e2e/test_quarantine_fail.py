@@ -141,6 +141,15 @@ class QuarantineFail(quarantining.Quarantine):
         self.quarantine("--request-id", "r1")
         self.contained()
 
+    def test_a_name_that_no_container_can_have_is_3_and_the_engine_is_not_asked_for_it(self):
+        with faulty() as (url, asked):
+            for name in ("a/b", "a b", "a\nb", "../x", "x?all=1", "%2e"):
+                for flags in ((), ("--undo",)):
+                    with self.subTest(name, flags=flags):
+                        done = self.quarantine(*flags, name=name, url=url, status=3)
+                        self.assertIn("no", done.json["error"])
+            self.assertEqual([a for a in asked() if "/containers/" in a and "json?" not in a], [])
+
     def test_an_engine_that_is_not_there_is_4_with_both_lines(self):
         done = world.kanshiki("-H", "unix:///nonexistent/docker.sock", "--home", self.home, "quarantine", "--yes", NAME)
         self.assertEqual(done.status, 4, str(done))
