@@ -130,7 +130,8 @@ static json_t *free_space(const char *place)
 		if (slash == path && statvfs("/", &v) < 0)
 			return json_null();
 	}
-	return json_integer((json_int_t)((uint64_t)v.f_bavail * v.f_frsize));
+	uint64_t octets = (uint64_t)v.f_bavail * v.f_frsize;
+	return json_integer((json_int_t)octets);
 }
 
 static void space(json_t *plan, const struct kan_conductor *c)
