@@ -91,7 +91,7 @@ static bool left_alone(struct kan_mounttaken *out, struct mounts *c, const struc
 	return true;
 }
 
-static const char *too_big = "over 1 MiB, or over 1000 entries or 16 MiB";
+static const char *const too_big = "over 1 MiB, or over 1000 entries or 16 MiB";
 
 /* 1: it is being read; 0: it cannot be, and that was told. */
 static int begin(struct kan_mountread **out, struct kan_mounttaken *taken, struct mounts *c,
