@@ -203,7 +203,7 @@ class QuarantineFail(quarantining.Quarantine):
         self.assertNotEqual(second["evidence"]["seal"], first["evidence"]["seal"])
         self.assertEqual(self.state()["Status"], "exited")
 
-    # --- two at once, a full disk, a clock that jumps, signals
+    # --- two at once, a full disk, signals
 
     def test_two_runbooks_at_once_on_one_container_are_one_capture_and_one_receipt(self):
         self.container()
