@@ -23,6 +23,7 @@
 #   1   an act or the ticket failed           2   ALERT or CONTAINER is not one
 #   3   no such container                     4   the engine does not answer: try again
 #   6   not root                              8   refused: see the ticket
+#   126, 127  kanshiki cannot be run
 #   75  another run for ALERT has not ended: try again        other   as kanshiki says
 set -u
 umask 077
@@ -61,12 +62,14 @@ meaning()
 	case $1 in
 	0) echo 'captured and contained: go on' ;;
 	1) echo 'NOT DONE AS ASKED: an act failed or no evidence could be kept; look at the container now' ;;
+	2) echo 'a name or a setting is wrong; what is said below tells which' ;;
 	3) echo 'no such container; nothing was done' ;;
 	4) echo 'the engine does not answer; nothing was done: try again' ;;
 	5) echo 'contained, but something is missing in the evidence: look at the gaps in the report' ;;
 	6) echo 'not allowed: this needs root' ;;
 	7) echo 'ALARM: the evidence does not verify; nothing was done to the container' ;;
 	8) echo 'refused; what is said below tells why' ;;
+	126 | 127) echo 'kanshiki is not there or cannot be run; nothing was done: set KANSHIKI or PATH' ;;
 	*) echo "status $1 of kanshiki" ;;
 	esac
 }
@@ -83,7 +86,8 @@ make_ticket()
 		($result[0] // {}) as $r | ($report[0] // {}) as $p |
 		($alert | line("ALERT")),
 		("\($container) \($r.container.id // "")" | line("CONTAINER")),
-		("\($status): \($meaning)" | line("STATUS")),
+		(($r.acts // []) as $acts | ($acts != [] and all($acts[]; .taken_back)) as $back | "\($status): \(if $status == "0" and $back then
+			"captured; its containment was taken back, and the same alert does not do it again" else $meaning end)" | line("STATUS")),
 		($r.evidence.custody.case | line("CASE")),
 		($p.verdict | select(. != null) | .level + (if .confidence then ", strength " + .confidence else "" end) | line("VERDICT")),
 		($p.findings | select(. != null) | "\(length) in the report\(if length > 0 then ", the first of them:" else "" end)" | line("FINDINGS")),
@@ -92,7 +96,7 @@ make_ticket()
 		($r.evidence.custody.commit | line("COMMIT")),
 		($r.evidence.bundle | line("BUNDLE")),
 		($page | line("REPORT")),
-		($r.acts // [] | .[] | "\(.do): \(if .ok then .after // "done" else "NOT DONE: " + (.why // "no reason given") end)" +
+		($r.acts // [] | .[] | "\(.do): \(if .ok then "done" else "NOT DONE: " + (.why // "no reason given") end)" +
 			(if .taken_back then "; taken back since" elif .holds == false then "; NOT SO ANY MORE" else "" end) | line("ACT")),
 		($r.container.words | line("STATE")),
 		($r.evidence.words | line("STATE")),
@@ -111,7 +115,8 @@ put_ticket()
 {
 	ticket=$tickets/$alert.txt
 	if [ -f "$ticket" ] && grep -q '^SEAL ' "$ticket" && ! tells_more "$1"; then
-		printf 'LATER     %s: %s: %s\n' "$(date -u +%FT%TZ)" "$1" "$(meaning "$1")" >>"$ticket"
+		printf 'LATER     %s: %s: %s\n' "$(date -u +%FT%TZ)" "$1" "$(meaning "$1")" >>"$ticket" || return
+		{ grep '^SAID ' "$work/ticket" || :; } >>"$ticket"
 		return
 	fi
 	cp "$work/ticket" "$tickets/.$alert.new" && mv "$tickets/.$alert.new" "$ticket"
