@@ -31,8 +31,10 @@ void kan_doctor_say(struct kan_doctor *d, const struct kan_line *l)
 static void tell_no_engine(struct kan_doctor *d)
 {
 	const struct kan_err *err = &d->here.no_engine;
-	kan_doctor_say(d, &(struct kan_line){"engine", KAN_HEALTH_MISSING, err->text,
-					     "start it, or name its socket: -H unix:///path",
+	const char *todo = err->code == KAN_EDENIED
+				   ? "run it as root"
+				   : "start it, or name its socket: -H unix:///path";
+	kan_doctor_say(d, &(struct kan_line){"engine", KAN_HEALTH_MISSING, err->text, todo,
 					     kan_status_of(err)});
 }
 
