@@ -82,7 +82,7 @@ static bool confirmed(const struct kan_quarantine *q)
 	}
 	(void)fprintf(stderr, "%s ", q->undo ? "This takes back what was done to" : "This acts on");
 	kan_print(stderr, kan_bytes_of(q->name));
-	(void)fprintf(stderr, " (%.12s):", q->id);
+	(void)fprintf(stderr, " (%.12s)%s", q->id, q->undo ? "" : ":");
 	for (size_t i = 0; !q->undo && i < q->n; i++)
 		(void)fprintf(stderr, "%s %s", i ? "," : "", kan_respond_words[q->what[i]]);
 	(void)fputs(". Type its name to go on: ", stderr);

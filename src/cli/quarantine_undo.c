@@ -39,10 +39,11 @@ static int find(struct kan_quarantine *q, struct kan_engine *e, struct kan_err *
 	    kan_respond_inspect(&doc, e, q->asked, err) < 0)
 		return -1;
 	if (!doc)
-		return kan_fail(err, KAN_ENOTFOUND,
-				"%.200s: no such container: what is gone cannot be brought back; "
-				"its evidence stays",
-				q->asked);
+		return kan_fail(
+			err, KAN_ENOTFOUND,
+			"%.200s: no such container, see docker ps -a: what is gone cannot be "
+			"brought back; its evidence stays",
+			q->asked);
 	const char *name = kan_json_str(doc, "Name");
 	(void)snprintf(q->id, sizeof q->id, "%s", kan_json_str(doc, "Id"));
 	q->name = kan_xstrdup(name[0] == '/' ? name + 1 : name);

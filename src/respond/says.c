@@ -103,7 +103,7 @@ void kan_respond_condition(struct kan_buf *out, const json_t *inspect)
 	struct kan_seen_state s = {0};
 	int tries = 0;
 	if (!inspect) {
-		kan_buf_adds(out, "gone: the engine has it no more");
+		kan_buf_adds(out, "gone, or never there: the engine does not have it");
 		return;
 	}
 	kan_state_read(&s, inspect);

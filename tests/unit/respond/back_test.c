@@ -90,7 +90,7 @@ static void condition_is(const char *inspect, const char *want)
 
 Test(back, its_condition_is_one_line_whatever_inspect_has)
 {
-	condition_is(NULL, "gone: the engine has it no more");
+	condition_is(NULL, "gone, or never there: the engine does not have it");
 	condition_is("{\"State\":{\"Status\":\"running\",\"Paused\":true},\"HostConfig\":{"
 		     "\"RestartPolicy\":{\"Name\":\"always\"}}}",
 		     "paused, on no network, restart policy always");
