@@ -138,7 +138,8 @@ int kan_find_bundle(char **out, const struct kan_args *a, const char *word, stru
 	char *path = kan_path(bundles, word ? word : name);
 	if (!is_dir(path) || (word && !kan_name_ok(word))) {
 		free(path);
-		return kan_fail(err, KAN_ENOTFOUND, "%s: no such bundle", word ? word : name);
+		return kan_fail(err, KAN_ENOTFOUND, "%s: no such bundle: see kanshiki ls",
+				word ? word : name);
 	}
 	*out = path;
 	return 0;
