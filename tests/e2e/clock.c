@@ -1,4 +1,5 @@
-/* A clock that was put back or forward: KAN_TEST_CLOCK seconds are added to the time of day. Time since the boot goes on. */
+/* A clock that was put back or forward: KAN_TEST_CLOCK seconds are added to the time of day. Time
+ * since the boot goes on. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
