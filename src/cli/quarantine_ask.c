@@ -85,7 +85,7 @@ static bool confirmed(const struct kan_quarantine *q)
 	(void)fprintf(stderr, " (%.12s)%s", q->id, q->undo ? "" : ":");
 	for (size_t i = 0; !q->undo && i < q->n; i++)
 		(void)fprintf(stderr, "%s %s", i ? "," : "", kan_respond_words[q->what[i]]);
-	(void)fputs(". Type its name to go on: ", stderr);
+	(void)fputs(". Type its name: ", stderr);
 	if (fgets(line, sizeof line, stdin))
 		line[strcspn(line, "\n")] = 0;
 	if (is_its_name(q, line))

@@ -59,7 +59,9 @@ class Runbook(examples.Examples):
         done = examples.run("sh", "-c", f"{line} --yes", env=world.environment(PATH=path))
         self.assertEqual(done.status, 0, str(done))
         self.untouched()
-        self.assertIn("taken back", self.alert("a-2").text)
+        again = self.alert("a-2")
+        self.assertIn("taken back since", again.text)
+        self.assertTrue(self.ticket("a-2")["STATUS"][0].startswith("0: captured; its containment was taken back"), again.text)
         self.untouched()
 
     def test_the_same_alert_has_the_same_receipt_and_nothing_is_captured_again(self):
