@@ -31,6 +31,19 @@ static void container_words(struct kan_buf *out, const struct kan_quarantine *q)
 	kan_engine_free(e);
 }
 
+/* The event of an earlier run that found it whole; 0: there is none. */
+static long long verified_before(const struct kan_quarantine *q)
+{
+	size_t i = 0;
+	json_t *e = NULL;
+	long long seq = 0;
+	json_array_foreach (q->past, i, e)
+		if (strcmp(kan_json_str(e, "type"), "verify") == 0 &&
+		    json_is_true(json_object_get(e, "ok")))
+			seq = (long long)kan_json_int(e, "seq");
+	return seq;
+}
+
 static void evidence_words(struct kan_buf *out, const struct kan_quarantine *q, bool where)
 {
 	const struct kan_receipt *r = &q->receipt;
@@ -53,6 +66,8 @@ static void evidence_words(struct kan_buf *out, const struct kan_quarantine *q, 
 		kan_buf_addf(out, ", signed, case %s event %u", r->case_id, r->event);
 	if (q->verified)
 		kan_buf_addf(out, ", %s", q->verified);
+	else if (verified_before(q))
+		kan_buf_addf(out, ", verified then (event %lld)", verified_before(q));
 	if (q->evidence[0])
 		kan_buf_addf(out, ", %s", q->evidence);
 	if (where)
@@ -89,11 +104,15 @@ static void say_act(const struct kan_quarantine *q, const json_t *act)
 	}
 }
 
-/* An option of this run that the next one needs, too. */
-static void given(struct kan_buf *out, const struct kan_quarantine *q, const char *option)
+/* An option of this run that the next one needs, too: in another shell the environment is another.
+ */
+static void given(struct kan_buf *out, const struct kan_quarantine *q, const char *option,
+		  const char *variable)
 {
 	const char *value = kan_arg(q->job.a, option);
 	if (!value)
+		value = getenv(variable);
+	if (!value || !*value)
 		return;
 	kan_buf_addf(out, " --%s ", option);
 	kan_shell_word(out, value);
@@ -139,8 +158,8 @@ static void undo_words(struct kan_buf *out, const struct kan_quarantine *q)
 	if (!any || q->undo)
 		return;
 	kan_buf_adds(out, "kanshiki");
-	given(out, q, "host");
-	given(out, q, "home");
+	given(out, q, "host", "DOCKER_HOST");
+	given(out, q, "home", "KANSHIKI_HOME");
 	kan_buf_addf(out, " quarantine %.12s --undo", q->id);
 }
 

@@ -477,4 +477,4 @@ class Compare(unittest.TestCase):
         for flags in ([], ["--text"]):
             self.assertEqual(self.compare(copy, *flags, status=7).text, "")
         done, lines = compare_lines(copy)
-        self.assertEqual((done.status, lines), (7, []))
+        self.assertEqual((done.status, [line["schema"] for line in lines]), (7, ["kanshiki.error/1"]))

@@ -176,6 +176,29 @@ class Quarantine(quarantining.Quarantine):
         finally:
             docker("rm", "-f", "c-other")
 
+    def test_a_repeated_request_says_that_it_was_verified_and_how_it_is_taken_back_from_any_shell(self):
+        self.container()
+        self.quarantine("--request-id", "r1")
+        env = world.environment(DOCKER_HOST=world.engine().url, KANSHIKI_HOME=str(self.home))
+        done = world.kanshiki("--json", "quarantine", "--yes", "--request-id", "r1", *LIGHT, NAME, env=env)
+        self.assertEqual(done.status, 0, str(done))
+        seq = [e["seq"] for e in self.events() if e["type"] == "verify"]
+        self.assertIn(f", verified then (event {seq[-1]})", done.json["evidence"]["words"])
+        self.assertEqual(done.json["undo"], f"kanshiki --host {world.engine().url} --home {self.home} quarantine {self.info['Id'][:12]} --undo")
+
+    def test_settings_of_the_site_count_as_for_a_capture_and_a_wrong_one_is_refused(self):
+        self.container()
+        config = self.home / "config"
+        config.write_text("memory writable\nimage none\nno-report yes\n")
+        done = self.run_it("--config", config)
+        self.assertEqual(done.status, 0, str(done))
+        self.assertIn("memory", [c["name"] for c in done.json["capture"]["collectors"]])
+        self.assertNotIn("report", done.json["capture"])
+        config.write_text("freeze nevr\n")
+        done = self.run_it("--config", config)
+        self.assertEqual(done.status, 2, str(done))
+        self.assertIn("freeze", done.messages)
+
     # --- asked, and refused
 
     def test_dry_run_tells_what_would_be_done_and_changes_nothing(self):
