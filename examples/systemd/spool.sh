@@ -3,9 +3,9 @@
 #
 #   spool.sh SPOOL
 #
-# What it does: for each file in SPOOL/new, in the order of names: moves it to SPOOL/work, calls the runbook with the file's name as
+# What it does: for each file in SPOOL/new, in the order of names: moves it to SPOOL/taken, calls the runbook with the file's name as
 #   ALERT and its one line as CONTAINER, and moves it to SPOOL/done (status 0 or 5) or SPOOL/failed, with .STATUS at its end.
-#   What an interrupted run left in work/ is done again: the same ALERT is the same request, so it captures nothing twice.
+#   What an interrupted run left in taken/ is done again: the same ALERT is the same request, so it captures nothing twice.
 # What it needs: runbook.sh beside it or in the directory above, or RUNBOOK; flock (util-linux).
 # Which rights it takes: root, for the runbook. SPOOL must be root's own and closed to others (mode 0700).
 #
@@ -33,22 +33,22 @@ handle()
 	status=$?
 	place=failed
 	if [ "$status" -eq 0 ] || [ "$status" -eq 5 ]; then place='done'; else worst=1; fi
-	mv -T -- "$1" "$spool/$place/$name.$status" || { say 'an alert stays in work/'; worst=1; }
+	mv -T -- "$1" "$spool/$place/$name.$status" || { say 'an alert stays in taken/'; worst=1; }
 }
 
-mkdir -p "$spool/tmp" "$spool/new" "$spool/work" "$spool/done" "$spool/failed" || exit 1
+mkdir -p "$spool/tmp" "$spool/new" "$spool/taken" "$spool/done" "$spool/failed" || exit 1
 [ "$(stat -c %u:%a "$spool")" = "$(id -u):700" ] || { say 'the spool is not mode 0700 and ours: whoever writes there acts as us'; exit 2; }
 ( : >"$spool/.lock" ) || exit 1
 exec 9>"$spool/.lock"
 flock 9 || exit 1
 worst=0
-for file in "$spool"/work/*; do
+for file in "$spool"/taken/*; do
 	if is_there "$file"; then handle "$file"; fi
 done
 for file in "$spool"/new/*; do
 	is_there "$file" || continue
 	# Where nothing can be moved, the path unit would start us again at once, for ever.
-	mv -T -- "$file" "$spool/work/${file##*/}" || { say 'an alert stays in new/'; sleep 10; exit 1; }
-	handle "$spool/work/${file##*/}"
+	mv -T -- "$file" "$spool/taken/${file##*/}" || { say 'an alert stays in new/'; sleep 10; exit 1; }
+	handle "$spool/taken/${file##*/}"
 done
 exit "$worst"

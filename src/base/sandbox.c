@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 enum { READER_MEMORY = 512 << 20, READER_CPU_S = 600, KEPT_OCTETS = 4096 };
 
@@ -297,6 +300,23 @@ void kan_sandbox_end(pid_t pid)
 {
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
+}
+
+int kan_sandbox_ask(struct kan_buf *text, void (*work)(int end, void *arg), void *arg,
+		    struct kan_err *err)
+{
+	kan_auto_close int end = -1;
+	pid_t pid = 0;
+	(void)fflush(NULL); /* or the child says it once more */
+	if (kan_sandbox_fork(&pid, &end, err) < 0)
+		return -1;
+	if (pid == 0) {
+		work(end, arg);
+		_exit(0);
+	}
+	int rc = kan_read_all(text, end, err);
+	kan_sandbox_end(pid);
+	return rc;
 }
 
 bool kan_sandbox_close_others(int a, int b)

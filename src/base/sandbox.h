@@ -28,6 +28,9 @@ int kan_sandbox_reader(struct kan_sandbox_state *state, const char *const *read_
  * Whoever ends this process ends it. Both ends are yours to close.
  */
 int kan_sandbox_fork(pid_t *pid, int *end, struct kan_err *err);
+/* What a child writes to its end of a pipe in work, then it is ended. text is capped by its max. */
+int kan_sandbox_ask(struct kan_buf *text, void (*work)(int end, void *arg), void *arg,
+		    struct kan_err *err);
 /* It is ended, also one that said it is done and sleeps, and waited for. */
 void kan_sandbox_end(pid_t pid);
 /* A child alone with its task: every descriptor is closed but these two, which differ. */

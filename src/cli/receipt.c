@@ -76,17 +76,22 @@ static int from_file(json_t **out, const char *path, struct kan_err *err)
 			       path);
 }
 
-_Noreturn static void look(int to, const char *repo, const char *bundle)
+struct question {
+	const char *repo, *bundle;
+};
+
+static void look(int to, void *arg)
 {
+	const struct question *q = arg;
 	struct kan_receipt *r = kan_xalloc(sizeof *r);
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
-	const char *readable[] = {repo, bundle, NULL}, *writable[] = {NULL};
+	const char *readable[] = {q->repo, q->bundle, NULL}, *writable[] = {NULL};
 	json_t *answer = json_object();
 	(void)alarm(LOOK_S); /* whatever lies in there: a report waits no longer */
 	int rc = kan_sandbox_reader(&box, readable, writable, &err);
 	if (rc == 0)
-		rc = kan_custody_find_receipt(r, repo, bundle, &err);
+		rc = kan_custody_find_receipt(r, q->repo, q->bundle, &err);
 	if (rc > 0)
 		json_object_set_new(answer, "receipt", kan_receipt_json(r));
 	else if (rc < 0)
@@ -94,7 +99,9 @@ _Noreturn static void look(int to, const char *repo, const char *bundle)
 	char *text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
 	if (text)
 		(void)kan_write_all(to, text, strlen(text), NULL);
-	_exit(0);
+	free(text);
+	free(r);
+	json_decref(answer);
 }
 
 static int take(json_t **out, struct kan_bytes text, struct kan_err *err)
@@ -115,16 +122,9 @@ static int take(json_t **out, struct kan_bytes text, struct kan_err *err)
 static int from_repository(json_t **out, const char *repo, const char *bundle, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(ANSWER_OCTETS);
-	kan_auto_close int end = -1;
-	pid_t pid = 0;
-	(void)fflush(NULL);
-	if (kan_sandbox_fork(&pid, &end, err) < 0)
-		return -1;
-	if (pid == 0)
-		look(end, repo, bundle);
-	int rc = kan_read_all(&text, end, err);
-	kan_sandbox_end(pid);
-	return rc < 0 ? -1 : take(out, kan_buf_bytes(&text), err);
+	struct question q = {repo, bundle};
+	return kan_sandbox_ask(&text, look, &q, err) < 0 ? -1
+							 : take(out, kan_buf_bytes(&text), err);
 }
 
 int kan_take_receipt(json_t **out, const struct kan_args *a, const char *bundle,

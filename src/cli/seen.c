@@ -30,16 +30,22 @@ static int keep(const json_t *event, const char *commit, void *arg, struct kan_e
 	return 0;
 }
 
-_Noreturn static void look(int to, const struct kan_seen *seen, bool all)
+struct question {
+	const struct kan_seen *seen;
+	bool all;
+};
+
+static void look(int to, void *arg)
 {
-	const char *readable[] = {seen->repo, NULL}, *writable[] = {NULL};
+	const struct question *q = arg;
+	const char *readable[] = {q->seen->repo, NULL}, *writable[] = {NULL};
 	struct kan_sandbox_state box = {0};
 	struct kan_err err = {0};
 	json_t *answer = json_object(), *events = json_array();
 	(void)alarm(LOOK_S); /* whatever lies in there: a capture waits no longer */
 	int rc = kan_sandbox_reader(&box, readable, writable, &err);
 	if (rc == 0)
-		rc = kan_seen_each(seen, all, keep, events, &err);
+		rc = kan_seen_each(q->seen, q->all, keep, events, &err);
 	json_object_set_new(answer, "events", events);
 	if (rc < 0) {
 		json_object_set_new(answer, "code", json_integer(err.code));
@@ -48,7 +54,8 @@ _Noreturn static void look(int to, const struct kan_seen *seen, bool all)
 	char *text = json_dumps(answer, JSON_COMPACT);
 	if (text)
 		(void)kan_write_all(to, text, strlen(text), NULL);
-	_exit(0);
+	free(text);
+	json_decref(answer);
 }
 
 /* An object that is not there is a part of the chain that is missing. */
@@ -77,16 +84,10 @@ static int take(json_t **out, const char *repo, struct kan_bytes text, struct ka
 static int ask(json_t **out, const struct kan_seen *seen, bool all, struct kan_err *err)
 {
 	kan_auto_buf struct kan_buf text = KAN_BUF(ANSWER_OCTETS);
-	kan_auto_close int end = -1;
-	pid_t pid = 0;
-	(void)fflush(NULL);
-	if (kan_sandbox_fork(&pid, &end, err) < 0)
-		return -1;
-	if (pid == 0)
-		look(end, seen, all);
-	int rc = kan_read_all(&text, end, err);
-	kan_sandbox_end(pid);
-	return rc < 0 ? -1 : take(out, seen->repo, kan_buf_bytes(&text), err);
+	struct question q = {seen, all};
+	return kan_sandbox_ask(&text, look, &q, err) < 0
+		       ? -1
+		       : take(out, seen->repo, kan_buf_bytes(&text), err);
 }
 
 static int events_of(json_t **out, struct kan_seen *seen, const char *home, const char *request_id,

@@ -362,7 +362,7 @@ class Spool(examples.Examples):
         self.drop("s-1", f"{NAME}\n")
         self.start()
         self.contained()
-        self.assertEqual([self.names(p) for p in ("new", "work", "done", "failed")], [[], [], ["s-1.0"], []])
+        self.assertEqual([self.names(p) for p in ("new", "taken", "done", "failed")], [[], [], ["s-1.0"], []])
         self.assertIn("paused", self.ticket("s-1")["STATE"][0])
         events = len(self.events())
         self.start()
@@ -378,7 +378,7 @@ class Spool(examples.Examples):
         self.drop("z-1", self.info["Id"][:12])
         self.start(status=1)
         self.assertEqual(self.names("failed"), ["-e-6.2", "e 4;x.2", "e-1.2", "e-2.2", "e-3.2", "e-5.3", "e-7.2", "e-8.2", "e-9.2"])
-        self.assertEqual([self.names(p) for p in ("new", "work", "done")], [[], [], ["z-1.0"]])
+        self.assertEqual([self.names(p) for p in ("new", "taken", "done")], [[], [], ["z-1.0"]])
         self.assertFalse(pathlib.Path("/tmp/kan-pwned").exists())
         self.contained()
 
@@ -386,9 +386,9 @@ class Spool(examples.Examples):
         self.container()
         self.drop("s-2", NAME)
         self.start()
-        (self.spool / "done/s-2.0").rename(self.spool / "work/s-2")
+        (self.spool / "done/s-2.0").rename(self.spool / "taken/s-2")
         self.start()
-        self.assertEqual([self.names(p) for p in ("work", "done")], [[], ["s-2.0"]])
+        self.assertEqual([self.names(p) for p in ("taken", "done")], [[], ["s-2.0"]])
         self.assertEqual(len(self.bundles()), 1)
 
     def test_a_spool_that_others_can_write_is_refused(self):
